@@ -1,0 +1,10 @@
+import { readConfig } from '@sluice/shared/config'
+import { settings } from '@sluice/shared/settings'
+
+export type GatewayConfig = ReturnType<typeof readGatewayConfig>
+
+/** @throws {ConfigError} with everything that is wrong */
+export function readGatewayConfig(env: NodeJS.ProcessEnv) {
+  const { listen, supervisor, drainTimeout, logLevel, logFormat } = settings
+  return readConfig({ listen, supervisor, drainTimeout, logLevel, logFormat }, env)
+}

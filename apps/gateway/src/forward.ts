@@ -1,0 +1,104 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { errnoOf } from '@sluice/shared/errno'
+import type { Exchange } from '@sluice/shared/exchange'
+import { targetOf } from '@sluice/shared/git-request'
+import type { GitRequest } from '@sluice/shared/git-request'
+import { Refusal } from '@sluice/shared/refusal'
+import { BorrowedBody } from './borrowed-body.ts'
+import type { GitHost } from './choose-host.ts'
+
+/** What of the client's request goes to the host; everything else stays here. */
+const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol'] as const
+
+/**
+ * Sends a request to its host and the host's reply to the client, streamed both ways, each at the receiver's pace. When
+ * the exchange is aborted, the request to the host is too.
+ *
+ * @returns the reason that the host gave, where it refused
+ * @throws {Refusal} where the host does not answer (nothing was sent yet), or breaks off
+ */
+export function forward(exchange: Exchange, request: GitRequest, host: GitHost): Promise<string | undefined> {
+  const { incoming, outgoing, signal } = exchange
+  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
+  exchange.invite()
+  const body = request.kind === 'rpc' ? new BorrowedBody(incoming, (count) => exchange.received(count)) : null
+  let reason: string | undefined
+  let detach: (() => void) | undefined
+
+  host.dispatcher.dispatch(
+    {
+      method: request.kind === 'rpc' ? 'POST' : 'GET',
+      path: targetOf(request),
+      headers: headersFor(exchange),
+      body,
+    },
+    {
+      onRequestStart(controller) {
+        const abort = () => controller.abort(signal.reason as Refusal)
+        if (signal.aborted) return abort()
+        signal.addEventListener('abort', abort, { once: true })
+        const onDrain = () => controller.resume()
+        outgoing.on('drain', onDrain)
+        detach = () => {
+          signal.removeEventListener('abort', abort)
+          outgoing.off('drain', onDrain)
+        }
+      },
+      onResponseStart(_, status, headers) {
+        reason = headers['sluice-reason'] as string | undefined
+        outgoing.writeHead(status, replyHeaders(headers))
+      },
+      onResponseData(controller, chunk) {
+        if (chunk.length === 0) return
+        exchange.sent(chunk.length)
+        if (!outgoing.write(chunk)) controller.pause()
+      },
+      onResponseEnd() {
+        detach?.()
+        resolve(reason)
+      },
+      onResponseError(_, error) {
+        detach?.()
+        reject(asRefusal(error, exchange))
+      },
+    },
+  )
+  return promise
+}
+
+function headersFor({ incoming, id, source }: Exchange): Record<string, string> {
+  const headers: Record<string, string> = {
+    'x-request-id': id,
+    'sluice-source': source,
+  }
+  for (const name of forwarded) {
+    const value = incoming.headers[name]
+    if (typeof value === 'string') headers[name] = value
+  }
+  return headers
+}
+
+/** The host's own headers, but for those that are between the two of them. */
+function replyHeaders(headers: Record<string, string | string[] | undefined>): OutgoingHttpHeaders {
+  const { 'connection': _c, 'keep-alive': _k, 'transfer-encoding': _t, 'date': _d, ...rest } = headers
+  return rest
+}
+
+/** The host was not reached, or broke off; or it was this side that ended the request. */
+function asRefusal(error: Error, { signal, outgoing }: Exchange): Refusal {
+  if (signal.aborted) return signal.reason as Refusal
+  if (error instanceof Refusal) return error
+  const unreached = unreachable.has(errnoOf(error))
+  return new Refusal(unreached && !outgoing.headersSent ? 'host_unreachable' : 'host_failed', { cause: error })
+}
+
+const unreachable = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'EACCES',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+])

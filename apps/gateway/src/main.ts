@@ -1,0 +1,19 @@
+import { formatAddress } from '@sluice/shared/address'
+import { openLog } from '@sluice/shared/log'
+import { runApp } from '@sluice/shared/run-app'
+import { untilStopped } from '@sluice/shared/stop-signal'
+import { readGatewayConfig } from './config.ts'
+import { startGateway } from './server.ts'
+
+await runApp(async () => {
+  const stopped = untilStopped()
+  const config = readGatewayConfig(process.env)
+  const log = openLog('gateway', config)
+  await using gateway = await startGateway(config, log)
+  log.info({ supervisor: formatAddress(config.supervisor) }, `listening on ${formatAddress(gateway.address)}`)
+  process.send?.({ type: 'listening', address: formatAddress(gateway.address) })
+  const { why, hurry } = await stopped
+  log.info({ why, running: gateway.running.size }, 'draining')
+  const ended = await gateway.running.drain(gateway.server, config.drainTimeout, hurry)
+  log.info({ ended }, 'stopped')
+})

@@ -1,0 +1,61 @@
+import type { GitReport } from '@sluice/shared/worker-message'
+import type { Pool } from '../supervisor/pool.ts'
+import { jobCommand } from './command.ts'
+import type { GitOptions } from './command.ts'
+
+const maxOutputBytes = 1024 * 1024
+const deadlineMs = 30_000
+const graces = { term: 0, kill: 1000 }
+
+/** A git command of our own that failed; the message is git's own standard error. */
+export class JobError extends Error {
+  override readonly name = 'JobError'
+  readonly report: GitReport | undefined
+
+  constructor(message: string, report?: GitReport) {
+    super(message)
+    this.report = report
+  }
+}
+
+export type RunJob = (args: readonly string[], options?: { okCodes?: readonly number[] }) => Promise<string>
+
+/**
+ * The one way in which the supervisor runs git for itself (init, config, version): in a worker, like any request, with
+ * bounded output and a deadline.
+ *
+ * @returns a function from git's arguments to its standard output
+ */
+export function jobRunner(pool: Pool, git: GitOptions): RunJob {
+  return async (args, { okCodes = [0] } = {}) => {
+    const deadline = AbortSignal.timeout(deadlineMs)
+    await using worker = await pool.lease(deadline)
+    const late = () => worker.stop()
+    deadline.addEventListener('abort', late)
+    try {
+      worker.serve(jobCommand(git, args), graces)
+      worker.stdin.end()
+      const [output, report] = await Promise.all([collect(worker.stdout), worker.report])
+      if (report.code === null || !okCodes.includes(report.code)) {
+        throw new JobError(report.stderr.trim() || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
+      }
+      return output
+    } catch (error) {
+      if (deadline.aborted) throw new JobError(`git ${args[0]} took longer than ${deadlineMs} ms.`)
+      throw error
+    } finally {
+      deadline.removeEventListener('abort', late)
+    }
+  }
+}
+
+async function collect(stdout: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stdout) {
+    bytes += chunk.length
+    if (bytes > maxOutputBytes) throw new JobError(`git wrote more than ${maxOutputBytes} bytes.`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,19 @@
+import { formatAddress } from '@sluice/shared/address'
+import { openLog } from '@sluice/shared/log'
+import { runApp } from '@sluice/shared/run-app'
+import { untilStopped } from '@sluice/shared/stop-signal'
+import { readSupervisorConfig } from './config.ts'
+import { startSupervisor } from './supervisor/start.ts'
+
+await runApp(async () => {
+  const stopped = untilStopped()
+  const config = readSupervisorConfig(process.env)
+  const log = openLog('supervisor', config)
+  await using supervisor = await startSupervisor(config, log)
+  log.info({ ...supervisor.facts }, `listening on ${formatAddress(supervisor.address)}`)
+  process.send?.({ type: 'listening', address: formatAddress(supervisor.address) })
+  const { why, hurry } = await stopped
+  log.info({ why, running: supervisor.running.size }, 'draining')
+  const ended = await supervisor.running.drain(supervisor.server, config.drainTimeout, hurry)
+  log.info({ ended }, 'stopped')
+})

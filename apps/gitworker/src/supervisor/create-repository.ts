@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal'
+import type { RunJob } from '../git/job.ts'
+import { isBelow, isGitDirectory, kindOf } from './repository.ts'
+
+/**
+ * Creates the bare repository that a push to `name` asks for, as `name.git`. It is made in a folder beside the final
+ * one whose name ends in `.lock`, which no request can address, and appears by one rename. If somebody else was faster,
+ * theirs stands.
+ *
+ * @throws {Refusal} `cannot_create` where a part of the name is a file, a repository, or a link out of the root
+ */
+export async function createRepository(root: string, name: string, runJob: RunJob): Promise<void> {
+  const target = join(root, name.endsWith('.git') ? name : `${name}.git`)
+  if (name === '.git' || name.endsWith('/.git')) throw new Refusal('cannot_create')
+  const parent = dirname(target)
+  await checkParents(root, parent)
+  const firstCreated = await mkdir(parent, { recursive: true })
+  const unfinished = `${target}.${randomUUID()}.lock`
+  try {
+    await runJob(['-c', 'init.defaultBranch=main', 'init', '--quiet', '--bare', '--template=', '--', unfinished])
+    await rename(unfinished, target)
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    if (await isGitDirectory(target)) return
+    if (firstCreated !== undefined) await removeEmptyFolders(parent, firstCreated)
+    throw error
+  }
+}
+
+/** Takes back the folders that were made on the way, but none that somebody else has put something into meanwhile. */
+async function removeEmptyFolders(innermost: string, outermost: string): Promise<void> {
+  try {
+    for (let folder = innermost; folder.length >= outermost.length; folder = dirname(folder)) await rmdir(folder)
+  } catch {
+    // Not empty: it is in use.
+  }
+}
+
+/** Every folder between the root and the new repository is missing, or a plain folder below the root. */
+async function checkParents(root: string, parent: string): Promise<void> {
+  let folder = root
+  for (const part of relative(root, parent).split(sep).filter(Boolean)) {
+    folder = join(folder, part)
+    const kind = await kindOf(folder)
+    if (kind === undefined) return
+    const isPlain =
+      kind === 'folder' && !(await isGitDirectory(folder)) && !(await isGitDirectory(join(folder, '.git')))
+    if (!isPlain || !isBelow(root, await realpath(folder))) throw new Refusal('cannot_create')
+  }
+}

@@ -1,0 +1,177 @@
+import type { Logger } from '@sluice/shared/log'
+import { Refusal } from '@sluice/shared/refusal'
+import { WorkerHandle } from './worker-handle.ts'
+import type { WorkerOptions } from './worker-handle.ts'
+
+/*
+ * The pool keeps some idle workers ready. Each is leased once:
+ *
+ *   lease ──▶ an idle worker, or the next one to become idle      at the same time: start its replacement
+ *
+ * When workers fail to start, those who wait are refused, and starting is tried again after a pause that doubles.
+ */
+
+const firstPauseMs = 100
+const longestPauseMs = 10_000
+
+/** An idle worker is replaced after this time, so that none grows old with the memory of the host at its start. */
+const maxIdleAgeMs = 10 * 60_000
+const cullEveryMs = 30_000
+
+type Waiter = { readonly give: (worker: WorkerHandle) => void; readonly refuse: (reason: unknown) => void }
+
+export type PoolOptions = WorkerOptions & {
+  /** How many workers are kept idle or starting, beyond those that serve. */
+  readonly warm: number
+}
+
+export class Pool implements AsyncDisposable {
+  readonly #options: PoolOptions
+  readonly #log: Logger
+  readonly #starting = new Set<WorkerHandle>()
+  readonly #idle: WorkerHandle[] = []
+  readonly #leased = new Set<WorkerHandle>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #culling: NodeJS.Timeout
+  #pauseMs = 0
+  #pause: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(options: PoolOptions, log: Logger) {
+    this.#options = options
+    this.#log = log
+    this.#culling = setInterval(() => this.#cull(), cullEveryMs)
+    this.#culling.unref()
+    this.#refill()
+  }
+
+  /** How many workers are in each state. */
+  get counts(): { starting: number; idle: number; leased: number } {
+    return { starting: this.#starting.size, idle: this.#idle.length, leased: this.#leased.size }
+  }
+
+  /** Whether the last attempt to start a worker failed. */
+  get isFailing(): boolean {
+    return this.#pauseMs > 0
+  }
+
+  /** Resolves when a worker is idle; rejects when the first attempt to start one fails. */
+  async firstReady(): Promise<void> {
+    await Promise.race([...this.#starting].map((worker) => worker.ready))
+  }
+
+  /**
+   * A worker for one command. Dispose of it: that ends the worker and resolves when nothing of it lives.
+   *
+   * @throws {Refusal} `no_worker` when workers cannot be started, `draining` when the pool is closed
+   * @throws the signal's reason
+   */
+  async lease(signal?: AbortSignal): Promise<WorkerHandle> {
+    signal?.throwIfAborted()
+    if (this.#closed) throw new Refusal('draining')
+    const idle = this.#takeIdle()
+    if (!idle) return this.#nextReady(signal)
+    this.#markLeased(idle)
+    this.#refill()
+    return idle
+  }
+
+  /** Ends all workers, those that serve included. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#culling)
+    clearTimeout(this.#pause)
+    for (const waiter of this.#waiters) waiter.refuse(new Refusal('draining'))
+    const all = [...this.#starting, ...this.#idle, ...this.#leased]
+    await Promise.all(all.map((worker) => worker[Symbol.asyncDispose]()))
+  }
+
+  #takeIdle(): WorkerHandle | undefined {
+    for (;;) {
+      const worker = this.#idle.shift()
+      if (!worker || worker.state === 'idle') return worker
+    }
+  }
+
+  async #nextReady(signal: AbortSignal | undefined): Promise<WorkerHandle> {
+    if (this.isFailing) throw new Refusal('no_worker')
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerHandle>()
+    const waiter: Waiter = { give: resolve, refuse: reject }
+    const leave = () => {
+      this.#waiters.delete(waiter)
+      reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', leave)
+    this.#waiters.add(waiter)
+    this.#refill()
+    try {
+      return await promise
+    } finally {
+      this.#waiters.delete(waiter)
+      signal?.removeEventListener('abort', leave)
+    }
+  }
+
+  /** Starts as many workers as are missing: one for each who waits, and the warm ones. */
+  #refill(): void {
+    if (this.#closed || this.#pause) return
+    const wanted = this.#options.warm + this.#waiters.size
+    while (!this.#pause && this.#starting.size + this.#idle.length < wanted) void this.#start()
+  }
+
+  async #start(): Promise<void> {
+    let worker: WorkerHandle | undefined
+    try {
+      worker = new WorkerHandle(this.#options)
+      this.#starting.add(worker)
+      await worker.ready
+      this.#starting.delete(worker)
+      this.#pauseMs = 0
+      this.#welcome(worker)
+    } catch (error) {
+      if (worker) this.#starting.delete(worker)
+      if (!this.#closed) this.#backOff(error)
+    }
+  }
+
+  #welcome(worker: WorkerHandle): void {
+    const [waiter] = this.#waiters
+    if (waiter) {
+      this.#waiters.delete(waiter)
+      this.#markLeased(worker)
+      waiter.give(worker)
+      return
+    }
+    this.#idle.push(worker)
+    void worker.gone.then(() => this.#forget(worker))
+  }
+
+  #markLeased(worker: WorkerHandle): void {
+    this.#leased.add(worker)
+    void worker.gone.then(() => this.#leased.delete(worker))
+  }
+
+  #forget(worker: WorkerHandle): void {
+    const index = this.#idle.indexOf(worker)
+    if (index === -1) return
+    this.#idle.splice(index, 1)
+    this.#refill()
+  }
+
+  #backOff(error: unknown): void {
+    const refusal = new Refusal('no_worker', { cause: error })
+    for (const waiter of this.#waiters) waiter.refuse(refusal)
+    if (this.#pause) return
+    this.#pauseMs = Math.min(Math.max(this.#pauseMs * 2, firstPauseMs), longestPauseMs)
+    this.#log.error({ err: error, retryMs: this.#pauseMs }, 'a worker could not be started')
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined
+      this.#refill()
+    }, this.#pauseMs)
+  }
+
+  #cull(): void {
+    const now = performance.now()
+    for (const worker of this.#idle.filter((idle) => now - idle.startedAt > maxIdleAgeMs)) worker.stop()
+  }
+}

@@ -1,0 +1,84 @@
+import { noCache } from '@sluice/shared/exchange'
+import type { Exchange } from '@sluice/shared/exchange'
+import type { GitRequest } from '@sluice/shared/git-request'
+import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
+import { pump } from '@sluice/shared/pump'
+import { Refusal } from '@sluice/shared/refusal'
+import type { GitReport } from '@sluice/shared/worker-message'
+import type { RequestBody } from './request-body.ts'
+import { WorkerLostError, WorkerStartError } from './worker-handle.ts'
+import type { WorkerHandle } from './worker-handle.ts'
+
+/**
+ * Moves the request to git and git's output to the client, both at the same time, each at the receiver's pace.
+ *
+ * The status is decided by git's first byte or its exit, whichever comes first: an exit with an error before a byte is a
+ * refusal; after one, git's own message is in the stream and the reply ends as it should. What was killed, or lost, is
+ * refused or cut: a pack that is not whole must never look like one.
+ *
+ * @returns how git ended by itself
+ * @throws {Refusal} when the exchange must end otherwise; the worker has been told to stop
+ */
+export async function relay(
+  exchange: Exchange,
+  request: GitRequest,
+  body: RequestBody | undefined,
+  worker: WorkerHandle,
+): Promise<GitReport> {
+  const { outgoing, signal } = exchange
+  const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
+  const output = pump(worker.stdout, outgoing, (count) => {
+    if (!outgoing.headersSent) begin(exchange, request)
+    exchange.sent(count)
+  })
+  // Exit and the end of standard output come in any order, and both are waited for.
+  const git = Promise.all([worker.report, output])
+  try {
+    const [report] = await Promise.race([git, failureOf(input), abortion(signal)])
+    await conclude(exchange, request, report)
+    return report
+  } catch (error) {
+    worker.stop()
+    throw asRefusal(error)
+  }
+}
+
+async function conclude(exchange: Exchange, request: GitRequest, report: GitReport): Promise<void> {
+  if (report.signal !== null) throw new Refusal('git_killed')
+  if (!exchange.outgoing.headersSent) {
+    if (report.code !== 0) throw new Refusal('git_failed')
+    begin(exchange, request)
+  }
+  await exchange.finish()
+}
+
+/** The head of a reply, with the headers of git's http-backend(1) and no others. */
+function begin(exchange: Exchange, request: GitRequest): void {
+  exchange.outgoing.writeHead(200, { ...noCache, 'Content-Type': contentType(request) })
+  if (request.kind === 'rpc' || request.version === 2) return
+  const preamble = pktLine(`# service=git-${request.service}\n`) + flushPacket
+  exchange.outgoing.write(preamble)
+  exchange.sent(preamble.length)
+}
+
+export function contentType({ kind, service }: GitRequest): string {
+  return `application/x-git-${service}-${kind === 'advertisement' ? 'advertisement' : 'result'}`
+}
+
+/** Rejects if `promise` does; never resolves. */
+function failureOf(promise: Promise<void>): Promise<never> {
+  return new Promise((_, reject) => void promise.catch(reject))
+}
+
+function abortion(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Refusal)
+    signal.addEventListener('abort', () => reject(signal.reason as Refusal), { once: true })
+  })
+}
+
+function asRefusal(error: unknown): Refusal {
+  if (error instanceof WorkerStartError) return new Refusal('no_worker', { cause: error })
+  if (error instanceof WorkerLostError) return new Refusal('worker_lost', { cause: error })
+  return Refusal.from(error)
+}

@@ -1,0 +1,141 @@
+import { createGunzip } from 'node:zlib'
+import type { Readable, Writable } from 'node:stream'
+import { errnoOf } from '@sluice/shared/errno'
+import type { Exchange } from '@sluice/shared/exchange'
+import { isPktLines, flushPacket, pktLength } from '@sluice/shared/pkt-line'
+import { pump } from '@sluice/shared/pump'
+import { Refusal } from '@sluice/shared/refusal'
+import type { Service } from '@sluice/shared/git-request'
+
+/** Fetch requests are small by nature; up to here one is read whole, and checked, before anything is started. */
+const maxCollectedBytes = 64 * 1024
+
+/** The body of a POST, inflated, with its beginning read and checked: what follows goes to git as it comes. */
+export class RequestBody {
+  /** All of the body where `isWhole`. */
+  readonly beginning: Buffer
+  readonly isWhole: boolean
+  readonly #source: Source
+  readonly #limit: number
+
+  private constructor(beginning: Buffer, isWhole: boolean, source: Source, limit: number) {
+    this.beginning = beginning
+    this.isWhole = isWhole
+    this.#source = source
+    this.#limit = limit
+  }
+
+  /**
+   * Reads until there is enough to judge by: all of a fetch request that is small, or a push's first pkt-line.
+   *
+   * @throws {Refusal} `wrong_content_encoding`, `bad_gzip`, `bad_pkt_line`, `body_too_large`, or the exchange's end
+   */
+  static async read(exchange: Exchange, service: Service, maxFetchRequest: number): Promise<RequestBody> {
+    const source = openSource(exchange)
+    exchange.invite()
+    const enough = service === 'upload-pack' ? maxCollectedBytes + 1 : flushPacket.length + 1
+    const { bytes, isWhole } = await readBeginning(source, enough, exchange.signal)
+    const limit = service === 'upload-pack' ? maxFetchRequest : Infinity
+    if (bytes.length > limit) throw new Refusal('body_too_large')
+    const isComplete = isWhole && service === 'upload-pack'
+    if (isComplete ? !isPktLines(bytes) : pktLength(bytes) === undefined) throw new Refusal('bad_pkt_line')
+    return new RequestBody(bytes, isWhole, source, limit)
+  }
+
+  /**
+   * git sends this before a large body, to find out whether it will be let in (probe_rpc in remote-curl.c): it asks for
+   * nothing and needs no git.
+   */
+  get isProbe(): boolean {
+    return this.isWhole && this.beginning.toString('latin1') === flushPacket
+  }
+
+  /**
+   * Sends the body to git, and then ends git's input. Resolves early where git has stopped reading.
+   *
+   * @throws {Refusal} `bad_gzip`, `body_too_large`, or the exchange's end
+   */
+  async feed(stdin: Writable): Promise<void> {
+    stdin.write(this.beginning)
+    if (!this.isWhole) await this.#feedRest(stdin)
+    stdin.end()
+  }
+
+  async #feedRest(stdin: Writable): Promise<void> {
+    const { stream, onBytes } = this.#source
+    let bytes = this.beginning.length
+    try {
+      await pump(stream, stdin, (count) => {
+        onBytes(count)
+        bytes += count
+        if (bytes > this.#limit) stream.destroy(new Refusal('body_too_large'))
+      })
+    } catch (error) {
+      throw asRefusal(error)
+    }
+  }
+}
+
+type Source = {
+  readonly stream: Readable
+  /** To be told of what is read from `stream`, unless that was counted before it was inflated. */
+  readonly onBytes: (count: number) => void
+}
+
+/** The body as it was meant, counted as it came over the wire. */
+function openSource(exchange: Exchange): Source {
+  const { incoming } = exchange
+  const onBytes = (count: number) => exchange.received(count)
+  const encoding = incoming.headers['content-encoding']?.toLowerCase() ?? 'identity'
+  if (encoding === 'identity') return { stream: incoming, onBytes }
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') {
+    throw new Refusal('wrong_content_encoding', { headers: { 'Accept-Encoding': 'gzip' } })
+  }
+  const gunzip = createGunzip()
+  pump(incoming, gunzip, onBytes).then(
+    () => gunzip.end(),
+    (error: Error) => gunzip.destroy(error),
+  )
+  return { stream: gunzip, onBytes: () => {} }
+}
+
+function readBeginning(
+  { stream, onBytes }: Source,
+  enough: number,
+  signal: AbortSignal,
+): Promise<{ bytes: Buffer; isWhole: boolean }> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    const onReadable = () => {
+      for (let chunk; length < enough && (chunk = stream.read() as Buffer | null) !== null;) {
+        chunks.push(chunk)
+        length += chunk.length
+        onBytes(chunk.length)
+      }
+      if (length >= enough) finish(false)
+    }
+    const onEnd = () => finish(true)
+    const onError = (error: Error) => finish(false, error)
+    const onAbort = () => finish(false, signal.reason as Error)
+    const finish = (isWhole: boolean, error?: Error) => {
+      // Paused first: without its reader the stream would start to flow.
+      stream.pause()
+      stream.off('readable', onReadable).off('end', onEnd).off('error', onError)
+      signal.removeEventListener('abort', onAbort)
+      stream.on('error', () => {})
+      if (error) reject(asRefusal(error))
+      else resolve({ bytes: Buffer.concat(chunks), isWhole })
+    }
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort)
+    stream.on('readable', onReadable).on('end', onEnd).on('error', onError)
+  })
+}
+
+/** zlib's errors, and a client that broke off in mid-body. */
+function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  const code = errnoOf(error)
+  return new Refusal(code.startsWith('Z_') ? 'bad_gzip' : 'client_gone', { cause: error })
+}

@@ -1,0 +1,105 @@
+import type { Exchange } from '@sluice/shared/exchange'
+import { parseGitRequest } from '@sluice/shared/git-request'
+import type { GitRequest } from '@sluice/shared/git-request'
+import { Refusal } from '@sluice/shared/refusal'
+import type { Outcome } from '@sluice/shared/refusal'
+import type { GitReport } from '@sluice/shared/worker-message'
+import { serviceCommand } from '../git/command.ts'
+import type { GitOptions } from '../git/command.ts'
+import type { RunJob } from '../git/job.ts'
+import { laneOf } from './admission.ts'
+import type { Admission } from './admission.ts'
+import { createRepository } from './create-repository.ts'
+import type { Pool } from './pool.ts'
+import { contentType, relay } from './relay.ts'
+import { findRepository } from './repository.ts'
+import type { Repository } from './repository.ts'
+import { RequestBody } from './request-body.ts'
+import type { ServiceSwitch } from './service-switch.ts'
+
+export type Host = {
+  /** The real path of the folder below which all repositories lie. */
+  readonly root: string
+  readonly createOnPush: boolean
+  readonly maxFetchRequest: number
+  readonly idleTimeout: number
+  readonly graces: { readonly push: number; readonly kill: number }
+  readonly git: GitOptions
+  readonly admission: Admission
+  readonly pool: Pool
+  readonly serviceSwitch: ServiceSwitch
+  readonly runJob: RunJob
+}
+
+/** What is known of a request at its end, for its line in the log. Filled in as the request gets on. */
+export type Account = {
+  outcome: Outcome
+  request?: GitRequest
+  refusal?: Refusal
+  git?: GitReport
+  /** The worker's pid, which is also its session and process group. */
+  worker?: number | undefined
+  /** Whether a process had outlived git and had to be ended. */
+  leftovers?: boolean
+  /** Milliseconds from the request to its worker. */
+  waitedMs?: number
+}
+
+/** The way of one request through this host. Returns when it is answered and nothing that it started lives. */
+export async function serveGit(exchange: Exchange, host: Host): Promise<Account> {
+  const account: Account = { outcome: 'completed' }
+  try {
+    await serve(exchange, host, account)
+  } catch (error) {
+    await refuse(exchange, account, error)
+  }
+  return account
+}
+
+async function serve(exchange: Exchange, host: Host, account: Account): Promise<void> {
+  exchange.limitIdleness(host.idleTimeout)
+  const request = (account.request = parseGitRequest(exchange.incoming))
+  const repository = await openRepository(host, request)
+  if (await host.serviceSwitch.isOff(repository.gitDir, request.service)) throw new Refusal('service_disabled')
+  const body =
+    request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
+  if (body?.isProbe) return exchange.reply(200, '', { 'Content-Type': contentType(request) })
+
+  using _slot = await host.admission.admit(laneOf(request), exchange.signal)
+  await using worker = await host.pool.lease(exchange.signal)
+  account.worker = worker.pid
+  account.waitedMs = exchange.milliseconds
+  const term = request.service === 'receive-pack' ? host.graces.push : 0
+  worker.serve(serviceCommand(host.git, request, repository.gitDir, { user: undefined, address: exchange.source }), {
+    term,
+    kill: host.graces.kill,
+  })
+  void worker.report.then((report) => (account.git = report)).catch(() => {})
+  try {
+    const report = await relay(exchange, request, body, worker)
+    if (report.code !== 0) account.outcome = 'git_failed'
+  } catch (error) {
+    // Answered before the worker is waited for: its teardown may take as long as its graces.
+    await refuse(exchange, account, error)
+  }
+  await worker.gone
+  account.leftovers = worker.hadLeftovers
+}
+
+async function openRepository(host: Host, request: GitRequest): Promise<Repository> {
+  const found = await findRepository(host.root, request.repository)
+  if (found) return found
+  const mayCreate = host.createOnPush && request.service === 'receive-pack' && request.kind === 'advertisement'
+  if (!mayCreate) throw new Refusal('repository_missing')
+  await createRepository(host.root, request.repository, host.runJob)
+  const created = await findRepository(host.root, request.repository)
+  if (!created) throw new Refusal('cannot_create')
+  return created
+}
+
+async function refuse(exchange: Exchange, account: Account, error: unknown): Promise<void> {
+  const refusal = Refusal.from(error)
+  account.refusal ??= refusal
+  account.outcome = refusal.outcome
+  await exchange.refuse(refusal)
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LRUCache } from 'lru-cache'
+import type { Service } from '@sluice/shared/git-request'
+import type { RunJob } from '../git/job.ts'
+
+const maxRemembered = 10_000
+
+/**
+ * Whether a repository's own configuration switches a service off: `http.uploadpack=false` or `http.receivepack=false`,
+ * as for git's http-backend(1). Only git can read its configuration rightly, but a file without these words cannot say
+ * anything about them, and a text that git has read once need not be read again: nearly no request costs a process.
+ */
+export class ServiceSwitch {
+  readonly #runJob: RunJob
+  readonly #answers = new LRUCache<string, boolean>({ max: maxRemembered })
+
+  constructor(runJob: RunJob) {
+    this.#runJob = runJob
+  }
+
+  async isOff(gitDir: string, service: Service): Promise<boolean> {
+    const text = await readFile(join(gitDir, 'config'), 'utf8').catch(() => undefined)
+    if (text !== undefined && !mentions.test(text)) return false
+    // What a configuration includes can change while its own text does not.
+    if (text === undefined || includes.test(text)) return this.#ask(gitDir, service)
+    const key = `${service} ${createHash('sha256').update(text).digest('base64')}`
+    const known = this.#answers.get(key)
+    if (known !== undefined) return known
+    const answer = await this.#ask(gitDir, service)
+    this.#answers.set(key, answer)
+    return answer
+  }
+
+  async #ask(gitDir: string, service: Service): Promise<boolean> {
+    const name = `http.${service.replace('-', '')}`
+    // 1: not set.
+    const args = ['--git-dir', gitDir, 'config', '--type=bool', '--get', '--end-of-options', name]
+    const answer = await this.#runJob(args, { okCodes: [0, 1] })
+    return answer.trim() === 'false'
+  }
+}
+
+const mentions = /receivepack|uploadpack|include|worktreeconfig/i
+const includes = /include|worktreeconfig/i

@@ -1,0 +1,66 @@
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Address } from '@sluice/shared/address'
+import { listen } from '@sluice/shared/listen'
+import type { Logger } from '@sluice/shared/log'
+import type { Running } from '@sluice/shared/running'
+import type { SupervisorConfig } from '../config.ts'
+import type { GitOptions } from '../git/command.ts'
+import { jobRunner } from '../git/job.ts'
+import { Admission } from './admission.ts'
+import { createListener } from './listener.ts'
+import { Pool } from './pool.ts'
+import { ServiceSwitch } from './service-switch.ts'
+import { findWorkerRuntime } from './worker-runtime.ts'
+
+export type Supervisor = AsyncDisposable & {
+  readonly server: Server
+  readonly address: Address
+  readonly running: Running
+  /** What was found at the start, for the log. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+/** @throws where the root, git or the workers' runtime is missing, or the address is taken */
+export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
+  await using started = new AsyncDisposableStack()
+  const root = await realpath(config.root).catch((cause: unknown) => {
+    throw new Error(`SLUICE_ROOT names ${config.root}, which does not exist or cannot be read.`, { cause })
+  })
+  const runtime = await findWorkerRuntime(config.workerRuntime)
+  if (runtime.name === 'node') {
+    log.warn('workers run on Node: each costs more to start, and what escapes its session is left to PID 1')
+  }
+  const home = await mkdtemp(join(tmpdir(), 'sluice-home-'))
+  started.defer(() => rm(home, { recursive: true, force: true }))
+
+  const graces = { push: config.pushGrace, kill: config.killGrace }
+  const pool = started.use(
+    new Pool({ runtime, cwd: home, startTimeout: config.workerStartTimeout, warm: config.warmWorkers }, log),
+  )
+  const git: GitOptions = { ...config, path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', home }
+  const runJob = jobRunner(pool, git)
+  const gitVersion = (await runJob(['version'])).trim()
+
+  const queue = { queueLength: config.queueLength, queueTimeout: config.queueTimeout }
+  const admission = new Admission({
+    'fetch': { slots: config.fetchSlots, ...queue },
+    'push': { slots: config.pushSlots, ...queue },
+    'push-advertisement': { slots: config.pushAdvertisementSlots, ...queue },
+  })
+  const { server, running } = createListener(
+    { ...config, root, graces, git, admission, pool, serviceSwitch: new ServiceSwitch(runJob), runJob },
+    log,
+  )
+  const address = await listen(server, config.supervisor)
+  const dispose = started.move()
+  return {
+    server,
+    address,
+    running,
+    facts: { root, runtime: runtime.name, git: gitVersion },
+    [Symbol.asyncDispose]: () => dispose.disposeAsync(),
+  }
+}

@@ -1,0 +1,238 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { parseFromWorker } from '@sluice/shared/worker-message'
+import type { FromWorker, GitCommand, GitReport, Graces, ToWorker } from '@sluice/shared/worker-message'
+import { sessionMembers } from '../process-table.ts'
+import type { WorkerRuntime } from './worker-runtime.ts'
+
+/*
+ * A worker, seen from the supervisor, and the owner of its process.
+ *
+ *   starting ──ready──▶ idle ──serve──▶ serving ──git exited──▶ draining ──process gone──▶ gone
+ *      │                  │                │ stop                   │ stop                  ▲
+ *      └──── stop ────────┴────────────────┴───────▶ stopping ◀─────┘ ──process gone────────┘
+ *
+ * `serve` may be called once, in idle. The worker process exits only when nothing of its request is left; if it dies
+ * before that, or is late, this side ends its group. `gone` is the only state in which nothing of it runs any more.
+ */
+
+type State = 'starting' | 'idle' | 'serving' | 'draining' | 'stopping' | 'gone'
+
+export type WorkerOptions = {
+  readonly runtime: WorkerRuntime
+  /** The worker's working folder: one where neither Bun nor git finds anything to read. */
+  readonly cwd: string
+  readonly startTimeout: number
+}
+
+/** The worker could not be started, or could not start git. The cause has errno's name where there is one. */
+export class WorkerStartError extends Error {
+  override readonly name = 'WorkerStartError'
+}
+
+/** The worker died before it could say how git ended. */
+export class WorkerLostError extends Error {
+  override readonly name = 'WorkerLostError'
+}
+
+/** What the supervisor allows a worker for its own teardown, beyond the graces, before it ends the group itself. */
+const lateAfterMs = 2000
+
+/** How often a group whose worker has died is looked at until it is empty. */
+const lookEveryMs = 20
+
+export class WorkerHandle implements AsyncDisposable {
+  readonly startedAt = performance.now()
+  /** Resolves when the worker may be leased. Rejects with WorkerStartError. */
+  readonly ready: Promise<void>
+  /** How git ended. Rejects with WorkerStartError or WorkerLostError. */
+  readonly report: Promise<GitReport>
+  /** Resolves when no process of this worker's session lives. Never rejects. */
+  readonly gone: Promise<void>
+  /** Whether something outlived git and had to be ended by the worker. */
+  hadLeftovers = false
+
+  #state: State = 'starting'
+  readonly #process: ChildProcess
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #report = Promise.withResolvers<GitReport>()
+  readonly #gone = Promise.withResolvers<void>()
+  #graces: Graces = { term: 0, kill: 0 }
+  readonly #startTimer: NodeJS.Timeout
+  #lateTimer: NodeJS.Timeout | undefined
+
+  constructor(options: WorkerOptions) {
+    this.ready = this.#ready.promise
+    this.report = this.#report.promise
+    this.gone = this.#gone.promise
+    // Whoever needs one of the two looks at it; nobody has to look at both.
+    this.ready.catch(() => {})
+    this.report.catch(() => {})
+
+    const { program, args, env } = options.runtime
+    this.#process = spawn(program, args, {
+      detached: true,
+      cwd: options.cwd,
+      env,
+      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+    })
+    this.#process.on('error', (error) => this.#onError(error))
+    this.#process.on('message', (message) => this.#onMessage(parseFromWorker(message)))
+    this.#process.on('exit', () => void this.#onExit())
+    // A pipe that breaks because git stopped reading is told by git's exit, not here.
+    this.stdin.on('error', () => {})
+    this.stdout.on('error', () => {})
+    this.#startTimer = setTimeout(() => {
+      this.#fail(new WorkerStartError(`The worker was not ready after ${options.startTimeout} ms.`))
+    }, options.startTimeout)
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  /** git's standard input. */
+  get stdin(): Writable {
+    return this.#process.stdin!
+  }
+
+  /** git's standard output. */
+  get stdout(): Readable {
+    return this.#process.stdout!
+  }
+
+  /** Runs git in this worker: once, when it is idle. */
+  serve(command: GitCommand, graces: Graces): void {
+    if (this.#state !== 'idle') throw new WorkerStartError(`The worker is ${this.#state}.`)
+    this.#state = 'serving'
+    this.#graces = graces
+    this.#say({ type: 'serve', command, graces })
+  }
+
+  /** Ends whatever runs: closes the pipes, then SIGTERM and SIGKILL after their graces. Calling it again does nothing. */
+  stop(): void {
+    if (this.#state === 'stopping' || this.#state === 'gone') return
+    this.#state = 'stopping'
+    this.stdin.destroy()
+    this.stdout.destroy()
+    this.#say({ type: 'stop' })
+    this.#lateTimer = setTimeout(() => this.#killGroup(), this.#graces.term + this.#graces.kill + lateAfterMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state !== 'draining') this.stop()
+    await this.gone
+  }
+
+  #onMessage(message: FromWorker | undefined): void {
+    switch (message?.type) {
+      case 'ready':
+        clearTimeout(this.#startTimer)
+        if (this.#state === 'starting') this.#state = 'idle'
+        this.#ready.resolve()
+        break
+      case 'exited': {
+        const { type: _, ...report } = message
+        if (this.#state === 'serving') {
+          this.#state = 'draining'
+          this.#lateTimer = setTimeout(() => this.#killGroup(), this.#graces.kill + lateAfterMs)
+        }
+        this.#report.resolve(report)
+        break
+      }
+      case 'leftovers':
+        this.hadLeftovers = true
+        break
+      case 'not_started':
+        this.#fail(new WorkerStartError(`git could not be started: ${message.error}.`))
+        break
+      case undefined:
+        this.#fail(new WorkerLostError('The worker said something that is not in its protocol.'))
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#ready.reject(error)
+    this.#report.reject(error)
+    this.stop()
+  }
+
+  /** 'error' means that there is no process (EAGAIN, ENOENT …), or that a message could not be sent to one that is ending. */
+  #onError(cause: Error): void {
+    if (this.pid !== undefined) return
+    const error = new WorkerStartError(`The worker could not be started: ${cause.message}.`, { cause })
+    this.#ready.reject(error)
+    this.#report.reject(error)
+    this.#becomeGone()
+  }
+
+  async #onExit(): Promise<void> {
+    const lost = new WorkerLostError('The worker ended before git did.')
+    this.#ready.reject(lost)
+    this.#report.reject(lost)
+    await this.#endOrphans()
+    this.#becomeGone()
+  }
+
+  /**
+   * What a worker that died (or that runs on Node) may have left of its session: asked with SIGTERM, then forced. The
+   * session's number stays taken for as long as it has a member, so a signal to a group that /proc has just shown to
+   * have one meets no stranger.
+   */
+  async #endOrphans(): Promise<void> {
+    const leader = this.pid
+    if (leader === undefined || !groupExists(leader)) return
+    this.stdin.destroy()
+    this.stdout.destroy()
+    const killAt = performance.now() + this.#graces.kill
+    let signal: NodeJS.Signals | undefined = 'SIGTERM'
+    while (sessionMembers(leader).length > 0) {
+      if (performance.now() > killAt) signal = 'SIGKILL'
+      if (signal) signalGroup(leader, signal)
+      signal = undefined
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+    }
+  }
+
+  /** For a worker that is late with its own teardown. Its pid is still its own: it has not been reaped. */
+  #killGroup(): void {
+    if (this.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null) {
+      signalGroup(this.pid, 'SIGKILL')
+    }
+  }
+
+  #becomeGone(): void {
+    clearTimeout(this.#startTimer)
+    clearTimeout(this.#lateTimer)
+    this.#state = 'gone'
+    this.#gone.resolve()
+  }
+
+  #say(message: ToWorker): void {
+    // A worker that has just ended cannot be told anything; its exit is on the way.
+    if (this.#process.connected) this.#process.send(message, () => {})
+  }
+}
+
+/** Costs a system call, where a look at the process table costs milliseconds. Also true while only zombies are left. */
+function groupExists(leader: number): boolean {
+  try {
+    process.kill(-leader, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal)
+  } catch {
+    // ESRCH: it ended by itself meanwhile.
+  }
+}

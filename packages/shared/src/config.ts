@@ -1,0 +1,49 @@
+import type { Setting } from './settings.ts'
+import { settings } from './settings.ts'
+
+type Settings = Record<string, Setting<unknown>>
+
+/** The values of some settings, by the names that the code uses for them. */
+export type Config<S extends Settings> = {
+  readonly [K in keyof S]: S[K] extends { schema: { _output: infer T } } ? T : never
+}
+
+/** Everything that is wrong with the environment, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads the wanted settings from the environment. An empty variable counts as one that is not set.
+ *
+ * @throws {ConfigError} naming every bad value and every SLUICE_* variable that no application knows
+ */
+export function readConfig<S extends Settings>(wanted: S, env: NodeJS.ProcessEnv): Config<S> {
+  const problems = unknownNames(env)
+  const values: Record<string, unknown> = {}
+  for (const [key, setting] of Object.entries(wanted)) {
+    const text = env[setting.name] || setting.fallback
+    const parsed = text === undefined ? undefined : setting.schema.safeParse(text)
+    if (parsed?.success) values[key] = parsed.data
+    else problems.push(`${setting.name} takes ${setting.takes}, not ${quote(text)}.`)
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return values as Config<S>
+}
+
+function unknownNames(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set<string>(Object.values(settings).map((setting) => setting.name))
+  return Object.keys(env)
+    .filter((name) => name.startsWith('SLUICE_') && !known.has(name))
+    .map((name) => `${name} is not a setting of Sluice. The README lists them all.`)
+}
+
+function quote(text: string | undefined): string {
+  return text === undefined ? 'nothing' : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+}

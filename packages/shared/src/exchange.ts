@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { finished } from 'node:stream/promises'
+import { Refusal } from './refusal.ts'
+
+/** A refused request's body is read on for so long, so that the client gets to read the refusal (RFC 9112 section 9.6). */
+const maxDrainBytes = 16 * 1024 * 1024
+const maxDrainMs = 5000
+
+/** What git's http-backend says about every reply: never keep it. */
+export const noCache = {
+  'Expires': 'Fri, 01 Jan 1980 00:00:00 GMT',
+  'Pragma': 'no-cache',
+  'Cache-Control': 'no-cache, max-age=0, must-revalidate',
+} as const
+
+/**
+ * One HTTP request and its reply, in the gateway or in the supervisor: its id, what it has moved, and the signal that
+ * ends its work. The first reason to end it wins.
+ */
+export class Exchange {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  /** From `X-Request-Id` if that is a plain token, else a new one. */
+  readonly id: string
+  /** Whose request it is: the client's address, as the gateway tells it, or as this server sees it. */
+  readonly source: string
+  #bytesIn = 0
+  #bytesOut = 0
+  #idleTimer: NodeJS.Timeout | undefined
+  readonly #startedAt = performance.now()
+  readonly #controller = new AbortController()
+  readonly #waitsForContinue: boolean
+  #mayHaveBody: boolean
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, source?: string) {
+    this.incoming = incoming
+    this.outgoing = outgoing
+    this.id = idOf(incoming)
+    this.source = source ?? incoming.socket.remoteAddress ?? 'local'
+    this.#waitsForContinue = /^100-continue$/i.test(incoming.headers.expect ?? '')
+    this.#mayHaveBody = !this.#waitsForContinue
+    incoming.on('error', () => {}) // A client that breaks off: told by 'close' below.
+    outgoing.on('error', () => {})
+    outgoing.on('close', () => {
+      clearTimeout(this.#idleTimer)
+      if (!outgoing.writableFinished) this.abort(new Refusal('client_gone'))
+    })
+  }
+
+  /** Aborted when the work for this exchange must end; the reason is a Refusal. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get bytesIn(): number {
+    return this.#bytesIn
+  }
+
+  get bytesOut(): number {
+    return this.#bytesOut
+  }
+
+  get milliseconds(): number {
+    return Math.round((performance.now() - this.#startedAt) * 10) / 10
+  }
+
+  abort(reason: Refusal): void {
+    this.#controller.abort(reason)
+  }
+
+  received(count: number): void {
+    this.#bytesIn += count
+    this.#idleTimer?.refresh()
+  }
+
+  sent(count: number): void {
+    this.#bytesOut += count
+    this.#idleTimer?.refresh()
+  }
+
+  /** From now on, ends the exchange when nothing is received or sent for so many milliseconds. Stops with the connection. */
+  limitIdleness(milliseconds: number): void {
+    clearTimeout(this.#idleTimer)
+    this.#idleTimer = setTimeout(() => this.abort(new Refusal('idle_timeout')), milliseconds)
+  }
+
+  /** To be called before the body is read: a client that asked first (`Expect: 100-continue`) begins to send it now. */
+  invite(): void {
+    if (!this.#waitsForContinue || this.#mayHaveBody) return
+    this.#mayHaveBody = true
+    this.outgoing.writeContinue()
+  }
+
+  /** Answers with the reason, or cuts the connection where an answer has begun: a part must never look like a whole. */
+  async refuse(refusal: Refusal): Promise<void> {
+    if (this.outgoing.destroyed) return
+    if (this.outgoing.headersSent) return this.cut()
+    const text = `${refusal.sentence}\n`
+    await this.reply(refusal.status, text, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'X-Request-Id': this.id,
+      'Sluice-Reason': refusal.reason,
+      ...refusal.headers,
+    })
+  }
+
+  /** A short reply that is known as a whole. */
+  async reply(status: number, text: string, headers: OutgoingHttpHeaders): Promise<void> {
+    const length = Buffer.byteLength(text)
+    const close = this.#mayHaveBody ? {} : { Connection: 'close' }
+    this.outgoing.writeHead(status, { ...noCache, ...headers, 'Content-Length': length, ...close })
+    this.outgoing.write(text)
+    this.sent(length)
+    if (this.#mayHaveBody) await this.drain()
+    this.outgoing.end()
+  }
+
+  async replyJson(status: number, body: unknown): Promise<void> {
+    await this.reply(status, `${JSON.stringify(body)}\n`, { 'Content-Type': 'application/json' })
+  }
+
+  /**
+   * Ends a reply whose bytes have all been written, and waits until they are out.
+   *
+   * @throws {Refusal} if the exchange is aborted before that
+   */
+  async finish(): Promise<void> {
+    this.outgoing.end()
+    await finished(this.outgoing, { signal: this.signal }).catch(() => {})
+    this.signal.throwIfAborted()
+    await this.drain()
+  }
+
+  /** Reads what is left of the request's body and forgets it; gives up, and the connection, where that takes too long. */
+  async drain(): Promise<void> {
+    const { incoming } = this
+    if (incoming.readableEnded || incoming.destroyed) return
+    let bytes = 0
+    const drained = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), maxDrainMs)
+      incoming.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > maxDrainBytes) resolve(false)
+      })
+      incoming.once('close', () => {
+        clearTimeout(timer)
+        resolve(true)
+      })
+      incoming.resume()
+    })
+    this.received(bytes)
+    if (!drained) incoming.destroy()
+  }
+
+  /** Ends the connection in a way that no client can take for the end of the reply. */
+  cut(): void {
+    const { socket } = this.outgoing
+    // HTTP/1.0 has no chunks: there, only a reset tells a cut from an end.
+    if (this.incoming.httpVersionMinor === 0 && socket && 'remoteAddress' in socket && socket.remoteAddress) {
+      socket.resetAndDestroy()
+    }
+    this.outgoing.destroy()
+  }
+}
+
+function idOf(incoming: IncomingMessage): string {
+  const given = incoming.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
+}

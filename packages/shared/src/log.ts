@@ -1,0 +1,26 @@
+import { pino } from 'pino'
+import type { Logger } from 'pino'
+import { PinoPretty } from 'pino-pretty'
+
+export type { Logger } from 'pino'
+
+/** The log of one application, on standard output. Lines are written synchronously: none is lost when the process ends. */
+export function openLog(app: string, config: { logLevel: string; logFormat: 'json' | 'pretty' }): Logger {
+  const options = { level: config.logLevel, base: { app, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
+  return config.logFormat === 'json'
+    ? pino(options, pino.destination({ dest: 1, sync: true }))
+    : pino(options, pretty())
+}
+
+/** The fields that say most stand in the message; the rest is left to the JSON form. */
+function pretty() {
+  return PinoPretty({
+    sync: true,
+    destination: 1,
+    colorize: process.stdout.isTTY,
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'pid,app,requestId,hostname',
+    messageFormat: '{app}: {msg}',
+    singleLine: true,
+  })
+}

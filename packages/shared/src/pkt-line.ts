@@ -1,0 +1,28 @@
+/**
+ * pkt-line framing, as in gitprotocol-common(5): four hexadecimal digits with the length of the line, themselves
+ * included, then the line. 0000 is the flush packet, 0001 the delimiter, 0002 the end of a response; 0003 is invalid.
+ */
+export const flushPacket = '0000'
+
+export function pktLine(line: string): string {
+  return (Buffer.byteLength(line) + 4).toString(16).padStart(4, '0') + line
+}
+
+/** Whether `bytes` is a whole number of well-formed pkt-lines. */
+export function isPktLines(bytes: Buffer): boolean {
+  let offset = 0
+  while (offset < bytes.length) {
+    const length = pktLength(bytes, offset)
+    if (length === undefined) return false
+    offset += Math.max(length, 4)
+  }
+  return offset === bytes.length
+}
+
+/** The length that the pkt-line at `offset` claims, or undefined if what stands there is none. */
+export function pktLength(bytes: Buffer, offset = 0): number | undefined {
+  const digits = bytes.toString('latin1', offset, offset + 4)
+  if (!/^[0-9a-f]{4}$/i.test(digits)) return undefined
+  const length = parseInt(digits, 16)
+  return length === 3 ? undefined : length
+}

@@ -1,0 +1,35 @@
+import type { Readable, Writable } from 'node:stream'
+
+/**
+ * Copies `source` to `sink` at the sink's pace, and tells the size of every chunk. Neither is ended or destroyed: what
+ * the end of one means for the other is the caller's to say.
+ *
+ * Resolves at the source's end, or as soon as the sink takes no more (git may exit without reading all of its input).
+ * Rejects with the source's error.
+ */
+export function pump(source: Readable, sink: Writable, onBytes: (count: number) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      onBytes(chunk.length)
+      if (!sink.write(chunk)) source.pause()
+    }
+    const onDrain = () => source.resume()
+    const onSourceEnd = () => finish()
+    const onSourceError = (error: Error) => finish(error)
+    const onSourceClose = () =>
+      finish(source.readableEnded ? undefined : new Error('The source was closed before its end.'))
+    const onSinkClose = () => finish()
+    const finish = (error?: Error) => {
+      source.off('data', onData).off('end', onSourceEnd).off('error', onSourceError).off('close', onSourceClose)
+      sink.off('drain', onDrain).off('close', onSinkClose)
+      if (error) reject(error)
+      else resolve()
+    }
+    if (source.readableEnded || sink.destroyed) return finish()
+    if (source.destroyed) return onSourceClose()
+    source.on('end', onSourceEnd).on('error', onSourceError).on('close', onSourceClose)
+    sink.on('drain', onDrain).on('close', onSinkClose)
+    source.on('data', onData)
+    source.resume()
+  })
+}

@@ -1,0 +1,192 @@
+/** How a request ended, as logs and metrics name it. */
+export type Outcome =
+  | 'completed'
+  /** The request was not right, or not allowed. */
+  | 'refused'
+  /** Too much to do, or about to stop: try again. */
+  | 'shed'
+  | 'client_gone'
+  | 'timed_out'
+  /** git, or the repository's hooks, said no, or git was killed. */
+  | 'git_failed'
+  /** Sluice could not do its part. */
+  | 'failed'
+
+/**
+ * Every reason for which Sluice does not do what a client asked, in one table: a stable code for logs and scripts, the
+ * HTTP status (RFC 9110), the outcome, and the sentence that git shows to its user after `remote:`.
+ */
+export const reasons = {
+  bad_path: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The address is not valid: its path must be percent-encoded UTF-8 without control characters.',
+  },
+  bad_name: {
+    status: 400,
+    outcome: 'refused',
+    sentence:
+      'The repository name is not valid: no part of it may be empty, "." or "..", start with "-", end in ".lock" or contain a backslash.',
+  },
+  name_too_long: {
+    status: 414,
+    outcome: 'refused',
+    sentence: 'The repository name is too long: at most 4096 bytes in all and 240 in each part.',
+  },
+  bad_protocol: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The Git-Protocol header is not valid: it must look like "version=2" and have at most 256 bytes.',
+  },
+  bad_gzip: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The request says Content-Encoding: gzip, but its body is not valid gzip.',
+  },
+  bad_pkt_line: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The request body is not in pkt-line format, or it was cut short.',
+  },
+  not_a_git_address: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'There is no page here. This is a git remote: use it as "git clone <this server>/<repository>.git".',
+  },
+  repository_missing: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'There is no repository of this name.',
+  },
+  cannot_create: {
+    status: 409,
+    outcome: 'refused',
+    sentence: 'A repository cannot be created under this name: a part of it is a file or another repository.',
+  },
+  not_smart_http: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This remote speaks smart HTTP only: the address lacks ?service=git-upload-pack or git-receive-pack.',
+  },
+  unknown_service: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This remote offers the services git-upload-pack and git-receive-pack only.',
+  },
+  service_disabled: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This service is switched off for this repository.',
+  },
+  wrong_method: { status: 405, outcome: 'refused', sentence: 'This address does not take this HTTP method.' },
+  wrong_content_type: {
+    status: 415,
+    outcome: 'refused',
+    sentence: 'The Content-Type does not fit this service.',
+  },
+  wrong_content_encoding: {
+    status: 415,
+    outcome: 'refused',
+    sentence: 'The Content-Encoding is not supported: send the body as it is or with gzip.',
+  },
+  body_too_large: {
+    status: 413,
+    outcome: 'refused',
+    sentence: 'The request is too large, once inflated.',
+  },
+  client_gone: { status: 499, outcome: 'client_gone', sentence: 'The client went away.' },
+  queue_full: {
+    status: 503,
+    outcome: 'shed',
+    sentence: 'The server is busy: too many requests are waiting already. Please try again in a moment.',
+  },
+  queue_timeout: {
+    status: 503,
+    outcome: 'shed',
+    sentence: 'The server is busy: no worker became free in time. Please try again in a moment.',
+  },
+  no_worker: {
+    status: 503,
+    outcome: 'failed',
+    sentence: 'The server cannot start git at the moment. Please try again in a moment.',
+  },
+  draining: {
+    status: 503,
+    outcome: 'shed',
+    sentence: 'The server is shutting down. Please try again in a moment.',
+  },
+  host_unreachable: {
+    status: 503,
+    outcome: 'failed',
+    sentence: 'The host that keeps this repository does not answer. Please try again in a moment.',
+  },
+  host_failed: {
+    status: 502,
+    outcome: 'failed',
+    sentence: 'The host that keeps this repository broke off before it answered.',
+  },
+  git_failed: {
+    status: 500,
+    outcome: 'git_failed',
+    sentence: 'git failed on the server before it answered. The reason is in the log of the server.',
+  },
+  git_killed: {
+    status: 500,
+    outcome: 'git_failed',
+    sentence: 'git was ended on the server before it was done.',
+  },
+  worker_lost: {
+    status: 500,
+    outcome: 'failed',
+    sentence: 'The process that served this request ended before it was done.',
+  },
+  idle_timeout: {
+    status: 504,
+    outcome: 'timed_out',
+    sentence: 'Nothing was sent in either direction for too long.',
+  },
+  internal: { status: 500, outcome: 'failed', sentence: 'Something went wrong on the server.' },
+} as const satisfies Record<string, { status: number; outcome: Outcome; sentence: string }>
+
+export type Reason = keyof typeof reasons
+
+/** The outcome of an exchange that another server refused with this reason, or did not refuse. */
+export function outcomeOf(reason: string | undefined): Outcome {
+  if (reason === undefined) return 'completed'
+  return Object.hasOwn(reasons, reason) ? reasons[reason as Reason].outcome : 'failed'
+}
+
+/** Seconds that a client should wait after a 503 (`Retry-After`, RFC 9110 section 10.2.3). */
+const retryAfterSeconds = 1
+
+/** Thrown to answer a request with one of `reasons`; `cause` has what only the log may know. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly reason: Reason
+  /** The sentence for the user, with what is particular to this request. */
+  readonly sentence: string
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(reason: Reason, detail: { sentence?: string; headers?: Record<string, string>; cause?: unknown } = {}) {
+    super(reason, detail.cause === undefined ? undefined : { cause: detail.cause })
+    this.reason = reason
+    this.sentence = detail.sentence ?? reasons[reason].sentence
+    this.headers = {
+      ...(reasons[reason].status === 503 && { 'Retry-After': String(retryAfterSeconds) }),
+      ...detail.headers,
+    }
+  }
+
+  get status(): number {
+    return reasons[this.reason].status
+  }
+
+  get outcome(): Outcome {
+    return reasons[this.reason].outcome
+  }
+
+  /** Anything that was thrown, as a refusal: an unforeseen error becomes `internal` with itself as the cause. */
+  static from(thrown: unknown): Refusal {
+    return thrown instanceof Refusal ? thrown : new Refusal('internal', { cause: thrown })
+  }
+}

@@ -1,0 +1,54 @@
+import type { Exchange } from './exchange.ts'
+import type { GitRequest } from './git-request.ts'
+import type { Logger } from './log.ts'
+import { reasons } from './refusal.ts'
+import type { Outcome, Reason } from './refusal.ts'
+
+/** A client that leaves, or asks for what it may not have, is no fault of the server's. */
+const levels = {
+  completed: 'info',
+  refused: 'info',
+  client_gone: 'info',
+  shed: 'warn',
+  timed_out: 'warn',
+  git_failed: 'warn',
+  failed: 'error',
+} as const satisfies Record<Outcome, string>
+
+const maxNameLength = 256
+
+/** The one line that each application logs for a request, at its end. Times are in milliseconds, amounts in bytes. */
+export function logRequest(
+  log: Logger,
+  exchange: Exchange,
+  request: GitRequest | undefined,
+  ending: { outcome: Outcome; reason: string | undefined; cause: unknown; [more: string]: unknown },
+): void {
+  const { incoming, outgoing } = exchange
+  const { outcome, reason, cause, ...more } = ending
+  const repository = request?.repository.slice(0, maxNameLength)
+  const line = {
+    requestId: exchange.id,
+    repository,
+    service: request?.service,
+    kind: request?.kind,
+    protocolVersion: request?.version,
+    status: outgoing.headersSent ? outgoing.statusCode : statusOf(reason),
+    outcome,
+    reason,
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.bytesOut,
+    ms: exchange.milliseconds,
+    source: exchange.source,
+    err: cause,
+    ...more,
+  }
+  const what = request
+    ? `${request.service} ${request.kind} ${repository}`
+    : `${incoming.method} ${incoming.url?.slice(0, maxNameLength)}`
+  log[levels[outcome]](line, `${what}: ${reason ?? outcome}`)
+}
+
+function statusOf(reason: string | undefined): number | undefined {
+  return reason !== undefined && Object.hasOwn(reasons, reason) ? reasons[reason as Reason].status : undefined
+}

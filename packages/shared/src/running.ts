@@ -1,0 +1,51 @@
+import type { Server } from 'node:http'
+import type { Exchange } from './exchange.ts'
+import { Refusal } from './refusal.ts'
+
+/** The exchanges that are under way in this process, so that a server can stop without cutting them off. */
+export class Running {
+  readonly #exchanges = new Set<Exchange>()
+  #server: Server | undefined
+
+  get isDraining(): boolean {
+    return this.#server !== undefined
+  }
+
+  get size(): number {
+    return this.#exchanges.size
+  }
+
+  enter(exchange: Exchange): Disposable {
+    this.#exchanges.add(exchange)
+    return {
+      [Symbol.dispose]: () => {
+        this.#exchanges.delete(exchange)
+        // A connection whose last request is over would otherwise keep a draining server for its keep-alive time.
+        if (this.#server) setImmediate(() => this.#server?.closeIdleConnections())
+      },
+    }
+  }
+
+  /**
+   * Stops accepting, and waits until all that runs is over. After `timeoutMs`, or when `hurry` is aborted, the rest is
+   * ended with `draining`.
+   *
+   * @returns how many exchanges had to be ended
+   */
+  async drain(server: Server, timeoutMs: number, hurry: AbortSignal): Promise<number> {
+    this.#server = server
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    let ended = 0
+    const end = () => {
+      ended += this.#exchanges.size
+      for (const exchange of this.#exchanges) exchange.abort(new Refusal('draining'))
+    }
+    const timer = setTimeout(end, timeoutMs)
+    hurry.addEventListener('abort', end, { once: true })
+    if (hurry.aborted) end()
+    await closed
+    clearTimeout(timer)
+    hurry.removeEventListener('abort', end)
+    return ended
+  }
+}

@@ -1,0 +1,65 @@
+/** What the supervisor and a worker say to each other over the worker's message channel. */
+
+/** git to be run: `argv[0]` is the program; nothing else of the supervisor's environment is passed on. */
+export type GitCommand = {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+}
+
+/** Milliseconds between the steps of a teardown. */
+export type Graces = {
+  /** From closing git's pipes to SIGTERM. */
+  readonly term: number
+  /** From SIGTERM to SIGKILL. */
+  readonly kill: number
+}
+
+export type ToWorker =
+  | { readonly type: 'serve'; readonly command: GitCommand; readonly graces: Graces }
+  | { readonly type: 'stop' }
+
+/** How git ended: `code` or `signal`, as of waitpid(2). */
+export type GitReport = {
+  readonly code: number | null
+  readonly signal: string | null
+  /** User and system time of git and of all that it waited for; null where the runtime cannot tell (Node). */
+  readonly cpuMs: number | null
+  /** The largest resident set of these processes; null where the runtime cannot tell. */
+  readonly maxRssBytes: number | null
+  /** The end of git's standard error, at most 64 KiB; empty if git succeeded. */
+  readonly stderr: string
+}
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | ({ readonly type: 'exited' } & GitReport)
+  /** git could not be started: `error` is errno's name, or what the runtime said. */
+  | { readonly type: 'not_started'; readonly error: string }
+  /** Processes that outlived git were found in its session and have been signalled. */
+  | { readonly type: 'leftovers' }
+
+/** Reads a message at the supervisor's border; undefined for what no worker of this version sends. */
+export function parseFromWorker(message: unknown): FromWorker | undefined {
+  if (typeof message !== 'object' || message === null || !('type' in message)) return undefined
+  const m = message as Record<string, unknown>
+  switch (m['type']) {
+    case 'ready':
+      return { type: 'ready' }
+    case 'not_started':
+      return { type: 'not_started', error: String(m['error']) }
+    case 'leftovers':
+      return { type: 'leftovers' }
+    case 'exited':
+      return {
+        type: 'exited',
+        code: typeof m['code'] === 'number' ? m['code'] : null,
+        signal: typeof m['signal'] === 'string' ? m['signal'] : null,
+        cpuMs: typeof m['cpuMs'] === 'number' ? m['cpuMs'] : null,
+        maxRssBytes: typeof m['maxRssBytes'] === 'number' ? m['maxRssBytes'] : null,
+        stderr: String(m['stderr']),
+      }
+    default:
+      return undefined
+  }
+}
