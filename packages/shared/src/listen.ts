@@ -4,7 +4,9 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
+import { formatAddress } from './address.ts'
 import type { Address } from './address.ts'
+import { errnoOf } from './errno.ts'
 
 /**
  * Makes a server listen, and returns the address with the port that it got. A unix socket's folder is created, and a
@@ -15,7 +17,9 @@ import type { Address } from './address.ts'
 export async function listen(server: Server, address: Address): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)
   server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port })
-  await once(server, 'listening')
+  await once(server, 'listening').catch((error: unknown) => {
+    throw new Error(`Cannot listen on ${formatAddress(address)}: ${reason(error)}.`, { cause: error })
+  })
   if (address.kind === 'tcp') return { ...address, port: (server.address() as AddressInfo).port }
   await chmod(address.path, 0o660)
   return address
@@ -23,8 +27,14 @@ export async function listen(server: Server, address: Address): Promise<Address>
 
 async function makeRoom(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  if (await somebodyListens(path)) throw new Error(`Another process listens on unix:${path} already.`)
+  if (await somebodyListens(path))
+    throw new Error(`Cannot listen on unix:${path}: another process listens there already.`)
   await rm(path, { force: true })
+}
+
+function reason(error: unknown): string {
+  const code = errnoOf(error)
+  return code === 'EADDRINUSE' ? 'another process listens there already' : code || String(error)
 }
 
 function somebodyListens(path: string): Promise<boolean> {

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+
+/** What a stock git can push, and what it is told when the repository says no. */
+
+let stack: Stack
+let count = 0
+
+before(async () => {
+  stack = await startStack()
+})
+after(() => stack[Symbol.asyncDispose]())
+
+/** A repository on the server with five commits, and a clone of it. */
+async function repositoryAndClone(): Promise<{ bare: string; work: string }> {
+  const name = `push-${++count}`
+  const bare = join(stack.root, `${name}.git`)
+  await git(stack.folder, ['init', '--quiet', '--bare', bare])
+  await importHistory(bare, 5)
+  await git(stack.folder, ['clone', '--quiet', `${stack.url}/${name}.git`, name])
+  return { bare, work: join(stack.folder, name) }
+}
+
+async function commit(work: string, message: string): Promise<string> {
+  await writeFile(join(work, `${message}.txt`), `${message}\n`)
+  await git(work, ['add', '.'])
+  await git(work, ['commit', '--quiet', '-m', message])
+  return git(work, ['rev-parse', 'HEAD'])
+}
+
+async function addHook(bare: string, name: string, script: string): Promise<void> {
+  const path = join(bare, 'hooks', name)
+  await mkdir(join(bare, 'hooks'), { recursive: true })
+  await writeFile(path, `#!/bin/sh\n${script}\n`)
+  await chmod(path, 0o755)
+}
+
+const tip = (bare: string, ref: string) => git(bare, ['rev-parse', '--verify', ref])
+
+/** Nothing of a push may stay behind: no quarantine, no temporary pack, no lock. */
+async function assertNothingLeft(bare: string): Promise<void> {
+  const files = await readdir(bare, { recursive: true })
+  assert.deepEqual(
+    files.filter((file) => /tmp_|incoming-|\.lock$/.test(file)),
+    [],
+  )
+}
+
+for (const version of [0, 1, 2]) {
+  describe(`protocol version ${version}`, () => {
+    const config = ['-c', `protocol.version=${version}`]
+
+    test('refs are created, updated and deleted, several at once, with tags', async () => {
+      const { bare, work } = await repositoryAndClone()
+      const id = await commit(work, 'new')
+      await git(work, ['tag', '-a', 'v2', '-m', 'Version 2'])
+      await git(work, [...config, 'push', '--quiet', 'origin', 'main', 'main:refs/heads/topic', 'v2'])
+      assert.equal(await tip(bare, 'main'), id)
+      assert.equal(await tip(bare, 'topic'), id)
+      assert.equal(await tip(bare, 'v2^{}'), id)
+      await git(work, [...config, 'push', '--quiet', 'origin', ':topic', ':v2'])
+      assert.equal((await tryGit(bare, ['rev-parse', '--verify', '--quiet', 'topic'])).code, 1)
+      await git(bare, ['fsck', '--full', '--strict'])
+      await assertNothingLeft(bare)
+    })
+
+    test('a push that is no fast-forward is refused in git’s own words, and goes through with force', async () => {
+      const { bare, work } = await repositoryAndClone()
+      await git(work, ['reset', '--quiet', '--hard', 'HEAD~2'])
+      const id = await commit(work, 'other')
+      const refused = await tryGit(work, [...config, 'push', 'origin', 'main'])
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /\[rejected\] +main -> main \(non-fast-forward\)/)
+      await git(work, [...config, 'push', '--quiet', '--force', 'origin', 'main'])
+      assert.equal(await tip(bare, 'main'), id)
+    })
+
+    test('a repository that denies force says so itself', async () => {
+      const { bare, work } = await repositoryAndClone()
+      await git(bare, ['config', 'receive.denyNonFastForwards', 'true'])
+      await git(work, ['reset', '--quiet', '--hard', 'HEAD~2'])
+      await commit(work, 'other')
+      const refused = await tryGit(work, [...config, 'push', '--force', 'origin', 'main'])
+      assert.match(refused.stderr, /remote: error: denying non-fast-forward refs\/heads\/main/)
+      assert.match(refused.stderr, /\[remote rejected\] main -> main \(non-fast-forward\)/)
+    })
+
+    test('an atomic push of which one ref is refused changes none', async () => {
+      const { bare, work } = await repositoryAndClone()
+      const before = await tip(bare, 'main')
+      await commit(work, 'new')
+      await addHook(bare, 'update', 'test "$1" != refs/heads/forbidden')
+      const refused = await tryGit(work, [...config, 'push', '--atomic', 'origin', 'main', 'main:forbidden'])
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /atomic/)
+      assert.equal(await tip(bare, 'main'), before)
+    })
+
+    test('push options reach the hooks of a repository that allows them', async () => {
+      const { bare, work } = await repositoryAndClone()
+      await commit(work, 'new')
+      await addHook(bare, 'pre-receive', 'echo "option: $GIT_PUSH_OPTION_0"')
+      const denied = await tryGit(work, [...config, 'push', '-o', 'ci.skip', 'origin', 'main'])
+      assert.match(denied.stderr, /the receiving end does not support push options/)
+      await git(bare, ['config', 'receive.advertisePushOptions', 'true'])
+      const { stderr } = await tryGit(work, [...config, 'push', '-o', 'ci.skip', 'origin', 'main'])
+      assert.match(stderr, /remote: option: ci\.skip/)
+    })
+
+    test('what a hook says is shown as remote:, and its refusal keeps the ref', async () => {
+      const { bare, work } = await repositoryAndClone()
+      const before = await tip(bare, 'main')
+      await commit(work, 'new')
+      await addHook(bare, 'pre-receive', 'echo "The freeze is on until Monday." >&2; exit 1')
+      const refused = await tryGit(work, [...config, 'push', 'origin', 'main'])
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /remote: The freeze is on until Monday\./)
+      assert.match(refused.stderr, /\[remote rejected\] main -> main \(pre-receive hook declined\)/)
+      assert.equal(await tip(bare, 'main'), before)
+      await assertNothingLeft(bare)
+    })
+  })
+}
+
+test('a push to a name that does not exist creates the repository', async () => {
+  const { work } = await repositoryAndClone()
+  await git(work, ['push', '--quiet', `${stack.url}/new/team/thing`, 'main'])
+  const created = join(stack.root, 'new/team/thing.git')
+  assert.equal(await tip(created, 'main'), await git(work, ['rev-parse', 'main']))
+  assert.equal(await git(created, ['symbolic-ref', 'HEAD']), 'refs/heads/main')
+  assert.deepEqual(await readdir(join(stack.root, 'new/team')), ['thing.git'])
+})
+
+test('many first pushes to one name at once create one repository', async () => {
+  const { work } = await repositoryAndClone()
+  const pushes = Array.from({ length: 6 }, (_, index) =>
+    git(work, ['push', '--quiet', `${stack.url}/race.git`, `main:refs/heads/b${index}`]),
+  )
+  await Promise.all(pushes)
+  assert.equal((await git(join(stack.root, 'race.git'), ['for-each-ref'])).split('\n').length, 6)
+  assert.deepEqual(
+    (await readdir(stack.root)).filter((name) => name.includes('.lock')),
+    [],
+  )
+})
+
+test('nothing is created inside a repository, below a file, or by a fetch', async () => {
+  const { bare, work } = await repositoryAndClone()
+  const name = bare.slice(stack.root.length + 1)
+  await writeFile(join(stack.root, 'a-file'), '')
+  for (const path of [`${name}/inner.git`, `${name}/refs/heads/x`, 'a-file/x.git']) {
+    const refused = await tryGit(work, ['push', `${stack.url}/${path}`, 'main'])
+    assert.match(refused.stderr, /cannot be created under this name/, path)
+  }
+  const missing = await tryGit(work, ['fetch', `${stack.url}/not-there.git`])
+  assert.match(missing.stderr, /not found/)
+  assert.ok(!(await readdir(stack.root)).includes('not-there.git'))
+})
+
+test('hooks find who pushed, as from http-backend, and nothing of the supervisor’s environment', async () => {
+  const { bare, work } = await repositoryAndClone()
+  await commit(work, 'new')
+  await addHook(bare, 'post-receive', 'env')
+  const { stderr } = await tryGit(work, ['push', 'origin', 'main'])
+  assert.match(stderr, /remote: REMOTE_ADDR=127\.0\.0\.1/)
+  assert.match(stderr, /remote: GIT_COMMITTER_EMAIL=anonymous@http\.127\.0\.0\.1/)
+  assert.doesNotMatch(stderr, /SLUICE_|BUN_|NODE_/)
+})
+
+test('a push does not start gc behind the request’s back', async () => {
+  const { bare, work } = await repositoryAndClone()
+  await git(bare, ['config', 'gc.auto', '1'])
+  await git(bare, ['config', 'gc.autoDetach', 'true'])
+  await commit(work, 'new')
+  await git(work, ['push', '--quiet', 'origin', 'main'])
+  await assertNothingLeft(bare)
+  assert.ok((await readdir(join(bare, 'objects'))).some((name) => /^[0-9a-f]{2}$/.test(name)), 'loose objects stay loose')
+})
+
+test('a repository can switch its services off', async () => {
+  const { bare, work } = await repositoryAndClone()
+  await git(bare, ['config', 'http.receivepack', 'false'])
+  assert.match((await tryGit(work, ['push', 'origin', 'main:x'])).stderr, /403/)
+  await git(work, ['fetch', '--quiet'])
+  await git(bare, ['config', 'http.uploadpack', 'false'])
+  assert.match((await tryGit(work, ['fetch'])).stderr, /403/)
+  await git(bare, ['config', 'http.uploadpack', 'true'])
+  await git(work, ['fetch', '--quiet'])
+})

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+/** An application that runs as a process of its own, until it is stopped or disposed of. */
+export type AppProcess = AsyncDisposable & {
+  /** Where it listens: host:port, or unix:/path. */
+  readonly address: string
+  /** Never resolves; rejects if the application ends without having been told to. */
+  readonly failed: Promise<never>
+  /** Lets it finish what it does. Resolves when it has ended. */
+  stop(): Promise<void>
+  /** Makes an application that is stopping end at once. */
+  hurry(): void
+}
+
+/**
+ * Starts an application and waits until it listens. It has a session of its own, so that a terminal's Ctrl-C reaches
+ * only the quick start, which stops its applications in order; and a channel, whose loss tells it that the quick start
+ * is gone.
+ *
+ * @throws if it ends before it listens; what was wrong it has printed itself
+ */
+export async function startApp(name: string, main: string, env: NodeJS.ProcessEnv): Promise<AppProcess> {
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', main], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const exited = once(child, 'exit')
+  let stopping = false
+  const failed = exited.then(() => {
+    if (stopping) return new Promise<never>(() => {})
+    throw new Error(`The ${name} has ended.`)
+  })
+  failed.catch(() => {})
+  const [message] = (await Promise.race([once(child, 'message'), failed])) as [{ address: string }]
+
+  const stop = async () => {
+    stopping = true
+    child.kill('SIGTERM')
+    await exited
+  }
+  return { address: message.address, failed, stop, hurry: () => child.kill('SIGTERM'), [Symbol.asyncDispose]: stop }
+}

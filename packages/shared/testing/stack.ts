@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from './folder.ts'
+import { until } from './until.ts'
+
+/** A line of a log, parsed. */
+export type LogLine = { readonly [field: string]: unknown }
+
+export type App = {
+  readonly pid: number
+  /** host:port, or unix:/path. */
+  readonly address: string
+  readonly lines: LogLine[]
+  /** The next line, or an earlier one, that fits; fails after 10 s. */
+  line(fits: (line: LogLine) => boolean): Promise<LogLine>
+  signal(signal: NodeJS.Signals): void
+  /** Resolves with the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>
+}
+
+export type Stack = AsyncDisposable & {
+  /** The folder with everything of this stack: `repos` is the root; tests may put clones beside it. */
+  readonly folder: string
+  readonly root: string
+  /** Of the gateway: http://127.0.0.1:port */
+  readonly url: string
+  readonly gateway: App
+  readonly supervisor: App
+  /** Starts the supervisor anew on its old address, after it has ended. */
+  restartSupervisor(): Promise<void>
+}
+
+const project = fileURLToPath(new URL('../../..', import.meta.url))
+const mains = {
+  gateway: join(project, 'apps/gateway/src/main.ts'),
+  supervisor: join(project, 'apps/gitworker/src/main.ts'),
+}
+
+/** Starts supervisor and gateway as processes, in a folder and on a port of their own; disposing ends both and checks that they end well. */
+export async function startStack(env: Record<string, string> = {}): Promise<Stack> {
+  await using started = new AsyncDisposableStack()
+  const folder = started.use(await temporaryFolder()).path
+  const root = join(folder, 'repos')
+  await mkdir(root)
+  const settings = {
+    SLUICE_ROOT: root,
+    SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
+    SLUICE_LISTEN: '127.0.0.1:0',
+    SLUICE_CREATE_ON_PUSH: 'on',
+    ...env,
+  }
+  let supervisor = await startApp('supervisor', settings)
+  started.defer(async () => stopApp(supervisor))
+  const gateway = await startApp('gateway', settings)
+  started.defer(async () => stopApp(gateway))
+  const parts = started.move()
+  return {
+    folder,
+    root,
+    url: `http://${gateway.address}`,
+    gateway,
+    get supervisor() {
+      return supervisor
+    },
+    async restartSupervisor() {
+      supervisor = await startApp('supervisor', settings)
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+async function startApp(name: keyof typeof mains, env: Record<string, string>): Promise<App> {
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', mains[name]], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  const lines: LogLine[] = []
+  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as LogLine))
+  const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
+  const early = exited.then((how) => Promise.reject(new Error(`The ${name} ended with ${how} before it listened.`)))
+  early.catch(() => {})
+  const [message] = (await Promise.race([once(child, 'message'), early])) as [{ address: string }]
+  return {
+    pid: child.pid!,
+    address: message.address,
+    lines,
+    line: (fits) => until(`a line in the log of the ${name}`, () => lines.find(fits)),
+    signal: (signal) => void child.kill(signal),
+    exited,
+  }
+}
+
+/** An application that does not stop, or stops with an error, fails the test that started it. */
+async function stopApp(app: App): Promise<void> {
+  const workers = await childrenOf(app.pid)
+  app.signal('SIGTERM')
+  const how = await app.exited
+  const survivors = await until('the workers to end', async () => {
+    const alive = await Promise.all(workers.map(isAlive))
+    return !alive.includes(true) && 'none'
+  })
+  if (how !== 0 && how !== 'SIGKILL') throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  return text.split(' ').filter(Boolean).map(Number)
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+  return stat !== undefined && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
+}
