@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import { Refusal } from '@sluice/shared/refusal'
 
 /**
  * A request's body, lent to undici: read at undici's pace, but what undici does to it when a reply comes early, which is
@@ -9,7 +10,9 @@ export class BorrowedBody extends Readable {
   readonly #incoming: IncomingMessage
   readonly #onData: (chunk: Buffer) => void
   readonly #onEnd = () => this.push(null)
-  readonly #onClose = () => this.destroy(new Error('The client broke off.'))
+  readonly #onClose = () => {
+    if (!this.#incoming.readableEnded) this.destroy(new Refusal('client_gone'))
+  }
 
   constructor(incoming: IncomingMessage, onBytes: (count: number) => void) {
     super({ highWaterMark: incoming.readableHighWaterMark })

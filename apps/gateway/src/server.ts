@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import type { Address } from '@sluice/shared/address'
 import { formatAddress } from '@sluice/shared/address'
+import { createHttpServer } from '@sluice/shared/http-server'
 import { listen } from '@sluice/shared/listen'
 import type { Logger } from '@sluice/shared/log'
 import { Running } from '@sluice/shared/running'
+import { noCache } from '@sluice/shared/exchange'
+import { Refusal } from '@sluice/shared/refusal'
 import { createApp } from './app.ts'
 import { connectHost, isReachable, singleHost } from './choose-host.ts'
 import type { GatewayConfig } from './config.ts'
@@ -20,16 +24,27 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const host = connectHost(formatAddress(config.supervisor), config.supervisor)
   const running = new Running()
   const app = createApp({ chooseHost: singleHost(host), isHostReachable: () => isReachable(host), running, log })
-  const server = createAdaptorServer({
-    fetch: app.fetch,
+  const listener = getRequestListener(app.fetch, {
+    // For requests without a Host header, which HTTP/1.0 allows.
+    hostname: 'localhost',
     // The exchange sees to what is left of a request's body.
     autoCleanupIncoming: false,
     overrideGlobalObjects: false,
-    // 300 s by default, which ends slow pushes.
-    serverOptions: { requestTimeout: 0 },
-  }) as Server
-  // The exchange sends 100 Continue itself, when the body is about to be read.
-  server.on('checkContinue', (incoming, outgoing) => server.emit('request', incoming, outgoing))
+    errorHandler: (error) => answerUnreadable(error, log),
+  })
+  const server = createHttpServer((incoming, outgoing) => void listener(incoming, outgoing))
   const address = await listen(server, config.listen)
   return { server, address, running, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() }
+}
+
+/** A request that Hono cannot make a URL of, such as one with a backslash or an impossible Host, never becomes an exchange. */
+function answerUnreadable(error: unknown, log: Logger): Response {
+  const refusal = new Refusal('bad_address')
+  const requestId = randomUUID()
+  log.info(
+    { requestId, outcome: refusal.outcome, reason: refusal.reason, status: refusal.status, err: error },
+    'unreadable',
+  )
+  const headers = { ...noCache, 'Content-Type': 'text/plain; charset=utf-8', 'X-Request-Id': requestId }
+  return new Response(`${refusal.sentence}\n`, { status: refusal.status, headers })
 }

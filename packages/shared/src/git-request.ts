@@ -58,12 +58,12 @@ function splitTarget(target: string): { path: string; query: string } {
 
 /** Percent-decodes once. The target's raw bytes arrive as Latin-1; what they spell must be UTF-8. */
 function decodeOnce(encoded: string): string {
-  if (/%(?![0-9a-f]{2})/i.test(encoded)) throw new Refusal('bad_path')
+  if (/%(?![0-9a-f]{2})/i.test(encoded)) throw new Refusal('bad_address')
   const bytes = encoded.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, 'latin1'))
   } catch (cause) {
-    throw new Refusal('bad_path', { cause })
+    throw new Refusal('bad_address', { cause })
   }
 }
 

@@ -17,10 +17,10 @@ export type Outcome =
  * HTTP status (RFC 9110), the outcome, and the sentence that git shows to its user after `remote:`.
  */
 export const reasons = {
-  bad_path: {
+  bad_address: {
     status: 400,
     outcome: 'refused',
-    sentence: 'The address is not valid: its path must be percent-encoded UTF-8 without control characters.',
+    sentence: 'The address is not valid: it must be percent-encoded UTF-8 without control characters or backslashes.',
   },
   bad_name: {
     status: 400,

@@ -10,11 +10,11 @@ const maxPartBytes = 240
  * A part that ends in `.lock` is refused because git and Sluice use that ending for what is not finished yet; a leading
  * `-` because it would look like an option; `.git` inside a name because it would lead into another repository.
  *
- * @throws {Refusal} `bad_path`, `bad_name` or `name_too_long`
+ * @throws {Refusal} `bad_address`, `bad_name` or `name_too_long`
  */
 export function checkRepositoryName(name: string): void {
   if (Buffer.byteLength(name) > maxNameBytes) throw new Refusal('name_too_long')
-  if (/\p{Cc}/u.test(name)) throw new Refusal('bad_path')
+  if (/\p{Cc}/u.test(name)) throw new Refusal('bad_address')
   const parts = name.split('/')
   for (const [index, part] of parts.entries()) {
     if (Buffer.byteLength(part) > maxPartBytes) throw new Refusal('name_too_long')

@@ -42,7 +42,10 @@ for (const version of [0, 1, 2]) {
     test('a clone has every commit, branch and tag, and passes fsck', async () => {
       const folder = await clone(config)
       assert.equal(await git(folder, ['rev-parse', 'HEAD']), await git(source, ['rev-parse', 'main']))
-      assert.equal(await git(folder, ['rev-parse', 'origin/side', 'v1']), await git(source, ['rev-parse', 'side', 'v1']))
+      assert.equal(
+        await git(folder, ['rev-parse', 'origin/side', 'v1']),
+        await git(source, ['rev-parse', 'side', 'v1']),
+      )
       assert.equal(await countCommits(folder), 20)
       await git(folder, ['fsck', '--full', '--strict'])
       const line = await stack.supervisor.line((l) => l['kind'] === 'rpc' && l['protocolVersion'] === version)
@@ -94,7 +97,13 @@ for (const version of [0, 1, 2]) {
 
     test('a clone without trees has commits only', async () => {
       const folder = await clone([...config, '--filter=tree:0', '--no-checkout'])
-      const present = await git(folder, ['rev-list', '--objects', '--missing=allow-any', '--filter-print-omitted', 'HEAD'])
+      const present = await git(folder, [
+        'rev-list',
+        '--objects',
+        '--missing=allow-any',
+        '--filter-print-omitted',
+        'HEAD',
+      ])
       assert.ok(present.length > 0)
       const kinds = await git(folder, ['cat-file', '--batch-all-objects', '--batch-check=%(objecttype)'])
       assert.deepEqual(new Set(kinds.split('\n')), new Set(['commit', 'tag']))
@@ -165,7 +174,9 @@ test('10,000 refs are listed and cloned, which takes request bodies in gzip and 
     const folder = await clone([...config, '--mirror'], `${stack.url}/many-refs.git`)
     assert.equal(await git(folder, ['rev-list', '--all', '--count']), '10000')
   }
-  const large = stack.supervisor.lines.filter((line) => line['repository'] === 'many-refs.git' && line['kind'] === 'rpc')
+  const large = stack.supervisor.lines.filter(
+    (line) => line['repository'] === 'many-refs.git' && line['kind'] === 'rpc',
+  )
   assert.ok(large.some((line) => Number(line['bytesIn']) > 64 * 1024))
 })
 

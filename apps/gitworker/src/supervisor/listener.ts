@@ -1,6 +1,6 @@
-import { createServer } from 'node:http'
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { Exchange } from '@sluice/shared/exchange'
+import { createHttpServer } from '@sluice/shared/http-server'
 import type { Logger } from '@sluice/shared/log'
 import { logRequest } from '@sluice/shared/request-log'
 import { Running } from '@sluice/shared/running'
@@ -13,15 +13,13 @@ const keepAliveMs = 75_000
 /** The supervisor's HTTP server: health for probes, git for everything else, and one line in the log for each request. */
 export function createListener(host: Host, log: Logger): { server: Server; running: Running } {
   const running = new Running()
-  const server = createServer({ keepAliveTimeout: keepAliveMs, requestTimeout: 0 }, (incoming, outgoing) => {
+  const listener: RequestListener = (incoming, outgoing) => {
     const exchange = new Exchange(incoming, outgoing, sourceOf(incoming))
     if (incoming.url === '/healthz') void exchange.replyJson(200, { status: 'ok' })
     else if (incoming.url === '/readyz') void answerReady(exchange, host, running)
     else void answerGit(exchange)
-  })
-  // The listener sends 100 Continue itself, when it begins to read.
-  server.on('checkContinue', (incoming, outgoing) => server.emit('request', incoming, outgoing))
-  return { server, running }
+  }
+  return { server: createHttpServer(listener, { keepAliveTimeout: keepAliveMs }), running }
 
   async function answerGit(exchange: Exchange): Promise<void> {
     using _ = running.enter(exchange)

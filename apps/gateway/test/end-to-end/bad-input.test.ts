@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { mkdir, readdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { git, importHistory } from '@sluice/shared/testing/git'
+import { ask, sendRaw, target } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+
+/** Whatever is sent, the answer is a status and a plain sentence; nothing is started or created, and service goes on. */
+
+let stack: Stack
+let outside: string
+
+before(async () => {
+  stack = await startStack()
+  await git(stack.folder, ['init', '--quiet', '--bare', join(stack.root, 'good.git')])
+  await importHistory(join(stack.root, 'good.git'), 3)
+  outside = join(stack.folder, 'outside.git')
+  await git(stack.folder, ['init', '--quiet', '--bare', outside])
+  await symlink(outside, join(stack.root, 'link.git'))
+  await mkdir(join(stack.root, 'plain-folder'))
+})
+after(() => stack[Symbol.asyncDispose]())
+
+const advertisement = '/info/refs?service=git-upload-pack'
+const pushAdvertisement = '/info/refs?service=git-receive-pack'
+const fetchType = { 'Content-Type': 'application/x-git-upload-pack-request' }
+const pushType = { 'Content-Type': 'application/x-git-receive-pack-request' }
+const lsRefs = '0014command=ls-refs\n0000'
+
+type Case = {
+  readonly what: string
+  readonly path: string
+  readonly method?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer
+  readonly status: number
+  readonly says: RegExp
+}
+
+const longPart = 'x'.repeat(200)
+
+const cases: Case[] = [
+  ...['..', '../outside.git', 'a/../good.git', '%2e%2e', '%2E%2E/outside.git', 'a%2f..%2fgood.git', '.', 'a/./b'].map(
+    (name) => ({ what: `the name ${name}`, path: `/${name}${advertisement}`, status: 400, says: /name is not valid/ }),
+  ),
+  ...['-option', 'a/-c', 'team/-', 'x.lock', 'good.git.LOCK', 'good.git/.git/hooks', 'a//b', '/good.git'].map(
+    (name) => ({ what: `the name ${name}`, path: `/${name}${advertisement}`, status: 400, says: /name is not valid/ }),
+  ),
+  ...['%00', 'good.git%00', 'a%0ab', '%7f', '%zz', '%', '%ff%fe', '%c0%ae%c0%ae'].map((name) => ({
+    what: `the path ${name}`,
+    path: `/${name}${advertisement}`,
+    status: 400,
+    says: /address is not valid/,
+  })),
+  { what: 'a backslash', path: `/a%5cb${advertisement}`, status: 400, says: /name is not valid/ },
+  {
+    what: 'a name of 5,000 bytes',
+    path: `/${Array.from({ length: 25 }, () => longPart).join('/')}${advertisement}`,
+    status: 414,
+    says: /too long/,
+  },
+  { what: 'a part of 300 bytes', path: `/${'y'.repeat(300)}${advertisement}`, status: 414, says: /too long/ },
+  { what: 'a repository’s config', path: `/good.git/config${advertisement}`, status: 404, says: /no repository/ },
+  { what: 'a config below .git', path: `/.git/config${advertisement}`, status: 400, says: /not valid/ },
+  { what: 'a link out of the root', path: `/link.git${advertisement}`, status: 404, says: /no repository/ },
+  { what: 'a push through a link', path: `/link.git/new${pushAdvertisement}`, status: 409, says: /cannot be created/ },
+  { what: 'a plain folder', path: `/plain-folder${advertisement}`, status: 404, says: /no repository/ },
+  { what: 'a missing repository', path: `/missing.git${advertisement}`, status: 404, says: /no repository/ },
+  { what: 'the root', path: '/', status: 404, says: /git clone/ },
+  { what: 'a repository in a browser', path: '/good.git', status: 404, says: /git clone/ },
+  { what: 'a loose object', path: '/good.git/objects/info/packs', status: 404, says: /git remote/ },
+  { what: 'no service', path: '/good.git/info/refs', status: 403, says: /smart HTTP only/ },
+  { what: 'an unknown service', path: '/good.git/info/refs?service=git-upload-archive', status: 403, says: /services/ },
+  {
+    what: 'a service with a tail',
+    path: '/good.git/info/refs?service=git-upload-pack%00',
+    status: 403,
+    says: /services/,
+  },
+  { what: 'a POST for refs', path: `/good.git${advertisement}`, method: 'POST', status: 405, says: /GET only/ },
+  { what: 'a GET for a fetch', path: '/good.git/git-upload-pack', status: 405, says: /POST only/ },
+  {
+    what: 'a DELETE',
+    path: '/good.git/git-receive-pack',
+    method: 'DELETE',
+    headers: pushType,
+    status: 405,
+    says: /POST only/,
+  },
+  {
+    what: 'a form as a fetch',
+    path: '/good.git/git-upload-pack',
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: lsRefs,
+    status: 415,
+    says: /Content-Type must be application\/x-git-upload-pack-request/,
+  },
+  {
+    what: 'a fetch’s type on a push',
+    path: '/good.git/git-receive-pack',
+    method: 'POST',
+    headers: fetchType,
+    body: lsRefs,
+    status: 415,
+    says: /Content-Type/,
+  },
+  {
+    what: 'an encoding that is not gzip',
+    path: '/good.git/git-upload-pack',
+    method: 'POST',
+    headers: { ...fetchType, 'Content-Encoding': 'br' },
+    body: lsRefs,
+    status: 415,
+    says: /gzip/,
+  },
+  ...(['upload', 'receive'] as const).map((service) => ({
+    what: `gzip that is none, to ${service}-pack`,
+    path: `/good.git/git-${service}-pack`,
+    method: 'POST',
+    headers: { 'Content-Type': `application/x-git-${service}-pack-request`, 'Content-Encoding': 'gzip' },
+    body: lsRefs,
+    status: 400,
+    says: /not valid gzip/,
+  })),
+  {
+    what: 'gzip that is cut short',
+    path: '/good.git/git-upload-pack',
+    method: 'POST',
+    headers: { ...fetchType, 'Content-Encoding': 'gzip' },
+    body: gzipSync(lsRefs).subarray(0, -9),
+    status: 400,
+    says: /not valid gzip/,
+  },
+  ...['hello world', 'zzzz', '0003', '00', '0014command=ls-', `${lsRefs}xyz`].map((body) => ({
+    what: `the fetch request ${body}`,
+    path: '/good.git/git-upload-pack',
+    method: 'POST',
+    headers: { ...fetchType, 'Git-Protocol': 'version=2' },
+    body,
+    status: 400,
+    says: /pkt-line/,
+  })),
+  ...['hello world', 'PACK', '', '00'].map((body) => ({
+    what: `the push ${JSON.stringify(body)}`,
+    path: '/good.git/git-receive-pack',
+    method: 'POST',
+    headers: pushType,
+    body,
+    status: 400,
+    says: /pkt-line/,
+  })),
+  ...[`version=2${'x'.repeat(10_000)}`, 'version=2;rm', 'version=$(id)', 'version=2 GIT_DIR=/', ':', 'é'].map(
+    (value) => ({
+      what: `the Git-Protocol ${value.slice(0, 20)}`,
+      path: `/good.git${advertisement}`,
+      headers: { 'Git-Protocol': value },
+      status: 400,
+      says: /Git-Protocol/,
+    }),
+  ),
+]
+
+for (const door of ['gateway', 'supervisor'] as const) {
+  describe(`at the ${door}`, () => {
+    for (const { what, path, method, headers, body, status, says } of cases) {
+      test(`${what} is answered with ${status}`, async () => {
+        const id = `${door}-${what.replaceAll(/[^\w]/g, '.').slice(0, 60)}`
+        const before = await readdir(stack.root)
+        const reply = await ask(stack[door].address, path, {
+          ...(method && { method }),
+          ...(body !== undefined && { body }),
+          headers: { ...headers, 'X-Request-Id': id },
+        })
+        assert.equal(reply.status, status, reply.body)
+        assert.match(reply.body, says)
+        assert.match(reply.body, /^[^\n]+\n$/)
+        assert.equal(reply.headers['content-type'], 'text/plain; charset=utf-8')
+        assert.equal(reply.headers['x-request-id'], id)
+        const line = await stack[door].line((l) => l['requestId'] === id)
+        assert.equal(line['outcome'], 'refused')
+        const started = stack.supervisor.lines.filter((l) => l['requestId'] === id && l['worker'] !== undefined)
+        assert.deepEqual(started, [])
+        assert.deepEqual(await readdir(stack.root), before)
+      })
+    }
+  })
+}
+
+test('a gzip bomb on a fetch is refused when it has grown to 32 MiB', async () => {
+  const id = await git(join(stack.root, 'good.git'), ['rev-parse', 'main'])
+  const bomb = gzipSync(Buffer.alloc(200 * 2 ** 20, `0032want ${id}\n`))
+  const reply = await ask(stack.gateway.address, '/good.git/git-upload-pack', {
+    method: 'POST',
+    headers: { ...fetchType, 'Content-Encoding': 'gzip', 'X-Request-Id': 'bomb' },
+    body: bomb,
+  })
+  assert.equal(reply.status, 413, reply.body)
+  assert.match(reply.body, /too large/)
+  const line = await stack.supervisor.line((l) => l['requestId'] === 'bomb')
+  assert.equal(line['reason'], 'body_too_large')
+})
+
+test('a raw backslash is refused in words, too', async () => {
+  const reply = await ask(stack.gateway.address, `/a\\b${advertisement}`)
+  assert.equal(reply.status, 400)
+  assert.match(reply.body, /address is not valid/)
+})
+
+test('a Git-Protocol with a line break never gets past the parser', async () => {
+  const reply = await sendRaw(
+    stack.gateway.address,
+    `GET /good.git${advertisement} HTTP/1.1\r\nHost: x\r\nGit-Protocol: version=2\n evil\r\nConnection: close\r\n\r\n`,
+  )
+  assert.match(reply, /^HTTP\/1\.1 400 .*not a well-formed HTTP request\.\n$/s)
+})
+
+test('headers beyond 16 KiB are refused in words', async () => {
+  const reply = await sendRaw(stack.gateway.address, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  assert.match(reply, /^HTTP\/1\.1 431 .*too large/s)
+})
+
+test('headers that look like git’s environment do nothing', async () => {
+  const plain = await ask(stack.gateway.address, `/good.git${advertisement}`)
+  const dressed = await ask(stack.gateway.address, `/good.git${advertisement}`, {
+    headers: { 'GIT_DIR': outside, 'Git-Dir': outside, 'GIT_CONFIG_COUNT': '1', 'X-Remote-User': 'root' },
+  })
+  assert.equal(dressed.status, 200)
+  assert.equal(dressed.body, plain.body)
+})
+
+test('a body that is cut in half ends its request and nothing else', async () => {
+  const head = [
+    'POST /good.git/git-receive-pack HTTP/1.1',
+    'Host: x',
+    'X-Request-Id: cut-in-half',
+    'Content-Type: application/x-git-receive-pack-request',
+    'Content-Length: 1000',
+  ]
+  const socket = connect(target(stack.gateway.address))
+  socket.end(`${head.join('\r\n')}\r\n\r\n00`)
+  const line = await stack.gateway.line((l) => l['requestId'] === 'cut-in-half')
+  assert.equal(line['outcome'], 'client_gone')
+  assert.equal(line['level'], 30)
+})
+
+test('after all this the server serves, and has no more workers than before', async () => {
+  assert.match(await git(stack.folder, ['ls-remote', `${stack.url}/good.git`]), /refs\/heads\/main/)
+  const ready = await ask(stack.supervisor.address, '/readyz')
+  assert.equal(JSON.parse(ready.body).workers.leased, 0)
+})
