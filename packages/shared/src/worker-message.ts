@@ -27,14 +27,12 @@ export type GitReport = {
   readonly cpuMs: number | null
   /** The largest resident set of these processes; null where the runtime cannot tell. */
   readonly maxRssBytes: number | null
-  /** The end of git's standard error, at most 64 KiB; empty if git succeeded. */
-  readonly stderr: string
 }
 
 export type FromWorker =
   | { readonly type: 'ready' }
   | ({ readonly type: 'exited' } & GitReport)
-  /** git could not be started: `error` is errno's name, or what the runtime said. */
+  /** git could not be started; `error` has errno's name. */
   | { readonly type: 'not_started'; readonly error: string }
   /** Processes that outlived git were found in its session and have been signalled. */
   | { readonly type: 'leftovers' }
@@ -57,7 +55,6 @@ export function parseFromWorker(message: unknown): FromWorker | undefined {
         signal: typeof m['signal'] === 'string' ? m['signal'] : null,
         cpuMs: typeof m['cpuMs'] === 'number' ? m['cpuMs'] : null,
         maxRssBytes: typeof m['maxRssBytes'] === 'number' ? m['maxRssBytes'] : null,
-        stderr: String(m['stderr']),
       }
     default:
       return undefined

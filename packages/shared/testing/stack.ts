@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +30,8 @@ export type Stack = AsyncDisposable & {
   readonly url: string
   readonly gateway: App
   readonly supervisor: App
+  /** The pids of all live processes that git requests of this stack have started: git, its children, and what they left. */
+  gitProcesses(): Promise<number[]>
   /** Starts the supervisor anew on its old address, after it has ended. */
   restartSupervisor(): Promise<void>
 }
@@ -51,6 +53,8 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
     SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
     SLUICE_LISTEN: '127.0.0.1:0',
     SLUICE_CREATE_ON_PUSH: 'on',
+    // Handed on to git and its hooks: what has this folder in its environment belongs to this stack.
+    PATH: `${process.env['PATH']}:${folder}`,
     ...env,
   }
   let supervisor = await startApp('supervisor', settings)
@@ -66,6 +70,7 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
     get supervisor() {
       return supervisor
     },
+    gitProcesses: () => processesWith(folder, [gateway.pid, supervisor.pid]),
     async restartSupervisor() {
       supervisor = await startApp('supervisor', settings)
     },
@@ -75,7 +80,7 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
 
 async function startApp(name: keyof typeof mains, env: Record<string, string>): Promise<App> {
   const child = spawn(process.execPath, ['--max-semi-space-size=1', mains[name]], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   const lines: LogLine[] = []
@@ -114,4 +119,15 @@ async function childrenOf(pid: number): Promise<number[]> {
 async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
   return stat !== undefined && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
+}
+
+async function processesWith(text: string, others: number[]): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
+      return environment.includes(text) && !others.includes(pid) && (await isAlive(pid)) ? pid : undefined
+    }),
+  )
+  return found.filter((pid) => pid !== undefined)
 }

@@ -170,7 +170,7 @@ for (const door of ['gateway', 'supervisor'] as const) {
     for (const { what, path, method, headers, body, status, says } of cases) {
       test(`${what} is answered with ${status}`, async () => {
         const id = `${door}-${what.replaceAll(/[^\w]/g, '.').slice(0, 60)}`
-        const before = await readdir(stack.root)
+        const listing = await readdir(stack.root)
         const reply = await ask(stack[door].address, path, {
           ...(method && { method }),
           ...(body !== undefined && { body }),
@@ -185,7 +185,7 @@ for (const door of ['gateway', 'supervisor'] as const) {
         assert.equal(line['outcome'], 'refused')
         const started = stack.supervisor.lines.filter((l) => l['requestId'] === id && l['worker'] !== undefined)
         assert.deepEqual(started, [])
-        assert.deepEqual(await readdir(stack.root), before)
+        assert.deepEqual(await readdir(stack.root), listing)
       })
     }
   })

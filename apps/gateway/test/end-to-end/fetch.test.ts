@@ -67,7 +67,6 @@ for (const version of [0, 1, 2]) {
     test('ls-remote lists exactly what the repository has', async () => {
       const listed = await git(stack.folder, [...config, 'ls-remote', url()])
       const here = await git(source, ['show-ref', '--head', '--dereference'])
-      const sorted = (text: string) => text.replaceAll('\t', ' ').split('\n').toSorted()
       assert.deepEqual(sorted(listed), sorted(here))
     })
 
@@ -197,6 +196,10 @@ async function manyCommits(repository: string, tree: string, count: number): Pro
     .trim()
     .split('\n')
     .map((line) => line.split(' ')[1]!)
+}
+
+function sorted(text: string): string[] {
+  return text.replaceAll('\t', ' ').split('\n').toSorted()
 }
 
 async function commitOn(parent: string): Promise<string> {

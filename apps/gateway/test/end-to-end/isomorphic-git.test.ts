@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import isomorphicGit from 'isomorphic-git'
+import { add, clone, commit, listServerRefs, log, push } from 'isomorphic-git'
 import http from 'isomorphic-git/http/node'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
@@ -23,27 +23,27 @@ test('isomorphic-git clones, commits, pushes and fetches', async () => {
   const author = { name: 'A User', email: 'user@example.org' }
   const url = `${stack.url}/project.git`
   const dir = join(stack.folder, 'first')
-  await isomorphicGit.clone({ fs, http, dir, url })
-  assert.equal((await isomorphicGit.log({ fs, dir })).length, 5)
+  await clone({ fs, http, dir, url })
+  assert.equal((await log({ fs, dir })).length, 5)
 
   await writeFile(join(dir, 'new.txt'), 'new\n')
-  await isomorphicGit.add({ fs, dir, filepath: 'new.txt' })
-  const id = await isomorphicGit.commit({ fs, dir, message: 'Add new.txt', author })
-  const result = await isomorphicGit.push({ fs, http, dir, remote: 'origin', ref: 'main' })
+  await add({ fs, dir, filepath: 'new.txt' })
+  const id = await commit({ fs, dir, message: 'Add new.txt', author })
+  const result = await push({ fs, http, dir, remote: 'origin', ref: 'main' })
   assert.equal(result.ok, true)
   assert.equal(await git(join(stack.root, 'project.git'), ['rev-parse', 'main']), id)
   await git(join(stack.root, 'project.git'), ['fsck', '--full', '--strict'])
 
   const second = join(stack.folder, 'second')
-  await isomorphicGit.clone({ fs, http, dir: second, url, depth: 2, singleBranch: true })
-  assert.equal((await isomorphicGit.log({ fs, dir: second })).length, 2)
+  await clone({ fs, http, dir: second, url, depth: 2, singleBranch: true })
+  assert.equal((await log({ fs, dir: second })).length, 2)
 
-  const refs = await isomorphicGit.listServerRefs({ http, url, protocolVersion: 2 })
+  const refs = await listServerRefs({ http, url, protocolVersion: 2 })
   assert.ok(refs.some((ref) => ref.ref === 'refs/heads/main' && ref.oid === id))
 })
 
 test('isomorphic-git is told why a push is refused', async () => {
   const dir = join(stack.folder, 'third')
-  await isomorphicGit.clone({ fs, http, dir, url: `${stack.url}/project.git` })
-  await assert.rejects(isomorphicGit.push({ fs, http, dir, url: `${stack.url}/project.git/inner`, ref: 'main' }), /409/)
+  await clone({ fs, http, dir, url: `${stack.url}/project.git` })
+  await assert.rejects(push({ fs, http, dir, url: `${stack.url}/project.git/inner`, ref: 'main' }), /409/)
 })

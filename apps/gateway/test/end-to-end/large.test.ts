@@ -34,10 +34,16 @@ test('300 MB are pushed in one chunked body, after a probe, and cloned unchanged
     for (let written = 0; written < size; written += megabyte) await file.write(randomBytes(megabyte))
   }
   const expected = await sha256(join(work, 'large.bin'))
-  const fast = ['-c', 'core.compression=0', '-c', 'core.bigFileThreshold=1m']
-  await git(work, [...fast, 'add', '.'])
-  await git(work, [...fast, 'commit', '--quiet', '-m', 'Add a large file'])
-  await git(work, [...fast, 'push', '--quiet', `${stack.url}/large.git`, 'main'])
+  // The test is about the bytes' way, not about zlib.
+  const server = join(stack.root, 'large.git')
+  await git(stack.folder, ['init', '--quiet', '--bare', server])
+  for (const repository of [work, server]) {
+    await git(repository, ['config', 'core.compression', '0'])
+    await git(repository, ['config', 'core.bigFileThreshold', '1m'])
+  }
+  await git(work, ['add', '.'])
+  await git(work, ['commit', '--quiet', '-m', 'Add a large file'])
+  await git(work, ['push', '--quiet', `${stack.url}/large.git`, 'main'])
   await rm(work, { recursive: true })
 
   const pushes = stack.supervisor.lines.filter((line) => line['service'] === 'receive-pack' && line['kind'] === 'rpc')

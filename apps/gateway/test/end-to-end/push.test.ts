@@ -92,13 +92,13 @@ for (const version of [0, 1, 2]) {
 
     test('an atomic push of which one ref is refused changes none', async () => {
       const { bare, work } = await repositoryAndClone()
-      const before = await tip(bare, 'main')
+      const old = await tip(bare, 'main')
       await commit(work, 'new')
       await addHook(bare, 'update', 'test "$1" != refs/heads/forbidden')
       const refused = await tryGit(work, [...config, 'push', '--atomic', 'origin', 'main', 'main:forbidden'])
       assert.equal(refused.code, 1)
       assert.match(refused.stderr, /atomic/)
-      assert.equal(await tip(bare, 'main'), before)
+      assert.equal(await tip(bare, 'main'), old)
     })
 
     test('push options reach the hooks of a repository that allows them', async () => {
@@ -114,14 +114,14 @@ for (const version of [0, 1, 2]) {
 
     test('what a hook says is shown as remote:, and its refusal keeps the ref', async () => {
       const { bare, work } = await repositoryAndClone()
-      const before = await tip(bare, 'main')
+      const old = await tip(bare, 'main')
       await commit(work, 'new')
       await addHook(bare, 'pre-receive', 'echo "The freeze is on until Monday." >&2; exit 1')
       const refused = await tryGit(work, [...config, 'push', 'origin', 'main'])
       assert.equal(refused.code, 1)
       assert.match(refused.stderr, /remote: The freeze is on until Monday\./)
       assert.match(refused.stderr, /\[remote rejected\] main -> main \(pre-receive hook declined\)/)
-      assert.equal(await tip(bare, 'main'), before)
+      assert.equal(await tip(bare, 'main'), old)
       await assertNothingLeft(bare)
     })
   })

@@ -37,7 +37,8 @@ export function jobRunner(pool: Pool, git: GitOptions): RunJob {
       worker.stdin.end()
       const [output, report] = await Promise.all([collect(worker.stdout), worker.report])
       if (report.code === null || !okCodes.includes(report.code)) {
-        throw new JobError(report.stderr.trim() || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
+        const words = (await worker.lastWords()).trim()
+        throw new JobError(words || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
       }
       return output
     } catch (error) {

@@ -23,15 +23,12 @@ export function createListener(host: Host, log: Logger): { server: Server; runni
 
   async function answerGit(exchange: Exchange): Promise<void> {
     using _ = running.enter(exchange)
-    const { request, outcome, refusal, git, ...work } = await serveGit(exchange, host)
-    const { stderr, ...usage } = git ?? {}
+    const { request, outcome, refusal, ...work } = await serveGit(exchange, host)
     logRequest(log, exchange, request, {
       outcome,
       reason: refusal?.reason,
       cause: refusal?.cause,
       ...work,
-      git: git && usage,
-      stderr: stderr || undefined,
     })
   }
 }

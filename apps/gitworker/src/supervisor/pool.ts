@@ -72,7 +72,8 @@ export class Pool implements AsyncDisposable {
     const idle = this.#takeIdle()
     if (!idle) return this.#nextReady(signal)
     this.#markLeased(idle)
-    this.#refill()
+    // Not now: starting a process blocks for milliseconds, and this worker's request comes first.
+    setImmediate(() => this.#refill())
     return idle
   }
 

@@ -41,6 +41,8 @@ export type Account = {
   worker?: number | undefined
   /** Whether a process had outlived git and had to be ended. */
   leftovers?: boolean
+  /** What git said, if it failed. */
+  stderr?: string
   /** Milliseconds from the request to its worker. */
   waitedMs?: number
 }
@@ -83,7 +85,8 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     await refuse(exchange, account, error)
   }
   await worker.gone
-  account.leftovers = worker.hadLeftovers
+  if (worker.hadLeftovers) account.leftovers = true
+  if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
 }
 
 async function openRepository(host: Host, request: GitRequest): Promise<Repository> {

@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,13 +29,14 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const root = await realpath(config.root).catch((cause: unknown) => {
     throw new Error(`SLUICE_ROOT names ${config.root}, which does not exist or cannot be read.`, { cause })
   })
-  const runtime = await findWorkerRuntime(config.workerRuntime)
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-'))
+  started.defer(() => rm(folder, { recursive: true, force: true }))
+  const home = join(folder, 'home')
+  await mkdir(home)
+  const runtime = await findWorkerRuntime(config.workerRuntime, folder)
   if (runtime.name === 'node') {
     log.warn('workers run on Node: each costs more to start, and what escapes its session is left to PID 1')
   }
-  const home = await mkdtemp(join(tmpdir(), 'sluice-home-'))
-  started.defer(() => rm(home, { recursive: true, force: true }))
-
   const graces = { push: config.pushGrace, kill: config.killGrace }
   const pool = started.use(
     new Pool({ runtime, cwd: home, startTimeout: config.workerStartTimeout, warm: config.warmWorkers }, log),

@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { parseFromWorker } from '@sluice/shared/worker-message'
 import type { FromWorker, GitCommand, GitReport, Graces, ToWorker } from '@sluice/shared/worker-message'
 import { sessionMembers } from '../process-table.ts'
+import { StderrTail } from './stderr-tail.ts'
 import type { WorkerRuntime } from './worker-runtime.ts'
 
 /*
@@ -55,6 +56,7 @@ export class WorkerHandle implements AsyncDisposable {
 
   #state: State = 'starting'
   readonly #process: ChildProcess
+  readonly #stderr: StderrTail
   readonly #ready = Promise.withResolvers<void>()
   readonly #report = Promise.withResolvers<GitReport>()
   readonly #gone = Promise.withResolvers<void>()
@@ -75,8 +77,9 @@ export class WorkerHandle implements AsyncDisposable {
       detached: true,
       cwd: options.cwd,
       env,
-      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     })
+    this.#stderr = new StderrTail(this.#process.stderr!)
     this.#process.on('error', (error) => this.#onError(error))
     this.#process.on('message', (message) => this.#onMessage(parseFromWorker(message)))
     this.#process.on('exit', () => void this.#onExit())
@@ -106,6 +109,11 @@ export class WorkerHandle implements AsyncDisposable {
     return this.#process.stdout!
   }
 
+  /** The last 64 KiB of git's standard error, and of the worker's own; to be asked for when git has exited. */
+  lastWords(): Promise<string> {
+    return this.#stderr.text()
+  }
+
   /** Runs git in this worker: once, when it is idle. */
   serve(command: GitCommand, graces: Graces): void {
     if (this.#state !== 'idle') throw new WorkerStartError(`The worker is ${this.#state}.`)
@@ -121,7 +129,7 @@ export class WorkerHandle implements AsyncDisposable {
     this.stdin.destroy()
     this.stdout.destroy()
     this.#say({ type: 'stop' })
-    this.#lateTimer = setTimeout(() => this.#killGroup(), this.#graces.term + this.#graces.kill + lateAfterMs)
+    this.#expectGone(this.#graces.term + this.#graces.kill)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,7 +148,7 @@ export class WorkerHandle implements AsyncDisposable {
         const { type: _, ...report } = message
         if (this.#state === 'serving') {
           this.#state = 'draining'
-          this.#lateTimer = setTimeout(() => this.#killGroup(), this.#graces.kill + lateAfterMs)
+          this.#expectGone(this.#graces.kill)
         }
         this.#report.resolve(report)
         break
@@ -199,11 +207,13 @@ export class WorkerHandle implements AsyncDisposable {
     }
   }
 
-  /** For a worker that is late with its own teardown. Its pid is still its own: it has not been reaped. */
-  #killGroup(): void {
-    if (this.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null) {
-      signalGroup(this.pid, 'SIGKILL')
-    }
+  /** A worker that is late with its own teardown loses its group, and itself with it: its pid is still its own then. */
+  #expectGone(withinMs: number): void {
+    clearTimeout(this.#lateTimer)
+    this.#lateTimer = setTimeout(() => {
+      const isAlive = this.#process.exitCode === null && this.#process.signalCode === null
+      if (this.pid !== undefined && isAlive) signalGroup(this.pid, 'SIGKILL')
+    }, withinMs + lateAfterMs)
   }
 
   #becomeGone(): void {

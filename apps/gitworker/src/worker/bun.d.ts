@@ -3,12 +3,11 @@
 declare namespace Bun {
   function spawn(
     argv: string[],
-    options: { env: Readonly<Record<string, string>>; cwd: string; stdio: ['inherit', 'inherit', 'pipe'] },
+    options: { env: Readonly<Record<string, string>>; cwd: string; stdio: ['inherit', 'inherit', 'inherit'] },
   ): {
     readonly exited: Promise<number>
     readonly exitCode: number | null
     readonly signalCode: string | null
-    readonly stderr: AsyncIterable<Uint8Array>
     /** Undefined until the process has exited. `cpuTime` is in microseconds, `maxRSS` in bytes. */
     resourceUsage(): { cpuTime: { total: bigint }; maxRSS: number } | undefined
   }

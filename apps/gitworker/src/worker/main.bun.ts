@@ -1,7 +1,6 @@
 import { dlopen } from 'bun:ffi'
-import type { GitCommand } from '@sluice/shared/worker-message'
+import type { GitCommand, GitReport } from '@sluice/shared/worker-message'
 import { guard } from './guard.ts'
-import type { RunningGit } from './runtime.ts'
 
 /*
  * A worker on Bun. As a child subreaper (prctl(2)) it becomes the parent of whatever git leaves behind, even of what
@@ -20,22 +19,20 @@ const WNOHANG = 1
 
 if (libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error('prctl(PR_SET_CHILD_SUBREAPER) failed')
 
-guard({ start, hasLeftovers, terminate, kill })
+guard({ run, hasLeftovers, terminate, kill })
 
-function start({ argv, env, cwd }: GitCommand): RunningGit {
-  const git = Bun.spawn([...argv], { env, cwd, stdio: ['inherit', 'inherit', 'pipe'] })
+async function run({ argv, env, cwd }: GitCommand): Promise<GitReport> {
+  const git = Bun.spawn([...argv], { env, cwd, stdio: ['inherit', 'inherit', 'inherit'] })
   libc.close(0)
   libc.close(1)
-  const exited = git.exited.then(() => {
-    const usage = git.resourceUsage()
-    return {
-      code: git.exitCode,
-      signal: git.signalCode,
-      cpuMs: usage ? Number(usage.cpuTime.total) / 1000 : null,
-      maxRssBytes: usage ? usage.maxRSS : null,
-    }
-  })
-  return { exited, stderr: git.stderr }
+  await git.exited
+  const usage = git.resourceUsage()
+  return {
+    code: git.exitCode,
+    signal: git.signalCode,
+    cpuMs: usage ? Number(usage.cpuTime.total) / 1000 : null,
+    maxRssBytes: usage ? usage.maxRSS : null,
+  }
 }
 
 /** Reaps what has ended. 0 means that children live, -1 that there are none (ECHILD). */

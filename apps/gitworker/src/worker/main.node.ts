@@ -1,29 +1,23 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
-import type { GitCommand } from '@sluice/shared/worker-message'
+import type { GitCommand, GitReport } from '@sluice/shared/worker-message'
 import { sessionMembers } from '../process-table.ts'
 import { guard } from './guard.ts'
-import type { RunningGit } from './runtime.ts'
 
 /*
  * A worker on Node, for where Bun is missing. Node cannot become a subreaper or wait for processes that it did not
  * start, so what git leaves behind is found in /proc, and reaped by PID 1.
  */
 
-guard({ start, hasLeftovers, terminate, kill })
+guard({ run, hasLeftovers, terminate, kill })
 
-function start({ argv: [program = '', ...args], env, cwd }: GitCommand): RunningGit {
-  const git = spawn(program, args, { env, cwd, stdio: ['inherit', 'inherit', 'pipe'] })
+async function run({ argv: [program = '', ...args], env, cwd }: GitCommand): Promise<GitReport> {
+  const git = spawn(program, args, { env, cwd, stdio: 'inherit' })
   closeSync(0)
   closeSync(1)
-  const exited = once(git, 'exit').then(([code, signal]: (number | string | null)[]) => ({
-    code: code as number | null,
-    signal: signal as string | null,
-    cpuMs: null,
-    maxRssBytes: null,
-  }))
-  return { exited, stderr: git.stderr }
+  const [code, signal] = (await once(git, 'exit')) as [number | null, string | null]
+  return { code, signal, cpuMs: null, maxRssBytes: null }
 }
 
 function hasLeftovers(): boolean {

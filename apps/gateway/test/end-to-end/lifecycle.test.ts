@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { git } from '@sluice/shared/testing/git'
+import { ask } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/** However git, a client or a host behaves: the answer is true, and nothing outlives its request. */
+
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.sh`, import.meta.url))
+
+const path = '/project.git/info/refs?service=git-upload-pack'
+
+async function startWithFixture(name: string, env: Record<string, string> = {}): Promise<Stack> {
+  const stack = await startStack({ SLUICE_GIT: fixture(name), SLUICE_KILL_GRACE: '300ms', ...env })
+  await git(stack.folder, ['init', '--quiet', '--bare', join(stack.root, 'project.git')])
+  return stack
+}
+
+/** Sends a request and hands over the reply as soon as it begins. */
+function open(stack: Stack, requestId: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const [host, port] = stack.gateway.address.split(':')
+    const sent = request({ host, port, path, agent: false, headers: { 'X-Request-Id': requestId } }, resolve)
+    sent.on('error', reject)
+    sent.end()
+  })
+}
+
+const theLine = (stack: Stack, id: string) => stack.supervisor.line((line) => line['requestId'] === id)
+
+for (const runtime of ['bun', 'node']) {
+  describe(`with workers on ${runtime}`, () => {
+    const env = { SLUICE_WORKER_RUNTIME: runtime }
+
+    test('a client that leaves ends a git that would write for ever', async () => {
+      await using stack = await startWithFixture('writes-forever', env)
+      const reply = await open(stack, 'leaves')
+      await once(reply, 'data')
+      reply.destroy()
+      const line = await theLine(stack, 'leaves')
+      assert.equal(line['outcome'], 'client_gone')
+      assert.equal(line['level'], 30)
+      assert.deepEqual(await stack.gitProcesses(), [])
+      assert.equal((await stack.gateway.line((l) => l['requestId'] === 'leaves'))['outcome'], 'client_gone')
+    })
+
+    test('a git that ignores SIGTERM is ended by SIGKILL', async () => {
+      await using stack = await startWithFixture('ignores-sigterm', env)
+      const reply = await open(stack, 'ignores')
+      await once(reply, 'data')
+      reply.destroy()
+      assert.equal((await theLine(stack, 'ignores'))['outcome'], 'client_gone')
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
+    test('what git leaves in its group is ended after a normal exit, and logged', async () => {
+      await using stack = await startWithFixture('forks-grandchild', env)
+      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'grandchild' } })
+      assert.equal(reply.status, 200)
+      const line = await theLine(stack, 'grandchild')
+      assert.equal(line['outcome'], 'completed')
+      assert.equal(line['leftovers'], true)
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
+    test('a background process that holds standard output cannot hold the reply', async () => {
+      await using stack = await startWithFixture('holds-stdout', env)
+      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'holds' } })
+      assert.match(reply.body, /0000$/)
+      assert.equal((await theLine(stack, 'holds'))['leftovers'], true)
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
+    test('a reply that git could not finish is cut, never ended', async () => {
+      await using stack = await startWithFixture('dies-mid-pack', env)
+      await assert.rejects(ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'dies' } }), /aborted/)
+      const line = await theLine(stack, 'dies')
+      assert.equal(line['outcome'], 'git_failed')
+      assert.equal(line['reason'], 'git_killed')
+    })
+
+    test('a git that fails before its first byte is a 500, with its words in the log only', async () => {
+      await using stack = await startWithFixture('fails-at-once', env)
+      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'fails' } })
+      assert.equal(reply.status, 500)
+      assert.match(reply.body, /^git failed on the server/)
+      const line = await theLine(stack, 'fails')
+      assert.equal(line['stderr'], 'fatal: the reason for the log\n')
+      assert.equal((line['git'] as { code: number }).code, 128)
+    })
+
+    test('an error that git reports in the protocol arrives whole', async () => {
+      await using stack = await startWithFixture('fails-after-writing', env)
+      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'err' } })
+      assert.equal(reply.status, 200)
+      assert.match(reply.body, /ERR no access\n$/)
+      assert.equal((await theLine(stack, 'err'))['outcome'], 'git_failed')
+    })
+
+    test('silence in both directions ends with 504', async () => {
+      await using stack = await startWithFixture('says-nothing', { ...env, SLUICE_IDLE_TIMEOUT: '500ms' })
+      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'silent' } })
+      assert.equal(reply.status, 504)
+      assert.equal((await theLine(stack, 'silent'))['outcome'], 'timed_out')
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
+    test('a killed worker takes its git with it, and the client is told', async () => {
+      await using stack = await startWithFixture('says-nothing', env)
+      const asked = ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'killed' } })
+      const pid = await until('git to run', async () => (await stack.gitProcesses())[0])
+      process.kill(await parentOf(pid), 'SIGKILL')
+      assert.equal((await asked).status, 500)
+      assert.equal((await theLine(stack, 'killed'))['reason'], 'worker_lost')
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
+    test('a killed supervisor leaves nothing running, and the gateway recovers with the next one', async () => {
+      await using stack = await startWithFixture('writes-forever', env)
+      const reply = await open(stack, 'lost')
+      await once(reply, 'data')
+      const cut = new Promise((resolve) => reply.on('close', resolve))
+      reply.on('error', () => {})
+      reply.resume()
+      stack.supervisor.signal('SIGKILL')
+      await cut
+      assert.equal(reply.complete, false)
+      await until('git to end', async () => (await stack.gitProcesses()).length === 0)
+      const refused = await ask(stack.gateway.address, path)
+      assert.equal(refused.status, 503)
+      assert.equal(refused.headers['retry-after'], '1')
+      assert.match(refused.body, /does not answer/)
+      assert.equal((await ask(stack.gateway.address, '/readyz')).status, 503)
+      await stack.restartSupervisor()
+      const again = await open(stack, 'again')
+      assert.equal(again.statusCode, 200)
+      again.destroy()
+    })
+  })
+}
+
+test('on Bun, even what took a session of its own is ended', async () => {
+  await using stack = await startWithFixture('escapes', { SLUICE_WORKER_RUNTIME: 'bun' })
+  const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
+  assert.equal(reply.status, 200)
+  assert.equal((await theLine(stack, 'escapes'))['leftovers'], true)
+  assert.deepEqual(await stack.gitProcesses(), [])
+})
+
+test('with workers on Node, the supervisor says what that means', async () => {
+  await using stack = await startStack({ SLUICE_WORKER_RUNTIME: 'node' })
+  const line = await stack.supervisor.line((l) => l['level'] === 40)
+  assert.match(String(line['msg']), /workers run on Node/)
+})
+
+test('a gateway that is told to stop ends what runs at the end of its drain time, and exits well', async () => {
+  await using stack = await startWithFixture('writes-forever', { SLUICE_DRAIN_TIMEOUT: '500ms' })
+  const reply = await open(stack, 'drained')
+  await once(reply, 'data')
+  const cut = new Promise((resolve) => reply.on('close', resolve))
+  reply.on('error', () => {})
+  reply.resume()
+  stack.gateway.signal('SIGTERM')
+  await cut
+  assert.equal(await stack.gateway.exited, 0)
+  assert.equal((await stack.gateway.line((l) => l['requestId'] === 'drained'))['reason'], 'draining')
+  assert.equal((await theLine(stack, 'drained'))['outcome'], 'client_gone')
+  assert.deepEqual(await stack.gitProcesses(), [])
+})
+
+async function parentOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+}
