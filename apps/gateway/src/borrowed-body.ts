@@ -30,7 +30,8 @@ export class BorrowedBody extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#incoming.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).pause()
+    // Not paused: the exchange may be draining it already.
+    this.#incoming.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
     callback(error)
   }
 }

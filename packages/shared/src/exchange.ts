@@ -126,6 +126,9 @@ export class Exchange {
    * @throws {Refusal} if the exchange is aborted before that
    */
   async finish(): Promise<void> {
+    // A refusal is whole as it stands, since its head says how long it is. Ending it first could close the connection
+    // under a client that is still sending, which then would not get to read it.
+    if (this.outgoing.statusCode >= 400) await this.drain()
     this.outgoing.end()
     await finished(this.outgoing, { signal: this.signal }).catch(() => {})
     this.signal.throwIfAborted()
@@ -135,22 +138,23 @@ export class Exchange {
   /** Reads what is left of the request's body and forgets it; gives up, and the connection, where that takes too long. */
   async drain(): Promise<void> {
     const { incoming } = this
-    if (incoming.readableEnded || incoming.destroyed) return
-    let bytes = 0
-    const drained = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), maxDrainMs)
-      incoming.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes > maxDrainBytes) resolve(false)
-      })
-      incoming.once('close', () => {
-        clearTimeout(timer)
-        resolve(true)
-      })
-      incoming.resume()
-    })
-    this.received(bytes)
-    if (!drained) incoming.destroy()
+    if (incoming.readableEnded || incoming.destroyed || incoming.socket.destroyed) return
+    const { promise: over, resolve } = Promise.withResolvers<'drained' | 'too much'>()
+    const onData = (chunk: Buffer) => {
+      this.received(chunk.length)
+      if (this.bytesIn > limit) resolve('too much')
+    }
+    const onClose = () => resolve('drained')
+    const limit = this.bytesIn + maxDrainBytes
+    const timer = setTimeout(() => resolve('too much'), maxDrainMs)
+    incoming.on('data', onData).on('close', onClose)
+    incoming.socket.on('close', onClose)
+    incoming.resume()
+    const how = await over
+    clearTimeout(timer)
+    incoming.off('data', onData).off('close', onClose)
+    incoming.socket.off('close', onClose)
+    if (how === 'too much') incoming.destroy()
   }
 
   /** Ends the connection in a way that no client can take for the end of the reply. */

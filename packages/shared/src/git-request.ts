@@ -76,7 +76,7 @@ const endpoints = {
 
 function matchEndpoint(path: string) {
   for (const [suffix, endpoint] of Object.entries(endpoints)) {
-    if (path.endsWith(suffix) && path.length > suffix.length + 1) {
+    if (path.endsWith(suffix) && path.length > suffix.length) {
       return { ...endpoint, repository: path.slice(1, -suffix.length) }
     }
   }

@@ -17,6 +17,8 @@ export type Setting<T> = {
   readonly purpose: string
   /** The default as a person would write it. Undefined: the variable is required by the apps that read it. */
   readonly fallback: string | undefined
+  /** How `fallback` follows from the machine, for the README, where it does. */
+  readonly fallbackRule?: string
   /** From the variable's text to the value; rejects what does not fit. */
   readonly schema: z.ZodType<T, string>
 }
@@ -86,6 +88,7 @@ export const settings = {
     takes: 'a whole number from 1 to 10000',
     purpose: 'How many fetches (their advertisements included) run at once.',
     fallback: String(8 * cores),
+    fallbackRule: '8 × cores',
     schema: wholeNumber(1, 10_000),
   },
   pushSlots: {
@@ -94,6 +97,7 @@ export const settings = {
     takes: 'a whole number from 1 to 10000',
     purpose: 'How many pushes run at once.',
     fallback: String(4 * cores),
+    fallbackRule: '4 × cores',
     schema: wholeNumber(1, 10_000),
   },
   pushAdvertisementSlots: {
@@ -102,6 +106,7 @@ export const settings = {
     takes: 'a whole number from 1 to 10000',
     purpose: 'How many advertisements for pushes run at once.',
     fallback: String(4 * cores),
+    fallbackRule: '4 × cores',
     schema: wholeNumber(1, 10_000),
   },
   queueLength: {
@@ -183,6 +188,7 @@ export const settings = {
     takes: 'a whole number from 1 to 64',
     purpose: 'How many threads one pack-objects or index-pack may use (pack.threads).',
     fallback: String(Math.min(cores, 4)),
+    fallbackRule: 'cores, at most 4',
     schema: wholeNumber(1, 64),
   },
   packWindowMemory: {

@@ -1,11 +1,15 @@
 const lookEveryMs = 10
 
 /** Waits until `look` returns something other than undefined or false; fails, saying what it waited for, after 10 s. */
-export async function until<T>(what: string, look: () => T | Promise<T>, withinMs = 10_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  withinMs = 10_000,
+): Promise<Exclude<T, false | null | undefined>> {
   const deadline = performance.now() + withinMs
   for (;;) {
     const seen = await look()
-    if (seen !== undefined && seen !== null && seen !== false) return seen
+    if (seen !== undefined && seen !== null && seen !== false) return seen as Exclude<T, false | null | undefined>
     if (performance.now() > deadline) throw new Error(`Waited ${withinMs} ms in vain: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
   }

@@ -125,7 +125,10 @@ export class WorkerHandle implements AsyncDisposable {
   /** Ends whatever runs: closes the pipes, then SIGTERM and SIGKILL after their graces. Calling it again does nothing. */
   stop(): void {
     if (this.#state === 'stopping' || this.#state === 'gone') return
+    const hasStarted = this.#state !== 'starting'
     this.#state = 'stopping'
+    // What has not started cannot listen, and has nothing to take with it.
+    if (!hasStarted) this.#process.kill('SIGKILL')
     this.stdin.destroy()
     this.stdout.destroy()
     this.#say({ type: 'stop' })

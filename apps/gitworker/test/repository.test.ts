@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git } from '@sluice/shared/testing/git'
+import { findRepository } from '../src/supervisor/repository.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let root: string
+before(async () => {
+  folder = await temporaryFolder()
+  root = join(await realpath(folder.path), 'root')
+  await mkdir(root)
+  for (const path of ['both.git', 'both', 'bare.git', '../outside.git']) await init(path, ['--bare'])
+  await init('work', [])
+})
+after(() => folder[Symbol.asyncDispose]())
+
+const init = (path: string, args: string[]) => git(folder.path, ['init', '--quiet', ...args, join(root, path)])
+const found = async (name: string) => (await findRepository(root, name))?.gitDir
+
+test('a repository is found as git finds it, and the folder of this very name comes first', async () => {
+  assert.equal(await found('bare.git'), join(root, 'bare.git'))
+  assert.equal(await found('bare'), join(root, 'bare.git'))
+  assert.equal(await found('both'), join(root, 'both'))
+  assert.equal(await found('work'), join(root, 'work/.git'))
+  assert.equal(await found('work/.git'), join(root, 'work/.git'))
+})
+
+test('a folder inside a repository, a plain folder, a file and nothing are no repositories', async () => {
+  await mkdir(join(root, 'plain/objects'), { recursive: true })
+  await writeFile(join(root, 'file'), 'x'.repeat(100_000))
+  for (const name of ['bare.git/objects', 'bare.git/config', 'plain', 'file', 'file/x', 'missing', 'x'.repeat(300)]) {
+    assert.equal(await found(name), undefined, name)
+  }
+})
+
+test('a link inside the root is followed, one that leaves it is not', async () => {
+  await symlink(join(root, 'bare.git'), join(root, 'inside.git'))
+  await symlink('../outside.git', join(root, 'leaves.git'))
+  await symlink('..', join(root, 'up'))
+  await symlink('loop', join(root, 'loop'))
+  assert.equal(await found('inside'), join(root, 'bare.git'))
+  for (const name of ['leaves', 'leaves.git', 'up/outside.git', 'loop'])
+    assert.equal(await found(name), undefined, name)
+})
+
+test('a linked work tree is found through its .git file, unless that leads out of the root', async () => {
+  await git(join(root, 'work'), ['commit', '--quiet', '--allow-empty', '-m', 'One'])
+  await git(join(root, 'work'), ['worktree', 'add', '--quiet', join(root, 'linked')])
+  assert.equal(await found('linked'), join(root, 'work/.git/worktrees/linked'))
+  await mkdir(join(root, 'astray'))
+  await writeFile(join(root, 'astray/.git'), 'gitdir: ../../outside.git\n')
+  assert.equal(await found('astray'), undefined)
+})
+
+test('a repository whose HEAD is an unborn branch’s symbolic link is found', async () => {
+  await init('old.git', ['--bare'])
+  await git(folder.path, ['--git-dir', join(root, 'old.git'), 'config', 'core.preferSymlinkRefs', 'true'])
+  await git(folder.path, ['--git-dir', join(root, 'old.git'), 'symbolic-ref', 'HEAD', 'refs/heads/unborn'])
+  assert.equal(await found('old'), join(root, 'old.git'))
+})

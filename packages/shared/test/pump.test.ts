@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { PassThrough, Readable, Writable } from 'node:stream'
+import { test } from 'node:test'
+import { pump } from '../src/pump.ts'
+
+test('everything arrives, is counted, and the sink is left open', async () => {
+  const sink = new PassThrough()
+  let counted = 0
+  await pump(Readable.from([Buffer.from('ab'), Buffer.from('c')]), sink, (count) => (counted += count))
+  assert.equal(counted, 3)
+  assert.equal(sink.writableEnded, false)
+  assert.equal(sink.read().toString(), 'abc')
+})
+
+test('a slow sink holds the source back', async () => {
+  let read = 0
+  const source = new Readable({
+    highWaterMark: 1,
+    read() {
+      this.push(++read > 100 ? null : Buffer.alloc(1024))
+    },
+  })
+  const waiting: (() => void)[] = []
+  const sink = new Writable({ highWaterMark: 4096, write: (_chunk, _encoding, done) => void waiting.push(done) })
+  const done = pump(source, sink, () => {})
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(read < 10, `${read} chunks were read before the sink took one`)
+  const feeding = setInterval(() => waiting.splice(0).forEach((next) => next()), 1)
+  await done
+  clearInterval(feeding)
+  assert.equal(read, 101)
+})
+
+test('the source’s error is the pump’s', async () => {
+  const source = new PassThrough()
+  const done = pump(source, new PassThrough(), () => {})
+  source.destroy(new Error('broken'))
+  await assert.rejects(done, /broken/)
+})
+
+test('a source that closes before its end is an error', async () => {
+  const source = new PassThrough()
+  const done = pump(source, new PassThrough(), () => {})
+  source.destroy()
+  await assert.rejects(done, /closed before its end/)
+})
+
+test('a sink that closes ends the pump, and the source can be drained', async () => {
+  const source = new PassThrough()
+  const sink = new PassThrough()
+  const done = pump(source, sink, () => {})
+  sink.destroy()
+  await done
+  assert.equal(source.destroyed, false)
+  assert.equal(source.listenerCount('data'), 0)
+})
