@@ -175,9 +175,11 @@ test('hooks find who pushed, as from http-backend, and nothing of the supervisor
 test('a push does not start gc behind the request’s back', async () => {
   const { bare, work } = await repositoryAndClone()
   const packs = async () => (await readdir(join(bare, 'objects/pack'))).filter((name) => name.endsWith('.pack')).length
+  await git(bare, ['repack', '-dq'])
   await git(bare, ['fast-import', '--quiet'], {
     input: importCommit({ ref: 'refs/heads/x', message: 'X', file: 'x', content: 'x', time: 1_700_000_000 }),
   })
+  await git(bare, ['repack', '-dq'])
   assert.equal(await packs(), 2)
   await git(bare, ['config', 'gc.autoPackLimit', '1'])
   await git(bare, ['config', 'gc.autoDetach', 'false'])

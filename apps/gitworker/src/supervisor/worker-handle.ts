@@ -40,6 +40,9 @@ export class WorkerLostError extends Error {
 /** What the supervisor allows a worker for its own teardown, beyond the graces, before it ends the group itself. */
 const lateAfterMs = 2000
 
+/** How long the channel of a worker that has ended may stay open, in case something else holds its other end. */
+const lastMessageMs = 1000
+
 /** How often a group whose worker has died is looked at until it is empty. */
 const lookEveryMs = 20
 
@@ -183,11 +186,21 @@ export class WorkerHandle implements AsyncDisposable {
   }
 
   async #onExit(): Promise<void> {
+    // What it said last may still be on its way.
+    if (this.#process.connected) await this.#channelClosed()
     const lost = new WorkerLostError('The worker ended before git did.')
     this.#ready.reject(lost)
     this.#report.reject(lost)
     await this.#endOrphans()
     this.#becomeGone()
+  }
+
+  async #channelClosed(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, lastMessageMs)
+    this.#process.once('disconnect', resolve)
+    await promise
+    clearTimeout(timer)
   }
 
   /**
