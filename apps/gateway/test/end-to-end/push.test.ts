@@ -136,6 +136,16 @@ test('a push to a name that does not exist creates the repository', async () => 
   assert.deepEqual(await readdir(join(stack.root, 'new/team')), ['thing.git'])
 })
 
+test('the first push to a new name decides what a clone checks out', async () => {
+  const { work } = await repositoryAndClone()
+  await git(work, ['push', '--quiet', `${stack.url}/first.git`, 'main:refs/tags/only-a-tag'])
+  assert.equal(await git(join(stack.root, 'first.git'), ['symbolic-ref', 'HEAD']), 'refs/heads/main')
+  await git(work, ['push', '--quiet', `${stack.url}/first.git`, 'main:refs/heads/master'])
+  assert.equal(await git(join(stack.root, 'first.git'), ['symbolic-ref', 'HEAD']), 'refs/heads/master')
+  await git(work, ['push', '--quiet', `${stack.url}/first.git`, 'main:refs/heads/trunk'])
+  assert.equal(await git(join(stack.root, 'first.git'), ['symbolic-ref', 'HEAD']), 'refs/heads/master', 'decided once')
+})
+
 test('many first pushes to one name at once create one repository', async () => {
   const { work } = await repositoryAndClone()
   const pushes = Array.from({ length: 6 }, (_, index) =>

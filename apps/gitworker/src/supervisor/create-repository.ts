@@ -3,6 +3,7 @@ import { mkdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal'
 import type { RunJob } from '../git/job.ts'
+import { initialHead } from './default-branch.ts'
 import { isBelow, isGitDirectory, kindOf } from './repository.ts'
 
 /**
@@ -20,7 +21,8 @@ export async function createRepository(root: string, name: string, runJob: RunJo
   const firstCreated = await mkdir(parent, { recursive: true })
   const unfinished = `${target}.${randomUUID()}.lock`
   try {
-    await runJob(['-c', 'init.defaultBranch=main', 'init', '--quiet', '--bare', '--template=', '--', unfinished])
+    await runJob([...initialHead.initOptions, 'init', '--quiet', '--bare', '--template=', '--', unfinished])
+    await initialHead.mark(unfinished)
     await rename(unfinished, target)
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true })

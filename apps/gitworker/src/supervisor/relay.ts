@@ -16,7 +16,7 @@ import type { WorkerHandle } from './worker-handle.ts'
  * refusal; after one, git's own message is in the stream and the reply ends as it should. What was killed, or lost, is
  * refused or cut: a pack that is not whole must never look like one.
  *
- * @returns how git ended by itself
+ * @returns how git ended by itself; the reply is the caller's to end
  * @throws {Refusal} when the exchange must end otherwise; the worker has been told to stop
  */
 export async function relay(
@@ -35,7 +35,7 @@ export async function relay(
   const git = Promise.all([worker.report, output])
   try {
     const [report] = await Promise.race([git, failureOf(input), abortion(signal)])
-    await conclude(exchange, request, report)
+    conclude(exchange, request, report)
     return report
   } catch (error) {
     worker.stop()
@@ -43,13 +43,12 @@ export async function relay(
   }
 }
 
-async function conclude(exchange: Exchange, request: GitRequest, report: GitReport): Promise<void> {
+/** What is still to be said when git has ended by itself and all that it wrote has been passed on. */
+function conclude(exchange: Exchange, request: GitRequest, report: GitReport): void {
   if (report.signal !== null) throw new Refusal('git_killed')
-  if (!exchange.outgoing.headersSent) {
-    if (report.code !== 0) throw new Refusal('git_failed')
-    begin(exchange, request)
-  }
-  await exchange.finish()
+  if (exchange.outgoing.headersSent) return
+  if (report.code !== 0) throw new Refusal('git_failed')
+  begin(exchange, request)
 }
 
 /** The head of a reply, with the headers of git's http-backend(1) and no others. */

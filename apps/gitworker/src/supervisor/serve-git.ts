@@ -10,6 +10,7 @@ import type { RunJob } from '../git/job.ts'
 import { laneOf } from './admission.ts'
 import type { Admission } from './admission.ts'
 import { createRepository } from './create-repository.ts'
+import { settleHead } from './default-branch.ts'
 import type { Pool } from './pool.ts'
 import { contentType, relay } from './relay.ts'
 import { findRepository } from './repository.ts'
@@ -41,6 +42,8 @@ export type Account = {
   worker?: number | undefined
   /** Whether a process had outlived git and had to be ended. */
   leftovers?: boolean
+  /** Why HEAD of a new repository could not be made to point to a branch. */
+  headError?: unknown
   /** What git said, if it failed. */
   stderr?: string
   /** Milliseconds from the request to its worker. */
@@ -80,6 +83,10 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   try {
     const report = await relay(exchange, request, body, worker)
     if (report.code !== 0) account.outcome = 'git_failed'
+    // Before the reply ends: whoever pushed may clone right after it. The push is done, though, whatever this says.
+    if (laneOf(request) === 'push')
+      await settleHead(repository.gitDir, host.runJob).catch((e) => (account.headError = e))
+    await exchange.finish()
   } catch (error) {
     // Answered before the worker is waited for: its teardown may take as long as its graces.
     await refuse(exchange, account, error)
