@@ -123,8 +123,20 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
+    test('a worker that does not react any more is ended by the supervisor, and its git with it', async () => {
+      await using stack = await startWithFixture('says-nothing', env)
+      const sent = open(stack, 'stuck')
+      sent.catch(() => {})
+      const pid = await until('git to run', async () => (await stack.gitProcesses())[0])
+      process.kill(await parentOf(pid), 'SIGSTOP')
+      stack.gateway.signal('SIGKILL')
+      assert.equal((await theLine(stack, 'stuck'))['outcome'], 'client_gone')
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
     test('a killed supervisor leaves nothing running, and the gateway recovers with the next one', async () => {
-      await using stack = await startWithFixture('writes-forever', env)
+      // One that only SIGKILL ends, and which does not mind that its pipes are gone.
+      await using stack = await startWithFixture('ignores-sigterm', env)
       const reply = await open(stack, 'lost')
       await once(reply, 'data')
       const cut = new Promise((resolve) => reply.on('close', resolve))
