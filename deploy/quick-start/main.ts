@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseAddress } from '@sluice/shared/address'
+import { parseArgs } from 'node:util'
+import { formatAddress, parseAddress } from '@sluice/shared/address'
 import { readConfig } from '@sluice/shared/config'
 import { runApp } from '@sluice/shared/run-app'
 import { settings } from '@sluice/shared/settings'
@@ -12,19 +13,22 @@ import { startApp } from './app-process.ts'
 import { createDemo } from './demo-repository.ts'
 
 /*
- * `npm start`: supervisor and gateway on this machine, with a repository to try. For production, start the two
- * applications themselves.
+ * `npm start [-- FOLDER]`: supervisor and gateway on this machine, with a repository to try, and everything in FOLDER
+ * (var, unless given). For production, start the two applications themselves.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
+const { positionals } = parseArgs({ allowPositionals: true })
+const folder = resolve(positionals[0] ?? join(project, 'var'))
+const ownRoot = join(folder, 'repos')
 
 await runApp(async () => {
   const stopped = untilStopped()
-  const env = { ...quickStartDefaults(), ...process.env }
+  const env = { ...quickStartDefaults(), ...withoutEmpty(process.env) }
   // All that is wrong with the configuration is said once, here.
   const { root } = readConfig(settings, env)
-  await mkdir(root, { recursive: true })
-  if ((await readdir(root)).length === 0) await createDemo(join(root, 'demo.git'))
+  // A root that somebody else has chosen is theirs to create, and to fill.
+  if (root === ownRoot && (await mkdir(ownRoot, { recursive: true }))) await createDemo(join(ownRoot, 'demo.git'))
 
   await using supervisor = await startApp('supervisor', join(project, 'apps/gitworker/src/main.ts'), env)
   await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env)
@@ -40,7 +44,7 @@ await runApp(async () => {
 
 function quickStartDefaults(): Record<string, string> {
   return {
-    SLUICE_ROOT: join(project, 'var/repos'),
+    SLUICE_ROOT: ownRoot,
     SLUICE_SUPERVISOR: `unix:${socketPath()}`,
     SLUICE_CREATE_ON_PUSH: 'on',
     SLUICE_DRAIN_TIMEOUT: '5s',
@@ -48,31 +52,38 @@ function quickStartDefaults(): Record<string, string> {
   }
 }
 
-/** In the project; where its path is too long for a socket, in the folder for temporary files. */
+/** In the folder; where its path is too long for a socket, in the folder for temporary files. */
 function socketPath(): string {
-  const inProject = join(project, 'var/run/supervisor.sock')
-  return parseAddress(`unix:${inProject}`) ? inProject : join(tmpdir(), `sluice-${process.pid}.sock`)
+  const path = join(folder, 'run/supervisor.sock')
+  return parseAddress(`unix:${path}`) ? path : join(tmpdir(), `sluice-${process.pid}.sock`)
 }
 
-function announce(address: string, root: string): void {
-  const url = `http://${address}`
-  const here = relative(process.cwd(), root) || '.'
-  const demo = existsSync(join(root, 'demo.git'))
-  console.log(`
-  Sluice serves ${here} on ${url}
-${
-  demo
-    ? `
-  Try it in another terminal:
+/** An empty variable counts as one that is not set, here as everywhere. */
+function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+}
+
+function announce(listening: string, root: string): void {
+  const address = parseAddress(listening)
+  if (address?.kind !== 'tcp') {
+    console.log(`\n  Sluice serves ${root} on ${listening}\n\n  Ctrl-C stops everything.\n`)
+    return
+  }
+  // What stands for every address of this machine is none that one can connect to everywhere.
+  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.host] ?? address.host
+  const url = `http://${formatAddress({ ...address, host })}`
+  const tryDemo = `  Try it in another terminal:
 
     git clone ${url}/demo.git
     cd demo
     git commit --allow-empty -m 'Say hello'
     git push
+
 `
-    : ''
-}
-  Push to a new name and the repository is created:
+  console.log(`
+  Sluice serves ${root} on ${url}
+
+${existsSync(join(root, 'demo.git')) ? tryDemo : ''}  Push to a new name and the repository is created:
 
     git push ${url}/team/project.git HEAD
 

@@ -14,6 +14,8 @@ import { forward } from './forward.ts'
 
 type GatewayContext = Context<{ Bindings: HttpBindings }>
 
+const maxUserAgentLength = 128
+
 export type GatewayParts = {
   readonly chooseHost: ChooseHost
   /** Whether a host answers, for `/readyz`. */
@@ -59,5 +61,6 @@ async function answerGit(exchange: Exchange, { chooseHost, running, log }: Gatew
     outcome: refusal?.outcome ?? outcomeOf(hostsReason),
     reason: refusal?.reason ?? hostsReason,
     cause: refusal?.cause,
+    userAgent: exchange.incoming.headers['user-agent']?.slice(0, maxUserAgentLength),
   })
 }

@@ -33,7 +33,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     errorHandler: (error) => answerUnreadable(error, log),
   })
   const server = createHttpServer((incoming, outgoing) => void listener(incoming, outgoing))
-  const address = await listen(server, config.listen)
+  const address = await listen(server, config.listen, 'SLUICE_LISTEN')
   return { server, address, running, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() }
 }
 

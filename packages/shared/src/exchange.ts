@@ -108,11 +108,13 @@ export class Exchange {
   /** A short reply that is known as a whole. */
   async reply(status: number, text: string, headers: OutgoingHttpHeaders): Promise<void> {
     const length = Buffer.byteLength(text)
-    const close = this.#mayHaveBody ? {} : { Connection: 'close' }
+    // A client that still waits to be invited may send its body all the same; one that is being ended is not waited for.
+    const isLast = !this.#mayHaveBody || this.signal.aborted
+    const close = isLast ? { Connection: 'close' } : {}
     this.outgoing.writeHead(status, { ...noCache, ...headers, 'Content-Length': length, ...close })
     this.outgoing.write(text)
     this.sent(length)
-    if (this.#mayHaveBody) await this.drain()
+    if (!isLast) await this.drain()
     this.outgoing.end()
   }
 

@@ -6,20 +6,28 @@ import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { formatAddress } from './address.ts'
 import type { Address } from './address.ts'
+import { ConfigError } from './config.ts'
 import { errnoOf } from './errno.ts'
 
 /**
  * Makes a server listen, and returns the address with the port that it got. A unix socket's folder is created, and a
  * socket that a dead process has left is replaced; only the owner and the group may connect.
  *
- * @throws where somebody else listens there already
+ * @param setting the variable that the address is from, for messages
+ * @throws {ConfigError} where that cannot be
  */
-export async function listen(server: Server, address: Address): Promise<Address> {
+export async function listen(server: Server, address: Address, setting: string): Promise<Address> {
+  try {
+    return await tryToListen(server, address)
+  } catch (error) {
+    throw new ConfigError([`${setting}: cannot listen on ${formatAddress(address)}: ${wordsFor(error)}.`])
+  }
+}
+
+async function tryToListen(server: Server, address: Address): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)
   server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port })
-  await once(server, 'listening').catch((error: unknown) => {
-    throw new Error(`Cannot listen on ${formatAddress(address)}: ${reason(error)}.`, { cause: error })
-  })
+  await once(server, 'listening')
   if (address.kind === 'tcp') return { ...address, port: (server.address() as AddressInfo).port }
   await chmod(address.path, 0o660)
   return address
@@ -27,14 +35,22 @@ export async function listen(server: Server, address: Address): Promise<Address>
 
 async function makeRoom(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  if (await somebodyListens(path))
-    throw new Error(`Cannot listen on unix:${path}: another process listens there already.`)
+  if (await somebodyListens(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' })
   await rm(path, { force: true })
 }
 
-function reason(error: unknown): string {
+function wordsFor(error: unknown): string {
   const code = errnoOf(error)
-  return code === 'EADDRINUSE' ? 'another process listens there already' : code || String(error)
+  return words[code] ?? (code || String(error))
+}
+
+const words: Record<string, string> = {
+  EADDRINUSE: 'another process listens there already; stop it, or choose another address',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no host of this name',
+  EACCES: 'permission denied; choose another address, or start with the rights for this one',
+  ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'a part of the path is not a folder',
 }
 
 function somebodyListens(path: string): Promise<boolean> {

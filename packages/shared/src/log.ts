@@ -6,7 +6,12 @@ export type { Logger } from 'pino'
 
 /** The log of one application, on standard output. Lines are written synchronously: none is lost when the process ends. */
 export function openLog(app: string, config: { logLevel: string; logFormat: 'json' | 'pretty' }): Logger {
-  const options = { level: config.logLevel, base: { app, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
+  const options = {
+    level: config.logLevel,
+    base: { app, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
   return config.logFormat === 'json'
     ? pino(options, pino.destination({ dest: 1, sync: true }))
     : pino(options, pretty())
@@ -19,7 +24,7 @@ function pretty() {
     destination: 1,
     colorize: process.stdout.isTTY,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,app,requestId,hostname',
+    ignore: 'pid,app,hostname',
     messageFormat: '{app}: {msg}',
     singleLine: true,
   })

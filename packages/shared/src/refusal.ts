@@ -58,6 +58,16 @@ export const reasons = {
     outcome: 'refused',
     sentence: 'There is no repository of this name.',
   },
+  repository_unreadable: {
+    status: 500,
+    outcome: 'failed',
+    sentence: 'The server may not read this repository. The reason is in its log.',
+  },
+  create_failed: {
+    status: 500,
+    outcome: 'failed',
+    sentence: 'The repository could not be created. The reason is in the log of the server.',
+  },
   cannot_create: {
     status: 409,
     outcome: 'refused',

@@ -6,6 +6,7 @@ import { Refusal } from './refusal.ts'
 export class Running {
   readonly #exchanges = new Set<Exchange>()
   #server: Server | undefined
+  #onEmpty: (() => void) | undefined
 
   get isDraining(): boolean {
     return this.#server !== undefined
@@ -20,6 +21,7 @@ export class Running {
     return {
       [Symbol.dispose]: () => {
         this.#exchanges.delete(exchange)
+        if (this.size === 0) this.#onEmpty?.()
         // A connection whose last request is over would otherwise keep a draining server for its keep-alive time.
         if (this.#server) setImmediate(() => this.#server?.closeIdleConnections())
       },
@@ -35,6 +37,8 @@ export class Running {
   async drain(server: Server, timeoutMs: number, hurry: AbortSignal): Promise<number> {
     this.#server = server
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    // A connection may be closed while what it asked for is still being taken down.
+    const over = this.size === 0 ? undefined : new Promise<void>((resolve) => (this.#onEmpty = resolve))
     let ended = 0
     const end = () => {
       ended += this.#exchanges.size
@@ -43,7 +47,7 @@ export class Running {
     const timer = setTimeout(end, timeoutMs)
     hurry.addEventListener('abort', end, { once: true })
     if (hurry.aborted) end()
-    await closed
+    await Promise.all([closed, over])
     clearTimeout(timer)
     hurry.removeEventListener('abort', end)
     return ended

@@ -32,21 +32,22 @@ export const settings = {
     takes: 'host:port, or unix:/path',
     purpose: 'Where the gateway listens for git clients. Port 0 picks a free one.',
     fallback: '127.0.0.1:8080',
-    schema: address(),
+    schema: address({ anyPort: true }),
   },
   supervisor: {
     name: 'SLUICE_SUPERVISOR',
     apps: ['gateway', 'supervisor'],
-    takes: 'unix:/path (at most 107 bytes), or host:port',
+    takes: 'unix:/path (at most 107 bytes), or host:port (not port 0)',
     purpose: 'Where the supervisor listens, and where the gateway finds it.',
     fallback: 'unix:/run/sluice/supervisor.sock',
-    schema: address(),
+    schema: address({ anyPort: false }),
   },
   root: {
     name: 'SLUICE_ROOT',
     apps: ['supervisor'],
     takes: 'the path of an existing folder',
-    purpose: 'The folder below which all repositories lie. Nothing outside it is ever served.',
+    purpose:
+      'The folder below which all repositories lie. Nothing outside it is ever served. Whoever may write there decides which hooks run.',
     fallback: '/srv/git',
     schema: text(),
   },
@@ -78,7 +79,7 @@ export const settings = {
     name: 'SLUICE_WARM_WORKERS',
     apps: ['supervisor'],
     takes: 'a whole number from 0 to 1000',
-    purpose: 'How many idle workers are kept ready, about 4 MB each.',
+    purpose: 'How many idle workers are kept ready, 4 MB of private memory each.',
     fallback: '4',
     schema: wholeNumber(0, 1000),
   },
@@ -120,7 +121,7 @@ export const settings = {
   queueTimeout: {
     name: 'SLUICE_QUEUE_TIMEOUT',
     apps: ['supervisor'],
-    takes: 'a time such as 500ms, 30s or 5m',
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
     purpose: 'How long a request waits for a slot before it is refused with 503.',
     fallback: '30s',
     schema: duration(),
@@ -128,7 +129,7 @@ export const settings = {
   workerStartTimeout: {
     name: 'SLUICE_WORKER_START_TIMEOUT',
     apps: ['supervisor'],
-    takes: 'a time such as 500ms, 30s or 5m',
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
     purpose: 'How long a worker may take to start before it is replaced.',
     fallback: '5s',
     schema: duration(),
@@ -136,7 +137,7 @@ export const settings = {
   idleTimeout: {
     name: 'SLUICE_IDLE_TIMEOUT',
     apps: ['supervisor'],
-    takes: 'a time such as 500ms, 30s or 5m',
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
     purpose: 'How long no byte may move in either direction before a request is ended. git sends one every 5 seconds.',
     fallback: '2m',
     schema: duration(),
@@ -144,31 +145,31 @@ export const settings = {
   pushGrace: {
     name: 'SLUICE_PUSH_GRACE',
     apps: ['supervisor'],
-    takes: 'a time such as 500ms, 30s or 5m',
+    takes: 'a time such as 0s, 500ms or 30s',
     purpose: 'How long a push that is torn down may end by itself and clean up before SIGTERM. Fetches get none.',
     fallback: '500ms',
-    schema: duration(),
+    schema: duration(0),
   },
   killGrace: {
     name: 'SLUICE_KILL_GRACE',
     apps: ['supervisor'],
-    takes: 'a time such as 500ms, 30s or 5m',
+    takes: 'a time such as 0s, 500ms or 30s',
     purpose: 'How long git may take to obey SIGTERM before SIGKILL.',
     fallback: '5s',
-    schema: duration(),
+    schema: duration(0),
   },
   drainTimeout: {
     name: 'SLUICE_DRAIN_TIMEOUT',
     apps: ['gateway', 'supervisor'],
-    takes: 'a time such as 500ms, 30s or 5m',
+    takes: 'a time such as 0s, 500ms or 30s',
     purpose: 'How long running requests may take to finish after SIGTERM or SIGINT.',
     fallback: '60s',
-    schema: duration(),
+    schema: duration(0),
   },
   maxFetchRequest: {
     name: 'SLUICE_MAX_FETCH_REQUEST',
     apps: ['supervisor'],
-    takes: 'a size such as 512KiB or 32MiB',
+    takes: 'a size such as 512KiB, 32MiB or 1GiB',
     purpose: 'The largest body of a fetch request, counted after inflating; more is refused with 413.',
     fallback: '32MiB',
     schema: size(),
@@ -194,7 +195,7 @@ export const settings = {
   packWindowMemory: {
     name: 'SLUICE_PACK_WINDOW_MEMORY',
     apps: ['supervisor'],
-    takes: 'a size such as 512KiB or 32MiB',
+    takes: 'a size such as 512KiB, 32MiB or 1GiB',
     purpose: 'The memory for the delta window of each of these threads (pack.windowMemory).',
     fallback: '256MiB',
     schema: size(),
@@ -221,8 +222,13 @@ function text(): z.ZodType<string, string> {
   return z.string().min(1)
 }
 
-function address() {
-  return z.string().transform((value, context) => parseAddress(value) ?? invalid(context))
+/** @param options `anyPort`: whether port 0 may stand for any that is free */
+function address(options: { anyPort: boolean }) {
+  return z.string().transform((value, context) => {
+    const parsed = parseAddress(value)
+    if (parsed?.kind === 'tcp' && parsed.port === 0 && !options.anyPort) return invalid(context)
+    return parsed ?? invalid(context)
+  })
 }
 
 function toggle() {
@@ -238,12 +244,12 @@ function wholeNumber(least: number, most: number) {
 }
 
 /** A span of time, as milliseconds. Bounded by what a timer can hold: 24 days. */
-function duration() {
+function duration(least = 1) {
   const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
   return z.string().transform((value, context) => {
     const [, digits, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? []
     const result = Number(digits) * (milliseconds[unit as keyof typeof milliseconds] ?? NaN)
-    return result >= 1 && result < 2 ** 31 ? result : invalid(context)
+    return result >= least && result < 2 ** 31 ? result : invalid(context)
   })
 }
 

@@ -1,5 +1,5 @@
 /** npm hands a terminal's Ctrl-C on to a process that has had it from the terminal already: that is one wish, not two. */
-const sameWishMs = 300
+const sameWishMs = 100
 
 /**
  * Resolves at the first SIGTERM or SIGINT, or when the process that started this one with a channel is gone. `hurry` is

@@ -35,9 +35,9 @@ test('all that is wrong is said at once, by name, with what would be right', () 
   const text = problems.join('\n')
   assert.match(text, /SLUICE_LISTEN takes host:port, or unix:\/path, not "here"\./)
   assert.match(text, /SLUICE_FETCH_SLOTS takes a whole number from 1 to 10000, not "0"\./)
-  assert.match(text, /SLUICE_KILL_GRACE takes a time such as 500ms, 30s or 5m, not "5"\./)
+  assert.match(text, /SLUICE_KILL_GRACE takes a time such as 0s, 500ms or 30s, not "5"\./)
   assert.match(text, /SLUICE_CREATE_ON_PUSH takes on or off, not "yes"\./)
-  assert.match(text, /SLUICE_MAX_FETCH_REQUEST takes a size such as 512KiB or 32MiB, not "32MB"\./)
+  assert.match(text, /SLUICE_MAX_FETCH_REQUEST takes a size such as 512KiB, 32MiB or 1GiB, not "32MB"\./)
   assert.match(text, /SLUICE_SPEED is not a setting of Sluice\./)
 })
 
@@ -64,7 +64,16 @@ test('addresses are hosts with ports, or socket paths that fit', () => {
   const read = (value: string) => readConfig(settings, { SLUICE_SUPERVISOR: value }).supervisor
   assert.deepEqual(read('[::1]:9000'), { kind: 'tcp', host: '::1', port: 9000 })
   assert.deepEqual(read('unix:/run/s.sock'), { kind: 'unix', path: '/run/s.sock' })
-  for (const value of ['unix:relative', `unix:/${'x'.repeat(107)}`, 'host', 'host:70000', ':80', 'a b:80', '::1:80']) {
+  for (const value of [
+    'unix:relative',
+    `unix:/${'x'.repeat(107)}`,
+    'host',
+    'host:70000',
+    ':80',
+    'a b:80',
+    '::1:80',
+    '127.0.0.1:0',
+  ]) {
     assert.equal(problemsOf({ SLUICE_SUPERVISOR: value }).length, 1, value)
   }
 })

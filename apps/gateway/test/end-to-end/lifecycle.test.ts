@@ -47,7 +47,7 @@ for (const runtime of ['bun', 'node']) {
       reply.destroy()
       const line = await theLine(stack, 'leaves')
       assert.equal(line['outcome'], 'client_gone')
-      assert.equal(line['level'], 30)
+      assert.equal(line['level'], 'info')
       assert.deepEqual(await stack.gitProcesses(), [])
       assert.equal((await stack.gateway.line((l) => l['requestId'] === 'leaves'))['outcome'], 'client_gone')
     })
@@ -169,7 +169,7 @@ test('on Bun, even what took a session of its own is ended', async () => {
 
 test('with workers on Node, the supervisor says what that means', async () => {
   await using stack = await startStack({ SLUICE_WORKER_RUNTIME: 'node' })
-  const line = await stack.supervisor.line((l) => l['level'] === 40)
+  const line = await stack.supervisor.line((l) => l['level'] === 'warn')
   assert.match(String(line['msg']), /workers run on Node/)
 })
 

@@ -163,7 +163,8 @@ test('nothing is created inside a repository, below a file, or by a fetch', asyn
   const { bare, work } = await repositoryAndClone()
   const name = bare.slice(stack.root.length + 1)
   await writeFile(join(stack.root, 'a-file'), '')
-  for (const path of [`${name}/inner.git`, `${name}/refs/heads/x`, 'a-file/x.git']) {
+  await writeFile(join(stack.root, 'b-file.git'), '')
+  for (const path of [`${name}/inner.git`, `${name}/refs/heads/x`, 'a-file/x.git', 'b-file']) {
     const refused = await tryGit(work, ['push', `${stack.url}/${path}`, 'main'])
     assert.match(refused.stderr, /cannot be created under this name/, path)
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -14,11 +14,9 @@ import { until } from '@sluice/shared/testing/until'
 const main = fileURLToPath(new URL('../../../../deploy/quick-start/main.ts', import.meta.url))
 
 async function quickStart(folder: string, env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [main, folder], {
     env: {
       PATH: process.env['PATH'] ?? '',
-      SLUICE_ROOT: join(folder, 'repos'),
-      SLUICE_SUPERVISOR: `unix:${join(folder, 'run/supervisor.sock')}`,
       SLUICE_LISTEN: '127.0.0.1:0',
       ...env,
     },
@@ -100,6 +98,21 @@ test('everything that is wrong with the configuration is said once, and nothing 
   assert.equal(started.output().match(/SLUICE_FETCH_SLOTS/g)?.length, 1)
 })
 
+test('a root of one’s own is neither created nor filled', async () => {
+  await using folder = await temporaryFolder()
+  const root = join(folder.path, 'mine')
+  const missing = await quickStart(folder.path, { SLUICE_ROOT: root })
+  assert.deepEqual(await missing.exited, [1, null])
+  assert.match(missing.output(), new RegExp(`SLUICE_ROOT names ${root}, which does not exist`))
+  await mkdir(root)
+  const started = await quickStart(folder.path, { SLUICE_ROOT: root })
+  await until('the announcement', () => /Ctrl-C stops everything/.test(started.output()))
+  assert.deepEqual(await readdir(root), [])
+  assert.doesNotMatch(started.output(), /demo/)
+  started.child.kill('SIGTERM')
+  await started.exited
+})
+
 test('a port that is taken is named, and what had been started is ended', async () => {
   await using folder = await temporaryFolder()
   const first = await quickStart(folder.path)
@@ -108,7 +121,10 @@ test('a port that is taken is named, and what had been started is ended', async 
   const taken = new URL(first.url()!).host
   const second = await quickStart(other.path, { SLUICE_LISTEN: taken })
   assert.deepEqual(await second.exited, [1, null])
-  assert.match(second.output(), new RegExp(`Cannot listen on ${taken}: another process listens there already`))
+  assert.match(
+    second.output(),
+    new RegExp(`SLUICE_LISTEN: cannot listen on ${taken}: another process listens there already`),
+  )
   const [supervisor] = second.pids()
   await until('its supervisor to end', () => hasEnded(supervisor!))
   first.child.kill('SIGTERM')

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
-import { dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal'
 import type { RunJob } from '../git/job.ts'
 import { initialHead } from './default-branch.ts'
@@ -11,13 +11,28 @@ import { isBelow, isGitDirectory, kindOf } from './repository.ts'
  * one whose name ends in `.lock`, which no request can address, and appears by one rename. If somebody else was faster,
  * theirs stands.
  *
- * @throws {Refusal} `cannot_create` where a part of the name is a file, a repository, or a link out of the root
+ * @throws {Refusal} `cannot_create` where a part of the name is a file, a repository, or a link out of the root;
+ *   `create_failed` where the disk or git says no
  */
 export async function createRepository(root: string, name: string, runJob: RunJob): Promise<void> {
   const target = join(root, name.endsWith('.git') ? name : `${name}.git`)
-  if (name === '.git' || name.endsWith('/.git')) throw new Refusal('cannot_create')
+  if (basename(name) === '.git') {
+    throw new Refusal('cannot_create', {
+      sentence: 'A repository cannot be created as ".git": give it a name of its own.',
+    })
+  }
+  await checkParents(root, dirname(target))
+  if (await isGitDirectory(target)) return
+  if ((await kindOf(target)) !== undefined) throw new Refusal('cannot_create')
+  try {
+    await create(target, runJob)
+  } catch (cause) {
+    throw new Refusal('create_failed', { cause })
+  }
+}
+
+async function create(target: string, runJob: RunJob): Promise<void> {
   const parent = dirname(target)
-  await checkParents(root, parent)
   const firstCreated = await mkdir(parent, { recursive: true })
   const unfinished = `${target}.${randomUUID()}.lock`
   try {

@@ -39,7 +39,8 @@ export async function relay(
     return report
   } catch (error) {
     worker.stop()
-    throw asRefusal(error)
+    // Whatever broke because the exchange was ended, its end is the reason.
+    throw signal.aborted ? (signal.reason as Refusal) : asRefusal(error)
   }
 }
 

@@ -1,6 +1,7 @@
 import { lstat, open, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { errnoOf } from '@sluice/shared/errno'
+import { Refusal } from '@sluice/shared/refusal'
 
 /** A repository that exists, as git is told to open it. */
 export type Repository = {
@@ -19,6 +20,7 @@ const suffixes = ['/.git', '', '.git/.git', '.git']
  * @param root the real path of the folder below which all repositories lie
  * @param name checked by the name rules
  * @returns undefined if there is none, or if a symbolic link leads out of the root
+ * @throws {Refusal} `repository_unreadable`
  */
 export async function findRepository(root: string, name: string): Promise<Repository | undefined> {
   for (const suffix of suffixes) {
@@ -78,14 +80,14 @@ async function firstLine(path: string): Promise<string | undefined> {
   return buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0]
 }
 
-/** What is not there, or cannot be there, or may not be looked at, is undefined; a failing disk is an error. */
+/** What is not there, or cannot be there, is undefined; what may not be looked at, or a failing disk, is an error. */
 async function lookUp<T>(looking: Promise<T>): Promise<T | undefined> {
   try {
     return await looking
   } catch (error) {
     if (absent.has(errnoOf(error))) return undefined
-    throw error
+    throw new Refusal('repository_unreadable', { cause: error })
   }
 }
 
-const absent = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'])
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])

@@ -42,6 +42,11 @@ export class RequestBody {
     return new RequestBody(bytes, isWhole, source, limit)
   }
 
+  /** The command of a request in protocol version 2: its first line, as gitprotocol-v2(5) has it. */
+  get command(): string | undefined {
+    return /^....command=([a-z-]{1,32})/.exec(this.beginning.toString('latin1', 0, 64))?.[1]
+  }
+
   /**
    * git sends this before a large body, to find out whether it will be let in (probe_rpc in remote-curl.c): it asks for
    * nothing and needs no git.

@@ -38,6 +38,10 @@ export type Account = {
   request?: GitRequest
   refusal?: Refusal
   git?: GitReport
+  /** In protocol version 2: `ls-refs`, `fetch` … */
+  command?: string | undefined
+  /** Whether this request created its repository. */
+  created?: boolean
   /** The worker's pid, which is also its session and process group. */
   worker?: number | undefined
   /** Whether a process had outlived git and had to be ended. */
@@ -64,10 +68,14 @@ export async function serveGit(exchange: Exchange, host: Host): Promise<Account>
 async function serve(exchange: Exchange, host: Host, account: Account): Promise<void> {
   exchange.limitIdleness(host.idleTimeout)
   const request = (account.request = parseGitRequest(exchange.incoming))
-  const repository = await openRepository(host, request)
-  if (await host.serviceSwitch.isOff(repository.gitDir, request.service)) throw new Refusal('service_disabled')
+  const repository = await openRepository(host, request, account)
+  if (await host.serviceSwitch.isOff(repository.gitDir, request.service)) {
+    const what = request.service === 'upload-pack' ? 'Fetching' : 'Pushing'
+    throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
+  }
   const body =
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
+  account.command = body?.command
   if (body?.isProbe) return exchange.reply(200, '', { 'Content-Type': contentType(request) })
 
   using _slot = await host.admission.admit(laneOf(request), exchange.signal)
@@ -96,14 +104,18 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
 }
 
-async function openRepository(host: Host, request: GitRequest): Promise<Repository> {
+async function openRepository(host: Host, request: GitRequest, account: Account): Promise<Repository> {
   const found = await findRepository(host.root, request.repository)
   if (found) return found
   const mayCreate = host.createOnPush && request.service === 'receive-pack' && request.kind === 'advertisement'
-  if (!mayCreate) throw new Refusal('repository_missing')
+  if (!mayCreate) {
+    const sentence = 'There is no repository of this name, and a push does not create one here.'
+    throw new Refusal('repository_missing', request.service === 'receive-pack' ? { sentence } : {})
+  }
   await createRepository(host.root, request.repository, host.runJob)
   const created = await findRepository(host.root, request.repository)
   if (!created) throw new Refusal('cannot_create')
+  account.created = true
   return created
 }
 

@@ -1,14 +1,17 @@
-import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { access, constants, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Address } from '@sluice/shared/address'
+import { ConfigError } from '@sluice/shared/config'
+import { errnoOf } from '@sluice/shared/errno'
 import { listen } from '@sluice/shared/listen'
 import type { Logger } from '@sluice/shared/log'
 import type { Running } from '@sluice/shared/running'
 import type { SupervisorConfig } from '../config.ts'
 import type { GitOptions } from '../git/command.ts'
 import { jobRunner } from '../git/job.ts'
+import type { RunJob } from '../git/job.ts'
 import { Admission } from './admission.ts'
 import { createListener } from './listener.ts'
 import { Pool } from './pool.ts'
@@ -23,12 +26,10 @@ export type Supervisor = AsyncDisposable & {
   readonly facts: Readonly<Record<string, string>>
 }
 
-/** @throws where the root, git or the workers' runtime is missing, or the address is taken */
+/** @throws {ConfigError} where the root, git or the workers' runtime is missing, or the address is taken */
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using started = new AsyncDisposableStack()
-  const root = await realpath(config.root).catch((cause: unknown) => {
-    throw new Error(`SLUICE_ROOT names ${config.root}, which does not exist or cannot be read.`, { cause })
-  })
+  const root = await openRoot(config)
   const folder = await mkdtemp(join(tmpdir(), 'sluice-'))
   started.defer(() => rm(folder, { recursive: true, force: true }))
   const home = join(folder, 'home')
@@ -43,7 +44,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   )
   const git: GitOptions = { ...config, path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', home }
   const runJob = jobRunner(pool, git)
-  const gitVersion = (await runJob(['version'])).trim()
+  const gitVersion = await checkGit(config.git, runJob)
 
   const queue = { queueLength: config.queueLength, queueTimeout: config.queueTimeout }
   const admission = new Admission({
@@ -55,7 +56,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     { ...config, root, graces, git, admission, pool, serviceSwitch: new ServiceSwitch(runJob), runJob },
     log,
   )
-  const address = await listen(server, config.supervisor)
+  const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   const dispose = started.move()
   return {
     server,
@@ -64,4 +65,28 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     facts: { root, runtime: runtime.name, git: gitVersion },
     [Symbol.asyncDispose]: () => dispose.disposeAsync(),
   }
+}
+
+async function openRoot({ root, createOnPush }: SupervisorConfig): Promise<string> {
+  const path = resolve(root)
+  try {
+    await access(path, constants.R_OK | constants.X_OK | (createOnPush ? constants.W_OK : 0))
+    return await realpath(path)
+  } catch (error) {
+    const why = errnoOf(error) === 'ENOENT' ? 'does not exist' : `may not be ${createOnPush ? 'written to' : 'read'}`
+    throw new ConfigError([`SLUICE_ROOT names ${path}, which ${why} (${errnoOf(error)}).`])
+  }
+}
+
+const oldestGit = [2, 34] as const
+
+async function checkGit(program: string, runJob: RunJob): Promise<string> {
+  const said = await runJob(['version']).catch((error: unknown) => String(error))
+  const [version, major, minor] = /^git version (\d+)\.(\d+)[^\n]*/.exec(said) ?? []
+  const isNewEnough = Number(major) > oldestGit[0] || (Number(major) === oldestGit[0] && Number(minor) >= oldestGit[1])
+  if (version !== undefined && isNewEnough) return version
+  const needed = `git ${oldestGit.join('.')} or newer`
+  throw new ConfigError([
+    `SLUICE_GIT names ${program}, which is not ${needed}. Asked for its version, it said: ${said.trim()}`,
+  ])
 }

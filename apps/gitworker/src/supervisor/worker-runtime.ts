@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { ConfigError } from '@sluice/shared/config'
 
 /** How a worker process is started. */
 export type WorkerRuntime = {
@@ -20,7 +21,7 @@ const run = promisify(execFile)
 /**
  * @param wanted `auto` is Bun where it is installed and runs, else Node
  * @param folder where files that make workers start faster may be kept
- * @throws where Bun is asked for and is not there
+ * @throws {ConfigError} where Bun is asked for and is not there
  */
 export async function findWorkerRuntime(wanted: 'auto' | 'bun' | 'node', folder: string): Promise<WorkerRuntime> {
   if (wanted === 'node') return onNode(folder)
@@ -29,9 +30,9 @@ export async function findWorkerRuntime(wanted: 'auto' | 'bun' | 'node', folder:
     if (runtime) return runtime
   }
   if (wanted === 'auto') return onNode(folder)
-  throw new Error(
-    'SLUICE_WORKER_RUNTIME is bun, but Bun is not installed: "npm install" brings it, or put bun into PATH.',
-  )
+  throw new ConfigError([
+    'SLUICE_WORKER_RUNTIME is bun, but Bun is not installed: "npm ci" brings it, or put bun into PATH.',
+  ])
 }
 
 /** Without the cache, taking the types out of its sources would cost each worker 50 ms. */
