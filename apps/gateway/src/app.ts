@@ -9,7 +9,7 @@ import type { Logger } from '@sluice/shared/log'
 import { outcomeOf, Refusal } from '@sluice/shared/refusal'
 import { logRequest } from '@sluice/shared/request-log'
 import type { Running } from '@sluice/shared/running'
-import type { ChooseHost } from './choose-host.ts'
+import type { ChooseHost, GitHost } from './choose-host.ts'
 import { forward } from './forward.ts'
 
 type GatewayContext = Context<{ Bindings: HttpBindings }>
@@ -20,6 +20,8 @@ export type GatewayParts = {
   readonly chooseHost: ChooseHost
   /** Whether a host answers, for `/readyz`. */
   readonly isHostReachable: () => Promise<boolean>
+  /** Milliseconds. */
+  readonly idleTimeout: number
   readonly running: Running
   readonly log: Logger
 }
@@ -44,14 +46,15 @@ async function answerReady(c: GatewayContext, { running, isHostReachable }: Gate
   return c.json({ status: reason ? 'unavailable' : 'ok', reason }, reason ? 503 : 200)
 }
 
-async function answerGit(exchange: Exchange, { chooseHost, running, log }: GatewayParts): Promise<void> {
+async function answerGit(exchange: Exchange, { chooseHost, idleTimeout, running, log }: GatewayParts): Promise<void> {
   using _ = running.enter(exchange)
   let request: GitRequest | undefined
   let hostsReason: string | undefined
   let refusal: Refusal | undefined
+  exchange.limitIdleness(idleTimeout)
   try {
     request = parseGitRequest(exchange.incoming)
-    hostsReason = await forward(exchange, request, chooseHost(request.repository))
+    hostsReason = await forwardTwice(exchange, request, chooseHost(request.repository))
     await exchange.finish()
   } catch (error) {
     refusal = Refusal.from(error)
@@ -63,4 +66,19 @@ async function answerGit(exchange: Exchange, { chooseHost, running, log }: Gatew
     cause: refusal?.cause,
     userAgent: exchange.incoming.headers['user-agent']?.slice(0, maxUserAgentLength),
   })
+}
+
+/**
+ * A host that restarts closes connections under requests that it has not seen. An advertisement changes nothing, so that
+ * it may be asked for again; of a fetch or a push, a part may have been read.
+ */
+async function forwardTwice(exchange: Exchange, request: GitRequest, host: GitHost): Promise<string | undefined> {
+  try {
+    return await forward(exchange, request, host)
+  } catch (error) {
+    const mayRepeat = request.kind === 'advertisement' && !exchange.outgoing.headersSent && !exchange.signal.aborted
+    const brokeOff = error instanceof Refusal && error.reason === 'host_failed'
+    if (!mayRepeat || !brokeOff) throw error
+    return forward(exchange, request, host)
+  }
 }

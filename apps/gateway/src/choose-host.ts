@@ -5,7 +5,6 @@ import type { Address } from '@sluice/shared/address'
 
 /** A machine that keeps repositories, as the gateway sees it. */
 export type GitHost = {
-  readonly name: string
   readonly dispatcher: Dispatcher
 }
 
@@ -22,7 +21,7 @@ const keepAliveMs = 30_000
 const connectMs = 5_000
 
 /** Connections to a host: as many as there are requests, since one that waited inside would not notice its client's leave. */
-export function connectHost(name: string, address: Address): GitHost & AsyncDisposable {
+export function connectHost(address: Address): GitHost & AsyncDisposable {
   const unix = address.kind === 'unix'
   const pool = new Pool(unix ? 'http://host' : `http://${formatAddress(address)}`, {
     pipelining: 1,
@@ -34,7 +33,7 @@ export function connectHost(name: string, address: Address): GitHost & AsyncDisp
     bodyTimeout: 0,
     connect: { timeout: connectMs, ...(unix && { socketPath: address.path }) },
   })
-  return { name, dispatcher: pool, [Symbol.asyncDispose]: () => pool.destroy() }
+  return { dispatcher: pool, [Symbol.asyncDispose]: () => pool.destroy() }
 }
 
 /** Whether a host answers at all within a second. */

@@ -5,6 +5,6 @@ export type GatewayConfig = ReturnType<typeof readGatewayConfig>
 
 /** @throws {ConfigError} with everything that is wrong */
 export function readGatewayConfig(env: NodeJS.ProcessEnv) {
-  const { listen, supervisor, drainTimeout, logLevel, logFormat } = settings
-  return readConfig({ listen, supervisor, drainTimeout, logLevel, logFormat }, env)
+  const { listen, supervisor, idleTimeout, drainTimeout, logLevel, logFormat } = settings
+  return readConfig({ listen, supervisor, idleTimeout, drainTimeout, logLevel, logFormat }, env)
 }

@@ -88,17 +88,10 @@ function replyHeaders(headers: Record<string, string | string[] | undefined>): O
 function asRefusal(error: Error, { signal, outgoing }: Exchange): Refusal {
   if (signal.aborted) return signal.reason as Refusal
   if (error instanceof Refusal) return error
-  const unreached = unreachable.has(errnoOf(error))
-  return new Refusal(unreached && !outgoing.headersSent ? 'host_unreachable' : 'host_failed', { cause: error })
+  return new Refusal(isUnreached(error) && !outgoing.headersSent ? 'host_unreachable' : 'host_failed', { cause: error })
 }
 
-const unreachable = new Set([
-  'ECONNREFUSED',
-  'ENOENT',
-  'EACCES',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
+function isUnreached(error: Error): boolean {
+  const failedToConnect = 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')
+  return failedToConnect || errnoOf(error) === 'UND_ERR_CONNECT_TIMEOUT'
+}

@@ -12,7 +12,7 @@ import { readGatewayConfig } from '../src/config.ts'
 import { startGateway } from '../src/server.ts'
 
 /** The gateway in front of a host that the test plays itself. */
-async function gatewayBefore(host: RequestListener) {
+async function gatewayBefore(host: RequestListener, env: Record<string, string> = {}) {
   const server = createServer(host)
   server.on('checkContinue', host)
   server.listen(0, '127.0.0.1')
@@ -22,6 +22,7 @@ async function gatewayBefore(host: RequestListener) {
   const config = readGatewayConfig({
     SLUICE_LISTEN: '127.0.0.1:0',
     SLUICE_SUPERVISOR: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...env,
   })
   const gateway = await startGateway(config, log)
   const port = (gateway.server.address() as AddressInfo).port
@@ -103,6 +104,36 @@ test('after a refusal the same connection serves the next request', async () => 
   socket.write(`GET ${advertisement} HTTP/1.1\r\nHost: x\r\n\r\n`)
   await until('the reply', () => /200 OK[^]*fine/.test(received))
   socket.destroy()
+})
+
+test('an advertisement is asked for again when a host that restarts breaks off', async () => {
+  let requests = 0
+  await using gateway = await gatewayBefore((incoming, outgoing) => {
+    if (++requests === 1) incoming.socket.destroy()
+    else outgoing.end('fine')
+  })
+  assert.equal((await ask(gateway.address, advertisement)).body, 'fine')
+  assert.equal(requests, 2)
+})
+
+test('a push is never sent twice', async () => {
+  let requests = 0
+  await using gateway = await gatewayBefore((incoming) => {
+    requests++
+    incoming.socket.destroy()
+  })
+  const reply = await ask(gateway.address, push, { method: 'POST', headers: pushHeaders, body: '0000' })
+  assert.equal(reply.status, 502)
+  assert.equal(requests, 1)
+})
+
+test('a client that sends nothing more is let go', async () => {
+  await using gateway = await gatewayBefore(() => {}, { SLUICE_IDLE_TIMEOUT: '1ms' })
+  const sent = request({ port: gateway.port, path: push, method: 'POST', headers: pushHeaders, agent: false })
+  sent.flushHeaders()
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  assert.equal(reply.statusCode, 504)
+  sent.destroy()
 })
 
 test('a host that breaks off before its reply is a 502', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { pino } from 'pino'
@@ -173,6 +173,34 @@ describe('the pool', () => {
       (error) => error instanceof Refusal && error.reason === 'no_worker' && error.status === 503,
     )
     assert.equal(started.pool.counts.starting, 0)
+  })
+
+  test('recovers when workers start again, also where none are kept warm', async () => {
+    await using folder = await temporaryFolder()
+    const { program: bun } = await findWorkerRuntime('auto', folder.path)
+    const program = join(folder.path, 'program')
+    await using started = await start(0, program)
+    const isNoWorker = (error: unknown) => error instanceof Refusal && error.reason === 'no_worker'
+    await assert.rejects(started.pool.lease(), isNoWorker)
+    assert.equal(started.pool.isFailing, true)
+    await symlink(bun, program)
+    await until('a worker to start', () => !started.pool.isFailing)
+    await using worker = await started.pool.lease()
+    assert.equal(worker.state, 'idle')
+  })
+
+  test('says why a worker ended at its start', async () => {
+    const runtime = {
+      name: 'bun',
+      program: '/bin/sh',
+      args: ['-c', 'echo no such thing >&2; exit 1'],
+      env: {},
+    } as const
+    await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 10_000 })
+    await assert.rejects(
+      worker.ready,
+      (error) => error instanceof WorkerStartError && /no such thing/.test(error.message),
+    )
   })
 
   test('ends all its workers when it is closed, those that serve included', async () => {

@@ -147,6 +147,8 @@ export class Exchange {
       if (this.bytesIn > limit) resolve('too much')
     }
     const onClose = () => resolve('drained')
+    // Whoever read it before must neither get more of it nor hold it back.
+    incoming.removeAllListeners('data').removeAllListeners('readable')
     const limit = this.bytesIn + maxDrainBytes
     const timer = setTimeout(() => resolve('too much'), maxDrainMs)
     incoming.on('data', onData).on('close', onClose)

@@ -3,12 +3,15 @@ import type { RequestListener, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { errnoOf } from './errno.ts'
 
+/** From a connection's or a request's beginning to the end of its headers. */
+const headersTimeoutMs = 60_000
+
 /**
- * Node's HTTP server, set up for bodies that take hours: there is no limit on the time of a whole request, which exchanges
- * see to themselves. A client that asks before it sends (`Expect: 100-continue`) is told to go on by `Exchange.invite`.
+ * Node's HTTP server, set up for bodies that take hours: the time of a whole request is not limited here, but its
+ * silence is by `Exchange.limitIdleness`. A client that asks before it sends (`Expect: 100-continue`) is told to go on by `Exchange.invite`.
  */
 export function createHttpServer(listener: RequestListener, options: { keepAliveTimeout?: number } = {}): Server {
-  const server = createServer({ requestTimeout: 0, ...options }, listener)
+  const server = createServer({ requestTimeout: 0, headersTimeout: headersTimeoutMs, ...options }, listener)
   server.on('checkContinue', listener)
   server.on('clientError', answerUnparsable)
   return server

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +8,9 @@ import { formatAddress } from './address.ts'
 import type { Address } from './address.ts'
 import { ConfigError } from './config.ts'
 import { errnoOf } from './errno.ts'
+
+/** How many connections may wait to be accepted; the kernel's own limit (somaxconn) is usually lower. */
+const backlog = 4096
 
 /**
  * Makes a server listen, and returns the address with the port that it got. A unix socket's folder is created, and a
@@ -26,7 +29,8 @@ export async function listen(server: Server, address: Address, setting: string):
 
 async function tryToListen(server: Server, address: Address): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)
-  server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port })
+  const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
+  server.listen({ ...where, backlog })
   await once(server, 'listening')
   if (address.kind === 'tcp') return { ...address, port: (server.address() as AddressInfo).port }
   await chmod(address.path, 0o660)
@@ -36,6 +40,8 @@ async function tryToListen(server: Server, address: Address): Promise<Address> {
 async function makeRoom(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   if (await somebodyListens(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' })
+  const found = await lstat(path).catch(() => undefined)
+  if (found && !found.isSocket()) throw Object.assign(new Error(path), { code: 'ENOTSOCK' })
   await rm(path, { force: true })
 }
 
@@ -46,6 +52,7 @@ function wordsFor(error: unknown): string {
 
 const words: Record<string, string> = {
   EADDRINUSE: 'another process listens there already; stop it, or choose another address',
+  ENOTSOCK: 'there is a file, and it is no socket',
   EADDRNOTAVAIL: 'this machine has no such address',
   ENOTFOUND: 'there is no host of this name',
   EACCES: 'permission denied; choose another address, or start with the rights for this one',

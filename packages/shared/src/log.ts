@@ -12,9 +12,16 @@ export function openLog(app: string, config: { logLevel: string; logFormat: 'jso
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  return config.logFormat === 'json'
-    ? pino(options, pino.destination({ dest: 1, sync: true }))
-    : pino(options, pretty())
+  return config.logFormat === 'json' ? pino(options, standardOutput()) : pino(options, pretty())
+}
+
+/** Bounded: what is kept while the output takes nothing, for a full disk, say. Serving goes on without a log. */
+const maxUnwrittenBytes = 1024 * 1024
+
+function standardOutput() {
+  const destination = pino.destination({ dest: 1, sync: true, maxLength: maxUnwrittenBytes })
+  destination.on('error', () => {})
+  return destination
 }
 
 /** The fields that say most stand in the message; the rest is left to the JSON form. */

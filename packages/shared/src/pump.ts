@@ -5,19 +5,25 @@ import type { Readable, Writable } from 'node:stream'
  * the end of one means for the other is the caller's to say.
  *
  * Resolves at the source's end, or as soon as the sink takes no more (git may exit without reading all of its input).
- * Rejects with the source's error.
+ * Rejects with the source's error, or with what `onBytes` throws.
  */
 export function pump(source: Readable, sink: Writable, onBytes: (count: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const onData = (chunk: Buffer) => {
-      onBytes(chunk.length)
+      try {
+        onBytes(chunk.length)
+      } catch (error) {
+        return finish(error as Error)
+      }
       if (!sink.write(chunk)) source.pause()
     }
     const onDrain = () => source.resume()
     const onSourceEnd = () => finish()
     const onSourceError = (error: Error) => finish(error)
-    const onSourceClose = () =>
-      finish(source.readableEnded ? undefined : new Error('The source was closed before its end.'))
+    const onSourceClose = () => {
+      const early = source.errored ?? new Error('The source was closed before its end.')
+      finish(source.readableEnded ? undefined : early)
+    }
     const onSinkClose = () => finish()
     const finish = (error?: Error) => {
       source.off('data', onData).off('end', onSourceEnd).off('error', onSourceError).off('close', onSourceClose)

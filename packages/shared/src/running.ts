@@ -1,19 +1,29 @@
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Exchange } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 
-/** The exchanges that are under way in this process, so that a server can stop without cutting them off. */
+/** The connections and exchanges that are under way in this process, so that a server can stop without cutting them off. */
 export class Running {
   readonly #exchanges = new Set<Exchange>()
-  #server: Server | undefined
+  readonly #sockets = new Set<Socket>()
+  #isDraining = false
   #onEmpty: (() => void) | undefined
 
   get isDraining(): boolean {
-    return this.#server !== undefined
+    return this.#isDraining
   }
 
   get size(): number {
     return this.#exchanges.size
+  }
+
+  /** To be told of every connection, since a server does not count one that has sent nothing yet. */
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
   }
 
   enter(exchange: Exchange): Disposable {
@@ -21,9 +31,9 @@ export class Running {
     return {
       [Symbol.dispose]: () => {
         this.#exchanges.delete(exchange)
+        // The connection of a request that is over would keep a draining server for its keep-alive time.
+        if (this.#isDraining) setImmediate(() => this.#closeUnused())
         if (this.size === 0) this.#onEmpty?.()
-        // A connection whose last request is over would otherwise keep a draining server for its keep-alive time.
-        if (this.#server) setImmediate(() => this.#server?.closeIdleConnections())
       },
     }
   }
@@ -35,13 +45,14 @@ export class Running {
    * @returns how many exchanges had to be ended
    */
   async drain(server: Server, timeoutMs: number, hurry: AbortSignal): Promise<number> {
-    this.#server = server
+    this.#isDraining = true
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     // A connection may be closed while what it asked for is still being taken down.
     const over = this.size === 0 ? undefined : new Promise<void>((resolve) => (this.#onEmpty = resolve))
+    this.#closeUnused()
     let ended = 0
     const end = () => {
-      ended += this.#exchanges.size
+      ended += this.size
       for (const exchange of this.#exchanges) exchange.abort(new Refusal('draining'))
     }
     const timer = setTimeout(end, timeoutMs)
@@ -51,5 +62,11 @@ export class Running {
     clearTimeout(timer)
     hurry.removeEventListener('abort', end)
     return ended
+  }
+
+  /** Closes the connections that no exchange uses: idle ones, and those whose request has not arrived as a whole. */
+  #closeUnused(): void {
+    const used = new Set([...this.#exchanges].map((exchange) => exchange.incoming.socket))
+    for (const socket of this.#sockets) if (!used.has(socket)) socket.destroySoon()
   }
 }

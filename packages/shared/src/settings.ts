@@ -136,7 +136,7 @@ export const settings = {
   },
   idleTimeout: {
     name: 'SLUICE_IDLE_TIMEOUT',
-    apps: ['supervisor'],
+    apps: ['gateway', 'supervisor'],
     takes: 'a time such as 500ms, 30s, 5m or 1h',
     purpose: 'How long no byte may move in either direction before a request is ended. git sends one every 5 seconds.',
     fallback: '2m',

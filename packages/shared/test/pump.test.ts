@@ -38,6 +38,27 @@ test('the source’s error is the pump’s', async () => {
   await assert.rejects(done, /broken/)
 })
 
+test('what the count throws ends the pump and leaves the source to its owner', async () => {
+  const source = new PassThrough()
+  const done = pump(source, new PassThrough(), () => {
+    throw new Error('too much')
+  })
+  source.write('x')
+  await assert.rejects(done, /too much/)
+  assert.equal(source.destroyed, false)
+})
+
+test('a source that broke before the pump began keeps its error', async () => {
+  const source = new PassThrough()
+  source.on('error', () => {})
+  source.destroy(new Error('broken before'))
+  await new Promise((resolve) => source.on('close', resolve))
+  await assert.rejects(
+    pump(source, new PassThrough(), () => {}),
+    /broken before/,
+  )
+})
+
 test('a source that closes before its end is an error', async () => {
   const source = new PassThrough()
   const done = pump(source, new PassThrough(), () => {})

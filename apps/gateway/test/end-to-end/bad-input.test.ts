@@ -206,6 +206,36 @@ test('a gzip bomb on a fetch is refused when it has grown to 32 MiB', async () =
   assert.equal(line['reason'], 'body_too_large')
 })
 
+test('a fetch request beyond its limit is refused, as it is or in gzip, here and there', async () => {
+  await using small = await startStack({ SLUICE_MAX_FETCH_REQUEST: '1MiB' })
+  const repository = join(small.root, 'good.git')
+  await git(small.folder, ['init', '--quiet', '--bare', repository])
+  await importHistory(repository, 1)
+  const wants = Buffer.alloc(3 * 2 ** 20, `0032want ${await git(repository, ['rev-parse', 'main'])}\n`)
+  for (const { address } of [small.gateway, small.supervisor]) {
+    for (const [body, encoding] of [
+      [wants, 'identity'],
+      [gzipSync(wants), 'gzip'],
+    ] as const) {
+      const headers = { ...fetchType, 'Content-Encoding': encoding }
+      const reply = await ask(address, '/good.git/git-upload-pack', { method: 'POST', headers, body })
+      assert.equal(reply.status, 413, `${encoding} at ${address}: ${reply.body}`)
+    }
+  }
+})
+
+test('what a push has written into a work tree cannot pass for a repository', async () => {
+  const site = join(stack.root, 'site')
+  await git(stack.folder, ['init', '--quiet', site])
+  await git(stack.folder, ['init', '--quiet', '--bare', join(site, 'evil')])
+  await git(stack.folder, ['init', '--quiet', '--bare', join(site, 'deep/er/evil.git')])
+  assert.equal((await ask(stack.gateway.address, `/site${advertisement}`)).status, 200)
+  assert.equal((await ask(stack.gateway.address, `/site/.git${advertisement}`)).status, 200)
+  for (const name of ['site/evil', 'site/deep/er/evil', 'site/deep/er/evil.git']) {
+    assert.equal((await ask(stack.gateway.address, `/${name}${advertisement}`)).status, 404, name)
+  }
+})
+
 test('a raw backslash is refused in words, too', async () => {
   const reply = await ask(stack.gateway.address, `/a\\b${advertisement}`)
   assert.equal(reply.status, 400)

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { git } from '@sluice/shared/testing/git'
-import { ask } from '@sluice/shared/testing/http'
+import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -186,6 +187,58 @@ test('a gateway that is told to stop ends what runs at the end of its drain time
   assert.equal((await stack.gateway.line((l) => l['requestId'] === 'drained'))['reason'], 'draining')
   assert.equal((await theLine(stack, 'drained'))['outcome'], 'client_gone')
   assert.deepEqual(await stack.gitProcesses(), [])
+})
+
+test('connections without a request do not hold a server that is told to stop', async () => {
+  await using stack = await startStack({ SLUICE_DRAIN_TIMEOUT: '1h' })
+  const sockets = ['', 'GET / HTTP/1.1\r\nHo'].map((bytes) => {
+    const socket = connect(target(stack.gateway.address))
+    socket.on('error', () => {})
+    socket.write(bytes)
+    return socket
+  })
+  // A whole request behind them in time, so that they have been accepted.
+  await ask(stack.gateway.address, '/healthz')
+  stack.gateway.signal('SIGTERM')
+  assert.equal(await stack.gateway.exited, 0)
+  for (const socket of sockets) socket.destroy()
+})
+
+test('a slot is free when its worker is gone, though its client still has to read', async () => {
+  const env = { SLUICE_FETCH_SLOTS: '1', SLUICE_QUEUE_TIMEOUT: '2s' }
+  await using stack = await startWithFixture('writes-payload', env)
+  const { address } = stack.supervisor
+  const payload = join(stack.root, 'project.git/payload')
+  // How much fits between git and a client that does not read is the kernel's business: the size is found by trying.
+  for (let kilobytes = 128; ; kilobytes += 16) {
+    assert.ok(kilobytes < 4096, 'no size was found at which the worker was gone and the reply was not')
+    await writeFile(payload, Buffer.alloc(kilobytes * 1024))
+    const id = `slow-${kilobytes}`
+    const slow = request({ ...target(address), path, agent: false, headers: { 'X-Request-Id': id } })
+    slow.on('error', () => {})
+    slow.end()
+    const [reply] = (await once(slow, 'response')) as [IncomingMessage]
+    reply.on('error', () => {})
+    const isOver = () => stack.supervisor.lines.some((line) => line['requestId'] === id)
+    await until('the worker to be gone', async () => {
+      return isOver() || JSON.parse((await ask(address, '/readyz')).body).workers.leased === 0
+    })
+    await writeFile(payload, 'small')
+    const other = isOver() ? undefined : await ask(address, path)
+    assert.ok(other === undefined || other.status === 200, other?.body)
+    const wasServedMeanwhile = other !== undefined && !isOver()
+    slow.destroy()
+    if (wasServedMeanwhile) return
+  }
+})
+
+test('on Node, what escaped with standard output cannot hold the reply for long', async () => {
+  await using stack = await startWithFixture('escapes-with-stdout', { SLUICE_WORKER_RUNTIME: 'node' })
+  const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
+  assert.equal(reply.status, 200)
+  assert.match(reply.body, /0000$/)
+  // The documented limit of workers on Node: this one is nobody's.
+  for (const pid of await stack.gitProcesses()) process.kill(pid, 'SIGKILL')
 })
 
 async function parentOf(pid: number): Promise<number> {

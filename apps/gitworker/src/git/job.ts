@@ -1,5 +1,6 @@
 import type { GitReport } from '@sluice/shared/worker-message'
 import type { Pool } from '../supervisor/pool.ts'
+import { workerRefusal } from '../supervisor/worker-handle.ts'
 import { jobCommand } from './command.ts'
 import type { GitOptions } from './command.ts'
 
@@ -18,20 +19,30 @@ export class JobError extends Error {
   }
 }
 
-export type RunJob = (args: readonly string[], options?: { okCodes?: readonly number[] }) => Promise<string>
+export type RunJob = (
+  args: readonly string[],
+  options?: {
+    /** The exit codes that are no failure; 0 unless given. */
+    okCodes?: readonly number[]
+    /** Whose reason the job ends with when it is aborted. */
+    signal?: AbortSignal
+  },
+) => Promise<string>
 
 /**
  * The one way in which the supervisor runs git for itself (init, config, version): in a worker, like any request, with
  * bounded output and a deadline.
  *
- * @returns a function from git's arguments to its standard output
+ * @returns a function from git's arguments to its standard output. It throws JobError, the signal's reason, or a Refusal
+ *   where there is no worker.
  */
 export function jobRunner(pool: Pool, git: GitOptions): RunJob {
-  return async (args, { okCodes = [0] } = {}) => {
+  return async (args, { okCodes = [0], signal } = {}) => {
     const deadline = AbortSignal.timeout(deadlineMs)
-    await using worker = await pool.lease(deadline)
-    const late = () => worker.stop()
-    deadline.addEventListener('abort', late)
+    const end = signal ? AbortSignal.any([signal, deadline]) : deadline
+    await using worker = await pool.lease(end)
+    const stop = () => worker.stop()
+    end.addEventListener('abort', stop)
     try {
       worker.serve(jobCommand(git, args), graces)
       worker.stdin.end()
@@ -42,10 +53,11 @@ export function jobRunner(pool: Pool, git: GitOptions): RunJob {
       }
       return output
     } catch (error) {
+      signal?.throwIfAborted()
       if (deadline.aborted) throw new JobError(`git ${args[0]} took longer than ${deadlineMs} ms.`)
-      throw error
+      throw workerRefusal(error) ?? error
     } finally {
-      deadline.removeEventListener('abort', late)
+      end.removeEventListener('abort', stop)
     }
   }
 }

@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal'
 import type { RunJob } from '../git/job.ts'
 import { initialHead } from './default-branch.ts'
-import { isBelow, isGitDirectory, kindOf } from './repository.ts'
+import { isBelow, isGitDirectory, isInsideRepository, kindOf } from './repository.ts'
 
 /**
  * Creates the bare repository that a push to `name` asks for, as `name.git`. It is made in a folder beside the final
@@ -22,6 +22,7 @@ export async function createRepository(root: string, name: string, runJob: RunJo
     })
   }
   await checkParents(root, dirname(target))
+  if (await isInsideRepository(root, name)) throw new Refusal('cannot_create')
   if (await isGitDirectory(target)) return
   if ((await kindOf(target)) !== undefined) throw new Refusal('cannot_create')
   try {
@@ -56,15 +57,13 @@ async function removeEmptyFolders(innermost: string, outermost: string): Promise
   }
 }
 
-/** Every folder between the root and the new repository is missing, or a plain folder below the root. */
+/** Every folder between the root and the new repository is missing, or a folder below the root. */
 async function checkParents(root: string, parent: string): Promise<void> {
   let folder = root
   for (const part of relative(root, parent).split(sep).filter(Boolean)) {
     folder = join(folder, part)
     const kind = await kindOf(folder)
     if (kind === undefined) return
-    const isPlain =
-      kind === 'folder' && !(await isGitDirectory(folder)) && !(await isGitDirectory(join(folder, '.git')))
-    if (!isPlain || !isBelow(root, await realpath(folder))) throw new Refusal('cannot_create')
+    if (kind !== 'folder' || !isBelow(root, await realpath(folder))) throw new Refusal('cannot_create')
   }
 }

@@ -19,7 +19,9 @@ export function createListener(host: Host, log: Logger): { server: Server; runni
     else if (incoming.url === '/readyz') void answerReady(exchange, host, running)
     else void answerGit(exchange)
   }
-  return { server: createHttpServer(listener, { keepAliveTimeout: keepAliveMs }), running }
+  const server = createHttpServer(listener, { keepAliveTimeout: keepAliveMs })
+  running.watch(server)
+  return { server, running }
 
   async function answerGit(exchange: Exchange): Promise<void> {
     using _ = running.enter(exchange)

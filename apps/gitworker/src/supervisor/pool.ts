@@ -55,11 +55,6 @@ export class Pool implements AsyncDisposable {
     return this.#pauseMs > 0
   }
 
-  /** Resolves when a worker is idle; rejects when the first attempt to start one fails. */
-  async firstReady(): Promise<void> {
-    await Promise.race([...this.#starting].map((worker) => worker.ready))
-  }
-
   /**
    * A worker for one command. Dispose of it: that ends the worker and resolves when nothing of it lives.
    *
@@ -114,9 +109,9 @@ export class Pool implements AsyncDisposable {
   }
 
   /** Starts as many workers as are missing: one for each who waits, and the warm ones. */
-  #refill(): void {
+  #refill(least = 0): void {
     if (this.#closed || this.#pause) return
-    const wanted = this.#options.warm + this.#waiters.size
+    const wanted = Math.max(this.#options.warm + this.#waiters.size, least)
     while (!this.#pause && this.#starting.size + this.#idle.length < wanted) void this.#start()
   }
 
@@ -127,12 +122,21 @@ export class Pool implements AsyncDisposable {
       this.#starting.add(worker)
       await worker.ready
       this.#starting.delete(worker)
-      this.#pauseMs = 0
+      this.#endPause()
       this.#welcome(worker)
     } catch (error) {
       if (worker) this.#starting.delete(worker)
       if (!this.#closed) this.#backOff(error)
     }
+  }
+
+  /** Workers start again. */
+  #endPause(): void {
+    this.#pauseMs = 0
+    if (!this.#pause) return
+    clearTimeout(this.#pause)
+    this.#pause = undefined
+    setImmediate(() => this.#refill())
   }
 
   #welcome(worker: WorkerHandle): void {
@@ -160,14 +164,19 @@ export class Pool implements AsyncDisposable {
   }
 
   #backOff(error: unknown): void {
-    const refusal = new Refusal('no_worker', { cause: error })
-    for (const waiter of this.#waiters) waiter.refuse(refusal)
+    // Those who wait for one of the others that are starting may still get it.
+    const tooMany = [...this.#waiters].slice(this.#starting.size)
+    for (const waiter of tooMany) {
+      this.#waiters.delete(waiter)
+      waiter.refuse(new Refusal('no_worker', { cause: error }))
+    }
     if (this.#pause) return
     this.#pauseMs = Math.min(Math.max(this.#pauseMs * 2, firstPauseMs), longestPauseMs)
     this.#log.error({ err: error, retryMs: this.#pauseMs }, 'a worker could not be started')
     this.#pause = setTimeout(() => {
       this.#pause = undefined
-      this.#refill()
+      // At least one, to find out whether they start again.
+      this.#refill(1)
     }, this.#pauseMs)
   }
 

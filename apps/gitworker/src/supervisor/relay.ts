@@ -6,7 +6,7 @@ import { pump } from '@sluice/shared/pump'
 import { Refusal } from '@sluice/shared/refusal'
 import type { GitReport } from '@sluice/shared/worker-message'
 import type { RequestBody } from './request-body.ts'
-import { WorkerLostError, WorkerStartError } from './worker-handle.ts'
+import { workerRefusal } from './worker-handle.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
 /**
@@ -32,7 +32,7 @@ export async function relay(
     exchange.sent(count)
   })
   // Exit and the end of standard output come in any order, and both are waited for.
-  const git = Promise.all([worker.report, output])
+  const git = Promise.all([worker.report, Promise.race([output, longAfter(worker.gone)])])
   try {
     const [report] = await Promise.race([git, failureOf(input), abortion(signal)])
     conclude(exchange, request, report)
@@ -40,7 +40,7 @@ export async function relay(
   } catch (error) {
     worker.stop()
     // Whatever broke because the exchange was ended, its end is the reason.
-    throw signal.aborted ? (signal.reason as Refusal) : asRefusal(error)
+    throw signal.aborted ? (signal.reason as Refusal) : (workerRefusal(error) ?? Refusal.from(error))
   }
 }
 
@@ -65,6 +65,13 @@ export function contentType({ kind, service }: GitRequest): string {
   return `application/x-git-${service}-${kind === 'advertisement' ? 'advertisement' : 'result'}`
 }
 
+/** What is to be had of git's output when its worker has been gone for so long is all: something else holds it open. */
+const lastOutputMs = 1000
+
+function longAfter(gone: Promise<void>): Promise<void> {
+  return gone.then(() => new Promise((resolve) => setTimeout(resolve, lastOutputMs).unref()))
+}
+
 /** Rejects if `promise` does; never resolves. */
 function failureOf(promise: Promise<void>): Promise<never> {
   return new Promise((_, reject) => void promise.catch(reject))
@@ -75,10 +82,4 @@ function abortion(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason as Refusal)
     signal.addEventListener('abort', () => reject(signal.reason as Refusal), { once: true })
   })
-}
-
-function asRefusal(error: unknown): Refusal {
-  if (error instanceof WorkerStartError) return new Refusal('no_worker', { cause: error })
-  if (error instanceof WorkerLostError) return new Refusal('worker_lost', { cause: error })
-  return Refusal.from(error)
 }

@@ -5,8 +5,6 @@ import { Refusal } from '@sluice/shared/refusal'
 
 /** A repository that exists, as git is told to open it. */
 export type Repository = {
-  /** The name that the client used, which passed the name rules. */
-  readonly name: string
   /** Absolute, free of symbolic links, below the root. */
   readonly gitDir: string
 }
@@ -19,15 +17,32 @@ const suffixes = ['/.git', '', '.git/.git', '.git']
  *
  * @param root the real path of the folder below which all repositories lie
  * @param name checked by the name rules
- * @returns undefined if there is none, or if a symbolic link leads out of the root
+ * @returns undefined if there is none, if a symbolic link leads out of the root, or if it lies inside another repository:
+ *   what that one's pushes can write (a work tree, say) must not be able to pass for a repository with hooks
  * @throws {Refusal} `repository_unreadable`
  */
 export async function findRepository(root: string, name: string): Promise<Repository | undefined> {
   for (const suffix of suffixes) {
     const gitDir = await gitDirectory(root, join(root, name) + suffix)
-    if (gitDir !== undefined) return { name, gitDir }
+    if (gitDir === undefined) continue
+    return (await isInsideRepository(root, name)) ? undefined : { gitDir }
   }
   return undefined
+}
+
+/** Whether a folder on the way from the root to the one that `name` means is a repository, or has one as its `.git`. */
+export async function isInsideRepository(root: string, name: string): Promise<boolean> {
+  const parts = name
+    .replace(/\/\.git$/, '')
+    .split('/')
+    .slice(0, -1)
+  const folders = parts.map((_, index) => join(root, ...parts.slice(0, index + 1)))
+  const found = await Promise.all(
+    folders.map(
+      async (folder) => (await isGitDirectory(folder)) || (await lookUp(lstat(join(folder, '.git')))) !== undefined,
+    ),
+  )
+  return found.includes(true)
 }
 
 /** Whether a folder looks like a git directory to git itself (is_git_directory in setup.c). */
@@ -52,8 +67,8 @@ async function gitDirectory(root: string, candidate: string): Promise<string | u
   if (kind === undefined) return undefined
   const folder = kind === 'folder' ? candidate : await targetOfGitFile(candidate)
   if (folder === undefined || !(await isGitDirectory(folder))) return undefined
-  const real = await realpath(folder)
-  return isBelow(root, real) ? real : undefined
+  const real = await lookUp(realpath(folder))
+  return real !== undefined && isBelow(root, real) ? real : undefined
 }
 
 /** `.git` as a file names the git directory of a submodule or a linked work tree: gitrepository-layout(5). */

@@ -73,7 +73,7 @@ export class RequestBody {
       await pump(stream, stdin, (count) => {
         onBytes(count)
         bytes += count
-        if (bytes > this.#limit) stream.destroy(new Refusal('body_too_large'))
+        if (bytes > this.#limit) throw new Refusal('body_too_large')
       })
     } catch (error) {
       throw asRefusal(error)

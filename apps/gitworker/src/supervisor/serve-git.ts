@@ -68,18 +68,20 @@ export async function serveGit(exchange: Exchange, host: Host): Promise<Account>
 async function serve(exchange: Exchange, host: Host, account: Account): Promise<void> {
   exchange.limitIdleness(host.idleTimeout)
   const request = (account.request = parseGitRequest(exchange.incoming))
-  const repository = await openRepository(host, request, account)
-  if (await host.serviceSwitch.isOff(repository.gitDir, request.service)) {
-    const what = request.service === 'upload-pack' ? 'Fetching' : 'Pushing'
-    throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
-  }
+  const found = await findRepository(host.root, request.repository)
+  if (!found && !mayCreate(host, request)) throw missing(request)
   const body =
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
   account.command = body?.command
-  if (body?.isProbe) return exchange.reply(200, '', { 'Content-Type': contentType(request) })
 
-  using _slot = await host.admission.admit(laneOf(request), exchange.signal)
+  // From here on processes may be started. The slot is given back when the worker is gone, whatever the client does then.
+  using slot = await host.admission.admit(laneOf(request), exchange.signal)
+  const runJob: RunJob = (args, options) => host.runJob(args, { signal: exchange.signal, ...options })
+  const repository = found ?? (await create(host, request, account, runJob))
+  await checkServiceIsOn(host, repository, request, runJob)
+  if (body?.isProbe) return exchange.reply(200, '', { 'Content-Type': contentType(request) })
   await using worker = await host.pool.lease(exchange.signal)
+  void worker.gone.then(() => slot[Symbol.dispose]())
   account.worker = worker.pid
   account.waitedMs = exchange.milliseconds
   const term = request.service === 'receive-pack' ? host.graces.push : 0
@@ -92,8 +94,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     const report = await relay(exchange, request, body, worker)
     if (report.code !== 0) account.outcome = 'git_failed'
     // Before the reply ends: whoever pushed may clone right after it. The push is done, though, whatever this says.
-    if (laneOf(request) === 'push')
-      await settleHead(repository.gitDir, host.runJob).catch((e) => (account.headError = e))
+    if (laneOf(request) === 'push') await settleHead(repository.gitDir, runJob).catch((e) => (account.headError = e))
     await exchange.finish()
   } catch (error) {
     // Answered before the worker is waited for: its teardown may take as long as its graces.
@@ -104,19 +105,28 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
 }
 
-async function openRepository(host: Host, request: GitRequest, account: Account): Promise<Repository> {
-  const found = await findRepository(host.root, request.repository)
-  if (found) return found
-  const mayCreate = host.createOnPush && request.service === 'receive-pack' && request.kind === 'advertisement'
-  if (!mayCreate) {
-    const sentence = 'There is no repository of this name, and a push does not create one here.'
-    throw new Refusal('repository_missing', request.service === 'receive-pack' ? { sentence } : {})
-  }
-  await createRepository(host.root, request.repository, host.runJob)
+/** A push begins with its advertisement, which must be some repository's. */
+function mayCreate(host: Host, request: GitRequest): boolean {
+  return host.createOnPush && request.service === 'receive-pack' && request.kind === 'advertisement'
+}
+
+function missing({ service }: GitRequest): Refusal {
+  const sentence = 'There is no repository of this name, and a push does not create one here.'
+  return new Refusal('repository_missing', service === 'receive-pack' ? { sentence } : {})
+}
+
+async function create(host: Host, request: GitRequest, account: Account, runJob: RunJob): Promise<Repository> {
+  await createRepository(host.root, request.repository, runJob)
   const created = await findRepository(host.root, request.repository)
   if (!created) throw new Refusal('cannot_create')
   account.created = true
   return created
+}
+
+async function checkServiceIsOn(host: Host, { gitDir }: Repository, { service }: GitRequest, runJob: RunJob) {
+  if (!(await host.serviceSwitch.isOff(gitDir, service, runJob))) return
+  const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
+  throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
 }
 
 async function refuse(exchange: Exchange, account: Account, error: unknown): Promise<void> {

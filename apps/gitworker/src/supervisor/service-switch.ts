@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Service } from '@sluice/shared/git-request'
+import { Refusal } from '@sluice/shared/refusal'
+import { JobError } from '../git/job.ts'
 import type { RunJob } from '../git/job.ts'
 
 const maxRemembered = 10_000
@@ -13,32 +15,31 @@ const maxRemembered = 10_000
  * anything about them, and a text that git has read once need not be read again: nearly no request costs a process.
  */
 export class ServiceSwitch {
-  readonly #runJob: RunJob
   readonly #answers = new LRUCache<string, boolean>({ max: maxRemembered })
 
-  constructor(runJob: RunJob) {
-    this.#runJob = runJob
-  }
-
-  async isOff(gitDir: string, service: Service): Promise<boolean> {
+  /** @throws {Refusal} `repository_unreadable` where git cannot read the configuration */
+  async isOff(gitDir: string, service: Service, runJob: RunJob): Promise<boolean> {
     const text = await readFile(join(gitDir, 'config'), 'utf8').catch(() => undefined)
     if (text !== undefined && !mentions.test(text)) return false
     // What a configuration includes can change while its own text does not.
-    if (text === undefined || includes.test(text)) return this.#ask(gitDir, service)
+    if (text === undefined || includes.test(text)) return ask(gitDir, service, runJob)
     const key = `${service} ${createHash('sha256').update(text).digest('base64')}`
     const known = this.#answers.get(key)
     if (known !== undefined) return known
-    const answer = await this.#ask(gitDir, service)
+    const answer = await ask(gitDir, service, runJob)
     this.#answers.set(key, answer)
     return answer
   }
+}
 
-  async #ask(gitDir: string, service: Service): Promise<boolean> {
-    const name = `http.${service.replace('-', '')}`
+async function ask(gitDir: string, service: Service, runJob: RunJob): Promise<boolean> {
+  const name = `http.${service.replace('-', '')}`
+  const args = ['--git-dir', gitDir, 'config', '--type=bool', '--get', '--end-of-options', name]
+  try {
     // 1: not set.
-    const args = ['--git-dir', gitDir, 'config', '--type=bool', '--get', '--end-of-options', name]
-    const answer = await this.#runJob(args, { okCodes: [0, 1] })
-    return answer.trim() === 'false'
+    return (await runJob(args, { okCodes: [0, 1] })).trim() === 'false'
+  } catch (cause) {
+    throw cause instanceof JobError ? new Refusal('repository_unreadable', { cause }) : cause
   }
 }
 

@@ -53,10 +53,14 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     'push-advertisement': { slots: config.pushAdvertisementSlots, ...queue },
   })
   const { server, running } = createListener(
-    { ...config, root, graces, git, admission, pool, serviceSwitch: new ServiceSwitch(runJob), runJob },
+    { ...config, root, graces, git, admission, pool, serviceSwitch: new ServiceSwitch(), runJob },
     log,
   )
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
+  started.defer(() => {
+    server.close()
+    server.closeAllConnections()
+  })
   const dispose = started.move()
   return {
     server,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { Refusal } from '@sluice/shared/refusal'
 import { parseFromWorker } from '@sluice/shared/worker-message'
 import type { FromWorker, GitCommand, GitReport, Graces, ToWorker } from '@sluice/shared/worker-message'
 import { sessionMembers } from '../process-table.ts'
@@ -35,6 +36,13 @@ export class WorkerStartError extends Error {
 /** The worker died before it could say how git ended. */
 export class WorkerLostError extends Error {
   override readonly name = 'WorkerLostError'
+}
+
+/** What a client is told about an error of a worker; undefined for any other error. */
+export function workerRefusal(error: unknown): Refusal | undefined {
+  if (error instanceof WorkerStartError) return new Refusal('no_worker', { cause: error })
+  if (error instanceof WorkerLostError) return new Refusal('worker_lost', { cause: error })
+  return undefined
 }
 
 /** What the supervisor allows a worker for its own teardown, beyond the graces, before it ends the group itself. */
@@ -82,8 +90,10 @@ export class WorkerHandle implements AsyncDisposable {
       env,
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     })
-    this.#stderr = new StderrTail(this.#process.stderr!)
     this.#process.on('error', (error) => this.#onError(error))
+    // Out of descriptors, Node does not even make the pipes.
+    if (!this.#process.stdout) throw new WorkerStartError('The worker could not be started: no descriptors are left.')
+    this.#stderr = new StderrTail(this.#process.stderr!)
     this.#process.on('message', (message) => this.#onMessage(parseFromWorker(message)))
     this.#process.on('exit', () => void this.#onExit())
     // A pipe that breaks because git stopped reading is told by git's exit, not here.
@@ -188,9 +198,11 @@ export class WorkerHandle implements AsyncDisposable {
   async #onExit(): Promise<void> {
     // What it said last may still be on its way.
     if (this.#process.connected) await this.#channelClosed()
-    const lost = new WorkerLostError('The worker ended before git did.')
-    this.#ready.reject(lost)
-    this.#report.reject(lost)
+    if (this.#state === 'starting') {
+      const words = (await this.lastWords()).trim()
+      this.#ready.reject(new WorkerStartError(`The worker ended at its start: ${words || 'it said nothing'}`))
+    }
+    this.#report.reject(new WorkerLostError('The worker ended before git did.'))
     await this.#endOrphans()
     this.#becomeGone()
   }
