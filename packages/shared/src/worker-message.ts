@@ -7,12 +7,14 @@ export type GitCommand = {
   readonly cwd: string
 }
 
-/** Milliseconds between the steps of a teardown. */
+/** How a command is to be ended when it must be. Times in milliseconds. */
 export type Graces = {
   /** From closing git's pipes to SIGTERM. */
   readonly term: number
   /** From SIGTERM to SIGKILL. */
   readonly kill: number
+  /** Whether a quarantine may have to be removed: only a push makes one. */
+  readonly sweep: boolean
 }
 
 export type ToWorker =
@@ -34,8 +36,10 @@ export type FromWorker =
   | ({ readonly type: 'exited' } & GitReport)
   /** git could not be started; `error` has errno's name. */
   | { readonly type: 'not_started'; readonly error: string }
-  /** Processes that outlived git were found in its session and have been signalled. */
+  /** Processes that outlived git have been found. */
   | { readonly type: 'leftovers' }
+  /** All that is left of the request is sent this signal now. */
+  | { readonly type: 'signalling'; readonly signal: 'SIGTERM' | 'SIGKILL' }
 
 /** Reads a message at the supervisor's border; undefined for what no worker of this version sends. */
 export function parseFromWorker(message: unknown): FromWorker | undefined {
@@ -48,6 +52,8 @@ export function parseFromWorker(message: unknown): FromWorker | undefined {
       return { type: 'not_started', error: String(m['error']) }
     case 'leftovers':
       return { type: 'leftovers' }
+    case 'signalling':
+      return { type: 'signalling', signal: m['signal'] === 'SIGKILL' ? 'SIGKILL' : 'SIGTERM' }
     case 'exited':
       return {
         type: 'exited',

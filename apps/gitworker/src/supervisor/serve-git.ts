@@ -50,6 +50,8 @@ export type Account = {
   headError?: unknown
   /** What git said, if it failed. */
   stderr?: string
+  /** The strongest signal that it took to end what ran. */
+  signalled?: 'SIGTERM' | 'SIGKILL' | undefined
   /** Milliseconds from the request to its worker. */
   waitedMs?: number
 }
@@ -84,17 +86,16 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   void worker.gone.then(() => slot[Symbol.dispose]())
   account.worker = worker.pid
   account.waitedMs = exchange.milliseconds
-  const term = request.service === 'receive-pack' ? host.graces.push : 0
-  worker.serve(serviceCommand(host.git, request, repository.gitDir, { user: undefined, address: exchange.source }), {
-    term,
-    kill: host.graces.kill,
-  })
+  const isPush = laneOf(request) === 'push'
+  const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, sweep: isPush }
+  const client = { user: undefined, address: exchange.source }
+  worker.serve(serviceCommand(host.git, request, repository.gitDir, client), graces)
   void worker.report.then((report) => (account.git = report)).catch(() => {})
   try {
     const report = await relay(exchange, request, body, worker)
     if (report.code !== 0) account.outcome = 'git_failed'
     // Before the reply ends: whoever pushed may clone right after it. The push is done, though, whatever this says.
-    if (laneOf(request) === 'push') await settleHead(repository.gitDir, runJob).catch((e) => (account.headError = e))
+    if (isPush) await settleHead(repository.gitDir, runJob).catch((e) => (account.headError = e))
     await exchange.finish()
   } catch (error) {
     // Answered before the worker is waited for: its teardown may take as long as its graces.
@@ -102,6 +103,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   }
   await worker.gone
   if (worker.hadLeftovers) account.leftovers = true
+  account.signalled = worker.signalled
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
 }
 

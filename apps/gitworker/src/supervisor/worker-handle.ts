@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { Refusal } from '@sluice/shared/refusal'
 import { parseFromWorker } from '@sluice/shared/worker-message'
 import type { FromWorker, GitCommand, GitReport, Graces, ToWorker } from '@sluice/shared/worker-message'
-import { sessionMembers } from '../process-table.ts'
+import { endSession, groupExists, killGroup } from './session.ts'
 import { StderrTail } from './stderr-tail.ts'
 import type { WorkerRuntime } from './worker-runtime.ts'
 
@@ -51,9 +51,6 @@ const lateAfterMs = 2000
 /** How long the channel of a worker that has ended may stay open, in case something else holds its other end. */
 const lastMessageMs = 1000
 
-/** How often a group whose worker has died is looked at until it is empty. */
-const lookEveryMs = 20
-
 export class WorkerHandle implements AsyncDisposable {
   readonly startedAt = performance.now()
   /** Resolves when the worker may be leased. Rejects with WorkerStartError. */
@@ -64,6 +61,8 @@ export class WorkerHandle implements AsyncDisposable {
   readonly gone: Promise<void>
   /** Whether something outlived git and had to be ended by the worker. */
   hadLeftovers = false
+  /** The strongest signal that it took to end what ran. */
+  signalled: 'SIGTERM' | 'SIGKILL' | undefined
 
   #state: State = 'starting'
   readonly #process: ChildProcess
@@ -71,7 +70,7 @@ export class WorkerHandle implements AsyncDisposable {
   readonly #ready = Promise.withResolvers<void>()
   readonly #report = Promise.withResolvers<GitReport>()
   readonly #gone = Promise.withResolvers<void>()
-  #graces: Graces = { term: 0, kill: 0 }
+  #graces: Graces = { term: 0, kill: 0, sweep: false }
   readonly #startTimer: NodeJS.Timeout
   #lateTimer: NodeJS.Timeout | undefined
 
@@ -172,6 +171,9 @@ export class WorkerHandle implements AsyncDisposable {
       case 'leftovers':
         this.hadLeftovers = true
         break
+      case 'signalling':
+        this.signalled = message.signal
+        break
       case 'not_started':
         this.#fail(new WorkerStartError(`git could not be started: ${message.error}.`))
         break
@@ -216,23 +218,15 @@ export class WorkerHandle implements AsyncDisposable {
   }
 
   /**
-   * What a worker that died (or that runs on Node) may have left of its session: asked with SIGTERM, then forced. The
-   * session's number stays taken for as long as it has a member, so a signal to a group that /proc has just shown to
-   * have one meets no stranger.
+   * What a worker that died (or that runs on Node) may have left of its session. The session's number stays taken for as
+   * long as it has a member, so a signal to a group that /proc has just shown to have one meets no stranger.
    */
   async #endOrphans(): Promise<void> {
     const leader = this.pid
     if (leader === undefined || !groupExists(leader)) return
     this.stdin.destroy()
     this.stdout.destroy()
-    const killAt = performance.now() + this.#graces.kill
-    let signal: NodeJS.Signals | undefined = 'SIGTERM'
-    while (sessionMembers(leader).length > 0) {
-      if (performance.now() > killAt) signal = 'SIGKILL'
-      if (signal) signalGroup(leader, signal)
-      signal = undefined
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
-    }
+    await endSession(leader, this.#graces, (signal) => (this.signalled = signal))
   }
 
   /** A worker that is late with its own teardown loses its group, and itself with it: its pid is still its own then. */
@@ -240,7 +234,7 @@ export class WorkerHandle implements AsyncDisposable {
     clearTimeout(this.#lateTimer)
     this.#lateTimer = setTimeout(() => {
       const isAlive = this.#process.exitCode === null && this.#process.signalCode === null
-      if (this.pid !== undefined && isAlive) signalGroup(this.pid, 'SIGKILL')
+      if (this.pid !== undefined && isAlive) killGroup(this.pid)
     }, withinMs + lateAfterMs)
   }
 
@@ -254,23 +248,5 @@ export class WorkerHandle implements AsyncDisposable {
   #say(message: ToWorker): void {
     // A worker that has just ended cannot be told anything; its exit is on the way.
     if (this.#process.connected) this.#process.send(message, () => {})
-  }
-}
-
-/** Costs a system call, where a look at the process table costs milliseconds. Also true while only zombies are left. */
-function groupExists(leader: number): boolean {
-  try {
-    process.kill(-leader, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function signalGroup(leader: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-leader, signal)
-  } catch {
-    // ESRCH: it ended by itself meanwhile.
   }
 }

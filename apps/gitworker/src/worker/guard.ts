@@ -1,27 +1,25 @@
 import type { FromWorker, GitCommand, Graces, ToWorker } from '@sluice/shared/worker-message'
+import { tearDown } from '../teardown.ts'
 import type { Runtime } from './runtime.ts'
 
 /*
  * The life of a worker, seen from inside. It leads its session and process group; the supervisor holds the other ends
  * of its standard streams, which git inherits, and of its message channel.
  *
- *   waiting ──serve──▶ serving ──git exited──▶ clearing ──nothing left──▶ exit
- *      │                  │ stop, or the channel is lost: SIGTERM after one grace, SIGKILL after another
- *      └──────────────────┴── stop, or the channel is lost, while waiting: exit
+ *   waiting ──serve──▶ serving ──git exited, nothing left──▶ exit
+ *      │                  │ stop, or the channel is lost, or git exited and left something
+ *      │                  └──▶ ending: see teardown.ts ──▶ exit
+ *      └── stop, or the channel is lost ──▶ exit
  *
- * In `clearing`, what git left behind (a hook's background process, say) is ended the same way. A worker exits only when
- * nothing of its request lives; as long as it lives, its pid cannot be reused, so its group's id cannot be a stranger's.
+ * A worker exits only when nothing of its request lives; as long as it lives, its pid cannot be reused, so its group's id cannot be a stranger's.
  *
- * Every millisecond here is paid by every request: this file imports types only, and `main.*.ts` little else.
+ * Every millisecond here is paid by every request: what is loaded at the start is small.
  */
-
-/** How often a worker that waits for leftovers to end looks for them. */
-const lookEveryMs = 10
 
 export function guard(runtime: Runtime): void {
   let graces: Graces | undefined
-  let stopping = false
   let gitRuns = false
+  let ending = false
 
   // The group's SIGTERM is for git: the worker stays to reap and to report.
   process.on('SIGTERM', () => {})
@@ -41,41 +39,46 @@ export function guard(runtime: Runtime): void {
       say({ type: 'not_started', error: error instanceof Error ? error.message : String(error) })
     }
     gitRuns = false
-    if (runtime.hasLeftovers()) await clear(itsGraces)
-    process.exit()
+    if (ending) return
+    if (!runtime.hasLeftovers()) process.exit()
+    say({ type: 'leftovers' })
+    await end({ ...itsGraces, term: 0 })
   }
 
   function stop(): void {
-    if (stopping) return
-    stopping = true
     if (!graces) process.exit()
-    void endGit(graces)
+    if (!ending) void end(graces)
   }
 
-  /** Asks, then forces; `clear` sees to what remains after git's own exit. */
-  async function endGit({ term, kill }: Graces): Promise<void> {
-    await after(term)
-    if (gitRuns) runtime.terminate()
-    await after(kill)
-    if (gitRuns) runtime.kill()
+  async function end(itsGraces: Graces): Promise<void> {
+    ending = true
+    const sweep = itsGraces.sweep ? await openSweep() : undefined
+    await tearDown(
+      {
+        isEmpty: () => !gitRuns && !runtime.hasLeftovers(),
+        terminate: () => runtime.terminate(),
+        kill: () => runtime.kill(),
+        beforeSignal(signal) {
+          sweep?.look()
+          say({ type: 'signalling', signal })
+        },
+      },
+      itsGraces,
+    )
+    sweep?.remove()
+    process.exit()
   }
+}
 
-  async function clear({ kill }: Graces): Promise<void> {
-    say({ type: 'leftovers' })
-    runtime.terminate()
-    const deadline = performance.now() + kill
-    while (runtime.hasLeftovers()) {
-      if (performance.now() > deadline) runtime.kill()
-      await after(lookEveryMs)
-    }
-  }
+/** Loaded here only: most workers never need it, and node:fs, which it takes, costs 4 ms. */
+async function openSweep() {
+  const { Sweep } = await import('../quarantine.ts')
+  const sweep = new Sweep(process.pid)
+  sweep.look()
+  return sweep
 }
 
 /** Messages are small enough for the channel's buffer, so that each is out when this returns. */
 function say(message: FromWorker): void {
   if (process.connected) process.send?.(message)
-}
-
-function after(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
