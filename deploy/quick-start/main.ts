@@ -46,6 +46,7 @@ function quickStartDefaults(): Record<string, string> {
   return {
     SLUICE_ROOT: ownRoot,
     SLUICE_SUPERVISOR: `unix:${socketPath()}`,
+    SLUICE_RUN_FOLDER: join(folder, 'run'),
     SLUICE_CREATE_ON_PUSH: 'on',
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_LOG_FORMAT: process.stdout.isTTY ? 'pretty' : 'json',

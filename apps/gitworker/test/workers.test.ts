@@ -55,13 +55,13 @@ for (const name of ['bun', 'node'] as const) {
       await using worker = await start()
       worker.serve(shell('sleep 1000 & sleep 1000'), graces)
       const members = await until('both to run', () => {
-        const pids = sessionMembers(worker.pid!)
+        const pids = membersOf(worker)
         return pids.length === 4 && pids
       })
       assert.ok(members.includes(worker.pid!))
       worker.stop()
       await worker.gone
-      assert.deepEqual(sessionMembers(worker.pid!), [])
+      assert.deepEqual(membersOf(worker), [])
     })
 
     test('passes on nothing of its own environment', async () => {
@@ -99,7 +99,7 @@ for (const name of ['bun', 'node'] as const) {
       await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 50 })
       await assert.rejects(worker.ready, /was not ready after 50 ms/)
       await worker.gone
-      assert.deepEqual(sessionMembers(worker.pid!), [])
+      assert.deepEqual(membersOf(worker), [])
     })
   })
 }
@@ -229,6 +229,11 @@ describe('the pool', () => {
     assert.deepEqual(await readdir(join(home.path)), [])
   })
 })
+
+function membersOf({ pid }: WorkerHandle): number[] {
+  assert.ok(pid !== undefined)
+  return sessionMembers(pid)
+}
 
 async function childrenOf(pid: number): Promise<number[]> {
   const { readFile } = await import('node:fs/promises')

@@ -51,6 +51,15 @@ export const settings = {
     fallback: '/srv/git',
     schema: text(),
   },
+  runFolder: {
+    name: 'SLUICE_RUN_FOLDER',
+    apps: ['supervisor'],
+    takes: 'the path of a folder, of this supervisor alone',
+    purpose:
+      'What the supervisor keeps while it runs, so that the next one can end what it may have left. Created if missing.',
+    fallback: '/run/sluice',
+    schema: text(),
+  },
   createOnPush: {
     name: 'SLUICE_CREATE_ON_PUSH',
     apps: ['supervisor'],

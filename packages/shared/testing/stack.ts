@@ -51,6 +51,7 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
   const settings = {
     SLUICE_ROOT: root,
     SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
+    SLUICE_RUN_FOLDER: join(folder, 'run'),
     SLUICE_LISTEN: '127.0.0.1:0',
     SLUICE_CREATE_ON_PUSH: 'on',
     // Handed on to git and its hooks: what has this folder in its environment belongs to this stack.
@@ -70,7 +71,7 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
     get supervisor() {
       return supervisor
     },
-    gitProcesses: () => processesWith(folder, [gateway.pid, supervisor.pid]),
+    gitProcesses: () => processesWith(`:${folder}\0`, [gateway.pid, supervisor.pid]),
     async restartSupervisor() {
       supervisor = await startApp('supervisor', settings)
     },

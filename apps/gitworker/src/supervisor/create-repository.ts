@@ -23,8 +23,11 @@ export async function createRepository(root: string, name: string, runJob: RunJo
   }
   await checkParents(root, dirname(target))
   if (await isInsideRepository(root, name)) throw new Refusal('cannot_create')
-  if (await isGitDirectory(target)) return
-  if ((await kindOf(target)) !== undefined) throw new Refusal('cannot_create')
+  if ((await kindOf(target)) !== undefined) {
+    // Looked at after it was seen: what appears by a rename is whole.
+    if (await isGitDirectory(target)) return
+    throw new Refusal('cannot_create')
+  }
   try {
     await create(target, runJob)
   } catch (cause) {

@@ -16,6 +16,7 @@ import { contentType, relay } from './relay.ts'
 import { findRepository } from './repository.ts'
 import type { Repository } from './repository.ts'
 import { RequestBody } from './request-body.ts'
+import type { RunFolder } from './run-folder.ts'
 import type { ServiceSwitch } from './service-switch.ts'
 
 export type Host = {
@@ -26,6 +27,7 @@ export type Host = {
   readonly idleTimeout: number
   readonly graces: { readonly push: number; readonly kill: number }
   readonly git: GitOptions
+  readonly runFolder: RunFolder
   readonly admission: Admission
   readonly pool: Pool
   readonly serviceSwitch: ServiceSwitch
@@ -83,10 +85,11 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   await checkServiceIsOn(host, repository, request, runJob)
   if (body?.isProbe) return exchange.reply(200, '', { 'Content-Type': contentType(request) })
   await using worker = await host.pool.lease(exchange.signal)
+  const isPush = laneOf(request) === 'push'
+  using _note = host.runFolder.note(worker.pid!, isPush ? repository.gitDir : undefined)
   void worker.gone.then(() => slot[Symbol.dispose]())
   account.worker = worker.pid
   account.waitedMs = exchange.milliseconds
-  const isPush = laneOf(request) === 'push'
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, sweep: isPush }
   const client = { user: undefined, address: exchange.source }
   worker.serve(serviceCommand(host.git, request, repository.gitDir, client), graces)

@@ -1,7 +1,6 @@
-import { access, constants, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { access, constants, realpath } from 'node:fs/promises'
 import type { Server } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Address } from '@sluice/shared/address'
 import { ConfigError } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
@@ -15,6 +14,7 @@ import type { RunJob } from '../git/job.ts'
 import { Admission } from './admission.ts'
 import { createListener } from './listener.ts'
 import { Pool } from './pool.ts'
+import { openRunFolder } from './run-folder.ts'
 import { ServiceSwitch } from './service-switch.ts'
 import { findWorkerRuntime } from './worker-runtime.ts'
 
@@ -30,11 +30,9 @@ export type Supervisor = AsyncDisposable & {
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using started = new AsyncDisposableStack()
   const root = await openRoot(config)
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-'))
-  started.defer(() => rm(folder, { recursive: true, force: true }))
-  const home = join(folder, 'home')
-  await mkdir(home)
-  const runtime = await findWorkerRuntime(config.workerRuntime, folder)
+  const runFolder = started.use(await openRunFolder(config.runFolder, config.killGrace, log))
+  const { home } = runFolder
+  const runtime = await findWorkerRuntime(config.workerRuntime, runFolder.path)
   if (runtime.name === 'node') {
     log.warn('workers run on Node: each costs more to start, and what escapes its session is left to PID 1')
   }
@@ -53,7 +51,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     'push-advertisement': { slots: config.pushAdvertisementSlots, ...queue },
   })
   const { server, running } = createListener(
-    { ...config, root, graces, git, admission, pool, serviceSwitch: new ServiceSwitch(), runJob },
+    { ...config, root, graces, git, runFolder, admission, pool, serviceSwitch: new ServiceSwitch(), runJob },
     log,
   )
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
