@@ -44,7 +44,7 @@ async function workerLife(count: number): Promise<Figure[]> {
       progress(`worker lives on ${name}`, index, count)
       await using worker = new WorkerHandle({ runtime, cwd: folder.path, startTimeout: 5000 })
       await worker.ready
-      worker.serve({ argv: ['/bin/true'], env: {}, cwd: '/' }, { term: 0, kill: 1000, sweep: false })
+      worker.serve({ argv: ['/bin/true'], env: {}, cwd: '/' }, { term: 0, kill: 1000, drain: false })
       worker.stdin.end()
       worker.stdout.resume()
       programs += (await worker.report).cpuMs ?? 0

@@ -14,8 +14,8 @@ import { openRunFolder } from '../src/supervisor/run-folder.ts'
 const silent = pino({ level: 'silent' })
 const open = (path: string) => openRunFolder(path, 300, silent)
 
-function startSleeper(env: Record<string, string> = {}): ChildProcess & { pid: number } {
-  const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore', env })
+function startSleeper(): ChildProcess & { pid: number } {
+  const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
   return child as ChildProcess & { pid: number }
 }
 
@@ -74,34 +74,63 @@ test('a worker of an earlier supervisor is ended, one whose pid has become a str
   await gone
 })
 
-test('old quarantines are removed, new ones and those in use are not, and nothing else is', async () => {
+async function repositoryWithRemains(path: string): Promise<string> {
+  const gitDir = join(path, 'repository.git')
+  for (const name of [
+    'objects/tmp_objdir-incoming-old',
+    'objects/tmp_objdir-incoming-new',
+    'objects/incoming-not.one',
+    'objects/ab',
+  ]) {
+    await mkdir(join(gitDir, name), { recursive: true })
+  }
+  await mkdir(join(gitDir, 'refs/heads/a'), { recursive: true })
+  for (const name of ['refs/heads/a/main.lock', 'packed-refs.lock', 'new.lock']) await writeFile(join(gitDir, name), '')
+  for (const name of [
+    'objects/tmp_objdir-incoming-old',
+    'objects/incoming-not.one',
+    'objects/ab',
+    'refs/heads/a/main.lock',
+    'packed-refs.lock',
+  ]) {
+    await utimes(join(gitDir, name), 1_000_000, 1_000_000)
+  }
+  for (const name of ['objects/tmp_objdir-incoming-new', 'new.lock']) {
+    await utimes(join(gitDir, name), 4_000_000_000, 4_000_000_000)
+  }
+  return gitDir
+}
+
+test('old quarantines and locks of a push are removed, new ones are not, and nothing else is', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
-  const gitDir = join(folder.path, 'repository.git')
-  const objects = join(gitDir, 'objects')
-  const names = [
-    'tmp_objdir-incoming-old',
-    'tmp_objdir-incoming-new',
-    'tmp_objdir-incoming-used',
-    'incoming-not.one',
-    'ab',
-  ]
-  for (const name of names) {
-    await mkdir(join(objects, name), { recursive: true })
-    if (!name.endsWith('new')) await utimes(join(objects, name), 1_000_000, 1_000_000)
-    else await utimes(join(objects, name), 4_000_000_000, 4_000_000_000)
-  }
-  const user = startSleeper({ GIT_QUARANTINE_PATH: join(objects, 'tmp_objdir-incoming-used') })
+  const gitDir = await repositoryWithRemains(folder.path)
   await note(folder.path, 999_999_999, { worker: 'long gone', gitDir })
   await using _opened = await open(folder.path)
-  assert.deepEqual((await readdir(objects)).toSorted(), [
-    'ab',
-    'incoming-not.one',
-    'tmp_objdir-incoming-new',
-    'tmp_objdir-incoming-used',
+  assert.deepEqual((await readdir(gitDir, { recursive: true })).toSorted(), [
+    'new.lock',
+    'objects',
+    'objects/ab',
+    'objects/incoming-not.one',
+    'objects/tmp_objdir-incoming-new',
+    'refs',
+    'refs/heads',
+    'refs/heads/a',
   ])
-  const gone = once(user, 'exit')
-  user.kill('SIGKILL')
+})
+
+test('nothing is removed while somebody is at work in the repository', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const gitDir = await repositoryWithRemains(folder.path)
+  const before = await readdir(gitDir, { recursive: true })
+  const other = spawn('/bin/sleep', ['1000'], { cwd: gitDir, stdio: 'ignore' })
+  await once(other, 'spawn')
+  await note(folder.path, 999_999_999, { worker: 'long gone', gitDir })
+  await using _opened = await open(folder.path)
+  assert.deepEqual(await readdir(gitDir, { recursive: true }), before)
+  const gone = once(other, 'exit')
+  other.kill('SIGKILL')
   await gone
 })
 

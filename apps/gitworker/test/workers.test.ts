@@ -12,7 +12,7 @@ import { Pool } from '../src/supervisor/pool.ts'
 import { WorkerHandle, WorkerStartError } from '../src/supervisor/worker-handle.ts'
 import { findWorkerRuntime } from '../src/supervisor/worker-runtime.ts'
 
-const graces = { term: 0, kill: 500, sweep: false }
+const graces = { term: 0, kill: 500, drain: false }
 const silent = pino({ level: 'silent' })
 const path = process.env['PATH'] ?? ''
 

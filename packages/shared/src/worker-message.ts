@@ -13,8 +13,11 @@ export type Graces = {
   readonly term: number
   /** From SIGTERM to SIGKILL. */
   readonly kill: number
-  /** Whether a quarantine may have to be removed: only a push makes one. */
-  readonly sweep: boolean
+  /**
+   * Whether git is to be left its standard output, read and thrown away, when its input is closed: a receive-pack that
+   * cannot write dies of SIGPIPE, and leaves its quarantine behind.
+   */
+  readonly drain: boolean
 }
 
 export type ToWorker =

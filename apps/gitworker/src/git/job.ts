@@ -6,7 +6,7 @@ import type { GitOptions } from './command.ts'
 
 const maxOutputBytes = 1024 * 1024
 const deadlineMs = 30_000
-const graces = { term: 0, kill: 1000, sweep: false }
+const graces = { term: 0, kill: 1000, drain: false }
 
 /** A git command of our own that failed; the message is git's own standard error. */
 export class JobError extends Error {

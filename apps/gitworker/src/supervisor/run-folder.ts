@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path'
 import { ConfigError } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
 import type { Logger } from '@sluice/shared/log'
-import { identityOf, processes, sessionMembers } from '../process-table.ts'
-import { quarantinesBefore, quarantinesOf, removeQuarantine } from '../quarantine.ts'
+import { identityOf, sessionMembers } from '../process-table.ts'
 import { endSession } from './session.ts'
+import { sweepRepository } from './sweep.ts'
 
 /*
  * What a supervisor keeps on disk while it runs, and what tells the next one what became of it:
@@ -83,9 +83,10 @@ async function clearRequests(requests: string, home: string, killGrace: number, 
     const leader = Number(name)
     if (worker !== undefined && isOurs(leader, worker, home)) {
       log.warn({ worker: leader, repository: gitDir }, 'ending what an earlier supervisor has left running')
-      await endSession(leader, { term: 0, kill: killGrace, sweep: true }, () => {})
+      await endSession(leader, { term: 0, kill: killGrace, drain: true }, () => {})
     }
-    if (gitDir !== undefined) removeStale(gitDir, startedAt, log)
+    const swept = gitDir === undefined ? [] : sweepRepository(gitDir, { before: startedAt })
+    if (swept.length > 0) log.warn({ swept }, 'removed what an earlier push had left')
     rmSync(file, { force: true })
   }
 }
@@ -110,16 +111,5 @@ function environmentOf(pid: number): string[] {
     return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
   } catch {
     return []
-  }
-}
-
-/** Quarantines that are older than this supervisor, in a repository that was pushed to, and that nobody works in. */
-function removeStale(gitDir: string, startedAt: number, log: Logger): void {
-  const stale = quarantinesBefore(gitDir, startedAt)
-  if (stale.length === 0) return
-  const inUse = new Set(quarantinesOf(processes().map(({ pid }) => pid)))
-  for (const quarantine of stale.filter((path) => !inUse.has(path))) {
-    log.warn({ quarantine }, 'removing what an earlier push has left')
-    removeQuarantine(quarantine)
   }
 }

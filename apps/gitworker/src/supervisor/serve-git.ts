@@ -18,6 +18,7 @@ import type { Repository } from './repository.ts'
 import { RequestBody } from './request-body.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { ServiceSwitch } from './service-switch.ts'
+import { sweepRepository } from './sweep.ts'
 
 export type Host = {
   /** The real path of the folder below which all repositories lie. */
@@ -52,6 +53,8 @@ export type Account = {
   headError?: unknown
   /** What git said, if it failed. */
   stderr?: string
+  /** What a push that did not end by itself had left in the repository, and was removed. */
+  swept?: string[]
   /** The strongest signal that it took to end what ran. */
   signalled?: 'SIGTERM' | 'SIGKILL' | undefined
   /** Milliseconds from the request to its worker. */
@@ -78,7 +81,8 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
   account.command = body?.command
 
-  // From here on processes may be started. The slot is given back when the worker is gone, whatever the client does then.
+  // From here on processes may be started. The slot of a fetch is given back when its
+  // worker is gone, whatever the client does then; that of a push, when what it may have left has been removed.
   using slot = await host.admission.admit(laneOf(request), exchange.signal)
   const runJob: RunJob = (args, options) => host.runJob(args, { signal: exchange.signal, ...options })
   const repository = found ?? (await create(host, request, account, runJob))
@@ -86,11 +90,12 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   if (body?.isProbe) return exchange.reply(200, '', { 'Content-Type': contentType(request) })
   await using worker = await host.pool.lease(exchange.signal)
   const isPush = laneOf(request) === 'push'
+  const startedAt = Date.now()
   using _note = host.runFolder.note(worker.pid!, isPush ? repository.gitDir : undefined)
-  void worker.gone.then(() => slot[Symbol.dispose]())
+  if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
   account.worker = worker.pid
   account.waitedMs = exchange.milliseconds
-  const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, sweep: isPush }
+  const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const client = { user: undefined, address: exchange.source }
   worker.serve(serviceCommand(host.git, request, repository.gitDir, client), graces)
   void worker.report.then((report) => (account.git = report)).catch(() => {})
@@ -105,6 +110,8 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     await refuse(exchange, account, error)
   }
   await worker.gone
+  const endedByItself = account.refusal === undefined && worker.signalled === undefined
+  if (isPush && !endedByItself) account.swept = sweepRepository(repository.gitDir, { since: startedAt })
   if (worker.hadLeftovers) account.leftovers = true
   account.signalled = worker.signalled
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()

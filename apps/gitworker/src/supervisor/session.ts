@@ -1,11 +1,9 @@
 import type { Graces } from '@sluice/shared/worker-message'
 import { sessionMembers } from '../process-table.ts'
-import { Sweep } from '../quarantine.ts'
 import { tearDown } from '../teardown.ts'
 
 /**
- * Ends what is left of a session whose leader, a worker, is gone, and removes what it left behind. Resolves when no
- * process of the session lives.
+ * Ends what is left of a session whose leader, a worker, is gone. Resolves when no process of the session lives.
  *
  * @param leader the worker's pid, which is the number of its session and group
  * @param onSignal is told of each signal before it is sent
@@ -15,21 +13,17 @@ export async function endSession(
   graces: Graces,
   onSignal: (signal: 'SIGTERM' | 'SIGKILL') => void,
 ): Promise<void> {
-  const sweep = new Sweep(leader)
-  sweep.look()
   await tearDown(
     {
       isEmpty: () => sessionMembers(leader).length === 0,
       terminate: () => signalSession(leader, 'SIGTERM'),
       kill: () => signalSession(leader, 'SIGKILL'),
       beforeSignal(signal) {
-        sweep.look()
         onSignal(signal)
       },
     },
     graces,
   )
-  sweep.remove()
 }
 
 /** Costs a system call, where a look at the process table costs milliseconds. Also true while only zombies are left. */

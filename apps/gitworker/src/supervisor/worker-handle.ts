@@ -70,7 +70,7 @@ export class WorkerHandle implements AsyncDisposable {
   readonly #ready = Promise.withResolvers<void>()
   readonly #report = Promise.withResolvers<GitReport>()
   readonly #gone = Promise.withResolvers<void>()
-  #graces: Graces = { term: 0, kill: 0, sweep: false }
+  #graces: Graces = { term: 0, kill: 0, drain: false }
   readonly #startTimer: NodeJS.Timeout
   #lateTimer: NodeJS.Timeout | undefined
 
@@ -142,7 +142,8 @@ export class WorkerHandle implements AsyncDisposable {
     // What has not started cannot listen, and has nothing to take with it.
     if (!hasStarted) this.#process.kill('SIGKILL')
     this.stdin.destroy()
-    this.stdout.destroy()
+    if (this.#graces.drain) this.stdout.removeAllListeners('data').resume()
+    else this.stdout.destroy()
     this.#say({ type: 'stop' })
     this.#expectGone(this.#graces.term + this.#graces.kill)
   }
@@ -225,7 +226,7 @@ export class WorkerHandle implements AsyncDisposable {
     const leader = this.pid
     if (leader === undefined || !groupExists(leader)) return
     this.stdin.destroy()
-    this.stdout.destroy()
+    this.stdout.resume()
     await endSession(leader, this.#graces, (signal) => (this.signalled = signal))
   }
 

@@ -52,30 +52,17 @@ export function guard(runtime: Runtime): void {
 
   async function end(itsGraces: Graces): Promise<void> {
     ending = true
-    const sweep = itsGraces.sweep ? await openSweep() : undefined
     await tearDown(
       {
         isEmpty: () => !gitRuns && !runtime.hasLeftovers(),
         terminate: () => runtime.terminate(),
         kill: () => runtime.kill(),
-        beforeSignal(signal) {
-          sweep?.look()
-          say({ type: 'signalling', signal })
-        },
+        beforeSignal: (signal) => say({ type: 'signalling', signal }),
       },
       itsGraces,
     )
-    sweep?.remove()
     process.exit()
   }
-}
-
-/** Loaded here only: most workers never need it, and node:fs, which it takes, costs 4 ms. */
-async function openSweep() {
-  const { Sweep } = await import('../quarantine.ts')
-  const sweep = new Sweep(process.pid)
-  sweep.look()
-  return sweep
 }
 
 /** Messages are small enough for the channel's buffer, so that each is out when this returns. */

@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { git } from '@sluice/shared/testing/git'
+import { ask, target } from '@sluice/shared/testing/http'
+import { capturePush, largeRepository } from '@sluice/shared/testing/requests'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/**
+ * Real git, and clients, workers and servers that end at the worst moment. After each: no process, no zombie, no open
+ * descriptor more than before, no file left, a sound repository, and service goes on.
+ */
+
+let stack: Stack
+let repository: string
+/** A push of one commit with 4 MB, as git sends it: its body, and the id that `main` gets by it. */
+let push: { body: Buffer; id: string }
+let descriptors: { gateway: number; supervisor: number }
+let count = 0
+
+before(async () => {
+  stack = await startStack({ SLUICE_KILL_GRACE: '1s' })
+  repository = join(stack.root, 'large.git')
+  await largeRepository(repository)
+  // Small packs, too, are indexed and not unpacked.
+  await git(repository, ['config', 'receive.unpackLimit', '1'])
+  push = await capturePush(stack.folder, repository)
+  // Warm connections and workers belong to the picture before.
+  await ask(stack.gateway.address, '/large.git/info/refs?service=git-upload-pack')
+})
+after(() => stack[Symbol.asyncDispose]())
+beforeEach(async () => {
+  await settled()
+  descriptors = { gateway: await open(stack.gateway.pid), supervisor: await open(stack.supervisor.pid) }
+})
+
+const open = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length
+
+/** Nothing is under way, and as many workers are warm as always. */
+async function settled(): Promise<void> {
+  await until('all to be quiet', async () => {
+    const { workers } = JSON.parse((await ask(stack.supervisor.address, '/readyz')).body)
+    return workers.leased === 0 && workers.starting === 0 && workers.idle === 4
+  })
+}
+
+async function assertNothingLeft(): Promise<void> {
+  await settled()
+  assert.deepEqual(await stack.gitProcesses(), [])
+  const files = (await readdir(repository, { recursive: true })).filter((file) => /tmp_|incoming-|\.lock$/.test(file))
+  assert.deepEqual(files, [])
+  assert.deepEqual(await readdir(join(stack.folder, 'run/requests')), [])
+  await git(repository, ['fsck', '--full'])
+  await until('the descriptors to be as before', async () => {
+    const now = { gateway: await open(stack.gateway.pid), supervisor: await open(stack.supervisor.pid) }
+    return now.gateway <= descriptors.gateway && now.supervisor <= descriptors.supervisor
+  })
+  assert.match(await git(stack.folder, ['ls-remote', `${stack.url}/large.git`]), /refs\/heads\/main/)
+}
+
+const lineOf = (id: string) => stack.supervisor.line((line) => line['requestId'] === id)
+
+/** Sends a fetch of everything, and hands over the reply when it has begun. */
+async function beginClone(id: string): Promise<IncomingMessage> {
+  const want = await git(repository, ['rev-parse', 'main'])
+  const sent = request({
+    ...target(stack.gateway.address),
+    path: '/large.git/git-upload-pack',
+    method: 'POST',
+    agent: false,
+    headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
+  })
+  sent.on('error', () => {})
+  sent.end(`0032want ${want}\n00000009done\n`)
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  reply.on('error', () => {})
+  return reply
+}
+
+async function read(reply: IncomingMessage, bytes: number): Promise<void> {
+  let seen = 0
+  for await (const chunk of reply.iterator({ destroyOnReturn: false })) {
+    seen += (chunk as Buffer).length
+    if (seen >= bytes) return
+  }
+}
+
+/** Sends the beginning of a push, of `bytes` bytes, and keeps the connection. */
+function beginPush(id: string, bytes: number) {
+  const sent = request({
+    ...target(stack.gateway.address),
+    path: '/large.git/git-receive-pack',
+    method: 'POST',
+    agent: false,
+    headers: {
+      'Content-Type': 'application/x-git-receive-pack-request',
+      'Content-Length': push.body.length,
+      'X-Request-Id': id,
+    },
+  })
+  sent.on('error', () => {})
+  sent.on('response', (reply: IncomingMessage) => reply.on('error', () => {}).resume())
+  sent.write(push.body.subarray(0, bytes))
+  return sent
+}
+
+/** Waits until index-pack works on a push. */
+const quarantine = () =>
+  until('a quarantine', async () =>
+    (await readdir(join(repository, 'objects'))).some((name) => name.includes('incoming-')),
+  )
+
+test('a clone that is cut after 1 MB', async () => {
+  const reply = await beginClone('cut-clone')
+  await read(reply, 1_000_000)
+  reply.destroy()
+  assert.equal((await lineOf('cut-clone'))['outcome'], 'client_gone')
+  await assertNothingLeft()
+})
+
+test('a client that stops reading is let go at the idle deadline', async () => {
+  await using impatient = await startStack({ SLUICE_IDLE_TIMEOUT: '700ms' })
+  await largeRepository(join(impatient.root, 'large.git'))
+  const socket = connect(target(impatient.supervisor.address))
+  socket.on('error', () => {})
+  socket.pause()
+  const want = await git(join(impatient.root, 'large.git'), ['rev-parse', 'main'])
+  const body = `0032want ${want}\n00000009done\n`
+  socket.write(
+    `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nX-Request-Id: stalled\r\n` +
+      `Content-Type: application/x-git-upload-pack-request\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  const line = await impatient.supervisor.line((l) => l['requestId'] === 'stalled')
+  assert.equal(line['outcome'], 'timed_out')
+  assert.deepEqual(await impatient.gitProcesses(), [])
+  socket.destroy()
+})
+
+test('a client that sends its request and half-closes', async () => {
+  const body = '0014command=ls-refs\n0000'
+  const socket = connect({ ...target(stack.gateway.address), allowHalfOpen: true })
+  socket.end(
+    `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nX-Request-Id: half\r\nGit-Protocol: version=2\r\n` +
+      `Content-Type: application/x-git-upload-pack-request\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  socket.on('error', () => {})
+  socket.resume()
+  const line = await stack.gateway.line((l) => l['requestId'] === 'half')
+  assert.ok(['completed', 'client_gone'].includes(String(line['outcome'])))
+  await assertNothingLeft()
+})
+
+test('a push that is cut in mid-pack leaves nothing, and the next one succeeds', async () => {
+  const old = await git(repository, ['rev-parse', 'main'])
+  const sent = beginPush('cut-push', 2_000_000)
+  await quarantine()
+  sent.destroy()
+  assert.equal((await lineOf('cut-push'))['outcome'], 'client_gone')
+  assert.equal(await git(repository, ['rev-parse', 'main']), old)
+  await assertNothingLeft()
+})
+
+test('a push whose git ignores the end of its input is swept', async () => {
+  // A hook runs within the quarantine; this one obeys no SIGTERM, so that receive-pack is killed around it.
+  await mkdir(join(repository, 'hooks'), { recursive: true })
+  const hook = join(repository, 'hooks/pre-receive')
+  await writeFile(hook, '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 1; done\n')
+  await chmod(hook, 0o755)
+  try {
+    const sent = beginPush('stuck-hook', push.body.length)
+    await until('the hook to run', async () =>
+      (await commandLines()).some((line) => line.includes('hooks/pre-receive')),
+    )
+    sent.destroy()
+    const line = await lineOf('stuck-hook')
+    assert.equal(line['outcome'], 'client_gone')
+    assert.equal(line['signalled'], 'SIGKILL')
+  } finally {
+    await writeFile(hook, '#!/bin/sh\nexit 0\n')
+  }
+  await assertNothingLeft()
+})
+
+test('a push that is cut after its last byte is committed or not, never half', async () => {
+  const old = await git(repository, ['rev-parse', 'main'])
+  const sent = beginPush('cut-late', push.body.length)
+  sent.end(() => sent.destroy())
+  const line = await lineOf('cut-late')
+  assert.ok(['client_gone', 'completed'].includes(String(line['outcome'])))
+  const now = await git(repository, ['rev-parse', 'main'])
+  assert.ok(now === old || now === push.id)
+  await assertNothingLeft()
+  await git(repository, ['update-ref', 'refs/heads/main', old])
+})
+
+describe('what is killed', () => {
+  const victims = [
+    { what: 'git receive-pack', program: 'receive-pack --stateless-rpc', outcome: 'git_failed' },
+    // receive-pack says so in the protocol: "unpack index-pack abnormal exit".
+    { what: 'git index-pack', program: 'index-pack', outcome: 'completed' },
+  ]
+  for (const { what, program, outcome } of victims) {
+    test(`${what} in mid-push`, async () => {
+      const old = await git(repository, ['rev-parse', 'main'])
+      const id = `killed-${what.replaceAll(' ', '-')}`
+      const sent = beginPush(id, 2_000_000)
+      await quarantine()
+      const pid = await until(`${what} to run`, async () => (await gitByCommand((line) => line.includes(program)))[0])
+      process.kill(pid, 'SIGKILL')
+      const line = await lineOf(id)
+      assert.equal(line['outcome'], outcome)
+      sent.destroy()
+      assert.equal(await git(repository, ['rev-parse', 'main']), old)
+      await assertNothingLeft()
+    })
+  }
+
+  test('the worker in mid-push', async () => {
+    const sent = beginPush('killed-worker', 2_000_000)
+    await quarantine()
+    const pid = (await gitByCommand((line) => line.includes('receive-pack --stateless-rpc')))[0]!
+    process.kill(await sessionOf(pid), 'SIGKILL')
+    assert.equal((await lineOf('killed-worker'))['reason'], 'worker_lost')
+    sent.destroy()
+    await assertNothingLeft()
+  })
+
+  test('the supervisor in mid-push and mid-clone: the next one starts with nothing left', async () => {
+    const sent = beginPush('killed-supervisor', 2_000_000)
+    const reply = await beginClone('killed-supervisor-2')
+    await quarantine()
+    stack.supervisor.signal('SIGKILL')
+    await stack.supervisor.exited
+    sent.destroy()
+    reply.destroy()
+    await until('everything of it to end', async () => (await stack.gitProcesses()).length === 0)
+    await stack.restartSupervisor()
+    await settled()
+    descriptors.supervisor = await open(stack.supervisor.pid)
+    await assertNothingLeft()
+  })
+})
+
+test('50 clones that are cut at random points at once', async () => {
+  const replies = await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      const reply = await beginClone(`random-${++count}-${index}`)
+      if (reply.statusCode === 200) await read(reply, Math.random() * 3_000_000)
+      reply.destroy()
+      return reply.statusCode
+    }),
+  )
+  assert.deepEqual(new Set(replies), new Set([200]))
+  await until('a line for each', () => ended((line) => String(line['requestId']).startsWith('random-')).length === 50)
+  await assertNothingLeft()
+})
+
+const ended = (fits: (line: LogLine) => boolean) =>
+  stack.supervisor.lines.filter((line) => line['outcome'] && fits(line))
+
+async function gitByCommand(fits: (line: string) => boolean): Promise<number[]> {
+  const pids = await stack.gitProcesses()
+  const lines = await Promise.all(pids.map(async (pid) => [pid, await commandLine(pid)] as const))
+  return lines.filter(([, line]) => fits(line)).map(([pid]) => pid)
+}
+
+async function commandLines(): Promise<string[]> {
+  return Promise.all((await stack.gitProcesses()).map(commandLine))
+}
+
+async function commandLine(pid: number): Promise<string> {
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  return line.replaceAll('\0', ' ')
+}
+
+async function sessionOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
+}

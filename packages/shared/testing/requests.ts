@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { git } from './git.ts'
+import { pktLine, flushPacket } from '../src/pkt-line.ts'
+
+/** A bare repository whose clone has some 8 MB that do not compress, in several files. */
+export async function largeRepository(gitDir: string): Promise<void> {
+  await mkdir(gitDir, { recursive: true })
+  await git(gitDir, ['init', '--quiet', '--bare', '.'])
+  const work = `${gitDir}.work`
+  await mkdir(work)
+  await git(work, ['init', '--quiet'])
+  for (let file = 0; file < 8; file++) await writeFile(join(work, `file-${file}`), randomBytes(2 ** 20))
+  await git(work, ['add', '.'])
+  await git(work, ['commit', '--quiet', '-m', 'Large'])
+  await git(work, ['push', '--quiet', gitDir, 'main'])
+}
+
+/**
+ * The body of a push to `main` of one commit with a file of 4 MB, as git sends it to git-receive-pack, and the id of the
+ * commit. The repository is not changed.
+ */
+export async function capturePush(folder: string, gitDir: string): Promise<{ body: Buffer; id: string }> {
+  const work = join(folder, 'capture')
+  await git(folder, ['clone', '--quiet', gitDir, work])
+  const old = await git(work, ['rev-parse', 'HEAD'])
+  await writeFile(join(work, 'new'), randomBytes(4 * 2 ** 20))
+  await git(work, ['add', '.'])
+  await git(work, ['commit', '--quiet', '-m', 'New'])
+  const id = await git(work, ['rev-parse', 'HEAD'])
+  const command = pktLine(`${old} ${id} refs/heads/main\0 report-status side-band-64k object-format=sha1 agent=test`)
+  const pack = await packOf(work, `${id}\n^${old}\n`)
+  return { body: Buffer.concat([Buffer.from(command + flushPacket), pack]), id }
+}
+
+async function packOf(work: string, revisions: string): Promise<Buffer> {
+  const args = ['pack-objects', '--revs', '--stdout', '--quiet', '--thin']
+  const child = spawn('git', args, { cwd: work, stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end(revisions)
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(child, 'close')
+  return Buffer.concat(chunks)
+}
