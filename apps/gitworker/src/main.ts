@@ -15,5 +15,5 @@ await runApp(async () => {
   const { why, hurry } = await stopped
   log.info({ why, running: supervisor.running.size }, 'draining')
   const ended = await supervisor.running.drain(supervisor.server, config.drainTimeout, hurry)
-  log.info({ ended }, 'stopped')
+  log.info({ ended, leaked: supervisor.audit.look() }, 'stopped')
 })

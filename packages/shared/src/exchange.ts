@@ -85,6 +85,12 @@ export class Exchange {
     this.#idleTimer = setTimeout(() => this.abort(new Refusal('idle_timeout')), milliseconds)
   }
 
+  /** From now on, ends the exchange after so many milliseconds, whatever moves. Stops with the connection. */
+  limitDuration(milliseconds: number): void {
+    const timer = setTimeout(() => this.abort(new Refusal('request_timeout')), milliseconds)
+    this.outgoing.on('close', () => clearTimeout(timer))
+  }
+
   /** To be called before the body is read: a client that asked first (`Expect: 100-continue`) begins to send it now. */
   invite(): void {
     if (!this.#waitsForContinue || this.#mayHaveBody) return

@@ -155,6 +155,11 @@ export const reasons = {
     outcome: 'timed_out',
     sentence: 'Nothing was sent in either direction for too long.',
   },
+  request_timeout: {
+    status: 504,
+    outcome: 'timed_out',
+    sentence: 'The request took longer than this server allows.',
+  },
   internal: { status: 500, outcome: 'failed', sentence: 'Something went wrong on the server.' },
 } as const satisfies Record<string, { status: number; outcome: Outcome; sentence: string }>
 

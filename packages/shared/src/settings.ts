@@ -151,6 +151,14 @@ export const settings = {
     fallback: '2m',
     schema: duration(),
   },
+  requestTimeout: {
+    name: 'SLUICE_REQUEST_TIMEOUT',
+    apps: ['supervisor'],
+    takes: 'off, or a time such as 30m or 6h',
+    purpose: 'How long a whole request may take. Large clones take hours and are no fault.',
+    fallback: 'off',
+    schema: z.union([z.literal('off').transform(() => undefined), duration()]),
+  },
   pushGrace: {
     name: 'SLUICE_PUSH_GRACE',
     apps: ['supervisor'],

@@ -38,7 +38,12 @@ export function createListener(host: Host, log: Logger): { server: Server; runni
 async function answerReady(exchange: Exchange, host: Host, running: Running): Promise<void> {
   const workers = host.pool.counts
   const reason = running.isDraining ? 'draining' : host.pool.isFailing ? 'workers cannot be started' : undefined
-  await exchange.replyJson(reason ? 503 : 200, { status: reason ? 'unavailable' : 'ok', reason, workers })
+  await exchange.replyJson(reason ? 503 : 200, {
+    status: reason ? 'unavailable' : 'ok',
+    reason,
+    workers,
+    leaked: host.audit.last,
+  })
 }
 
 /** A gateway says whose request it passes on; without one, it is whoever is connected. */

@@ -7,6 +7,7 @@ import type { GitReport } from '@sluice/shared/worker-message'
 import { serviceCommand } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import type { RunJob } from '../git/job.ts'
+import type { Audit } from './audit.ts'
 import { laneOf } from './admission.ts'
 import type { Admission } from './admission.ts'
 import { createRepository } from './create-repository.ts'
@@ -26,9 +27,12 @@ export type Host = {
   readonly createOnPush: boolean
   readonly maxFetchRequest: number
   readonly idleTimeout: number
+  /** Milliseconds; undefined is no limit. */
+  readonly requestTimeout: number | undefined
   readonly graces: { readonly push: number; readonly kill: number }
   readonly git: GitOptions
   readonly runFolder: RunFolder
+  readonly audit: Audit
   readonly admission: Admission
   readonly pool: Pool
   readonly serviceSwitch: ServiceSwitch
@@ -74,6 +78,7 @@ export async function serveGit(exchange: Exchange, host: Host): Promise<Account>
 
 async function serve(exchange: Exchange, host: Host, account: Account): Promise<void> {
   exchange.limitIdleness(host.idleTimeout)
+  if (host.requestTimeout !== undefined) exchange.limitDuration(host.requestTimeout)
   const request = (account.request = parseGitRequest(exchange.incoming))
   const found = await findRepository(host.root, request.repository)
   if (!found && !mayCreate(host, request)) throw missing(request)
@@ -91,9 +96,12 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   await using worker = await host.pool.lease(exchange.signal)
   const isPush = laneOf(request) === 'push'
   const startedAt = Date.now()
-  using _note = host.runFolder.note(worker.pid!, isPush ? repository.gitDir : undefined)
+  const pid = worker.pid!
+  using _note = host.runFolder.note(pid, isPush ? repository.gitDir : undefined)
+  host.audit.begins(pid)
+  void worker.gone.then(() => host.audit.isOver(pid))
   if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
-  account.worker = worker.pid
+  account.worker = pid
   account.waitedMs = exchange.milliseconds
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const client = { user: undefined, address: exchange.source }

@@ -12,6 +12,7 @@ import type { GitOptions } from '../git/command.ts'
 import { jobRunner } from '../git/job.ts'
 import type { RunJob } from '../git/job.ts'
 import { Admission } from './admission.ts'
+import { Audit } from './audit.ts'
 import { createListener } from './listener.ts'
 import { Pool } from './pool.ts'
 import { openRunFolder } from './run-folder.ts'
@@ -22,6 +23,7 @@ export type Supervisor = AsyncDisposable & {
   readonly server: Server
   readonly address: Address
   readonly running: Running
+  readonly audit: Audit
   /** What was found at the start, for the log. */
   readonly facts: Readonly<Record<string, string>>
 }
@@ -29,6 +31,7 @@ export type Supervisor = AsyncDisposable & {
 /** @throws {ConfigError} where the root, git or the workers' runtime is missing, or the address is taken */
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using started = new AsyncDisposableStack()
+  if (process.pid === 1) throw new ConfigError([asFirstProcess])
   const root = await openRoot(config)
   const runFolder = started.use(await openRunFolder(config.runFolder, config.killGrace, log))
   const { home } = runFolder
@@ -44,6 +47,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const runJob = jobRunner(pool, git)
   const gitVersion = await checkGit(config.git, runJob)
 
+  const audit = started.use(new Audit(log))
   const queue = { queueLength: config.queueLength, queueTimeout: config.queueTimeout }
   const admission = new Admission({
     'fetch': { slots: config.fetchSlots, ...queue },
@@ -51,7 +55,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     'push-advertisement': { slots: config.pushAdvertisementSlots, ...queue },
   })
   const { server, running } = createListener(
-    { ...config, root, graces, git, runFolder, admission, pool, serviceSwitch: new ServiceSwitch(), runJob },
+    { ...config, root, graces, git, runFolder, audit, admission, pool, serviceSwitch: new ServiceSwitch(), runJob },
     log,
   )
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
@@ -64,10 +68,16 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     server,
     address,
     running,
+    audit,
     facts: { root, runtime: runtime.name, git: gitVersion },
     [Symbol.asyncDispose]: () => dispose.disposeAsync(),
   }
 }
+
+/** Node reaps only what it has started itself. */
+const asFirstProcess =
+  'The supervisor runs as PID 1, where orphans become its children and nobody reaps them. Put a reaper in front of it: ' +
+  '"tini --" as the entry point of the image, "docker run --init", or "init: true" in compose.'
 
 async function openRoot({ root, createOnPush }: SupervisorConfig): Promise<string> {
   const path = resolve(root)

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { git, tryGit } from '@sluice/shared/testing/git'
+import { ask, target } from '@sluice/shared/testing/http'
+import { largeRepository } from '@sluice/shared/testing/requests'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/*
+ * `npm run soak -- --seconds 60 --concurrency 8`: clones, pushes, clients that leave, and kills of git and of workers,
+ * all at once and at random. Then everything is counted that should not be there any more. A leak fails it.
+ */
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '20' },
+    concurrency: { type: 'string', default: '6' },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+type Kind = 'clone' | 'push' | 'clone, client leaves' | 'push, client leaves' | 'git killed' | 'worker killed'
+const tried = new Map<Kind, number>()
+let pushes = 0
+
+await using stack = await startStack({ SLUICE_KILL_GRACE: '1s' })
+const repository = join(stack.root, 'soak.git')
+const url = `${stack.url}/soak.git`
+await largeRepository(repository)
+await git(stack.folder, ['clone', '--quiet', url, 'work'])
+const before = await descriptors()
+
+const deadline = performance.now() + Number(options.seconds) * 1000
+await Promise.all(Array.from({ length: Number(options.concurrency) }, (_, lane) => runLane(lane)))
+const found = await countLeaks()
+report(found)
+if (found.some(({ count }) => count > 0)) process.exitCode = 1
+
+async function runLane(lane: number): Promise<void> {
+  const kinds: Kind[] = ['clone', 'push', 'clone, client leaves', 'push, client leaves', 'git killed', 'worker killed']
+  for (let turn = lane; performance.now() < deadline; turn++) {
+    const kind = kinds[turn % kinds.length]!
+    await run(kind, `${lane}-${turn}`)
+    tried.set(kind, (tried.get(kind) ?? 0) + 1)
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${[...tried.values()].reduce((a, b) => a + b)} requests`)
+  }
+}
+
+async function run(kind: Kind, name: string): Promise<void> {
+  switch (kind) {
+    case 'clone':
+      // Any of these may fail because another lane kills its git.
+      await tryGit(stack.folder, ['clone', '--quiet', '--bare', '--depth', '1', url, `clone-${name}`])
+      break
+    case 'push':
+      await pushSomething(name)
+      break
+    case 'clone, client leaves': {
+      const reply = await beginClone()
+      await readSome(reply, Math.random() * 8_000_000)
+      reply.destroy()
+      break
+    }
+    case 'push, client leaves':
+      await leaveInMidPush(name)
+      break
+    case 'git killed':
+    case 'worker killed': {
+      const reply = await beginClone()
+      const pids = await stack.gitProcesses()
+      const pid = pids[Math.floor(Math.random() * pids.length)]
+      if (pid !== undefined) await kill(kind === 'git killed' ? pid : await sessionOf(pid))
+      reply.resume()
+      if (!reply.closed) await new Promise((resolve) => reply.on('close', resolve))
+    }
+  }
+}
+
+/** A commit of its own on a branch of its own; each push may be refused because its git is the one that is killed. */
+async function pushSomething(name: string): Promise<void> {
+  const tree = await git(repository, ['rev-parse', 'main^{tree}'])
+  const work = join(stack.folder, 'work')
+  const commit = await git(work, ['commit-tree', '-p', 'main', '-m', name, tree])
+  const { code } = await tryGit(work, ['push', '--quiet', url, `${commit}:refs/heads/b-${name}`])
+  if (code === 0) pushes++
+}
+
+async function leaveInMidPush(name: string): Promise<void> {
+  const work = join(stack.folder, `leaver-${name}`)
+  await git(stack.folder, ['clone', '--quiet', '--depth', '1', repository, work])
+  await writeFile(join(work, 'big'), randomBytes(3 * 2 ** 20))
+  await git(work, ['add', '.'])
+  await git(work, ['commit', '--quiet', '-m', name])
+  const child = spawn('git', ['push', '--quiet', url, `HEAD:refs/heads/l-${name}`], { cwd: work, stdio: 'ignore' })
+  setTimeout(() => child.kill('SIGKILL'), Math.random() * 300)
+  await once(child, 'exit')
+}
+
+async function beginClone(): Promise<IncomingMessage> {
+  const want = await git(repository, ['rev-parse', 'main'])
+  const sent = request({
+    ...target(stack.gateway.address),
+    path: '/soak.git/git-upload-pack',
+    method: 'POST',
+    agent: false,
+    headers: { 'Content-Type': 'application/x-git-upload-pack-request' },
+  })
+  sent.on('error', () => {})
+  sent.end(`0032want ${want}\n00000009done\n`)
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  reply.on('error', () => {})
+  return reply
+}
+
+async function readSome(reply: IncomingMessage, bytes: number): Promise<void> {
+  let seen = 0
+  try {
+    for await (const chunk of reply.iterator({ destroyOnReturn: false })) {
+      seen += (chunk as Buffer).length
+      if (seen >= bytes) return
+    }
+  } catch {
+    // Another lane has killed its git.
+  }
+}
+
+async function sessionOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
+}
+
+/** Of this stack's own processes only; one that has just ended is no matter. */
+async function kill(pid: number): Promise<void> {
+  try {
+    if (pid > 1) process.kill(pid, 'SIGKILL')
+  } catch {
+    // ESRCH.
+  }
+}
+
+async function descriptors(): Promise<number> {
+  const counts = await Promise.all(
+    [stack.gateway.pid, stack.supervisor.pid].map(async (pid) => (await readdir(`/proc/${pid}/fd`)).length),
+  )
+  return counts.reduce((a, b) => a + b)
+}
+
+type Leak = { readonly what: string; readonly count: number }
+
+async function countLeaks(): Promise<Leak[]> {
+  await until('all requests to be over', async () => {
+    const { workers } = JSON.parse((await ask(stack.supervisor.address, '/readyz')).body)
+    return workers.leased === 0 && workers.starting === 0
+  })
+  const sessions = new Set(stack.supervisor.lines.map((line) => line['worker']).filter(Boolean))
+  const files = await readdir(repository, { recursive: true })
+  const fsck = await tryGit(repository, ['fsck', '--full'])
+  const refs = (await git(repository, ['for-each-ref', 'refs/heads/b-*'])).split('\n').filter(Boolean).length
+  // Idle connections and warm workers come and go.
+  const slack = 16
+  return [
+    { what: 'processes of requests', count: (await stack.gitProcesses()).length },
+    { what: 'zombies of requests', count: await zombies(sessions) },
+    { what: 'notes in the run folder', count: (await readdir(join(stack.folder, 'run/requests'))).length },
+    {
+      what: 'quarantines, temporary packs and locks',
+      count: files.filter((f) => /tmp_|incoming-|\.lock$/.test(f)).length,
+    },
+    { what: 'descriptors', count: Math.max(0, (await descriptors()) - before - slack) },
+    { what: 'errors of git fsck', count: fsck.code === 0 ? 0 : 1 },
+    { what: 'pushes that were reported done and are not there', count: Math.max(0, pushes - refs) },
+    { what: 'lines of level error', count: stack.supervisor.lines.filter(isUnexpected).length },
+  ]
+}
+
+/** A worker that was killed is lost, and that is an error in the log. */
+function isUnexpected(line: LogLine): boolean {
+  return line['level'] === 'error' && line['reason'] !== 'worker_lost'
+}
+
+async function zombies(sessions: Set<unknown>): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')))
+  return stats.filter((stat) => {
+    const [state, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return state === 'Z' && sessions.has(Number(session))
+  }).length
+}
+
+function report(leaks: Leak[]): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  const outcomes = Object.groupBy(
+    stack.supervisor.lines.filter((line) => line['outcome']),
+    (line) => String(line['outcome']),
+  )
+  const ended = Object.entries(outcomes).map(([what, lines]) => ({ what, count: lines?.length ?? 0 }))
+  const done = [...tried].map(([what, count]) => ({ what, count }))
+  if (options.json) {
+    console.log(JSON.stringify({ tried: done, outcomes: ended, leaks }, undefined, 2))
+    return
+  }
+  table('tried', done)
+  table('outcome', ended)
+  table('left behind', leaks)
+}
+
+function table(title: string, rows: { what: string; count: number }[]): void {
+  const width = Math.max(title.length, ...rows.map(({ what }) => what.length))
+  console.log(`\n| ${title.padEnd(width)} | count |\n| ${'-'.repeat(width)} | ----: |`)
+  for (const { what, count } of rows) console.log(`| ${what.padEnd(width)} | ${String(count).padStart(5)} |`)
+}

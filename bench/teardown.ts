@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { git } from '@sluice/shared/testing/git'
+import { target } from '@sluice/shared/testing/http'
+import { largeRepository } from '@sluice/shared/testing/requests'
+import { startStack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/*
+ * How long after a client's disconnect nothing of its request lives any more, under the load of other clones: with real
+ * git, which obeys SIGTERM, and with a program in its place that does not.
+ */
+
+const { values: options } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, concurrency: { type: 'string', default: '8' } },
+})
+const rounds = Number(options.rounds)
+const concurrency = Number(options.concurrency)
+
+const stubborn = fileURLToPath(new URL('../apps/gateway/test/end-to-end/fixtures/ignores-sigterm.sh', import.meta.url))
+
+const rows = [
+  { what: 'git obeys SIGTERM', target: 'at most 1 s', times: await measure({}) },
+  { what: 'git ignores SIGTERM', target: 'below 7 s', times: await measure({ SLUICE_GIT: stubborn }) },
+]
+console.log('| from disconnect to an empty session | median | worst | target |')
+console.log('| --- | ---: | ---: | --- |')
+for (const { what, target: wanted, times } of rows) {
+  const sorted = times.toSorted((a, b) => a - b)
+  const median = sorted[Math.floor(sorted.length / 2)]!
+  console.log(`| ${what} | ${median.toFixed(0)} ms | ${sorted.at(-1)!.toFixed(0)} ms | ${wanted} |`)
+}
+
+async function measure(env: Record<string, string>): Promise<number[]> {
+  await using stack = await startStack(env)
+  const repository = join(stack.root, 'project.git')
+  await mkdir(repository)
+  await largeRepository(repository)
+  const want = await git(repository, ['rev-parse', 'main'])
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    times.push(...(await Promise.all(Array.from({ length: concurrency }, (_, index) => one(`${round}-${index}`)))))
+  }
+  return times
+
+  async function one(id: string): Promise<number> {
+    const sent = request({
+      ...target(stack.gateway.address),
+      path: '/project.git/git-upload-pack',
+      method: 'POST',
+      agent: false,
+      headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
+    })
+    sent.on('error', () => {})
+    sent.end(`0032want ${want}\n00000009done\n`)
+    const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+    reply.on('error', () => {})
+    await once(reply, 'data')
+    const left = performance.now()
+    reply.destroy()
+    // The line is logged when the session is empty.
+    await until('its line in the log', () => stack.supervisor.lines.some((line) => line['requestId'] === id), 20_000)
+    return performance.now() - left
+  }
+}
