@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
@@ -196,6 +196,28 @@ test('a push that is cut after its last byte is committed or not, never half', a
   assert.ok(['client_gone', 'completed'].includes(String(line['outcome'])))
   const now = await git(repository, ['rev-parse', 'main'])
   assert.ok(now === old || now === push.id)
+  if (line['outcome'] === 'client_gone') assert.equal(line['committedAfterDisconnect'] ?? false, now === push.id)
+  await assertNothingLeft()
+  await git(repository, ['update-ref', 'refs/heads/main', old])
+})
+
+test('a push whose client leaves while a hook runs is committed, and logged as that', async () => {
+  const old = await git(repository, ['rev-parse', 'main'])
+  const hook = join(repository, 'hooks/pre-receive')
+  await mkdir(join(repository, 'hooks'), { recursive: true })
+  await writeFile(hook, '#!/bin/sh\nwhile ! test -e go; do sleep 0.02; done\n')
+  await chmod(hook, 0o755)
+  const sent = beginPush('left-in-hook', push.body.length)
+  await until('the hook to run', async () => (await commandLines()).some((line) => line.includes('hooks/pre-receive')))
+  sent.destroy()
+  await stack.gateway.line((line) => line['requestId'] === 'left-in-hook')
+  await writeFile(join(repository, 'go'), '')
+  const line = await lineOf('left-in-hook')
+  assert.equal(line['outcome'], 'client_gone')
+  const now = await git(repository, ['rev-parse', 'main'])
+  assert.equal(line['committedAfterDisconnect'] ?? false, now === push.id)
+  await rm(join(repository, 'go'))
+  await writeFile(hook, '#!/bin/sh\nexit 0\n')
   await assertNothingLeft()
   await git(repository, ['update-ref', 'refs/heads/main', old])
 })

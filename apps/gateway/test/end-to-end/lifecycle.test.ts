@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -230,6 +231,51 @@ test('a slot is free when its worker is gone, though its client still has to rea
     slow.destroy()
     if (wasServedMeanwhile) return
   }
+})
+
+test('no slot is given to the next while anything of the one before lives', async () => {
+  await using stack = await startWithFixture('ignores-sigterm', { SLUICE_FETCH_SLOTS: '1' })
+  const { address } = stack.supervisor
+  const first = await open(stack, 'first')
+  await once(first, 'data')
+  const [running] = await stack.gitProcesses()
+  const worker = await parentOf(running!)
+  const next = request({ ...target(address), path, agent: false })
+  next.on('error', () => {})
+  next.end()
+  first.destroy()
+  const [reply] = (await once(next, 'response')) as [IncomingMessage]
+  assert.equal(reply.statusCode, 200)
+  assert.equal(existsSync(`/proc/${running}`), false)
+  assert.equal(existsSync(`/proc/${worker}`), false)
+  assert.equal((await theLine(stack, 'first'))['signalled'], 'SIGKILL')
+  next.destroy()
+})
+
+test('requests during a restart of the supervisor are served or told to come again', async () => {
+  await using stack = await startStack()
+  await git(stack.folder, ['init', '--quiet', '--bare', join(stack.root, 'project.git')])
+  const statuses: number[] = []
+  const enough = new AbortController()
+  const clients = Array.from({ length: 4 }, async () => {
+    while (!enough.signal.aborted) {
+      const reply = await ask(stack.gateway.address, path)
+      statuses.push(reply.status)
+      if (reply.status === 503) assert.equal(reply.headers['retry-after'], '1')
+    }
+  })
+  await until('some to be served', () => statuses.length > 20)
+  stack.supervisor.signal('SIGTERM')
+  assert.equal(await stack.supervisor.exited, 0)
+  await stack.restartSupervisor()
+  const before = statuses.length
+  await until('some to be served by the next one', () => statuses.slice(before).includes(200))
+  enough.abort()
+  await Promise.all(clients)
+  assert.deepEqual(
+    [...new Set(statuses)].filter((status) => status !== 200 && status !== 503),
+    [],
+  )
 })
 
 test('on Node, what escaped with standard output cannot hold the reply for long', async () => {

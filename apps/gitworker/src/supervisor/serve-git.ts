@@ -13,6 +13,7 @@ import type { Admission } from './admission.ts'
 import { createRepository } from './create-repository.ts'
 import { settleHead } from './default-branch.ts'
 import type { Pool } from './pool.ts'
+import { isCommitted, pushCommands } from './push-commands.ts'
 import { contentType, relay } from './relay.ts'
 import { findRepository } from './repository.ts'
 import type { Repository } from './repository.ts'
@@ -57,6 +58,8 @@ export type Account = {
   headError?: unknown
   /** What git said, if it failed. */
   stderr?: string
+  /** Whether a push took effect whose client had gone before it could be told. */
+  committedAfterDisconnect?: boolean
   /** What a push that did not end by itself had left in the repository, and was removed. */
   swept?: string[]
   /** The strongest signal that it took to end what ran. */
@@ -120,6 +123,13 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   await worker.gone
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
   if (isPush && !endedByItself) account.swept = sweepRepository(repository.gitDir, { since: startedAt })
+  if (isPush && account.outcome === 'client_gone') {
+    // Not with the exchange's signal, which is what has ended it.
+    const committed = await isCommitted(repository.gitDir, pushCommands(body!.beginning), host.runJob).catch(
+      () => false,
+    )
+    if (committed) account.committedAfterDisconnect = true
+  }
   if (worker.hadLeftovers) account.leftovers = true
   account.signalled = worker.signalled
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
