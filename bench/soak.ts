@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { git, tryGit } from '@sluice/shared/testing/git'
-import { ask, target } from '@sluice/shared/testing/http'
-import { largeRepository } from '@sluice/shared/testing/requests'
+import { ask } from '@sluice/shared/testing/http'
+import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -104,19 +103,7 @@ async function leaveInMidPush(name: string): Promise<void> {
 }
 
 async function beginClone(): Promise<IncomingMessage> {
-  const want = await git(repository, ['rev-parse', 'main'])
-  const sent = request({
-    ...target(stack.gateway.address),
-    path: '/soak.git/git-upload-pack',
-    method: 'POST',
-    agent: false,
-    headers: { 'Content-Type': 'application/x-git-upload-pack-request' },
-  })
-  sent.on('error', () => {})
-  sent.end(`0032want ${want}\n00000009done\n`)
-  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
-  reply.on('error', () => {})
-  return reply
+  return beginFetch(stack.gateway.address, 'soak.git', await git(repository, ['rev-parse', 'main']))
 }
 
 async function readSome(reply: IncomingMessage, bytes: number): Promise<void> {

@@ -1,13 +1,10 @@
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
-import { request } from 'node:http'
-import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { git } from '@sluice/shared/testing/git'
-import { target } from '@sluice/shared/testing/http'
-import { largeRepository } from '@sluice/shared/testing/requests'
+import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
@@ -49,17 +46,7 @@ async function measure(env: Record<string, string>): Promise<number[]> {
   return times
 
   async function one(id: string): Promise<number> {
-    const sent = request({
-      ...target(stack.gateway.address),
-      path: '/project.git/git-upload-pack',
-      method: 'POST',
-      agent: false,
-      headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
-    })
-    sent.on('error', () => {})
-    sent.end(`0032want ${want}\n00000009done\n`)
-    const [reply] = (await once(sent, 'response')) as [IncomingMessage]
-    reply.on('error', () => {})
+    const reply = await beginFetch(stack.gateway.address, 'project.git', want, { 'X-Request-Id': id })
     await once(reply, 'data')
     const left = performance.now()
     reply.destroy()

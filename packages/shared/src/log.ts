@@ -10,6 +10,7 @@ export function openLog(app: string, config: { logLevel: string; logFormat: 'jso
     level: config.logLevel,
     base: { app, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { tidyError: pino.stdSerializers.err },
     formatters: { level: (label: string) => ({ level: label }) },
   }
   return config.logFormat === 'json' ? pino(options, standardOutput()) : pino(options, pretty())

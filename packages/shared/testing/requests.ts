@@ -1,9 +1,12 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
 import { git } from './git.ts'
+import { target } from './http.ts'
 import { pktLine, flushPacket } from '../src/pkt-line.ts'
 
 /** A bare repository whose clone has some 8 MB that do not compress, in several files. */
@@ -44,4 +47,29 @@ async function packOf(work: string, revisions: string): Promise<Buffer> {
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   await once(child, 'close')
   return Buffer.concat(chunks)
+}
+
+/** Sends a fetch (protocol version 0) of everything below `want`, and hands over the reply when it has begun. */
+export async function beginFetch(
+  address: string,
+  repository: string,
+  want: string,
+  headers: Record<string, string> = {},
+): Promise<IncomingMessage> {
+  const sent = request({
+    ...target(address),
+    path: `/${repository}/git-upload-pack`,
+    method: 'POST',
+    agent: false,
+    headers: { 'Content-Type': 'application/x-git-upload-pack-request', ...headers },
+  })
+  sent.on('error', () => {})
+  sent.end(fetchOf(want))
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  reply.on('error', () => {})
+  return reply
+}
+
+export function fetchOf(want: string): string {
+  return `${pktLine(`want ${want}\n`)}${flushPacket}${pktLine('done\n')}`
 }

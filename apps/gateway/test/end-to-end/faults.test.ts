@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -8,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { git } from '@sluice/shared/testing/git'
 import { ask, target } from '@sluice/shared/testing/http'
-import { capturePush, largeRepository } from '@sluice/shared/testing/requests'
+import { beginFetch, capturePush, fetchOf, largeRepository } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -67,21 +66,9 @@ async function assertNothingLeft(): Promise<void> {
 
 const lineOf = (id: string) => stack.supervisor.line((line) => line['requestId'] === id)
 
-/** Sends a fetch of everything, and hands over the reply when it has begun. */
 async function beginClone(id: string): Promise<IncomingMessage> {
   const want = await git(repository, ['rev-parse', 'main'])
-  const sent = request({
-    ...target(stack.gateway.address),
-    path: '/large.git/git-upload-pack',
-    method: 'POST',
-    agent: false,
-    headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
-  })
-  sent.on('error', () => {})
-  sent.end(`0032want ${want}\n00000009done\n`)
-  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
-  reply.on('error', () => {})
-  return reply
+  return beginFetch(stack.gateway.address, 'large.git', want, { 'X-Request-Id': id })
 }
 
 async function read(reply: IncomingMessage, bytes: number): Promise<void> {
@@ -132,7 +119,7 @@ test('a client that stops reading is let go at the idle deadline', async () => {
   socket.on('error', () => {})
   socket.pause()
   const want = await git(join(impatient.root, 'large.git'), ['rev-parse', 'main'])
-  const body = `0032want ${want}\n00000009done\n`
+  const body = fetchOf(want)
   socket.write(
     `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nX-Request-Id: stalled\r\n` +
       `Content-Type: application/x-git-upload-pack-request\r\nContent-Length: ${body.length}\r\n\r\n${body}`,

@@ -54,14 +54,14 @@ export type Account = {
   worker?: number | undefined
   /** Whether a process had outlived git and had to be ended. */
   leftovers?: boolean
-  /** Why HEAD of a new repository could not be made to point to a branch. */
-  headError?: unknown
   /** What git said, if it failed. */
   stderr?: string
   /** Whether a push took effect whose client had gone before it could be told. */
   committedAfterDisconnect?: boolean
   /** What a push that did not end by itself had left in the repository, and was removed. */
   swept?: string[]
+  /** Why that, or making HEAD of a new repository point to a branch, did not work. */
+  tidyError?: unknown
   /** The strongest signal that it took to end what ran. */
   signalled?: 'SIGTERM' | 'SIGKILL' | undefined
   /** Milliseconds from the request to its worker. */
@@ -89,8 +89,8 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
   account.command = body?.command
 
-  // From here on processes may be started. The slot of a fetch is given back when its
-  // worker is gone, whatever the client does then; that of a push, when what it may have left has been removed.
+  // From here on processes may be started. The slot of a fetch is given back when its worker is gone, whatever the client
+  // does then; that of a push, when what it may have left has been removed.
   using slot = await host.admission.admit(laneOf(request), exchange.signal)
   const runJob: RunJob = (args, options) => host.runJob(args, { signal: exchange.signal, ...options })
   const repository = found ?? (await create(host, request, account, runJob))
@@ -114,7 +114,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     const report = await relay(exchange, request, body, worker)
     if (report.code !== 0) account.outcome = 'git_failed'
     // Before the reply ends: whoever pushed may clone right after it. The push is done, though, whatever this says.
-    if (isPush) await settleHead(repository.gitDir, runJob).catch((e) => (account.headError = e))
+    if (isPush) await settleHead(repository.gitDir, runJob).catch((e) => (account.tidyError = e))
     await exchange.finish()
   } catch (error) {
     // Answered before the worker is waited for: its teardown may take as long as its graces.
@@ -122,14 +122,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   }
   await worker.gone
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
-  if (isPush && !endedByItself) account.swept = sweepRepository(repository.gitDir, { since: startedAt })
-  if (isPush && account.outcome === 'client_gone') {
-    // Not with the exchange's signal, which is what has ended it.
-    const committed = await isCommitted(repository.gitDir, pushCommands(body!.beginning), host.runJob).catch(
-      () => false,
-    )
-    if (committed) account.committedAfterDisconnect = true
-  }
+  if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, startedAt, account)
   if (worker.hadLeftovers) account.leftovers = true
   account.signalled = worker.signalled
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
@@ -157,6 +150,25 @@ async function checkServiceIsOn(host: Host, { gitDir }: Repository, { service }:
   if (!(await host.serviceSwitch.isOff(gitDir, service, runJob))) return
   const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
   throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
+}
+
+/** After a push that did not end by itself: removes what it left, and finds out whether it took effect all the same. */
+async function tidyAfterPush(
+  host: Host,
+  { gitDir }: Repository,
+  body: RequestBody,
+  startedAt: number,
+  account: Account,
+): Promise<void> {
+  try {
+    account.swept = sweepRepository(gitDir, { since: startedAt })
+    // Not with the exchange's signal, which is what has ended it.
+    const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
+    if (committed) account.committedAfterDisconnect = true
+  } catch (error) {
+    // The client has its answer, or is gone; this is for the log.
+    account.tidyError = error
+  }
 }
 
 async function refuse(exchange: Exchange, account: Account, error: unknown): Promise<void> {
