@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -115,6 +116,15 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
+    test('a request that takes longer than it may is ended', async () => {
+      await using stack = await startWithFixture('writes-forever', { ...env, SLUICE_REQUEST_TIMEOUT: '500ms' })
+      await assert.rejects(ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'long' } }), /aborted/)
+      const line = await theLine(stack, 'long')
+      assert.equal(line['outcome'], 'timed_out')
+      assert.equal(line['reason'], 'request_timeout')
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
     test('a killed worker takes its git with it, and the client is told', async () => {
       await using stack = await startWithFixture('says-nothing', env)
       const asked = ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'killed' } })
@@ -188,6 +198,31 @@ test('a gateway that is told to stop ends what runs at the end of its drain time
   assert.equal((await stack.gateway.line((l) => l['requestId'] === 'drained'))['reason'], 'draining')
   assert.equal((await theLine(stack, 'drained'))['outcome'], 'client_gone')
   assert.deepEqual(await stack.gitProcesses(), [])
+})
+
+test('a second signal ends what a supervisor that is told to stop still waits for', async () => {
+  await using stack = await startWithFixture('writes-forever', { SLUICE_DRAIN_TIMEOUT: '1h' })
+  const reply = await open(stack, 'hurried')
+  await once(reply, 'data')
+  reply.resume()
+  stack.supervisor.signal('SIGTERM')
+  await stack.supervisor.line((line) => line['msg'] === 'draining')
+  // Two signals within 100 ms count as one: told again until it listens.
+  const again = setInterval(() => stack.supervisor.signal('SIGTERM'), 150)
+  assert.equal(await stack.supervisor.exited, 0)
+  clearInterval(again)
+  const last = stack.supervisor.lines.at(-1)
+  assert.deepEqual(last?.['leaked'], { processes: 0, zombies: 0 })
+  assert.equal((await theLine(stack, 'hurried'))['reason'], 'draining')
+})
+
+test('a supervisor refuses to be PID 1', async (t) => {
+  const inNamespace = ['--pid', '--fork', '--mount-proc']
+  if (spawnSync('unshare', [...inNamespace, 'true']).status !== 0) return t.skip('no right to make a PID namespace')
+  const main = fileURLToPath(new URL('../../../gitworker/src/main.ts', import.meta.url))
+  const { status, stderr } = spawnSync('unshare', [...inNamespace, process.execPath, main], { timeout: 20_000 })
+  assert.equal(status, 78)
+  assert.match(stderr.toString(), /runs as PID 1.*reaper/)
 })
 
 test('connections without a request do not hold a server that is told to stop', async () => {

@@ -64,6 +64,8 @@ export type Account = {
   tidyError?: unknown
   /** The strongest signal that it took to end what ran. */
   signalled?: 'SIGTERM' | 'SIGKILL' | undefined
+  /** Milliseconds from the decision to end it to the first signal. */
+  signalledAfterMs?: number
   /** Milliseconds from the request to its worker. */
   waitedMs?: number
 }
@@ -125,6 +127,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, startedAt, account)
   if (worker.hadLeftovers) account.leftovers = true
   account.signalled = worker.signalled
+  if (worker.signalledAfter !== undefined) account.signalledAfterMs = Math.round(worker.signalledAfter * 10) / 10
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
 }
 

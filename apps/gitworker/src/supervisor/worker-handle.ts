@@ -63,6 +63,9 @@ export class WorkerHandle implements AsyncDisposable {
   hadLeftovers = false
   /** The strongest signal that it took to end what ran. */
   signalled: 'SIGTERM' | 'SIGKILL' | undefined
+  /** Milliseconds from `stop` to the first signal. */
+  signalledAfter: number | undefined
+  #stoppedAt: number | undefined
 
   #state: State = 'starting'
   readonly #process: ChildProcess
@@ -139,6 +142,7 @@ export class WorkerHandle implements AsyncDisposable {
     if (this.#state === 'stopping' || this.#state === 'gone') return
     const hasStarted = this.#state !== 'starting'
     this.#state = 'stopping'
+    this.#stoppedAt = performance.now()
     // What has not started cannot listen, and has nothing to take with it.
     if (!hasStarted) this.#process.kill('SIGKILL')
     this.stdin.destroy()
@@ -174,6 +178,7 @@ export class WorkerHandle implements AsyncDisposable {
         break
       case 'signalling':
         this.signalled = message.signal
+        if (this.#stoppedAt !== undefined) this.signalledAfter ??= performance.now() - this.#stoppedAt
         break
       case 'not_started':
         this.#fail(new WorkerStartError(`git could not be started: ${message.error}.`))
