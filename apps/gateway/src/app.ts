@@ -11,6 +11,7 @@ import { logRequest } from '@sluice/shared/request-log'
 import type { Running } from '@sluice/shared/running'
 import type { ChooseHost, GitHost } from './choose-host.ts'
 import { forward } from './forward.ts'
+import { readSmallFetch } from './small-fetch.ts'
 
 type GatewayContext = Context<{ Bindings: HttpBindings }>
 
@@ -69,16 +70,18 @@ async function answerGit(exchange: Exchange, { chooseHost, idleTimeout, running,
 }
 
 /**
- * A host that restarts closes connections under requests that it has not seen. An advertisement changes nothing, so that
- * it may be asked for again; of a fetch or a push, a part may have been read.
+ * A host that restarts closes connections under requests that it has not seen. An advertisement or a fetch changes nothing
+ * and is sent again, if its body is at hand; of a push, a part may have been read.
  */
 async function forwardTwice(exchange: Exchange, request: GitRequest, host: GitHost): Promise<string | undefined> {
+  const body = await readSmallFetch(exchange, request)
   try {
-    return await forward(exchange, request, host)
+    return await forward(exchange, request, host, body)
   } catch (error) {
-    const mayRepeat = request.kind === 'advertisement' && !exchange.outgoing.headersSent && !exchange.signal.aborted
+    const isAtHand = request.kind === 'advertisement' || body !== undefined
+    const mayRepeat = isAtHand && !exchange.outgoing.headersSent && !exchange.signal.aborted
     const brokeOff = error instanceof Refusal && error.reason === 'host_failed'
     if (!mayRepeat || !brokeOff) throw error
-    return forward(exchange, request, host)
+    return forward(exchange, request, host, body)
   }
 }

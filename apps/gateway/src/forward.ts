@@ -14,14 +14,19 @@ const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-pr
  * Sends a request to its host and the host's reply to the client, streamed both ways, each at the receiver's pace. When
  * the exchange is aborted, the request to the host is too.
  *
+ * @param smallBody the request's body where it has been read already; else it is streamed
  * @returns the reason that the host gave, where it refused
  * @throws {Refusal} where the host does not answer (nothing was sent yet), or breaks off
  */
-export function forward(exchange: Exchange, request: GitRequest, host: GitHost): Promise<string | undefined> {
-  const { incoming, outgoing, signal } = exchange
+export function forward(
+  exchange: Exchange,
+  request: GitRequest,
+  host: GitHost,
+  smallBody: Buffer | undefined,
+): Promise<string | undefined> {
+  const { outgoing, signal } = exchange
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-  exchange.invite()
-  const body = request.kind === 'rpc' ? new BorrowedBody(incoming, (count) => exchange.received(count)) : null
+  const body = smallBody ?? (request.kind === 'rpc' ? borrow(exchange) : null)
   let reason: string | undefined
   let detach: (() => void) | undefined
 
@@ -64,6 +69,11 @@ export function forward(exchange: Exchange, request: GitRequest, host: GitHost):
     },
   )
   return promise
+}
+
+function borrow(exchange: Exchange): BorrowedBody {
+  exchange.invite()
+  return new BorrowedBody(exchange.incoming, (count) => exchange.received(count))
 }
 
 function headersFor({ incoming, id, source }: Exchange): Record<string, string> {

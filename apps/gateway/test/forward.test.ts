@@ -116,6 +116,25 @@ test('an advertisement is asked for again when a host that restarts breaks off',
   assert.equal(requests, 2)
 })
 
+test('a small fetch is sent again, with all of its body', async () => {
+  const bodies: string[] = []
+  await using gateway = await gatewayBefore((incoming, outgoing) => {
+    let body = ''
+    incoming.on('error', () => {})
+    incoming.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    incoming.on('end', () => {
+      if (bodies.push(body) === 1) incoming.socket.destroy()
+      else outgoing.end('fine')
+    })
+  })
+  const headers = { 'Content-Type': 'application/x-git-upload-pack-request' }
+  const reply = await ask(gateway.address, '/project.git/git-upload-pack', { method: 'POST', headers, body: 'wants' })
+  assert.equal(reply.body, 'fine')
+  assert.deepEqual(bodies, ['wants', 'wants'])
+  const line = await gateway.lastLine()
+  assert.equal(line['bytesIn'], 5)
+})
+
 test('a push is never sent twice', async () => {
   let requests = 0
   await using gateway = await gatewayBefore((incoming) => {

@@ -37,6 +37,12 @@ function open(stack: Stack, requestId: string): Promise<IncomingMessage> {
   })
 }
 
+const lsRefs = {
+  method: 'POST',
+  headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'Git-Protocol': 'version=2' },
+  body: '0014command=ls-refs\n0000',
+}
+
 const theLine = (stack: Stack, id: string) => stack.supervisor.line((line) => line['requestId'] === id)
 
 for (const runtime of ['bun', 'node']) {
@@ -294,7 +300,12 @@ test('requests during a restart of the supervisor are served or told to come aga
   const enough = new AbortController()
   const clients = Array.from({ length: 4 }, async () => {
     while (!enough.signal.aborted) {
-      const reply = await ask(stack.gateway.address, path)
+      const isFetch = statuses.length % 2 === 1
+      const reply = await ask(
+        stack.gateway.address,
+        isFetch ? '/project.git/git-upload-pack' : path,
+        isFetch ? lsRefs : {},
+      )
       statuses.push(reply.status)
       if (reply.status === 503) assert.equal(reply.headers['retry-after'], '1')
     }
