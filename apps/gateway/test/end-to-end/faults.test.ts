@@ -257,6 +257,24 @@ describe('what is killed', () => {
   })
 })
 
+test('a gateway that is killed under load leaves nothing on the host', async () => {
+  await using own = await startStack({ SLUICE_KILL_GRACE: '1s' })
+  const here = join(own.root, 'large.git')
+  await largeRepository(here)
+  const want = await git(here, ['rev-parse', 'main'])
+  const replies = await Promise.all(Array.from({ length: 6 }, () => beginFetch(own.gateway.address, 'large.git', want)))
+  await Promise.all(replies.map((reply) => read(reply, 100_000)))
+  assert.ok((await own.gitProcesses()).length > 0)
+  own.gateway.signal('SIGKILL')
+  await own.gateway.exited
+  await until('all to be over', async () => {
+    const { workers } = JSON.parse((await ask(own.supervisor.address, '/readyz')).body)
+    return workers.leased === 0
+  })
+  assert.deepEqual(await own.gitProcesses(), [])
+  assert.deepEqual(await readdir(join(own.folder, 'run/requests')), [])
+})
+
 test('50 clones that are cut at random points at once', async () => {
   const replies = await Promise.all(
     Array.from({ length: 50 }, async (_, index) => {
