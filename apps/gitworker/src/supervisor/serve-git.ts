@@ -21,6 +21,7 @@ import { RequestBody } from './request-body.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { ServiceSwitch } from './service-switch.ts'
 import { sweepRepository } from './sweep.ts'
+import { workerRefusal } from './worker-handle.ts'
 
 export type Host = {
   /** The real path of the folder below which all repositories lie. */
@@ -175,7 +176,8 @@ async function tidyAfterPush(
 }
 
 async function refuse(exchange: Exchange, account: Account, error: unknown): Promise<void> {
-  const refusal = Refusal.from(error)
+  // A worker may die between its lease and its command.
+  const refusal = workerRefusal(error) ?? Refusal.from(error)
   account.refusal ??= refusal
   account.outcome = refusal.outcome
   await exchange.refuse(refusal)

@@ -18,9 +18,7 @@ export async function endSession(
       isEmpty: () => sessionMembers(leader).length === 0,
       terminate: () => signalSession(leader, 'SIGTERM'),
       kill: () => signalSession(leader, 'SIGKILL'),
-      beforeSignal(signal) {
-        onSignal(signal)
-      },
+      beforeSignal: onSignal,
     },
     graces,
   )
