@@ -26,7 +26,9 @@ export function readSmallFetch(exchange: Exchange, request: GitRequest): Promise
     exchange.received(chunk.length)
   })
   incoming.once('end', () => resolve(Buffer.concat(chunks)))
-  incoming.once('close', () => reject(new Refusal('client_gone')))
+  incoming.once('close', () => {
+    if (!incoming.readableEnded) reject(new Refusal('client_gone'))
+  })
   if (signal.aborted) onAbort()
   return promise.finally(() => signal.removeEventListener('abort', onAbort))
 }

@@ -28,13 +28,17 @@ function standardOutput() {
   let isScheduled = false
   const flush = () => {
     isScheduled = false
+    // Not flushSync(), which waits for the disk too: a log is not worth that for every turn. What a full disk does not take is
+    // tried again with the next line.
+    destination.flush()
+  }
+  process.on('exit', () => {
     try {
       destination.flushSync()
     } catch {
-      // A full disk: what could not be written is tried again with the next line.
+      // A full disk, or nobody who reads.
     }
-  }
-  process.on('exit', flush)
+  })
   return {
     write(line: string) {
       destination.write(line)
