@@ -169,8 +169,10 @@ describe('packs', () => {
     const lines = await Promise.all(digests.map((_, n) => lineOf(`same-${n}`)))
     assert.equal(lines.filter((line) => line['cache'] === 'pack').length, 19)
     assert.ok(lines.every((line) => line['outcome'] === 'completed'))
-    // And again from the disk, without any.
-    assert.equal(await digestOf(await beginClone('same-later', 2)), digests[0])
+    // And again from the disk, without any, and with its length known.
+    const later = await beginClone('same-later', 2)
+    assert.match(later.headers['content-length'] ?? '', /^[1-9]\d+$/)
+    assert.equal(await digestOf(later), digests[0])
     assert.equal((await lineOf('same-later'))['cache'], 'pack')
     await until('all to be over', async () => isQuiet(await stack.status()))
   })

@@ -34,6 +34,11 @@ export class PackReader implements Disposable {
     return this.#wasLast
   }
 
+  /** How many bytes there are to read; undefined while the producer is at work. */
+  get totalBytes(): number | undefined {
+    return this.#production.totalBytes
+  }
+
   /** How many bytes the sink has been given. */
   get position(): number {
     return this.#position

@@ -87,6 +87,11 @@ export class Production {
     return this.#spool?.bytes ?? 0
   }
 
+  /** How many bytes it has; undefined until that is known. */
+  get totalBytes(): number | undefined {
+    return this.#state === 'finished' ? this.#produced : undefined
+  }
+
   get isOver(): boolean {
     return this.#state === 'finished' || this.#state === 'failed'
   }

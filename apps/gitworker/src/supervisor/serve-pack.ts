@@ -53,7 +53,8 @@ export async function servePack(
   signal.addEventListener('abort', leave, { once: true })
   try {
     await reader.copyTo(outgoing, (count) => {
-      if (!outgoing.headersSent) begin(exchange, request)
+      // With its length told, what follows goes over both connections as it is, without being cut into chunks.
+      if (!outgoing.headersSent) begin(exchange, request, reader.totalBytes)
       exchange.sent(count)
     })
     if (!outgoing.headersSent) begin(exchange, request)
