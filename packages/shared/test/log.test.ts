@@ -46,7 +46,7 @@ test('a log in a file does not make requests wait for its disk', async () => {
     stdio: ['ignore', file.fd, 'pipe'],
   })
   let waits = ''
-  child.stderr.on('data', (chunk: Buffer) => (waits += chunk.toString()))
+  child.stderr!.on('data', (chunk: Buffer) => (waits += chunk.toString()))
   await once(child, 'close')
   assert.equal(waits, '0')
   assert.equal((await readFile(path, 'utf8')).trimEnd().split('\n').length, 51)
