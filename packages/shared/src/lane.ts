@@ -73,10 +73,10 @@ export class Lane {
     const waiting = new AbortController()
     const leave = (reason: unknown) => waiting.abort(reason)
     const onAbort = () => leave(signal.reason)
-    const timer = setTimeout(() => leave(new Refusal(this.limits.reasons.late)), this.limits.queueTimeout)
-    signal.addEventListener('abort', onAbort)
-    this.#leave.set(id, leave)
+    let isWaiting = true
+    let timer: NodeJS.Timeout | undefined
     const stopWaiting = () => {
+      isWaiting = false
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
       this.#leave.delete(id)
@@ -99,7 +99,13 @@ export class Lane {
       stopWaiting()
       refuse(reason)
     })
-    this.#makeRoom()
+    // Where there is a slot, which is most of the time, it is held by now.
+    if (isWaiting) {
+      timer = setTimeout(() => leave(new Refusal(this.limits.reasons.late)), this.limits.queueTimeout)
+      signal.addEventListener('abort', onAbort)
+      this.#leave.set(id, leave)
+      this.#makeRoom()
+    }
     return granted
   }
 
