@@ -1,7 +1,11 @@
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
 import type { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
+import { connectionUnder } from './http2-stream.ts'
 import { Refusal } from './refusal.ts'
+
+/** After the end of a drain's time, so long may the last words to clients that do not read them take. */
+const lastWordsMs = 2000
 
 /** The exchanges that are under way in this process, so that a server can stop without cutting them off. */
 export class Running {
@@ -51,8 +55,10 @@ export class Running {
     const over = this.size === 0 ? undefined : new Promise<void>((resolve) => (this.#onEmpty = resolve))
     this.#closeUnused()
     let ended = 0
+    let lastWords: NodeJS.Timeout | undefined
     const end = () => {
       ended += this.size
+      lastWords ??= setTimeout(() => this.#connections.destroyAll(), lastWordsMs)
       for (const exchange of this.#exchanges) exchange.abort(new Refusal('draining'))
     }
     const timer = setTimeout(end, timeoutMs)
@@ -60,13 +66,14 @@ export class Running {
     if (hurry.aborted) end()
     await Promise.all([closed, over])
     clearTimeout(timer)
+    clearTimeout(lastWords)
     hurry.removeEventListener('abort', end)
     return ended
   }
 
   /** Closes the connections that no exchange uses: idle ones, and those whose request has not arrived as a whole. */
   #closeUnused(): void {
-    const used = new Set([...this.#exchanges].map((exchange) => exchange.incoming.socket))
-    for (const socket of this.#connections) if (!used.has(socket)) socket.destroySoon()
+    const used = new Set([...this.#exchanges].map((exchange) => connectionUnder(exchange.incoming.socket)))
+    for (const connection of this.#connections) if (!used.has(connection)) this.#connections.end(connection)
   }
 }
