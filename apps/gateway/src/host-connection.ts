@@ -35,7 +35,8 @@ export async function connectHost(config: HostConfig, log: Logger): Promise<GitH
     old.close().catch(() => {})
   }
   const setting = 'SLUICE_HOST_TLS_CERTIFICATE, _KEY and _CA'
-  const tls = ca === undefined ? undefined : opened.use(await openTlsFiles({ certificate, key, ca }, setting, log, replace))
+  const tls =
+    ca === undefined ? undefined : opened.use(await openTlsFiles({ certificate, key, ca }, setting, log, replace))
   let pool = openPool(supervisor, tls && { ...tls.current, ...nameOf(config) })
   opened.defer(() => pool.destroy())
   const parts = opened.move()
@@ -80,7 +81,9 @@ function checkTls({ supervisor, hostTlsCertificate, hostTlsKey, hostTlsCa, hostT
     ])
   }
   if (supervisor.kind === 'unix') {
-    throw new ConfigError(['SLUICE_HOST_TLS_CA needs SLUICE_SUPERVISOR as host:port: there is no TLS on a unix socket.'])
+    throw new ConfigError([
+      'SLUICE_HOST_TLS_CA needs SLUICE_SUPERVISOR as host:port: there is no TLS on a unix socket.',
+    ])
   }
 }
 

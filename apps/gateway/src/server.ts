@@ -104,9 +104,14 @@ async function openServer(
 ): Promise<Server> {
   const { tlsCertificate: certificate, tlsKey: key } = config
   if (certificate === undefined && key === undefined) return createHttpServer(listener, config)
-  const files = await openTlsFiles({ certificate, key }, 'SLUICE_TLS_CERTIFICATE and SLUICE_TLS_KEY', log, (material) => {
-    server.setSecureContext(material)
-  })
+  const files = await openTlsFiles(
+    { certificate, key },
+    'SLUICE_TLS_CERTIFICATE and SLUICE_TLS_KEY',
+    log,
+    (material) => {
+      server.setSecureContext(material)
+    },
+  )
   started.use(files)
   const onTlsProblem = (code: string, peer?: string) => log.debug({ code, peer }, 'a connection was not secured')
   const server = createHttp2Server(listener, { ...config, tls: files.current, onTlsProblem })

@@ -81,7 +81,8 @@ function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
 function answerUnparsable(error: Error, socket: Duplex): void {
   const isAnswering = '_httpMessage' in socket && socket._httpMessage !== null
   // Without TLS, or with a broken one, there is no way to answer.
-  const isSecured = !('encrypted' in socket) || ('getProtocol' in socket && (socket as TLSSocket).getProtocol() !== null)
+  const isSecured =
+    !('encrypted' in socket) || ('getProtocol' in socket && (socket as TLSSocket).getProtocol() !== null)
   if (!socket.writable || isAnswering || !isSecured) {
     socket.destroy()
     return

@@ -158,7 +158,8 @@ export const reasons = {
   host_refused: {
     status: 503,
     outcome: 'failed',
-    sentence: 'The host that keeps this repository does not serve this gateway. The reason is in the log of the server.',
+    sentence:
+      'The host that keeps this repository does not serve this gateway. The reason is in the log of the server.',
   },
   wrong_secret: {
     status: 403,

@@ -99,5 +99,6 @@ function warnOfExpiry({ cert }: TlsMaterial, path: string | undefined, log: Logg
   const { validFromDate, validToDate } = new X509Certificate(cert)
   const now = Date.now()
   if (validToDate.getTime() < now) log.warn(`the certificate in ${path} expired on ${validToDate.toISOString()}`)
-  if (validFromDate.getTime() > now) log.warn(`the certificate in ${path} is valid from ${validFromDate.toISOString()} on only`)
+  if (validFromDate.getTime() > now)
+    log.warn(`the certificate in ${path} is valid from ${validFromDate.toISOString()} on only`)
 }

@@ -35,7 +35,16 @@ export function newAuthority(folder: string, name = 'root'): Authority {
 }
 
 function request(name: string): string[] {
-  return ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', `/CN=Sluice test ${name}`]
+  return [
+    'req',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-subj',
+    `/CN=Sluice test ${name}`,
+  ]
 }
 
 function pairIn(folder: string, name: string): Pair {

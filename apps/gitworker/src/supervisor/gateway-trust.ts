@@ -85,7 +85,9 @@ function checkExposure({ supervisor, hostSecretFile, hostTlsCertificate, hostTls
     ])
   }
   if (supervisor.kind === 'unix' && hostTlsCertificate !== undefined) {
-    throw new ConfigError(['SLUICE_HOST_TLS_CERTIFICATE needs SLUICE_SUPERVISOR as host:port: there is no TLS on a unix socket.'])
+    throw new ConfigError([
+      'SLUICE_HOST_TLS_CERTIFICATE needs SLUICE_SUPERVISOR as host:port: there is no TLS on a unix socket.',
+    ])
   }
   if (isPrivate(supervisor)) return
   if (hostSecretFile === undefined && hostTlsCa === undefined) {
