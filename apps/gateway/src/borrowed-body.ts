@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { isCancelled } from '@sluice/shared/http2-stream'
 import { Refusal } from '@sluice/shared/refusal'
 
 /**
@@ -10,10 +9,7 @@ import { Refusal } from '@sluice/shared/refusal'
 export class BorrowedBody extends Readable {
   readonly #incoming: IncomingMessage
   readonly #onData: (chunk: Buffer) => void
-  readonly #onEnd = () => {
-    if (isCancelled(this.#incoming)) this.destroy(new Refusal('client_gone'))
-    else this.push(null)
-  }
+  readonly #onEnd = () => this.push(null)
   readonly #onClose = () => {
     if (!this.#incoming.readableEnded) this.destroy(new Refusal('client_gone'))
   }

@@ -1,6 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
-import { isCancelled } from '@sluice/shared/http2-stream'
 import { Refusal } from '@sluice/shared/refusal'
 
 /** Nearly all fetch requests are smaller than that; the others are streamed. */
@@ -26,10 +25,7 @@ export function readSmallFetch(exchange: Exchange, request: GitRequest): Promise
     chunks.push(chunk)
     exchange.received(chunk.length)
   })
-  incoming.once('end', () => {
-    if (isCancelled(incoming)) reject(new Refusal('client_gone'))
-    else resolve(Buffer.concat(chunks))
-  })
+  incoming.once('end', () => resolve(Buffer.concat(chunks)))
   incoming.once('close', () => reject(new Refusal('client_gone')))
   if (signal.aborted) onAbort()
   return promise.finally(() => signal.removeEventListener('abort', onAbort))

@@ -71,8 +71,6 @@ export class Exchange {
       clearTimeout(this.#idleTimer)
       if (!isReplied(outgoing)) this.abort(new Refusal('client_gone'))
     })
-    // The body of a stream that is cancelled seems to end, a moment later.
-    this.#stream?.on('aborted', () => this.abort(new Refusal('client_gone')))
   }
 
   /** Aborted when the work for this exchange must end; the reason is a Refusal. */

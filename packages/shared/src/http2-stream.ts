@@ -13,12 +13,10 @@ export function http2StreamOf(message: IncomingMessage | ServerResponse): Server
   return 'stream' in message ? (message.stream as ServerHttp2Stream) : undefined
 }
 
-/** Whether a client has cancelled its request. Node then ends the body as though it were whole. */
-export function isCancelled(incoming: IncomingMessage): boolean {
-  return http2StreamOf(incoming)?.aborted ?? false
-}
-
-/** Whether a reply has been ended by this side, and is out. A stream that the client cancels is "finished", too. */
+/**
+ * Whether a reply has been ended by this side, and is out. When a client cancels a stream, Node finishes the reply by
+ * itself, says `close`, and only then ends the request's body as though it were whole.
+ */
 export function isReplied(outgoing: ServerResponse): boolean {
   return outgoing.writableFinished && (http2StreamOf(outgoing) === undefined || outgoing.writableEnded)
 }
