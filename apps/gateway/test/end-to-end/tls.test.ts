@@ -178,6 +178,17 @@ describe('over HTTP/2', { skip }, () => {
     assert.deepEqual(await stack.gitProcesses(), [])
   })
 
+  test('a stream that is cancelled while git is silent ends it, too', async () => {
+    await using secured = await startWithFixture('says-nothing')
+    const { stack } = secured
+    using client = await connectFrames(stack.gateway.address)
+    client.request(1, { ':path': advertisement, 'x-request-id': 'silent' })
+    await until('git to be at work', async () => (await stack.gitProcesses()).length > 0)
+    client.cancel(1)
+    assert.equal((await theLine(stack, 'silent'))['outcome'], 'client_gone')
+    assert.deepEqual(await stack.gitProcesses(), [])
+  })
+
   test('a client that leaves while it waits, with a large body unread, is noticed', async () => {
     await using secured = await startWithFixture('writes-forever', { SLUICE_FETCH_SLOTS: '1' })
     const { stack } = secured
