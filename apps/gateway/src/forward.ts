@@ -37,7 +37,7 @@ export function forward(
     {
       method: request.kind === 'rpc' ? 'POST' : 'GET',
       path: targetOf(request),
-      headers: headersFor(exchange, span),
+      headers: headersFor(exchange, host, span),
       body,
     },
     {
@@ -52,10 +52,12 @@ export function forward(
           outgoing.off('drain', onDrain)
         }
       },
-      onResponseStart(_, status, headers) {
+      onResponseStart(controller, status, headers) {
         // 102: the host waits, and finds out whether this side is still there.
         if (status < 200) return
         reason = headers['sluice-reason'] as string | undefined
+        // Between host and gateway, and nothing that a client could do anything about.
+        if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
         outgoing.writeHead(status, replyHeaders(headers))
       },
       onResponseData(controller, chunk) {
@@ -81,9 +83,10 @@ function borrow(exchange: Exchange): BorrowedBody {
   return new BorrowedBody(exchange.incoming, (count) => exchange.received(count))
 }
 
-function headersFor({ incoming, id, source }: Exchange, span: Span): Record<string, string> {
+function headersFor({ incoming, id, source }: Exchange, { credentials }: GitHost, span: Span): Record<string, string> {
   const headers: Record<string, string> = {
     ...span.headers(),
+    ...credentials,
     'x-request-id': id,
     'sluice-source': source,
   }
@@ -92,6 +95,10 @@ function headersFor({ incoming, id, source }: Exchange, span: Span): Record<stri
     if (typeof value === 'string') headers[name] = value
   }
   return headers
+}
+
+function isDistrust(reason: string | undefined): boolean {
+  return reason === 'wrong_secret' || reason === 'wrong_certificate'
 }
 
 /** The host's own headers, but for those that are between the two of them. */

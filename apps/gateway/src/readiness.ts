@@ -1,17 +1,17 @@
 import { bounded, readinessOf } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
 import type { Running } from '@sluice/shared/running'
-import { isReachable } from './choose-host.ts'
 import type { GitHost } from './choose-host.ts'
+import { lookAtHost } from './host-connection.ts'
 
 const hostWithinMs = 1000
 
 /** @returns a function that tells whether this gateway can serve, and if not, why */
 export function readinessOfGateway(running: Running, host: GitHost): () => Promise<Readiness> {
-  const lookAtHost = bounded(() => isReachable(host), hostWithinMs, false)
+  const look = bounded(() => lookAtHost(host), hostWithinMs, 'no host answers')
   return async () =>
     readinessOf({
       accepting: running.isDraining ? 'draining' : undefined,
-      host: (await lookAtHost()) ? undefined : 'no host answers',
+      host: await look(),
     })
 }

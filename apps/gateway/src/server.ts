@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { Server } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { Registry } from 'prom-client'
 import type { Address } from '@sluice/shared/address'
 import { connectionLimit } from '@sluice/shared/connection-limit'
 import { Connections } from '@sluice/shared/connections'
-import { createHttpServer } from '@sluice/shared/http-server'
+import { createHttp2Server, createHttpServer } from '@sluice/shared/http-server'
+import { http2WindowBytes } from '@sluice/shared/http2-sessions'
 import { listen } from '@sluice/shared/listen'
 import type { Logger } from '@sluice/shared/log'
 import { readMachine } from '@sluice/shared/machine'
@@ -14,12 +16,14 @@ import { addProcessMetrics } from '@sluice/shared/process-metrics'
 import { Recorder } from '@sluice/shared/recorder'
 import { RequestMetrics } from '@sluice/shared/request-metrics'
 import { Running } from '@sluice/shared/running'
+import { openTlsFiles } from '@sluice/shared/tls-files'
 import { openTracing } from '@sluice/shared/tracing'
 import { noCache } from '@sluice/shared/exchange'
 import { Refusal } from '@sluice/shared/refusal'
 import { createApp } from './app.ts'
-import { connectHost, singleHost } from './choose-host.ts'
+import { singleHost } from './choose-host.ts'
 import type { GatewayConfig } from './config.ts'
+import { connectHost } from './host-connection.ts'
 import { readinessOfGateway } from './readiness.ts'
 import { addSourceMetrics, SourceAdmission } from './source-admission.ts'
 
@@ -39,7 +43,7 @@ export type Gateway = AsyncDisposable & {
 /** @throws {ConfigError} where an address is taken, or descriptors are too few */
 export async function startGateway(config: GatewayConfig, log: Logger): Promise<Gateway> {
   await using started = new AsyncDisposableStack()
-  const host = started.use(connectHost(config.supervisor))
+  const host = started.use(await connectHost(config, log))
   const connections = limitConnections(config, log)
   const running = new Running(connections)
   const readiness = readinessOfGateway(running, host)
@@ -70,7 +74,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     overrideGlobalObjects: false,
     errorHandler: (error) => answerUnreadable(error, log),
   })
-  const server = createHttpServer((incoming, outgoing) => void listener(incoming, outgoing), config)
+  const server = await openServer((incoming, outgoing) => void listener(incoming, outgoing), config, log, started)
   connections.watch(server)
   addProcessMetrics(registry, connections, readiness)
   const pages = commonPages(registry, readiness)
@@ -80,7 +84,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const address = await listen(server, config.listen, 'SLUICE_LISTEN', config)
   started.defer(() => {
     server.close()
-    server.closeAllConnections()
+    connections.destroyAll()
   })
   const dispose = started.move()
   return {
@@ -92,6 +96,28 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   }
 }
 
+async function openServer(
+  listener: (incoming: IncomingMessage, outgoing: ServerResponse) => void,
+  config: GatewayConfig,
+  log: Logger,
+  started: AsyncDisposableStack,
+): Promise<Server> {
+  const { tlsCertificate: certificate, tlsKey: key } = config
+  if (certificate === undefined && key === undefined) return createHttpServer(listener, config)
+  const files = await openTlsFiles(
+    { certificate, key },
+    'SLUICE_TLS_CERTIFICATE and SLUICE_TLS_KEY',
+    log,
+    (material) => {
+      server.setSecureContext(material)
+    },
+  )
+  started.use(files)
+  const onTlsProblem = (code: string, peer?: string) => log.debug({ code, peer }, 'a connection was not secured')
+  const server = createHttp2Server(listener, { ...config, tls: files.current, onTlsProblem })
+  return server
+}
+
 /** One address may hold half of the connections, unless it is that of a proxy. */
 function limitConnections({ maxConnections, trustedProxies }: GatewayConfig, log: Logger): Connections {
   const { descriptors, memoryBytes } = readMachine()
@@ -100,6 +126,7 @@ function limitConnections({ maxConnections, trustedProxies }: GatewayConfig, log
   return new Connections({
     limit,
     perAddress: Math.ceil(limit / 2),
+    streams: Math.max(1, Math.min(limit, Math.floor(memoryBytes / 8 / http2WindowBytes))),
     isProxy: (address) => trustedProxies.has(address),
   })
 }

@@ -31,8 +31,6 @@ async function gatewayBefore(host: RequestListener, env: Record<string, string> 
     address: `127.0.0.1:${port}`,
     lastLine: () => until('a line in the log', () => lines.at(-1)),
     async [Symbol.asyncDispose]() {
-      gateway.server.closeAllConnections()
-      gateway.server.close()
       await gateway[Symbol.asyncDispose]()
       server.closeAllConnections()
       server.close()

@@ -1,6 +1,8 @@
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Exchange } from './exchange.ts'
+import { connectionUnder, http2StreamOf } from './http2-stream.ts'
 import { Refusal } from './refusal.ts'
 import type { Reason } from './refusal.ts'
 import { plainAddress, sourceKey } from './source.ts'
@@ -14,14 +16,22 @@ export type ConnectionLimits = {
   readonly perAddress?: number
   /** Whose connections carry those of many clients. */
   readonly isProxy?: (address: string | undefined) => boolean
+  /** How many HTTP/2 requests there may be on all of them. */
+  readonly streams?: number
 }
 
-/** The connections of a server, bounded in all and by address. A server itself does not count one that has sent nothing yet. */
+/**
+ * The connections of a server, bounded in all and by address. A server itself does not count one that has sent nothing yet.
+ * One with TLS counts from its first byte, not from the end of its handshake, and once.
+ */
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #open = new Set<Socket>()
   readonly #tooMany = new Map<Socket, Reason>()
   readonly #byAddress = new Map<string, number>()
+  /** How to end the connections that carry something else than plain HTTP/1. */
+  readonly #endings = new WeakMap<Socket, () => void>()
+  #streams = 0
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits
@@ -38,12 +48,36 @@ export class Connections {
   /** To be called before the server listens. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.#add(socket))
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol !== 'h2') this.#endings.set(connectionUnder(socket), () => socket.destroySoon())
+    })
+    server.on('session', (session: ServerHttp2Session) => {
+      this.#endings.set(connectionUnder(session.socket), () => session.close())
+    })
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      this.#streams++
+      stream.once('close', () => this.#streams--)
+    })
   }
 
-  /** @throws {Refusal} where the exchange's connection is one too many; it is closed with the reply */
-  check({ incoming }: Exchange): void {
-    const reason = this.#tooMany.get(incoming.socket)
-    if (reason !== undefined) throw new Refusal(reason, { headers: { Connection: 'close' } })
+  /** @throws {Refusal} where the exchange's connection is one too many, which is closed with the reply; or its stream is */
+  check({ incoming, outgoing }: Exchange): void {
+    const reason = this.#tooMany.size > 0 && this.#tooMany.get(connectionUnder(incoming.socket))
+    if (reason) throw new Refusal(reason, { headers: { Connection: 'close' } })
+    const { streams = Infinity } = this.#limits
+    if (this.#streams > streams && http2StreamOf(outgoing)) throw new Refusal('too_many_connections')
+  }
+
+  /** Ends a connection when what is being sent over it is out. */
+  end(connection: Socket): void {
+    const ending = this.#endings.get(connection)
+    if (ending) ending()
+    else connection.destroySoon()
+  }
+
+  /** Ends all connections at once. */
+  destroyAll(): void {
+    for (const connection of this.#open) connection.destroy()
   }
 
   #add(socket: Socket): void {

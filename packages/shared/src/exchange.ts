@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+import { http2StreamOf, isReplied, resetStream, stopUpload } from './http2-stream.ts'
 import { Refusal } from './refusal.ts'
 
 /** A refused request's body is read on for so long, so that the client gets to read the refusal (RFC 9112 section 9.6). */
@@ -48,6 +50,8 @@ export class Exchange {
   readonly #startedAt = performance.now()
   readonly #controller = new AbortController()
   readonly #waitsForContinue: boolean
+  /** Undefined in HTTP/1. */
+  readonly #stream: ServerHttp2Stream | undefined
   #mayHaveBody: boolean
 
   constructor(incoming: IncomingMessage, outgoing: ServerResponse, options: ExchangeOptions) {
@@ -55,7 +59,8 @@ export class Exchange {
     this.outgoing = outgoing
     this.id = idOf(incoming)
     this.source = options.source
-    // HTTP/1.0 knows of no interim replies.
+    this.#stream = http2StreamOf(outgoing)
+    // HTTP/1.0 knows of no interim replies, and HTTP/2.0 needs none: there, no unread body hides what a client does.
     this.#takesInterimReplies = options.takesInterimReplies && incoming.httpVersionMinor > 0
     this.#waitsForContinue = /^100-continue$/i.test(incoming.headers.expect ?? '')
     this.#mayHaveBody = !this.#waitsForContinue
@@ -63,7 +68,7 @@ export class Exchange {
     outgoing.on('error', () => {})
     outgoing.on('close', () => {
       clearTimeout(this.#idleTimer)
-      if (!outgoing.writableFinished) this.abort(new Refusal('client_gone'))
+      if (!isReplied(outgoing)) this.abort(new Refusal('client_gone'))
     })
   }
 
@@ -89,6 +94,10 @@ export class Exchange {
     return this.#firstByteMs
   }
 
+  get #isClosed(): boolean {
+    return this.#stream?.destroyed ?? this.outgoing.destroyed
+  }
+
   abort(reason: Refusal): void {
     this.#controller.abort(reason)
   }
@@ -110,7 +119,7 @@ export class Exchange {
    */
   limitIdleness(milliseconds: number): void {
     clearTimeout(this.#idleTimer)
-    if (this.outgoing.destroyed) return
+    if (this.#isClosed) return
     this.#idleTimer = setTimeout(() => this.abort(new Refusal('idle_timeout')), milliseconds)
   }
 
@@ -175,7 +184,7 @@ export class Exchange {
 
   /** Answers with the reason, or cuts the connection where an answer has begun: a part must never look like a whole. */
   async refuse(refusal: Refusal): Promise<void> {
-    if (this.outgoing.destroyed) return
+    if (this.#isClosed) return
     if (this.outgoing.headersSent) return this.cut()
     const text = `${refusal.sentence}\n`
     await this.reply(refusal.status, text, {
@@ -191,12 +200,30 @@ export class Exchange {
     const length = Buffer.byteLength(text)
     // A client that still waits to be invited may send its body all the same; one that is being ended is not waited for.
     const isLast = !this.#mayHaveBody || this.signal.aborted
+    if (this.#stream) return await this.#replyOn(this.#stream, status, text, headers, isLast)
     const close = isLast ? { Connection: 'close' } : {}
     this.outgoing.writeHead(status, { ...noCache, ...headers, 'Content-Length': length, ...close })
     this.outgoing.write(text)
     this.sent(length)
     if (!isLast) await this.drain()
     this.outgoing.end()
+  }
+
+  /** In HTTP/2 a reply may end before its request, and a connection is closed by word, not by header. */
+  async #replyOn(
+    stream: ServerHttp2Stream,
+    status: number,
+    text: string,
+    { Connection: connection, ...headers }: OutgoingHttpHeaders,
+    isLast: boolean,
+  ): Promise<void> {
+    const length = Buffer.byteLength(text)
+    this.outgoing.writeHead(status, { ...noCache, ...headers, 'Content-Length': length })
+    this.outgoing.end(text)
+    this.sent(length)
+    if (connection === 'close') stream.session?.close()
+    if (isLast) stopUpload(stream)
+    else await this.drain()
   }
 
   async replyJson(status: number, body: unknown): Promise<void> {
@@ -211,7 +238,7 @@ export class Exchange {
   async finish(): Promise<void> {
     // A refusal is whole as it stands, since its head says how long it is. Ending it first could close the connection
     // under a client that is still sending, which then would not get to read it.
-    if (this.outgoing.statusCode >= 400) await this.drain()
+    if (this.outgoing.statusCode >= 400 && !this.#stream) await this.drain()
     this.outgoing.end()
     await this.#sentOrAborted()
     this.signal.throwIfAborted()
@@ -220,22 +247,28 @@ export class Exchange {
 
   /** stream.finished() is made for any stream, and costs a request more than all else that this class does. */
   #sentOrAborted(): Promise<void> {
-    const { outgoing, signal } = this
-    if (outgoing.writableFinished || outgoing.destroyed || signal.aborted) return Promise.resolve()
+    const { signal } = this
+    // A stream is over when the request has ended, too; the reply is what is waited for here.
+    const reply = this.#stream ?? this.outgoing
+    if (reply.writableFinished || reply.destroyed || signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const onEnd = () => {
         signal.removeEventListener('abort', onEnd)
         resolve()
       }
-      outgoing.once('finish', onEnd).once('close', onEnd)
+      reply.once('finish', onEnd).once('close', onEnd)
       signal.addEventListener('abort', onEnd, { once: true })
     })
   }
 
-  /** Reads what is left of the request's body and forgets it; gives up, and the connection, where that takes too long. */
+  /**
+   * Reads what is left of the request's body and forgets it; gives up, and the connection or the stream, where that takes
+   * too long.
+   */
   async drain(): Promise<void> {
     const { incoming } = this
-    if (incoming.readableEnded || incoming.destroyed || incoming.socket.destroyed) return
+    const carrier = this.#stream ?? incoming.socket
+    if (incoming.readableEnded || incoming.destroyed || carrier.destroyed) return
     const { promise: over, resolve } = Promise.withResolvers<'drained' | 'too much'>()
     const onData = (chunk: Buffer) => {
       this.received(chunk.length)
@@ -246,18 +279,21 @@ export class Exchange {
     incoming.removeAllListeners('data').removeAllListeners('readable')
     const limit = this.bytesIn + maxDrainBytes
     const timer = setTimeout(() => resolve('too much'), maxDrainMs)
-    incoming.on('data', onData).on('close', onClose)
-    incoming.socket.on('close', onClose)
+    incoming.on('data', onData).on('end', onClose).on('close', onClose)
+    carrier.on('close', onClose)
     incoming.resume()
     const how = await over
     clearTimeout(timer)
-    incoming.off('data', onData).off('close', onClose)
-    incoming.socket.off('close', onClose)
-    if (how === 'too much') incoming.destroy()
+    incoming.off('data', onData).off('end', onClose).off('close', onClose)
+    carrier.off('close', onClose)
+    if (how === 'drained') return
+    if (this.#stream) stopUpload(this.#stream)
+    else incoming.destroy()
   }
 
-  /** Ends the connection in a way that no client can take for the end of the reply. */
+  /** Ends the connection, or the stream, in a way that no client can take for the end of the reply. */
   cut(): void {
+    if (this.#stream) return resetStream(this.#stream)
     const { socket } = this.outgoing
     // HTTP/1.0 has no chunks: there, only a reset tells a cut from an end.
     if (this.incoming.httpVersionMinor === 0 && socket && 'remoteAddress' in socket && socket.remoteAddress) {

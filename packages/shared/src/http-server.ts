@@ -1,7 +1,14 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
+import { createSecureServer } from 'node:http2'
+import type { Http2SecureServer } from 'node:http2'
+import { createServer as createTlsServer } from 'node:https'
+import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { errnoOf } from './errno.ts'
+import { endIdleSessions, http2Limits } from './http2-sessions.ts'
+import type { TlsMaterial } from './tls-files.ts'
 
 /** How often Node looks for connections whose headers are late. */
 const lookForLateMs = 1000
@@ -18,18 +25,65 @@ export type HttpServerOptions = {
  * silence is by `Exchange.limitIdleness`. A client that asks before it sends (`Expect: 100-continue`) is told to go on by `Exchange.invite`.
  */
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions): Server {
-  const { headerTimeout, keepAliveTimeout } = options
-  const limits = { requestTimeout: 0, headersTimeout: headerTimeout, connectionsCheckingInterval: lookForLateMs }
-  const server = createServer(keepAliveTimeout === undefined ? limits : { ...limits, keepAliveTimeout }, listener)
+  const server = createServer(limitsFor(options), listener)
   server.on('checkContinue', listener)
   server.on('clientError', answerUnparsable)
   return server
 }
 
+export type TlsServerOptions = HttpServerOptions & {
+  readonly tls: TlsMaterial
+  /** Is told of connections that did not get as far as a request: by code, such as ERR_SSL_HTTP_REQUEST, and address. */
+  readonly onTlsProblem: (code: string, address: string | undefined) => void
+}
+
+/** The same with TLS, for gateways. Clients that present a certificate are looked at by the listener: probes have none. */
+export function createHttpsServer(listener: RequestListener, options: TlsServerOptions): HttpsServer {
+  const { tls, headerTimeout } = options
+  const asks = { requestCert: tls.ca !== undefined, rejectUnauthorized: false }
+  const server = createTlsServer({ ...limitsFor(options), ...tls, ...asks, handshakeTimeout: headerTimeout }, listener)
+  return prepareTls(server, listener, options)
+}
+
+/** The same with TLS, and with HTTP/2 for clients that offer it (RFC 7301), for which Node gives requests the same looks. */
+export function createHttp2Server(listener: RequestListener, options: TlsServerOptions): Http2SecureServer {
+  const limits = { ...limitsFor(options), ...http2Limits, handshakeTimeout: options.headerTimeout }
+  const server = createSecureServer({ ...limits, ...options.tls, allowHTTP1: true })
+  server.on('request', listener as Parameters<typeof server.on>[1])
+  endIdleSessions(server, options)
+  return prepareTls(server, listener, options)
+}
+
+function prepareTls<S extends HttpsServer | Http2SecureServer>(
+  server: S,
+  listener: RequestListener,
+  { onTlsProblem }: TlsServerOptions,
+): S {
+  server.on('checkContinue', listener as Parameters<S['on']>[1])
+  server.on('clientError', answerUnparsable)
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    onTlsProblem(errnoOf(error), socket.remoteAddress)
+    socket.destroy()
+  })
+  return server
+}
+
+function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
+  return {
+    requestTimeout: 0,
+    headersTimeout: headerTimeout,
+    connectionsCheckingInterval: lookForLateMs,
+    ...(keepAliveTimeout !== undefined && { keepAliveTimeout }),
+  }
+}
+
 /** What Node's parser refuses never becomes a request; it is answered with a sentence all the same. */
 function answerUnparsable(error: Error, socket: Duplex): void {
   const isAnswering = '_httpMessage' in socket && socket._httpMessage !== null
-  if (!socket.writable || isAnswering) {
+  // Without TLS, or with a broken one, there is no way to answer.
+  const isSecured =
+    !('encrypted' in socket) || ('getProtocol' in socket && (socket as TLSSocket).getProtocol() !== null)
+  if (!socket.writable || isAnswering || !isSecured) {
     socket.destroy()
     return
   }

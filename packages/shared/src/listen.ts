@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
 import { formatAddress } from './address.ts'
 import type { Address } from './address.ts'
@@ -36,7 +35,10 @@ export async function listen(
 async function tryToListen(server: Server, address: Address, reusePort: boolean): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)
   const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort }
+  // Nobody else may connect before the rights are set, whatever the umask.
+  const mask = address.kind === 'unix' ? process.umask(0o117) : undefined
   server.listen({ ...where, backlog })
+  if (mask !== undefined) process.umask(mask)
   await once(server, 'listening')
   if (address.kind === 'tcp') return { ...address, port: (server.address() as AddressInfo).port }
   await chmod(address.path, 0o660)

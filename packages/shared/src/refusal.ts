@@ -155,6 +155,22 @@ export const reasons = {
     outcome: 'failed',
     sentence: 'The host that keeps this repository broke off before it answered.',
   },
+  host_refused: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'The host that keeps this repository does not serve this gateway. The reason is in the log of the server.',
+  },
+  wrong_secret: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This host serves its gateways only: the request does not have its secret.',
+  },
+  wrong_certificate: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This host serves its gateways only: the connection has no certificate that it knows.',
+  },
   git_failed: {
     status: 500,
     outcome: 'git_failed',

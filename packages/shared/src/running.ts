@@ -1,7 +1,11 @@
-import type { Server } from 'node:http'
+import type { Server, Socket } from 'node:net'
 import type { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
+import { connectionUnder } from './http2-stream.ts'
 import { Refusal } from './refusal.ts'
+
+/** After the end of a drain's time, the last words on a connection may take so long, and at most twice that. */
+const lastWordsMs = 1000
 
 /** The exchanges that are under way in this process, so that a server can stop without cutting them off. */
 export class Running {
@@ -51,8 +55,10 @@ export class Running {
     const over = this.size === 0 ? undefined : new Promise<void>((resolve) => (this.#onEmpty = resolve))
     this.#closeUnused()
     let ended = 0
+    let lastWords: NodeJS.Timeout | undefined
     const end = () => {
       ended += this.size
+      lastWords ??= this.#destroyUnread()
       for (const exchange of this.#exchanges) exchange.abort(new Refusal('draining'))
     }
     const timer = setTimeout(end, timeoutMs)
@@ -60,13 +66,28 @@ export class Running {
     if (hurry.aborted) end()
     await Promise.all([closed, over])
     clearTimeout(timer)
+    clearInterval(lastWords)
     hurry.removeEventListener('abort', end)
     return ended
   }
 
   /** Closes the connections that no exchange uses: idle ones, and those whose request has not arrived as a whole. */
   #closeUnused(): void {
-    const used = new Set([...this.#exchanges].map((exchange) => exchange.incoming.socket))
-    for (const socket of this.#connections) if (!used.has(socket)) socket.destroySoon()
+    for (const connection of this.#unused()) this.#connections.end(connection)
+  }
+
+  /** From now on, destroys the connections that have been without an exchange for a while: nobody reads what is left. */
+  #destroyUnread(): NodeJS.Timeout {
+    let before = new Set<Socket>()
+    return setInterval(() => {
+      const unused = this.#unused()
+      for (const connection of unused) if (before.has(connection)) connection.destroy()
+      before = new Set(unused)
+    }, lastWordsMs)
+  }
+
+  #unused(): Socket[] {
+    const used = new Set([...this.#exchanges].map((exchange) => connectionUnder(exchange.incoming.socket)))
+    return [...this.#connections].filter((connection) => !used.has(connection))
   }
 }

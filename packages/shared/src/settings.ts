@@ -53,6 +53,67 @@ export const settings = {
     fallback: 'unix:/run/sluice/supervisor.sock',
     schema: address({ anyPort: false }),
   },
+  tlsCertificate: {
+    name: 'SLUICE_TLS_CERTIFICATE',
+    apps: ['gateway'],
+    takes: 'off, or the path of a PEM file',
+    purpose:
+      'The gateway’s certificate, with those that lead to its root. With it and its key, the gateway speaks TLS only, and HTTP/2 to clients that offer it. Read anew when it changes.',
+    fallback: 'off',
+    schema: path(),
+  },
+  tlsKey: {
+    name: 'SLUICE_TLS_KEY',
+    apps: ['gateway'],
+    takes: 'off, or the path of a PEM file',
+    purpose: 'The private key of that certificate, without a passphrase.',
+    fallback: 'off',
+    schema: path(),
+  },
+  hostSecretFile: {
+    name: 'SLUICE_HOST_SECRET_FILE',
+    apps: ['gateway', 'supervisor'],
+    takes: 'off, or the path of a file with one or two lines of 32 to 512 characters',
+    purpose:
+      'The secrets by which a supervisor on TCP knows its gateways. Each line is valid, gateways send the first. Read anew when it changes.',
+    fallback: 'off',
+    schema: path(),
+  },
+  hostTlsCertificate: {
+    name: 'SLUICE_HOST_TLS_CERTIFICATE',
+    apps: ['gateway', 'supervisor'],
+    takes: 'off, or the path of a PEM file',
+    purpose:
+      'The certificate that the supervisor shows to gateways, and the one that a gateway shows to the supervisor. Read anew when it changes.',
+    fallback: 'off',
+    schema: path(),
+  },
+  hostTlsKey: {
+    name: 'SLUICE_HOST_TLS_KEY',
+    apps: ['gateway', 'supervisor'],
+    takes: 'off, or the path of a PEM file',
+    purpose: 'The private key of that certificate, without a passphrase.',
+    fallback: 'off',
+    schema: path(),
+  },
+  hostTlsCa: {
+    name: 'SLUICE_HOST_TLS_CA',
+    apps: ['gateway', 'supervisor'],
+    takes: 'off, or the path of a PEM file',
+    purpose:
+      'The roots that the other side’s certificate must come from. A gateway with them speaks TLS to the supervisor; a supervisor with them serves only gateways that have a certificate (mutual TLS).',
+    fallback: 'off',
+    schema: path(),
+  },
+  hostTlsName: {
+    name: 'SLUICE_HOST_TLS_NAME',
+    apps: ['gateway'],
+    takes: 'auto, or a host name',
+    purpose: 'The name that the supervisor’s certificate must be for.',
+    fallback: 'auto',
+    fallbackRule: 'the host in `SLUICE_SUPERVISOR`',
+    schema: checked((value) => (/^[\w.-]{1,253}$/.test(value) ? value : undefined)),
+  },
   root: {
     name: 'SLUICE_ROOT',
     apps: ['supervisor'],
@@ -419,6 +480,11 @@ export function settingsOf<A extends App>(app: A): SettingsOf<A> {
 
 function text(): z.ZodType<string, string> {
   return z.string().min(1)
+}
+
+/** A file's path; undefined where it is off. */
+function path() {
+  return z.union([z.literal('off').transform(() => undefined), text()])
 }
 
 /** @param options `anyPort`: whether port 0 may stand for any that is free */

@@ -63,8 +63,15 @@ const mains = {
   supervisor: join(project, 'apps/gitworker/src/main.ts'),
 }
 
-/** Starts supervisor and gateway as processes, in a folder and on a port of their own; disposing ends both and checks that they end well. */
-export async function startStack(env: Record<string, string> = {}): Promise<Stack> {
+/**
+ * Starts supervisor and gateway as processes, in a folder and on a port of their own; disposing ends both and checks that they end well.
+ *
+ * @param own what only one of them has in its environment
+ */
+export async function startStack(
+  env: Record<string, string> = {},
+  own: { gateway?: Record<string, string>; supervisor?: Record<string, string> } = {},
+): Promise<Stack> {
   await using started = new AsyncDisposableStack()
   const folder = started.use(await temporaryFolder()).path
   const root = join(folder, 'repos')
@@ -81,15 +88,15 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
     PATH: `${process.env['PATH']}:${folder}`,
     ...env,
   }
-  let supervisor = await startApp('supervisor', settings)
+  let supervisor = await startApp('supervisor', { ...settings, ...own.supervisor })
   started.defer(async () => stopApp(supervisor))
-  const gateway = await startApp('gateway', settings)
+  const gateway = await startApp('gateway', { ...settings, ...own.gateway })
   started.defer(async () => stopApp(gateway))
   const parts = started.move()
   return {
     folder,
     root,
-    url: `http://${gateway.address}`,
+    url: `${'SLUICE_TLS_CERTIFICATE' in settings ? 'https' : 'http'}://${gateway.address}`,
     gateway,
     get supervisor() {
       return supervisor
@@ -97,7 +104,7 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
     gitProcesses: () => processesWith(`:${folder}\0`, [gateway.pid, supervisor.pid]),
     status: async () => JSON.parse((await ask(supervisor.operations, '/-/status.json')).body) as HostStatus,
     async restartSupervisor() {
-      supervisor = await startApp('supervisor', settings)
+      supervisor = await startApp('supervisor', { ...settings, ...own.supervisor })
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }

@@ -1,17 +1,22 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { isIP } from 'node:net'
+import type { Server } from 'node:net'
 import type { Connections } from '@sluice/shared/connections'
 import { Exchange } from '@sluice/shared/exchange'
 import { isReady } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
-import { createHttpServer } from '@sluice/shared/http-server'
+import { trustedPath } from '@sluice/shared/host-secret'
+import { createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
 import type { Recorder } from '@sluice/shared/recorder'
 import type { Running } from '@sluice/shared/running'
+import { Refusal } from '@sluice/shared/refusal'
 import { plainAddress } from '@sluice/shared/source'
+import type { TlsMaterial } from '@sluice/shared/tls-files'
 import { newAccount } from './account.ts'
 import type { Activity } from './activity.ts'
 import type { HostMetrics } from './metrics.ts'
 import { serveGit } from './serve-git.ts'
+import type { GatewayTrust } from './gateway-trust.ts'
 import type { Host } from './host.ts'
 
 /** Longer than a gateway keeps an idle connection, so that it is never the host that closes one under a new request. */
@@ -25,23 +30,33 @@ export type ListenerParts = {
   readonly recorder: Recorder
   readonly metrics: HostMetrics
   readonly readiness: () => Promise<Readiness>
+  readonly trust: GatewayTrust
   /** Milliseconds. */
   readonly headerTimeout: number
+  /** Undefined: without TLS. */
+  readonly tls: TlsMaterial | undefined
+  readonly onTlsProblem: (code: string, address: string | undefined) => void
 }
 
 /** The supervisor's HTTP server: health for probes, git for everything else, and a record of each request. */
 export function createListener(parts: ListenerParts): Server {
-  const { connections, readiness } = parts
+  const { connections, readiness, trust, tls, onTlsProblem } = parts
   const listener: RequestListener = (incoming, outgoing) => {
+    const distrust = trust.refuses(incoming)
     const exchange = new Exchange(incoming, outgoing, {
-      source: sourceOf(incoming),
+      source: distrust === undefined ? sourceOf(incoming) : peerOf(incoming),
       takesInterimReplies: true,
     })
     if (incoming.url === '/healthz') void exchange.replyJson(200, { status: 'ok' })
     else if (incoming.url === '/readyz') void answerReady(exchange, readiness)
+    else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
+    else if (incoming.url === trustedPath) void exchange.replyJson(200, { status: 'ok' })
     else void answerGit(exchange, parts)
   }
-  const server = createHttpServer(listener, { headerTimeout: parts.headerTimeout, keepAliveTimeout: keepAliveMs })
+  const limits = { headerTimeout: parts.headerTimeout, keepAliveTimeout: keepAliveMs }
+  const server = tls
+    ? createHttpsServer(listener, { ...limits, tls, onTlsProblem })
+    : createHttpServer(listener, limits)
   connections.watch(server)
   return server
 }
@@ -59,14 +74,26 @@ async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void
   recording.end({ outcome, reason: refusal?.reason, cause: refusal?.cause, ...work })
 }
 
+/** Of a request that is no gateway's, nothing is read or looked up. */
+async function refuseStranger(exchange: Exchange, refusal: Refusal, { running, recorder, trust }: ListenerParts) {
+  using _ = running.enter(exchange)
+  const recording = recorder.begin(exchange, () => undefined)
+  trust.tell(refusal.reason as 'wrong_secret' | 'wrong_certificate', exchange.incoming)
+  await exchange.refuse(refusal)
+  recording.end({ outcome: refusal.outcome, reason: refusal.reason, cause: undefined })
+}
+
 async function answerReady(exchange: Exchange, readiness: () => Promise<Readiness>): Promise<void> {
   const ready = await readiness()
   await exchange.replyJson(isReady(ready) ? 200 : 503, ready)
 }
 
 /** A gateway says whose request it passes on; without one, it is whoever is connected. */
-function sourceOf({ headers, socket }: IncomingMessage): string {
-  const told = headers['sluice-source']
-  if (typeof told === 'string' && isIP(told) !== 0) return told
+function sourceOf(incoming: IncomingMessage): string {
+  const told = incoming.headers['sluice-source']
+  return typeof told === 'string' && isIP(told) !== 0 ? told : peerOf(incoming)
+}
+
+function peerOf({ socket }: IncomingMessage): string {
   return socket.remoteAddress === undefined ? 'local' : plainAddress(socket.remoteAddress)
 }

@@ -1,5 +1,6 @@
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
+import { Server as TlsServer } from 'node:tls'
 import { Registry } from 'prom-client'
 import type { Address } from '@sluice/shared/address'
 import { ConfigError } from '@sluice/shared/config'
@@ -14,6 +15,8 @@ import { Recorder } from '@sluice/shared/recorder'
 import { lookUpBy } from '@sluice/shared/repository-pattern'
 import { RequestMetrics } from '@sluice/shared/request-metrics'
 import { Running } from '@sluice/shared/running'
+import { openTlsFiles } from '@sluice/shared/tls-files'
+import type { TlsMaterial } from '@sluice/shared/tls-files'
 import { openTracing } from '@sluice/shared/tracing'
 import { AnswerCache } from '../cache/answers.ts'
 import { PackCache } from '../cache/pack-cache.ts'
@@ -25,6 +28,7 @@ import { AdaptiveLimit } from './adaptive-limit.ts'
 import { Admission, laneReasons } from './admission.ts'
 import { Audit } from './audit.ts'
 import { createListener } from './listener.ts'
+import { GatewayTrust } from './gateway-trust.ts'
 import { HostMetrics } from './metrics.ts'
 import { operatorsPages } from './operators-pages.ts'
 import { Pool } from './pool.ts'
@@ -55,6 +59,7 @@ export type Supervisor = AsyncDisposable & {
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using started = new AsyncDisposableStack()
   checkReaper()
+  const trust = started.use(await GatewayTrust.open(config, log))
   const root = await openRoot(config)
   const runFolder = started.use(await openRunFolder(config.runFolder, config.killGrace, log))
   const { home } = runFolder
@@ -111,6 +116,10 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   }
   const readiness = readinessOfHost(host, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
+  const tls = await openHostTls(config, log, (material) => {
+    if (server instanceof TlsServer) server.setSecureContext(material)
+  })
+  if (tls) started.use(tls)
   const server = createListener({
     host,
     connections,
@@ -119,7 +128,10 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     recorder,
     metrics,
     readiness,
+    trust,
     headerTimeout: config.headerTimeout,
+    tls: tls?.current,
+    onTlsProblem: (code, peer) => log.debug({ code, peer }, 'a connection was not secured'),
   })
   const facts = { root, runtime: runtime.name, git: gitVersion }
   addProcessMetrics(registry, connections, readiness)
@@ -130,7 +142,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   started.defer(() => {
     server.close()
-    server.closeAllConnections()
+    connections.destroyAll()
   })
   const dispose = started.move()
   return {
@@ -142,6 +154,12 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     facts,
     [Symbol.asyncDispose]: () => dispose.disposeAsync(),
   }
+}
+
+async function openHostTls(config: SupervisorConfig, log: Logger, onChange: (material: TlsMaterial) => void) {
+  const paths = { certificate: config.hostTlsCertificate, key: config.hostTlsKey, ca: config.hostTlsCa }
+  if (Object.values(paths).every((path) => path === undefined)) return undefined
+  return await openTlsFiles(paths, 'SLUICE_HOST_TLS_CERTIFICATE, _KEY and _CA', log, onChange)
 }
 
 function openAdmission(config: SupervisorConfig, sizes: Sizes, metrics: HostMetrics): Admission {

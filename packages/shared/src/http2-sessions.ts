@@ -1,0 +1,68 @@
+import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import { stopUpload } from './http2-stream.ts'
+
+/** As HTTP/1 keeps a connection in Node. */
+const defaultKeepAliveMs = 5000
+
+/** After it was told that it is over, a session may take so long to send what is left. */
+const lastWordsMs = 5000
+
+/** What is left of a request's body after its reply: longer than `Exchange.drain` takes. */
+const restOfBodyMs = 10_000
+
+/** Bytes of a body that a client may send ahead of being read, on each stream: what limits an upload is this by round trip. */
+export const http2WindowBytes = 256 * 1024
+
+/** As in HTTP/1: Node's own limit. */
+const maxHeaderBytes = 16 * 1024
+
+/**
+ * The bounds of an HTTP/2 session (RFC 9113 section 10.5). nghttp2 itself ends one that floods it with pings, settings or
+ * continuations.
+ */
+export const http2Limits = {
+  settings: {
+    enablePush: false,
+    maxConcurrentStreams: 100,
+    initialWindowSize: http2WindowBytes,
+    maxHeaderListSize: maxHeaderBytes,
+  },
+  // Megabytes, beyond which a session gets no new streams.
+  maxSessionMemory: 10,
+  maxHeaderListPairs: 128,
+  maxSettings: 32,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  // Streams opened and cancelled at once (CVE-2023-44487): so many, and so many more a second.
+  streamResetBurst: 200,
+  streamResetRate: 33,
+} as const satisfies SecureServerOptions
+
+/** Ends sessions in which nothing is asked: Node has no such limit for them. Times are in milliseconds. */
+export function endIdleSessions(
+  server: Http2SecureServer,
+  { headerTimeout, keepAliveTimeout = defaultKeepAliveMs }: { headerTimeout: number; keepAliveTimeout?: number },
+): void {
+  server.on('session', (session: ServerHttp2Session) => {
+    let open = 0
+    const end = () => {
+      session.close()
+      timer = setTimeout(() => session.destroy(), lastWordsMs)
+    }
+    let timer = setTimeout(end, headerTimeout)
+    session.on('stream', (stream: ServerHttp2Stream) => {
+      open++
+      clearTimeout(timer)
+      stream.once('finish', () => limitRestOfBody(stream))
+      stream.once('close', () => {
+        if (--open === 0 && !session.destroyed) timer = setTimeout(end, keepAliveTimeout)
+      })
+    })
+    session.on('close', () => clearTimeout(timer))
+  })
+}
+
+function limitRestOfBody(stream: ServerHttp2Stream): void {
+  const timer = setTimeout(() => stopUpload(stream), restOfBodyMs)
+  stream.once('close', () => clearTimeout(timer))
+}
