@@ -11,11 +11,12 @@ import type { Recorder } from '@sluice/shared/recorder'
 import { outcomeOf, Refusal } from '@sluice/shared/refusal'
 import type { Running } from '@sluice/shared/running'
 import { sourceKey } from '@sluice/shared/source'
-import type { Span } from '@sluice/shared/tracing'
+import type { Access } from './access/access.ts'
 import { clientAddress } from './client-address.ts'
 import type { ProxyTrust } from './client-address.ts'
 import type { ChooseHost, GitHost } from './choose-host.ts'
 import { forward } from './forward.ts'
+import type { ForwardContext } from './forward.ts'
 import { readSmallFetch } from './small-fetch.ts'
 import type { SourceAdmission } from './source-admission.ts'
 
@@ -26,6 +27,7 @@ export type GatewayParts = {
   readonly readiness: () => Promise<Readiness>
   readonly connections: Connections
   readonly running: Running
+  readonly access: Pick<Access, 'authorise'>
   readonly sources: SourceAdmission
   readonly recorder: Recorder
   readonly proxyTrust: ProxyTrust
@@ -74,8 +76,13 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
     parts.connections.check(exchange)
     request = parseGitRequest(exchange.incoming)
     if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
-    using _slot = await parts.sources.admit(sourceKey(exchange.source), request.repository, exchange.signal)
-    hostsReason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), recording.span)
+    const grant = await parts.access.authorise(exchange, request)
+    exchange.user = grant.user
+    using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
+    hostsReason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), {
+      grant,
+      span: recording.span,
+    })
     await exchange.finish()
   } catch (error) {
     refusal = Refusal.from(error)
@@ -102,17 +109,17 @@ async function forwardTwice(
   exchange: Exchange,
   request: GitRequest,
   host: GitHost,
-  span: Span,
+  context: ForwardContext,
 ): Promise<string | undefined> {
   const body = await readSmallFetch(exchange, request)
   try {
-    return await forward(exchange, request, host, span, body)
+    return await forward(exchange, request, host, context, body)
   } catch (error) {
     const isAtHand = request.kind === 'advertisement' || body !== undefined
     const mayRepeat = isAtHand && !exchange.outgoing.headersSent && !exchange.signal.aborted
     const brokeOff = error instanceof Refusal && error.reason === 'host_failed'
     if (!mayRepeat || !brokeOff) throw error
-    return await forwardAgain(exchange, request, host, span, body)
+    return await forwardAgain(exchange, request, host, context, body)
   }
 }
 
@@ -121,11 +128,11 @@ async function forwardAgain(
   exchange: Exchange,
   request: GitRequest,
   host: GitHost,
-  span: Span,
+  context: ForwardContext,
   body: Buffer | undefined,
 ): Promise<string | undefined> {
   try {
-    return await forward(exchange, request, host, span, body)
+    return await forward(exchange, request, host, context, body)
   } catch (error) {
     const hasBegun = exchange.outgoing.headersSent || exchange.signal.aborted
     const brokeOff = error instanceof Refusal && error.reason === 'host_failed'

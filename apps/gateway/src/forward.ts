@@ -5,17 +5,24 @@ import { targetOf } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { Refusal } from '@sluice/shared/refusal'
 import type { Span } from '@sluice/shared/tracing'
+import type { Grant } from './access/authority.ts'
 import { BorrowedBody } from './borrowed-body.ts'
 import type { GitHost } from './choose-host.ts'
 
 /** What of the client's request goes to the host; everything else stays here. */
 const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol'] as const
 
+export type ForwardContext = {
+  /** Who asks, and whether a push may create. */
+  readonly grant: Pick<Grant, 'user' | 'mayCreate'>
+  /** What the host's part in the trace is to be a part of. */
+  readonly span: Span
+}
+
 /**
  * Sends a request to its host and the host's reply to the client, streamed both ways, each at the receiver's pace. When
  * the exchange is aborted, the request to the host is too.
  *
- * @param span what the host's part in the trace is to be a part of
  * @param smallBody the request's body where it has been read already; else it is streamed
  * @returns the reason that the host gave, where it refused
  * @throws {Refusal} where the host does not answer (nothing was sent yet), or breaks off
@@ -24,7 +31,7 @@ export function forward(
   exchange: Exchange,
   request: GitRequest,
   host: GitHost,
-  span: Span,
+  context: ForwardContext,
   smallBody: Buffer | undefined,
 ): Promise<string | undefined> {
   const { outgoing, signal } = exchange
@@ -37,7 +44,7 @@ export function forward(
     {
       method: request.kind === 'rpc' ? 'POST' : 'GET',
       path: targetOf(request),
-      headers: headersFor(exchange, host, span),
+      headers: headersFor(exchange, host, context),
       body,
     },
     {
@@ -83,12 +90,18 @@ function borrow(exchange: Exchange): BorrowedBody {
   return new BorrowedBody(exchange.incoming, (count) => exchange.received(count))
 }
 
-function headersFor({ incoming, id, source }: Exchange, { credentials }: GitHost, span: Span): Record<string, string> {
+function headersFor(
+  { incoming, id, source }: Exchange,
+  { credentials }: GitHost,
+  { grant, span }: ForwardContext,
+): Record<string, string> {
   const headers: Record<string, string> = {
     ...span.headers(),
     ...credentials,
     'x-request-id': id,
     'sluice-source': source,
+    'sluice-may-create': grant.mayCreate ? 'yes' : 'no',
+    ...(grant.user !== undefined && { 'sluice-user': encodeURIComponent(grant.user) }),
   }
   for (const name of forwarded) {
     const value = incoming.headers[name]

@@ -7,11 +7,16 @@ import { lookAtHost } from './host-connection.ts'
 const hostWithinMs = 1000
 
 /** @returns a function that tells whether this gateway can serve, and if not, why */
-export function readinessOfGateway(running: Running, host: GitHost): () => Promise<Readiness> {
+export function readinessOfGateway(
+  running: Running,
+  host: GitHost,
+  access: { readonly problem: string | undefined },
+): () => Promise<Readiness> {
   const look = bounded(() => lookAtHost(host), hostWithinMs, 'no host answers')
   return async () =>
     readinessOf({
       accepting: running.isDraining ? 'draining' : undefined,
+      access: access.problem,
       host: await look(),
     })
 }

@@ -20,6 +20,7 @@ import { openTlsFiles } from '@sluice/shared/tls-files'
 import { openTracing } from '@sluice/shared/tracing'
 import { noCache } from '@sluice/shared/exchange'
 import { Refusal } from '@sluice/shared/refusal'
+import { openAccessOf } from './access/open.ts'
 import { createApp } from './app.ts'
 import { singleHost } from './choose-host.ts'
 import type { GatewayConfig } from './config.ts'
@@ -46,7 +47,8 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const host = started.use(await connectHost(config, log))
   const connections = limitConnections(config, log)
   const running = new Running(connections)
-  const readiness = readinessOfGateway(running, host)
+  const access = started.use(await openAccessOf(config, log))
+  const readiness = readinessOfGateway(running, host, access)
   const registry = new Registry()
   registry.setDefaultLabels({ app: 'gateway' })
   const tracing = started.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))
@@ -57,6 +59,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     readiness,
     connections,
     running,
+    access,
     sources,
     recorder: new Recorder(log, new RequestMetrics(registry), tracing),
     proxyTrust: config,

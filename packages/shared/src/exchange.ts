@@ -20,6 +20,8 @@ const slownessWindowMs = 30_000
 export type ExchangeOptions = {
   /** The client's address. */
   readonly source: string
+  /** Who asks, where that is known. */
+  readonly user?: string | undefined
   /** Whether the client understands `102 Processing`. */
   readonly takesInterimReplies: boolean
 }
@@ -42,6 +44,8 @@ export class Exchange {
   readonly id: string
   /** Whose request it is: the client's address, or `local`. */
   readonly source: string
+  /** Who asks, once that is known; undefined for nobody in particular. */
+  user: string | undefined
   #bytesIn = 0
   #bytesOut = 0
   #firstByteMs: number | undefined
@@ -59,6 +63,7 @@ export class Exchange {
     this.outgoing = outgoing
     this.id = idOf(incoming)
     this.source = options.source
+    this.user = options.user
     this.#stream = http2StreamOf(outgoing)
     // HTTP/1.0 knows of no interim replies, and HTTP/2.0 needs none: there, no unread body hides what a client does.
     this.#takesInterimReplies = options.takesInterimReplies && incoming.httpVersionMinor > 0

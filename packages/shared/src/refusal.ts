@@ -56,7 +56,29 @@ export const reasons = {
   repository_missing: {
     status: 404,
     outcome: 'refused',
-    sentence: 'There is no repository of this name.',
+    sentence: 'There is no repository of this name that you may read.',
+  },
+  login_required: {
+    status: 401,
+    outcome: 'refused',
+    sentence: 'This needs a log-in: a user name and a password, or a token.',
+  },
+  login_failed: { status: 401, outcome: 'refused', sentence: 'The user name or the password is wrong.' },
+  push_forbidden: { status: 403, outcome: 'refused', sentence: 'You may read this repository, but not push to it.' },
+  too_many_logins: {
+    status: 429,
+    outcome: 'shed',
+    sentence: 'Too many log-ins from your address have failed. Please check the password, and try again in a moment.',
+  },
+  login_busy: {
+    status: 503,
+    outcome: 'shed',
+    sentence: 'The server is busy: too many log-ins wait to be checked. Please try again in a moment.',
+  },
+  login_unavailable: {
+    status: 503,
+    outcome: 'failed',
+    sentence: 'The server cannot check log-ins at the moment. Please try again in a moment.',
   },
   repository_unreadable: {
     status: 500,

@@ -7,9 +7,12 @@ import picomatch from 'picomatch'
  */
 export type PatternTable<T> = readonly { readonly pattern: string; readonly value: T }[]
 
-/** The name that rules are about: however a repository is addressed (`R`, `R.git`, `R/.git`), the same. */
+/**
+ * The name that rules are about: however a repository is addressed (`R`, `R.git`, `R/.git`), the same. All endings go:
+ * `R.git` may lead to the folder `R.git.git`, and rules must not depend on which name of a folder is used.
+ */
 export function plainName(repository: string): string {
-  return repository.replace(/\/\.git$/i, '').replace(/\.git$/i, '')
+  return repository.replace(/(?:\/?\.git)+$/i, '')
 }
 
 /** Reads `pattern=value, pattern=value`; undefined where a pattern is empty or `parseValue` gives undefined. */
@@ -36,4 +39,4 @@ export function lookUpBy<T>(table: PatternTable<T>): (repository: string) => T |
   }
 }
 
-const globOptions = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const
+export const globOptions = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const

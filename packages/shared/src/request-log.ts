@@ -46,6 +46,7 @@ export function logRequest(
     bytesOut: exchange.bytesOut,
     ms: exchange.milliseconds,
     source: exchange.source,
+    user: exchange.user,
     err: cause,
     ...more,
   }

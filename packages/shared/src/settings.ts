@@ -53,6 +53,105 @@ export const settings = {
     fallback: 'unix:/run/sluice/supervisor.sock',
     schema: address({ anyPort: false }),
   },
+  access: {
+    name: 'SLUICE_ACCESS',
+    apps: ['gateway'],
+    takes: 'open, file, jwt or forward',
+    purpose:
+      'Who says what clients may do: nobody, so that everyone may do everything; the two files below; signed tokens; or a service of your own. `docs/access.md` has each.',
+    fallback: 'open',
+    schema: z.enum(['open', 'file', 'jwt', 'forward']),
+  },
+  openToNetwork: {
+    name: 'SLUICE_OPEN_TO_NETWORK',
+    apps: ['gateway'],
+    takes: 'no, or the words: everyone on this network may read and push',
+    purpose: 'Without these words, SLUICE_ACCESS=open is for addresses of this machine only.',
+    fallback: 'no',
+    schema: z.enum(['no', 'everyone on this network may read and push']).transform((value) => value !== 'no'),
+  },
+  passwordFile: {
+    name: 'SLUICE_PASSWORD_FILE',
+    apps: ['gateway'],
+    takes: 'off, or the path of a file',
+    purpose:
+      'For `file`: users and hashes of their passwords (bcrypt or argon2id), as `htpasswd -B` writes them. Read anew when it changes.',
+    fallback: 'off',
+    schema: path(),
+  },
+  accessFile: {
+    name: 'SLUICE_ACCESS_FILE',
+    apps: ['gateway'],
+    takes: 'off, or the path of a YAML file',
+    purpose: 'For `file`: who may read, push to and create which repositories. Read anew when it changes.',
+    fallback: 'off',
+    schema: path(),
+  },
+  jwtKeys: {
+    name: 'SLUICE_JWT_KEYS',
+    apps: ['gateway'],
+    takes: 'off, the address of a key set such as https://id.example/jwks.json, or the path of a JWKS or PEM file',
+    purpose: 'For `jwt`: the public keys that tokens are signed with. Fetched, or read, anew as they change.',
+    fallback: 'off',
+    schema: path(),
+  },
+  jwtIssuer: {
+    name: 'SLUICE_JWT_ISSUER',
+    apps: ['gateway'],
+    takes: 'off, or the `iss` that tokens must have',
+    purpose: 'For `jwt`: who makes the tokens.',
+    fallback: 'off',
+    schema: path(),
+  },
+  jwtAudience: {
+    name: 'SLUICE_JWT_AUDIENCE',
+    apps: ['gateway'],
+    takes: 'off, or the `aud` that tokens must have',
+    purpose: 'For `jwt`: what tokens for this remote are made for, so that those for other services are not taken.',
+    fallback: 'off',
+    schema: path(),
+  },
+  jwtAlgorithms: {
+    name: 'SLUICE_JWT_ALGORITHMS',
+    apps: ['gateway'],
+    takes: 'names such as RS256,ES256 (RS, PS or ES with 256, 384 or 512; EdDSA, Ed25519)',
+    purpose: 'For `jwt`: how tokens may be signed.',
+    fallback: 'RS256,PS256,ES256,EdDSA',
+    schema: checked(parseAlgorithms),
+  },
+  jwtClockSkew: {
+    name: 'SLUICE_JWT_CLOCK_SKEW',
+    apps: ['gateway'],
+    takes: 'a time such as 0s, 500ms or 30s',
+    purpose: 'For `jwt`: how much clocks may differ, when it is checked whether a token is valid yet, or still.',
+    fallback: '30s',
+    schema: duration(0),
+  },
+  accessService: {
+    name: 'SLUICE_ACCESS_SERVICE',
+    apps: ['gateway'],
+    takes: 'off, or an address such as http://127.0.0.1:9000/allowed',
+    purpose: 'For `forward`: the service that is asked about each request.',
+    fallback: 'off',
+    schema: z.union([z.literal('off').transform(() => undefined), httpAddress()]),
+  },
+  accessServiceTimeout: {
+    name: 'SLUICE_ACCESS_SERVICE_TIMEOUT',
+    apps: ['gateway'],
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
+    purpose: 'For `forward`: how long the service may take; 503 after it.',
+    fallback: '5s',
+    schema: duration(),
+  },
+  accessServiceCache: {
+    name: 'SLUICE_ACCESS_SERVICE_CACHE',
+    apps: ['gateway'],
+    takes: 'a time such as 0s, 500ms or 30s',
+    purpose:
+      'For `forward`: how long an answer that lets somebody in is good for the same log-in, address, repository and right.',
+    fallback: '0s',
+    schema: duration(0),
+  },
   tlsCertificate: {
     name: 'SLUICE_TLS_CERTIFICATE',
     apps: ['gateway'],
@@ -528,6 +627,12 @@ function parseSize(value: string): number | undefined {
   const [, digits, unit] = /^(\d{1,9})(B|KiB|MiB|GiB)$/.exec(value) ?? []
   const result = Number(digits) * (bytes[unit as keyof typeof bytes] ?? NaN)
   return result >= 1 ? result : undefined
+}
+
+/** Public keys only: a shared secret would have to lie where tokens are merely checked (RFC 8725 section 3.1). */
+function parseAlgorithms(value: string): string[] | undefined {
+  const names = value.split(',').map((name) => name.trim())
+  return names.every((name) => /^(?:[RPE]S(?:256|384|512)|EdDSA|Ed25519)$/.test(name)) ? names : undefined
 }
 
 /** Sizes by repository pattern. */

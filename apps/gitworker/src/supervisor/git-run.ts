@@ -1,3 +1,4 @@
+import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { serviceCommand } from '../git/command.ts'
 import type { Account } from './account.ts'
@@ -16,16 +17,14 @@ export type GitRun = AsyncDisposable & {
  * Starts git for a request that has a slot.
  *
  * @param gitDir the repository
- * @param source the client's address
- * @param signal ends the wait for a worker
+ * @param client who asks, from where; its signal ends the wait for a worker
  * @throws {Refusal} where there is no worker, or the signal's reason
  */
 export async function startGit(
   host: Host,
   request: GitRequest,
   gitDir: string,
-  source: string,
-  signal: AbortSignal,
+  { source: address, user, signal }: Pick<Exchange, 'source' | 'user' | 'signal'>,
 ): Promise<GitRun> {
   await using started = new AsyncDisposableStack()
   const worker = await host.pool.lease(signal)
@@ -42,7 +41,7 @@ export async function startGit(
   worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const limits = { maxInputBytes: host.maxPush(request.repository) }
-  worker.serve(serviceCommand(host.git, request, gitDir, { user: undefined, address: source }, limits), graces)
+  worker.serve(serviceCommand(host.git, request, gitDir, { user, address }, limits), graces)
   const run = started.move()
   return { worker, startedAt, [Symbol.asyncDispose]: () => run.disposeAsync() }
 }

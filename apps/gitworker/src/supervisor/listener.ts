@@ -45,6 +45,7 @@ export function createListener(parts: ListenerParts): Server {
     const distrust = trust.refuses(incoming)
     const exchange = new Exchange(incoming, outgoing, {
       source: distrust === undefined ? sourceOf(incoming) : peerOf(incoming),
+      user: distrust === undefined ? userOf(incoming) : undefined,
       takesInterimReplies: true,
     })
     if (incoming.url === '/healthz') void exchange.replyJson(200, { status: 'ok' })
@@ -92,6 +93,18 @@ async function answerReady(exchange: Exchange, readiness: () => Promise<Readines
 function sourceOf(incoming: IncomingMessage): string {
   const told = incoming.headers['sluice-source']
   return typeof told === 'string' && isIP(told) !== 0 ? told : peerOf(incoming)
+}
+
+/** Whom the gateway has let in. */
+function userOf({ headers }: IncomingMessage): string | undefined {
+  const told = headers['sluice-user']
+  if (typeof told !== 'string') return undefined
+  try {
+    const user = decodeURIComponent(told)
+    return /\p{Cc}/u.test(user) ? undefined : user
+  } catch {
+    return undefined
+  }
 }
 
 function peerOf({ socket }: IncomingMessage): string {

@@ -3,6 +3,7 @@ import type { Claim } from '@sluice/shared/fair-queue'
 import { parseGitRequest } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { Refusal } from '@sluice/shared/refusal'
+import { repositoryMissing } from '@sluice/shared/repository-missing'
 import { plainName } from '@sluice/shared/repository-pattern'
 import { sourceKey } from '@sluice/shared/source'
 import type { RunJob } from '../git/job.ts'
@@ -41,10 +42,10 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   if (host.requestTimeout !== undefined) exchange.limitDuration(host.requestTimeout)
   const request = (account.request = parseGitRequest(exchange.incoming))
   const lane = laneOf(request)
-  const claim = { repository: plainName(request.repository), source: sourceKey(exchange.source) }
+  const claim = { repository: plainName(request.repository), source: sourceKey(exchange.source, exchange.user) }
   if (request.kind === 'rpc') exchange.watchUnreadBody()
   const found = findRepository(host.root, request.repository)
-  if (!found && !mayCreate(host, request)) throw missing(request)
+  if (!found && !mayCreate(host, exchange, request)) throw repositoryMissing(request.service)
   const body =
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
   account.command = body?.command
@@ -71,7 +72,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   using _pushing = isPush ? host.answers?.pushing(repository.gitDir) : undefined
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
-  await using run = await startGit(host, request, repository.gitDir, exchange.source, exchange.signal)
+  await using run = await startGit(host, request, repository.gitDir, exchange)
   const { worker } = run
   if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
   account.worker = worker.pid
@@ -131,13 +132,10 @@ async function waitForSlot(
 }
 
 /** A push begins with its advertisement, which must be some repository's. */
-function mayCreate(host: Host, request: GitRequest): boolean {
-  return host.createOnPush && request.service === 'receive-pack' && request.kind === 'advertisement'
-}
-
-function missing({ service }: GitRequest): Refusal {
-  const sentence = 'There is no repository of this name, and a push does not create one here.'
-  return new Refusal('repository_missing', service === 'receive-pack' ? { sentence } : {})
+function mayCreate(host: Host, { incoming }: Exchange, request: GitRequest): boolean {
+  // Who connects without a gateway is the operator.
+  const mayUser = incoming.headers['sluice-may-create'] !== 'no'
+  return host.createOnPush && mayUser && request.service === 'receive-pack' && request.kind === 'advertisement'
 }
 
 async function create(host: Host, request: GitRequest, account: Account, runJob: RunJob): Promise<Repository> {

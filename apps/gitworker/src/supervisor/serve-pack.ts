@@ -121,7 +121,7 @@ async function produce(
   const slot = await host.admission.admit('fetch', claim, unwanted)
   try {
     await checkServiceIsOn(host, gitDir, request, unwanted)
-    const run = await startGit(host, request, gitDir, source, unwanted)
+    const run = await startGit(host, request, gitDir, { source, user: undefined, signal: unwanted })
     const { worker } = run
     void worker.gone.then(() => slot[Symbol.dispose]())
     account.worker = worker.pid

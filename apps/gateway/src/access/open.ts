@@ -1,0 +1,53 @@
+import { ConfigError } from '@sluice/shared/config'
+import type { Logger } from '@sluice/shared/log'
+import type { GatewayConfig } from '../config.ts'
+import { Access } from './access.ts'
+import type { Authority } from './authority.ts'
+import { openFileAccess } from './file-access.ts'
+import { openForwardAccess } from './forward-access.ts'
+import { openJwtAccess } from './jwt-access.ts'
+import { LoginThrottle } from './login-throttle.ts'
+import { isLoopback, openAccess } from './open-access.ts'
+
+/** @throws {ConfigError} where the mode that was chosen lacks a setting, or a file of it is not right */
+export async function openAccessOf(config: GatewayConfig, log: Logger): Promise<Access & AsyncDisposable> {
+  const authority = await openAuthority(config, log)
+  if (authority.asksForLogin) warnOfClearText(config, log)
+  const access = new Access(authority, new LoginThrottle())
+  return Object.assign(access, { [Symbol.asyncDispose]: () => authority[Symbol.asyncDispose]() })
+}
+
+async function openAuthority(config: GatewayConfig, log: Logger): Promise<Authority> {
+  return await modes[config.access](config, log)
+}
+
+const modes: Record<GatewayConfig['access'], (config: GatewayConfig, log: Logger) => Authority | Promise<Authority>> = {
+  open: openAccess,
+  file: (config, log) => {
+    const passwords = required(config.passwordFile, 'SLUICE_PASSWORD_FILE', 'file')
+    return openFileAccess(passwords, required(config.accessFile, 'SLUICE_ACCESS_FILE', 'file'), log)
+  },
+  jwt: (config, log) => {
+    const keys = required(config.jwtKeys, 'SLUICE_JWT_KEYS', 'jwt')
+    const issuer = required(config.jwtIssuer, 'SLUICE_JWT_ISSUER', 'jwt')
+    const audience = required(config.jwtAudience, 'SLUICE_JWT_AUDIENCE', 'jwt')
+    const { jwtAlgorithms: algorithms, jwtClockSkew: clockSkew } = config
+    return openJwtAccess({ keys, issuer, audience, algorithms, clockSkew }, log)
+  },
+  forward: (config, log) => {
+    const service = new URL(required(config.accessService, 'SLUICE_ACCESS_SERVICE', 'forward'))
+    return openForwardAccess({ service, timeout: config.accessServiceTimeout, cache: config.accessServiceCache }, log)
+  },
+}
+
+function required(value: string | undefined, name: string, mode: string): string {
+  if (value === undefined) throw new ConfigError([`SLUICE_ACCESS=${mode} needs ${name}.`])
+  return value
+}
+
+function warnOfClearText({ listen, tlsCertificate }: GatewayConfig, log: Logger): void {
+  if (listen.kind === 'unix' || isLoopback(listen.host) || tlsCertificate !== undefined) return
+  log.warn(
+    'Passwords and tokens reach this gateway without TLS. That is right behind a proxy that ends TLS, in a network of your own; else set SLUICE_TLS_CERTIFICATE.',
+  )
+}
