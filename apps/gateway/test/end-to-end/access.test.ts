@@ -1,0 +1,508 @@
+import assert from 'node:assert/strict'
+import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { hash } from '@node-rs/bcrypt'
+import { exportJWK, SignJWT } from 'jose'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { ask } from '@sluice/shared/testing/http'
+import type { Reply } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/** Who may do what, in each mode, with real git and with everything that is not a log-in. */
+
+const rules = `
+groups:
+  team: [ann]
+rules:
+  - repositories: [public/**]
+    read: anyone
+    write: users
+  - repositories: team/shown
+    read: [ben]
+    write: '@team'
+  - repositories: team/**
+    write: '@team'
+    create: ann
+  - repositories: '**'
+    write: ann
+`
+
+/** What the tokens and the service of these tests let the same two do. */
+const scopes = {
+  ann: 'repo:read repo:write repo:create:team/** openid',
+  ben: 'repo:write:public/** repo:read:team/shown',
+}
+type User = keyof typeof scopes
+
+const issuer = 'https://id.example'
+const audience = 'sluice'
+const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+
+type Token = { user?: string; key?: KeyObject; expires?: string; kid?: string; claims?: Record<string, unknown> }
+
+async function token({ user = 'ann', key = signer.privateKey, expires = '5m', kid = 'k1', claims = {} }: Token = {}) {
+  return await new SignJWT({ scope: scopes[user as User], ...claims })
+    .setProtectedHeader({ alg: 'ES256', kid })
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setSubject(user)
+    .setExpirationTime(expires)
+    .sign(key)
+}
+
+const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+/** A service as an operator would have: knows two users, and rights by name. */
+async function startService(): Promise<AsyncDisposable & { url: string; asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((incoming, outgoing) => {
+    const repository = decodeURIComponent(String(incoming.headers['x-sluice-repository']))
+    const needs = incoming.headers['x-sluice-needs']
+    const { authorization } = incoming.headers
+    asked.push(`${String(needs)} ${repository}`)
+    if (repository.startsWith('slow/')) return
+    const fault = { down: 500, moved: 302 }[repository.split('/')[0]!]
+    const user = (['ann', 'ben'] as const).find((name) => authorization === basic(name, `${name}'s secret`))
+    const mayRead = repository.startsWith('public/') || (user === 'ben' && repository === 'team/shown')
+    const may = user === 'ann' || (needs === 'read' ? mayRead : user === 'ben' && repository.startsWith('public/'))
+    const isWrong = authorization !== undefined && user === undefined
+    const status = fault ?? (isWrong ? 401 : may ? 200 : user ? 403 : 401)
+    const create = user === 'ann' && repository.startsWith('team/') ? { 'X-Sluice-Create': 'yes' } : {}
+    outgoing.writeHead(status, { ...create, ...(user && { 'Remote-User': user }) }).end('ignored')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    asked,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/allowed`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+type Mode = {
+  readonly name: 'file' | 'jwt' | 'forward'
+  /** The settings; what is opened here lives as long as the stack. */
+  open(folder: string, opened: AsyncDisposableStack): Promise<Record<string, string>>
+  /** A good header for this user. */
+  login(user: User): Promise<string>
+  /** The password that git sends for this user. */
+  password(user: User): Promise<string>
+  /** Headers that must let nobody in, beside those that are bad in every mode. */
+  bad(): Promise<Record<string, string>>
+  readonly anyoneReadsPublic: boolean
+}
+
+const secretOf = async (user: User) => `${user}'s secret`
+
+const modes: readonly Mode[] = [
+  {
+    name: 'file',
+    anyoneReadsPublic: true,
+    async open(folder) {
+      const files = { SLUICE_PASSWORD_FILE: join(folder, 'htpasswd'), SLUICE_ACCESS_FILE: join(folder, 'access.yaml') }
+      const lines = await Promise.all(
+        (['ann', 'ben'] as const).map(async (user) => `${user}:${await hash(await secretOf(user), 4)}`),
+      )
+      await writeFile(files.SLUICE_PASSWORD_FILE, `${lines.join('\n')}\n`)
+      await writeFile(files.SLUICE_ACCESS_FILE, rules)
+      return { SLUICE_ACCESS: 'file', ...files }
+    },
+    login: async (user) => basic(user, await secretOf(user)),
+    password: secretOf,
+    bad: async () => ({
+      'a token': `Bearer ${await token()}`,
+      'a wrong password': basic('ann', "ann's secreT"),
+      'a user that there is not': basic('eve', "ann's secret"),
+      'a user of another case': basic('Ann', "ann's secret"),
+      "another user's password": basic('ann', "ben's secret"),
+    }),
+  },
+  {
+    name: 'jwt',
+    anyoneReadsPublic: false,
+    async open(folder) {
+      const keys = join(folder, 'keys.json')
+      const jwk = { ...(await exportJWK(signer.publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }
+      await writeFile(keys, JSON.stringify({ keys: [jwk] }))
+      return {
+        SLUICE_ACCESS: 'jwt',
+        SLUICE_JWT_KEYS: keys,
+        SLUICE_JWT_ISSUER: issuer,
+        SLUICE_JWT_AUDIENCE: audience,
+        SLUICE_JWT_CLOCK_SKEW: '10s',
+      }
+    },
+    login: async (user) => `Bearer ${await token({ user })}`,
+    password: (user) => token({ user }),
+    async bad() {
+      const unsigned = [
+        { alg: 'none' },
+        { iss: issuer, aud: audience, sub: 'ann', exp: 9_999_999_999, scope: 'repo:write' },
+      ]
+      const parts = unsigned.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      const pem = signer.publicKey.export({ type: 'spki', format: 'pem' })
+      const confused = [Buffer.from('{"alg":"HS256","kid":"k1"}').toString('base64url'), parts[1]].join('.')
+      const good = await token()
+      return {
+        'expired': `Bearer ${await token({ expires: '-1m' })}`,
+        'without an end': `Bearer ${await token({ claims: {} }).then(async () => withoutEnd())}`,
+        'not valid yet': `Bearer ${await token({ claims: { nbf: Math.floor(Date.now() / 1000) + 600 } })}`,
+        'alg none': `Bearer ${parts.join('.')}.`,
+        'alg none as a password': basic('ann', `${parts.join('.')}.`),
+        'the public key as a shared secret': `Bearer ${confused}.${createHmac('sha256', pem).update(confused).digest('base64url')}`,
+        'a wrong key': `Bearer ${await token({ key: stranger.privateKey })}`,
+        'a key that is not known': `Bearer ${await token({ key: stranger.privateKey, kid: 'k2' })}`,
+        'another audience': `Bearer ${await token({ claims: { aud: 'else' } }).then(() => forElse())}`,
+        'a changed token': `Bearer ${good.split('.')[0]}.${Buffer.from(JSON.stringify({ ...unsigned[1], sub: 'eve' })).toString('base64url')}.${good.split('.')[2]}`,
+        "another user's token": basic('ben', good),
+        'a password': basic('ann', "ann's secret"),
+        'nonsense': 'Bearer a.b.c',
+      }
+    },
+  },
+  {
+    name: 'forward',
+    anyoneReadsPublic: true,
+    async open(_folder, opened) {
+      const service = opened.use(await startService())
+      return { SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: service.url, SLUICE_ACCESS_SERVICE_TIMEOUT: '300ms' }
+    },
+    login: async (user) => basic(user, await secretOf(user)),
+    password: secretOf,
+    bad: async () => ({ 'a wrong password': basic('ann', 'wrong'), "another user's": basic('ann', "ben's secret") }),
+  },
+]
+
+async function withoutEnd(): Promise<string> {
+  const unbounded = new SignJWT({ scope: scopes.ann }).setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+  return await unbounded.setIssuer(issuer).setAudience(audience).setSubject('ann').sign(signer.privateKey)
+}
+
+async function forElse(): Promise<string> {
+  const other = new SignJWT({ scope: scopes.ann }).setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+  const signed = other.setIssuer(issuer).setAudience('else').setSubject('ann').setExpirationTime('5m')
+  return await signed.sign(signer.privateKey)
+}
+
+const badEverywhere = {
+  'no header': undefined,
+  'another scheme': 'Digest username="ann"',
+  'a scheme alone': 'Basic',
+  'broken base64': 'Basic !!!!',
+  'base64 of the other alphabet': 'Basic YW5uOnNlY3JldF8-_w',
+  'no colon': `Basic ${Buffer.from('ann').toString('base64')}`,
+  'an empty password': basic('ann', ''),
+  'nobody and nothing': basic('', ''),
+  'a control character': basic('an\u0000n', 'x'),
+  'a line feed': basic('ann', "ann's secret\n"),
+  'bytes that are not UTF-8': `Basic ${Buffer.from([0x61, 0x3a, 0xff, 0xfe]).toString('base64')}`,
+  'two log-ins': `${basic('ann', 'x')}, ${basic('ann', 'y')}`,
+  'a long user name': basic('a'.repeat(5000), 'x'),
+}
+
+/** Names that are, or look like, a private repository's. */
+const privateNames = [
+  'team/secret.git',
+  'team/secret',
+  'team/secret/.git',
+  '%74eam/secret.git',
+  'team%2Fsecret.git',
+  'TEAM/secret.git',
+  'team/SECRET.git',
+  'public%2F..%2Fteam%2Fsecret.git',
+  'public/../team/secret.git',
+  'public/./../team/secret.git',
+  'team//secret.git',
+  'team/%2e/secret.git',
+  'team%252Fsecret.git',
+  'team/secret.git.git',
+  'team/nothing-here.git',
+]
+
+const requestsFor = (name: string) =>
+  [
+    { path: `/${name}/info/refs?service=git-upload-pack`, method: 'GET' },
+    { path: `/${name}/info/refs?service=git-receive-pack`, method: 'GET' },
+    { path: `/${name}/git-upload-pack`, method: 'POST', type: 'upload-pack' },
+    { path: `/${name}/git-receive-pack`, method: 'POST', type: 'receive-pack' },
+  ] as const
+
+let lastAddress = 0
+
+/** Each from an address of its own: failures slow down the next of the same. */
+async function send(
+  stack: Stack,
+  { path, method, type }: { path: string; method: string; type?: string },
+  login?: string,
+) {
+  const n = lastAddress++
+  return await ask(stack.gateway.address, path, {
+    method,
+    headers: {
+      'X-Forwarded-For': `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`,
+      ...(type && { 'Content-Type': `application/x-git-${type}-request` }),
+      ...(login !== undefined && { Authorization: login }),
+    },
+    ...(type && { body: '0000' }),
+  })
+}
+
+/** What of a reply could tell one repository from another. */
+function visible({ status, headers, body }: Reply) {
+  const { 'x-request-id': _id, 'date': _date, ...others } = headers
+  return { status, others, body }
+}
+
+for (const mode of modes) {
+  describe(`access by ${mode.name}`, () => {
+    let stack: Stack
+    const opened = new AsyncDisposableStack()
+    before(async () => {
+      const { path } = opened.use(await temporaryFolder())
+      const env = await mode.open(path, opened)
+      stack = opened.use(await startStack({ SLUICE_TRUSTED_PROXIES: '127.0.0.1', ...env }))
+      for (const name of ['public/one.git', 'team/secret.git', 'team/shown.git']) {
+        await mkdir(join(stack.root, name), { recursive: true })
+        await git(join(stack.root, name), ['init', '--quiet', '--bare', '.'])
+        await importHistory(join(stack.root, name), 2)
+      }
+    })
+    after(() => opened.disposeAsync())
+
+    /** git as a user with a credential helper. */
+    const as = async (user: User | undefined, args: readonly string[], cwd = stack.folder) => {
+      const answer =
+        user && `username=${mode.name === 'jwt' ? 'token' : user}\\npassword=${await mode.password(user)}\\n`
+      const helper = answer === undefined ? '' : `!f() { printf "${answer}"; }; f`
+      return await tryGit(cwd, ['-c', `credential.helper=${helper}`, ...args])
+    }
+
+    test('git clones and pushes what its user may, and nothing else', async () => {
+      const url = (name: string) => `${stack.url}/${name}`
+      const clone = await as('ann', ['clone', '--quiet', url('team/secret.git'), 'anns'])
+      assert.equal(clone.code, 0, clone.stderr)
+      const work = join(stack.folder, 'anns')
+      await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'By ann'])
+      assert.equal((await as('ann', ['push', '--quiet', 'origin', 'HEAD:main'], work)).code, 0)
+      assert.equal(await git(join(stack.root, 'team/secret.git'), ['log', '-1', '--format=%s', 'main']), 'By ann')
+
+      const bens = await as('ben', ['clone', '--quiet', url('team/secret.git'), 'bens'])
+      assert.notEqual(bens.code, 0)
+      assert.match(bens.stderr, /There is no repository of this name that you may read/)
+      const shown = await as('ben', ['clone', '--quiet', url('team/shown.git'), 'shown'])
+      assert.equal(shown.code, 0, shown.stderr)
+      const push = await as('ben', ['push', 'origin', 'HEAD:new'], join(stack.folder, 'shown'))
+      assert.notEqual(push.code, 0)
+      assert.match(push.stderr, /You may read this repository, but not push to it|no repository of this name/)
+      assert.equal(await git(join(stack.root, 'team/shown.git'), ['branch', '--format=%(refname)']), 'refs/heads/main')
+
+      const nobodys = await as(undefined, ['clone', '--quiet', url('team/shown.git'), 'nobodys'])
+      assert.notEqual(nobodys.code, 0)
+      assert.match(nobodys.stderr, /could not read Username|Authentication failed/)
+      const open = await as(undefined, ['clone', '--quiet', url('public/one.git'), 'open'])
+      assert.equal(open.code === 0, mode.anyoneReadsPublic, open.stderr)
+    })
+
+    test('to create a repository is a right of its own', async () => {
+      const work = join(stack.folder, 'anns-new')
+      await git(stack.folder, ['init', '--quiet', work])
+      await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'First'])
+      const created = await as('ann', ['push', `${stack.url}/team/new.git`, 'HEAD:main'], work)
+      assert.equal(created.code, 0, created.stderr)
+      const refused = await as('ann', ['push', `${stack.url}/other/new.git`, 'HEAD:main'], work)
+      assert.notEqual(refused.code, 0)
+      assert.match(refused.stderr, /a push does not create one here/)
+      const bens = await as('ben', ['push', `${stack.url}/public/new.git`, 'HEAD:main'], work)
+      assert.notEqual(bens.code, 0)
+      assert.match(bens.stderr, /a push does not create one here/)
+    })
+
+    test('hooks learn who pushes, and nobody can say that they are somebody else', async () => {
+      const repository = join(stack.root, 'public/hooked.git')
+      await mkdir(repository)
+      await git(repository, ['init', '--quiet', '--bare', '.'])
+      const told = join(stack.folder, 'told')
+      await writeFile(join(repository, 'hooks/pre-receive'), `#!/bin/sh\necho "$REMOTE_USER" > '${told}'\n`)
+      await chmod(join(repository, 'hooks/pre-receive'), 0o755)
+      const work = join(stack.folder, 'hooked')
+      await git(stack.folder, ['init', '--quiet', work])
+      await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'First'])
+      const forged = ['Sluice-User', 'Remote-User', 'X-Forwarded-User', 'X-Remote-User'].flatMap((name) => [
+        '-c',
+        `http.extraHeader=${name}: root`,
+      ])
+      const pushed = await as('ben', [...forged, 'push', `${stack.url}/public/hooked.git`, 'HEAD:main'], work)
+      assert.equal(pushed.code, 0, pushed.stderr)
+      assert.equal(await readFile(told, 'utf8'), 'ben\n')
+      const line = await stack.supervisor.line(
+        (found) => found['repository'] === 'public/hooked.git' && found['kind'] === 'rpc',
+      )
+      assert.deepEqual([line['user'], line['outcome']], ['ben', 'completed'])
+    })
+
+    test('whatever is no log-in lets nobody in, starts nothing, and tells nothing', async () => {
+      const served = (await stack.status()).requestsInAll
+      for (const [what, login] of Object.entries({ ...badEverywhere, ...(await mode.bad()) })) {
+        const [secret, missing] = ['team/secret.git', 'team/nothing-here.git'].map((name) => requestsFor(name))
+        for (const [index, request] of secret!.entries()) {
+          const reply = await send(stack, request, login)
+          assert.equal(reply.status, 401, `${what}: ${request.path}`)
+          assert.match(String(reply.headers['www-authenticate']), /^Basic realm="Sluice"/, what)
+          const other = await send(stack, missing![index]!, login)
+          assert.deepEqual(visible(other), visible(reply), what)
+        }
+      }
+      assert.equal((await stack.status()).requestsInAll, served)
+    })
+
+    test('a header of a megabyte is refused as such, and the gateway serves on', async () => {
+      const [request] = requestsFor('team/secret.git')
+      const reply = await send(stack, request, `Bearer ${'a'.repeat(2 ** 20)}`).catch((error: Error) => error)
+      assert.ok(reply instanceof Error || reply.status === 431)
+      assert.equal((await send(stack, request, await mode.login('ann'))).status, 200)
+    })
+
+    test('no spelling of a name leads to a repository that its user may not read', async () => {
+      const login = await mode.login('ben')
+      const served = (await stack.status()).requestsInAll
+      for (const name of privateNames) {
+        for (const request of requestsFor(name)) {
+          const { status } = await send(stack, request, login)
+          assert.ok(status === 404 || status === 400, `${request.path}: ${status}`)
+        }
+      }
+      assert.equal((await stack.status()).requestsInAll, served)
+      const secret = await send(stack, requestsFor('team/secret.git')[0], login)
+      const missing = await send(stack, requestsFor('team/nothing-here.git')[0], login)
+      assert.deepEqual(visible(secret), visible(missing))
+      // What is not there for those who may read all is told in the same words, by the host.
+      const hosts = await send(stack, requestsFor('team/nothing-here.git')[0], await mode.login('ann'))
+      assert.deepEqual(visible(hosts), visible(missing))
+    })
+
+    test('every spelling of a name that git allows is the same repository to its rules', async () => {
+      const login = await mode.login('ann')
+      for (const name of ['team/secret.git', 'team/secret', '%74eam/secret.git', 'team%2Fsecret.git']) {
+        assert.equal((await send(stack, requestsFor(name)[0], login)).status, 200, name)
+      }
+    })
+
+    test('who guesses is slowed down, and others of the same address are not', async () => {
+      const headers = (login: string) => ({ 'X-Forwarded-For': '192.0.2.7', 'Authorization': login })
+      const path = '/team/secret.git/info/refs?service=git-upload-pack'
+      const login = await mode.login('ann')
+      assert.equal((await ask(stack.gateway.address, path, { headers: headers(login) })).status, 200)
+      const replies: Reply[] = []
+      for (let n = 0; n < 4; n++) {
+        replies.push(await ask(stack.gateway.address, path, { headers: headers(basic('ann', `guess ${n}`)) }))
+      }
+      assert.ok(replies.every(({ status }) => status === 401))
+      const more = await Promise.all(
+        Array.from({ length: 10 }, async (_, n) =>
+          ask(stack.gateway.address, path, { headers: headers(basic('ann', `more ${n}`)) }),
+        ),
+      )
+      assert.ok(more.every(({ status }) => status === 401 || status === 429))
+      const shed = more.find(({ status }) => status === 429)
+      assert.ok(shed, 'Nobody was refused at once.')
+      assert.ok(Number(shed.headers['retry-after']) >= 1)
+      const known = await ask(stack.gateway.address, path, { headers: headers(login) })
+      assert.equal(known.status, 200)
+    })
+  })
+}
+
+test('a rules file that is broken changes nothing and is told of; one that is right counts at once', async () => {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryFolder())
+  const env = await modes[0]!.open(path, opened)
+  const stack = opened.use(await startStack(env))
+  await git(stack.root, ['init', '--quiet', '--bare', 'secret.git'])
+  const request = requestsFor('secret.git')[0]
+  const login = basic('ben', "ben's secret")
+  assert.equal((await send(stack, request, login)).status, 404)
+  await writeFile(env['SLUICE_ACCESS_FILE']!, 'rules: [{repositories: "**", write: "@nobody"}]\n')
+  const told = await stack.gateway.line(({ msg }) => String(msg).includes('no group of the name'))
+  assert.match(String(told['msg']), /the old users and rules stay in force/)
+  assert.equal((await send(stack, request, login)).status, 404)
+  assert.equal((await send(stack, request, basic('ann', "ann's secret"))).status, 200)
+  await writeFile(env['SLUICE_ACCESS_FILE']!, 'rules: [{repositories: "**", read: users}]\n')
+  await until('the new rules', async () => (await send(stack, request, login)).status === 200)
+  await writeFile(env['SLUICE_PASSWORD_FILE']!, `ann:${await hash('new', 4)}\n`)
+  await until('the new users', async () => (await send(stack, request, login)).status === 401)
+})
+
+test('a service that is down, slow or elsewhere lets nobody in', async () => {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryFolder())
+  const stack = opened.use(await startStack(await modes[2]!.open(path, opened)))
+  for (const folder of ['down', 'slow', 'moved']) {
+    await mkdir(join(stack.root, folder))
+    await git(join(stack.root, folder), ['init', '--quiet', '--bare', 'r.git'])
+    for (const login of [undefined, basic('ann', "ann's secret")]) {
+      const reply = await send(stack, requestsFor(`${folder}/r.git`)[0], login)
+      assert.equal(reply.status, 503, folder)
+      assert.equal(reply.headers['sluice-reason'], 'login_unavailable')
+      assert.equal(reply.headers['retry-after'], '1')
+    }
+  }
+  assert.equal((await stack.status()).requestsInAll, 0)
+})
+
+test('keys that cannot be fetched: known ones stay good, others can be neither taken nor refused', async () => {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryFolder())
+  let isUp = true
+  const jwk = { ...(await exportJWK(createPublicKey(signer.privateKey))), kid: 'k1', alg: 'ES256' }
+  const server = createServer((_, outgoing) => {
+    if (isUp) outgoing.end(JSON.stringify({ keys: [jwk] }))
+    else outgoing.writeHead(500).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  opened.defer(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`
+  const env = { ...(await modes[1]!.open(path, opened)), SLUICE_JWT_KEYS: address }
+  const stack = opened.use(await startStack(env))
+  await git(stack.root, ['init', '--quiet', '--bare', 'r.git'])
+  const request = requestsFor('r.git')[0]
+  isUp = false
+  assert.equal((await send(stack, request, `Bearer ${await token()}`)).status, 200)
+  const unknown = `Bearer ${await token({ key: stranger.privateKey, kid: 'k2' })}`
+  // Keys that were fetched a moment ago are taken for all that there are.
+  assert.equal((await send(stack, request, unknown)).status, 401)
+
+  const down = opened.use(await startStack(env))
+  await git(down.root, ['init', '--quiet', '--bare', 'r.git'])
+  const reply = await send(down, request, `Bearer ${await token()}`)
+  assert.equal(reply.status, 503)
+  assert.equal(reply.headers['sluice-reason'], 'login_unavailable')
+  const ready = await ask(down.gateway.address, '/readyz')
+  assert.equal(ready.status, 503)
+  assert.match(ready.body, /no keys for tokens/)
+})
+
+test('everyone is let in on an address of this machine only, unless the operator says so in words', async () => {
+  const starts = async (env: Record<string, string>) => {
+    await using stack = await startStack({}, { gateway: { SLUICE_LISTEN: '0.0.0.0:0', ...env } })
+    return stack.gateway.address !== ''
+  }
+  await assert.rejects(starts({}), /ended with 78/)
+  assert.ok(await starts({ SLUICE_OPEN_TO_NETWORK: 'everyone on this network may read and push' }))
+})
