@@ -1,3 +1,4 @@
+import type { ZodError } from 'zod'
 import type { Setting } from './settings.ts'
 import { settings } from './settings.ts'
 
@@ -31,7 +32,7 @@ export function readConfig<S extends Settings>(wanted: S, env: NodeJS.ProcessEnv
     const text = env[setting.name] || setting.fallback
     const parsed = text === undefined ? undefined : setting.schema.safeParse(text)
     if (parsed?.success) values[key] = parsed.data
-    else problems.push(`${setting.name} takes ${setting.takes}, not ${quote(text)}.`)
+    else problems.push(`${setting.name} takes ${setting.takes}, not ${quote(text)}${whyNot(parsed?.error)}.`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return values as Config<S>
@@ -42,6 +43,12 @@ function unknownNames(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith('SLUICE_') && !known.has(name))
     .map((name) => `${name} is not a setting of Sluice. The README lists them all.`)
+}
+
+/** What a setting's own schema says of the part of a long value that is wrong. */
+function whyNot(error: ZodError | undefined): string {
+  const told = error?.issues.find((issue) => issue.code === 'custom' && issue.params?.['tellsWhy'] === true)
+  return told ? ` (${told.message})` : ''
 }
 
 function quote(text: string | undefined): string {

@@ -110,6 +110,17 @@ export const reasons = {
     outcome: 'refused',
     sentence: 'This service is switched off for this repository.',
   },
+  protected_ref: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'A reference that this push changes is protected in this repository.',
+  },
+  too_many_refs: {
+    status: 403,
+    outcome: 'refused',
+    sentence:
+      'The push names too many references at once for a repository with protected ones: push them in several parts.',
+  },
   wrong_method: { status: 405, outcome: 'refused', sentence: 'This address does not take this HTTP method.' },
   wrong_content_type: {
     status: 415,

@@ -32,11 +32,17 @@ export function parsePatternTable<T>(
 
 /** @returns a function from a repository's name, as it was addressed, to what the table says of it */
 export function lookUpBy<T>(table: PatternTable<T>): (repository: string) => T | undefined {
-  const rows = table.map(({ pattern, value }) => ({ fits: picomatch(pattern, globOptions), value }))
+  const rows = table.map(({ pattern, value }) => ({ fits: fitsPattern(pattern), value }))
   return (repository) => {
     const name = plainName(repository)
     return rows.find(({ fits }) => fits(name))?.value
   }
+}
+
+/** @returns a function that says whether a name, of a repository or of a reference, fits the pattern */
+export function fitsPattern(pattern: string): (name: string) => boolean {
+  const fits = picomatch(pattern, globOptions)
+  return (name) => fits(name)
 }
 
 export const globOptions = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { parseAddress } from './address.ts'
 import { parseNetworks } from './networks.ts'
+import { parseRefRules } from './ref-rules.ts'
 import { parsePatternTable } from './repository-pattern.ts'
 
 /**
@@ -470,6 +471,15 @@ export const settings = {
       sizeTable(),
     ]),
   },
+  protectedRefs: {
+    name: 'SLUICE_PROTECTED_REFS',
+    apps: ['supervisor'],
+    takes: 'off, or rules such as **:refs/heads/main=no-force, team/*:refs/tags/**=no-delete+no-force',
+    purpose:
+      'What pushes may not do, by patterns of repositories and of references: no-force (nor delete), no-delete, or nobody. The protections of all rules that fit are joined. See docs/push-rules.md.',
+    fallback: 'off',
+    schema: refRules(),
+  },
   fsckObjects: {
     name: 'SLUICE_FSCK_OBJECTS',
     apps: ['supervisor'],
@@ -638,6 +648,16 @@ function parseAlgorithms(value: string): string[] | undefined {
 /** Sizes by repository pattern. */
 function sizeTable() {
   return checked((value) => parsePatternTable(value, parseSize))
+}
+
+/** Rules for references, with what is wrong with one that is none. */
+function refRules() {
+  return z.string().transform((value, context) => {
+    const rules = parseRefRules(value)
+    if (!('problem' in rules)) return rules
+    context.issues.push({ code: 'custom', message: rules.problem, input: value, params: { tellsWhy: true } })
+    return z.NEVER
+  })
 }
 
 /** As a fraction: 0.75 for 75%. */

@@ -16,13 +16,16 @@ export type GitOptions = {
   readonly packWindowMemory: number
 }
 
+/** What a push may not do: bring more than so many bytes, or move a branch otherwise than forward. */
+export type PushLimits = { readonly maxInputBytes: number | undefined; readonly denyForce?: boolean }
+
 /** The command for a request on a repository that has been found. */
 export function serviceCommand(
   options: GitOptions,
   request: GitRequest,
   gitDir: string,
   client: { user: string | undefined; address: string },
-  limits: { maxInputBytes: number | undefined },
+  limits: PushLimits,
 ): GitCommand {
   const advertise = request.kind === 'advertisement' ? ['--http-backend-info-refs'] : []
   // receive-pack has no --strict; the folder is known to be a git directory.
@@ -30,7 +33,7 @@ export function serviceCommand(
   return {
     argv: [
       options.git,
-      ...serviceConfig(options, limits.maxInputBytes),
+      ...serviceConfig(options, limits),
       request.service,
       ...strict,
       '--stateless-rpc',
@@ -61,7 +64,7 @@ const commonConfig = ['-c', 'safe.directory=*']
 
 function serviceConfig(
   { fsckObjects, packThreads, packWindowMemory }: GitOptions,
-  maxInputBytes: number | undefined,
+  { maxInputBytes, denyForce }: PushLimits,
 ): string[] {
   const settings = [
     'uploadpack.allowFilter=true',
@@ -72,6 +75,9 @@ function serviceConfig(
     'receive.autogc=false',
     'gc.auto=0',
     'maintenance.auto=false',
+    // Not `false` where nothing is denied: a repository may deny it for itself.
+    // A pushed refs/replace/ must not be able to give a commit another history for that comparison.
+    ...(denyForce ? ['receive.denyNonFastForwards=true', 'core.useReplaceRefs=false'] : []),
     ...(maxInputBytes === undefined ? [] : [`receive.maxInputSize=${maxInputBytes}`]),
   ]
   return [...commonConfig, ...settings.flatMap((setting) => ['-c', setting])]

@@ -19,6 +19,8 @@ export type Account = {
   command?: string | undefined
   /** Where the answer is from, if not from a git of the request's own. */
   cache?: 'references' | 'pack'
+  /** Why a push was refused by the rules for references: the first of these. */
+  protectedRefs?: string[]
   /** Whether this request created its repository. */
   created?: boolean
   /** The worker's pid, which is also its session and process group. */

@@ -18,6 +18,7 @@ export type GitRun = AsyncDisposable & {
  *
  * @param gitDir the repository
  * @param client who asks, from where; its signal ends the wait for a worker
+ * @param denyForce whether no branch of this push may move otherwise than forward
  * @throws {Refusal} where there is no worker, or the signal's reason
  */
 export async function startGit(
@@ -25,6 +26,7 @@ export async function startGit(
   request: GitRequest,
   gitDir: string,
   { source: address, user, signal }: Pick<Exchange, 'source' | 'user' | 'signal'>,
+  denyForce = false,
 ): Promise<GitRun> {
   await using started = new AsyncDisposableStack()
   const worker = await host.pool.lease(signal)
@@ -40,7 +42,7 @@ export async function startGit(
   worker.gone.then(() => host.sweeper.tryAgain(gitDir)).catch(() => {})
   worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
-  const limits = { maxInputBytes: host.maxPush(request.repository) }
+  const limits = { maxInputBytes: host.maxPush(request.repository), denyForce }
   worker.serve(serviceCommand(host.git, request, gitDir, { user, address }, limits), graces)
   const run = started.move()
   return { worker, startedAt, [Symbol.asyncDispose]: () => run.disposeAsync() }

@@ -2,6 +2,7 @@ import type { Connections } from '@sluice/shared/connections'
 import type { AnswerCache } from '../cache/answers.ts'
 import type { PackCache } from '../cache/pack-cache.ts'
 import type { Service } from '@sluice/shared/git-request'
+import type { RefRules } from '@sluice/shared/ref-rules'
 import type { GitReport } from '@sluice/shared/worker-message'
 import type { GitOptions } from '../git/command.ts'
 import type { RunJob } from '../git/job.ts'
@@ -31,6 +32,8 @@ export type Host = {
   readonly readAhead: ReadAheadBudget
   /** The largest pack that may be pushed to a repository, by its name as it was addressed; undefined is no limit. */
   readonly maxPush: (repository: string) => number | undefined
+  /** The rules for a repository by all of its names; undefined where there are none for any. */
+  readonly protectedRefs: ((names: readonly string[]) => RefRules | undefined) | undefined
   readonly pool: Pool
   /** Undefined: switched off. */
   readonly answers: AnswerCache | undefined

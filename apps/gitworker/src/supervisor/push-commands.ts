@@ -2,22 +2,88 @@ import { pktLength } from '@sluice/shared/pkt-line'
 import type { RunJob } from '../git/job.ts'
 
 /** What a push asks for: gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". */
-export type PushCommand = { readonly newId: string; readonly ref: string }
+export type PushCommand = { readonly oldId: string; readonly newId: string; readonly ref: string }
 
-const maxCommands = 100
+export function isCreation({ oldId }: PushCommand): boolean {
+  return isNull(oldId)
+}
 
-/** The commands in the beginning of a push's body, as far as they are there. */
-export function pushCommands(beginning: Buffer): PushCommand[] {
-  const commands: PushCommand[] = []
-  for (let offset = 0; commands.length < maxCommands;) {
-    const length = pktLength(beginning, offset)
-    if (length === undefined || length < 4 || offset + length > beginning.length) break
-    const line = beginning.toString('utf8', offset + 4, offset + length)
-    const [, newId, ref] = /^[0-9a-f]{40,64} ([0-9a-f]{40,64}) ([^\0\n]+)/.exec(line) ?? []
-    if (newId !== undefined && ref !== undefined) commands.push({ newId, ref })
-    offset += length
+/** Whatever the old id is said to be: git deletes with a wrong one, too. */
+export function isDeletion({ newId }: PushCommand): boolean {
+  return isNull(newId)
+}
+
+/**
+ * Reads the commands of a push as receive-pack does (read_head_info in builtin/receive-pack.c), from as much of its body
+ * as there is. Where git would give up, or would take one form or the other, both count: what git may carry out is here.
+ */
+export class PushCommands {
+  readonly commands: PushCommand[] = []
+  /** `report-status`, `side-band-64k` …: git looks for them in every line. */
+  readonly capabilities = new Set<string>()
+  #offset = 0
+  #isWhole = false
+  #isInCertificate = false
+  #certificate = ''
+
+  /** Whether all commands have been read, or something that git takes for no push: then it carries out none. */
+  get isWhole(): boolean {
+    return this.#isWhole
   }
-  return commands
+
+  /** @param body the push's body, from its beginning; more of it than the time before */
+  read(body: Buffer): void {
+    while (!this.#isWhole && body.length >= this.#offset + 4) {
+      const length = pktLength(body, this.#offset)
+      // The delimiter and the end of a response end the list, too; of other lengths git dies.
+      if (length === undefined || length < 4) return this.#end()
+      const end = this.#offset + length
+      if (body.length < end) return
+      this.#readLine(body.toString('utf8', this.#offset + 4, end))
+      this.#offset = end
+    }
+  }
+
+  #readLine(payload: string): void {
+    const [line = '', features] = payload.split('\0', 2)
+    if (this.#isInCertificate) {
+      if (line === 'push-cert-end\n') this.#isInCertificate = false
+      else this.#certificate += line
+      return
+    }
+    for (const word of features?.split(/\s+/) ?? []) if (word !== '') this.capabilities.add(word)
+    // git takes the end of the packet off, and then reads up to a NUL.
+    const text = features === undefined ? line.replace(/\n$/, '') : line
+    if (text === 'push-cert') this.#isInCertificate = true
+    else this.#readCommand(text)
+  }
+
+  /** A signed push has its commands in a certificate, whose lines need not be those of the packets. */
+  #end(): void {
+    this.#isWhole = true
+    for (const line of this.#certificate.split('\n')) this.#readCommand(line)
+  }
+
+  #readCommand(line: string): void {
+    const [, oldId, newId, ref] = command.exec(line) ?? []
+    if (oldId !== undefined && newId !== undefined && ref !== undefined) this.commands.push({ oldId, newId, ref })
+  }
+}
+
+/** An id is as long as the repository's object format has it: SHA-1 or SHA-256. */
+const command = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^]+)$/i
+
+function isNull(id: string): boolean {
+  return /^0+$/.test(id)
+}
+
+const maxAskedFor = 100
+
+/** The first commands in the beginning of a push's body, as far as they are there. */
+export function pushCommands(beginning: Buffer): PushCommand[] {
+  const reading = new PushCommands()
+  reading.read(beginning)
+  return reading.commands.slice(0, maxAskedFor)
 }
 
 /** Whether a reference is what one of the commands wanted it to be: for a push whose client did not wait to hear it. */

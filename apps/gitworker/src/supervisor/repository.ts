@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readlinkSync, readSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve, sep } from 'node:path'
 import { errnoOf } from '@sluice/shared/errno'
 import { Refusal } from '@sluice/shared/refusal'
@@ -87,6 +87,11 @@ export function kindOf(path: string): 'file' | 'folder' | undefined {
 const maxLineBytes = 8192
 
 function firstLine(path: string): string | undefined {
+  return beginningOf(path)?.split('\n', 1)[0]
+}
+
+/** The first 8 KiB of a file; undefined where there is none. @throws {Refusal} `repository_unreadable` */
+export function beginningOf(path: string): string | undefined {
   // A pipe in its place must not hold up the whole host.
   if (kindOf(path) !== 'file') return undefined
   const file = lookUp(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
@@ -94,7 +99,7 @@ function firstLine(path: string): string | undefined {
   try {
     const buffer = Buffer.alloc(maxLineBytes)
     const bytes = readSync(file, buffer, 0, maxLineBytes, 0)
-    return buffer.toString('utf8', 0, bytes).split('\n', 1)[0]
+    return buffer.toString('utf8', 0, bytes)
   } finally {
     closeSync(file)
   }
@@ -102,6 +107,23 @@ function firstLine(path: string): string | undefined {
 
 /** An error costs far more than an undefined, and most of what is looked for is not there. */
 const quietly = { throwIfNoEntry: false } as const
+
+/** The folder that holds what the work trees of a repository share: itself, where it is not a linked work tree's. */
+export function commonDirOf(gitDir: string): string {
+  const commonDir = firstLine(join(gitDir, 'commondir'))
+  return commonDir === undefined ? gitDir : (lookUp(() => realpathSync.native(resolve(gitDir, commonDir))) ?? gitDir)
+}
+
+/** Where a symbolic link leads, as it is written; undefined for what is none. @throws {Refusal} `repository_unreadable` */
+export function linkAt(path: string): string | undefined {
+  const isLink = lookUp(() => lstatSync(path, quietly))?.isSymbolicLink() === true
+  return isLink ? lookUp(() => readlinkSync(path)) : undefined
+}
+
+/** The real path of what is there. @throws {Refusal} `repository_unreadable` */
+export function realPathOf(path: string): string | undefined {
+  return lookUp(() => realpathSync.native(path))
+}
 
 /** What is not there, or cannot be there, is undefined; what may not be looked at, or a failing disk, is an error. */
 function lookUp<T>(look: () => T): T | undefined {

@@ -14,17 +14,16 @@ const maxCollectedBytes = 64 * 1024
 
 /** The body of a POST, inflated, with its beginning read and checked: what follows goes to git as it comes. */
 export class RequestBody {
-  /** All of the body where `isWhole`. */
-  readonly beginning: Buffer
-  readonly isWhole: boolean
+  #beginning: Buffer
+  #isWhole: boolean
   readonly #source: Source
   readonly #limit: number
   /** What was read after the beginning, before git was there to take it. */
   readonly #ahead: Buffer[] = []
 
   private constructor(beginning: Buffer, isWhole: boolean, source: Source, limit: number) {
-    this.beginning = beginning
-    this.isWhole = isWhole
+    this.#beginning = beginning
+    this.#isWhole = isWhole
     this.#source = source
     this.#limit = limit
   }
@@ -44,6 +43,35 @@ export class RequestBody {
     const isComplete = isWhole && service === 'upload-pack'
     if (isComplete ? !isPktLines(bytes) : pktLength(bytes) === undefined) throw new Refusal('bad_pkt_line')
     return new RequestBody(bytes, isWhole, source, limit)
+  }
+
+  /** All of the body where `isWhole`. */
+  get beginning(): Buffer {
+    return this.#beginning
+  }
+
+  get isWhole(): boolean {
+    return this.#isWhole
+  }
+
+  /**
+   * Reads on, until there is enough, all of it, or `most` bytes.
+   *
+   * @param isEnough is asked with every bit that comes; what it is given begins with what it was given before
+   * @throws {Refusal} `bad_gzip`, or the exchange's end
+   */
+  async readOn(isEnough: (beginning: Buffer) => boolean, most: number, signal: AbortSignal): Promise<void> {
+    // What dribbles in must not be copied as a whole each time.
+    let room = Buffer.concat([this.#beginning, ...this.#ahead.splice(0)])
+    this.#beginning = room
+    while (!isEnough(this.#beginning) && !this.#isWhole && this.#beginning.length < most) {
+      const { bytes, isWhole } = await readBeginning(this.#source, 1, signal)
+      const length = this.#beginning.length
+      if (length + bytes.length > room.length) room = Buffer.concat([this.#beginning], 2 * length + bytes.length)
+      bytes.copy(room, length)
+      this.#beginning = room.subarray(0, length + bytes.length)
+      this.#isWhole = isWhole
+    }
   }
 
   /** The command of a request in protocol version 2: its first line, as gitprotocol-v2(5) has it. */
@@ -121,6 +149,7 @@ function openSource(exchange: Exchange): Source {
     throw new Refusal('wrong_content_encoding', { headers: { 'Accept-Encoding': 'gzip' } })
   }
   const gunzip = createGunzip()
+  gunzip.on('error', () => {}) // Told to whoever reads.
   pump(incoming, gunzip, onBytes).then(
     () => gunzip.end(),
     (error: Error) => gunzip.destroy(error),
@@ -152,11 +181,13 @@ function readBeginning(
       stream.pause()
       stream.off('readable', onReadable).off('end', onEnd).off('error', onError)
       signal.removeEventListener('abort', onAbort)
-      stream.on('error', () => {})
       if (error) reject(asRefusal(error))
       else resolve({ bytes: Buffer.concat(chunks), isWhole })
     }
     if (signal.aborted) return onAbort()
+    // It may have come to its end while it was read ahead.
+    if (stream.readableEnded) return onEnd()
+    if (stream.destroyed) return onError(stream.errored ?? new Error('The body was cut off.'))
     signal.addEventListener('abort', onAbort)
     stream.on('readable', onReadable).on('end', onEnd).on('error', onError)
   })

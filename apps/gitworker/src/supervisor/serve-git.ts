@@ -19,6 +19,9 @@ import { settleHead } from './default-branch.ts'
 import { concludeRun, startGit } from './git-run.ts'
 import type { Host } from './host.ts'
 import { isCommitted, pushCommands } from './push-commands.ts'
+import { judgePush } from './push-rules.ts'
+import type { PushJudgement } from './push-rules.ts'
+import { refusePush } from './refused-push.ts'
 import { begin, contentType, relay } from './relay.ts'
 import { findRepository } from './repository.ts'
 import type { Repository } from './repository.ts'
@@ -69,10 +72,22 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   const repository = found ?? (await create(host, request, account, runJob))
   await checkServiceIsOn(host, repository.gitDir, request, exchange.signal)
   const isPush = lane === 'push'
+  const judgement = isPush && body ? await judge(host, exchange, request, repository, body, runJob) : undefined
+  if (body && judgement?.refused) {
+    // Reading the rest of it needs no slot.
+    slot[Symbol.dispose]()
+    const { refused, push } = judgement
+    account.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
+    await refusePush(exchange, body, refused, push)
+    account.refusal = refused.refusal
+    account.outcome = refused.refusal.outcome
+    return
+  }
+  const denyForce = judgement?.denyForce === true
   using _pushing = isPush ? host.answers?.pushing(repository.gitDir) : undefined
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
-  await using run = await startGit(host, request, repository.gitDir, exchange)
+  await using run = await startGit(host, request, repository.gitDir, exchange, denyForce)
   const { worker } = run
   if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
   account.worker = worker.pid
@@ -129,6 +144,18 @@ async function waitForSlot(
   using _ahead = body?.readAhead(host.readAhead)
   using _waits = waits(exchange, host, lane)
   return await host.admission.admit(lane, claim, exchange.signal)
+}
+
+/** What the rules on pushes say; undefined where there are none for this repository. */
+async function judge(
+  { protectedRefs, root }: Host,
+  exchange: Exchange,
+  { repository: name }: GitRequest,
+  { gitDir }: Repository,
+  body: RequestBody,
+  runJob: RunJob,
+): Promise<PushJudgement | undefined> {
+  return protectedRefs && judgePush(exchange, { root, gitDir, name, rulesOf: protectedRefs }, body, runJob)
 }
 
 /** A push begins with its advertisement, which must be some repository's. */

@@ -12,6 +12,7 @@ import { readMachine } from '@sluice/shared/machine'
 import { openOperations } from '@sluice/shared/operations'
 import { addProcessMetrics } from '@sluice/shared/process-metrics'
 import { Recorder } from '@sluice/shared/recorder'
+import { refRulesBy } from '@sluice/shared/ref-rules'
 import { lookUpBy } from '@sluice/shared/repository-pattern'
 import { RequestMetrics } from '@sluice/shared/request-metrics'
 import { Running } from '@sluice/shared/running'
@@ -113,6 +114,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     serviceSwitch: new ServiceSwitch(),
     readAhead: new ReadAheadBudget(),
     maxPush: lookUpBy(config.maxPush),
+    protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),
   }
   const readiness = readinessOfHost(host, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
