@@ -14,6 +14,7 @@ await runApp(async () => {
   announceListening(log, gateway, { supervisor: formatAddress(config.supervisor) })
   const { why, hurry } = await stopped
   log.info({ why, running: gateway.running.size }, 'draining')
+  await gateway.running.leave(config.drainDelay, hurry)
   const ended = await gateway.running.drain(gateway.server, config.drainTimeout, hurry)
   log.info({ ended }, 'stopped')
 })

@@ -15,7 +15,7 @@ export function readinessOfGateway(
   const look = bounded(() => lookAtHost(host), hostWithinMs, 'no host answers')
   return async () =>
     readinessOf({
-      accepting: running.isDraining ? 'draining' : undefined,
+      accepting: running.isLeaving ? 'draining' : undefined,
       access: access.problem,
       host: await look(),
     })

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
 import { connectionUnder } from './http2-stream.ts'
@@ -11,6 +12,7 @@ const lastWordsMs = 1000
 export class Running {
   readonly #exchanges = new Set<Exchange>()
   readonly #connections: Connections
+  #isLeaving = false
   #isDraining = false
   #onEmpty: (() => void) | undefined
 
@@ -18,8 +20,9 @@ export class Running {
     this.#connections = connections
   }
 
-  get isDraining(): boolean {
-    return this.#isDraining
+  /** Whether this process is about to stop: who looks at its readiness is to send it no more. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
   }
 
   get size(): number {
@@ -43,12 +46,22 @@ export class Running {
   }
 
   /**
+   * Says that this process will stop, and goes on accepting for a while: a load balancer that has not looked yet may send
+   * requests, and none of them is refused. `hurry` cuts it short.
+   */
+  async leave(delayMs: number, hurry: AbortSignal): Promise<void> {
+    this.#isLeaving = true
+    if (delayMs > 0) await wait(delayMs, undefined, { signal: hurry }).catch(() => {})
+  }
+
+  /**
    * Stops accepting, and waits until all that runs is over. After `timeoutMs`, or when `hurry` is aborted, the rest is
    * ended with `draining`.
    *
    * @returns how many exchanges had to be ended
    */
   async drain(server: Server, timeoutMs: number, hurry: AbortSignal): Promise<number> {
+    this.#isLeaving = true
     this.#isDraining = true
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     // A connection may be closed while what it asked for is still being taken down.

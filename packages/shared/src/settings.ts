@@ -450,6 +450,15 @@ export const settings = {
     fallback: '60s',
     schema: duration(0),
   },
+  drainDelay: {
+    name: 'SLUICE_DRAIN_DELAY',
+    apps: ['gateway'],
+    takes: 'a time such as 0s, 500ms or 30s',
+    purpose:
+      'How long the gateway goes on accepting after SIGTERM or SIGINT while /readyz says that it stops, so that a load balancer notices before connections are refused. Longer than the time between two of its looks, times those that must fail.',
+    fallback: '0s',
+    schema: duration(0),
+  },
   maxFetchRequest: {
     name: 'SLUICE_MAX_FETCH_REQUEST',
     apps: ['supervisor'],

@@ -53,6 +53,8 @@ export type Stack = AsyncDisposable & {
   gitProcesses(): Promise<number[]>
   /** What the supervisor says of itself: `/-/status.json`. */
   status(): Promise<HostStatus>
+  /** Starts one more gateway, or one in the place of one that has ended. */
+  addGateway(env?: Record<string, string>): Promise<App>
   /** Starts the supervisor anew on its old address, after it has ended. */
   restartSupervisor(): Promise<void>
 }
@@ -103,6 +105,11 @@ export async function startStack(
     },
     gitProcesses: () => processesWith(`:${folder}\0`, [gateway.pid, supervisor.pid]),
     status: async () => JSON.parse((await ask(supervisor.operations, '/-/status.json')).body) as HostStatus,
+    async addGateway(more = {}) {
+      const added = await startApp('gateway', { ...settings, ...own.gateway, ...more })
+      parts.defer(async () => stopApp(added))
+      return added
+    },
     async restartSupervisor() {
       supervisor = await startApp('supervisor', { ...settings, ...own.supervisor })
     },

@@ -22,7 +22,7 @@ export function readinessOfHost(
   const lookAtGit = bounded(tryGit, gitWithinMs, 'git cannot be started')
   return async () =>
     readinessOf({
-      accepting: running.isDraining ? 'draining' : undefined,
+      accepting: running.isLeaving ? 'draining' : undefined,
       workers: pool.isFailing ? 'workers cannot be started' : undefined,
       git: pool.isGitFailing ? await lookAtGit() : undefined,
       root: await lookAtRoot(),
