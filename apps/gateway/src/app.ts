@@ -77,7 +77,6 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
     request = parseGitRequest(exchange.incoming)
     if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
     const grant = await parts.access.authorise(exchange, request)
-    exchange.user = grant.user
     using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
     hostsReason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), {
       grant,

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client'
 import type { Address } from '@sluice/shared/address'
 import { connectionLimit } from '@sluice/shared/connection-limit'
 import { Connections } from '@sluice/shared/connections'
-import { createHttp2Server, createHttpServer } from '@sluice/shared/http-server'
+import { createHttp2Server, createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
 import { http2WindowBytes } from '@sluice/shared/http2-sessions'
 import { listen } from '@sluice/shared/listen'
 import type { Logger } from '@sluice/shared/log'
@@ -117,7 +117,8 @@ async function openServer(
   )
   started.use(files)
   const onTlsProblem = (code: string, peer?: string) => log.debug({ code, peer }, 'a connection was not secured')
-  const server = createHttp2Server(listener, { ...config, tls: files.current, onTlsProblem })
+  const create = config.http2 ? createHttp2Server : createHttpsServer
+  const server = create(listener, { ...config, tls: files.current, onTlsProblem })
   return server
 }
 

@@ -60,7 +60,12 @@ test('the host sees the same request, who asks, and nothing else of the clientâ€
   assert.equal(seen?.url, advertisement)
   const { host: _, connection: _c, traceparent, ...rest } = seen.headers
   assert.match(String(traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
-  assert.deepEqual(rest, { 'git-protocol': 'version=2', 'sluice-source': '127.0.0.1', 'x-request-id': 'an-id' })
+  assert.deepEqual(rest, {
+    'git-protocol': 'version=2',
+    'sluice-source': '127.0.0.1',
+    'sluice-may-create': 'yes',
+    'x-request-id': 'an-id',
+  })
 })
 
 test('an interim reply of the hostâ€™s is no reply', async () => {
@@ -292,6 +297,6 @@ test('readiness follows the host, health does not', async () => {
   const reply = await ask(gateway.address, '/readyz')
   assert.equal(reply.status, 503)
   const { reason, checks } = JSON.parse(reply.body)
-  assert.deepEqual([reason, checks], ['no host answers', { accepting: 'ok', host: 'no host answers' }])
+  assert.deepEqual([reason, checks], ['no host answers', { accepting: 'ok', access: 'ok', host: 'no host answers' }])
   assert.equal((await ask(gateway.address, '/healthz')).status, 200)
 })

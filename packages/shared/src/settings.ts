@@ -170,6 +170,14 @@ export const settings = {
     fallback: 'off',
     schema: path(),
   },
+  http2: {
+    name: 'SLUICE_HTTP2',
+    apps: ['gateway'],
+    takes: 'on or off',
+    purpose: 'Whether clients that offer HTTP/2 get it; with TLS only. `docs/tls.md` says when not.',
+    fallback: 'on',
+    schema: toggle(),
+  },
   hostSecretFile: {
     name: 'SLUICE_HOST_SECRET_FILE',
     apps: ['gateway', 'supervisor'],

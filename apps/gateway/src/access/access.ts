@@ -44,6 +44,7 @@ export class Access {
     if (!this.#authority.asksForLogin) return await this.#authority.decide(undefined, aboutOf(exchange, request))
     const credentials = readCredentials(exchange.incoming.headers.authorization)
     const grant = await this.#decide(credentials, exchange, request)
+    exchange.user = grant.user
     checkRights(grant, credentials, request)
     return grant
   }

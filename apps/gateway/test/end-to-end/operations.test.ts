@@ -192,7 +192,7 @@ describe('health', () => {
     for (const address of [stack.gateway.address, stack.gateway.operations]) {
       assert.deepEqual(JSON.parse((await ask(address, '/readyz')).body), {
         status: 'ok',
-        checks: { accepting: 'ok', host: 'ok' },
+        checks: { accepting: 'ok', access: 'ok', host: 'ok' },
       })
     }
   })
