@@ -42,8 +42,7 @@ export function openForwardAccess({ service, timeout, cache }: ForwardOptions, l
         path: `${service.pathname}${service.search}`,
         headers: headersFor(credentials, about),
         signal: AbortSignal.any([about.signal, AbortSignal.timeout(timeout)]),
-        maxRedirections: 0,
-      } as Parameters<Pool['request']>[0])
+      })
       await reply.body.dump({ limit: maxReplyBytes })
       return reply
     } catch (error) {
