@@ -178,7 +178,7 @@ const modes: readonly Mode[] = [
     anyoneReadsPublic: true,
     async open(_folder, opened) {
       const service = opened.use(await startService())
-      return { SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: service.url, SLUICE_ACCESS_SERVICE_TIMEOUT: '300ms' }
+      return { SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: service.url }
     },
     login: async (user) => basic(user, await secretOf(user)),
     password: secretOf,
@@ -448,7 +448,8 @@ test('a rules file that is broken changes nothing and is told of; one that is ri
 test('a service that is down, slow or elsewhere lets nobody in', async () => {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
-  const stack = opened.use(await startStack(await modes[2]!.open(path, opened)))
+  const env = await modes[2]!.open(path, opened)
+  const stack = opened.use(await startStack({ ...env, SLUICE_ACCESS_SERVICE_TIMEOUT: '300ms' }))
   for (const folder of ['down', 'slow', 'moved']) {
     await mkdir(join(stack.root, folder))
     await git(join(stack.root, folder), ['init', '--quiet', '--bare', 'r.git'])
