@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { ask, target } from '@sluice/shared/testing/http'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
@@ -148,6 +150,32 @@ async function restart(stack: Stack, gateway: App, proxy: string, want: string):
   const next = await stack.addGateway({ SLUICE_LISTEN: gateway.address })
   return { next, held: Number(draining['running']) }
 }
+
+const skipHaproxy = skipWithout('haproxy')
+
+test('a client that leaves while git is silent ends it through HAProxy, too', { skip: skipHaproxy }, async () => {
+  const silent = new URL('../../apps/gateway/test/end-to-end/fixtures/says-nothing.sh', import.meta.url)
+  await using stack = await startStack({ SLUICE_GIT: fileURLToPath(silent), SLUICE_KILL_GRACE: '300ms' })
+  await git(stack.root, ['init', '--quiet', '--bare', 'project.git'])
+  const proxy = `127.0.0.1:${await freePort()}`
+  const config = await adapted('haproxy.cfg', {
+    'bind :8080': `bind ${proxy}`,
+    'gateway-1:8080': stack.gateway.address,
+    'gateway-2:8080': stack.gateway.address,
+    'maxconn 20000': 'maxconn 1000',
+  })
+  await writeFile(join(stack.folder, 'haproxy.cfg'), config)
+  await using _haproxy = await startBalancer('haproxy', ['-db', '-f', join(stack.folder, 'haproxy.cfg')], proxy)
+  const path = '/project.git/info/refs?service=git-upload-pack'
+  const sent = request({ ...target(proxy), path, agent: false })
+  sent.on('error', () => {})
+  sent.end()
+  await until('git to run', async () => (await stack.status()).workers.serving === 1)
+  sent.destroy()
+  const line = await stack.supervisor.line(({ service }) => service !== undefined)
+  assert.equal(line['outcome'], 'client_gone')
+  assert.deepEqual(await stack.gitProcesses(), [])
+})
 
 test(
   'behind HAProxy, gateways are restarted under clones and pushes, and none of them fails',

@@ -83,6 +83,34 @@ test('the manifests have the forms of their kinds, and kustomization.yaml names 
   assert.equal((await manifests()).length, 10)
 })
 
+/** The same by Kubernetes' own schemas, which know types and patterns, and take keys that they do not know. */
+const ownSchemas: Partial<Record<Manifest['kind'], string>> = {
+  Namespace: 'IoK8sApiCoreV1Namespace',
+  Service: 'IoK8sApiCoreV1Service',
+  Deployment: 'IoK8sApiAppsV1Deployment',
+  StatefulSet: 'IoK8sApiAppsV1StatefulSet',
+  HorizontalPodAutoscaler: 'IoK8sApiAutoscalingV2HorizontalPodAutoscaler',
+  PodDisruptionBudget: 'IoK8sApiPolicyV1PodDisruptionBudget',
+  NetworkPolicy: 'IoK8sApiNetworkingV1NetworkPolicy',
+}
+
+async function problemsOf(manifest: Manifest): Promise<unknown> {
+  const module = (await import(`kubernetes-models/_schemas/${ownSchemas[manifest.kind]}`)) as {
+    validate: ((data: unknown) => boolean) & { errors?: unknown }
+  }
+  return module.validate(manifest) ? undefined : module.validate.errors
+}
+
+test('the manifests are what Kubernetes’ own schemas say, which would find a mistake', async () => {
+  for (const manifest of await manifests()) {
+    if (manifest.kind !== 'Kustomization') assert.equal(await problemsOf(manifest), undefined, manifest.kind)
+  }
+  const [deployment] = await allOf('Deployment')
+  const broken = structuredClone(deployment!) as { spec: object }
+  Object.assign(broken.spec, { minReadySeconds: 'many' })
+  assert.match(JSON.stringify(await problemsOf(broken as Manifest)), /minReadySeconds/)
+})
+
 test('the applications in the manifests are configured, bounded and restricted', async () => {
   for (const workload of await allOf('Deployment', 'StatefulSet')) {
     const pod = workload.spec.template.spec

@@ -35,6 +35,7 @@ export class Running {
 
   enter(exchange: Exchange): Disposable {
     this.#exchanges.add(exchange)
+    if (this.#isLeaving) makeLast(exchange)
     return {
       [Symbol.dispose]: () => {
         this.#exchanges.delete(exchange)
@@ -47,10 +48,12 @@ export class Running {
 
   /**
    * Says that this process will stop, and goes on accepting for a while: a load balancer that has not looked yet may send
-   * requests, and none of them is refused. `hurry` cuts it short.
+   * requests, and none of them is refused. Each is the last on its connection, so that none meets one that is being closed.
+   * `hurry` cuts it short.
    */
   async leave(delayMs: number, hurry: AbortSignal): Promise<void> {
     this.#isLeaving = true
+    for (const exchange of this.#exchanges) makeLast(exchange)
     if (delayMs > 0) await wait(delayMs, undefined, { signal: hurry }).catch(() => {})
   }
 
@@ -103,4 +106,9 @@ export class Running {
     const used = new Set([...this.#exchanges].map((exchange) => connectionUnder(exchange.incoming.socket)))
     return [...this.#connections].filter((connection) => !used.has(connection))
   }
+}
+
+/** Has the reply say `Connection: close`, where it has not begun. HTTP/2 has a word of its own for it (GOAWAY). */
+function makeLast({ outgoing }: Exchange): void {
+  if (!outgoing.headersSent && outgoing.shouldKeepAlive) outgoing.shouldKeepAlive = false
 }

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { Agent, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { ask, target } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { App } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/** A load balancer needs a while to notice that a gateway is about to stop; until then it sends requests. */
+
+const path = '/project.git/info/refs?service=git-receive-pack'
+
+async function startDraining(gateway: App): Promise<void> {
+  gateway.signal('SIGTERM')
+  await gateway.line((line) => line['msg'] === 'draining')
+}
+
+test('a gateway that stops is unready and serves on, until its delay is over', async () => {
+  await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '2s' } })
+  const { gateway } = stack
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const over = async (): Promise<IncomingMessage> => {
+    const sent = request({ ...target(gateway.address), path, agent }).end()
+    const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+    reply.resume()
+    await once(reply, 'end')
+    return reply
+  }
+  assert.equal((await over()).headers.connection, 'keep-alive')
+  await startDraining(gateway)
+  const ready = await ask(gateway.address, '/readyz')
+  assert.deepEqual([ready.status, /draining/.test(ready.body)], [503, true])
+  // The connection that is there is served once more, and then given up before the server would close it.
+  const last = await over()
+  assert.deepEqual([last.statusCode, last.headers.connection], [200, 'close'])
+  assert.equal((await ask(gateway.address, path)).status, 200)
+  agent.destroy()
+  await until('it to take no more', () =>
+    ask(gateway.address, '/healthz').then(
+      () => false,
+      () => true,
+    ),
+  )
+  assert.equal(await gateway.exited, 0)
+})
+
+test('a second signal cuts the delay short', async () => {
+  await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '1h' } })
+  await startDraining(stack.gateway)
+  // Within 100 ms, two signals are taken for one wish.
+  await pause(200)
+  stack.gateway.signal('SIGTERM')
+  assert.equal(await stack.gateway.exited, 0)
+})
