@@ -18,7 +18,7 @@ export type App = {
   /** Where it serves its operators: host:port. */
   readonly operations: string
   readonly lines: LogLine[]
-  /** The next line, or an earlier one, that fits; fails after 10 s. */
+  /** The next line, or an earlier one, that fits; fails after a minute. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine>
   signal(signal: NodeJS.Signals): void
   /** Resolves with the exit code, or the signal's name. */

@@ -1,10 +1,10 @@
 const lookEveryMs = 10
 
-/** Waits until `look` returns something other than undefined or false; fails, saying what it waited for, after 10 s. */
+/** Waits until `look` returns something other than undefined or false; fails, saying what it waited for, after a minute. */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  withinMs = 10_000,
+  withinMs = 60_000,
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = performance.now() + withinMs
   for (;;) {
