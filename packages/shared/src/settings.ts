@@ -248,6 +248,15 @@ export const settings = {
     fallback: 'off',
     schema: toggle(),
   },
+  defaultObjectFormat: {
+    name: 'SLUICE_DEFAULT_OBJECT_FORMAT',
+    apps: ['supervisor'],
+    takes: 'sha1 or sha256',
+    purpose:
+      'How repositories that are created by pushing name their objects. Clients with the other format cannot push to a new name.',
+    fallback: 'sha1',
+    schema: z.enum(['sha1', 'sha256']),
+  },
   git: {
     name: 'SLUICE_GIT',
     apps: ['supervisor'],

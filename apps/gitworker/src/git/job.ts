@@ -29,6 +29,8 @@ export type RunJob = (
     okCodes?: readonly number[]
     /** Whose reason the job ends with when it is aborted. */
     signal?: AbortSignal
+    /** What git's standard output is; `latin1` is a character for each byte. UTF-8 unless given. */
+    encoding?: 'utf8' | 'latin1'
   },
 ) => Promise<string>
 
@@ -40,7 +42,7 @@ export type RunJob = (
  *   where there is no worker.
  */
 export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
-  return async (args, { okCodes = [0], signal } = {}) => {
+  return async (args, { okCodes = [0], signal, encoding = 'utf8' } = {}) => {
     using _slot = await lane.admit(forItself, signal ?? never)
     await using worker = await pool.lease(signal)
     const deadline = AbortSignal.timeout(deadlineMs)
@@ -56,7 +58,7 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
         if (isShortage(words)) throw new Refusal('no_resources', { cause: new JobError(words, report) })
         throw new JobError(words || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
       }
-      return output
+      return output.toString(encoding)
     } catch (error) {
       signal?.throwIfAborted()
       if (deadline.aborted) throw new JobError(`git ${args[0]} took longer than ${deadlineMs} ms.`)
@@ -72,7 +74,7 @@ const never = new AbortController().signal
 /** Jobs are all alike: the first come is the first served. */
 const forItself = { repository: '', source: '' }
 
-async function collect(stdout: AsyncIterable<Buffer>): Promise<string> {
+async function collect(stdout: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stdout) {
@@ -80,5 +82,5 @@ async function collect(stdout: AsyncIterable<Buffer>): Promise<string> {
     if (bytes > maxOutputBytes) throw new JobError(`git wrote more than ${maxOutputBytes} bytes.`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }

@@ -21,8 +21,12 @@ export type Account = {
   cache?: 'references' | 'pack'
   /** Why a push was refused by the rules for references: the first of these. */
   protectedRefs?: string[]
+  /** Whether the repository does not exist yet: a push was shown an empty one. */
+  absent?: boolean
   /** Whether this request created its repository. */
   created?: boolean
+  /** Whether a new repository was removed again at the end of this request, since no push to it took effect. */
+  takenBack?: boolean
   /** The worker's pid, which is also its session and process group. */
   worker?: number | undefined
   /** Whether a process had outlived git and had to be ended. */

@@ -1,72 +1,71 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal'
+import { plainName } from '@sluice/shared/repository-pattern'
 import type { RunJob } from '../git/job.ts'
 import { initialHead } from './default-branch.ts'
-import { isBelow, isGitDirectory, isInsideRepository, kindOf } from './repository.ts'
+import { findRepository, isBelow, isInsideRepository, isThere, kindOf, realPathOf } from './repository.ts'
+
+/** git's name for how a repository names its objects. */
+export type ObjectFormat = 'sha1' | 'sha256'
+
+/** PATH_MAX without the NUL that ends a path. */
+const maxPathBytes = 4095
+
+/** git needs so much below a repository: a quarantine, and in it a pack with its temporary name, or a reference's lock. */
+const roomInsideBytes = 300
 
 /**
- * Creates the bare repository that a push to `name` asks for, as `name.git`. It is made in a folder beside the final
- * one whose name ends in `.lock`, which no request can address, and appears by one rename. If somebody else was faster,
- * theirs stands.
+ * Where a push to `name` creates its repository: `name.git` below the root. Changes nothing.
  *
- * @throws {Refusal} `cannot_create` where a part of the name is a file, a repository, or a link out of the root;
- *   `create_failed` where the disk or git says no
+ * @param name checked by the name rules, of a repository that has not been found
+ * @throws {Refusal} `cannot_create` where a part of the name is a file, a repository, or a link out of the root, or where
+ *   there would be two repositories with the same plain name; `name_too_long` where git could not work in it
  */
-export async function createRepository(root: string, name: string, runJob: RunJob): Promise<void> {
-  const target = join(root, name.endsWith('.git') ? name : `${name}.git`)
-  if (basename(name) === '.git') {
+export function placeFor(root: string, name: string): string {
+  if (/^\.git$/i.test(basename(name))) {
     throw new Refusal('cannot_create', {
       sentence: 'A repository cannot be created as ".git": give it a name of its own.',
     })
   }
-  await checkParents(root, dirname(target))
-  if (isInsideRepository(root, name)) throw new Refusal('cannot_create')
-  if (kindOf(target) !== undefined) {
-    // Looked at after it was seen: what appears by a rename is whole.
-    if (isGitDirectory(target)) return
-    throw new Refusal('cannot_create')
+  const plain = plainName(name)
+  if (name !== plain && name !== `${plain}.git`) {
+    throw new Refusal('cannot_create', {
+      sentence: 'A repository cannot be created under this name: let it end in ".git" once, or not at all.',
+    })
   }
-  try {
-    await create(target, runJob)
-  } catch (cause) {
-    throw cause instanceof Refusal ? cause : new Refusal('create_failed', { cause })
+  const target = join(root, `${plain}.git`)
+  if (Buffer.byteLength(target) > maxPathBytes - roomInsideBytes) {
+    throw new Refusal('name_too_long', { sentence: 'The repository name is too long for a path on this server.' })
   }
-}
-
-async function create(target: string, runJob: RunJob): Promise<void> {
-  const parent = dirname(target)
-  const firstCreated = await mkdir(parent, { recursive: true })
-  const unfinished = `${target}.${randomUUID()}.lock`
-  try {
-    await runJob([...initialHead.initOptions, 'init', '--quiet', '--bare', '--template=', '--', unfinished])
-    await initialHead.mark(unfinished)
-    await rename(unfinished, target)
-  } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
-    if (isGitDirectory(target)) return
-    if (firstCreated !== undefined) await removeEmptyFolders(parent, firstCreated)
-    throw error
+  checkParents(root, dirname(target))
+  if (isInsideRepository(root, name) || isThere(target)) throw new Refusal('cannot_create')
+  if (findRepository(root, plain) || findRepository(root, `${plain}.git`)) {
+    throw new Refusal('cannot_create', {
+      sentence: 'A repository cannot be created under this name: there is one whose name differs in ".git" only.',
+    })
   }
-}
-
-/** Takes back the folders that were made on the way, but none that somebody else has put something into meanwhile. */
-async function removeEmptyFolders(innermost: string, outermost: string): Promise<void> {
-  try {
-    for (let folder = innermost; folder.length >= outermost.length; folder = dirname(folder)) await rmdir(folder)
-  } catch {
-    // Not empty: it is in use.
-  }
+  return target
 }
 
 /** Every folder between the root and the new repository is missing, or a folder below the root. */
-async function checkParents(root: string, parent: string): Promise<void> {
+function checkParents(root: string, parent: string): void {
   let folder = root
   for (const part of relative(root, parent).split(sep).filter(Boolean)) {
     folder = join(folder, part)
-    const kind = kindOf(folder)
-    if (kind === undefined) return
-    if (kind !== 'folder' || !isBelow(root, await realpath(folder))) throw new Refusal('cannot_create')
+    if (!isThere(folder)) return
+    const real = realPathOf(folder)
+    if (kindOf(folder) !== 'folder' || real === undefined || !isBelow(root, real)) throw new Refusal('cannot_create')
   }
+}
+
+/**
+ * Makes an empty bare repository of a folder that is missing. What is made for a push, and what is shown to a push before
+ * that, come from here, so that the two cannot differ.
+ *
+ * @throws {JobError} where git says no
+ */
+export async function initRepository(folder: string, format: ObjectFormat, runJob: RunJob): Promise<void> {
+  const options = ['--quiet', '--bare', '--template=', `--object-format=${format}`]
+  await runJob([...initialHead.initOptions, 'init', ...options, '--', folder])
+  await initialHead.mark(folder)
 }

@@ -8,6 +8,9 @@ import type { GitOptions } from '../git/command.ts'
 import type { RunJob } from '../git/job.ts'
 import type { Admission } from './admission.ts'
 import type { Audit } from './audit.ts'
+import type { ObjectFormat } from './create-repository.ts'
+import type { NewHeads } from './default-branch.ts'
+import type { NewRepositories } from './new-repositories.ts'
 import type { Pool } from './pool.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 import type { RunFolder } from './run-folder.ts'
@@ -19,6 +22,9 @@ export type Host = {
   /** The real path of the folder below which all repositories lie. */
   readonly root: string
   readonly createOnPush: boolean
+  readonly defaultObjectFormat: ObjectFormat
+  readonly newRepositories: NewRepositories
+  readonly newHeads: NewHeads
   readonly maxFetchRequest: number
   readonly connections: Connections
   readonly idleTimeout: number

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { noCache } from '@sluice/shared/exchange'
 import type { Exchange } from '@sluice/shared/exchange'
@@ -19,6 +20,7 @@ import type { WorkerHandle } from './worker-handle.ts'
  * refused or cut: a pack that is not whole must never look like one.
  *
  * @param onOutput gets what git wrote, as it comes
+ * @param sink takes it on its way to the client, where that is not the direct one
  * @returns how git ended by itself; the reply is the caller's to end
  * @throws {Refusal} when the exchange must end otherwise; the worker has been told to stop
  */
@@ -28,10 +30,11 @@ export async function relay(
   body: RequestBody | undefined,
   worker: WorkerHandle,
   onOutput: (chunk: Buffer) => void = () => {},
+  sink: Writable = exchange.outgoing,
 ): Promise<GitReport> {
   const { outgoing, signal } = exchange
   const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
-  const output = pump(worker.stdout, outgoing, (count, chunk) => {
+  const output = pump(worker.stdout, sink, (count, chunk) => {
     if (!outgoing.headersSent) begin(exchange, request)
     exchange.sent(count)
     onOutput(chunk)

@@ -84,6 +84,11 @@ export function kindOf(path: string): 'file' | 'folder' | undefined {
   return found?.isDirectory() ? 'folder' : found?.isFile() ? 'file' : undefined
 }
 
+/** Whether there is anything, be it a link that leads nowhere. @throws {Refusal} `repository_unreadable` */
+export function isThere(path: string): boolean {
+  return lookUp(() => lstatSync(path, quietly)) !== undefined
+}
+
 const maxLineBytes = 8192
 
 function firstLine(path: string): string | undefined {

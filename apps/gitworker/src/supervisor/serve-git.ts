@@ -2,8 +2,6 @@ import type { Exchange } from '@sluice/shared/exchange'
 import type { Claim } from '@sluice/shared/fair-queue'
 import { parseGitRequest } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
-import { Refusal } from '@sluice/shared/refusal'
-import { repositoryMissing } from '@sluice/shared/repository-missing'
 import { plainName } from '@sluice/shared/repository-pattern'
 import { sourceKey } from '@sluice/shared/source'
 import type { RunJob } from '../git/job.ts'
@@ -14,8 +12,7 @@ import type { Account } from './account.ts'
 import { laneOf, waits } from './admission.ts'
 import type { LaneName } from './admission.ts'
 import { AnswerCapture } from './answer-capture.ts'
-import { createRepository } from './create-repository.ts'
-import { settleHead } from './default-branch.ts'
+import { admitFirstPush, checkFirstPush, createForPush } from './first-push.ts'
 import { concludeRun, startGit } from './git-run.ts'
 import type { Host } from './host.ts'
 import { isCommitted, pushCommands } from './push-commands.ts'
@@ -47,16 +44,19 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   const lane = laneOf(request)
   const claim = { repository: plainName(request.repository), source: sourceKey(exchange.source, exchange.user) }
   if (request.kind === 'rpc') exchange.watchUnreadBody()
-  const found = findRepository(host.root, request.repository)
-  if (!found && !mayCreate(host, exchange, request)) throw repositoryMissing(request.service)
+  // What a first push has created in vain goes with the last who has something to do with it.
+  await using visit = host.newRepositories.visit(claim.repository, request.repository, account)
+  const found =
+    findRepository(host.root, request.repository) ?? (await admitFirstPush(host, exchange, request, account))
   const body =
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
   account.command = body?.command
 
-  if (found && body?.isProbe) {
-    await checkServiceIsOn(host, found.gitDir, request, exchange.signal)
+  if (body?.isProbe) {
+    if (found) await checkServiceIsOn(host, found.gitDir, request, exchange.signal)
     return exchange.reply(200, '', { 'Content-Type': contentType(request) })
   }
+  if (body && !found) checkFirstPush(body, host)
   const question = found && host.answers && questionOf(request, found.gitDir, body?.whole, host.build)
   const known = question && host.answers?.lookUp(question)
   if (known) return answerKnown(exchange, request, known, account)
@@ -69,13 +69,14 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   account.phase = 'queued'
   using slot = await waitForSlot(exchange, host, lane, claim, body)
   account.phase = 'starting'
-  const repository = found ?? (await create(host, request, account, runJob))
+  const repository = found ?? (await createForPush(host, visit, exchange, request, body!, account))
   await checkServiceIsOn(host, repository.gitDir, request, exchange.signal)
   const isPush = lane === 'push'
   const judgement = isPush && body ? await judge(host, exchange, request, repository, body, runJob) : undefined
   if (body && judgement?.refused) {
     // Reading the rest of it needs no slot.
     slot[Symbol.dispose]()
+    await visit.leave()
     const { refused, push } = judgement
     account.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
     await refusePush(exchange, body, refused, push)
@@ -84,6 +85,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     return
   }
   const denyForce = judgement?.denyForce === true
+  const newHead = isPush ? host.newHeads.of(repository.gitDir) : undefined
   using _pushing = isPush ? host.answers?.pushing(repository.gitDir) : undefined
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
@@ -95,11 +97,14 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   account.phase = 'serving'
   void worker.report.then((report) => (account.git = report)).catch(() => {})
   try {
-    const report = await relay(exchange, request, body, worker, (chunk) => capture?.take(chunk))
+    const gate = newHead?.gate(exchange.outgoing)
+    const report = await relay(exchange, request, body, worker, (chunk) => capture?.take(chunk), gate)
     if (report.code === 0) capture?.store()
     else account.outcome = 'git_failed'
-    // Before the reply ends: whoever pushed may clone right after it. The push is done, though, whatever this says.
-    if (isPush) await settleHead(repository.gitDir, runJob).catch((e) => (account.tidyError = e))
+    await gate?.close()
+    // Before the reply ends: whoever pushed may look at once.
+    await newHead?.settle().catch((e) => (account.tidyError = e))
+    await visit.leave()
     await exchange.finish()
   } catch (error) {
     // Answered before the worker is waited for: its teardown may take as long as its graces.
@@ -109,6 +114,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   await concludeRun(worker, account)
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
   if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.startedAt, account)
+  await newHead?.settle().catch((e) => (account.tidyError = e))
 }
 
 /** A fetch whose pack others may be asking for, too. */
@@ -156,21 +162,6 @@ async function judge(
   runJob: RunJob,
 ): Promise<PushJudgement | undefined> {
   return protectedRefs && judgePush(exchange, { root, gitDir, name, rulesOf: protectedRefs }, body, runJob)
-}
-
-/** A push begins with its advertisement, which must be some repository's. */
-function mayCreate(host: Host, { incoming }: Exchange, request: GitRequest): boolean {
-  // Who connects without a gateway is the operator.
-  const mayUser = incoming.headers['sluice-may-create'] !== 'no'
-  return host.createOnPush && mayUser && request.service === 'receive-pack' && request.kind === 'advertisement'
-}
-
-async function create(host: Host, request: GitRequest, account: Account, runJob: RunJob): Promise<Repository> {
-  await createRepository(host.root, request.repository, runJob)
-  const created = findRepository(host.root, request.repository)
-  if (!created) throw new Refusal('cannot_create')
-  account.created = true
-  return created
 }
 
 /** After a push that did not end by itself: removes what it left, and finds out whether it took effect all the same. */

@@ -28,9 +28,11 @@ import { Activity } from './activity.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import { Admission, laneReasons } from './admission.ts'
 import { Audit } from './audit.ts'
+import { NewHeads } from './default-branch.ts'
 import { createListener } from './listener.ts'
 import { GatewayTrust } from './gateway-trust.ts'
 import { HostMetrics } from './metrics.ts'
+import { NewRepositories } from './new-repositories.ts'
 import { operatorsPages } from './operators-pages.ts'
 import { Pool } from './pool.ts'
 import { checkGit, checkReaper, openRoot } from './preflight.ts'
@@ -106,6 +108,14 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     admission,
     pool,
     runJob,
+    newRepositories: await NewRepositories.open({
+      runFolder: runFolder.path,
+      root,
+      format: config.defaultObjectFormat,
+      runJob,
+      log,
+    }),
+    newHeads: new NewHeads(runJob),
     answers,
     packs,
     build: `${gitVersion} ${JSON.stringify(git)}`,

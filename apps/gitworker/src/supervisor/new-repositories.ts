@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Logger } from '@sluice/shared/log'
+import { Refusal } from '@sluice/shared/refusal'
+import type { RunJob } from '../git/job.ts'
+import type { Account } from './account.ts'
+import { initRepository, placeFor } from './create-repository.ts'
+import type { ObjectFormat } from './create-repository.ts'
+import { EmptyRepository } from './empty-repository.ts'
+import {
+  dropNote,
+  hiddenBeside,
+  makeFoldersAbove,
+  removeEmpty,
+  takeBack,
+  takeBackLater,
+  writeNote,
+} from './new-repository.ts'
+import type { Note } from './new-repository.ts'
+import { findRepository, isThere } from './repository.ts'
+import { conditionOf, contentsOf } from './untouched.ts'
+import type { Contents } from './untouched.ts'
+
+/*
+ * Repositories that pushes create, by their plain names:
+ *
+ *                 create()               rename               a visitor leaves something in it
+ *      absent ───────────────▶ creating ────────▶ undecided ──────────────────────────────────▶ kept
+ *        ▲                        │                   │
+ *        │   git or disk says no  │                   │  the last visitor leaves, and it is as it was made
+ *        └────────────────────────┴───────────────────┘
+ *
+ *   absent     There is nothing on disk. A push is shown an empty repository of the supervisor's own.
+ *   creating   There are `NAME.git.<uuid>.lock` and a note. Whoever comes now waits for the same creation.
+ *   undecided  There are the repository and a note of what was made. It is here for its visitors only: the requests to this
+ *              name that are under way. No push to it has left anything yet.
+ *   kept       It is a repository like any other: there is no note, and nothing in here could remove it.
+ */
+
+/** What this host knows of a name for as long as somebody visits it. */
+type Entry = {
+  visitors: number
+  creating: Promise<Undecided> | undefined
+  undecided: Undecided | undefined
+}
+
+type Undecided = { readonly noteFile: string; readonly note: Note & { readonly made: Contents } }
+
+/** A request to a name, from before the repository is looked for until nothing of the request is at work in it. */
+export type Visit = AsyncDisposable & {
+  /** Makes the repository of this name, or waits for whoever is making it. @returns whether it was made for this visit */
+  create(): Promise<boolean>
+  /** Takes back what was made in vain, where this is the last visitor. May be called before the visit is disposed of. */
+  leave(): Promise<void>
+}
+
+/** So often is it tried to create one whose folders are taken back meanwhile. */
+const attempts = 3
+
+export class NewRepositories {
+  readonly empty: EmptyRepository
+  readonly #notes: string
+  readonly #root: string
+  readonly #format: ObjectFormat
+  readonly #runJob: RunJob
+  readonly #entries = new Map<string, Entry>()
+  /** Folders that were made on the way to repositories of which none is kept so far, and to how many. */
+  readonly #folders = new Map<string, number>()
+
+  private constructor(empty: EmptyRepository, notes: string, options: NewRepositoriesOptions) {
+    this.empty = empty
+    this.#notes = notes
+    this.#root = options.root
+    this.#format = options.format
+    this.#runJob = options.runJob
+  }
+
+  /** Takes back what an earlier supervisor's first pushes have left, once nothing of that one runs any more. */
+  static async open(options: NewRepositoriesOptions): Promise<NewRepositories> {
+    const { runFolder, format, runJob, log } = options
+    const notes = join(runFolder, 'created')
+    mkdirSync(notes, { recursive: true })
+    for (const name of readdirSync(notes)) await clear(join(notes, name), log)
+    return new NewRepositories(await EmptyRepository.open(runFolder, format, runJob), notes, options)
+  }
+
+  /** @param account is told where the visit's end takes a repository back, or fails to */
+  visit(plainName: string, repository: string, account: Pick<Account, 'takenBack' | 'tidyError'>): Visit {
+    let entry = this.#entries.get(plainName)
+    if (!entry) this.#entries.set(plainName, (entry = { visitors: 0, creating: undefined, undecided: undefined }))
+    const visited = entry
+    visited.visitors++
+    let isOver = false
+    const leave = async () => {
+      if (isOver) return
+      isOver = true
+      try {
+        if (await this.#leave(plainName, visited)) account.takenBack = true
+      } catch (error) {
+        account.tidyError = error
+      }
+    }
+    return { create: () => this.#createOnce(visited, repository), leave, [Symbol.asyncDispose]: leave }
+  }
+
+  async #createOnce(entry: Entry, name: string): Promise<boolean> {
+    if (entry.creating) {
+      await entry.creating
+      return false
+    }
+    if (findRepository(this.#root, name)) return false
+    const target = placeFor(this.#root, name)
+    // Not with the signal of whoever comes first: others may be waiting for the same.
+    entry.creating = this.#create(target)
+    try {
+      entry.undecided = await entry.creating
+      return true
+    } catch (error) {
+      // Somebody else was faster, who knows nothing of this host: theirs stands.
+      if (findRepository(this.#root, name)) return false
+      throw error
+    } finally {
+      entry.creating = undefined
+    }
+  }
+
+  async #create(target: string): Promise<Undecided> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#tryToCreate(target)
+      } catch (cause) {
+        const lostItsFolder = !isThere(dirname(target))
+        if (lostItsFolder && attempt < attempts) continue
+        throw cause instanceof Refusal ? cause : new Refusal('create_failed', { cause })
+      }
+    }
+  }
+
+  async #tryToCreate(target: string): Promise<Undecided> {
+    const noteFile = join(this.#notes, randomUUID())
+    const hidden = hiddenBeside(target)
+    let folders: readonly string[] = []
+    try {
+      folders = this.#claimFolders(target, makeFoldersAbove(target))
+      writeNote(noteFile, { target, hidden, folders })
+      await initRepository(hidden, this.#format, this.#runJob)
+      const note = { target, hidden, folders, made: contentsOf(hidden) }
+      writeNote(noteFile, note)
+      renameSync(hidden, target)
+      return { noteFile, note }
+    } catch (error) {
+      await rm(hidden, { recursive: true, force: true })
+      removeEmpty(folders)
+      this.#releaseFolders(folders)
+      dropNote(noteFile)
+      throw error
+    }
+  }
+
+  /** @returns whether the repository was taken back */
+  async #leave(plainName: string, entry: Entry): Promise<boolean> {
+    const isLast = --entry.visitors === 0
+    if (isLast) this.#entries.delete(plainName)
+    const { undecided } = entry
+    if (!undecided) return false
+    const { note, noteFile } = undecided
+    if (!isLast) {
+      if (conditionOf(note.target, note.made) === 'used') this.#keep(entry, undecided)
+      return false
+    }
+    const isGone = await takeBack(noteFile, note)
+    if (!isGone) this.#keep(entry, undecided)
+    else this.#releaseFolders(note.folders)
+    dropNote(noteFile)
+    return isGone
+  }
+
+  #keep(entry: Entry, { note, noteFile }: Undecided): void {
+    entry.undecided = undefined
+    for (const folder of note.folders) this.#folders.delete(folder)
+    dropNote(noteFile)
+  }
+
+  /** @returns all above a repository that may go with it, the outermost first: some were made for another one's sake */
+  #claimFolders(target: string, made: readonly string[]): string[] {
+    for (const folder of made) this.#folders.set(folder, 0)
+    const folders: string[] = []
+    for (let folder = dirname(target); this.#folders.has(folder); folder = dirname(folder)) {
+      folders.unshift(folder)
+      this.#folders.set(folder, this.#folders.get(folder)! + 1)
+    }
+    return folders
+  }
+
+  #releaseFolders(folders: readonly string[]): void {
+    for (const folder of folders) {
+      const others = (this.#folders.get(folder) ?? 1) - 1
+      if (others > 0) this.#folders.set(folder, others)
+      else this.#folders.delete(folder)
+    }
+  }
+}
+
+export type NewRepositoriesOptions = {
+  readonly runFolder: string
+  /** The real path of the folder below which all repositories lie. */
+  readonly root: string
+  readonly format: ObjectFormat
+  readonly runJob: RunJob
+  readonly log: Logger
+}
+
+/** Does what an earlier supervisor would have done at the end of the push that a note is of. */
+async function clear(noteFile: string, log: Logger): Promise<void> {
+  const note = noteIn(noteFile)
+  try {
+    if (note && (await takeBackLater(noteFile, note))) {
+      log.warn({ repository: note.target }, 'removed a repository that an unfinished push had created')
+    }
+    dropNote(noteFile)
+  } catch (error) {
+    log.warn({ err: error, repository: note?.target }, 'could not remove what an unfinished push had created')
+  }
+}
+
+function noteIn(file: string): Note | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Note
+  } catch {
+    return undefined // Cut short, before anything was made.
+  }
+}
