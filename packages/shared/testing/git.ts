@@ -81,3 +81,14 @@ export async function importHistory(gitDir: string, count: number): Promise<void
   ).join('')
   await git(gitDir, ['fast-import', '--quiet'], { input })
 }
+
+/** A pack with what these revisions name, one a line. */
+export async function packOf(work: string, revisions: string): Promise<Buffer> {
+  const args = ['pack-objects', '--revs', '--stdout', '--quiet', '--thin']
+  const child = spawn('git', args, { cwd: work, stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end(revisions)
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(child, 'close')
+  return Buffer.concat(chunks)
+}

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import { git } from './git.ts'
+import { git, packOf } from './git.ts'
 import { target } from './http.ts'
 import { pktLine, flushPacket } from '../src/pkt-line.ts'
 
@@ -37,16 +36,6 @@ export async function capturePush(folder: string, gitDir: string): Promise<{ bod
   const command = pktLine(`${old} ${id} refs/heads/main\0 report-status side-band-64k object-format=sha1 agent=test`)
   const pack = await packOf(work, `${id}\n^${old}\n`)
   return { body: Buffer.concat([Buffer.from(command + flushPacket), pack]), id }
-}
-
-async function packOf(work: string, revisions: string): Promise<Buffer> {
-  const args = ['pack-objects', '--revs', '--stdout', '--quiet', '--thin']
-  const child = spawn('git', args, { cwd: work, stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.end(revisions)
-  const chunks: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  await once(child, 'close')
-  return Buffer.concat(chunks)
 }
 
 /** Sends a fetch (protocol version 0) of everything below `want`, and hands over the reply when it has begun. */

@@ -68,7 +68,8 @@ export async function createForPush(
   const push = new PushCommands()
   await body.readOn((beginning) => (push.read(beginning), push.isWhole), maxCommandBytes, signal)
   if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
-  if (await visit.create()) account.created = true
+  const ids = push.commands.filter((command) => !isDeletion(command)).map(({ newId }) => newId)
+  if (await visit.create(ids)) account.created = true
   delete account.absent
   const repository = findRepository(host.root, name)
   if (!repository) throw new Refusal('cannot_create')

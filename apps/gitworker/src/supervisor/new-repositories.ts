@@ -20,7 +20,7 @@ import {
 } from './new-repository.ts'
 import type { Note } from './new-repository.ts'
 import { findRepository, isThere } from './repository.ts'
-import { conditionOf, contentsOf } from './untouched.ts'
+import { areAllBelow, conditionOf, contentsOf } from './untouched.ts'
 import type { Contents } from './untouched.ts'
 
 /*
@@ -44,20 +44,30 @@ type Entry = {
   visitors: number
   creating: Promise<Undecided> | undefined
   undecided: Undecided | undefined
+  /** Some ids of what the pushes bring that were there when it was created. */
+  readonly pushed: string[]
 }
 
 type Undecided = { readonly noteFile: string; readonly note: Note & { readonly made: Contents } }
 
 /** A request to a name, from before the repository is looked for until nothing of the request is at work in it. */
 export type Visit = AsyncDisposable & {
-  /** Makes the repository of this name, or waits for whoever is making it. @returns whether it was made for this visit */
-  create(): Promise<boolean>
+  /**
+   * Makes the repository of this name, or waits for whoever is making it.
+   *
+   * @param ids of what the push brings
+   * @returns whether it was made for this visit
+   */
+  create(ids: readonly string[]): Promise<boolean>
   /** Takes back what was made in vain, where this is the last visitor. May be called before the visit is disposed of. */
   leave(): Promise<void>
 }
 
 /** So often is it tried to create one whose folders are taken back meanwhile. */
 const attempts = 3
+
+/** More ids than these are not looked for when a push has failed. */
+const maxIds = 200
 
 export class NewRepositories {
   readonly empty: EmptyRepository
@@ -89,7 +99,8 @@ export class NewRepositories {
   /** @param account is told where the visit's end takes a repository back, or fails to */
   visit(plainName: string, repository: string, account: Pick<Account, 'takenBack' | 'tidyError'>): Visit {
     let entry = this.#entries.get(plainName)
-    if (!entry) this.#entries.set(plainName, (entry = { visitors: 0, creating: undefined, undecided: undefined }))
+    if (!entry)
+      this.#entries.set(plainName, (entry = { visitors: 0, creating: undefined, undecided: undefined, pushed: [] }))
     const visited = entry
     visited.visitors++
     let isOver = false
@@ -102,7 +113,11 @@ export class NewRepositories {
         account.tidyError = error
       }
     }
-    return { create: () => this.#createOnce(visited, repository), leave, [Symbol.asyncDispose]: leave }
+    const create = (ids: readonly string[]) => {
+      visited.pushed.push(...ids.slice(0, maxIds - visited.pushed.length))
+      return this.#createOnce(visited, repository)
+    }
+    return { create, leave, [Symbol.asyncDispose]: leave }
   }
 
   async #createOnce(entry: Entry, name: string): Promise<boolean> {
@@ -161,20 +176,29 @@ export class NewRepositories {
 
   /** @returns whether the repository was taken back */
   async #leave(plainName: string, entry: Entry): Promise<boolean> {
+    // While this is awaited, it is still a visitor.
+    const expected = entry.undecided && (await this.#expectedIn(entry.undecided, entry))
     const isLast = --entry.visitors === 0
     if (isLast) this.#entries.delete(plainName)
     const { undecided } = entry
-    if (!undecided) return false
+    if (!undecided || !expected) return false
     const { note, noteFile } = undecided
     if (!isLast) {
       if (conditionOf(note.target, note.made) === 'used') this.#keep(entry, undecided)
       return false
     }
-    const isGone = await takeBack(noteFile, note)
+    const isGone = await takeBack(noteFile, { ...note, made: expected })
     if (!isGone) this.#keep(entry, undecided)
     else this.#releaseFolders(note.folders)
     dropNote(noteFile)
     return isGone
+  }
+
+  /** What may be in it if no push has taken effect: what was made, and objects that are proven to be of the pushes. */
+  async #expectedIn({ note }: Undecided, { visitors, pushed }: Entry): Promise<Contents> {
+    if (visitors > 1 || conditionOf(note.target, note.made) !== 'objects') return note.made
+    const now = contentsOf(note.target)
+    return (await areAllBelow(note.target, pushed, this.#runJob)) ? now : note.made
   }
 
   #keep(entry: Entry, { note, noteFile }: Undecided): void {

@@ -1,5 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join, sep } from 'node:path'
+import { JobError } from '../git/job.ts'
+import type { RunJob } from '../git/job.ts'
 import { isLive, processes } from '../process-table.ts'
 
 /** What is in a folder: by path, what tells each file from any other, or `folder`. */
@@ -8,11 +10,12 @@ export type Contents = Readonly<Record<string, string>>
 /**
  * What has become of a repository that was created for a push:
  *
- * - `untouched`: it is as it was made, except for what a push that failed leaves, which are objects without a reference.
+ * - `untouched`: it is as it was made.
+ * - `objects`: there are objects in it, besides, as a push leaves them whose references are all refused; or somebody else's.
  * - `unsure`: something unfinished is in it, which may be anybody's.
- * - `used`: somebody has put something into it.
+ * - `used`: somebody has put something else into it.
  */
-export type Condition = 'untouched' | 'unsure' | 'used'
+export type Condition = 'untouched' | 'objects' | 'unsure' | 'used'
 
 /** Takes in all of a repository that has just been made: some ten entries. */
 export function contentsOf(folder: string): Contents {
@@ -22,26 +25,30 @@ export function contentsOf(folder: string): Contents {
 
 /** @param made what was in it when it was made, wherever it was then */
 export function conditionOf(folder: string, made: Contents): Condition {
-  let condition: Condition = 'untouched'
   let now: Contents
   try {
     now = contentsOf(folder)
   } catch {
     return 'used' // It is gone, or being changed.
   }
+  const conditions = new Set<Condition>()
   for (const [name, identity] of Object.entries(now)) {
-    if (made[name] === identity || isOfAFailedPush(name, identity)) continue
-    if (!isUnfinished(name)) return 'used'
-    condition = 'unsure'
+    if (made[name] !== identity) conditions.add(whatIsNew(name, identity))
   }
-  return Object.keys(made).every((name) => name in now) ? condition : 'used'
+  if (Object.keys(made).some((name) => !(name in now))) return 'used'
+  return (['used', 'unsure', 'objects'] as const).find((condition) => conditions.has(condition)) ?? 'untouched'
 }
 
-/** Objects, in the places that git has for them (gitrepository-layout(5)), and folders that a reference's lock was in. */
-function isOfAFailedPush(name: string, identity: string): boolean {
-  return identity === 'folder' ? /^(?:objects\/[0-9a-f]{2}$|refs\/)/.test(name) : object.test(name)
+/** Empty folders are nobody's: that of an object, and that of a reference's lock, stay when what was in them has gone. */
+function whatIsNew(name: string, identity: string): Condition {
+  if (identity === 'folder' && folderOfGits.test(name)) return 'untouched'
+  if (identity !== 'folder' && object.test(name)) return 'objects'
+  return isUnfinished(name) ? 'unsure' : 'used'
 }
 
+const folderOfGits = /^(?:objects\/[0-9a-f]{2}$|refs\/)/
+
+/** Where git has them: gitrepository-layout(5). */
 const object =
   /^objects\/(?:[0-9a-f]{2}\/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack\/pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.(?:pack|idx|rev))$/
 
@@ -70,5 +77,24 @@ function workingFolderOf(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/cwd`)
   } catch {
     return undefined // It ended while we looked, or is another user's.
+  }
+}
+
+/**
+ * Whether the objects of a repository are all reachable from these ids: then they came with them.
+ *
+ * @param ids some that a push has named
+ */
+export async function areAllBelow(gitDir: string, ids: readonly string[], runJob: RunJob): Promise<boolean> {
+  const linesOf = async (args: readonly string[]) =>
+    (await runJob(['--git-dir', gitDir, ...args])).split('\n').filter(Boolean)
+  try {
+    const below = new Set(await linesOf(['rev-list', '--objects', '--no-object-names', ...ids, '--']))
+    const all = await linesOf(['cat-file', '--batch-all-objects', '--batch-check=%(objectname)'])
+    return all.every((id) => below.has(id))
+  } catch (error) {
+    // One of them is missing, or there are more than can be told apart here.
+    if (error instanceof JobError) return false
+    throw error
   }
 }

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { PassThrough, Writable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
+import { test } from 'node:test'
+import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
+import { ReportGate } from '../src/supervisor/report-gate.ts'
+import { SeededRandom } from './seeded-random.ts'
+
+/** However receive-pack's output comes in parts, no byte of its report is out before what must come first is done. */
+
+const report = `${pktLine('unpack ok\n')}${pktLine('ok refs/heads/main\n')}${flushPacket}`
+const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)
+
+const outputs = [
+  { what: 'a report alone', before: '', after: report },
+  { what: 'a report in a band', before: '', after: band(1, report) + flushPacket },
+  {
+    what: 'a report after progress',
+    before: band(2, 'Unpacking\n') + band(2, '') + pktLine('') + band(2, 'x'.repeat(3000)) + band(3, 'oh'),
+    after: band(1, report.slice(0, 9)) + band(2, 'hook\n') + band(1, report.slice(9)) + flushPacket,
+  },
+  { what: 'no report', before: band(2, 'Unpacking\n') + flushPacket, after: '' },
+  { what: 'something else', before: '', after: 'ERR' },
+] as const
+
+for (const { what, before, after } of outputs) {
+  test(`${what}, cut anywhere`, async () => {
+    const chance = new SeededRandom(1)
+    const random = () => chance.next()
+    for (let round = 0; round < 200; round++) {
+      let out = ''
+      let isDone = false
+      const outgoing = new Writable({
+        highWaterMark: 1 + Math.floor(random() * 100),
+        write(chunk: Buffer, _encoding, done) {
+          out += chunk.toString('latin1')
+          assert.ok(isDone || before.startsWith(out), out)
+          void setImmediate().then(() => done())
+        },
+      })
+      let asked = 0
+      const gate = new ReportGate(outgoing, async () => {
+        asked++
+        await setImmediate()
+        isDone = true
+      })
+      const bytes = Buffer.from(before + after)
+      const most = round === 0 ? 1 : 1 + Math.floor(random() * 60)
+      for (let offset = 0; offset < bytes.length;) {
+        const end = offset + 1 + Math.floor(random() * most)
+        gate.write(bytes.subarray(offset, end))
+        offset = end
+      }
+      await gate.close()
+      await new Promise<void>((resolve) => outgoing.end(resolve))
+      assert.equal(out, before + after)
+      assert.equal(asked, after === '' || after === 'ERR' ? asked : 1)
+    }
+  })
+}
+
+test('it does not wait for a client that has left', async () => {
+  const outgoing = new PassThrough({ highWaterMark: 1 })
+  const gate = new ReportGate(outgoing, async () => {})
+  gate.write(Buffer.from(report))
+  gate.write(Buffer.from(report))
+  outgoing.destroy()
+  await gate.close()
+  const late = new ReportGate(outgoing, async () => {})
+  assert.equal(late.destroyed, true)
+  await late.close()
+})
