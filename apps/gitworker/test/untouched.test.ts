@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
-import { hiddenBeside, makeFoldersAbove, takeBack, takeBackLater } from '../src/supervisor/new-repository.ts'
+import { NewFolders } from '../src/supervisor/new-folders.ts'
+import { hiddenBeside, takeBack, takeBackLater } from '../src/supervisor/new-repository.ts'
 import { conditionOf, contentsOf } from '../src/supervisor/untouched.ts'
 
 /** When a repository that was created for a push may be removed again, and when it must stay. */
@@ -137,12 +138,18 @@ test('whenever its supervisor is killed, the next one finds what was made in vai
   }
 })
 
-test('folders above a repository are made, and only those that were missing are told', async () => {
+test('folders that are made for repositories go with the last of these, and those that were there stay', async () => {
   await using folder = await temporaryFolder()
-  await mkdir(join(folder.path, 'a'))
-  const made = makeFoldersAbove(join(folder.path, 'a/b/c/d.git'))
-  assert.deepEqual(made, [join(folder.path, 'a/b'), join(folder.path, 'a/b/c')])
-  assert.deepEqual(makeFoldersAbove(join(folder.path, 'a/b/c/e.git')), [])
+  const path = (name: string) => join(folder.path, name)
+  await mkdir(path('a'))
+  const folders = new NewFolders()
+  assert.deepEqual(folders.makeAbove(path('a/b/c/d.git')), [path('a/b'), path('a/b/c')])
+  const second = folders.makeAbove(path('a/b/e.git'))
+  assert.deepEqual(second, [path('a/b')])
+  folders.release([path('a/b'), path('a/b/c')])
+  assert.deepEqual(folders.makeAbove(path('a/b/f.git')), [path('a/b')])
+  folders.keep(second)
+  assert.deepEqual(folders.makeAbove(path('a/b/g.git')), [])
 })
 
 test('a hidden name is a file’s name, ends in .lock, and is no other one’s', () => {

@@ -251,7 +251,7 @@ describe('a name without a repository', () => {
       const listed = await git(stack.folder, ['ls-remote', `${stack.url}/${encodeURI(name)}`, 'main'])
       assert.equal(listed.split('\t')[0], source.id)
     }
-    const before = await allIn(stack)
+    const known = await allIn(stack)
     // Up to what a path may have, with what git needs below it.
     for (let length = 3400; length <= 4096; length += 40) {
       const name = `${'p'.repeat(200)}/`.repeat(20).slice(0, length - 1) + 'x'
@@ -260,7 +260,7 @@ describe('a name without a repository', () => {
         assert.equal((await tryGit(source.work, ['push', `${stack.url}/${name}`, 'main'])).code, 0, name)
       else assert.equal(status, 414)
     }
-    assert.ok((await allIn(stack)).every((name) => before.includes(name) || name.startsWith('pppp')))
+    assert.ok((await allIn(stack)).every((name) => known.includes(name) || name.startsWith('pppp')))
     assert.deepEqual(
       (await allIn(stack)).filter((name) => name.endsWith('.lock')),
       [],

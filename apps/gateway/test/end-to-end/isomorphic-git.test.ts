@@ -47,3 +47,14 @@ test('isomorphic-git is told why a push is refused', async () => {
   await clone({ fs, http, dir, url: `${stack.url}/project.git` })
   await assert.rejects(push({ fs, http, dir, url: `${stack.url}/project.git/inner`, ref: 'main' }), /409/)
 })
+
+test('isomorphic-git creates a repository by its first push', async () => {
+  const dir = join(stack.folder, 'fourth')
+  const url = `${stack.url}/team/created.git`
+  await clone({ fs, http, dir, url: `${stack.url}/project.git` })
+  const result = await push({ fs, http, dir, url, ref: 'main', remoteRef: 'refs/heads/trunk' })
+  assert.equal(result.ok, true)
+  const bare = join(stack.root, 'team/created.git')
+  assert.equal(await git(bare, ['symbolic-ref', 'HEAD']), 'refs/heads/trunk')
+  await git(bare, ['fsck', '--full', '--strict'])
+})

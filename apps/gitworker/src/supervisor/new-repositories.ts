@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Logger } from '@sluice/shared/log'
@@ -9,15 +9,8 @@ import type { Account } from './account.ts'
 import { initRepository, placeFor } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
 import { EmptyRepository } from './empty-repository.ts'
-import {
-  dropNote,
-  hiddenBeside,
-  makeFoldersAbove,
-  removeEmpty,
-  takeBack,
-  takeBackLater,
-  writeNote,
-} from './new-repository.ts'
+import { NewFolders } from './new-folders.ts'
+import { clearNotes, dropNote, hiddenBeside, removeEmpty, takeBack, writeNote } from './new-repository.ts'
 import type { Note } from './new-repository.ts'
 import { findRepository, isThere } from './repository.ts'
 import { areAllBelow, conditionOf, contentsOf } from './untouched.ts'
@@ -76,8 +69,7 @@ export class NewRepositories {
   readonly #format: ObjectFormat
   readonly #runJob: RunJob
   readonly #entries = new Map<string, Entry>()
-  /** Folders that were made on the way to repositories of which none is kept so far, and to how many. */
-  readonly #folders = new Map<string, number>()
+  readonly #folders = new NewFolders()
 
   private constructor(empty: EmptyRepository, notes: string, options: NewRepositoriesOptions) {
     this.empty = empty
@@ -92,7 +84,7 @@ export class NewRepositories {
     const { runFolder, format, runJob, log } = options
     const notes = join(runFolder, 'created')
     mkdirSync(notes, { recursive: true })
-    for (const name of readdirSync(notes)) await clear(join(notes, name), log)
+    await clearNotes(notes, log)
     return new NewRepositories(await EmptyRepository.open(runFolder, format, runJob), notes, options)
   }
 
@@ -158,7 +150,7 @@ export class NewRepositories {
     const hidden = hiddenBeside(target)
     let folders: readonly string[] = []
     try {
-      folders = this.#claimFolders(target, makeFoldersAbove(target))
+      folders = this.#folders.makeAbove(target)
       writeNote(noteFile, { target, hidden, folders })
       await initRepository(hidden, this.#format, this.#runJob)
       const note = { target, hidden, folders, made: contentsOf(hidden) }
@@ -168,7 +160,7 @@ export class NewRepositories {
     } catch (error) {
       await rm(hidden, { recursive: true, force: true })
       removeEmpty(folders)
-      this.#releaseFolders(folders)
+      this.#folders.release(folders)
       dropNote(noteFile)
       throw error
     }
@@ -189,7 +181,7 @@ export class NewRepositories {
     }
     const isGone = await takeBack(noteFile, { ...note, made: expected })
     if (!isGone) this.#keep(entry, undecided)
-    else this.#releaseFolders(note.folders)
+    else this.#folders.release(note.folders)
     dropNote(noteFile)
     return isGone
   }
@@ -203,27 +195,8 @@ export class NewRepositories {
 
   #keep(entry: Entry, { note, noteFile }: Undecided): void {
     entry.undecided = undefined
-    for (const folder of note.folders) this.#folders.delete(folder)
+    this.#folders.keep(note.folders)
     dropNote(noteFile)
-  }
-
-  /** @returns all above a repository that may go with it, the outermost first: some were made for another one's sake */
-  #claimFolders(target: string, made: readonly string[]): string[] {
-    for (const folder of made) this.#folders.set(folder, 0)
-    const folders: string[] = []
-    for (let folder = dirname(target); this.#folders.has(folder); folder = dirname(folder)) {
-      folders.unshift(folder)
-      this.#folders.set(folder, this.#folders.get(folder)! + 1)
-    }
-    return folders
-  }
-
-  #releaseFolders(folders: readonly string[]): void {
-    for (const folder of folders) {
-      const others = (this.#folders.get(folder) ?? 1) - 1
-      if (others > 0) this.#folders.set(folder, others)
-      else this.#folders.delete(folder)
-    }
   }
 }
 
@@ -234,25 +207,4 @@ export type NewRepositoriesOptions = {
   readonly format: ObjectFormat
   readonly runJob: RunJob
   readonly log: Logger
-}
-
-/** Does what an earlier supervisor would have done at the end of the push that a note is of. */
-async function clear(noteFile: string, log: Logger): Promise<void> {
-  const note = noteIn(noteFile)
-  try {
-    if (note && (await takeBackLater(noteFile, note))) {
-      log.warn({ repository: note.target }, 'removed a repository that an unfinished push had created')
-    }
-    dropNote(noteFile)
-  } catch (error) {
-    log.warn({ err: error, repository: note?.target }, 'could not remove what an unfinished push had created')
-  }
-}
-
-function noteIn(file: string): Note | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Note
-  } catch {
-    return undefined // Cut short, before anything was made.
-  }
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf } from '@sluice/shared/errno'
+import type { Logger } from '@sluice/shared/log'
 import { conditionOf, isSomebodyIn } from './untouched.ts'
 import type { Contents } from './untouched.ts'
 
@@ -31,25 +31,6 @@ export function hiddenBeside(target: string): string {
   const name = Buffer.from(basename(target)).subarray(0, 255 - ending.length)
   // Not cut within a character.
   return join(dirname(target), new TextDecoder().decode(name, { stream: true }) + ending)
-}
-
-/** Makes the folders above a repository. @returns those that were missing, the outermost first */
-export function makeFoldersAbove(target: string): string[] {
-  const made: string[] = []
-  const make = (folder: string, makeParent?: () => void) => {
-    try {
-      mkdirSync(folder)
-      made.push(folder)
-    } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return
-      if (errnoOf(error) !== 'ENOENT' || !makeParent) throw error
-      makeParent()
-      make(folder)
-    }
-  }
-  const makeAll = (folder: string) => make(folder, () => makeAll(dirname(folder)))
-  makeAll(dirname(target))
-  return made
 }
 
 /** Writes a note, as a whole or not at all. */
@@ -97,6 +78,30 @@ export async function takeBackLater(noteFile: string, { made, ...note }: Note): 
   // It was out of reach, to be looked at for the last time. This fails where there is nothing, or something else by now.
   tryTo(() => renameSync(hidden, target))
   return await takeBack(noteFile, { ...note, made })
+}
+
+/** Does for all notes what their supervisor would have done at the end of each push, if it had not been killed. */
+export async function clearNotes(folder: string, log: Logger): Promise<void> {
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name)
+    const note = noteIn(file)
+    try {
+      if (note && (await takeBackLater(file, note))) {
+        log.warn({ repository: note.target }, 'removed a repository that an unfinished push had created')
+      }
+      dropNote(file)
+    } catch (error) {
+      log.warn({ err: error, repository: note?.target }, 'could not remove what an unfinished push had created')
+    }
+  }
+}
+
+function noteIn(file: string): Note | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Note
+  } catch {
+    return undefined // Cut short, before anything was made.
+  }
 }
 
 /** Removes those of these folders that are empty, from the innermost on. */

@@ -25,11 +25,12 @@ export class ReportGate extends Writable {
     if (outgoing.destroyed) this.destroy()
   }
 
-  /** Resolves when all is passed on, or the client is gone. */
-  async close(): Promise<void> {
-    if (this.destroyed) return
-    const over = new Promise((resolve) => this.once('finish', resolve).once('close', resolve))
-    this.end()
+  /** Resolves when all is passed on, the client is gone, or the signal is aborted. */
+  async close(signal: AbortSignal): Promise<void> {
+    if (this.destroyed || signal.aborted) return
+    const { promise: over, resolve } = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    this.once('finish', resolve).once('close', resolve).end()
     await over
   }
 

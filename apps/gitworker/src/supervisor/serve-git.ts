@@ -52,10 +52,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
   account.command = body?.command
 
-  if (body?.isProbe) {
-    if (found) await checkServiceIsOn(host, found.gitDir, request, exchange.signal)
-    return exchange.reply(200, '', { 'Content-Type': contentType(request) })
-  }
+  if (body?.isProbe) return answerProbe(exchange, host, request, found)
   if (body && !found) checkFirstPush(body, host)
   const question = found && host.answers && questionOf(request, found.gitDir, body?.whole, host.build)
   const known = question && host.answers?.lookUp(question)
@@ -73,19 +70,15 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   await checkServiceIsOn(host, repository.gitDir, request, exchange.signal)
   const isPush = lane === 'push'
   const judgement = isPush && body ? await judge(host, exchange, request, repository, body, runJob) : undefined
-  if (body && judgement?.refused) {
+  if (body && isRefused(judgement)) {
     // Reading the rest of it needs no slot.
     slot[Symbol.dispose]()
     await visit.leave()
-    const { refused, push } = judgement
-    account.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
-    await refusePush(exchange, body, refused, push)
-    account.refusal = refused.refusal
-    account.outcome = refused.refusal.outcome
-    return
+    return answerRefused(exchange, body, judgement, account)
   }
   const denyForce = judgement?.denyForce === true
   const newHead = isPush ? host.newHeads.of(repository.gitDir) : undefined
+  const settle = async () => newHead?.settle().catch((e) => (account.tidyError = e))
   using _pushing = isPush ? host.answers?.pushing(repository.gitDir) : undefined
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
@@ -101,9 +94,9 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
     const report = await relay(exchange, request, body, worker, (chunk) => capture?.take(chunk), gate)
     if (report.code === 0) capture?.store()
     else account.outcome = 'git_failed'
-    await gate?.close()
+    await gate?.close(exchange.signal)
     // Before the reply ends: whoever pushed may look at once.
-    await newHead?.settle().catch((e) => (account.tidyError = e))
+    await settle()
     await visit.leave()
     await exchange.finish()
   } catch (error) {
@@ -114,7 +107,37 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   await concludeRun(worker, account)
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
   if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.startedAt, account)
-  await newHead?.settle().catch((e) => (account.tidyError = e))
+  await settle()
+}
+
+/** A host that would take a push must say so of a repository that is yet to be created, too. */
+async function answerProbe(
+  exchange: Exchange,
+  host: Host,
+  request: GitRequest,
+  found: Repository | undefined,
+): Promise<void> {
+  if (found) await checkServiceIsOn(host, found.gitDir, request, exchange.signal)
+  await exchange.reply(200, '', { 'Content-Type': contentType(request) })
+}
+
+/** The rules on pushes say no. */
+async function answerRefused(
+  exchange: Exchange,
+  body: RequestBody,
+  { refused, push }: RefusedPush,
+  account: Account,
+): Promise<void> {
+  account.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
+  await refusePush(exchange, body, refused, push)
+  account.refusal = refused.refusal
+  account.outcome = refused.refusal.outcome
+}
+
+type RefusedPush = PushJudgement & { readonly refused: NonNullable<PushJudgement['refused']> }
+
+function isRefused(judgement: PushJudgement | undefined): judgement is RefusedPush {
+  return judgement?.refused !== undefined
 }
 
 /** A fetch whose pack others may be asking for, too. */

@@ -4,6 +4,8 @@ import { JobError } from '../git/job.ts'
 import type { RunJob } from '../git/job.ts'
 import { isLive, processes } from '../process-table.ts'
 
+const isFolder = 'folder'
+
 /** What is in a folder: by path, what tells each file from any other, or `folder`. */
 export type Contents = Readonly<Record<string, string>>
 
@@ -19,30 +21,46 @@ export type Condition = 'untouched' | 'objects' | 'unsure' | 'used'
 
 /** Takes in all of a repository that has just been made: some ten entries. */
 export function contentsOf(folder: string): Contents {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return Object.fromEntries(names.map((name) => [name, identityOf(join(folder, name))]))
+  return Object.fromEntries(entriesIn(folder))
 }
 
-/** @param made what was in it when it was made, wherever it was then */
+/**
+ * Stops at the first thing that decides: where a push has brought a hundred thousand references, one is enough.
+ *
+ * @param made what was in it when it was made, wherever it was then
+ */
 export function conditionOf(folder: string, made: Contents): Condition {
-  let now: Contents
   try {
-    now = contentsOf(folder)
+    if (Object.entries(made).some(([name, identity]) => identityOf(join(folder, name)) !== identity)) return 'used'
+    let condition: Condition = 'untouched'
+    for (const [name, identity] of entriesIn(folder)) {
+      const next = made[name] === identity ? 'untouched' : whatIsNew(name, identity)
+      if (next === 'used') return next
+      if (conditions.indexOf(next) > conditions.indexOf(condition)) condition = next
+    }
+    return condition
   } catch {
     return 'used' // It is gone, or being changed.
   }
-  const conditions = new Set<Condition>()
-  for (const [name, identity] of Object.entries(now)) {
-    if (made[name] !== identity) conditions.add(whatIsNew(name, identity))
+}
+
+const conditions: readonly Condition[] = ['untouched', 'objects', 'unsure', 'used']
+
+/** What is in a folder and below, with paths from there on; the objects last, since there may be many. */
+function* entriesIn(folder: string, below = ''): Generator<[name: string, identity: string]> {
+  const names = readdirSync(join(folder, below)).toSorted((a) => (a === 'objects' ? 1 : -1))
+  for (const name of names) {
+    const path = below === '' ? name : `${below}/${name}`
+    const identity = identityOf(join(folder, path))
+    yield [path, identity]
+    if (identity === isFolder) yield* entriesIn(folder, path)
   }
-  if (Object.keys(made).some((name) => !(name in now))) return 'used'
-  return (['used', 'unsure', 'objects'] as const).find((condition) => conditions.has(condition)) ?? 'untouched'
 }
 
 /** Empty folders are nobody's: that of an object, and that of a reference's lock, stay when what was in them has gone. */
 function whatIsNew(name: string, identity: string): Condition {
-  if (identity === 'folder' && folderOfGits.test(name)) return 'untouched'
-  if (identity !== 'folder' && object.test(name)) return 'objects'
+  if (identity === isFolder && folderOfGits.test(name)) return 'untouched'
+  if (identity !== isFolder && object.test(name)) return 'objects'
   return isUnfinished(name) ? 'unsure' : 'used'
 }
 
@@ -60,7 +78,7 @@ function isUnfinished(name: string): boolean {
 /** A folder's own times tell of locks that came and went. */
 function identityOf(path: string): string {
   const found = lstatSync(path, { bigint: true })
-  return found.isDirectory() ? 'folder' : `${found.mode} ${found.ino} ${found.size} ${found.mtimeNs}`
+  return found.isDirectory() ? isFolder : `${found.mode} ${found.ino} ${found.size} ${found.mtimeNs}`
 }
 
 /** Whether a process works in this folder, as git does in the repository that it serves. */
