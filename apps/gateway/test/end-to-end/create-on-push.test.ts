@@ -335,6 +335,15 @@ test('what a killed supervisor had created in vain is removed by the next one, a
   await beginPush(stack, 'team/vain.git', body)
   await beginPush(stack, 'team/used/vain.git', body)
   await git(join(stack.root, 'team/used/vain.git'), ['config', 'some.thing', 'true'])
+  // Its references had moved, but nobody had been told.
+  const moved = join(stack.root, 'moved.git')
+  await git(source.work, ['push', '--quiet', `${stack.url}/moved.git`, 'main:refs/heads/trunk'])
+  await git(moved, ['symbolic-ref', 'HEAD', 'refs/heads/main'])
+  await writeFile(join(moved, 'sluice-head-is-a-guess'), '')
+  await writeFile(
+    join(stack.folder, 'run/created/other-note'),
+    JSON.stringify({ target: moved, hidden: `${moved}.x.lock`, folders: [], made: { HEAD: '1 2 3 4' } }),
+  )
   const unfinished = join(stack.root, 'half.git.00000000-0000-4000-8000-000000000000.lock')
   await mkdir(unfinished)
   await writeFile(
@@ -345,7 +354,8 @@ test('what a killed supervisor had created in vain is removed by the next one, a
   await stack.supervisor.exited
   await until('git to end', async () => (await stack.gitProcesses()).length === 0)
   await stack.restartSupervisor()
-  assert.deepEqual(await readdir(stack.root), ['team'])
+  assert.deepEqual((await readdir(stack.root)).toSorted(), ['moved.git', 'team'])
+  assert.equal(await git(moved, ['symbolic-ref', 'HEAD']), 'refs/heads/trunk')
   assert.deepEqual(await readdir(join(stack.root, 'team')), ['used'])
   assert.match(await readFile(join(stack.root, 'team/used/vain.git/config'), 'utf8'), /thing = true/)
   assert.deepEqual(await noteFiles(stack), [])

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
 import { git, importCommit, importHistory, packOf } from '@sluice/shared/testing/git'
-import { target } from '@sluice/shared/testing/http'
+import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -37,7 +37,8 @@ const bareOf = (name: string) => join(stack.root, name)
 const headOf = async (name: string) => (await readFile(join(bareOf(name), 'HEAD'), 'latin1')).replace(/^ref: |\n$/g, '')
 
 /** Pushes by hand, and leaves as soon as the report has come. @returns what had come by then */
-function pushAndLeave(name: string, refs: readonly (string | Buffer)[], features: string): Promise<string> {
+async function pushAndLeave(name: string, refs: readonly (string | Buffer)[], features: string): Promise<string> {
+  assert.equal((await ask(stack.gateway.address, `/${name}/info/refs?service=git-receive-pack`)).status, 200)
   const lines = refs.map((ref, index) => {
     const line = Buffer.concat([
       Buffer.from(`${nobody} ${id} `),

@@ -8,6 +8,7 @@ import type { RunJob } from '../git/job.ts'
 import type { Account } from './account.ts'
 import { initRepository, placeFor } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
+import { settleHead } from './default-branch.ts'
 import { EmptyRepository } from './empty-repository.ts'
 import { NewFolders } from './new-folders.ts'
 import { clearNotes, dropNote, hiddenBeside, removeEmpty, takeBack, writeNote } from './new-repository.ts'
@@ -84,7 +85,7 @@ export class NewRepositories {
     const { runFolder, format, runJob, log } = options
     const notes = join(runFolder, 'created')
     mkdirSync(notes, { recursive: true })
-    await clearNotes(notes, log)
+    await clearNotes(notes, (gitDir) => settleHead(gitDir, runJob), log)
     return new NewRepositories(await EmptyRepository.open(runFolder, format, runJob), notes, options)
   }
 

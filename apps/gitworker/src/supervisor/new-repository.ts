@@ -80,18 +80,26 @@ export async function takeBackLater(noteFile: string, { made, ...note }: Note): 
   return await takeBack(noteFile, { ...note, made })
 }
 
-/** Does for all notes what their supervisor would have done at the end of each push, if it had not been killed. */
-export async function clearNotes(folder: string, log: Logger): Promise<void> {
+/**
+ * Does for all notes what their supervisor would have done at the end of each push, if it had not been killed.
+ *
+ * @param settle is called with the repositories that are there to stay
+ */
+export async function clearNotes(
+  folder: string,
+  settle: (gitDir: string) => Promise<void>,
+  log: Logger,
+): Promise<void> {
   for (const name of readdirSync(folder)) {
     const file = join(folder, name)
     const note = noteIn(file)
     try {
       if (note && (await takeBackLater(file, note))) {
         log.warn({ repository: note.target }, 'removed a repository that an unfinished push had created')
-      }
+      } else if (note) await settle(note.target)
       dropNote(file)
     } catch (error) {
-      log.warn({ err: error, repository: note?.target }, 'could not remove what an unfinished push had created')
+      log.warn({ err: error, repository: note?.target }, 'could not see to a repository that an unfinished push had created')
     }
   }
 }
