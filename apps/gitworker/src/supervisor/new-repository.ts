@@ -99,7 +99,10 @@ export async function clearNotes(
       } else if (note) await settle(note.target)
       dropNote(file)
     } catch (error) {
-      log.warn({ err: error, repository: note?.target }, 'could not see to a repository that an unfinished push had created')
+      log.warn(
+        { err: error, repository: note?.target },
+        'could not see to a repository that an unfinished push had created',
+      )
     }
   }
 }
