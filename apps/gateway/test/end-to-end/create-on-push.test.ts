@@ -218,6 +218,51 @@ describe('a name without a repository', () => {
     assert.deepEqual(await allIn(stack), [])
   })
 
+  test('however good, bad and cut pushes come at once, all that was acknowledged is there, and nothing else', async () => {
+    const names = ['mess/a', 'mess/a.git', 'mess/deep/er/b.git', 'mess/deep/c', 'mess/deep/er/d']
+    const commands = (branch: string) => [`${nobody} ${source.id} refs/heads/${branch}`]
+    const headers = { ...pushType }
+    for (let round = 0; round < 3; round++) {
+      const acknowledged: { name: string; branch: string }[] = []
+      const pushes = Array.from({ length: 40 }, async (_, index) => {
+        // Some names get bad pushes only.
+        const name = names[index % names.length]!
+        const kind = index % names.length >= 3 ? index % 2 : (index * 7 + round) % 3
+        const branch = `b${index}`
+        if (kind === 0) await post(name, pushOf(commands(branch), source.pack.subarray(0, -8)))
+        else if (kind === 1) {
+          const controller = new AbortController()
+          const path = `/${name}/git-receive-pack`
+          const sent = fetch(`${stack.url}${path}`, {
+            method: 'POST',
+            headers,
+            body: pushOf(commands(branch), source.pack.subarray(0, -8)),
+            signal: controller.signal,
+          })
+          setImmediate(() => controller.abort())
+          await sent.then((reply) => reply.text()).catch(() => {})
+        } else {
+          const { body } = await post(name, pushOf(commands(branch), source.pack))
+          if (body.includes(`ok refs/heads/${branch}`)) acknowledged.push({ name, branch })
+        }
+      })
+      await Promise.all(pushes)
+      await until('the host to be quiet', async () => (await stack.status()).requestsInAll === 0)
+      for (const { name, branch } of acknowledged) {
+        const bare = join(stack.root, name.endsWith('.git') ? name : `${name}.git`)
+        assert.equal(await git(bare, ['rev-parse', `refs/heads/${branch}`]), source.id)
+        assert.equal(await git(bare, ['rev-parse', 'HEAD']), source.id)
+      }
+      const expected = new Set(acknowledged.map(({ name }) => (name.endsWith('.git') ? name : `${name}.git`)))
+      assert.ok(expected.size > 0)
+      const left = (await allIn(stack)).filter((path) => /\.git$|\.lock$/.test(path))
+      assert.deepEqual(new Set(left), expected)
+      assert.ok(!(await allIn(stack)).includes('mess/deep') || [...expected].some((name) => name.includes('deep')))
+      assert.deepEqual(await noteFiles(stack), [])
+      await rm(join(stack.root, 'mess'), { recursive: true })
+    }
+  })
+
   test('two spellings at once make one repository, and no other one beside it', async () => {
     const push = (name: string, branch: string) =>
       tryGit(source.work, ['push', '--quiet', `${stack.url}/${name}`, `main:refs/heads/${branch}`])
