@@ -37,9 +37,7 @@ export async function serveGit(exchange: Exchange, host: Host, account: Account)
 }
 
 async function serve(exchange: Exchange, host: Host, account: Account): Promise<void> {
-  host.connections.check(exchange)
-  exchange.limitIdleness(host.idleTimeout)
-  if (host.requestTimeout !== undefined) exchange.limitDuration(host.requestTimeout)
+  setLimits(exchange, host)
   const request = (account.request = parseGitRequest(exchange.incoming))
   const lane = laneOf(request)
   const claim = { repository: plainName(request.repository), source: sourceKey(exchange.source, exchange.user) }
@@ -108,6 +106,12 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
   if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.startedAt, account)
   await settle()
+}
+
+function setLimits(exchange: Exchange, { connections, idleTimeout, requestTimeout }: Host): void {
+  connections.check(exchange)
+  exchange.limitIdleness(idleTimeout)
+  if (requestTimeout !== undefined) exchange.limitDuration(requestTimeout)
 }
 
 /** A host that would take a push must say so of a repository that is yet to be created, too. */
