@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -14,51 +13,9 @@ import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { App, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
+import { adapted, freePort, skipWithout, startBalancer } from './balancer.ts'
 
 /** The example configurations of load balancers, with real ones, in front of two gateways and a host. */
-
-const skipWithout = (program: string) =>
-  spawnSync(program, ['-v']).error ? `${program} is not installed (apt-get install ${program})` : false
-
-const example = async (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8')
-
-/** The file as it is shipped, but for addresses and times. What is to be replaced must be there. */
-async function adapted(name: string, replacements: Record<string, string>): Promise<string> {
-  let text = await example(name)
-  for (const [from, to] of Object.entries(replacements)) {
-    assert.ok(text.includes(from), `${name}: ${from}`)
-    text = text.replace(from, to)
-  }
-  return text
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** Runs a balancer until it is disposed of; ready when it passes a request on. */
-async function startBalancer(program: string, args: string[], address: string): Promise<AsyncDisposable> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4096)))
-  const exited = once(child, 'exit')
-  const passesOn = async () => {
-    if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`)
-    return (await ask(address, '/readyz').catch(() => undefined))?.status === 200
-  }
-  await until(`${program} to be ready`, passesOn)
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM')
-      await exited
-    },
-  }
-}
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f']
 
@@ -229,7 +186,7 @@ test(
 )
 
 test('behind nginx, clones and large pushes are streamed', { skip: skipWithout('nginx') }, async () => {
-  await using stack = await startStack({ SLUICE_TRUSTED_PROXIES: '127.0.0.1', SLUICE_INTERIM_REPLIES: 'off' })
+  await using stack = await startStack({ SLUICE_TRUSTED_PROXIES: '127.0.0.1' })
   await fill(stack.root)
   const second = await stack.addGateway()
   const proxy = `127.0.0.1:${await freePort()}`

@@ -44,7 +44,8 @@ export type GatewayParts = {
  * gateway and host share. Bytes go past Hono, from Node's streams to Node's streams.
  */
 export function createApp(parts: GatewayParts) {
-  const app = new Hono<{ Bindings: HttpBindings }>()
+  // Not strict: `/healthz/` is `/healthz`.
+  const app = new Hono<{ Bindings: HttpBindings }>({ strict: false })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     const readiness = await parts.readiness()

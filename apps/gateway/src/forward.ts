@@ -68,7 +68,8 @@ export function forward(
         outgoing.writeHead(status, replyHeaders(headers))
       },
       onResponseData(controller, chunk) {
-        if (chunk.length === 0) return
+        // A HEAD is asked of the host as GET. Over HTTP/2, what is written for it would be waited for without end.
+        if (chunk.length === 0 || exchange.incoming.method === 'HEAD') return
         exchange.sent(chunk.length)
         if (!outgoing.write(chunk)) controller.pause()
       },

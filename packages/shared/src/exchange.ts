@@ -2,27 +2,28 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import { http2StreamOf, isReplied, resetStream, stopUpload } from './http2-stream.ts'
+import { interimReplyDueAt, isAskedDirectly } from './interim-replies.ts'
 import { Refusal } from './refusal.ts'
 
 /** A refused request's body is read on for so long, so that the client gets to read the refusal (RFC 9112 section 9.6). */
 const maxDrainBytes = 16 * 1024 * 1024
 const maxDrainMs = 5000
 
-/** How often a client whose body is not read is told that it is being waited for. A write is what shows that it left. */
-const interimEveryMs = 250
+/** How often a client with an unread body is looked at. */
+const lookAtUnreadEveryMs = 250
 
-/** After so many, every 20th must do. */
-const manyInterims = 1000
-
-/** Over what time the speed of an upload is judged. */
-const slownessWindowMs = 30_000
+/**
+ * Over what time the speed of an upload is judged. Slow machines compute for a minute between two pieces of a pack, and
+ * send nothing meanwhile.
+ */
+const slownessWindowMs = 120_000
 
 export type ExchangeOptions = {
   /** The client's address. */
   readonly source: string
   /** Who asks, where that is known. */
   readonly user?: string | undefined
-  /** Whether the client understands `102 Processing`. */
+  /** Whether the client understands `102 Processing`. It is sent none where a proxy may stand in between. */
   readonly takesInterimReplies: boolean
 }
 
@@ -65,8 +66,10 @@ export class Exchange {
     this.source = options.source
     this.user = options.user
     this.#stream = http2StreamOf(outgoing)
-    // HTTP/1.0 knows of no interim replies, and HTTP/2.0 needs none: there, no unread body hides what a client does.
-    this.#takesInterimReplies = options.takesInterimReplies && incoming.httpVersionMinor > 0
+    // HTTP/1.0 knows of no interim replies, and HTTP/2 needs none: there, no unread body hides what a client does.
+    this.#takesInterimReplies = options.takesInterimReplies && isAskedDirectly(incoming)
+    // In HTTP/1.1 a connection is kept anyway (RFC 9112 section 9.3), and git's http-backend does not say for how long.
+    if (!this.#stream && incoming.httpVersionMinor > 0) outgoing.removeHeader('Connection')
     this.#waitsForContinue = /^100-continue$/i.test(incoming.headers.expect ?? '')
     this.#mayHaveBody = !this.#waitsForContinue
     incoming.on('error', () => {}) // A client that breaks off: told by 'close' below.
@@ -135,8 +138,8 @@ export class Exchange {
   }
 
   /**
-   * From now on, ends the exchange if the client sends less of its body than `bytesPerSecond` over half a minute in which
-   * it was waited for. Stops with the connection.
+   * From now on, ends the exchange if the client sends less of its body than `bytesPerSecond` over two minutes in which it
+   * was waited for. Stops with the connection.
    */
   limitSlowness(bytesPerSecond: number, windowMs = slownessWindowMs): void {
     const { incoming } = this
@@ -155,23 +158,26 @@ export class Exchange {
   }
 
   /**
-   * From now on, notices within a fraction of a second that the client leaves, until the reply begins. Where more than
-   * 64 KiB of a body are unread (it waits for a slot, git is busy), nothing that the client does is seen; but what is sent
-   * to it cannot arrive. Stops with the connection.
+   * From now on, notices that the client leaves, until the reply begins. Where more than 64 KiB of a body are unread (it
+   * waits for a slot, git is busy), nothing that the client does is seen; but what is sent to it cannot arrive. Stops with
+   * the connection.
    */
   watchUnreadBody(): void {
     const { incoming, outgoing } = this
     if (!this.#takesInterimReplies) return
     let before = this.#bytesIn
-    let looks = 0
+    let unreadForMs = 0
+    let sent = 0
     const look = () => {
       const isUnread = this.#mayHaveBody && !incoming.complete && this.#bytesIn === before
-      // curl takes so many bytes of headers and no more.
-      const isDue = ++looks < manyInterims || looks % 20 === 0
-      if (isUnread && isDue && !outgoing.headersSent) outgoing.writeProcessing()
+      if (isUnread) unreadForMs += lookAtUnreadEveryMs
       before = this.#bytesIn
+      const dueAt = interimReplyDueAt(sent)
+      if (!isUnread || outgoing.headersSent || dueAt === undefined || unreadForMs < dueAt) return
+      sent++
+      outgoing.writeProcessing()
     }
-    this.#every(interimEveryMs, look)
+    this.#every(lookAtUnreadEveryMs, look)
   }
 
   #every(milliseconds: number, look: () => void): void {

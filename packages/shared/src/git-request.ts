@@ -33,13 +33,19 @@ export function parseGitRequest(request: {
   const endpoint = matchEndpoint(path)
   const { kind, method, repository } = endpoint
   checkRepositoryName(repository)
-  if (request.method !== method) {
-    throw new Refusal('wrong_method', { sentence: `This address takes ${method} only.`, headers: { Allow: method } })
-  }
+  checkMethod(method, request.method)
   const service = endpoint.kind === 'rpc' ? endpoint.service : serviceOfQuery(query)
   if (kind === 'rpc') checkContentType(service, request.headers['content-type'])
   const protocol = checkProtocol(request.headers['git-protocol'])
   return { kind, service, repository, protocol, version: versionOf(protocol) }
+}
+
+/** HEAD is GET, but for the body of the reply (RFC 9110 section 9.3.2), which Node leaves out by itself. */
+function checkMethod(expected: 'GET' | 'POST', method: string | undefined): void {
+  if (method === expected || (expected === 'GET' && method === 'HEAD')) return
+  const allowed = expected === 'GET' ? ['GET', 'HEAD'] : ['POST']
+  const sentence = `This address takes ${allowed.join(' and ')} only.`
+  throw new Refusal('wrong_method', { sentence, headers: { Allow: allowed.join(', ') } })
 }
 
 /** The request target for the same request on another server: encoded anew, so that nothing of the original's form survives. */
@@ -50,10 +56,11 @@ export function targetOf(request: GitRequest): string {
     : `/${repository}/git-${request.service}`
 }
 
+/** Several slashes are one, as for other servers: `//demo.git` and `demo.git//info/refs` mean what they seem to mean. */
 function splitTarget(target: string): { path: string; query: string } {
   const originForm = target.replace(/^https?:\/\/[^/?]*/i, '')
   const [encodedPath = '', query = ''] = originForm.split(/\?(.*)/s, 2)
-  return { path: decodeOnce(encodedPath), query }
+  return { path: decodeOnce(encodedPath).replace(/\/{2,}/g, '/'), query }
 }
 
 /** Percent-decodes once. The target's raw bytes arrive as Latin-1; what they spell must be UTF-8. */

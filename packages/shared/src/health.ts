@@ -21,6 +21,11 @@ export function isReady({ status }: Readiness): boolean {
   return status === 'ok'
 }
 
+/** What a probe asks for: `/healthz/` and `/healthz?from=balancer` are `/healthz`. */
+export function probedPath(target: string | undefined): string {
+  return (target ?? '').split('?', 1)[0]!.replace(/(?<=.)\/$/, '')
+}
+
 /**
  * A look at something that may hang, such as a disk that is gone. However often it is asked for, one look is under way at
  * most, and nobody waits for it longer than `withinMs`.

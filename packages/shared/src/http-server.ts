@@ -17,7 +17,7 @@ export type HttpServerOptions = {
   /** Milliseconds from a connection's or a request's beginning to the end of its headers. */
   readonly headerTimeout: number
   /** Milliseconds for which an idle connection is kept for another request. */
-  readonly keepAliveTimeout?: number
+  readonly keepAliveTimeout: number
 }
 
 /**
@@ -73,7 +73,7 @@ function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
     requestTimeout: 0,
     headersTimeout: headerTimeout,
     connectionsCheckingInterval: lookForLateMs,
-    ...(keepAliveTimeout !== undefined && { keepAliveTimeout }),
+    keepAliveTimeout,
   }
 }
 

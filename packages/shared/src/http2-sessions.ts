@@ -1,9 +1,6 @@
 import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import { stopUpload } from './http2-stream.ts'
 
-/** As HTTP/1 keeps a connection in Node. */
-const defaultKeepAliveMs = 5000
-
 /** After it was told that it is over, a session may take so long to send what is left. */
 const lastWordsMs = 5000
 
@@ -41,7 +38,7 @@ export const http2Limits = {
 /** Ends sessions in which nothing is asked: Node has no such limit for them. Times are in milliseconds. */
 export function endIdleSessions(
   server: Http2SecureServer,
-  { headerTimeout, keepAliveTimeout = defaultKeepAliveMs }: { headerTimeout: number; keepAliveTimeout?: number },
+  { headerTimeout, keepAliveTimeout }: { headerTimeout: number; keepAliveTimeout: number },
 ): void {
   server.on('session', (session: ServerHttp2Session) => {
     let open = 0

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Address } from './address.ts'
-import { isReady } from './health.ts'
+import { isReady, probedPath } from './health.ts'
 import type { Readiness } from './health.ts'
 import { listen } from './listen.ts'
 
@@ -33,7 +33,7 @@ export async function openOperations(
 ): Promise<AsyncDisposable & { readonly address: Address }> {
   const isLoopback = address.kind === 'tcp' && /^(127\.|::1$|localhost$)/.test(address.host)
   const server = createServer({ requestTimeout: requestTimeoutMs }, (incoming, outgoing) => {
-    const path = incoming.url?.split('?', 1)[0] ?? ''
+    const path = probedPath(incoming.url)
     const isAsked = !isLoopback || hasPlainHost(incoming.headers.host)
     const isRead = incoming.method === 'GET' || incoming.method === 'HEAD'
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined

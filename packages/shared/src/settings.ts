@@ -409,12 +409,21 @@ export const settings = {
     fallback: '20s',
     schema: duration(),
   },
+  keepAliveTimeout: {
+    name: 'SLUICE_KEEP_ALIVE_TIMEOUT',
+    apps: ['gateway'],
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
+    purpose:
+      'How long an idle connection is kept for another request. Longer than a load balancer in front keeps its own, or that one meets connections that have just been closed.',
+    fallback: '75s',
+    schema: duration(),
+  },
   minUploadRate: {
     name: 'SLUICE_MIN_UPLOAD_RATE',
     apps: ['gateway'],
     takes: 'off, or a size such as 64B or 1KiB',
     purpose:
-      'What a client must send of a body in each second, over half a minute, while it is waited for; 408 otherwise.',
+      'What a client must send of a body in each second, over two minutes, while it is waited for; 408 otherwise.',
     fallback: '64B',
     schema: z.union([z.literal('off').transform(() => 0), size()]),
   },
@@ -423,7 +432,7 @@ export const settings = {
     apps: ['gateway'],
     takes: 'on or off',
     purpose:
-      'Whether git clients that wait with a large body are sent 102 Processing, which is how their leaving is noticed. Turn it off behind a proxy that cannot pass it on.',
+      'Whether git clients that wait with a large body are sent 102 Processing, nine times at most, which is how their leaving is noticed. Not sent where a request shows that a proxy passed it on; turn it off behind one that does not show.',
     fallback: 'on',
     schema: toggle(),
   },

@@ -35,6 +35,19 @@ async function exchangeFor(
   return { exchange, client, received: () => received, [Symbol.asyncDispose]: dispose }
 }
 
+test('a reply says nothing of the connection, which HTTP/1.1 keeps anyway, and all where it does not', async () => {
+  await using kept = await exchangeFor('GET / HTTP/1.1\r\nHost: test', '')
+  await using closed = await exchangeFor('GET / HTTP/1.1\r\nHost: test\r\nConnection: close', '')
+  await using old = await exchangeFor('GET / HTTP/1.0\r\nConnection: keep-alive', '')
+  for (const { exchange } of [kept, closed, old]) await exchange.reply(200, 'x', {})
+  await until('the replies', () => [kept, closed, old].every(({ received }) => received().endsWith('\r\n\r\nx')))
+  assert.doesNotMatch(kept.received(), /^(?:Connection|Keep-Alive):/im)
+  assert.match(old.received(), /^Connection: keep-alive\r$/im)
+  await until('the end that was asked for', () => closed.client.readableEnded)
+  kept.client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  assert.equal(kept.client.readableEnded, false)
+})
+
 const post = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000000'
 const megabytes = Buffer.alloc(4 * 2 ** 20)
 const reasonOf = ({ signal }: Exchange) => signal.aborted && (signal.reason as Refusal).reason
@@ -57,6 +70,17 @@ describe('a client with a large unread body', () => {
     for (const { exchange } of [cannot, old, answered, control]) exchange.watchUnreadBody()
     await until('two in the control', () => control.received().split(' 102 ').length > 2)
     for (const { received } of [cannot, old, answered]) assert.doesNotMatch(received(), / 102 /)
+  })
+
+  test('is sent no interim reply where a proxy shows that it passed the request on', async () => {
+    const shown = ['Via: 1.1 proxy', 'X-Forwarded-For: 192.0.2.1', 'Forwarded: for=192.0.2.1', 'X-Real-IP: 192.0.2.1']
+    await using stack = new AsyncDisposableStack()
+    const passedOn = await Promise.all(shown.map((header) => exchangeFor(`${post}\r\n${header}`, megabytes)))
+    for (const { exchange } of passedOn.map((one) => stack.use(one))) exchange.watchUnreadBody()
+    await using control = await exchangeFor(post, megabytes)
+    control.exchange.watchUnreadBody()
+    await until('two in the control', () => control.received().split(' 102 ').length > 2)
+    for (const { received } of passedOn) assert.doesNotMatch(received(), / 102 /)
   })
 
   test('is sent none while its body is being read', async () => {

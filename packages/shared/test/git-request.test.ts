@@ -55,9 +55,32 @@ test('a name may contain what looks like an endpoint', () => {
   )
 })
 
+test('several slashes are one, wherever they stand and however they are written', () => {
+  for (const path of [
+    '//a/b.git',
+    '/a//b.git',
+    '/a/b.git/',
+    '/a/b.git//',
+    '///a/%2f/b.git/%2F',
+    'http://host//a/b.git',
+  ]) {
+    assert.equal(parseGitRequest(get(path + advertisement)).repository, 'a/b.git', path)
+  }
+  // What is refused in between is refused here, too.
+  for (const path of ['//../b.git', '/a//../b.git', '/.//b.git']) {
+    assert.equal(reasonOf(get(path + advertisement)), 'bad_name', path)
+  }
+})
+
+test('HEAD asks for an advertisement as GET does, and for nothing else', () => {
+  const head = { ...get(`/x${advertisement}`), method: 'HEAD' }
+  assert.deepEqual(parseGitRequest(head), parseGitRequest(get(`/x${advertisement}`)))
+  assert.equal(reasonOf({ ...get('/x/git-upload-pack'), method: 'HEAD' }), 'wrong_method')
+})
+
 test('a repository needs a name', () => {
   assert.equal(reasonOf(get(advertisement)), 'not_a_git_address')
-  assert.equal(reasonOf(get(`/${advertisement}`)), 'bad_name')
+  assert.equal(reasonOf(get(`/${advertisement}`)), 'not_a_git_address')
 })
 
 test('bad encodings are refused', () => {

@@ -48,9 +48,12 @@ const cases: Case[] = [
   ...['..', '../outside.git', 'a/../good.git', '%2e%2e', '%2E%2E/outside.git', 'a%2f..%2fgood.git', '.', 'a/./b'].map(
     (name) => ({ what: `the name ${name}`, path: `/${name}${advertisement}`, status: 400, says: /name is not valid/ }),
   ),
-  ...['-option', 'a/-c', 'team/-', 'x.lock', 'good.git.LOCK', 'good.git/.git/hooks', 'a//b', '/good.git'].map(
-    (name) => ({ what: `the name ${name}`, path: `/${name}${advertisement}`, status: 400, says: /name is not valid/ }),
-  ),
+  ...['-option', 'a/-c', 'team/-', 'x.lock', 'good.git.LOCK', 'good.git/.git/hooks'].map((name) => ({
+    what: `the name ${name}`,
+    path: `/${name}${advertisement}`,
+    status: 400,
+    says: /name is not valid/,
+  })),
   ...['%00', 'good.git%00', 'a%0ab', '%7f', '%zz', '%', '%ff%fe', '%c0%ae%c0%ae'].map((name) => ({
     what: `the path ${name}`,
     path: `/${name}${advertisement}`,

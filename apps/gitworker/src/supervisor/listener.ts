@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { Server } from 'node:net'
 import type { Connections } from '@sluice/shared/connections'
 import { Exchange } from '@sluice/shared/exchange'
-import { isReady } from '@sluice/shared/health'
+import { isReady, probedPath } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
 import { trustedPath } from '@sluice/shared/host-secret'
 import { createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
@@ -48,8 +48,9 @@ export function createListener(parts: ListenerParts): Server {
       user: distrust === undefined ? userOf(incoming) : undefined,
       takesInterimReplies: true,
     })
-    if (incoming.url === '/healthz') void exchange.replyJson(200, { status: 'ok' })
-    else if (incoming.url === '/readyz') void answerReady(exchange, readiness)
+    const probed = probedPath(incoming.url)
+    if (probed === '/healthz') void exchange.replyJson(200, { status: 'ok' })
+    else if (probed === '/readyz') void answerReady(exchange, readiness)
     else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
     else if (incoming.url === trustedPath) void exchange.replyJson(200, { status: 'ok' })
     else void answerGit(exchange, parts)

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { connect as connectHttp2 } from 'node:http2'
+import type { IncomingHttpHeaders } from 'node:http2'
+import { Agent, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git, importHistory } from '@sluice/shared/testing/git'
+import { ask, target } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+
+/** What HTTP (RFC 9110, RFC 9112) and the neighbours of other servers expect of every address. */
+
+const advertisement = '/info/refs?service=git-upload-pack'
+
+/** What is said of each reply by its own time and length; and by HTTP/2 of its status. */
+function comparable({ 'date': _date, 'transfer-encoding': _t, 'content-length': _c, ...headers }: IncomingHttpHeaders) {
+  return headers
+}
+
+async function addRepository({ root }: Stack, name: string): Promise<void> {
+  await git(root, ['init', '--quiet', '--bare', name])
+  await importHistory(join(root, name), 1)
+}
+
+describe('over HTTP/1.1', () => {
+  test('an address means the same however its slashes are written, to git and to probes', async () => {
+    await using stack = await startStack()
+    await addRepository(stack, 'team/project.git')
+    const plain = await ask(stack.gateway.address, `/team/project.git${advertisement}`)
+    assert.equal(plain.status, 200)
+    for (const path of ['//team/project.git', '/team//project.git', '/team/project.git/', '/team/%2Fproject.git//']) {
+      assert.deepEqual(
+        await ask(stack.gateway.address, path + advertisement).then(({ body }) => body),
+        plain.body,
+        path,
+      )
+    }
+    const listed = await git(stack.folder, ['ls-remote', `${stack.url}//team/project.git//`])
+    assert.equal(listed, await git(stack.folder, ['ls-remote', `${stack.url}/team/project`]))
+    for (const address of [stack.gateway.address, stack.supervisor.address, stack.gateway.operations]) {
+      for (const path of ['/healthz', '/healthz/', '/readyz/', '/healthz?from=balancer']) {
+        assert.equal((await ask(address, path)).status, 200, `${address} ${path}`)
+        assert.equal((await ask(address, path, { method: 'HEAD' })).status, 200, `HEAD ${address} ${path}`)
+      }
+    }
+  })
+
+  test('HEAD has the headers of GET and no body, and the connection goes on', async () => {
+    await using stack = await startStack()
+    await addRepository(stack, 'project.git')
+    using agent = Object.assign(new Agent({ keepAlive: true, maxSockets: 1 }), {
+      [Symbol.dispose]: () => agent.destroy(),
+    })
+    const on = async (address: string, method: string, path: string) => {
+      const sent = request({ ...target(address), method, path, agent }).end()
+      const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+      const chunks = await reply.toArray()
+      return { reply, body: Buffer.concat(chunks).toString() }
+    }
+    for (const path of [`/project.git${advertisement}`, `/missing.git${advertisement}`]) {
+      const got = await on(stack.gateway.address, 'GET', path)
+      const { reply, body } = await on(stack.gateway.address, 'HEAD', path)
+      assert.equal(reply.statusCode, got.reply.statusCode)
+      assert.deepEqual(withoutId(comparable(reply.headers)), withoutId(comparable(got.reply.headers)))
+      assert.notEqual(got.body, '')
+      assert.equal(body, '')
+    }
+    const wrong = await ask(stack.gateway.address, `/project.git${advertisement}`, { method: 'PUT' })
+    assert.equal(wrong.headers.allow, 'GET, HEAD')
+  })
+
+  test('a reply says nothing of how long its connection is kept, as git’s http-backend does not', async () => {
+    await using stack = await startStack()
+    await addRepository(stack, 'project.git')
+    for (const path of [`/project.git${advertisement}`, '/missing.git/info/refs?service=git-upload-pack', '/']) {
+      const { headers } = await ask(stack.gateway.address, path, { headers: { Connection: 'keep-alive' } })
+      assert.equal(headers['keep-alive'], undefined, path)
+      assert.equal(headers.connection, undefined, path)
+    }
+  })
+})
+
+test('over HTTP/2, HEAD has the headers of GET and no body', { skip: noCertificates ?? false }, async () => {
+  await using folder = await temporaryFolder()
+  const root = newAuthority(folder.path)
+  const pair = await root.issue('gateway')
+  await using stack = await startStack({ SLUICE_TLS_CERTIFICATE: pair.certificate, SLUICE_TLS_KEY: pair.key })
+  await addRepository(stack, 'project.git')
+  const session = connectHttp2(stack.url, { ca: await readFile(root.certificate) })
+  using _session = { [Symbol.dispose]: () => session.destroy() }
+  const on = async (method: string, path: string) => {
+    const stream = session.request({ ':method': method, ':path': path }).end()
+    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+    return { headers, body: Buffer.concat(await stream.toArray()).toString() }
+  }
+  for (const path of [`/project.git${advertisement}`, `/missing.git${advertisement}`]) {
+    const got = await on('GET', path)
+    const head = await on('HEAD', path)
+    assert.deepEqual(withoutId(comparable(head.headers)), withoutId(comparable(got.headers)))
+    assert.notEqual(got.body, '')
+    assert.equal(head.body, '')
+  }
+})
+
+function withoutId({ 'x-request-id': _id, ...headers }: IncomingHttpHeaders) {
+  return headers
+}

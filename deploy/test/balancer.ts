@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { ask } from '@sluice/shared/testing/http'
+import { until } from '@sluice/shared/testing/until'
+
+/** What tests of the example configurations of load balancers have in common. */
+
+export const skipWithout = (program: string, debianPackage = program) =>
+  spawnSync(program, ['-v']).error ? `${program} is not installed (apt-get install ${debianPackage})` : false
+
+/** The file as it is shipped, but for addresses and times. What is to be replaced must be there. */
+export async function adapted(name: string, replacements: Record<string, string>): Promise<string> {
+  let text = await readFile(new URL(`../${name}`, import.meta.url), 'utf8')
+  for (const [from, to] of Object.entries(replacements)) {
+    assert.ok(text.includes(from), `${name}: ${from}`)
+    text = text.replace(from, to)
+  }
+  return text
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Runs a balancer until it is disposed of; ready when it passes a request on. */
+export async function startBalancer(program: string, args: string[], address: string): Promise<AsyncDisposable> {
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4096)))
+  const exited = once(child, 'exit')
+  const passesOn = async () => {
+    if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`)
+    return (await ask(address, '/readyz').catch(() => undefined))?.status === 200
+  }
+  await until(`${program} to be ready`, passesOn)
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
