@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { EndedError } from '@sluice/shared/run-app'
 
 /** An application that runs as a process of its own, until it is stopped or disposed of. */
 export type AppProcess = AsyncDisposable & {
@@ -20,7 +21,7 @@ export type AppProcess = AsyncDisposable & {
  * only the quick start, which stops its applications in order; and a channel, whose loss tells it that the quick start
  * is gone.
  *
- * @throws if it ends before it listens; what was wrong it has printed itself
+ * @throws {EndedError} if it ends before it listens; what was wrong it has printed itself
  */
 export async function startApp(name: string, main: string, env: NodeJS.ProcessEnv): Promise<AppProcess> {
   const child = spawn(process.execPath, ['--max-semi-space-size=1', main], {
@@ -30,9 +31,9 @@ export async function startApp(name: string, main: string, env: NodeJS.ProcessEn
   })
   const exited = once(child, 'exit')
   let stopping = false
-  const failed = exited.then(() => {
+  const failed = exited.then(([code]: (number | null)[]) => {
     if (stopping) return new Promise<never>(() => {})
-    throw new Error(`The ${name} has ended.`)
+    throw new EndedError(`The ${name}`, code || 1)
   })
   failed.catch(() => {})
   const [message] = (await Promise.race([once(child, 'message'), failed])) as [{ address: string; operations?: string }]

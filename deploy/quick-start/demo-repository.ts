@@ -1,14 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
+import { ConfigError } from '@sluice/shared/config'
+import { errnoOf } from '@sluice/shared/errno'
 import { gitEnvironment } from '../../apps/gitworker/src/git/environment.ts'
+import { gitIsMissing } from '../../apps/gitworker/src/supervisor/preflight.ts'
 
-/** Creates a repository with three commits and a tag, to clone from. It appears by one rename. */
-export async function createDemo(path: string): Promise<void> {
+/**
+ * Creates a repository with three commits and a tag, to clone from. It appears by one rename.
+ *
+ * @param program git: a path, or a name for PATH
+ * @throws {ConfigError} where there is no such program
+ */
+export async function createDemo(path: string, program: string): Promise<void> {
   const unfinished = `${path}.${process.pid}.lock`
   try {
-    await git(['-c', 'init.defaultBranch=main', 'init', '--quiet', '--bare', '--', unfinished])
-    await git(['--git-dir', unfinished, 'fast-import', '--quiet'], history())
+    await git(program, ['-c', 'init.defaultBranch=main', 'init', '--quiet', '--bare', '--', unfinished])
+    await git(program, ['--git-dir', unfinished, 'fast-import', '--quiet'], history())
     await rename(unfinished, path)
   } finally {
     await rm(unfinished, { recursive: true, force: true })
@@ -40,11 +48,13 @@ function data(text: string): string {
   return `data ${Buffer.byteLength(text)}\n${text}`
 }
 
-async function git(args: string[], input = ''): Promise<void> {
+async function git(program: string, args: string[], input = ''): Promise<void> {
   const env = gitEnvironment({ path: process.env['PATH'] ?? '', home: '/nonexistent' })
-  const child = spawn('git', args, { env, stdio: ['pipe', 'inherit', 'inherit'] })
+  const child = spawn(program, args, { env, stdio: ['pipe', 'inherit', 'inherit'] })
   child.stdin.on('error', () => {}) // git's exit says more.
   child.stdin.end(input)
-  const [code] = (await once(child, 'exit')) as [number | null]
+  const [code] = (await once(child, 'exit').catch((error: unknown) => {
+    throw errnoOf(error) === 'ENOENT' ? new ConfigError([gitIsMissing(program)]) : error
+  })) as [number | null]
   if (code !== 0) throw new Error(`The demo repository could not be created: git ${args.at(-1)} ended with ${code}.`)
 }

@@ -1,16 +1,17 @@
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { formatAddress, parseAddress } from '@sluice/shared/address'
+import { parseAddress } from '@sluice/shared/address'
 import { readConfig } from '@sluice/shared/config'
 import { runApp } from '@sluice/shared/run-app'
 import { settings } from '@sluice/shared/settings'
 import { untilStopped } from '@sluice/shared/stop-signal'
+import { announce } from './announcement.ts'
 import { startApp } from './app-process.ts'
 import { createDemo } from './demo-repository.ts'
+import { statusAddress } from './status-port.ts'
 
 /*
  * `npm start [-- FOLDER]`: supervisor and gateway on this machine, with a repository to try, and everything in FOLDER
@@ -24,15 +25,18 @@ const ownRoot = join(folder, 'repos')
 
 await runApp(async () => {
   const stopped = untilStopped()
-  const env = { ...quickStartDefaults(), ...withoutEmpty(process.env) }
+  const env = { ...(await quickStartDefaults()), ...withoutEmpty(process.env) }
   // All that is wrong with the configuration is said once, here.
-  const { root } = readConfig(settings, env)
+  const config = readConfig(settings, env)
+  const { root } = config
   // A root that somebody else has chosen is theirs to create, and to fill.
-  if (root === ownRoot && (await mkdir(ownRoot, { recursive: true }))) await createDemo(join(ownRoot, 'demo.git'))
+  if (root === ownRoot && (await mkdir(ownRoot, { recursive: true }))) {
+    await createDemo(join(ownRoot, 'demo.git'), config.git)
+  }
 
   await using supervisor = await startApp('supervisor', join(project, 'apps/gitworker/src/main.ts'), env)
   await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env)
-  announce(gateway.address, supervisor.operations, root)
+  announce(gateway.address, supervisor.operations, config)
 
   // The gateway first, so that no request meets a supervisor that has stopped.
   const { hurry } = await Promise.race([stopped, supervisor.failed, gateway.failed])
@@ -42,14 +46,13 @@ await runApp(async () => {
   await supervisor.stop()
 })
 
-function quickStartDefaults(): Record<string, string> {
+async function quickStartDefaults(): Promise<Record<string, string>> {
   return {
     SLUICE_ROOT: ownRoot,
     SLUICE_SUPERVISOR: `unix:${socketPath()}`,
     SLUICE_RUN_FOLDER: join(folder, 'run'),
     SLUICE_CREATE_ON_PUSH: 'on',
-    // Any free port, so that two quick starts do not meet.
-    SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
+    SLUICE_SUPERVISOR_OPERATIONS: await statusAddress(),
     SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_LOG_FORMAT: process.stdout.isTTY ? 'pretty' : 'json',
@@ -65,34 +68,4 @@ function socketPath(): string {
 /** An empty variable counts as one that is not set, here as everywhere. */
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-}
-
-function announce(listening: string, operations: string | undefined, root: string): void {
-  const status =
-    operations?.startsWith('unix:') === false ? `\n  What it is doing: http://${operations}/-/status\n` : ''
-  const address = parseAddress(listening)
-  if (address?.kind !== 'tcp') {
-    console.log(`\n  Sluice serves ${root} on ${listening}\n\n  Ctrl-C stops everything.\n`)
-    return
-  }
-  // What stands for every address of this machine is none that one can connect to everywhere.
-  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.host] ?? address.host
-  const url = `http://${formatAddress({ ...address, host })}`
-  const tryDemo = `  Try it in another terminal:
-
-    git clone ${url}/demo.git
-    cd demo
-    git commit --allow-empty -m 'Say hello'
-    git push
-
-`
-  console.log(`
-  Sluice serves ${root} on ${url}
-
-${existsSync(join(root, 'demo.git')) ? tryDemo : ''}  Push to a new name and the repository is created:
-
-    git push ${url}/team/project.git HEAD
-${status}
-  Ctrl-C stops everything.
-`)
 }

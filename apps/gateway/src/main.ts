@@ -11,7 +11,11 @@ await runApp(async () => {
   const config = readGatewayConfig(process.env)
   const log = openLog('gateway', config)
   await using gateway = await startGateway(config, log)
-  announceListening(log, gateway, { supervisor: formatAddress(config.supervisor) })
+  announceListening(log, gateway, {
+    access: config.access,
+    tls: config.tlsCertificate === undefined ? 'off' : 'on',
+    supervisor: formatAddress(config.supervisor),
+  })
   const { why, hurry } = await stopped
   log.info({ why, running: gateway.running.size }, 'draining')
   await gateway.running.leave(config.drainDelay, hurry)

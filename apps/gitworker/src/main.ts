@@ -1,3 +1,4 @@
+import { formatAddress } from '@sluice/shared/address'
 import { announceListening } from '@sluice/shared/listening'
 import { openLog } from '@sluice/shared/log'
 import { runApp } from '@sluice/shared/run-app'
@@ -10,7 +11,11 @@ await runApp(async () => {
   const config = readSupervisorConfig(process.env)
   const log = openLog('supervisor', config)
   await using supervisor = await startSupervisor(config, log)
-  announceListening(log, supervisor, supervisor.facts)
+  announceListening(log, supervisor, {
+    ...supervisor.facts,
+    tls: config.hostTlsCertificate === undefined ? 'off' : 'on',
+    ...(supervisor.operations && { statusPage: `http://${formatAddress(supervisor.operations)}/-/status` }),
+  })
   const { why, hurry } = await stopped
   log.info({ why, running: supervisor.running.size }, 'draining')
   const ended = await supervisor.running.drain(supervisor.server, config.drainTimeout, hurry)

@@ -5,7 +5,7 @@ import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
 import { formatAddress } from './address.ts'
 import type { Address } from './address.ts'
-import { ConfigError } from './config.ts'
+import { ConfigError, isPassing } from './config.ts'
 import { errnoOf } from './errno.ts'
 
 /** How many connections may wait to be accepted; the kernel's own limit (somaxconn) is usually lower. */
@@ -28,7 +28,8 @@ export async function listen(
   try {
     return await tryToListen(server, address, options.reusePort ?? false)
   } catch (error) {
-    throw new ConfigError([`${setting}: cannot listen on ${formatAddress(address)}: ${wordsFor(error)}.`])
+    const problem = `${setting}: cannot listen on ${formatAddress(address)}: ${wordsFor(error)}.`
+    throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
 }
 

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { PinoPretty } from 'pino-pretty'
+import { prettyLine } from './pretty-line.ts'
 
 export type { Logger } from 'pino'
 
@@ -48,15 +49,15 @@ function standardOutput() {
   }
 }
 
-/** The fields that say most stand in the message; the rest is left to the JSON form. */
+/** The fields that say most stand in the line; the rest is left to the JSON form. */
 function pretty() {
   return PinoPretty({
     sync: true,
     destination: 1,
     colorize: process.stdout.isTTY,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,app,hostname',
-    messageFormat: '{app}: {msg}',
-    singleLine: true,
+    ignore: 'pid,hostname',
+    hideObject: true,
+    messageFormat: prettyLine,
   })
 }

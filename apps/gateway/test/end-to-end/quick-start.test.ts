@@ -27,7 +27,7 @@ async function quickStart(folder: string, env: Record<string, string> = {}) {
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   const pids = () => [...output.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid))
-  return { child, exited, output: () => output, pids, url: () => /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] }
+  return { child, exited, output: () => output, pids, url: () => /Sluice serves \S+ on (http:\S+)/.exec(output)?.[1] }
 }
 
 async function hasEnded(pid: number): Promise<boolean> {

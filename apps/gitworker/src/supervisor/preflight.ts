@@ -24,24 +24,44 @@ export async function openRoot({ root, createOnPush }: SupervisorConfig): Promis
     await access(path, constants.R_OK | constants.X_OK | (createOnPush ? constants.W_OK : 0))
     return await realpath(path)
   } catch (error) {
-    const why = errnoOf(error) === 'ENOENT' ? 'does not exist' : `may not be ${createOnPush ? 'written to' : 'read'}`
-    throw new ConfigError([`SLUICE_ROOT names ${path}, which ${why} (${errnoOf(error)}).`])
+    const isMissing = errnoOf(error) === 'ENOENT'
+    const why = isMissing
+      ? 'does not exist. Create it, or mount it'
+      : `may not be ${createOnPush ? 'written to' : 'read'} by this user`
+    // Before its disk is mounted, a folder may be missing, or be root's.
+    throw new ConfigError([`SLUICE_ROOT names ${path}, which ${why} (${errnoOf(error)}).`], { mayHeal: true })
   }
 }
 
 const oldestGit = [2, 34] as const
+
+const neededGit = `git ${oldestGit.join('.')} or newer`
+
+/** In words, for whoever starts Sluice. */
+export function gitIsMissing(program: string): string {
+  return `git is missing: no program "${program}" can be run. Install ${neededGit}, or say with SLUICE_GIT where it is.`
+}
 
 /**
  * @returns what git says of its version
  * @throws {ConfigError} where it is missing or too old
  */
 export async function checkGit(program: string, runJob: RunJob): Promise<string> {
-  const said = await runJob(['version']).catch((error: unknown) => String(error))
+  const said = await runJob(['version']).catch(wordsOf)
   const [version, major, minor] = /^git version (\d+)\.(\d+)[^\n]*/.exec(said) ?? []
   const isNewEnough = Number(major) > oldestGit[0] || (Number(major) === oldestGit[0] && Number(minor) >= oldestGit[1])
   if (version !== undefined && isNewEnough) return version
-  const needed = `git ${oldestGit.join('.')} or newer`
-  throw new ConfigError([
-    `SLUICE_GIT names ${program}, which is not ${needed}. Asked for its version, it said: ${said.trim()}`,
-  ])
+  if (isMissing.test(said)) throw new ConfigError([gitIsMissing(program)])
+  const problem = `SLUICE_GIT names ${program}, which is not ${neededGit}. Asked for its version, it said: ${said.trim()}`
+  throw new ConfigError([problem], { mayHeal: isShortage.test(said) })
+}
+
+/** As Bun and Node say it. */
+const isMissing = /ENOENT|EACCES|not found in \$PATH/i
+const isShortage = /EAGAIN|ENOMEM|EMFILE|ENFILE/
+
+/** With what caused it: a job that could not be started is refused like a request. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${wordsOf(error.cause)}`
 }

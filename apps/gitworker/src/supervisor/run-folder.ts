@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { ConfigError } from '@sluice/shared/config'
+import { ConfigError, isPassing } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
 import type { Logger } from '@sluice/shared/log'
 import { identityOf, sessionMembers } from '../process-table.ts'
@@ -46,9 +46,8 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     writeFileSync(owner, identityOf(process.pid) ?? '')
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    throw new ConfigError([
-      `SLUICE_RUN_FOLDER names ${path}, which cannot be used (${errnoOf(error) || String(error)}).`,
-    ])
+    const problem = `SLUICE_RUN_FOLDER names ${path}, which cannot be used (${errnoOf(error) || String(error)}).`
+    throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
   await clearRequests(requests, home, killGrace, log)
   return {
@@ -72,7 +71,8 @@ async function checkOwner(file: string, path: string): Promise<void> {
   const identity = await readFile(file, 'utf8').catch(() => undefined)
   const pid = Number(identity?.split(' ')[0])
   if (!identity || pid === process.pid || identityOf(pid) !== identity) return
-  throw new ConfigError([`SLUICE_RUN_FOLDER names ${path}, which the supervisor with pid ${pid} is using.`])
+  const problem = `SLUICE_RUN_FOLDER names ${path}, which the supervisor with pid ${pid} is using. Stop it, or choose another folder.`
+  throw new ConfigError([problem], { mayHeal: true })
 }
 
 async function clearRequests(requests: string, home: string, killGrace: number, log: Logger): Promise<void> {

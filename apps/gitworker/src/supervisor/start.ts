@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Server as TlsServer } from 'node:tls'
 import { Registry } from 'prom-client'
 import type { Address } from '@sluice/shared/address'
-import { ConfigError } from '@sluice/shared/config'
+import { ConfigError, isPassing } from '@sluice/shared/config'
 import { Connections } from '@sluice/shared/connections'
 import { errnoOf } from '@sluice/shared/errno'
 import { listen } from '@sluice/shared/listen'
@@ -198,7 +198,8 @@ async function openPackCache(
   try {
     return await PackCache.open({ folder, budgetBytes, onProblem: (problem) => log.warn(problem) })
   } catch (error) {
-    throw new ConfigError([`SLUICE_SPOOL_FOLDER: ${folder} cannot be used (${errnoOf(error)}).`])
+    const problem = `SLUICE_SPOOL_FOLDER: ${folder} cannot be used (${errnoOf(error)}).`
+    throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
 }
 
