@@ -1,13 +1,14 @@
 import type { Exchange } from '@sluice/shared/exchange'
+import { targetOf } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { Refusal } from '@sluice/shared/refusal'
 import { plainName } from '@sluice/shared/repository-pattern'
 import { repositoryMissing } from '@sluice/shared/repository-missing'
 import { sourceKey } from '@sluice/shared/source'
-import type { Authority, Grant } from './authority.ts'
-import { readCredentials } from './credentials.ts'
-import type { Credentials } from './credentials.ts'
-import type { LoginThrottle } from './login-throttle.ts'
+import type { About, Authority, Grant } from './authority.ts'
+import { loginOf, readCredentials } from './credentials.ts'
+import type { Credentials, LoginCredentials } from './credentials.ts'
+import type { Login, LoginThrottle, Verdict } from './login-throttle.ts'
 
 /** How git learns that it is to ask its user, or its credential helper (RFC 9110 section 11.6.1, RFC 7617). */
 const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' }
@@ -17,9 +18,12 @@ const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' 
  * repository's name, and never whether it exists: nothing here could tell.
  *
  *     no credentials ──▶ may anyone do this? ──no──▶ 401
- *     credentials ──▶ wait if this source has failed before ──▶ are they right? ──no──▶ 401
- *                                                                    │ yes
- *             404, as if it did not exist ◀──no── may this user read? ┴──yes──▶ may this user push? ──no──▶ 403
+ *     credentials ──▶ known to be right? ──no──▶ wait if such have failed ──▶ are they right? ──no──▶ 401
+ *                          │ yes                                                   │ yes
+ *                          ▼                                                       ▼
+ *             404, as if it did not exist ◀──no── may this user read? ──yes──▶ may this user push? ──no──▶ 403
+ *
+ * What was known to be right and is no longer waits after it was looked at.
  */
 export class Access {
   readonly #authority: Authority
@@ -52,29 +56,67 @@ export class Access {
   async #decide(credentials: Credentials | undefined, exchange: Exchange, request: GitRequest): Promise<Grant> {
     const about = aboutOf(exchange, request)
     if (credentials === undefined) return await this.#authority.decide(undefined, about)
-    const throttled = await this.#throttle.admit(credentials, about.source, exchange.signal)
     try {
+      // Nothing was guessed, and to say so costs nothing.
       if (credentials.kind === 'unreadable') throw new Refusal('login_failed', { sentence: credentials.problem })
+      return this.#authority.isTrusted(credentials)
+        ? await this.#decideFirst(credentials, about)
+        : await this.#decideInTurn(credentials, about)
+    } catch (error) {
+      if (!isWrong(error)) throw error
+      throw new Refusal('login_failed', { sentence: error.sentence, headers: challenge, cause: error.cause })
+    }
+  }
+
+  /** Whoever is right does not wait, whatever others behind the same address do; whoever is not waits for the answer. */
+  async #decideFirst(credentials: LoginCredentials, about: About): Promise<Grant> {
+    try {
+      return await this.#authority.decide(credentials, about)
+    } catch (error) {
+      if (!isWrong(error)) throw error
+      const attempt = await this.#throttle.admit(loginFrom(about, credentials), about.signal)
+      if (attempt !== 'right' && !(attempt instanceof Refusal)) attempt.settle(error)
+      throw error
+    }
+  }
+
+  async #decideInTurn(credentials: LoginCredentials, about: About): Promise<Grant> {
+    const attempt = await this.#throttle.admit(loginFrom(about, credentials), about.signal)
+    if (attempt instanceof Refusal) throw attempt
+    if (attempt === 'right') return await this.#authority.decide(credentials, about)
+    let verdict: Verdict = 'unknown'
+    try {
       const grant = await this.#authority.decide(credentials, about)
-      throttled.succeeded()
+      verdict = 'right'
       return grant
     } catch (error) {
-      if (!(error instanceof Refusal) || error.reason !== 'login_failed') throw error
-      throttled.failed()
-      throw new Refusal('login_failed', { sentence: error.sentence, headers: challenge, cause: error.cause })
+      if (isWrong(error)) verdict = error
+      throw error
+    } finally {
+      attempt.settle(verdict)
     }
   }
 }
 
-function aboutOf(exchange: Exchange, request: GitRequest) {
+function loginFrom({ source }: About, credentials: LoginCredentials): Login {
+  return { client: source, ...loginOf(credentials) }
+}
+
+function isWrong(error: unknown): error is Refusal {
+  return error instanceof Refusal && error.reason === 'login_failed'
+}
+
+function aboutOf(exchange: Exchange, request: GitRequest): About {
   return {
     repository: plainName(request.repository),
     needs: request.service === 'receive-pack' ? 'write' : 'read',
     address: exchange.source,
     source: sourceKey(exchange.source),
+    incoming: exchange.incoming,
+    target: targetOf(request),
     requestId: exchange.id,
     signal: exchange.signal,
-  } as const
+  }
 }
 
 function checkRights({ rights }: Grant, credentials: Credentials | undefined, { service }: GitRequest): void {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { LoginCredentials } from './credentials.ts'
 
 /** What somebody may do with a repository: `write` is to push, and to read. */
@@ -22,6 +23,10 @@ export type About = {
   readonly address: string
   /** What the address counts as, for fairness: itself, or its network. */
   readonly source: string
+  /** What the client asked, as its connection and headers have it. */
+  readonly incoming: IncomingMessage
+  /** The path and query of the same, encoded anew. */
+  readonly target: string
   readonly requestId: string
   readonly signal: AbortSignal
 }
@@ -32,6 +37,11 @@ export type Authority = AsyncDisposable & {
   readonly asksForLogin: boolean
   /** Why nobody can be let in at the moment, in words, where that is so. */
   readonly problem?: string | undefined
+  /**
+   * Whether these may be looked at before anybody waits: they were right before, or are of a kind that nobody can guess and
+   * that costs next to nothing to check. Takes no time.
+   */
+  isTrusted(credentials: LoginCredentials): boolean
   /**
    * @param credentials undefined: what may anyone do?
    * @throws {Refusal} `login_failed` where they are not right; `login_busy`, `login_unavailable` where nobody can tell

@@ -6,11 +6,12 @@ export type LoginCredentials =
   | { readonly kind: 'token'; readonly token: string; readonly header: string }
 
 /** In characters. Node takes 16 KiB of headers in all. */
-const maxUserLength = 256
-const maxSecretLength = 8192
+const maxLength = 8192
 
 /**
- * Reads an `Authorization` header: Basic (RFC 7617, UTF-8) or Bearer (RFC 6750).
+ * Reads an `Authorization` header: Basic (RFC 7617, UTF-8) or Bearer (RFC 6750). Of Basic, either part may be empty or a
+ * token: `TOKEN:`, `TOKEN:x-oauth-basic`, `x-access-token:TOKEN`, and `TOKEN` without a colon. What they are is for the
+ * mode of access to say.
  *
  * @returns undefined where there is none
  */
@@ -25,21 +26,43 @@ export function readCredentials(header: string | undefined): Credentials | undef
 function readBasic(parameter: string, header: string): Credentials {
   const text = /^[A-Za-z0-9+/]+={0,2}$/.test(parameter) ? decodeUtf8(Buffer.from(parameter, 'base64')) : undefined
   const colon = text?.indexOf(':') ?? -1
-  if (text === undefined || colon < 0)
+  if (text === undefined || (colon < 0 && !isLikeToken(text))) {
     return unreadable('The log-in is not valid: it must be base64 of "user:password".')
-  const user = text.slice(0, colon)
-  const password = text.slice(colon + 1)
+  }
+  const user = colon < 0 ? text : text.slice(0, colon)
+  const password = colon < 0 ? '' : text.slice(colon + 1)
   if (/\p{Cc}/u.test(text)) return unreadable('The user name or the password has control characters in it.')
-  if (password === '') return unreadable('The password is empty.')
-  if (user.length > maxUserLength || password.length > maxSecretLength) {
+  // Some services take nobody's password for anybody's (LDAP, say).
+  if (password === '' && !isLikeToken(user)) return unreadable('The password is empty.')
+  if (user.length > maxLength || password.length > maxLength) {
     return unreadable('The user name or the password is too long.')
   }
   return { kind: 'password', user, password, header }
 }
 
 function readBearer(token: string, header: string): Credentials {
-  const isToken = /^[\w.~+/-]+=*$/.test(token) && token.length <= maxSecretLength
+  const isToken = /^[\w.~+/-]+=*$/.test(token) && token.length <= maxLength
   return isToken ? { kind: 'token', token, header } : unreadable('The bearer token is not valid, or too long.')
+}
+
+/** A signed token (RFC 7519), as far as that shows. */
+export function isLikeSignedToken(text: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)
+}
+
+/** A token of any kind rather than a person's name: signed, or long, and of the characters of which tokens are made. */
+export function isLikeToken(text: string): boolean {
+  return (isLikeSignedToken(text) && text.length >= 64) || /^[\w.~+/-]{32,}=*$/.test(text)
+}
+
+/** Users that stand beside a token and are nobody. */
+const anyName = ['', 'token', 'x-access-token', 'x-token-auth', 'oauth2', 'git', 'x-oauth-basic']
+
+/** Whose log-in this is, for those who count by names, and what of it is secret. A token is its own name. */
+export function loginOf(credentials: LoginCredentials): { readonly name: string; readonly secret: string } {
+  if (credentials.kind === 'token') return { name: credentials.token, secret: credentials.token }
+  const { user, password } = credentials
+  return { name: anyName.includes(user) ? `${user}:${password}` : user, secret: password }
 }
 
 function decodeUtf8(bytes: Buffer): string | undefined {

@@ -20,6 +20,9 @@ export async function openFileAccess(passwordPath: string, rulesPath: string, lo
   const check = new PasswordCheck()
   return {
     asksForLogin: true,
+    isTrusted(credentials) {
+      return credentials.kind === 'password' && check.knows(files.current.passwords, credentials.user, credentials.password)
+    },
     async decide(credentials, about) {
       const { passwords, rules } = files.current
       if (credentials?.kind === 'token') {

@@ -20,7 +20,12 @@ export function openAccess({ listen, openToNetwork }: Pick<GatewayConfig, 'liste
       `SLUICE_ACCESS=open lets everyone who reaches ${formatAddress(listen)} read and push. Choose file, jwt or forward; or, if that is meant, set SLUICE_OPEN_TO_NETWORK='${openToNetworkWords}'.`,
     ])
   }
-  return { asksForLogin: false, decide: async () => everything, [Symbol.asyncDispose]: async () => {} }
+  return {
+    asksForLogin: false,
+    isTrusted: () => true,
+    decide: async () => everything,
+    [Symbol.asyncDispose]: async () => {},
+  }
 }
 
 export function isLoopback(host: string): boolean {

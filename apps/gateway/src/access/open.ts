@@ -36,7 +36,8 @@ const modes: Record<GatewayConfig['access'], (config: GatewayConfig, log: Logger
   },
   forward: (config, log) => {
     const service = new URL(required(config.accessService, 'SLUICE_ACCESS_SERVICE', 'forward'))
-    return openForwardAccess({ service, timeout: config.accessServiceTimeout, cache: config.accessServiceCache }, log)
+    const { accessServiceTimeout: timeout, accessServiceCache: cache, publicUrl } = config
+    return openForwardAccess({ service, timeout, cache, origin: { trust: config, publicUrl } }, log)
   },
 }
 

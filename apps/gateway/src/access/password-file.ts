@@ -15,6 +15,9 @@ export type PasswordHash =
 /** Users and their hashes. */
 export type Passwords = ReadonlyMap<string, PasswordHash>
 
+/** In characters. */
+export const mostNameLength = 256
+
 /** A hash is computed for whoever asks: what it costs is bounded. 2^15 rounds of bcrypt take about two seconds. */
 const mostRounds = 15
 const mostMemoryKib = 256 * 1024

@@ -167,7 +167,6 @@ const modes: readonly Mode[] = [
         'a key that is not known': `Bearer ${await token({ key: stranger.privateKey, kid: 'k2' })}`,
         'another audience': `Bearer ${await token({ claims: { aud: 'else' } }).then(() => forElse())}`,
         'a changed token': `Bearer ${good.split('.')[0]}.${Buffer.from(JSON.stringify({ ...unsigned[1], sub: 'eve' })).toString('base64url')}.${good.split('.')[2]}`,
-        "another user's token": basic('ben', good),
         'a password': basic('ann', "ann's secret"),
         'nonsense': 'Bearer a.b.c',
       }
@@ -206,6 +205,10 @@ const badEverywhere = {
   'no colon': `Basic ${Buffer.from('ann').toString('base64')}`,
   'an empty password': basic('ann', ''),
   'nobody and nothing': basic('', ''),
+  'a token that is none, as a user name': basic('x'.repeat(40), ''),
+  'a token that is none, and nothing else': `Basic ${Buffer.from('x'.repeat(40)).toString('base64')}`,
+  'a token that is none, for GitHub': basic('x'.repeat(40), 'x-oauth-basic'),
+  'a token that is none, as a password': basic('x-access-token', 'x'.repeat(40)),
   'a control character': basic('an\u0000n', 'x'),
   'a line feed': basic('ann', "ann's secret\n"),
   'bytes that are not UTF-8': `Basic ${Buffer.from([0x61, 0x3a, 0xff, 0xfe]).toString('base64')}`,
@@ -424,6 +427,87 @@ for (const mode of modes) {
     })
   })
 }
+
+/** The ways in which people send a token, after the manuals of the large forges. */
+const waysToSend: Record<string, (token: string) => string> = {
+  'Bearer': (token) => `Bearer ${token}`,
+  'bearer in lower case': (token) => `bearer ${token}`,
+  'TOKEN:x-oauth-basic': (token) => basic(token, 'x-oauth-basic'),
+  'TOKEN:': (token) => basic(token, ''),
+  'TOKEN': (token) => `Basic ${Buffer.from(token).toString('base64')}`,
+  'TOKEN:anything': (token) => basic(token, 'anything'),
+  ':TOKEN': (token) => basic('', token),
+  'x-access-token:TOKEN': (token) => basic('x-access-token', token),
+  'x-token-auth:TOKEN': (token) => basic('x-token-auth', token),
+  'oauth2:TOKEN': (token) => basic('oauth2', token),
+  'git:TOKEN': (token) => basic('git', token),
+  'ann:TOKEN': (token) => basic('ann', token),
+  'anything:TOKEN': (token) => basic('any thing, ä', token),
+}
+
+test('a token is taken in whichever way it is sent; a wrong one is one answer; none is ever in a log', async () => {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryFolder())
+  const stack = opened.use(
+    await startStack({
+      ...(await modes[1]!.open(path, opened)),
+      SLUICE_TRUSTED_PROXIES: '127.0.0.1',
+      SLUICE_LOG_LEVEL: 'trace',
+    }),
+  )
+  await git(stack.root, ['init', '--quiet', '--bare', 'r.git'])
+  const request = requestsFor('r.git')[0]
+  // Long names and many claims make long tokens.
+  const good = await token({ claims: { groups: Array(40).fill('a-group-of-people') } })
+  const bad = await token({ key: stranger.privateKey })
+  const answers = new Set<string>()
+  for (const [way, sent] of Object.entries(waysToSend)) {
+    assert.equal((await send(stack, request, sent(good))).status, 200, way)
+    const wrong = await send(stack, request, sent(bad))
+    assert.equal(wrong.status, 401, way)
+    answers.add(JSON.stringify(visible(wrong)))
+  }
+  assert.equal(answers.size, 1, [...answers].join('\n'))
+  const helper = `!f() { printf "username=${good}\\npassword=x-oauth-basic\\n"; }; f`
+  const listed = await tryGit(stack.folder, ['-c', `credential.helper=${helper}`, 'ls-remote', `${stack.url}/r.git`])
+  assert.equal(listed.code, 0, listed.stderr)
+  const said = JSON.stringify([stack.gateway.lines, stack.supervisor.lines])
+  for (const secret of [good, bad]) assert.ok(!said.includes(secret.slice(-40)))
+  assert.ok(stack.gateway.lines.some(({ user }) => user === 'ann'))
+  const metrics = await ask(stack.gateway.operations, '/metrics')
+  assert.ok(!metrics.body.includes(good.slice(0, 20)))
+})
+
+test('six clients that loop with a wrong password lock out nobody behind the same address', async () => {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryFolder())
+  const env = await modes[0]!.open(path, opened)
+  const others = Array.from({ length: 10 }, (_, n) => `other${n}`)
+  const lines = await Promise.all(others.map(async (user) => `${user}:${await hash('right', 8)}`))
+  await writeFile(env['SLUICE_PASSWORD_FILE']!, `ann:${await hash('right', 8)}\n${lines.join('\n')}\n`)
+  const stack = opened.use(await startStack(env))
+  await git(stack.root, ['init', '--quiet', '--bare', 'public/one.git'])
+  const path1 = requestsFor('public/one.git')[0].path
+  const login = (user: string, password: string) =>
+    ask(stack.gateway.address, path1, { headers: { Authorization: basic(user, password) } })
+  assert.equal((await login('ann', 'right')).status, 200)
+  let isOver = false
+  let failed = 0
+  const loops = Array.from({ length: 6 }, async (_, n) => {
+    for (let turn = 0; !isOver; turn++) {
+      const { status } = await login(n % 2 === 0 ? 'ann' : `robot${n}`, n < 3 ? 'old' : `guess ${turn}`)
+      assert.ok(status === 401 || status === 429, String(status))
+      failed++
+    }
+  })
+  await until('many to have failed', () => failed > 20)
+  // What was right before is, while thousands of guesses wait.
+  for (let turn = 0; turn < 20; turn++) assert.equal((await login('ann', 'right')).status, 200)
+  const statuses = await Promise.all(others.map(async (user) => (await login(user, 'right')).status))
+  isOver = true
+  assert.deepEqual(statuses, Array(10).fill(200))
+  await Promise.all(loops)
+})
 
 test('a rules file that is broken changes nothing and is told of; one that is right counts at once', async () => {
   await using opened = new AsyncDisposableStack()
