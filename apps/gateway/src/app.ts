@@ -7,9 +7,12 @@ import { parseGitRequest } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { isReady } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
+import { checkHostName, checkSite } from '@sluice/shared/other-sites'
+import type { SiteOptions } from '@sluice/shared/other-sites'
 import type { Recorder } from '@sluice/shared/recorder'
 import { outcomeOf, Refusal } from '@sluice/shared/refusal'
 import type { Running } from '@sluice/shared/running'
+import { checkSingleHeaders } from '@sluice/shared/single-headers'
 import { sourceKey } from '@sluice/shared/source'
 import type { Access } from './access/access.ts'
 import { clientAddress } from './client-address.ts'
@@ -31,6 +34,7 @@ export type GatewayParts = {
   readonly sources: SourceAdmission
   readonly recorder: Recorder
   readonly proxyTrust: ProxyTrust
+  readonly sites: SiteOptions
   /** Whether git clients may be sent `102 Processing`. */
   readonly interimReplies: boolean
   /** Bytes per second; 0 is any. */
@@ -75,7 +79,10 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
   exchange.limitIdleness(parts.idleTimeout)
   try {
     parts.connections.check(exchange)
+    checkSingleHeaders(exchange.incoming)
+    checkHostName(exchange.incoming, parts.sites)
     request = parseGitRequest(exchange.incoming)
+    checkSite(exchange.incoming, parts.sites)
     if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
     const grant = await parts.access.authorise(exchange, request)
     using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)

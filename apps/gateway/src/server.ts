@@ -26,6 +26,7 @@ import { singleHost } from './choose-host.ts'
 import type { GatewayConfig } from './config.ts'
 import { connectHost } from './host-connection.ts'
 import { readinessOfGateway } from './readiness.ts'
+import { sitesOf } from './sites.ts'
 import { addSourceMetrics, SourceAdmission } from './source-admission.ts'
 
 const idleMarginMs = 5000
@@ -63,6 +64,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     sources,
     recorder: new Recorder(log, new RequestMetrics(registry), tracing),
     proxyTrust: config,
+    sites: sitesOf(config),
     interimReplies: config.interimReplies,
     minUploadRate: config.minUploadRate,
     // The host's own deadline comes first, since it knows more; this one is for what does not get there. Who waits, here and

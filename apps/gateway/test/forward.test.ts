@@ -113,9 +113,9 @@ test('after a refusal the same connection serves the next request', async () => 
   const socket = connect(gateway.port, '127.0.0.1')
   let received = ''
   socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
-  socket.write('POST /x/git-upload-pack HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345')
+  socket.write('POST /x/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12345')
   await until('the refusal', () => /415 Unsupported/.test(received))
-  socket.write(`GET ${advertisement} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  socket.write(`GET ${advertisement} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   await until('the reply', () => /200 OK[^]*fine/.test(received))
   socket.destroy()
 })
@@ -245,7 +245,7 @@ test('a client that reads slowly holds the host back, in bounded memory', async 
   })
   const socket = connect(gateway.port, '127.0.0.1')
   socket.pause()
-  socket.write(`GET ${advertisement} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  socket.write(`GET ${advertisement} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   let before = -1
   await until('the host to be held back', async () => {
     const isStill = written > 0 && written === before

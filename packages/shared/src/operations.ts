@@ -1,10 +1,14 @@
 import { createServer } from 'node:http'
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import type { Registry } from 'prom-client'
 import type { Address } from './address.ts'
 import { isReady, probedPath } from './health.ts'
 import type { Readiness } from './health.ts'
+import { isLoopbackName, readHostName } from './host-name.ts'
 import { listen } from './listen.ts'
+import { isFromOtherSite } from './other-sites.ts'
+import { plainAddress } from './source.ts'
 
 /** What is answered to an operator. */
 export type Page = {
@@ -31,13 +35,12 @@ export async function openOperations(
   setting: string,
   pages: Pages,
 ): Promise<AsyncDisposable & { readonly address: Address }> {
-  const isLoopback = address.kind === 'tcp' && /^(127\.|::1$|localhost$)/.test(address.host)
   const server = createServer({ requestTimeout: requestTimeoutMs }, (incoming, outgoing) => {
     const path = probedPath(incoming.url)
-    const isAsked = !isLoopback || hasPlainHost(incoming.headers.host)
     const isRead = incoming.method === 'GET' || incoming.method === 'HEAD'
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
-    void answer(outgoing, !isAsked ? misdirected : !page ? listOf(pages) : !isRead ? readOnly : page)
+    const refused = !isAskedHere(incoming) ? misdirected : isUsedElsewhere(incoming) ? notForOthers : undefined
+    void answer(outgoing, refused ?? (!page ? listOf(pages) : !isRead ? readOnly : page))
   })
   server.maxConnections = maxConnections
   const listening = await listen(server, address, setting)
@@ -77,15 +80,28 @@ const alwaysFresh = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'no
 const textHeaders = { 'Content-Type': 'text/plain; charset=utf-8' }
 
 /**
- * On the loopback address, a page of another site could have its own name point there, and read what it shows (DNS
- * rebinding). An address, or localhost, cannot be another site's.
+ * Over the loopback, a page of another site could have its own name lead here, and read what is shown (DNS rebinding). An
+ * address, or localhost, cannot be another site's.
  */
-function hasPlainHost(host: string | undefined): boolean {
-  return host === undefined || /^(localhost|[\d.]+|\[[\da-f:.]+\])(:\d+)?$/i.test(host)
+function isAskedHere({ socket, headers }: IncomingMessage): boolean {
+  const { localAddress } = socket
+  const isLoopback = localAddress !== undefined && isLoopbackName(plainAddress(localAddress))
+  if (!isLoopback || headers.host === undefined) return true
+  const host = readHostName(headers.host)
+  return host !== undefined && (isIP(host.name) !== 0 || isLoopbackName(host.name))
+}
+
+/** To follow a link here is no harm; a page of another site gets nothing for its own use. */
+function isUsedElsewhere(incoming: IncomingMessage): boolean {
+  return isFromOtherSite(incoming) && incoming.headers['sec-fetch-mode'] !== 'navigate'
 }
 
 function misdirected(): Page {
   return { status: 421, headers: textHeaders, body: 'Ask for this page by address, or as localhost.\n' }
+}
+
+function notForOthers(): Page {
+  return { status: 403, headers: textHeaders, body: 'These pages are not for other web sites.\n' }
 }
 
 function readOnly(): Page {

@@ -22,6 +22,27 @@ export const reasons = {
     outcome: 'refused',
     sentence: 'The address is not valid: it must be percent-encoded UTF-8 without control characters or backslashes.',
   },
+  repeated_header: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The request has a header twice of which there must be one.',
+  },
+  two_hosts: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The request names two different hosts, in its address and in its Host header.',
+  },
+  unknown_host: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This server is not asked for by this name: add it to SLUICE_HOST_NAMES.',
+  },
+  cross_site: {
+    status: 403,
+    outcome: 'refused',
+    sentence:
+      'A page of another web site asked for this in a browser, which is not allowed. Where a proxy changes the Host header, let it pass it on.',
+  },
   bad_name: {
     status: 400,
     outcome: 'refused',

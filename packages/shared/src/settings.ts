@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { parseAddress } from './address.ts'
+import { parseHostNames } from './host-name.ts'
 import { parseNetworks } from './networks.ts'
 import { parseRefRules } from './ref-rules.ts'
 import { parsePatternTable } from './repository-pattern.ts'
@@ -70,6 +71,24 @@ export const settings = {
     purpose: 'Without these words, SLUICE_ACCESS=open is for addresses of this machine only.',
     fallback: 'no',
     schema: z.enum(['no', 'everyone on this network may read and push']).transform((value) => value !== 'no'),
+  },
+  publicUrl: {
+    name: 'SLUICE_PUBLIC_URL',
+    apps: ['gateway'],
+    takes: 'off, or an address such as https://git.example.org',
+    purpose:
+      'The address by which clients know this remote. An access service is told it, whatever a client says; its host is one of those in SLUICE_HOST_NAMES.',
+    fallback: 'off',
+    schema: z.union([z.literal('off').transform(() => undefined), httpAddress().transform((value) => new URL(value))]),
+  },
+  hostNames: {
+    name: 'SLUICE_HOST_NAMES',
+    apps: ['gateway'],
+    takes: 'auto, any, or names such as git.example.org, *.example.org, 192.0.2.1',
+    purpose:
+      'The names by which requests may ask for this remote (their Host header), beside localhost and the addresses of this machine’s loopback; 403 for others. A web page could otherwise reach it through a name of its own (DNS rebinding). auto: none, where everyone on this machine may do everything; else any.',
+    fallback: 'auto',
+    schema: z.union([z.enum(['auto', 'any']), checked(parseHostNames)]),
   },
   passwordFile: {
     name: 'SLUICE_PASSWORD_FILE',
@@ -149,7 +168,7 @@ export const settings = {
     apps: ['gateway'],
     takes: 'a time such as 0s, 500ms or 30s',
     purpose:
-      'For `forward`: how long an answer that lets somebody in is good for the same log-in, address, repository and right.',
+      'For `forward`: how long an answer that lets somebody in is good for the same question: log-in, client, address and method.',
     fallback: '0s',
     schema: duration(0),
   },

@@ -20,8 +20,16 @@ export type Frame = {
 export type FrameClient = Disposable & {
   readonly socket: TLSSocket
   readonly received: Frame[]
-  /** Begins a request on a stream with an odd number. Names and values have less than 127 bytes. */
-  request(stream: number, headers: Record<string, string>, options?: { isLast: boolean }): void
+  /**
+   * Begins a request on a stream with an odd number. Names and values have less than 127 bytes.
+   *
+   * @param again headers that come twice
+   */
+  request(
+    stream: number,
+    headers: Record<string, string>,
+    options?: { isLast?: boolean; again?: Record<string, string> },
+  ): void
   data(stream: number, body: string): void
   /** RST_STREAM with CANCEL. */
   cancel(stream: number): void
@@ -57,9 +65,10 @@ export async function connectFrames(address: string): Promise<FrameClient> {
   return {
     socket,
     received,
-    request(stream, headers, { isLast } = { isLast: true }) {
-      const all = { ':method': 'GET', ':scheme': 'https', ':authority': 'test', ...headers }
-      send(types.headers, isLast ? 5 : 4, stream, Buffer.concat(Object.entries(all).map(literal)))
+    request(stream, headers, { isLast = true, again = {} } = {}) {
+      const all = { ':method': 'GET', ':scheme': 'https', ':authority': 'localhost', ...headers }
+      const fields = [...Object.entries(all), ...Object.entries(again)]
+      send(types.headers, isLast ? 5 : 4, stream, Buffer.concat(fields.map(literal)))
     },
     data: (stream, body) => send(types.data, 0, stream, Buffer.from(body)),
     cancel: (stream) => send(types.reset, 0, stream, Buffer.from([0, 0, 0, 8])),

@@ -21,7 +21,9 @@ export async function openFileAccess(passwordPath: string, rulesPath: string, lo
   return {
     asksForLogin: true,
     isTrusted(credentials) {
-      return credentials.kind === 'password' && check.knows(files.current.passwords, credentials.user, credentials.password)
+      return (
+        credentials.kind === 'password' && check.knows(files.current.passwords, credentials.user, credentials.password)
+      )
     },
     async decide(credentials, about) {
       const { passwords, rules } = files.current

@@ -65,7 +65,7 @@ test('a person who mistypes twice, or three times, does not wait', async () => {
   }
   void person()
   await door.clock.pass(1000)
-  assert.deepEqual(results.slice(0, 3), Array(3).fill({ how: false, ms: 50 }))
+  assert.deepEqual(results.slice(0, 3), Array.from({ length: 3 }, () => ({ how: false, ms: 50 })))
   const last = results[3] as { how: boolean; ms: number }
   assert.equal(last.how, true)
   assert.ok(last.ms <= 50 + 125, String(last.ms))
@@ -162,7 +162,7 @@ test('some may wait in a line, one after the other; more are refused, with a tim
     door.throttle.admit(login('ann', 'more'), never),
     (error) => error instanceof Refusal && error.reason === 'too_many_logins' && error.headers['Retry-After'] === '25',
   )
-  assert.ok('settle' in (await door.throttle.admit(login('ann', 'x', 'b'), never) as object))
+  assert.ok('settle' in ((await door.throttle.admit(login('ann', 'x', 'b'), never)) as object))
   assert.deepEqual(order, [])
   await door.clock.pass(25_000)
   await Promise.all(waiting)

@@ -430,19 +430,19 @@ for (const mode of modes) {
 
 /** The ways in which people send a token, after the manuals of the large forges. */
 const waysToSend: Record<string, (token: string) => string> = {
-  'Bearer': (token) => `Bearer ${token}`,
-  'bearer in lower case': (token) => `bearer ${token}`,
-  'TOKEN:x-oauth-basic': (token) => basic(token, 'x-oauth-basic'),
-  'TOKEN:': (token) => basic(token, ''),
-  'TOKEN': (token) => `Basic ${Buffer.from(token).toString('base64')}`,
-  'TOKEN:anything': (token) => basic(token, 'anything'),
-  ':TOKEN': (token) => basic('', token),
-  'x-access-token:TOKEN': (token) => basic('x-access-token', token),
-  'x-token-auth:TOKEN': (token) => basic('x-token-auth', token),
-  'oauth2:TOKEN': (token) => basic('oauth2', token),
-  'git:TOKEN': (token) => basic('git', token),
-  'ann:TOKEN': (token) => basic('ann', token),
-  'anything:TOKEN': (token) => basic('any thing, ä', token),
+  'Bearer': (sent) => `Bearer ${sent}`,
+  'bearer in lower case': (sent) => `bearer ${sent}`,
+  'TOKEN:x-oauth-basic': (sent) => basic(sent, 'x-oauth-basic'),
+  'TOKEN:': (sent) => basic(sent, ''),
+  'TOKEN': (sent) => `Basic ${Buffer.from(sent).toString('base64')}`,
+  'TOKEN:anything': (sent) => basic(sent, 'anything'),
+  ':TOKEN': (sent) => basic('', sent),
+  'x-access-token:TOKEN': (sent) => basic('x-access-token', sent),
+  'x-token-auth:TOKEN': (sent) => basic('x-token-auth', sent),
+  'oauth2:TOKEN': (sent) => basic('oauth2', sent),
+  'git:TOKEN': (sent) => basic('git', sent),
+  'ann:TOKEN': (sent) => basic('ann', sent),
+  'anything:TOKEN': (sent) => basic('any thing, ä', sent),
 }
 
 test('a token is taken in whichever way it is sent; a wrong one is one answer; none is ever in a log', async () => {
@@ -487,24 +487,24 @@ test('six clients that loop with a wrong password lock out nobody behind the sam
   await writeFile(env['SLUICE_PASSWORD_FILE']!, `ann:${await hash('right', 8)}\n${lines.join('\n')}\n`)
   const stack = opened.use(await startStack(env))
   await git(stack.root, ['init', '--quiet', '--bare', 'public/one.git'])
-  const path1 = requestsFor('public/one.git')[0].path
+  const { path: asked } = requestsFor('public/one.git')[0]
   const login = (user: string, password: string) =>
-    ask(stack.gateway.address, path1, { headers: { Authorization: basic(user, password) } })
+    ask(stack.gateway.address, asked, { headers: { Authorization: basic(user, password) } })
   assert.equal((await login('ann', 'right')).status, 200)
-  let isOver = false
+  const over = new AbortController()
   let failed = 0
   const loops = Array.from({ length: 6 }, async (_, n) => {
-    for (let turn = 0; !isOver; turn++) {
+    for (let turn = 0; !over.signal.aborted; turn++) {
       const { status } = await login(n % 2 === 0 ? 'ann' : `robot${n}`, n < 3 ? 'old' : `guess ${turn}`)
       assert.ok(status === 401 || status === 429, String(status))
       failed++
     }
   })
   await until('many to have failed', () => failed > 20)
-  // What was right before is, while thousands of guesses wait.
+  // What was right before is, while guesses wait.
   for (let turn = 0; turn < 20; turn++) assert.equal((await login('ann', 'right')).status, 200)
   const statuses = await Promise.all(others.map(async (user) => (await login(user, 'right')).status))
-  isOver = true
+  over.abort()
   assert.deepEqual(statuses, Array(10).fill(200))
   await Promise.all(loops)
 })

@@ -248,13 +248,13 @@ test('a raw backslash is refused in words, too', async () => {
 test('a Git-Protocol with a line break never gets past the parser', async () => {
   const reply = await sendRaw(
     stack.gateway.address,
-    `GET /good.git${advertisement} HTTP/1.1\r\nHost: x\r\nGit-Protocol: version=2\n evil\r\nConnection: close\r\n\r\n`,
+    `GET /good.git${advertisement} HTTP/1.1\r\nHost: localhost\r\nGit-Protocol: version=2\n evil\r\nConnection: close\r\n\r\n`,
   )
   assert.match(reply, /^HTTP\/1\.1 400 .*not a well-formed HTTP request\.\n$/s)
 })
 
 test('headers beyond 16 KiB are refused in words', async () => {
-  const reply = await sendRaw(stack.gateway.address, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  const reply = await sendRaw(stack.gateway.address, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   assert.match(reply, /^HTTP\/1\.1 431 .*too large/s)
 })
 
@@ -270,7 +270,7 @@ test('headers that look like git’s environment do nothing', async () => {
 test('a body that is cut in half ends its request and nothing else', async () => {
   const head = [
     'POST /good.git/git-receive-pack HTTP/1.1',
-    'Host: x',
+    'Host: localhost',
     'X-Request-Id: cut-in-half',
     'Content-Type: application/x-git-receive-pack-request',
     'Content-Length: 1000',

@@ -121,7 +121,7 @@ test('a client that stops reading is let go at the idle deadline', async () => {
   const want = await git(join(impatient.root, 'large.git'), ['rev-parse', 'main'])
   const body = fetchOf(want)
   socket.write(
-    `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nX-Request-Id: stalled\r\n` +
+    `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: stalled\r\n` +
       `Content-Type: application/x-git-upload-pack-request\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
   const line = await impatient.supervisor.line((l) => l['requestId'] === 'stalled')
@@ -134,7 +134,7 @@ test('a client that sends its request and half-closes', async () => {
   const body = '0014command=ls-refs\n0000'
   const socket = connect({ ...target(stack.gateway.address), allowHalfOpen: true })
   socket.end(
-    `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nX-Request-Id: half\r\nGit-Protocol: version=2\r\n` +
+    `POST /large.git/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: half\r\nGit-Protocol: version=2\r\n` +
       `Content-Type: application/x-git-upload-pack-request\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
   socket.on('error', () => {})

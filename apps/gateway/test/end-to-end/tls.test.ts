@@ -391,7 +391,7 @@ test('a connection with TLS counts once, and one that is none is ended and told 
   const socket = connectTls({ ...target(stack.gateway.address), rejectUnauthorized: false })
   await once(socket, 'secureConnect')
   assert.equal(await open(), 2)
-  await sendRaw(stack.gateway.address, `GET ${advertisement} HTTP/1.1\r\nHost: x\r\n\r\n`).catch(() => '')
+  await sendRaw(stack.gateway.address, `GET ${advertisement} HTTP/1.1\r\nHost: localhost\r\n\r\n`).catch(() => '')
   const line = await stack.gateway.line((each) => each['code'] === 'ERR_SSL_HTTP_REQUEST')
   assert.equal(line['level'], 'debug')
   socket.destroy()

@@ -6,6 +6,7 @@ import { ConfigError } from '@sluice/shared/config'
 import { openHostSecrets, secretHeader } from '@sluice/shared/host-secret'
 import type { HostSecrets } from '@sluice/shared/host-secret'
 import type { Logger } from '@sluice/shared/log'
+import type { SiteOptions } from '@sluice/shared/other-sites'
 import type { Reason } from '@sluice/shared/refusal'
 import type { WatchedFiles } from '@sluice/shared/watched-files'
 import type { SupervisorConfig } from '../config.ts'
@@ -66,6 +67,12 @@ export class GatewayTrust implements Disposable {
       wrong_certificate: `a connection had no valid certificate (${authorizationErrorOf(socket)}); gateways need SLUICE_HOST_TLS_CERTIFICATE from a root in SLUICE_HOST_TLS_CA`,
     }
     this.#log.warn({ peer: socket.remoteAddress, reason, others }, `refused: ${words[reason]}`)
+  }
+
+  /** Where everybody on this machine is taken for a gateway, so is a page in a browser on it, unless it is kept out. */
+  get sites(): SiteOptions {
+    const isAsked = !this.#isUnix && !this.#wantsCertificate && this.#secrets === undefined
+    return { hostNames: isAsked ? { has: () => false } : 'any', hint: '', mayAsk: () => false }
   }
 
   [Symbol.dispose](): void {

@@ -7,9 +7,12 @@ import { isReady, probedPath } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
 import { trustedPath } from '@sluice/shared/host-secret'
 import { createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
+import { checkHostName, checkSite } from '@sluice/shared/other-sites'
+import type { SiteOptions } from '@sluice/shared/other-sites'
 import type { Recorder } from '@sluice/shared/recorder'
 import type { Running } from '@sluice/shared/running'
 import { Refusal } from '@sluice/shared/refusal'
+import { checkSingleHeaders } from '@sluice/shared/single-headers'
 import { plainAddress } from '@sluice/shared/source'
 import type { TlsMaterial } from '@sluice/shared/tls-files'
 import { newAccount } from './account.ts'
@@ -42,16 +45,19 @@ export type ListenerParts = {
 export function createListener(parts: ListenerParts): Server {
   const { connections, readiness, trust, tls, onTlsProblem } = parts
   const listener: RequestListener = (incoming, outgoing) => {
+    const misuse = misuseOf(incoming, trust.sites)
     const distrust = trust.refuses(incoming)
+    const isBelieved = distrust === undefined && misuse === undefined
     const exchange = new Exchange(incoming, outgoing, {
-      source: distrust === undefined ? sourceOf(incoming) : peerOf(incoming),
-      user: distrust === undefined ? userOf(incoming) : undefined,
+      source: isBelieved ? sourceOf(incoming) : peerOf(incoming),
+      user: isBelieved ? userOf(incoming) : undefined,
       takesInterimReplies: true,
     })
     const probed = probedPath(incoming.url)
     if (probed === '/healthz') void exchange.replyJson(200, { status: 'ok' })
     else if (probed === '/readyz') void answerReady(exchange, readiness)
     else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
+    else if (misuse !== undefined) void refuseUnread(exchange, misuse, parts)
     else if (incoming.url === trustedPath) void exchange.replyJson(200, { status: 'ok' })
     else void answerGit(exchange, parts)
   }
@@ -76,11 +82,27 @@ async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void
   recording.end({ outcome, reason: refusal?.reason, cause: refusal?.cause, ...work })
 }
 
+/** Headers that say two things at once, or a page in a browser on this machine. */
+function misuseOf(incoming: IncomingMessage, sites: SiteOptions): Refusal | undefined {
+  try {
+    checkSingleHeaders(incoming)
+    checkHostName(incoming, sites)
+    checkSite(incoming, sites)
+    return undefined
+  } catch (error) {
+    return Refusal.from(error)
+  }
+}
+
+async function refuseStranger(exchange: Exchange, refusal: Refusal, parts: ListenerParts): Promise<void> {
+  parts.trust.tell(refusal.reason as 'wrong_secret' | 'wrong_certificate', exchange.incoming)
+  await refuseUnread(exchange, refusal, parts)
+}
+
 /** Of a request that is no gateway's, nothing is read or looked up. */
-async function refuseStranger(exchange: Exchange, refusal: Refusal, { running, recorder, trust }: ListenerParts) {
+async function refuseUnread(exchange: Exchange, refusal: Refusal, { running, recorder }: ListenerParts): Promise<void> {
   using _ = running.enter(exchange)
   const recording = recorder.begin(exchange, () => undefined)
-  trust.tell(refusal.reason as 'wrong_secret' | 'wrong_certificate', exchange.incoming)
   await exchange.refuse(refusal)
   recording.end({ outcome: refusal.outcome, reason: refusal.reason, cause: undefined })
 }

@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+
+/** What a `Host` header, or the host in an address, names. */
+export type HostName = {
+  /** In one spelling: lower case, no dot at the end, IDN in ASCII, addresses as the URL standard writes them, without brackets. */
+  readonly name: string
+  /** Undefined where none is said, or one of those that schemes have of their own, 80 and 443. */
+  readonly port: string | undefined
+}
+
+/**
+ * Reads `name`, `name:port`, `127.0.0.1:`, `[::1]:8080` (RFC 9110 section 7.2), as a browser would (the WHATWG's URL
+ * standard): `LOCALHOST.`, `127.1` and `[0:0:0:0:0:0:0:1]` are spellings of what they mean.
+ *
+ * @param text a header's value as Node gives it, in Latin-1
+ * @returns undefined where it is none
+ */
+export function readHostName(text: string): HostName | undefined {
+  if (text === '' || text.length > 512 || /[\s/?#@\\%]/.test(text)) return undefined
+  const url = `http://${Buffer.from(text, 'latin1').toString()}/`
+  if (!URL.canParse(url)) return undefined
+  const { hostname, port } = new URL(url)
+  const name = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
+  return name === '' ? undefined : { name, port: port === '' || port === '443' ? undefined : port }
+}
+
+/** `Host`, or `:authority` in HTTP/2. */
+export function hostHeader({ headers }: IncomingMessage): string | undefined {
+  const authority = headers[':authority']
+  return typeof authority === 'string' ? authority : headers.host
+}
+
+/** A name or an address of this machine that leads nowhere else, whoever's DNS is asked (RFC 6761 section 6.3). */
+export function isLoopbackName(name: string): boolean {
+  if (isIP(name) === 4) return name.startsWith('127.')
+  if (isIP(name) === 6) return name === '::1' || name.startsWith('::ffff:7f')
+  return name === 'localhost' || name.endsWith('.localhost')
+}
+
+/** Names that are accepted: `git.example.org`, and with `*.example.org` all below it. */
+export type HostNames = { has(name: string): boolean }
+
+/** Reads `git.example.org, *.example.org, 192.0.2.1, [2001:db8::1]`; undefined for anything else. */
+export function parseHostNames(text: string): HostNames | undefined {
+  const exact = new Set<string>()
+  const endings: string[] = []
+  for (const part of text.split(',').map((one) => one.trim())) {
+    const [, star, rest = ''] = /^(\*\.)?(.+)$/.exec(part) ?? []
+    const isBare = isIP(rest) === 6
+    const host = readHostName(Buffer.from(isBare ? `[${rest}]` : rest).toString('latin1'))
+    if (host === undefined || host.port !== undefined || rest.includes('*')) return undefined
+    if (star === undefined) exact.add(host.name)
+    else endings.push(`.${host.name}`)
+  }
+  return { has: (name) => exact.has(name) || endings.some((ending) => name.endsWith(ending)) }
+}
