@@ -49,7 +49,8 @@ export function parseHostNames(text: string): HostNames | undefined {
     const [, star, rest = ''] = /^(\*\.)?(.+)$/.exec(part) ?? []
     const isBare = isIP(rest) === 6
     const host = readHostName(Buffer.from(isBare ? `[${rest}]` : rest).toString('latin1'))
-    if (host === undefined || host.port !== undefined || rest.includes('*')) return undefined
+    const hasPort = !isBare && /:\d*$/.test(rest.replace(/^\[.*\]$/, ''))
+    if (host === undefined || hasPort || rest.includes('*')) return undefined
     if (star === undefined) exact.add(host.name)
     else endings.push(`.${host.name}`)
   }

@@ -52,9 +52,14 @@ export function logRequest(
   }
   const what = request
     ? `${request.service} ${request.kind} ${repository}`
-    : `${incoming.method} ${incoming.url?.slice(0, maxNameLength)}`
+    : `${incoming.method} ${withoutLogin(incoming.url ?? '').slice(0, maxNameLength)}`
   log[levels[outcome]](line, `${what}: ${reason ?? outcome}`)
   return status
+}
+
+/** A proxy's form of an address can have a log-in in it, or a token. */
+function withoutLogin(url: string): string {
+  return url.replace(/^([a-z]+:)?\/\/[^/?]*@/i, '$1//')
 }
 
 function statusOf(reason: string | undefined): number | undefined {

@@ -65,7 +65,10 @@ test('a person who mistypes twice, or three times, does not wait', async () => {
   }
   void person()
   await door.clock.pass(1000)
-  assert.deepEqual(results.slice(0, 3), Array.from({ length: 3 }, () => ({ how: false, ms: 50 })))
+  assert.deepEqual(
+    results.slice(0, 3),
+    Array.from({ length: 3 }, () => ({ how: false, ms: 50 })),
+  )
   const last = results[3] as { how: boolean; ms: number }
   assert.equal(last.how, true)
   assert.ok(last.ms <= 50 + 125, String(last.ms))

@@ -96,6 +96,13 @@ describe('over HTTP/1', () => {
     assert.match(await send('gateway', ['Host: localhost'], absolute('LOCALHOST:80')), /^HTTP\/1\.1 200 /)
   })
 
+  test('an address with a log-in in it, which is not written into the log', async () => {
+    const reply = await send('gateway', ['X-Request-Id: with-login'], `GET http://ann:s3cr3t@localhost${path} HTTP/1.1`)
+    assert.match(reply, /^HTTP\/1\.1 400 /)
+    await stack.gateway.line(({ requestId }) => requestId === 'with-login')
+    assert.ok(!JSON.stringify(stack.gateway.lines).includes('s3cr3t'))
+  })
+
   test('names and values that are not quite headers never count', async () => {
     for (const line of [`Authorization : ${ann}`, ` Authorization: ${ann}`, `Auth\u0000orization: x`, `X: a\r b`]) {
       assert.match(await send('gateway', ['Accept: */*', line]), /^HTTP\/1\.1 400 /, JSON.stringify(line))
