@@ -53,7 +53,7 @@ test('what was right is not right any more when the hash has changed', async () 
 
 test('a few passwords are checked at once, some wait, and the rest is refused', async () => {
   const check = new PasswordCheck()
-  const passwords = readPasswordFile(`ann:${await hash('one', 8)}`, 'f')
+  const passwords = readPasswordFile(`ann:${await hash('one', 4)}`, 'f')
   const attempts = Array.from({ length: 300 }, async (_, n) => check.isRight(passwords, 'ann', `guess ${n}`, about))
   const results = await Promise.allSettled(attempts)
   const refused = results.filter((result) => result.status === 'rejected')
@@ -75,4 +75,22 @@ test('a file that is not right is refused with its line, and without what stands
   ] as const) {
     assert.throws(() => readPasswordFile(`${good}\n${line}\n`, 'f'), problem, line)
   }
+})
+
+test('what was right waits for nobody, however many guesses wait to be checked', async () => {
+  const check = new PasswordCheck()
+  const passwords = readPasswordFile(`ann:${await hash('one', 4)}\nben:${await hash('two', 4)}`, 'f')
+  assert.equal(check.knows(passwords, 'ann', 'one'), false)
+  assert.equal(await check.isRight(passwords, 'ann', 'one', about), true)
+  const guesses = Array.from({ length: 300 }, async (_, n) => check.isRight(passwords, 'ben', `guess ${n}`, about))
+  const over = Promise.allSettled(guesses)
+  let isAnyChecked = false
+  void Promise.any(guesses).then(() => (isAnyChecked = true))
+  assert.equal(check.knows(passwords, 'ann', 'one'), true)
+  assert.equal(await check.isRight(passwords, 'ann', 'one', about), true)
+  assert.equal(isAnyChecked, false)
+  await over
+  assert.equal(check.knows(passwords, 'ann', 'two'), false)
+  assert.equal(check.knows(passwords, 'ben', 'one'), false)
+  assert.equal(check.knows(new Map(), 'ann', 'one'), false)
 })

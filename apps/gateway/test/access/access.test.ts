@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Exchange } from '@sluice/shared/exchange'
+import { Refusal } from '@sluice/shared/refusal'
+import { Access } from '../../src/access/access.ts'
+import type { Authority } from '../../src/access/authority.ts'
+import { LoginThrottle } from '../../src/access/login-throttle.ts'
+import { FakeClock } from './fake-clock.ts'
+
+const request = { kind: 'rpc', service: 'upload-pack', repository: 'r', protocol: undefined, version: 0 } as const
+
+function exchangeWith(authorization: string): Exchange {
+  const incoming = { headers: { authorization } }
+  return { incoming, source: '192.0.2.1', id: 'id', signal: new AbortController().signal } as unknown as Exchange
+}
+
+/** Lets in whoever says `Bearer right…`. */
+function authorityThat(isTrusted: Authority['isTrusted']): Authority & { asked: number } {
+  return {
+    asked: 0,
+    asksForLogin: true,
+    isTrusted,
+    async decide(credentials) {
+      this.asked++
+      if (!credentials?.header.startsWith('Bearer right')) throw new Refusal('login_failed')
+      return { user: 'ann', rights: 'read', mayCreate: false }
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+async function outcomeOf(attempt: Promise<unknown>): Promise<string> {
+  return attempt.then(
+    () => 'let in',
+    (error: Refusal) => error.reason,
+  )
+}
+
+async function guess(access: Access, clock: FakeClock, times: number): Promise<void> {
+  for (let n = 0; n < times; n++) {
+    const attempt = outcomeOf(access.authorise(exchangeWith(`Bearer wrong${n}`), request))
+    await clock.pass(2000)
+    assert.equal(await attempt, 'login_failed')
+  }
+}
+
+test('what is known to be right, or cannot be guessed, is looked at before anybody waits', async () => {
+  const clock = new FakeClock()
+  const access = new Access(
+    authorityThat(() => true),
+    new LoginThrottle(clock),
+  )
+  await guess(access, clock, 30)
+  const now = clock.now()
+  const wrong = Array.from({ length: 100 }, (_, n) =>
+    outcomeOf(access.authorise(exchangeWith(`Bearer more${n}`), request)),
+  )
+  assert.equal(await outcomeOf(access.authorise(exchangeWith('Bearer right'), request)), 'let in')
+  assert.equal(clock.now(), now)
+  await clock.pass(60_000)
+  assert.deepEqual(new Set(await Promise.all(wrong)), new Set(['login_failed', 'too_many_logins']))
+})
+
+test('guesses wait before they are looked at, and what cannot be read is not looked at', async () => {
+  const clock = new FakeClock()
+  const authority = authorityThat(() => false)
+  const access = new Access(authority, new LoginThrottle(clock))
+  await guess(access, clock, 30)
+  const asked = authority.asked
+  const attempts = Array.from({ length: 10 }, (_, n) =>
+    outcomeOf(access.authorise(exchangeWith(`Bearer more${n}`), request)),
+  )
+  assert.equal(await outcomeOf(access.authorise(exchangeWith('Digest x'), request)), 'login_failed')
+  await clock.pass(0)
+  assert.ok(authority.asked - asked <= 1)
+  await clock.pass(60_000)
+  await Promise.all(attempts)
+  assert.equal(authority.asked - asked, 10)
+})
+
+test('a verdict that nobody could give marks nobody, and keeps nobody waiting', async () => {
+  const clock = new FakeClock()
+  const authority = authorityThat(() => false)
+  authority.decide = async () => {
+    throw new Refusal('login_unavailable')
+  }
+  const throttle = new LoginThrottle(clock)
+  const access = new Access(authority, throttle)
+  const attempts = Array.from({ length: 20 }, () => outcomeOf(access.authorise(exchangeWith('Bearer x'), request)))
+  assert.deepEqual(new Set(await Promise.all(attempts)), new Set(['login_unavailable']))
+  assert.equal(throttle.size, 0)
+  assert.equal(clock.now(), 0)
+})
