@@ -58,11 +58,15 @@ export function isLikeToken(text: string): boolean {
 /** Users that stand beside a token and are nobody. */
 const anyName = ['', 'token', 'x-access-token', 'x-token-auth', 'oauth2', 'git', 'x-oauth-basic']
 
+/** What is shorter may be a password of somebody with such a name, and be guessed. */
+const shortestToken = 20
+
 /** Whose log-in this is, for those who count by names, and what of it is secret. A token is its own name. */
 export function loginOf(credentials: LoginCredentials): { readonly name: string; readonly secret: string } {
   if (credentials.kind === 'token') return { name: credentials.token, secret: credentials.token }
   const { user, password } = credentials
-  return { name: anyName.includes(user) ? `${user}:${password}` : user, secret: password }
+  const isToken = anyName.includes(user) && password.length >= shortestToken
+  return { name: isToken ? `${user}:${password}` : user, secret: password }
 }
 
 function decodeUtf8(bytes: Buffer): string | undefined {
