@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import type { Address } from '@sluice/shared/address'
 import { connectionLimit } from '@sluice/shared/connection-limit'
 import { Connections } from '@sluice/shared/connections'
+import { normaliseHost } from '@sluice/shared/host-name'
 import { createHttp2Server, createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
 import { http2WindowBytes } from '@sluice/shared/http2-sessions'
 import { listen } from '@sluice/shared/listen'
@@ -79,7 +80,15 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     overrideGlobalObjects: false,
     errorHandler: (error) => answerUnreadable(error, log),
   })
-  const server = await openServer((incoming, outgoing) => void listener(incoming, outgoing), config, log, started)
+  const server = await openServer(
+    (incoming, outgoing) => {
+      normaliseHost(incoming)
+      void listener(incoming, outgoing)
+    },
+    config,
+    log,
+    started,
+  )
   connections.watch(server)
   addProcessMetrics(registry, connections, readiness)
   const pages = commonPages(registry, readiness)

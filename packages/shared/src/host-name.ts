@@ -25,6 +25,17 @@ export function readHostName(text: string): HostName | undefined {
   return name === '' ? undefined : { name, port: port === '' || port === '443' ? undefined : port }
 }
 
+/**
+ * Writes a request's `Host` in the one spelling that strict readers take: `[0:0:0:0:0:0:0:1]:8080` and `127.0.0.1:` are
+ * right by RFC 9110, and refused by some libraries. One that cannot be read stays as it is.
+ */
+export function normaliseHost({ headers }: IncomingMessage): void {
+  const host = headers.host === undefined ? undefined : readHostName(headers.host)
+  if (!host) return
+  const name = isIP(host.name) === 6 ? `[${host.name}]` : host.name
+  headers.host = host.port === undefined ? name : `${name}:${host.port}`
+}
+
 /** `Host`, or `:authority` in HTTP/2. */
 export function hostHeader({ headers }: IncomingMessage): string | undefined {
   const authority = headers[':authority']

@@ -51,6 +51,26 @@ describe('over HTTP/1.1', () => {
     }
   })
 
+  test('a host is the same however it is spelled', async () => {
+    await using stack = await startStack()
+    await addRepository(stack, 'project.git')
+    const port = stack.gateway.address.split(':')[1]
+    for (const host of ['127.0.0.1:', `[0:0:0:0:0:0:0:1]:${port}`, `[::0001]:${port}`, 'LOCALHOST.', 'localhost:443']) {
+      const { status, body } = await ask(stack.gateway.address, `/project.git${advertisement}`, {
+        headers: { Host: host },
+      })
+      assert.equal(status, 200, `${host}: ${body}`)
+    }
+    await using anywhere = await startStack({ SLUICE_HOST_NAMES: 'any' })
+    await addRepository(anywhere, 'project.git')
+    for (const host of [`[2001:db8::1]:${port}`, '[2001:0db8::1]:8080', '[2001:0DB8:0::1]', 'git.example.org.:8080']) {
+      const { status, body } = await ask(anywhere.gateway.address, `/project.git${advertisement}`, {
+        headers: { Host: host },
+      })
+      assert.equal(status, 200, `${host}: ${body}`)
+    }
+  })
+
   test('HEAD has the headers of GET and no body, and the connection goes on', async () => {
     await using stack = await startStack()
     await addRepository(stack, 'project.git')
