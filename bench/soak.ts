@@ -158,8 +158,8 @@ async function countLeaks(): Promise<Leak[]> {
     { what: 'zombies of requests', count: await zombies(sessions) },
     { what: 'notes in the run folder', count: (await readdir(join(stack.folder, 'run/requests'))).length },
     {
-      what: 'quarantines, temporary packs and locks',
-      count: files.filter((f) => /tmp_|incoming-|\.lock$/.test(f)).length,
+      what: 'quarantines, kept and temporary packs, locks',
+      count: files.filter((f) => /tmp_|incoming-|\.(lock|keep|new)$/.test(f)).length,
     },
     { what: 'descriptors', count: Math.max(0, (await descriptors()) - before - slack) },
     { what: 'errors of git fsck', count: fsck.code === 0 ? 0 : 1 },

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { ConfigError } from '@sluice/shared/config'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { until } from '@sluice/shared/testing/until'
 import { identityOf } from '../src/process-table.ts'
-import { Sweeper } from '../src/supervisor/sweep.ts'
+import { readNote } from '../src/supervisor/request-note.ts'
 import { openRunFolder } from '../src/supervisor/run-folder.ts'
 
 const silent = pino({ level: 'silent' })
@@ -18,6 +19,18 @@ const open = (path: string) => openRunFolder(path, 300, silent)
 function startSleeper(): ChildProcess & { pid: number } {
   const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
   return child as ChildProcess & { pid: number }
+}
+
+/** A process of somebody else's, ended when it is disposed of. */
+async function startOther(options: SpawnOptions) {
+  const child = spawn('/bin/sleep', ['1000'], { ...options, stdio: 'ignore' })
+  const gone = once(child, 'exit')
+  await once(child, 'spawn')
+  const end = async () => {
+    child.kill('SIGKILL')
+    await gone
+  }
+  return { end, [Symbol.asyncDispose]: end }
 }
 
 const note = (folder: string, pid: number, content: object) =>
@@ -102,7 +115,7 @@ async function repositoryWithRemains(path: string): Promise<string> {
   return gitDir
 }
 
-test('old quarantines and locks of a push are removed, new ones are not, and nothing else is', async () => {
+test('what is older than the machine’s start is removed where a push was noted, nothing newer, and nothing else', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   const gitDir = await repositoryWithRemains(folder.path)
@@ -120,21 +133,6 @@ test('old quarantines and locks of a push are removed, new ones are not, and not
   ])
 })
 
-test('nothing is removed while somebody is at work in the repository', async () => {
-  await using folder = await temporaryFolder()
-  await mkdir(join(folder.path, 'requests'))
-  const gitDir = await repositoryWithRemains(folder.path)
-  const before = await readdir(gitDir, { recursive: true })
-  const other = spawn('/bin/sleep', ['1000'], { cwd: gitDir, stdio: 'ignore' })
-  await once(other, 'spawn')
-  await note(folder.path, 999_999_999, { worker: 'long gone', gitDir })
-  await using _opened = await open(folder.path)
-  assert.deepEqual(await readdir(gitDir, { recursive: true }), before)
-  const gone = once(other, 'exit')
-  other.kill('SIGKILL')
-  await gone
-})
-
 test('a note that was cut short does not stop the start', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
@@ -143,26 +141,77 @@ test('a note that was cut short does not stop the start', async () => {
   assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
 })
 
-test('what could not be removed while a push was at work is, when it has ended; a fetch is in nobody’s way', async () => {
-  await using folder = await temporaryFolder()
-  const gitDir = folder.path
+/** A note with what git says when it starts index-pack. */
+const pushNote = (gitDir: string, quarantine: string, receivePack = 999_999_999) =>
+  `${JSON.stringify({ worker: 'long gone', gitDir })}\n` +
+  `12:00:00.000000 git.c:460               trace: built-in: git receive-pack --stateless-rpc -- ${gitDir}\n` +
+  `12:00:00.000000 run-command.c:655       trace: run_command: GIT_QUARANTINE_PATH=${quarantine} git index-pack ` +
+  `--stdin '--keep=receive-pack ${receivePack} on here'\n`
+
+async function repositoryWithQuarantine(path: string): Promise<{ gitDir: string; quarantine: string }> {
+  const gitDir = join(path, 'repository.git')
   const quarantine = join(gitDir, 'objects/tmp_objdir-incoming-abc123')
-  await mkdir(quarantine, { recursive: true })
-  const startedAt = Date.now()
-  // Programs whose command lines are those of git's: the name is what counts.
-  const program = (name: string) =>
-    spawn('sh', ['-c', 'read line', 'git', name], { cwd: gitDir, stdio: ['pipe', 'ignore', 'ignore'] })
-  const push = program('receive-pack')
-  const fetch = program('upload-pack')
-  await Promise.all([once(push, 'spawn'), once(fetch, 'spawn')])
-  const sweeper = new Sweeper()
-  assert.deepEqual(sweeper.sweep(gitDir, startedAt), [])
-  assert.deepEqual(sweeper.tryAgain(gitDir), [])
-  push.kill('SIGKILL')
-  await once(push, 'exit')
-  assert.deepEqual(sweeper.tryAgain(gitDir), [quarantine])
-  await mkdir(quarantine, { recursive: true })
-  assert.deepEqual(sweeper.tryAgain(gitDir), [], 'nothing is owed any more')
-  fetch.kill('SIGKILL')
-  await once(fetch, 'exit')
+  await mkdir(join(quarantine, 'pack'), { recursive: true })
+  await mkdir(join(gitDir, 'objects/pack'))
+  return { gitDir, quarantine }
+}
+
+test('what a push has named as its own is removed at the next start, whoever is at work there; nothing of others', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
+  const others = ['objects/tmp_objdir-incoming-others', 'objects/pack/pack-other.keep', 'main.lock', 'packed-refs.lock']
+  await mkdir(join(gitDir, others[0]!))
+  await writeFile(join(gitDir, others[1]!), 'receive-pack 4711 on here\n')
+  for (const lock of others.slice(2)) await writeFile(join(gitDir, lock), '')
+  await writeFile(join(gitDir, 'objects/pack/pack-own.keep'), 'receive-pack 999999999 on here\n')
+  await writeFile(join(gitDir, 'packed-refs.new'), '')
+  await using _operator = await startOther({ cwd: gitDir })
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, quarantine))
+  await using _opened = await open(folder.path)
+  const left = (await readdir(gitDir, { recursive: true })).toSorted()
+  // Whoever holds packed-refs.lock may own packed-refs.new.
+  assert.deepEqual(left, ['objects', 'objects/pack', 'packed-refs.new', ...others].toSorted())
+})
+
+test('what somebody still uses is owed, over restarts too, and removed when nobody does', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
+  await using user = await startOther({ env: { GIT_QUARANTINE_PATH: quarantine } })
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, quarantine))
+  for (let start = 0; start < 2; start++) {
+    await using opened = await open(folder.path)
+    assert.deepEqual(await opened.sweeper.tryAgain(gitDir), [])
+    assert.equal((await readdir(join(folder.path, 'owed'))).length, 1)
+    assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
+  }
+  await using opened = await open(folder.path)
+  await user.end()
+  assert.deepEqual(await opened.sweeper.tryAgain(), [quarantine])
+  assert.deepEqual(await readdir(join(folder.path, 'owed')), [])
+  await mkdir(quarantine)
+  assert.deepEqual(await opened.sweeper.tryAgain(), [], 'nothing is owed any more')
+})
+
+test('a quarantine that a push has named in another repository is left alone', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const { gitDir } = await repositoryWithQuarantine(folder.path)
+  const other = await repositoryWithQuarantine(join(folder.path, 'other'))
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, other.quarantine))
+  await using _opened = await open(folder.path)
+  assert.deepEqual(await readdir(other.quarantine), ['pack'])
+  assert.deepEqual(await readdir(join(gitDir, 'objects')), ['pack', 'tmp_objdir-incoming-abc123'])
+})
+
+test('hooks’ words do not let a note grow without bound, and the first ones stay', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await open(folder.path)
+  using noted = opened.note(process.pid, '/some/repository.git')
+  const words = pushNote('/some/repository.git', '/q/tmp_objdir-incoming-abc123').split('\n').slice(1).join('\n')
+  await appendFile(noted.file!, words)
+  await appendFile(noted.file!, 'x'.repeat(1_000_000))
+  await until('the note to be trimmed', async () => (await stat(noted.file!)).size <= 65_536)
+  assert.equal(readNote(noted.file!).words?.quarantine, '/q/tmp_objdir-incoming-abc123')
 })

@@ -101,7 +101,7 @@ function beginPush(id: string, bytes: number) {
 /** Waits until index-pack works on a push. */
 const quarantine = () =>
   until('a quarantine', async () =>
-    (await readdir(join(repository, 'objects'))).some((name) => name.includes('incoming-')),
+    (await readdir(join(repository, 'objects'), { recursive: true })).some((name) => /incoming-.*tmp_pack/.test(name)),
   )
 
 test('a clone that is cut after 1 MB', async () => {

@@ -35,8 +35,8 @@ export type Account = {
   stderr?: string
   /** Whether a push took effect whose client had gone before it could be told. */
   committedAfterDisconnect?: boolean
-  /** What a push that did not end by itself had left in the repository, and was removed. */
-  swept?: string[]
+  /** What an earlier push had left in the way of this one, and what this one left that did not end by itself: removed. */
+  swept?: string[] | undefined
   /** Why that, or making HEAD of a new repository point to a branch, did not work. */
   tidyError?: unknown
   /** The strongest signal that it took to end what ran. */

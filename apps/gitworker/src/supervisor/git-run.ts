@@ -1,16 +1,18 @@
 import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
+import type { GitCommand } from '@sluice/shared/worker-message'
 import { serviceCommand } from '../git/command.ts'
 import type { Account } from './account.ts'
 import { laneOf } from './admission.ts'
 import type { Host } from './host.ts'
+import type { RequestNote } from './request-note.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
 /** git at work for a request, in a worker of its own. Disposing of it ends it, and waits until nothing of it lives. */
 export type GitRun = AsyncDisposable & {
   readonly worker: WorkerHandle
-  /** Milliseconds since 1970: whatever it leaves in the repository is not older. */
-  readonly startedAt: number
+  /** What is noted of it, by which what it may leave is told. */
+  readonly note: RequestNote
 }
 
 /**
@@ -31,21 +33,26 @@ export async function startGit(
   await using started = new AsyncDisposableStack()
   const worker = await host.pool.lease(signal)
   const isPush = laneOf(request) === 'push'
-  const startedAt = Date.now()
   const pid = worker.pid!
   // The note stays until what a push may have left has been removed, which is after the worker's end.
-  started.use(host.runFolder.note(pid, isPush ? gitDir : undefined))
+  const note = started.use(host.runFolder.note(pid, isPush ? gitDir : undefined))
   started.use(worker)
   host.audit.begins(pid)
   void worker.gone.then(() => host.audit.isOver(pid))
-  // What an earlier push left may be told apart now. If it cannot be removed, that push's line in the log has said so.
+  // What an earlier push left may be nobody's now. If it cannot be removed, that is tried again.
   worker.gone.then(() => host.sweeper.tryAgain(gitDir)).catch(() => {})
   worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const limits = { maxInputBytes: host.maxPush(request.repository), denyForce }
-  worker.serve(serviceCommand(host.git, request, gitDir, { user, address }, limits), graces)
+  const command = serviceCommand(host.git, request, gitDir, { user, address }, limits)
+  worker.serve(isPush ? tracedTo(note.file, command) : command, graces)
   const run = started.move()
-  return { worker, startedAt, [Symbol.asyncDispose]: () => run.disposeAsync() }
+  return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
+}
+
+/** A push says there what it makes: see push-words.ts. */
+function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
+  return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }
 }
 
 /** Waits until nothing of a run lives, and notes how it ended. */

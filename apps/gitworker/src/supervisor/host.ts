@@ -16,6 +16,7 @@ import type { ReadAheadBudget } from './read-ahead.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { ServiceSwitch } from './service-switch.ts'
 import type { Sweeper } from './sweep.ts'
+import type { WayClearer } from './clear-the-way.ts'
 
 /** What requests are served with. */
 export type Host = {
@@ -50,6 +51,7 @@ export type Host = {
   /** Is told how each git ended that served a request. */
   readonly onGitEnded: (service: Service, report: GitReport) => void
   readonly sweeper: Sweeper
+  readonly wayClearer: WayClearer
   readonly serviceSwitch: ServiceSwitch
   readonly runJob: RunJob
 }

@@ -6,7 +6,10 @@ import { errnoOf } from '@sluice/shared/errno'
 import type { Logger } from '@sluice/shared/log'
 import { identityOf, sessionMembers } from '../process-table.ts'
 import { endSession } from './session.ts'
-import { sweepRepository } from './sweep.ts'
+import { sweepAfterPowerLoss } from './power-loss.ts'
+import { readNote, writeNote } from './request-note.ts'
+import type { RequestNote } from './request-note.ts'
+import { Sweeper } from './sweep.ts'
 
 /*
  * What a supervisor keeps on disk while it runs, and what tells the next one what became of it:
@@ -14,7 +17,8 @@ import { sweepRepository } from './sweep.ts'
  *   supervisor        who owns the folder
  *   home/             git's HOME and working folder: empty
  *   worker.js, compile-cache/
- *   requests/<pid>    one for each worker that serves: who it is, and the repository that it may write to
+ *   requests/<pid>    one for each worker that serves: who it is, the repository that it may write to, and its git's words
+ *   owed/<uuid>       notes of dead pushes whose remains somebody still uses
  *
  * Who somebody is, is a pid with the time at which that process started: a pid alone may be a stranger's by now.
  */
@@ -22,12 +26,10 @@ import { sweepRepository } from './sweep.ts'
 export type RunFolder = AsyncDisposable & {
   readonly path: string
   readonly home: string
+  readonly sweeper: Sweeper
   /** Notes that a worker serves, until disposed of. `gitDir` is where it may leave something. */
-  note(worker: number, gitDir: string | undefined): Disposable
+  note(worker: number, gitDir: string | undefined): RequestNote
 }
-
-/** What a request's note says. */
-type Note = { readonly worker: string; readonly gitDir?: string }
 
 /**
  * Takes the folder over: ends what an earlier supervisor has left running, and removes what that left in repositories.
@@ -39,31 +41,30 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   const home = join(path, 'home')
   const requests = join(path, 'requests')
   const owner = join(path, 'supervisor')
+  let sweeper: Sweeper
   try {
     await mkdir(home, { recursive: true })
     await mkdir(requests, { recursive: true })
     await checkOwner(owner, path)
     writeFileSync(owner, identityOf(process.pid) ?? '')
+    sweeper = await Sweeper.open(join(path, 'owed'))
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const problem = `SLUICE_RUN_FOLDER names ${path}, which cannot be used (${errnoOf(error) || String(error)}).`
     throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
-  await clearRequests(requests, home, killGrace, log)
+  await clearRequests(requests, home, killGrace, sweeper, log)
+  const removed = await sweeper.tryAgain()
+  if (removed.length > 0) log.warn({ swept: removed }, 'removed what an earlier supervisor had left')
   return {
     path,
     home,
-    note(worker, gitDir) {
-      const file = join(requests, String(worker))
-      const note: Note = { worker: identityOf(worker) ?? '', ...(gitDir !== undefined && { gitDir }) }
-      try {
-        writeFileSync(file, JSON.stringify(note))
-      } catch {
-        // A full disk must not stop service: the note only matters if this supervisor and the worker are both killed.
-      }
-      return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
+    sweeper,
+    note: (worker, gitDir) => writeNote(join(requests, String(worker)), worker, gitDir),
+    async [Symbol.asyncDispose]() {
+      sweeper[Symbol.dispose]()
+      await rm(owner, { force: true })
     },
-    [Symbol.asyncDispose]: () => rm(owner, { force: true }),
   }
 }
 
@@ -75,8 +76,13 @@ async function checkOwner(file: string, path: string): Promise<void> {
   throw new ConfigError([problem], { mayHeal: true })
 }
 
-async function clearRequests(requests: string, home: string, killGrace: number, log: Logger): Promise<void> {
-  const startedAt = Date.now()
+async function clearRequests(
+  requests: string,
+  home: string,
+  killGrace: number,
+  sweeper: Sweeper,
+  log: Logger,
+): Promise<void> {
   for (const name of await readdir(requests)) {
     const file = join(requests, name)
     const { worker, gitDir } = readNote(file)
@@ -85,17 +91,15 @@ async function clearRequests(requests: string, home: string, killGrace: number, 
       log.warn({ worker: leader, repository: gitDir }, 'ending what an earlier supervisor has left running')
       await endSession(leader, { term: 0, kill: killGrace, drain: true }, () => {})
     }
-    const swept = gitDir === undefined ? [] : sweepRepository(gitDir, { before: startedAt })
-    if (swept.length > 0 && swept !== 'others are at work') log.warn({ swept }, 'removed what an earlier push had left')
+    try {
+      const swept = await sweeper.sweep(file)
+      if (gitDir !== undefined) swept.push(...(await sweepAfterPowerLoss(gitDir)))
+      if (swept.length > 0) log.warn({ swept }, 'removed what an earlier push had left')
+    } catch (err) {
+      // One repository that cannot be read must not stop the start.
+      log.warn({ err, repository: gitDir }, 'what an earlier push may have left was not looked for')
+    }
     rmSync(file, { force: true })
-  }
-}
-
-function readNote(file: string): Partial<Note> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Partial<Note>
-  } catch {
-    return {} // Cut short, by a full disk or a crash.
   }
 }
 

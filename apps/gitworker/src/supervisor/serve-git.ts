@@ -23,6 +23,7 @@ import { begin, contentType, relay } from './relay.ts'
 import { findRepository } from './repository.ts'
 import type { Repository } from './repository.ts'
 import { RequestBody } from './request-body.ts'
+import type { RequestNote } from './request-note.ts'
 import { checkServiceIsOn } from './service-switch.ts'
 import { servePack } from './serve-pack.ts'
 import type { PackRequest } from './serve-pack.ts'
@@ -80,6 +81,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   using _pushing = isPush ? host.answers?.pushing(repository.gitDir) : undefined
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
+  if (isPush && body) account.swept = await host.wayClearer.clear(repository.gitDir, pushCommands(body.beginning))
   await using run = await startGit(host, request, repository.gitDir, exchange, denyForce)
   const { worker } = run
   if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
@@ -104,7 +106,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   account.phase = 'ending'
   await concludeRun(worker, account)
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
-  if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.startedAt, account)
+  if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.note, account)
   await settle()
 }
 
@@ -196,11 +198,11 @@ async function tidyAfterPush(
   host: Host,
   { gitDir }: Repository,
   body: RequestBody,
-  startedAt: number,
+  note: RequestNote,
   account: Account,
 ): Promise<void> {
   try {
-    account.swept = host.sweeper.sweep(gitDir, startedAt)
+    if (note.file !== undefined) (account.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
     // Not with the exchange's signal, which is what has ended it.
     const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
     if (committed) account.committedAfterDisconnect = true

@@ -28,6 +28,7 @@ import { Activity } from './activity.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import { Admission, laneReasons } from './admission.ts'
 import { Audit } from './audit.ts'
+import { WayClearer } from './clear-the-way.ts'
 import { NewHeads } from './default-branch.ts'
 import { createListener } from './listener.ts'
 import { GatewayTrust } from './gateway-trust.ts'
@@ -44,7 +45,6 @@ import type { Host } from './host.ts'
 import { ServiceSwitch } from './service-switch.ts'
 import { chooseSizes } from './sizing.ts'
 import type { Sizes } from './sizing.ts'
-import { Sweeper } from './sweep.ts'
 import { findWorkerRuntime } from './worker-runtime.ts'
 
 export type Supervisor = AsyncDisposable & {
@@ -120,7 +120,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     packs,
     build: `${gitVersion} ${JSON.stringify(git)}`,
     onGitEnded: (service, report) => metrics.gitEnded(service, report),
-    sweeper: new Sweeper(),
+    sweeper: runFolder.sweeper,
+    wayClearer: new WayClearer(),
     serviceSwitch: new ServiceSwitch(),
     readAhead: new ReadAheadBudget(),
     maxPush: lookUpBy(config.maxPush),

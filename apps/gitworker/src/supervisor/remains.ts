@@ -1,0 +1,107 @@
+import { lstatSync, realpathSync } from 'node:fs'
+import { open, readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { errnoOf } from '@sluice/shared/errno'
+import { freePackedRefs } from './packed-refs.ts'
+import type { PushWords } from './push-words.ts'
+import { commonDirOf } from './repository.ts'
+import type { Noted } from './request-note.ts'
+import { isInUse, worksIn } from './still-used.ts'
+
+/*
+ * A push that is ended by a signal, its own or SIGPIPE's, leaves its quarantine behind (`objects/tmp_objdir-incoming-*`,
+ * git's commit 22613b25ec), and one that is ended between its pack and its report a `.keep`, which holds its pack for ever.
+ *
+ * Only what is proven to be a dead push's is removed: what it has named in its own words. Locks cannot be proven: git
+ * removes its own at SIGTERM, and what SIGKILL leaves looks like an operator's. A lock left behind is an annoyance; a lock
+ * taken is a lost commit.
+ */
+
+export type Removal = {
+  /** Paths. */
+  readonly removed: string[]
+  /** Whether something is the push's, and could not be removed yet. */
+  readonly isOwed: boolean
+}
+
+/** So many packs are looked through for the one that is kept. */
+const maxPacks = 10_000
+
+/** Before git 2.35 without the first part. */
+export const quarantineName = /^(?:tmp_objdir-)?incoming-\w+$/
+
+/** Removes what a push has left of which nothing lives any more. */
+export async function removeRemains({ gitDir, words }: Noted): Promise<Removal> {
+  if (gitDir === undefined) return { removed: [], isOwed: false }
+  const commonDir = commonDirOf(gitDir)
+  const removed = freePackedRefs(commonDir)
+  if (words === undefined) return { removed, isOwed: false }
+  const objects = join(commonDir, 'objects')
+  const found = [...quarantineOf(objects, words), ...(await keptPacksOf(objects, words))]
+  const maker = words.pid
+  const lives = (path: string) => (maker !== undefined && worksIn(maker, gitDir)) || isInUse(path)
+  let isOwed = false
+  for (const path of found) {
+    if (lives(path)) isOwed = true
+    else if (await isRemoved(path)) removed.push(path)
+    else isOwed = true
+  }
+  return { removed, isOwed }
+}
+
+/** As git names it, if that is a quarantine of this repository: a hook may push to others. */
+function quarantineOf(objects: string, words: PushWords): string[] {
+  const named = resolve(words.quarantine)
+  const path = join(objects, basename(named))
+  if (!quarantineName.test(basename(named)) || !isSameFolder(dirname(named), objects)) return []
+  return isOurs(path) && lstatSync(path).isDirectory() ? [path] : []
+}
+
+function isSameFolder(one: string, other: string): boolean {
+  try {
+    return realpathSync(one) === realpathSync(other)
+  } catch {
+    return false // The repository is gone.
+  }
+}
+
+async function keptPacksOf(objects: string, { keep }: PushWords): Promise<string[]> {
+  if (keep === undefined) return []
+  const found: string[] = []
+  for (const path of await keepFilesIn(objects)) {
+    if (isOurs(path) && (await keepReason(path)) === keep) found.push(path)
+  }
+  return found
+}
+
+/** The paths of the packs' `.keep` files. */
+export async function keepFilesIn(objects: string): Promise<string[]> {
+  const packs = join(objects, 'pack')
+  const names = await readdir(packs).catch(() => [])
+  return names
+    .filter((name) => name.endsWith('.keep'))
+    .slice(0, maxPacks)
+    .map((name) => join(packs, name))
+}
+
+/** Why a pack is kept: `receive-pack <pid> on <host>`, as git writes it. */
+export async function keepReason(path: string): Promise<string> {
+  await using file = await open(path).catch(() => undefined)
+  if (!file) return ''
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(512), 0, 512, 0)
+  return buffer.toString('utf8', 0, bytesRead).replace(/\n$/, '')
+}
+
+function isOurs(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.uid === process.getuid?.()
+}
+
+/** @returns false where it cannot be: the disk or its rights may be mended later */
+async function isRemoved(path: string): Promise<boolean> {
+  try {
+    await rm(path, { recursive: true })
+    return true
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT'
+  }
+}
