@@ -3,10 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** A line of the kernel's process table: /proc/<pid>/stat, proc_pid_stat(5). */
 export type Process = {
   readonly pid: number
+  /** The program's name: the kernel's, of at most 15 bytes. */
+  readonly name: string
   /** One letter: `Z` is a zombie, which runs nothing. */
   readonly state: string
+  readonly parent: number
   readonly group: number
   readonly session: number
+  /** In ticks since the boot: see `ticksNow`. With the pid, it tells a process from a later one. */
+  readonly startedAt: number
 }
 
 /** All processes. Reads a file for each: some milliseconds on a busy host. */
@@ -29,12 +34,37 @@ export function sessionMembers(leader: number): number[] {
     .map(({ pid }) => pid)
 }
 
+/** When a process started, in ticks since the boot; undefined if there is none. */
+export function startOf(pid: number): number | undefined {
+  return readProcess(pid)?.startedAt
+}
+
+/** Whether the process that was seen still has its pid. To be asked right before a signal is sent. */
+export function isSame({ pid, startedAt }: Process): boolean {
+  return startOf(pid) === startedAt
+}
+
+/** What a process was given at its start as `NAME=value`; undefined where it is another user's, a zombie, or gone. */
+export function environmentOf(pid: number): string[] | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
+  } catch {
+    return undefined
+  }
+}
+
+/** The time since the boot in the kernel's ticks, of which Linux has 100 a second for all that it tells programs. */
+export function ticksNow(): number {
+  return Math.floor(parseFloat(readFileSync('/proc/uptime', 'latin1')) * 100 + 0.5)
+}
+
 /**
  * What tells a process from a later one with the same pid: its start, in ticks since the boot that is named. Undefined if
  * there is no such process.
  */
 export function identityOf(pid: number): string | undefined {
-  const startedAt = readFields(pid)?.[19]
+  const line = readStat(pid)
+  const startedAt = line === undefined ? undefined : fieldsOf(line)[19]
   return startedAt === undefined ? undefined : `${pid} ${startedAt} ${boot()}`
 }
 
@@ -43,15 +73,22 @@ function boot(): string {
 }
 
 function readProcess(pid: number): Process | undefined {
-  const [state = '', , group, session] = readFields(pid) ?? []
-  return session === undefined ? undefined : { pid, state, group: Number(group), session: Number(session) }
+  const line = readStat(pid)
+  if (line === undefined) return undefined
+  const [state = '', parent, group, session, ...more] = fieldsOf(line)
+  const name = line.slice(line.indexOf('(') + 1, line.lastIndexOf(')'))
+  const startedAt = Number(more[15])
+  return { pid, name, state, parent: Number(parent), group: Number(group), session: Number(session), startedAt }
 }
 
 /** The fields from the third on; the second is the program's name, which may contain spaces and parentheses. */
-function readFields(pid: number): string[] | undefined {
+function fieldsOf(line: string): string[] {
+  return line.slice(line.lastIndexOf(')') + 2).split(' ')
+}
+
+function readStat(pid: number): string | undefined {
   try {
-    const line = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return line.slice(line.lastIndexOf(')') + 2).split(' ')
+    return readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch {
     return undefined // It ended while we looked.
   }

@@ -65,7 +65,7 @@ test('a request is noted while its worker serves', async () => {
   await using folder = await temporaryFolder()
   await using opened = await open(folder.path)
   {
-    using _ = opened.note(process.pid, '/some/repository.git')
+    using _ = opened.note({ leader: process.pid, word: 'a word', since: 0 }, '/some/repository.git')
     assert.deepEqual(await readdir(join(folder.path, 'requests')), [String(process.pid)])
   }
   assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
@@ -208,7 +208,7 @@ test('a quarantine that a push has named in another repository is left alone', a
 test('hooks’ words do not let a note grow without bound, and the first ones stay', async () => {
   await using folder = await temporaryFolder()
   await using opened = await open(folder.path)
-  using noted = opened.note(process.pid, '/some/repository.git')
+  using noted = opened.note({ leader: process.pid, word: 'a-word', since: 0 }, '/some/repository.git')
   const words = pushNote('/some/repository.git', '/q/tmp_objdir-incoming-abc123').split('\n').slice(1).join('\n')
   await appendFile(noted.file!, words)
   await appendFile(noted.file!, 'x'.repeat(1_000_000))

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Connections } from './connections.ts'
@@ -12,12 +13,19 @@ const lastWordsMs = 1000
 export class Running {
   readonly #exchanges = new Set<Exchange>()
   readonly #connections: Connections
+  readonly #ending = new AbortController()
   #isLeaving = false
   #isDraining = false
   #onEmpty: (() => void) | undefined
 
   constructor(connections: Connections) {
     this.#connections = connections
+    setMaxListeners(0, this.#ending.signal)
+  }
+
+  /** Aborted when what still runs is to be ended: for what goes on when its exchange is over already. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
   }
 
   /** Whether this process is about to stop: who looks at its readiness is to send it no more. */
@@ -76,6 +84,7 @@ export class Running {
       ended += this.size
       lastWords ??= this.#destroyUnread()
       for (const exchange of this.#exchanges) exchange.abort(new Refusal('draining'))
+      this.#ending.abort()
     }
     const timer = setTimeout(end, timeoutMs)
     hurry.addEventListener('abort', end, { once: true })

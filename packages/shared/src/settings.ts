@@ -459,9 +459,28 @@ export const settings = {
     name: 'SLUICE_IDLE_TIMEOUT',
     apps: ['gateway', 'supervisor'],
     takes: 'a time such as 500ms, 30s, 5m or 1h',
-    purpose: 'How long no byte may move in either direction before a request is ended. git sends one every 5 seconds.',
+    purpose:
+      'How long a client that is waited for may neither send nor take a byte before its request is ended. One that waits for git is not idle.',
     fallback: '2m',
     schema: duration(),
+  },
+  silentGitTimeout: {
+    name: 'SLUICE_SILENT_GIT_TIMEOUT',
+    apps: ['gateway', 'supervisor'],
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
+    purpose:
+      'How long git, or a hook, may work without a byte in either direction before a request is ended: for a git that hangs, on a disk that does not answer, say.',
+    fallback: '1h',
+    schema: duration(),
+  },
+  hookTimeout: {
+    name: 'SLUICE_HOOK_TIMEOUT',
+    apps: ['supervisor'],
+    takes: 'a time such as 0s, 500ms or 30s',
+    purpose:
+      'How long post-receive and post-update hooks may go on after their client has left: the push has happened by then. They are ended after it, with a warning.',
+    fallback: '10m',
+    schema: duration(0),
   },
   requestTimeout: {
     name: 'SLUICE_REQUEST_TIMEOUT',

@@ -22,7 +22,8 @@ export type Graces = {
 
 export type ToWorker =
   | { readonly type: 'serve'; readonly command: GitCommand; readonly graces: Graces }
-  | { readonly type: 'stop' }
+  /** `term` is the grace before SIGTERM, in place of the command's own. */
+  | { readonly type: 'stop'; readonly term: number }
 
 /** How git ended: `code` or `signal`, as of waitpid(2). */
 export type GitReport = {
@@ -34,13 +35,19 @@ export type GitReport = {
   readonly maxRssBytes: number | null
 }
 
+/** A process that outlived git. `name` is the kernel's, of at most 15 bytes. */
+export type Leftover = { readonly pid: number; readonly name: string }
+
+const maxLeftovers = 10
+const maxNameLength = 64
+
 export type FromWorker =
   | { readonly type: 'ready' }
   | ({ readonly type: 'exited' } & GitReport)
   /** git could not be started; `error` has errno's name. */
   | { readonly type: 'not_started'; readonly error: string }
-  /** Processes that outlived git have been found. */
-  | { readonly type: 'leftovers' }
+  /** Processes that outlived git have been found: some of them. */
+  | { readonly type: 'leftovers'; readonly processes: readonly Leftover[] }
   /** All that is left of the request is sent this signal now. */
   | { readonly type: 'signalling'; readonly signal: 'SIGTERM' | 'SIGKILL' }
 
@@ -54,7 +61,7 @@ export function parseFromWorker(message: unknown): FromWorker | undefined {
     case 'not_started':
       return { type: 'not_started', error: String(m['error']) }
     case 'leftovers':
-      return { type: 'leftovers' }
+      return { type: 'leftovers', processes: parseLeftovers(m['processes']) }
     case 'signalling':
       return { type: 'signalling', signal: m['signal'] === 'SIGKILL' ? 'SIGKILL' : 'SIGTERM' }
     case 'exited':
@@ -68,4 +75,12 @@ export function parseFromWorker(message: unknown): FromWorker | undefined {
     default:
       return undefined
   }
+}
+
+function parseLeftovers(value: unknown): Leftover[] {
+  if (!Array.isArray(value)) return []
+  return value.slice(0, maxLeftovers).flatMap((process: Partial<Leftover> | null) => {
+    const { pid, name } = process ?? {}
+    return typeof pid === 'number' ? [{ pid, name: String(name).slice(0, maxNameLength) }] : []
+  })
 }

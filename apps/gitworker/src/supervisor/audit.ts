@@ -1,37 +1,43 @@
 import type { Logger } from '@sluice/shared/log'
-import { isLive, processes } from '../process-table.ts'
+import { isLive } from '../process-table.ts'
+import type { Process } from '../process-table.ts'
+import { identify, kernelTable, processesOfAny } from '../request-processes.ts'
+import type { RequestMark } from '../request-processes.ts'
+import { signalAll } from './session.ts'
 
 const everyMs = 60_000
 
-/** How many ended workers are remembered; their pids come round again only after many more. */
+/** How many requests that are over are remembered. */
 const maxRemembered = 10_000
+
+const maxNamed = 20
 
 /** What is left of requests that are over: it should be nothing. */
 export type Leaked = { readonly processes: number; readonly zombies: number }
 
 /**
- * Looks from time to time whether anything lives, or is a zombie, in a session that this supervisor started and whose
- * request is over. It is the check on all that is done against it, and takes nothing for granted but /proc.
+ * Looks from time to time whether anything lives, or is a zombie, of a request that is over. It is the check on all that is
+ * done against it, and takes nothing for granted but /proc. What it finds, it ends: SIGTERM at the first look, SIGKILL at
+ * the next.
  */
 export class Audit implements Disposable {
   readonly #log: Logger
-  readonly #over = new Set<number>()
+  readonly #table: typeof kernelTable
+  readonly #over = new Set<RequestMark>()
+  #told = new Set<string>()
   readonly #timer: NodeJS.Timeout
   #last: Leaked = { processes: 0, zombies: 0 }
 
-  constructor(log: Logger) {
+  constructor(log: Logger, table = kernelTable) {
     this.#log = log
+    this.#table = table
     this.#timer = setInterval(() => this.look(), everyMs)
     this.#timer.unref()
   }
 
-  /** A worker begins: its pid, if it was another's before, is in use again. */
-  begins(worker: number): void {
-    this.#over.delete(worker)
-  }
-
-  isOver(worker: number): void {
-    this.#over.add(worker)
+  /** A request is over: from now on, nothing of it may live. */
+  isOver(mark: RequestMark): void {
+    this.#over.add({ ...mark, until: this.#table.ticksNow() })
     const [oldest] = this.#over
     if (this.#over.size > maxRemembered && oldest !== undefined) this.#over.delete(oldest)
   }
@@ -42,13 +48,24 @@ export class Audit implements Disposable {
   }
 
   look(): Leaked {
-    const left = processes().filter(({ session, group }) => this.#over.has(session) || this.#over.has(group))
+    const left = processesOfAny([...this.#over], this.#table)
     const live = left.filter(isLive)
     this.#last = { processes: live.length, zombies: left.length - live.length }
-    const line = { leaked: this.#last, pids: left.slice(0, 20).map(({ pid }) => pid) }
-    if (left.length > 0) this.#log.warn(line, 'processes of requests that are over are left')
+    const line = { leaked: this.#last, processes: left.slice(0, maxNamed).map(({ pid, name }) => ({ pid, name })) }
+    if (left.length > 0) this.#log.warn(line, 'processes of requests that are over are left, and are ended')
     else this.#log.debug(line, 'nothing of requests that are over is left')
+    this.#end(live)
     return this.#last
+  }
+
+  #end(live: readonly Process[]): void {
+    const wasTold = (process: Process) => this.#told.has(identify(process))
+    signalAll(live.filter(wasTold), 'SIGKILL')
+    signalAll(
+      live.filter((process) => !wasTold(process)),
+      'SIGTERM',
+    )
+    this.#told = new Set(live.map(identify))
   }
 
   [Symbol.dispose](): void {

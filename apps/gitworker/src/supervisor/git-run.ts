@@ -8,6 +8,8 @@ import type { Host } from './host.ts'
 import type { RequestNote } from './request-note.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
+const maxNameLength = 256
+
 /** git at work for a request, in a worker of its own. Disposing of it ends it, and waits until nothing of it lives. */
 export type GitRun = AsyncDisposable & {
   readonly worker: WorkerHandle
@@ -33,19 +35,18 @@ export async function startGit(
   await using started = new AsyncDisposableStack()
   const worker = await host.pool.lease(signal)
   const isPush = laneOf(request) === 'push'
-  const pid = worker.pid!
   // The note stays until what a push may have left has been removed, which is after the worker's end.
-  const note = started.use(host.runFolder.note(pid, isPush ? gitDir : undefined))
+  const note = started.use(host.runFolder.note(worker.mark, isPush ? gitDir : undefined))
   started.use(worker)
-  host.audit.begins(pid)
-  void worker.gone.then(() => host.audit.isOver(pid))
   // What an earlier push left may be nobody's now. If it cannot be removed, that is tried again.
   worker.gone.then(() => host.sweeper.tryAgain(gitDir)).catch(() => {})
+  void worker.gone.then(() => warnOfLeftovers(host, request, worker))
   worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const limits = { maxInputBytes: host.maxPush(request.repository), denyForce }
   const command = serviceCommand(host.git, request, gitDir, { user, address }, limits)
   worker.serve(isPush ? tracedTo(note.file, command) : command, graces)
+  void worker.gone.then(() => host.audit.isOver(worker.mark))
   const run = started.move()
   return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
 }
@@ -55,11 +56,18 @@ function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
   return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }
 }
 
+/** What a hook has started in the background is lost work to somebody: they are to find out why. */
+function warnOfLeftovers({ log }: Host, { repository }: GitRequest, { leftovers: processes }: WorkerHandle): void {
+  if (processes.length === 0) return
+  const line = { repository: repository.slice(0, maxNameLength), processes }
+  log.warn(line, 'ended what git or a hook had left running in the background')
+}
+
 /** Waits until nothing of a run lives, and notes how it ended. */
 export async function concludeRun(worker: WorkerHandle, account: Account): Promise<void> {
   await worker.gone
   account.worker = worker.pid
-  if (worker.hadLeftovers) account.leftovers = true
+  if (worker.leftovers.length > 0) account.leftovers = true
   account.signalled = worker.signalled
   if (worker.signalledAfter !== undefined) account.signalledAfterMs = Math.round(worker.signalledAfter * 10) / 10
   if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()

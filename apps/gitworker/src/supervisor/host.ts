@@ -2,6 +2,7 @@ import type { Connections } from '@sluice/shared/connections'
 import type { AnswerCache } from '../cache/answers.ts'
 import type { PackCache } from '../cache/pack-cache.ts'
 import type { Service } from '@sluice/shared/git-request'
+import type { Logger } from '@sluice/shared/log'
 import type { RefRules } from '@sluice/shared/ref-rules'
 import type { GitReport } from '@sluice/shared/worker-message'
 import type { GitOptions } from '../git/command.ts'
@@ -29,6 +30,13 @@ export type Host = {
   readonly maxFetchRequest: number
   readonly connections: Connections
   readonly idleTimeout: number
+  /** Milliseconds for which git may work without a word. */
+  readonly silentGitTimeout: number
+  /** Milliseconds for which the hooks of a push that has happened may go on after its client has gone. */
+  readonly hookTimeout: number
+  /** Aborted when what still runs is to be ended, since the host stops. */
+  readonly ending: AbortSignal
+  readonly log: Logger
   /** Milliseconds; undefined is no limit. */
   readonly requestTimeout: number | undefined
   readonly graces: { readonly push: number; readonly kill: number }

@@ -1,10 +1,12 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ConfigError, isPassing } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
 import type { Logger } from '@sluice/shared/log'
-import { identityOf, sessionMembers } from '../process-table.ts'
+import { identityOf, isLive } from '../process-table.ts'
+import { processesOf } from '../request-processes.ts'
+import type { RequestMark } from '../request-processes.ts'
 import { endSession } from './session.ts'
 import { sweepAfterPowerLoss } from './power-loss.ts'
 import { readNote, writeNote } from './request-note.ts'
@@ -28,7 +30,7 @@ export type RunFolder = AsyncDisposable & {
   readonly home: string
   readonly sweeper: Sweeper
   /** Notes that a worker serves, until disposed of. `gitDir` is where it may leave something. */
-  note(worker: number, gitDir: string | undefined): RequestNote
+  note(worker: RequestMark, gitDir: string | undefined): RequestNote
 }
 
 /**
@@ -53,14 +55,14 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     const problem = `SLUICE_RUN_FOLDER names ${path}, which cannot be used (${errnoOf(error) || String(error)}).`
     throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
-  await clearRequests(requests, home, killGrace, sweeper, log)
+  await clearRequests(requests, killGrace, sweeper, log)
   const removed = await sweeper.tryAgain()
   if (removed.length > 0) log.warn({ swept: removed }, 'removed what an earlier supervisor had left')
   return {
     path,
     home,
     sweeper,
-    note: (worker, gitDir) => writeNote(join(requests, String(worker)), worker, gitDir),
+    note: (worker, gitDir) => writeNote(join(requests, String(worker.leader)), worker, gitDir),
     async [Symbol.asyncDispose]() {
       sweeper[Symbol.dispose]()
       await rm(owner, { force: true })
@@ -76,20 +78,15 @@ async function checkOwner(file: string, path: string): Promise<void> {
   throw new ConfigError([problem], { mayHeal: true })
 }
 
-async function clearRequests(
-  requests: string,
-  home: string,
-  killGrace: number,
-  sweeper: Sweeper,
-  log: Logger,
-): Promise<void> {
+async function clearRequests(requests: string, killGrace: number, sweeper: Sweeper, log: Logger): Promise<void> {
   for (const name of await readdir(requests)) {
     const file = join(requests, name)
-    const { worker, gitDir } = readNote(file)
+    const { worker = '', word = '', gitDir } = readNote(file)
     const leader = Number(name)
-    if (worker !== undefined && isOurs(leader, worker, home)) {
+    const mark = markOf(leader, worker, word)
+    if (mark && processesOf(mark).some(isLive)) {
       log.warn({ worker: leader, repository: gitDir }, 'ending what an earlier supervisor has left running')
-      await endSession(leader, { term: 0, kill: killGrace, drain: true }, () => {})
+      await endSession(mark, { term: 0, kill: killGrace, drain: true }, () => {})
     }
     try {
       const swept = await sweeper.sweep(file)
@@ -103,17 +100,10 @@ async function clearRequests(
   }
 }
 
-/** Whether a session is that of the noted worker: by the worker itself, or else by members that have our HOME. */
-function isOurs(leader: number, worker: string, home: string): boolean {
-  const now = identityOf(leader)
-  if (now !== undefined) return now === worker
-  return sessionMembers(leader).some((pid) => environmentOf(pid).includes(`HOME=${home}`))
-}
-
-function environmentOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-  } catch {
-    return []
-  }
+/** Undefined where nothing of it can live, since the machine has been started anew. */
+function markOf(leader: number, worker: string, word: string): RequestMark | undefined {
+  const [, startedAt, boot] = worker.split(' ')
+  if (startedAt === undefined || boot !== identityOf(process.pid)?.split(' ')[2]) return undefined
+  const isOldNews = identityOf(leader) !== worker
+  return { leader, word, since: Number(startedAt), isOldNews }
 }

@@ -1,51 +1,57 @@
 import type { Graces } from '@sluice/shared/worker-message'
-import { sessionMembers } from '../process-table.ts'
+import { isLive, isSame } from '../process-table.ts'
+import type { Process } from '../process-table.ts'
+import { processesOf } from '../request-processes.ts'
+import type { RequestMark } from '../request-processes.ts'
 import { tearDown } from '../teardown.ts'
 
 /**
- * Ends what is left of a session whose leader, a worker, is gone. Resolves when no process of the session lives.
+ * Ends what is left of a request whose worker is gone, or is not ours to talk to. Resolves when nothing of it lives.
  *
- * @param leader the worker's pid, which is the number of its session and group
- * @param onSignal is told of each signal before it is sent
+ * @param onSignal is told of each signal before it is sent, and whom it is for
  */
 export async function endSession(
-  leader: number,
+  mark: RequestMark,
   graces: Graces,
-  onSignal: (signal: 'SIGTERM' | 'SIGKILL') => void,
+  onSignal: (signal: 'SIGTERM' | 'SIGKILL', to: readonly Process[]) => void,
 ): Promise<void> {
+  let known: Process[] = []
+  const living = () => (known = processesOf(mark, known).filter(isLive))
   await tearDown(
     {
-      isEmpty: () => sessionMembers(leader).length === 0,
-      terminate: () => signalSession(leader, 'SIGTERM'),
-      kill: () => signalSession(leader, 'SIGKILL'),
-      beforeSignal: onSignal,
+      isEmpty: () => living().length === 0,
+      terminate: () => signalRequest(mark.leader, living(), 'SIGTERM'),
+      kill: () => signalRequest(mark.leader, living(), 'SIGKILL'),
+      beforeSignal: (signal) => onSignal(signal, living()),
     },
     graces,
   )
 }
 
-/** Costs a system call, where a look at the process table costs milliseconds. Also true while only zombies are left. */
-export function groupExists(leader: number): boolean {
-  return sendSignal(-leader, 0)
-}
-
-/** SIGKILL to a worker's group, and so to the worker. */
+/** SIGKILL to a worker's group, and so to the worker, which must not have been reaped. */
 export function killGroup(leader: number): void {
   sendSignal(-leader, 'SIGKILL')
 }
 
-/** The group, and whoever of the session has made a group of its own. */
-function signalSession(leader: number, signal: NodeJS.Signals): void {
-  sendSignal(-leader, signal)
-  for (const pid of sessionMembers(leader)) sendSignal(pid, signal)
+/** The group at once, so that nothing is missed that is being forked, and whoever is not in it. */
+function signalRequest(leader: number, targets: readonly Process[], signal: NodeJS.Signals): void {
+  // As long as one of them has it, the group's number cannot be a stranger's.
+  const isOurs = targets.some((target) => target.group === leader && isSame(target))
+  if (isOurs) sendSignal(-leader, signal)
+  signalAll(
+    targets.filter(({ group }) => !isOurs || group !== leader),
+    signal,
+  )
 }
 
-/** @returns false if there is nobody to receive it: it ended by itself meanwhile */
-function sendSignal(to: number, signal: NodeJS.Signals | 0): boolean {
+/** One by one, where the pid is still that of the process that was seen. */
+export function signalAll(targets: readonly Process[], signal: NodeJS.Signals): void {
+  for (const target of targets) if (isSame(target)) sendSignal(target.pid, signal)
+}
+
+/** Whoever is to receive it may have ended by itself meanwhile. */
+function sendSignal(to: number, signal: NodeJS.Signals): void {
   try {
     process.kill(to, signal)
-    return true
-  } catch {
-    return false
-  }
+  } catch {}
 }

@@ -68,7 +68,9 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const { home } = runFolder
   const runtime = await findWorkerRuntime(config.workerRuntime, runFolder.path)
   if (runtime.name === 'node') {
-    log.warn('workers run on Node: each costs more to start, and what escapes its session is left to PID 1')
+    log.warn(
+      'workers run on Node: each costs more to start, and what git leaves is looked for in /proc and reaped by PID 1',
+    )
   }
   const { sizes, why, facts: sized, warnings } = chooseSizes(config, readMachine(), runtime.name)
   log.info(sized, why)
@@ -101,6 +103,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     ...config,
     root,
     connections,
+    ending: running.ending,
+    log,
     graces: { push: config.pushGrace, kill: config.killGrace },
     git,
     runFolder,

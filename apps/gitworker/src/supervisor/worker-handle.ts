@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { Refusal } from '@sluice/shared/refusal'
 import { parseFromWorker } from '@sluice/shared/worker-message'
-import type { FromWorker, GitCommand, GitReport, Graces, ToWorker } from '@sluice/shared/worker-message'
-import { endSession, groupExists, killGroup } from './session.ts'
+import type { FromWorker, GitCommand, GitReport, Graces, Leftover, ToWorker } from '@sluice/shared/worker-message'
+import { startOf, ticksNow } from '../process-table.ts'
+import { wordVariable } from '../request-processes.ts'
+import type { RequestMark } from '../request-processes.ts'
+import { endSession, killGroup } from './session.ts'
 import { StderrTail } from './stderr-tail.ts'
 import type { WorkerRuntime } from './worker-runtime.ts'
 
@@ -49,6 +53,9 @@ export function workerRefusal(error: unknown): Refusal | undefined {
 /** What the supervisor allows a worker for its own teardown, beyond the graces, before it ends the group itself. */
 const lateAfterMs = 2000
 
+/** So many of the processes that outlived a worker are named. */
+const maxLeftovers = 10
+
 /** How long the channel of a worker that has ended may stay open, in case something else holds its other end. */
 const lastMessageMs = 1000
 
@@ -58,10 +65,10 @@ export class WorkerHandle implements AsyncDisposable {
   readonly ready: Promise<void>
   /** How git ended. Rejects with WorkerStartError or WorkerLostError. */
   readonly report: Promise<GitReport>
-  /** Resolves when no process of this worker's session lives. Never rejects. */
+  /** Resolves when no process of this worker's request lives. Never rejects. */
   readonly gone: Promise<void>
-  /** Whether something outlived git and had to be ended by the worker. */
-  hadLeftovers = false
+  /** What outlived git, or escaped from a worker that was killed, and had to be ended: some of it. */
+  readonly leftovers: Leftover[] = []
   /** The strongest signal that it took to end what ran. */
   signalled: 'SIGTERM' | 'SIGKILL' | undefined
   /** Milliseconds from `stop` to the first signal. */
@@ -69,6 +76,7 @@ export class WorkerHandle implements AsyncDisposable {
   #stoppedAt: number | undefined
 
   #state: State = 'starting'
+  #mark: RequestMark | undefined
   readonly #process: ChildProcess
   readonly #stderr: StderrTail
   readonly #ready = Promise.withResolvers<void>()
@@ -107,6 +115,12 @@ export class WorkerHandle implements AsyncDisposable {
     }, options.startTimeout)
   }
 
+  /** What the processes of its request are told by. To be asked for once it is ready. */
+  get mark(): RequestMark {
+    const leader = this.pid!
+    return (this.#mark ??= { leader, word: randomUUID(), since: startOf(leader) ?? ticksNow() })
+  }
+
   get pid(): number | undefined {
     return this.#process.pid
   }
@@ -135,16 +149,27 @@ export class WorkerHandle implements AsyncDisposable {
     return this.#stderr.text()
   }
 
-  /** Runs git in this worker: once, when it is idle. */
+  /** Runs git in this worker: once, when it is idle. All that it starts has the request's word in its environment. */
   serve(command: GitCommand, graces: Graces): void {
     if (this.#state !== 'idle') throw new WorkerStartError(`The worker is ${this.#state}.`)
     this.#state = 'serving'
     this.#graces = graces
-    this.#say({ type: 'serve', command, graces })
+    const env = { ...command.env, [wordVariable]: this.mark.word }
+    this.#say({ type: 'serve', command: { ...command, env }, graces })
   }
 
-  /** Ends whatever runs: closes the pipes, then SIGTERM and SIGKILL after their graces. Calling it again does nothing. */
-  stop(): void {
+  /** Ends git's input, and from now on reads its output for `onOutput` alone. */
+  detach(onOutput: (chunk: Buffer) => void): void {
+    this.stdin.destroy()
+    this.stdout.removeAllListeners('data').on('data', onOutput).resume()
+  }
+
+  /**
+   * Ends whatever runs: closes the pipes, then SIGTERM and SIGKILL after their graces. Calling it again does nothing.
+   *
+   * @param term milliseconds until SIGTERM, where it is not to be the command's own grace
+   */
+  stop(term = this.#graces.term): void {
     if (this.#state === 'stopping' || this.#state === 'gone') return
     const hasStarted = this.#state !== 'starting'
     this.#state = 'stopping'
@@ -154,8 +179,8 @@ export class WorkerHandle implements AsyncDisposable {
     this.stdin.destroy()
     if (this.#graces.drain) this.stdout.removeAllListeners('data').resume()
     else this.stdout.destroy()
-    this.#say({ type: 'stop' })
-    this.#expectGone(this.#graces.term + this.#graces.kill)
+    this.#say({ type: 'stop', term })
+    this.#expectGone(term + this.#graces.kill)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -180,7 +205,7 @@ export class WorkerHandle implements AsyncDisposable {
         break
       }
       case 'leftovers':
-        this.hadLeftovers = true
+        this.leftovers.push(...message.processes)
         break
       case 'signalling':
         this.signalled = message.signal
@@ -230,15 +255,20 @@ export class WorkerHandle implements AsyncDisposable {
   }
 
   /**
-   * What a worker that died (or that runs on Node) may have left of its session. The session's number stays taken for as
-   * long as it has a member, so a signal to a group that /proc has just shown to have one meets no stranger.
+   * What a worker that was killed may have left, in its session or out of it: without the worker, orphans are given to
+   * PID 1. One that ended by itself has seen to it that there is nothing.
    */
   async #endOrphans(): Promise<void> {
-    const leader = this.pid
-    if (leader === undefined || !groupExists(leader)) return
+    const mark = this.#mark
+    if (!mark || this.#process.exitCode === 0) return
     this.stdin.destroy()
     this.stdout.resume()
-    await endSession(leader, this.#graces, (signal) => (this.signalled = signal))
+    await endSession(mark, this.#graces, (signal, to) => {
+      this.signalled = signal
+      const known = new Set(this.leftovers.map(({ pid }) => pid))
+      const escaped = to.filter(({ pid, session }) => session !== mark.leader && !known.has(pid))
+      this.leftovers.push(...escaped.slice(0, maxLeftovers).map(({ pid, name }) => ({ pid, name })))
+    })
   }
 
   /** A worker that is late with its own teardown loses its group, and itself with it: its pid is still its own then. */

@@ -23,9 +23,9 @@ export function guard(runtime: Runtime): void {
 
   // The group's SIGTERM is for git: the worker stays to reap and to report.
   process.on('SIGTERM', () => {})
-  process.on('disconnect', stop)
+  process.on('disconnect', () => stop())
   process.on('message', (message: ToWorker) => {
-    if (message.type === 'stop') stop()
+    if (message.type === 'stop') stop(message.term)
     else void serve(message.command, message.graces)
   })
   say({ type: 'ready' })
@@ -41,13 +41,13 @@ export function guard(runtime: Runtime): void {
     gitRuns = false
     if (ending) return
     if (!runtime.hasLeftovers()) process.exit()
-    say({ type: 'leftovers' })
+    say({ type: 'leftovers', processes: runtime.leftovers() })
     await end({ ...itsGraces, term: 0 })
   }
 
-  function stop(): void {
+  function stop(term = graces?.term ?? 0): void {
     if (!graces) process.exit()
-    if (!ending) void end(graces)
+    if (!ending) void end({ ...graces, term })
   }
 
   async function end(itsGraces: Graces): Promise<void> {

@@ -1,5 +1,5 @@
 import { dlopen } from 'bun:ffi'
-import type { GitCommand, GitReport } from '@sluice/shared/worker-message'
+import type { GitCommand, GitReport, Leftover } from '@sluice/shared/worker-message'
 import { guard } from './guard.ts'
 
 /*
@@ -17,9 +17,12 @@ const { symbols: libc } = dlopen('libc.so.6', {
 const PR_SET_CHILD_SUBREAPER = 36
 const WNOHANG = 1
 
+/** So many of the processes that outlived git are named. */
+const maxNamed = 10
+
 if (libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error('prctl(PR_SET_CHILD_SUBREAPER) failed')
 
-guard({ run, hasLeftovers, terminate, kill })
+guard({ run, hasLeftovers, leftovers, terminate, kill })
 
 async function run({ argv, env, cwd }: GitCommand): Promise<GitReport> {
   const git = Bun.spawn([...argv], { env, cwd, stdio: ['inherit', 'inherit', 'inherit'] })
@@ -53,13 +56,26 @@ function kill(): void {
   signalChildren('SIGKILL')
 }
 
-/** Unreaped children of one's own: their pids cannot be anybody else's. */
+function leftovers(): Leftover[] {
+  const { readFileSync } = fileSystem()
+  return children()
+    .slice(0, maxNamed)
+    .map((pid) => ({ pid, name: readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd() }))
+}
+
 function signalChildren(signal: NodeJS.Signals): void {
-  // Loaded here only, because most workers never need it and it takes 4 ms.
-  const { readdirSync, readFileSync } = require('node:fs') as typeof import('node:fs')
-  for (const task of readdirSync('/proc/self/task')) {
-    for (const pid of readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean)) {
-      process.kill(Number(pid), signal)
-    }
-  }
+  for (const pid of children()) process.kill(pid, signal)
+}
+
+/** Unreaped children of one's own: their pids cannot be anybody else's. */
+function children(): number[] {
+  const { readdirSync, readFileSync } = fileSystem()
+  return readdirSync('/proc/self/task').flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
+}
+
+/** Loaded here only, because most workers never need it and it takes 4 ms. */
+function fileSystem() {
+  return require('node:fs') as typeof import('node:fs')
 }

@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
-import type { GitCommand, GitReport } from '@sluice/shared/worker-message'
-import { sessionMembers } from '../process-table.ts'
+import type { GitCommand, GitReport, Leftover } from '@sluice/shared/worker-message'
+import { isLive, startOf } from '../process-table.ts'
+import type { Process } from '../process-table.ts'
+import { processesOf, wordVariable } from '../request-processes.ts'
+import type { RequestMark } from '../request-processes.ts'
+import { signalAll } from '../supervisor/session.ts'
 import { guard } from './guard.ts'
 
 /*
@@ -10,9 +14,15 @@ import { guard } from './guard.ts'
  * start, so what git leaves behind is found in /proc, and reaped by PID 1.
  */
 
-guard({ run, hasLeftovers, terminate, kill })
+guard({ run, hasLeftovers, leftovers, terminate, kill })
+
+let mark: RequestMark | undefined
+
+/** So many of the processes that outlived git are named. */
+const maxNamed = 10
 
 async function run({ argv: [program = '', ...args], env, cwd }: GitCommand): Promise<GitReport> {
+  mark = { leader: process.pid, word: env[wordVariable] ?? '', since: startOf(process.pid) ?? 0 }
   const git = spawn(program, args, { env, cwd, stdio: 'inherit' })
   closeSync(0)
   closeSync(1)
@@ -21,14 +31,25 @@ async function run({ argv: [program = '', ...args], env, cwd }: GitCommand): Pro
 }
 
 function hasLeftovers(): boolean {
-  return sessionMembers(process.pid).some((pid) => pid !== process.pid)
+  return others().length > 0
+}
+
+function leftovers(): Leftover[] {
+  return others()
+    .slice(0, maxNamed)
+    .map(({ pid, name }) => ({ pid, name }))
 }
 
 function terminate(): void {
   process.kill(-process.pid, 'SIGTERM')
+  signalAll(others(), 'SIGTERM')
 }
 
-/** The group, and with it the worker: its own pid is the one number that cannot have become a stranger's. */
+/** The group, and with it the worker, whose own pid cannot have become a stranger's. What is not in it is the supervisor's to end. */
 function kill(): void {
   process.kill(-process.pid, 'SIGKILL')
+}
+
+function others(): Process[] {
+  return mark ? processesOf(mark).filter((it) => isLive(it) && it.pid !== process.pid) : []
 }

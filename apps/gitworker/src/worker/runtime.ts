@@ -1,4 +1,4 @@
-import type { GitCommand, GitReport } from '@sluice/shared/worker-message'
+import type { GitCommand, GitReport, Leftover } from '@sluice/shared/worker-message'
 
 /** What differs between Bun and Node; all else of a worker is the same on both. */
 export type Runtime = {
@@ -11,6 +11,8 @@ export type Runtime = {
   run(command: GitCommand): Promise<GitReport>
   /** Whether anything that git started still lives, besides this worker. Called after git's own exit. */
   hasLeftovers(): boolean
+  /** Who that is, for the log: some of them. Costs more than the question. */
+  leftovers(): Leftover[]
   /** SIGTERM to everything of this request. The worker itself is hit too, and ignores it. */
   terminate(): void
   /** SIGKILL to everything of this request; on Node that includes the worker, and this does not return. */
