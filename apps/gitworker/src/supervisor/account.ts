@@ -35,6 +35,8 @@ export type Account = {
   stderr?: string
   /** Whether a push took effect whose client had gone before it could be told. */
   committedAfterDisconnect?: boolean
+  /** Of a push that had happened, and whose client had gone: whether git and its hooks ended by themselves after that. */
+  finishedAfterDisconnect?: boolean
   /** What an earlier push had left in the way of this one, and what this one left that did not end by itself: removed. */
   swept?: string[] | undefined
   /** Why that, or making HEAD of a new repository point to a branch, did not work. */

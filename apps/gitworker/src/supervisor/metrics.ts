@@ -81,10 +81,11 @@ export class HostMetrics {
     if (maxRssBytes !== null) this.#gitMemory.observe({ service }, maxRssBytes)
   }
 
-  requestEnded({ refusal, worker, signalled, leftovers }: Account): void {
+  requestEnded({ refusal, worker, signalled, leftovers, finishedAfterDisconnect }: Account): void {
     const endedByItself = refusal === undefined || refusal.outcome === 'git_failed' || refusal.reason === 'no_resources'
     if (worker === undefined || (endedByItself && signalled === undefined)) return
-    const reason = refusal?.reason ?? (leftovers === true ? 'leftovers' : 'late')
+    const ofHooks = finishedAfterDisconnect === false ? 'hook_timeout' : undefined
+    const reason = ofHooks ?? refusal?.reason ?? (leftovers === true ? 'leftovers' : 'late')
     this.#teardowns.inc({ reason, signal: signalled ?? 'none' })
   }
 

@@ -1,5 +1,6 @@
 import { pktLength } from '@sluice/shared/pkt-line'
 import type { RunJob } from '../git/job.ts'
+import { isRefName } from './ref-target.ts'
 
 /** What a push asks for: gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". */
 export type PushCommand = { readonly oldId: string; readonly newId: string; readonly ref: string }
@@ -86,11 +87,15 @@ export function pushCommands(beginning: Buffer): PushCommand[] {
   return reading.commands.slice(0, maxAskedFor)
 }
 
-/** Whether a reference is what one of the commands wanted it to be: for a push whose client did not wait to hear it. */
+/** Whether a reference is, or is not, as one of the commands wanted it: for a push whose client did not wait to hear it. */
 export async function isCommitted(gitDir: string, commands: readonly PushCommand[], runJob: RunJob): Promise<boolean> {
   if (commands.length === 0) return false
   const refs = commands.map(({ ref }) => ref)
   const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(refname)', '--', ...refs]
-  const now = new Set((await runJob(args)).split('\n'))
-  return commands.some(({ newId, ref }) => now.has(`${newId} ${ref}`))
+  const lines = (await runJob(args)).split('\n')
+  const now = new Map(lines.map((line) => [line.slice(line.indexOf(' ') + 1), line]))
+  return commands.some((asked) => {
+    if (isDeletion(asked)) return !isCreation(asked) && isRefName(asked.ref) && !now.has(asked.ref)
+    return now.get(asked.ref) === `${asked.newId} ${asked.ref}`
+  })
 }

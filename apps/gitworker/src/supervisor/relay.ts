@@ -21,8 +21,9 @@ import type { WorkerHandle } from './worker-handle.ts'
  *
  * @param onOutput gets what git wrote, as it comes
  * @param sink takes it on its way to the client, where that is not the direct one
+ * @param stop ends the worker, where that is not to be at once
  * @returns how git ended by itself; the reply is the caller's to end
- * @throws {Refusal} when the exchange must end otherwise; the worker has been told to stop
+ * @throws {Refusal} when the exchange must end otherwise; `stop` has been called
  */
 export async function relay(
   exchange: Exchange,
@@ -31,6 +32,7 @@ export async function relay(
   worker: WorkerHandle,
   onOutput: (chunk: Buffer) => void = () => {},
   sink: Writable = exchange.outgoing,
+  stop: () => void = () => worker.stop(),
 ): Promise<GitReport> {
   const { outgoing, signal } = exchange
   const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
@@ -46,7 +48,7 @@ export async function relay(
     await conclude(exchange, request, report, worker)
     return report
   } catch (error) {
-    worker.stop()
+    stop()
     // Whatever broke because the exchange was ended, its end is the reason.
     throw signal.aborted ? (signal.reason as Refusal) : (workerRefusal(error) ?? Refusal.from(error))
   }

@@ -12,6 +12,7 @@ import type { Account } from './account.ts'
 import { laneOf, waits } from './admission.ts'
 import type { LaneName } from './admission.ts'
 import { AnswerCapture } from './answer-capture.ts'
+import { PushEnding } from './end-push.ts'
 import { admitFirstPush, checkFirstPush, createForPush } from './first-push.ts'
 import { concludeRun, startGit } from './git-run.ts'
 import type { Host } from './host.ts'
@@ -89,9 +90,12 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   account.waitedMs = exchange.milliseconds
   account.phase = 'serving'
   void worker.report.then((report) => (account.git = report)).catch(() => {})
+  const ending = isPush && body ? new PushEnding(host, exchange, account, body, repository.gitDir) : undefined
+  const onOutput = (chunk: Buffer) => (ending ? ending.watch(chunk) : capture?.take(chunk))
+  const stop = () => (ending ? ending.end(worker) : worker.stop())
   try {
     const gate = newHead?.gate(exchange.outgoing)
-    const report = await relay(exchange, request, body, worker, (chunk) => capture?.take(chunk), gate)
+    const report = await relay(exchange, request, body, worker, onOutput, gate, stop)
     if (report.code === 0) capture?.store()
     else account.outcome = 'git_failed'
     await gate?.close(exchange.signal)
@@ -105,14 +109,15 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   }
   account.phase = 'ending'
   await concludeRun(worker, account)
+  await ending?.conclude()
   const endedByItself = account.refusal === undefined && worker.signalled === undefined
   if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.note, account)
   await settle()
 }
 
-function setLimits(exchange: Exchange, { connections, idleTimeout, requestTimeout }: Host): void {
+function setLimits(exchange: Exchange, { connections, idleTimeout, silentGitTimeout, requestTimeout }: Host): void {
   connections.check(exchange)
-  exchange.limitIdleness(idleTimeout)
+  exchange.limitIdleness(idleTimeout, silentGitTimeout)
   if (requestTimeout !== undefined) exchange.limitDuration(requestTimeout)
 }
 
