@@ -20,6 +20,7 @@ import type { ProxyTrust } from './client-address.ts'
 import type { ChooseHost, GitHost } from './choose-host.ts'
 import { forward } from './forward.ts'
 import type { ForwardContext } from './forward.ts'
+import { isStuck } from './host-connection.ts'
 import { readSmallFetch } from './small-fetch.ts'
 import type { SourceAdmission } from './source-admission.ts'
 
@@ -41,6 +42,8 @@ export type GatewayParts = {
   readonly minUploadRate: number
   /** Milliseconds. */
   readonly idleTimeout: number
+  /** Milliseconds. */
+  readonly silentGitTimeout: number
 }
 
 /**
@@ -76,7 +79,8 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
   const recording = parts.recorder.begin(exchange, () => request)
   let hostsReason: string | undefined
   let refusal: Refusal | undefined
-  exchange.limitIdleness(parts.idleTimeout)
+  const isHostStuck = async () => request !== undefined && (await isStuck(parts.chooseHost(request.repository)))
+  exchange.limitIdleness(parts.idleTimeout, parts.silentGitTimeout, isHostStuck)
   try {
     parts.connections.check(exchange)
     checkSingleHeaders(exchange.incoming)

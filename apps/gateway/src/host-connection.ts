@@ -13,6 +13,9 @@ import type { GatewayConfig } from './config.ts'
 const keepAliveMs = 30_000
 const connectMs = 5_000
 
+/** A host that works answers a probe at once; one that takes so long does not work at all. */
+const stuckMs = 30_000
+
 type HostConfig = Pick<
   GatewayConfig,
   'supervisor' | 'hostSecretFile' | 'hostTlsCertificate' | 'hostTlsKey' | 'hostTlsCa' | 'hostTlsName'
@@ -103,5 +106,17 @@ export async function lookAtHost({ dispatcher, credentials }: GitHost): Promise<
     return statusCode === 200 ? undefined : 'no host answers'
   } catch {
     return 'no host answers'
+  }
+}
+
+/** Whether a host is there and answers nobody. One that cannot be reached may be stopping, and still be at work. */
+export async function isStuck({ dispatcher }: GitHost): Promise<boolean> {
+  const signal = AbortSignal.timeout(stuckMs)
+  try {
+    const { body } = await dispatcher.request({ origin: 'http://host', method: 'GET', path: '/healthz', signal })
+    await body.dump()
+    return false
+  } catch {
+    return signal.aborted
   }
 }

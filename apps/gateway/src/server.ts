@@ -71,6 +71,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     // The host's own deadline comes first, since it knows more; this one is for what does not get there. Who waits, here and
     // then there, is not idle.
     idleTimeout: Math.max(config.idleTimeout, 2 * config.queueTimeout) + idleMarginMs,
+    silentGitTimeout: Math.max(config.silentGitTimeout, 2 * config.queueTimeout) + idleMarginMs,
   })
   const listener = getRequestListener(app.fetch, {
     // For requests without a Host header, which HTTP/1.0 allows.

@@ -51,6 +51,7 @@ export class Exchange {
   #bytesOut = 0
   #firstByteMs: number | undefined
   #idleTimer: NodeJS.Timeout | undefined
+  #movedAt = performance.now()
   readonly #takesInterimReplies: boolean
   readonly #startedAt = performance.now()
   readonly #controller = new AbortController()
@@ -112,23 +113,54 @@ export class Exchange {
 
   received(count: number): void {
     this.#bytesIn += count
-    this.#idleTimer?.refresh()
+    this.#moved()
   }
 
   sent(count: number): void {
     this.#firstByteMs ??= this.milliseconds
     this.#bytesOut += count
+    this.#moved()
+  }
+
+  #moved(): void {
+    this.#movedAt = performance.now()
     this.#idleTimer?.refresh()
   }
 
   /**
    * From now on, ends the exchange when nothing is received or sent for so many milliseconds. Stops with the connection;
    * another call takes its place.
+   *
+   * @param silentMs so long it may last where it is not the client that is waited for, but git
+   * @param isStuck is asked meanwhile whether there is no use in waiting for it
    */
-  limitIdleness(milliseconds: number): void {
+  limitIdleness(milliseconds: number, silentMs?: number, isStuck?: () => Promise<boolean>): void {
     clearTimeout(this.#idleTimer)
     if (this.#isClosed) return
-    this.#idleTimer = setTimeout(() => this.abort(new Refusal('idle_timeout')), milliseconds)
+    this.#movedAt = performance.now()
+    const look = () => {
+      const isGits = silentMs !== undefined && !this.#waitsForClient
+      const left = this.#movedAt + (isGits ? silentMs : milliseconds) - performance.now()
+      if (left < 1) return this.abort(new Refusal(isGits ? 'git_silent' : 'idle_timeout'))
+      if (isGits && isStuck) void this.#giveUpIf(isStuck)
+      this.#idleTimer = setTimeout(look, Math.min(milliseconds, left))
+    }
+    this.#idleTimer = setTimeout(look, Math.min(milliseconds, silentMs ?? Infinity))
+  }
+
+  async #giveUpIf(isStuck: () => Promise<boolean>): Promise<void> {
+    const before = this.#movedAt
+    if ((await isStuck()) && this.#movedAt === before) this.abort(new Refusal('idle_timeout'))
+  }
+
+  /**
+   * Whether it is the client's turn, to send more of its body or to take what has been written for it. What it has sent and
+   * nobody has read lies in the buffer, whoever is to read it and however that one reads.
+   */
+  get #waitsForClient(): boolean {
+    const mayComeMore = this.#mayHaveBody && !this.incoming.complete
+    const isRead = this.incoming.readableLength === 0
+    return (mayComeMore && isRead) || (this.#stream ?? this.outgoing).writableLength > 0
   }
 
   /** From now on, ends the exchange after so many milliseconds, whatever moves. Stops with the connection. */

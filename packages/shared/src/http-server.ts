@@ -13,6 +13,9 @@ import type { TlsMaterial } from './tls-files.ts'
 /** How often Node looks for connections whose headers are late. */
 const lookForLateMs = 1000
 
+/** After so much silence of a connection, the kernel asks whether the other machine is still there (tcp(7), SO_KEEPALIVE). */
+const keepAliveProbeMs = 60_000
+
 export type HttpServerOptions = {
   /** Milliseconds from a connection's or a request's beginning to the end of its headers. */
   readonly headerTimeout: number
@@ -71,6 +74,8 @@ function prepareTls<S extends HttpsServer | Http2SecureServer>(
 function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
   return {
     requestTimeout: 0,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveProbeMs,
     headersTimeout: headerTimeout,
     connectionsCheckingInterval: lookForLateMs,
     keepAliveTimeout,

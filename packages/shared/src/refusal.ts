@@ -245,6 +245,11 @@ export const reasons = {
     outcome: 'timed_out',
     sentence: 'Nothing was sent in either direction for too long.',
   },
+  git_silent: {
+    status: 504,
+    outcome: 'timed_out',
+    sentence: 'git on the server, or a hook, has said nothing for too long and was ended.',
+  },
   slow_upload: {
     status: 408,
     outcome: 'timed_out',

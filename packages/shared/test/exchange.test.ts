@@ -132,3 +132,45 @@ describe('an upload', () => {
     assert.ok(!under.exchange.signal.aborted)
   })
 })
+
+describe('silence', () => {
+  const get = 'GET / HTTP/1.1\r\nHost: test'
+  const hour = 3_600_000
+
+  test('of a client whose body is waited for ends the exchange, of one that waits does not', async () => {
+    await using half = await exchangeFor(post, 'the beginning')
+    half.exchange.incoming.resume()
+    await using waiting = await exchangeFor(get, '')
+    await using unread = await exchangeFor(post, megabytes)
+    for (const { exchange } of [half, waiting, unread]) exchange.limitIdleness(50, hour)
+    assert.equal(await until('the end', () => reasonOf(half.exchange)), 'idle_timeout')
+    await using control = await exchangeFor(get, '')
+    control.exchange.limitIdleness(200)
+    await until('more time to have passed', () => reasonOf(control.exchange))
+    for (const { exchange } of [waiting, unread]) assert.equal(reasonOf(exchange), false)
+  })
+
+  test('of a client that takes nothing ends the exchange', async () => {
+    await using stalled = await exchangeFor(get, '')
+    stalled.client.pause()
+    stalled.exchange.outgoing.write(Buffer.alloc(64 * 2 ** 20))
+    stalled.exchange.limitIdleness(50, hour)
+    assert.equal(await until('the end', () => reasonOf(stalled.exchange)), 'idle_timeout')
+  })
+
+  test('of git has its own time, also where that is the shorter one', async () => {
+    for (const idleMs of [20, hour]) {
+      await using waiting = await exchangeFor(get, '')
+      waiting.exchange.limitIdleness(idleMs, 100)
+      assert.equal(await until('the end', () => reasonOf(waiting.exchange)), 'git_silent')
+    }
+  })
+
+  test('of a host that is stuck is not waited out', async () => {
+    await using waiting = await exchangeFor(get, '')
+    let looks = 0
+    waiting.exchange.limitIdleness(20, hour, () => Promise.resolve(++looks > 2))
+    assert.equal(await until('the end', () => reasonOf(waiting.exchange)), 'idle_timeout')
+    assert.equal(looks, 3)
+  })
+})

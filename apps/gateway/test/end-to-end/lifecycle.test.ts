@@ -71,6 +71,14 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
+    test('even what took a session of its own is ended', async () => {
+      await using stack = await startWithFixture('escapes', env)
+      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
+      assert.equal(reply.status, 200)
+      assert.equal((await theLine(stack, 'escapes'))['leftovers'], true)
+      assert.deepEqual(await stack.gitProcesses(), [])
+    })
+
     test('what git leaves in its group is ended after a normal exit, and logged', async () => {
       await using stack = await startWithFixture('forks-grandchild', env)
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'grandchild' } })
@@ -140,11 +148,13 @@ for (const runtime of ['bun', 'node']) {
       assert.equal((await theLine(stack, 'err'))['outcome'], 'git_failed')
     })
 
-    test('silence in both directions ends with 504', async () => {
-      await using stack = await startWithFixture('says-nothing', { ...env, SLUICE_IDLE_TIMEOUT: '500ms' })
+    test('a git that is silent for too long ends with 504', async () => {
+      await using stack = await startWithFixture('says-nothing', { ...env, SLUICE_SILENT_GIT_TIMEOUT: '500ms' })
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'silent' } })
       assert.equal(reply.status, 504)
-      assert.equal((await theLine(stack, 'silent'))['outcome'], 'timed_out')
+      const line = await theLine(stack, 'silent')
+      assert.equal(line['outcome'], 'timed_out')
+      assert.equal(line['reason'], 'git_silent')
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
@@ -202,14 +212,6 @@ for (const runtime of ['bun', 'node']) {
     })
   })
 }
-
-test('on Bun, even what took a session of its own is ended', async () => {
-  await using stack = await startWithFixture('escapes', { SLUICE_WORKER_RUNTIME: 'bun' })
-  const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
-  assert.equal(reply.status, 200)
-  assert.equal((await theLine(stack, 'escapes'))['leftovers'], true)
-  assert.deepEqual(await stack.gitProcesses(), [])
-})
 
 test('with workers on Node, the supervisor says what that means', async () => {
   await using stack = await startStack({ SLUICE_WORKER_RUNTIME: 'node' })
@@ -348,13 +350,15 @@ test('requests during a restart of the supervisor are served or told to come aga
   )
 })
 
-test('on Node, what escaped with standard output cannot hold the reply for long', async () => {
-  await using stack = await startWithFixture('escapes-with-stdout', { SLUICE_WORKER_RUNTIME: 'node' })
-  const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
-  assert.equal(reply.status, 200)
-  assert.match(reply.body, /0000$/)
-  // The documented limit of workers on Node: this one is nobody's.
-  for (const pid of await stack.gitProcesses()) process.kill(pid, 'SIGKILL')
+test('what escaped with standard output cannot hold the reply for long, and is ended', async () => {
+  for (const runtime of ['bun', 'node']) {
+    await using stack = await startWithFixture('escapes-with-stdout', { SLUICE_WORKER_RUNTIME: runtime })
+    const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
+    assert.equal(reply.status, 200)
+    assert.match(reply.body, /0000$/)
+    assert.equal((await theLine(stack, 'escapes'))['leftovers'], true)
+    assert.deepEqual(await stack.gitProcesses(), [])
+  }
 })
 
 async function parentOf(pid: number): Promise<number> {

@@ -3,6 +3,7 @@ import type { GitRequest } from '@sluice/shared/git-request'
 import type { Claim } from '@sluice/shared/fair-queue'
 import { Lane } from '@sluice/shared/lane'
 import type { LaneLimits } from '@sluice/shared/lane'
+import type { Host } from './host.ts'
 
 /*
  * Four lanes with slots of their own, so that a flood in one cannot starve another: three for what clients ask, one for
@@ -28,12 +29,12 @@ const marginMs = 1000
 /** Who waits for a slot is not idle: until it is disposed of, the queue's deadline counts. */
 export function waits(
   exchange: Exchange,
-  host: { readonly admission: Admission; readonly idleTimeout: number },
+  host: Pick<Host, 'admission' | 'idleTimeout' | 'silentGitTimeout'>,
   lane: LaneName,
 ): Disposable {
   const { queueTimeout } = host.admission.lanes[lane].limits
   exchange.limitIdleness(Math.max(host.idleTimeout, queueTimeout + marginMs))
-  return { [Symbol.dispose]: () => exchange.limitIdleness(host.idleTimeout) }
+  return { [Symbol.dispose]: () => exchange.limitIdleness(host.idleTimeout, host.silentGitTimeout) }
 }
 
 /** Is told of everybody who has waited for a slot, however that ended. */
