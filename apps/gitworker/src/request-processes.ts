@@ -1,3 +1,4 @@
+import type { GitCommand } from '@sluice/shared/worker-message'
 import { environmentOf, processes, ticksNow } from './process-table.ts'
 import type { Process } from './process-table.ts'
 
@@ -14,7 +15,7 @@ import type { Process } from './process-table.ts'
  */
 
 /** The variable that holds a request's word: it is in the environment of all that the request starts. */
-export const wordVariable = 'IN_SLUICE_REQUEST'
+export const wordVariable = 'IN_SLUICE'
 
 /** What the processes of a request are told by. */
 export type RequestMark = {
@@ -28,6 +29,11 @@ export type RequestMark = {
   readonly until?: number
   /** Whether the number of its session may have been free since nobody knows when, so that only the word proves anything. */
   readonly isOldNews?: boolean
+}
+
+/** The command with the request's word in its environment, and so in that of all that it starts. */
+export function withWord(command: GitCommand, { word }: RequestMark): GitCommand {
+  return { ...command, env: { ...command.env, [wordVariable]: word } }
 }
 
 /** What is looked at; tests put another in its place. */

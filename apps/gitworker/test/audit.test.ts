@@ -38,7 +38,7 @@ test('what lives of a request that is over is counted and ended, and nothing els
   const lines: string[] = []
   using audit = new Audit(pino({}, { write: (line: string) => void lines.push(line) }))
   const child = await startSleeper()
-  const other = await startSleeper({ IN_SLUICE_REQUEST: 'another' })
+  const other = await startSleeper({ IN_SLUICE: 'another' })
   assert.deepEqual(audit.look(), { processes: 0, zombies: 0 })
   await nextTick()
   const ended = once(child, 'exit')
@@ -93,7 +93,7 @@ function tableOf(rows: readonly (Partial<Process> & { pid: number; word?: string
         const basis = { name: 'it', state: 'S', parent: 1, group: pid, session: pid, startedAt: 0 }
         return { ...basis, ...row, startedAt: far + (row.startedAt ?? 0) }
       }),
-    environmentOf: (pid) => (words.get(pid) === undefined ? [] : ['A=b', `IN_SLUICE_REQUEST=${words.get(pid)}`]),
+    environmentOf: (pid) => (words.get(pid) === undefined ? [] : ['A=b', `IN_SLUICE=${words.get(pid)}`]),
     ticksNow: () => far + now,
   }
 }

@@ -142,7 +142,7 @@ for (const runtime of ['bun', 'node']) {
 
     test('work that a hook hands to a daemon goes on', async () => {
       const { name, gitDir, main, has } = await repositoryWith({
-        'post-receive': '{ echo "$IN_SLUICE_REQUEST"; cat; } >work; while ! test -e started; do sleep 0.02; done',
+        'post-receive': '{ echo "$IN_SLUICE"; cat; } >work; while ! test -e started; do sleep 0.02; done',
       })
       await using _daemon = await startDaemon(gitDir)
       const work = join(stack.folder, `work-${name}`)
@@ -314,7 +314,7 @@ const emptyPack = Buffer.from('5041434b0000000200000000029d08823bd8a8eab510ad6ac
 async function startDaemon(folder: string): Promise<AsyncDisposable> {
   await promisify(execFile)('mkfifo', [join(folder, 'work')])
   const child = 'touch started; while ! test -e go; do sleep 0.02; done; mv taken done'
-  const script = `exec 3<work; read -r IN_SLUICE_REQUEST <&3; export IN_SLUICE_REQUEST; cat <&3 >taken; sh -c '${child}'; true`
+  const script = `exec 3<work; read -r IN_SLUICE <&3; export IN_SLUICE; cat <&3 >taken; sh -c '${child}'; true`
   const daemon = spawn('/bin/sh', ['-c', script], { cwd: folder, detached: true, stdio: 'ignore' })
   const ended = once(daemon, 'exit')
   return {

@@ -1,6 +1,7 @@
 import type { Lane } from '@sluice/shared/lane'
 import { Refusal } from '@sluice/shared/refusal'
 import type { GitReport } from '@sluice/shared/worker-message'
+import { withWord } from '../request-processes.ts'
 import type { Pool } from '../supervisor/pool.ts'
 import { workerRefusal } from '../supervisor/worker-handle.ts'
 import { jobCommand } from './command.ts'
@@ -50,7 +51,7 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
     const stop = () => worker.stop()
     end.addEventListener('abort', stop)
     try {
-      worker.serve(jobCommand(git, args), graces)
+      worker.serve(withWord(jobCommand(git, args), worker.mark), graces)
       worker.stdin.end()
       const [output, report] = await Promise.all([collect(worker.stdout), worker.report])
       if (report.code === null || !okCodes.includes(report.code)) {

@@ -2,6 +2,7 @@ import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
 import type { GitCommand } from '@sluice/shared/worker-message'
 import { serviceCommand } from '../git/command.ts'
+import { withWord } from '../request-processes.ts'
 import type { Account } from './account.ts'
 import { laneOf } from './admission.ts'
 import type { Host } from './host.ts'
@@ -45,7 +46,7 @@ export async function startGit(
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const limits = { maxInputBytes: host.maxPush(request.repository), denyForce }
   const command = serviceCommand(host.git, request, gitDir, { user, address }, limits)
-  worker.serve(isPush ? tracedTo(note.file, command) : command, graces)
+  worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
   void worker.gone.then(() => host.audit.isOver(worker.mark))
   const run = started.move()
   return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }

@@ -7,7 +7,6 @@ import { Refusal } from '@sluice/shared/refusal'
 import { parseFromWorker } from '@sluice/shared/worker-message'
 import type { FromWorker, GitCommand, GitReport, Graces, Leftover, ToWorker } from '@sluice/shared/worker-message'
 import { startOf, ticksNow } from '../process-table.ts'
-import { wordVariable } from '../request-processes.ts'
 import type { RequestMark } from '../request-processes.ts'
 import { endSession, killGroup } from './session.ts'
 import { StderrTail } from './stderr-tail.ts'
@@ -149,13 +148,14 @@ export class WorkerHandle implements AsyncDisposable {
     return this.#stderr.text()
   }
 
-  /** Runs git in this worker: once, when it is idle. All that it starts has the request's word in its environment. */
+  /** Runs git in this worker: once, when it is idle. */
   serve(command: GitCommand, graces: Graces): void {
     if (this.#state !== 'idle') throw new WorkerStartError(`The worker is ${this.#state}.`)
     this.#state = 'serving'
     this.#graces = graces
-    const env = { ...command.env, [wordVariable]: this.mark.word }
-    this.#say({ type: 'serve', command: { ...command, env }, graces })
+    // Taken now: a worker that has died cannot be asked any more when it started.
+    this.#mark = this.mark
+    this.#say({ type: 'serve', command, graces })
   }
 
   /** Ends git's input, and from now on reads its output for `onOutput` alone. */
