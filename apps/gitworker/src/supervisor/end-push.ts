@@ -56,20 +56,24 @@ export class PushEnding {
     this.#report.take(chunk)
   }
 
-  /** Ends the worker, or lets its hooks end: to be called when the exchange is over and git is not. */
-  end(worker: WorkerHandle): void {
-    this.#ended = this.#end(worker)
+  /**
+   * Ends the worker, or lets its hooks end: to be called when the exchange is over and git is not.
+   *
+   * @param isPassedOn whether the client gets what git writes at once
+   */
+  end(worker: WorkerHandle, isPassedOn: boolean): void {
+    this.#ended = this.#end(worker, isPassedOn)
   }
 
-  async #end(worker: WorkerHandle): Promise<void> {
+  async #end(worker: WorkerHandle, isPassedOn: boolean): Promise<void> {
     const { signal } = this.#exchange
     // It is not over: git, or its worker, is.
     if (!signal.aborted) return worker.stop()
     const { reason } = signal.reason as Refusal
     const mayGoOn = !endsHooks.has(reason)
-    this.#wasTold = this.#report.hasBegun
+    this.#wasTold = isPassedOn && this.#report.hasBegun
     worker.detach(this.#report.take)
-    if (mayGoOn && !this.#wasTold) await this.#wait(worker, this.#host.graces.push)
+    if (mayGoOn && !this.#report.hasBegun) await this.#wait(worker, this.#host.graces.push)
     this.#wasLetEnd = this.#report.hasBegun || (worker.state !== 'gone' && (await this.#haveMoved()))
     if (this.#wasLetEnd && mayGoOn) await this.#wait(worker, this.#host.hookTimeout)
     if (this.#wasLetEnd && worker.state !== 'gone') this.#warn(mayGoOn ? 'hook_timeout' : reason)

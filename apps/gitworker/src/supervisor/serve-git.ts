@@ -92,7 +92,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   void worker.report.then((report) => (account.git = report)).catch(() => {})
   const ending = isPush && body ? new PushEnding(host, exchange, account, body, repository.gitDir) : undefined
   const onOutput = (chunk: Buffer) => (ending ? ending.watch(chunk) : capture?.take(chunk))
-  const stop = () => (ending ? ending.end(worker) : worker.stop())
+  const stop = () => (ending ? ending.end(worker, newHead === undefined) : worker.stop())
   try {
     const gate = newHead?.gate(exchange.outgoing)
     const report = await relay(exchange, request, body, worker, onOutput, gate, stop)
