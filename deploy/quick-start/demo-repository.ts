@@ -49,7 +49,7 @@ function data(text: string): string {
 }
 
 async function git(program: string, args: string[], input = ''): Promise<void> {
-  const env = gitEnvironment({ path: process.env['PATH'] ?? '', home: '/nonexistent' })
+  const env = gitEnvironment(process.env['PATH'] ?? '', '/dev/null')
   const child = spawn(program, args, { env, stdio: ['pipe', 'inherit', 'inherit'] })
   child.stdin.on('error', () => {}) // git's exit says more.
   child.stdin.end(input)

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { after } from 'node:test'
 import { parseGitRequest } from '@sluice/shared/git-request'
 import type { GitRequest, Service } from '@sluice/shared/git-request'
 import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { serviceCommand } from '../src/git/command.ts'
+import { writeConfigFiles } from '../src/git/config-file.ts'
 
 /** A request that the cache may answer. */
 export type Asked = { readonly name: string; readonly request: GitRequest; readonly body: Buffer | undefined }
@@ -11,7 +14,7 @@ export type Asked = { readonly name: string; readonly request: GitRequest; reado
 /** git's own answer, by the very command that a worker runs; undefined if git refuses. */
 export async function answerOf({ request, body }: Asked, gitDir: string): Promise<Buffer | undefined> {
   const client = { user: undefined, address: '127.0.0.1' }
-  const { argv, env, cwd } = serviceCommand(gitOptions, request, gitDir, client, { maxInputBytes: undefined })
+  const { argv, env, cwd } = serviceCommand(gitOptions, request, gitDir, client)
   const child = spawn(argv[0]!, argv.slice(1), { env, cwd, stdio: ['pipe', 'pipe', 'ignore'] })
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -21,13 +24,17 @@ export async function answerOf({ request, body }: Asked, gitDir: string): Promis
   return code === 0 ? Buffer.concat(chunks) : undefined
 }
 
+const folder = await temporaryFolder()
+after(() => folder[Symbol.asyncDispose]())
+
 const gitOptions = {
   git: 'git',
   path: process.env['PATH'] ?? '',
-  home: '/',
+  cwd: '/',
+  configFiles: await writeConfigFiles(folder.path, { packThreads: 1, packWindowMemory: 1 << 20 }),
   fsckObjects: true,
   packThreads: 1,
-  packWindowMemory: 1 << 20,
+  gnupgHome: undefined,
 }
 
 export function advertisement(service: Service, protocol?: string): Asked {

@@ -49,7 +49,7 @@ test('a folder is one supervisor’s at a time, and free again after it', async 
   other.kill('SIGKILL')
   await ended
   await using opened = await open(join(folder.path, 'run'))
-  assert.deepEqual(await readdir(opened.home), [])
+  assert.deepEqual(await readdir(opened.empty), [])
 })
 
 test('a folder that cannot be made is a configuration error', async () => {

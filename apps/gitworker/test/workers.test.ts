@@ -7,6 +7,7 @@ import { Lane } from '@sluice/shared/lane'
 import { Refusal } from '@sluice/shared/refusal'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
+import { writeConfigFiles } from '../src/git/config-file.ts'
 import { jobRunner, JobError } from '../src/git/job.ts'
 import { sessionMembers } from '../src/process-table.ts'
 import { laneReasons } from '../src/supervisor/admission.ts'
@@ -224,8 +225,11 @@ describe('the pool', () => {
 
   test('runs git’s own jobs: output, exit codes, and git’s words as the error', async () => {
     await using started = await start(1)
-    await using home = await temporaryFolder()
-    const options = { git: 'git', path, home: home.path, fsckObjects: true, packThreads: 1, packWindowMemory: 2 ** 20 }
+    await using cwd = await temporaryFolder()
+    await using configs = await temporaryFolder()
+    const configFiles = await writeConfigFiles(configs.path, { packThreads: 1, packWindowMemory: 2 ** 20 })
+    const limits = { fsckObjects: true, packThreads: 1, gnupgHome: undefined }
+    const options = { git: 'git', path, cwd: cwd.path, configFiles, ...limits }
     const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 1000, reasons: laneReasons })
     const runJob = jobRunner(started.pool, options, lane)
     assert.match(await runJob(['version']), /^git version 2\./)
@@ -234,7 +238,7 @@ describe('the pool', () => {
       runJob(['rev-parse', '--git-dir']),
       (error) => error instanceof JobError && /not a git repository/.test(error.message) && error.report?.code === 128,
     )
-    assert.deepEqual(await readdir(join(home.path)), [])
+    assert.deepEqual(await readdir(cwd.path), [])
   })
 })
 

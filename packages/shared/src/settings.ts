@@ -536,7 +536,7 @@ export const settings = {
     apps: ['supervisor'],
     takes: 'off, a size, or pairs such as big/**=20GiB, **=2GiB',
     purpose:
-      'The largest pack that a push may bring (receive.maxInputSize). The first pattern that fits a repository’s name, without .git, decides; * stands for a part of the name, ** for any number.',
+      'The largest pack that a push may bring; a repository’s own receive.maxInputSize counts where it is smaller. The first pattern that fits a repository’s name, without .git, decides; * stands for a part of the name, ** for any number.',
     fallback: 'off',
     schema: z.union([
       z.literal('off').transform(() => []),
@@ -558,9 +558,30 @@ export const settings = {
     apps: ['supervisor'],
     takes: 'on or off',
     purpose:
-      'Whether pushed objects are checked (transfer.fsckObjects); a repository may set receive.fsckObjects itself.',
+      'Whether pushed objects are checked (receive.fsckObjects), unless a repository’s own configuration says whether they are.',
     fallback: 'on',
     schema: toggle(),
+  },
+  hooksFolder: {
+    name: 'SLUICE_HOOKS_FOLDER',
+    apps: ['supervisor'],
+    takes: 'off, or the path of a folder',
+    purpose:
+      'Hooks for all repositories, run before a repository’s own of the same name: pre-receive, update, post-receive, post-update, reference-transaction. Which there are is settled at the start. See docs/operations.md.',
+    fallback: 'off',
+    schema: path(),
+  },
+  gnupgHome: {
+    name: 'SLUICE_GNUPG_HOME',
+    apps: ['supervisor'],
+    takes: 'off, or the absolute path of a folder',
+    purpose:
+      'GNUPGHOME for pushes: the keys that signed pushes are checked with (receive.certNonceSeed, in a repository’s configuration). Hooks see it, too.',
+    fallback: 'off',
+    schema: z.union([
+      z.literal('off').transform(() => undefined),
+      checked((value) => (value.startsWith('/') ? value : undefined)),
+    ]),
   },
   referenceCache: {
     name: 'SLUICE_REFERENCE_CACHE',
@@ -592,7 +613,8 @@ export const settings = {
     name: 'SLUICE_PACK_THREADS',
     apps: ['supervisor'],
     takes: 'a whole number from 1 to 64',
-    purpose: 'How many threads one pack-objects or index-pack may use (pack.threads).',
+    purpose:
+      'How many threads one pack-objects or index-pack uses (pack.threads), unless the repository says otherwise.',
     fallback: String(Math.min(cores, 4)),
     fallbackRule: 'cores, at most 4',
     schema: wholeNumber(1, 64),
@@ -601,7 +623,8 @@ export const settings = {
     name: 'SLUICE_PACK_WINDOW_MEMORY',
     apps: ['supervisor'],
     takes: 'a size such as 512KiB, 32MiB or 1GiB',
-    purpose: 'The memory for the delta window of each of these threads (pack.windowMemory).',
+    purpose:
+      'The memory for the delta window of each of these threads (pack.windowMemory), unless the repository says otherwise.',
     fallback: '256MiB',
     schema: size(),
   },

@@ -1,5 +1,6 @@
 import type { GitRequest } from '@sluice/shared/git-request'
 import type { GitCommand } from '@sluice/shared/worker-message'
+import type { ConfigFiles, ConfigSetting } from './config-file.ts'
 import { clientEnvironment, gitEnvironment } from './environment.ts'
 
 /** What of the configuration git's command lines depend on. */
@@ -8,16 +9,22 @@ export type GitOptions = {
   readonly git: string
   /** PATH for git and its hooks. */
   readonly path: string
-  /** An empty folder: git's HOME and working folder. */
-  readonly home: string
+  /** git's working folder: an empty one. */
+  readonly cwd: string
+  readonly configFiles: ConfigFiles
   readonly fsckObjects: boolean
   readonly packThreads: number
-  /** Bytes. */
-  readonly packWindowMemory: number
+  /** Where GPG finds the keys that signed pushes are checked with. */
+  readonly gnupgHome: string | undefined
 }
 
-/** What a push may not do: bring more than so many bytes, or move a branch otherwise than forward. */
-export type PushLimits = { readonly maxInputBytes: number | undefined; readonly denyForce?: boolean }
+/** What a push has of its own. */
+export type PushPlace = {
+  readonly home: string
+  readonly config: string
+  /** What must win over the repository's own configuration. */
+  readonly overrides: readonly ConfigSetting[]
+}
 
 /** The command for a request on a repository that has been found. */
 export function serviceCommand(
@@ -25,15 +32,16 @@ export function serviceCommand(
   request: GitRequest,
   gitDir: string,
   client: { user: string | undefined; address: string },
-  limits: PushLimits,
+  push?: PushPlace,
 ): GitCommand {
   const advertise = request.kind === 'advertisement' ? ['--http-backend-info-refs'] : []
   // receive-pack has no --strict; the folder is known to be a git directory.
   const strict = request.service === 'upload-pack' ? ['--strict'] : []
+  const overrides = push?.overrides ?? []
   return {
     argv: [
       options.git,
-      ...serviceConfig(options, limits),
+      ...overrides.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       request.service,
       ...strict,
       '--stateless-rpc',
@@ -42,43 +50,24 @@ export function serviceCommand(
       gitDir,
     ],
     env: {
-      ...gitEnvironment(options),
+      ...gitEnvironment(options.path, push?.config ?? configFor(options, request), push?.home),
       ...clientEnvironment(client),
+      ...(push !== undefined && options.gnupgHome !== undefined && { GNUPGHOME: options.gnupgHome }),
       ...(request.protocol !== undefined && { GIT_PROTOCOL: request.protocol }),
     },
-    cwd: options.home,
+    cwd: options.cwd,
   }
 }
 
 /** A command of the supervisor's own: `args` after `git`, with `--` before any name. */
 export function jobCommand(options: GitOptions, args: readonly string[]): GitCommand {
   return {
-    argv: [options.git, ...commonConfig, ...args],
-    env: gitEnvironment(options),
-    cwd: options.home,
+    argv: [options.git, ...args],
+    env: gitEnvironment(options.path, options.configFiles.plain),
+    cwd: options.cwd,
   }
 }
 
-/** The root belongs to the operator, whoever owns the files in it. */
-const commonConfig = ['-c', 'safe.directory=*']
-
-function serviceConfig(
-  { fsckObjects, packThreads, packWindowMemory }: GitOptions,
-  { maxInputBytes, denyForce }: PushLimits,
-): string[] {
-  const settings = [
-    'uploadpack.allowFilter=true',
-    `transfer.fsckObjects=${fsckObjects}`,
-    `pack.threads=${packThreads}`,
-    `pack.windowMemory=${packWindowMemory}`,
-    // An automatic gc detaches into a session of its own and outlives its request.
-    'receive.autogc=false',
-    'gc.auto=0',
-    'maintenance.auto=false',
-    // Not `false` where nothing is denied: a repository may deny it for itself.
-    // A pushed refs/replace/ must not be able to give a commit another history for that comparison.
-    ...(denyForce ? ['receive.denyNonFastForwards=true', 'core.useReplaceRefs=false'] : []),
-    ...(maxInputBytes === undefined ? [] : [`receive.maxInputSize=${maxInputBytes}`]),
-  ]
-  return [...commonConfig, ...settings.flatMap((setting) => ['-c', setting])]
+function configFor({ configFiles }: GitOptions, { service }: GitRequest): string {
+  return service === 'upload-pack' ? configFiles.fetch : configFiles.plain
 }

@@ -1,12 +1,21 @@
-/** What git and its hooks find in their environment: this list, and nothing of the supervisor's own. */
-export function gitEnvironment(host: { readonly path: string; readonly home: string }): Record<string, string> {
+/** Where nobody can put anything, not even root: below something that is no folder. */
+const nowhere = '/dev/null'
+
+/**
+ * What git and its hooks find in their environment: this list, and nothing of the supervisor's own.
+ *
+ * @param config the one file of configuration beside the repository's own
+ * @param home a folder of the request's own; none unless given
+ */
+export function gitEnvironment(path: string, config: string, home: string = nowhere): Record<string, string> {
   return {
-    PATH: host.path,
-    HOME: host.home,
+    PATH: path,
+    HOME: home,
     LANG: 'C.UTF-8',
     // The host's own configuration must not change what a remote answers.
     GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: config,
     // Nobody is there to answer a question.
     GIT_TERMINAL_PROMPT: '0',
   }

@@ -6,6 +6,7 @@ import { withWord } from '../request-processes.ts'
 import type { Account } from './account.ts'
 import { laneOf } from './admission.ts'
 import type { Host } from './host.ts'
+import { openPushPlace } from './push-place.ts'
 import type { RequestNote } from './request-note.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
@@ -24,7 +25,7 @@ export type GitRun = AsyncDisposable & {
  * @param gitDir the repository
  * @param client who asks, from where; its signal ends the wait for a worker
  * @param denyForce whether no branch of this push may move otherwise than forward
- * @throws {Refusal} where there is no worker, or the signal's reason
+ * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, or the signal's reason
  */
 export async function startGit(
   host: Host,
@@ -34,8 +35,9 @@ export async function startGit(
   denyForce = false,
 ): Promise<GitRun> {
   await using started = new AsyncDisposableStack()
-  const worker = await host.pool.lease(signal)
   const isPush = laneOf(request) === 'push'
+  const place = isPush ? started.use(await openPushPlace(host, request, gitDir, denyForce, signal)) : undefined
+  const worker = await host.pool.lease(signal)
   // The note stays until what a push may have left has been removed, which is after the worker's end.
   const note = started.use(host.runFolder.note(worker.mark, isPush ? gitDir : undefined))
   started.use(worker)
@@ -44,8 +46,7 @@ export async function startGit(
   void worker.gone.then(() => warnOfLeftovers(host, request, worker))
   worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
-  const limits = { maxInputBytes: host.maxPush(request.repository), denyForce }
-  const command = serviceCommand(host.git, request, gitDir, { user, address }, limits)
+  const command = serviceCommand(host.git, request, gitDir, { user, address }, place)
   worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
   void worker.gone.then(() => host.audit.isOver(worker.mark))
   const run = started.move()

@@ -12,7 +12,9 @@ import type { Audit } from './audit.ts'
 import type { ObjectFormat } from './create-repository.ts'
 import type { NewHeads } from './default-branch.ts'
 import type { NewRepositories } from './new-repositories.ts'
+import type { HooksFolder } from './hook-plan.ts'
 import type { Pool } from './pool.ts'
+import type { PushSettings } from './push-settings.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { ServiceSwitch } from './service-switch.ts'
@@ -61,5 +63,8 @@ export type Host = {
   readonly sweeper: Sweeper
   readonly wayClearer: WayClearer
   readonly serviceSwitch: ServiceSwitch
+  readonly pushSettings: PushSettings
+  /** The operator's for all repositories, if there are any. */
+  readonly operatorsHooks: HooksFolder | undefined
   readonly runJob: RunJob
 }

@@ -33,6 +33,16 @@ export async function openRoot({ root, createOnPush }: SupervisorConfig): Promis
   }
 }
 
+/** @throws {ConfigError} where there is no such folder: every signed push would be taken for one that cannot be checked */
+export async function checkGnupgHome({ gnupgHome }: SupervisorConfig): Promise<void> {
+  if (gnupgHome === undefined) return
+  try {
+    await access(`${gnupgHome}/.`, constants.R_OK | constants.X_OK)
+  } catch (error) {
+    throw new ConfigError([`SLUICE_GNUPG_HOME names ${gnupgHome}, which is no folder to read (${errnoOf(error)}).`])
+  }
+}
+
 const oldestGit = [2, 34] as const
 
 const neededGit = `git ${oldestGit.join('.')} or newer`

@@ -7,6 +7,8 @@ import type { Logger } from '@sluice/shared/log'
 import { identityOf, isLive } from '../process-table.ts'
 import { processesOf } from '../request-processes.ts'
 import type { RequestMark } from '../request-processes.ts'
+import { clearPushFolders, openPushFolder } from './push-folder.ts'
+import type { PushFolder } from './push-folder.ts'
 import { endSession } from './session.ts'
 import { sweepAfterPowerLoss } from './power-loss.ts'
 import { readNote, writeNote } from './request-note.ts'
@@ -17,7 +19,9 @@ import { Sweeper } from './sweep.ts'
  * What a supervisor keeps on disk while it runs, and what tells the next one what became of it:
  *
  *   supervisor        who owns the folder
- *   home/             git's HOME and working folder: empty
+ *   empty/            the working folder of workers, and of git until it is in a repository
+ *   gitconfig/        what git reads beside a repository's own configuration: see git/config-file.ts
+ *   pushes/<name>/    what a push has of its own: see push-folder.ts
  *   worker.js, compile-cache/
  *   requests/<pid>    one for each worker that serves: who it is, the repository that it may write to, and its git's words
  *   owed/<uuid>       notes of dead pushes whose remains somebody still uses
@@ -27,10 +31,15 @@ import { Sweeper } from './sweep.ts'
 
 export type RunFolder = AsyncDisposable & {
   readonly path: string
-  readonly home: string
+  /** An empty folder. */
+  readonly empty: string
+  /** For git/config-file.ts. */
+  readonly gitConfig: string
   readonly sweeper: Sweeper
   /** Notes that a worker serves, until disposed of. `gitDir` is where it may leave something. */
   note(worker: RequestMark, gitDir: string | undefined): RequestNote
+  /** A folder for one push. @throws {Refusal} `no_resources` */
+  openPush(): Promise<PushFolder>
 }
 
 /**
@@ -40,12 +49,14 @@ export type RunFolder = AsyncDisposable & {
  */
 export async function openRunFolder(folder: string, killGrace: number, log: Logger): Promise<RunFolder> {
   const path = resolve(folder)
-  const home = join(path, 'home')
+  const empty = join(path, 'empty')
+  const pushes = join(path, 'pushes')
   const requests = join(path, 'requests')
   const owner = join(path, 'supervisor')
   let sweeper: Sweeper
   try {
-    await mkdir(home, { recursive: true })
+    await mkdir(empty, { recursive: true })
+    await mkdir(pushes, { recursive: true })
     await mkdir(requests, { recursive: true })
     await checkOwner(owner, path)
     writeFileSync(owner, identityOf(process.pid) ?? '')
@@ -58,10 +69,15 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   await clearRequests(requests, killGrace, sweeper, log)
   const removed = await sweeper.tryAgain()
   if (removed.length > 0) log.warn({ swept: removed }, 'removed what an earlier supervisor had left')
+  const onLeftFolder = (error: unknown) => log.warn({ err: error }, 'what a push had of its own cannot be removed')
+  // Whoever worked there is gone now.
+  await clearPushFolders(pushes).catch(onLeftFolder)
   return {
     path,
-    home,
+    empty,
+    gitConfig: join(path, 'gitconfig'),
     sweeper,
+    openPush: () => openPushFolder(pushes, onLeftFolder),
     note: (worker, gitDir) => writeNote(join(requests, String(worker.leader)), worker, gitDir),
     async [Symbol.asyncDispose]() {
       sweeper[Symbol.dispose]()

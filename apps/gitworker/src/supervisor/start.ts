@@ -23,6 +23,7 @@ import { AnswerCache } from '../cache/answers.ts'
 import { PackCache } from '../cache/pack-cache.ts'
 import type { SupervisorConfig } from '../config.ts'
 import type { GitOptions } from '../git/command.ts'
+import { writeConfigFiles } from '../git/config-file.ts'
 import { jobRunner } from '../git/job.ts'
 import { Activity } from './activity.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
@@ -36,7 +37,10 @@ import { HostMetrics } from './metrics.ts'
 import { NewRepositories } from './new-repositories.ts'
 import { operatorsPages } from './operators-pages.ts'
 import { Pool } from './pool.ts'
-import { checkGit, checkReaper, openRoot } from './preflight.ts'
+import { openOperatorsHooks } from './operators-hooks.ts'
+import { checkGit, checkGnupgHome, checkReaper, openRoot } from './preflight.ts'
+import { checkHookScript } from './push-folder.ts'
+import { PushSettings } from './push-settings.ts'
 import { ReadAheadBudget } from './read-ahead.ts'
 import { readinessOfHost } from './readiness.ts'
 import { openRunFolder } from './run-folder.ts'
@@ -62,10 +66,12 @@ export type Supervisor = AsyncDisposable & {
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using started = new AsyncDisposableStack()
   checkReaper()
+  checkHookScript()
+  await checkGnupgHome(config)
+  const operatorsHooks = await openOperatorsHooks(config.hooksFolder)
   const trust = started.use(await GatewayTrust.open(config, log))
   const root = await openRoot(config)
   const runFolder = started.use(await openRunFolder(config.runFolder, config.killGrace, log))
-  const { home } = runFolder
   const runtime = await findWorkerRuntime(config.workerRuntime, runFolder.path)
   if (runtime.name === 'node') {
     log.warn(
@@ -81,11 +87,16 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const metrics = new HostMetrics(registry)
   const onStart = (milliseconds: number | undefined) => metrics.workerStarted(milliseconds)
   const pool = started.use(
-    new Pool({ runtime, cwd: home, startTimeout: config.workerStartTimeout, warm: config.warmWorkers, onStart }, log),
+    new Pool(
+      { runtime, cwd: runFolder.empty, startTimeout: config.workerStartTimeout, warm: config.warmWorkers, onStart },
+      log,
+    ),
   )
   const admission = openAdmission(config, sizes, metrics)
   const adaptive = config.adaptiveFetchSlots ? started.use(adapt(admission, log)) : undefined
-  const git: GitOptions = { ...config, path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', home }
+  const configFiles = await writeConfigFiles(runFolder.gitConfig, config)
+  const path = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'
+  const git: GitOptions = { ...config, path, cwd: runFolder.empty, configFiles }
   const runJob = jobRunner(pool, git, admission.lanes.job)
   const gitVersion = await checkGit(config.git, runJob)
 
@@ -127,6 +138,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     sweeper: runFolder.sweeper,
     wayClearer: new WayClearer(),
     serviceSwitch: new ServiceSwitch(),
+    pushSettings: new PushSettings(),
+    operatorsHooks,
     readAhead: new ReadAheadBudget(),
     maxPush: lookUpBy(config.maxPush),
     protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Stands in for a repository's hooks while git serves a push (hook-plan.ts): core.hooksPath names a folder of links to this
+# file, one for each hook that there is. What is set for receive-pack is taken out of the environment; then the operator's
+# hook runs, if there is one, and after it the repository's own, as if git had started it.
+
+name=${0##*/}
+here=${0%/*}
+# own, own_hooks, operators, operators_hooks, plain_config
+. "$here/../hooks.sh" || exit 1
+
+unset GIT_CONFIG_PARAMETERS GIT_TRACE
+GIT_CONFIG_GLOBAL=$plain_config
+export GIT_CONFIG_GLOBAL
+
+is_in() {
+  case " $1 " in *" $name "*) return 0 ;; esac
+  return 1
+}
+
+is_in "$operators_hooks" || exec "$own/$name" "$@"
+is_in "$own_hooks" || exec "$operators/$name" "$@"
+
+# Both want all of what git says. It may be megabytes.
+input=/dev/null
+case $name in
+pre-receive | post-receive | reference-transaction)
+  input=$here/../input.$name
+  cat >"$input" || {
+    echo "What git tells the $name hooks cannot be kept." >&2
+    exit 1
+  }
+  ;;
+esac
+
+"$operators/$name" "$@" <"$input"
+code=$?
+case "$name $1" in
+# git does not ask these for leave.
+post-*) ;;
+'reference-transaction committed' | 'reference-transaction aborted') ;;
+*) [ "$code" -eq 0 ] || exit "$code" ;;
+esac
+exec "$own/$name" "$@" <"$input"

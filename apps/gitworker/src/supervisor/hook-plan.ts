@@ -1,0 +1,76 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { OwnSettings } from '../git/push-config.ts'
+import type { RunJob } from '../git/job.ts'
+import { commonDirOf } from './repository.ts'
+
+/*
+ * git has one folder of hooks for a repository. Where there are hooks for a push, it is shown a folder of our own, with a
+ * link to hook.sh for each: so that the operator's run before the repository's, and so that nothing that is set for
+ * receive-pack reaches the git commands of either. Where there are none, which is the rule, nothing is done.
+ */
+
+export type HooksFolder = { readonly folder: string; readonly names: readonly string[] }
+
+export type HookPlan = {
+  /** `folder` is as git would name it: `hooks`, from within the repository. */
+  readonly own: HooksFolder
+  readonly operators: HooksFolder | undefined
+}
+
+/** What receive-pack, or git below it, runs: githooks(5). */
+const servers = [
+  'pre-receive',
+  'update',
+  'proc-receive',
+  'post-receive',
+  'post-update',
+  'reference-transaction',
+  'push-to-checkout',
+  'post-index-change',
+] as const
+
+/**
+ * Looks which hooks a push to a repository has. Costs a stat for each that could be.
+ *
+ * @returns undefined where there are none
+ */
+export async function planHooks(
+  gitDir: string,
+  settings: OwnSettings,
+  operators: HooksFolder | undefined,
+  runJob: RunJob,
+): Promise<HookPlan | undefined> {
+  const folder = await ownFolder(gitDir, settings, runJob)
+  // git's working folder is the repository while it serves.
+  const names = hooksIn(resolve(gitDir, folder), servers)
+  return names.length === 0 && operators === undefined ? undefined : { own: { folder, names }, operators }
+}
+
+/** The hooks that git would run: files that this user may execute. */
+export function hooksIn<T extends string>(folder: string, names: readonly T[]): T[] {
+  return names.filter((name) => isExecutable(join(folder, name)))
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function ownFolder(gitDir: string, settings: OwnSettings, runJob: RunJob): Promise<string> {
+  const said = settings.get('core.hookspath')
+  // With no value it is an error, which git tells.
+  if (said === undefined || said === null) {
+    const commonDir = commonDirOf(gitDir)
+    return commonDir === gitDir ? 'hooks' : join(commonDir, 'hooks')
+  }
+  if (!/^[~%:]/.test(said)) return said
+  // Somebody's home, or what else git may know.
+  const args = ['--git-dir', gitDir, 'config', '--type=path', '--get', '--end-of-options', 'core.hooksPath']
+  return (await runJob(args, { okCodes: [0, 1] })).replace(/\n$/, '') || 'hooks'
+}

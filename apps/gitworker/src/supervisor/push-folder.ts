@@ -1,0 +1,112 @@
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ConfigError } from '@sluice/shared/config'
+import { errnoOf } from '@sluice/shared/errno'
+import { Refusal } from '@sluice/shared/refusal'
+import type { ConfigSetting } from '../git/config-file.ts'
+import { configText } from '../git/config-file.ts'
+import { isExecutable } from './hook-plan.ts'
+import type { HookPlan } from './hook-plan.ts'
+
+/*
+ * What a push has for itself, in the run folder, as long as anything of it lives:
+ *
+ *   <name>/home/        HOME: empty, and no other push's
+ *   <name>/gitconfig    what is set for receive-pack
+ *   <name>/hooks/       a link to hook.sh for each hook that there is
+ *   <name>/hooks.sh     where these are
+ *   <name>/input.*      what the operator's hook and the repository's own both read
+ */
+
+export type PushFolder = AsyncDisposable & { readonly home: string; readonly config: string; readonly hooks: string }
+
+/** Beside the sources, because run folders are often on file systems from which nothing may be executed. */
+const hookScript = fileURLToPath(new URL('../git/hook.sh', import.meta.url))
+
+/** @throws {ConfigError} where hooks could not be run: git would pass over them in silence */
+export function checkHookScript(): void {
+  if (isExecutable(hookScript)) return
+  throw new ConfigError([
+    `${hookScript} may not be executed, and hooks run through it: chmod 755 it, on a file system that is not mounted noexec.`,
+  ])
+}
+
+/**
+ * Makes a folder that nobody has had before.
+ *
+ * @param parent the run folder's folder for these
+ * @param onLeft is told why it could not be removed; the next supervisor tries again
+ * @throws {Refusal} `no_resources` where it cannot be made
+ */
+export async function openPushFolder(parent: string, onLeft: (error: unknown) => void): Promise<PushFolder> {
+  const path = await mkdtemp(join(parent, 'push-')).catch(shortage)
+  const home = join(path, 'home')
+  const remove = () => removeWhole(path).catch(onLeft)
+  try {
+    await mkdir(home)
+  } catch (error) {
+    await remove()
+    shortage(error)
+  }
+  return { home, config: join(path, 'gitconfig'), hooks: join(path, 'hooks'), [Symbol.asyncDispose]: remove }
+}
+
+/** Writes what receive-pack is to find there. @throws {Refusal} `no_resources` where that cannot be done */
+export async function furnish(
+  { config, hooks }: PushFolder,
+  settings: readonly ConfigSetting[],
+  plan: HookPlan | undefined,
+  plainConfig: string,
+): Promise<void> {
+  try {
+    await writeFile(config, configText(settings))
+    if (!plan) return
+    const { own, operators } = plan
+    await mkdir(hooks)
+    const script = [
+      `own=${quoted(own.folder)}`,
+      `own_hooks=${quoted(own.names.join(' '))}`,
+      `operators=${quoted(operators?.folder ?? '')}`,
+      `operators_hooks=${quoted(operators?.names.join(' ') ?? '')}`,
+      `plain_config=${quoted(plainConfig)}`,
+    ]
+    await writeFile(`${hooks}.sh`, `${script.join('\n')}\n`)
+    const names = new Set([...own.names, ...(operators?.names ?? [])])
+    for (const name of names) await symlink(hookScript, join(hooks, name))
+  } catch (error) {
+    shortage(error)
+  }
+}
+
+/** Removes what pushes of an earlier supervisor have left here. */
+export async function clearPushFolders(parent: string): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => /^push-\w{6}$/.test(name))
+  await Promise.all(names.map((name) => removeWhole(join(parent, name))))
+}
+
+function shortage(cause: unknown): never {
+  throw new Refusal('no_resources', { cause })
+}
+
+/** POSIX shell: within single quotes only they themselves are special. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** A hook may have taken its own right to write from what it left. Links are removed, and not followed. */
+async function removeWhole(path: string): Promise<void> {
+  const remove = () => rm(path, { recursive: true, force: true })
+  await remove().catch(async (error: unknown) => {
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error))) throw error
+    await openFolders(path)
+    await remove()
+  })
+}
+
+async function openFolders(path: string): Promise<void> {
+  await chmod(path, 0o700)
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openFolders(join(path, entry.name))
+  }
+}
