@@ -24,7 +24,7 @@ const userEnvironment = {
 export async function tryGit(
   cwd: string,
   args: readonly string[],
-  options: { env?: Record<string, string>; input?: string } = {},
+  options: { env?: Record<string, string>; input?: string | Buffer } = {},
 ): Promise<GitResult> {
   const child = spawn('git', args, { cwd, env: { ...userEnvironment, ...options.env }, stdio: 'pipe' })
   const stdout: Buffer[] = []
@@ -41,7 +41,7 @@ export async function tryGit(
 export async function git(
   cwd: string,
   args: readonly string[],
-  options: { env?: Record<string, string>; input?: string } = {},
+  options: { env?: Record<string, string>; input?: string | Buffer } = {},
 ): Promise<string> {
   const { code, stdout, stderr } = await tryGit(cwd, args, options)
   if (code !== 0) throw new Error(`git ${args.join(' ')} ended with ${code}:\n${stderr}${stdout}`)
