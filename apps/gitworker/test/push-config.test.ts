@@ -105,7 +105,7 @@ test('whether objects are checked is for the repository to say, by either name',
 test('whatever is written is what git reads', async () => {
   await using folder = await temporaryFolder()
   const random = new SeededRandom(20)
-  const alphabet = [...'ab\\"\';#=[] \t\n$`é']
+  const alphabet = 'ab\\"\';#=[] \t\n$`é'.split('')
   const values = Array.from({ length: 200 }, () =>
     Array.from({ length: Math.floor(random.next() * 12) }, () => random.pick(alphabet)).join(''),
   )

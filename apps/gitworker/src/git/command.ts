@@ -26,13 +26,18 @@ export type PushPlace = {
   readonly overrides: readonly ConfigSetting[]
 }
 
-/** The command for a request on a repository that has been found. */
+/**
+ * The command for a request on a repository that has been found.
+ *
+ * @param filters whether partial clones are offered where the repository does not say so itself
+ */
 export function serviceCommand(
   options: GitOptions,
   request: GitRequest,
   gitDir: string,
   client: { user: string | undefined; address: string },
   push?: PushPlace,
+  filters = true,
 ): GitCommand {
   const advertise = request.kind === 'advertisement' ? ['--http-backend-info-refs'] : []
   // receive-pack has no --strict; the folder is known to be a git directory.
@@ -50,7 +55,7 @@ export function serviceCommand(
       gitDir,
     ],
     env: {
-      ...gitEnvironment(options.path, push?.config ?? configFor(options, request), push?.home),
+      ...gitEnvironment(options.path, push?.config ?? configFor(options, request, filters), push?.home),
       ...clientEnvironment(client),
       ...(push !== undefined && options.gnupgHome !== undefined && { GNUPGHOME: options.gnupgHome }),
       ...(request.protocol !== undefined && { GIT_PROTOCOL: request.protocol }),
@@ -68,6 +73,7 @@ export function jobCommand(options: GitOptions, args: readonly string[]): GitCom
   }
 }
 
-function configFor({ configFiles }: GitOptions, { service }: GitRequest): string {
-  return service === 'upload-pack' ? configFiles.fetch : configFiles.plain
+function configFor({ configFiles }: GitOptions, { service }: GitRequest, filters: boolean): string {
+  if (service === 'receive-pack') return configFiles.plain
+  return filters ? configFiles.filteringFetch : configFiles.fetch
 }

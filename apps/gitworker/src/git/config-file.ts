@@ -14,6 +14,8 @@ export type ConfigFiles = {
   readonly plain: string
   /** For fetches. */
   readonly fetch: string
+  /** For fetches that are offered partial clones where the repository says nothing of them. */
+  readonly filteringFetch: string
 }
 
 /** The root belongs to the operator, whoever owns the files in it. git takes this from no repository. */
@@ -24,19 +26,21 @@ export async function writeConfigFiles(
   folder: string,
   { packThreads, packWindowMemory }: { readonly packThreads: number; readonly packWindowMemory: number },
 ): Promise<ConfigFiles> {
-  const files = { plain: join(folder, 'plain'), fetch: join(folder, 'fetch') }
+  const fetch: ConfigSetting[] = [
+    trustRoot,
+    ['pack.threads', String(packThreads)],
+    ['pack.windowMemory', String(packWindowMemory)],
+  ]
   await mkdir(folder, { recursive: true })
-  await writeFile(files.plain, configText([trustRoot]))
-  await writeFile(
-    files.fetch,
-    configText([
-      trustRoot,
-      ['uploadpack.allowFilter', 'true'],
-      ['pack.threads', String(packThreads)],
-      ['pack.windowMemory', String(packWindowMemory)],
-    ]),
-  )
-  return files
+  const write = async (name: string, settings: readonly ConfigSetting[]) => {
+    await writeFile(join(folder, name), configText(settings))
+    return join(folder, name)
+  }
+  return {
+    plain: await write('plain', [trustRoot]),
+    fetch: await write('fetch', fetch),
+    filteringFetch: await write('filtering-fetch', [...fetch, ['uploadpack.allowFilter', 'true']]),
+  }
 }
 
 /** git-config(1), "Syntax": each variable in a section of its own, each value in quotes. */
