@@ -4,18 +4,25 @@ import type { Readable, Writable } from 'node:stream'
  * Copies `source` to `sink` at the sink's pace, and tells of every chunk before it is written. Neither is ended or destroyed: what
  * the end of one means for the other is the caller's to say.
  *
+ * What `onBytes` returns, if anything, is written in the chunk's place.
+ *
  * Resolves at the source's end, or as soon as the sink takes no more (git may exit without reading all of its input).
  * Rejects with the source's error, or with what `onBytes` throws.
  */
-export function pump(source: Readable, sink: Writable, onBytes: (count: number, chunk: Buffer) => void): Promise<void> {
+export function pump(
+  source: Readable,
+  sink: Writable,
+  onBytes: (count: number, chunk: Buffer) => Buffer | void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const onData = (chunk: Buffer) => {
+      let instead: Buffer | void
       try {
-        onBytes(chunk.length, chunk)
+        instead = onBytes(chunk.length, chunk)
       } catch (error) {
         return finish(error as Error)
       }
-      if (!sink.write(chunk)) source.pause()
+      if (!sink.write(instead ?? chunk)) source.pause()
     }
     const onDrain = () => source.resume()
     const onSourceEnd = () => finish()

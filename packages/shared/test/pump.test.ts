@@ -6,10 +6,17 @@ import { pump } from '../src/pump.ts'
 test('everything arrives, is counted, and the sink is left open', async () => {
   const sink = new PassThrough()
   let counted = 0
-  await pump(Readable.from([Buffer.from('ab'), Buffer.from('c')]), sink, (count) => (counted += count))
+  await pump(Readable.from([Buffer.from('ab'), Buffer.from('c')]), sink, (count) => void (counted += count))
   assert.equal(counted, 3)
   assert.equal(sink.writableEnded, false)
   assert.equal(sink.read().toString(), 'abc')
+})
+
+test('what is given back for a chunk is written in its place', async () => {
+  const sink = new PassThrough()
+  const source = Readable.from([Buffer.from('ab'), Buffer.from('c')])
+  await pump(source, sink, (count) => (count === 2 ? Buffer.from('instead ') : undefined))
+  assert.equal(sink.read().toString(), 'instead c')
 })
 
 test('a slow sink holds the source back', async () => {

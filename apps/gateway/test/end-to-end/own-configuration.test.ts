@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { git, importCommit, importHistory, tryGit } from '@sluice/shared/testing/git'
@@ -103,9 +104,34 @@ describe('the git commands of hooks', () => {
     await git(work, ['push', '--quiet', 'origin', 'main'])
   })
 
+  test('of a work tree that is updated run where git runs them', async () => {
+    const tree = join(stack.root, `checked-out-${++count}`)
+    await git(stack.folder, ['clone', '--quiet', join(stack.root, `own-${count - 1}.git`), tree])
+    await git(tree, ['config', 'receive.denyCurrentBranch', 'updateInstead'])
+    const script = (name: string) => `echo "$0 $PWD" >"${tree}/${name}.seen"`
+    await addHook(
+      join(tree, '.git'),
+      'push-to-checkout',
+      `${script('push-to-checkout')}; git read-tree -u -m HEAD "$1"`,
+    )
+    await addHook(join(tree, '.git'), 'post-receive', script('post-receive'))
+    const work = join(stack.folder, `from-tree-${count}`)
+    await git(stack.folder, ['clone', '--quiet', `${stack.url}/checked-out-${count}`, work])
+    await commit(work, 'new')
+    await git(work, ['push', '--quiet', 'origin', 'main'])
+    const seen = async (name: string) => (await readFile(join(tree, `${name}.seen`), 'utf8')).trim()
+    assert.equal(await seen('push-to-checkout'), `hooks/push-to-checkout ${tree}/.git`)
+    assert.equal(await seen('post-receive'), `hooks/post-receive ${tree}/.git`)
+    await rm(join(tree, '.git/hooks/push-to-checkout'))
+    await addHook(join(tree, '.git'), 'post-index-change', script('post-index-change'))
+    await commit(work, 'newer')
+    await git(work, ['push', '--quiet', 'origin', 'main'])
+    assert.equal(await seen('post-index-change'), `${tree}/.git/hooks/post-index-change ${tree}`)
+    for (const file of ['new', 'newer']) assert.ok(existsSync(join(tree, file)), 'the work tree has been updated')
+  })
+
   test('a hook of a linked work tree is the repository’s', async () => {
     const { bare, work } = await repositoryAndClone()
-    await symlink('hooks', join(bare, 'other-name'))
     await addHook(bare, 'pre-receive', 'echo "no, says the hook" >&2; exit 1')
     await git(bare, ['worktree', 'add', '--quiet', '-b', 'side', join(stack.root, `tree-${count}`), 'main'])
     await commit(work, 'new')

@@ -5,12 +5,15 @@
 
 name=${0##*/}
 here=${0%/*}
-# own, own_hooks, operators, operators_hooks, plain_config
+# own, own_path, own_hooks, operators, operators_hooks, plain_config
 . "$here/../hooks.sh" || exit 1
 
 unset GIT_CONFIG_PARAMETERS GIT_TRACE
 GIT_CONFIG_GLOBAL=$plain_config
 export GIT_CONFIG_GLOBAL
+
+# git below receive-pack runs this one, in the work tree.
+[ "$name" != post-index-change ] || own=$own_path
 
 is_in() {
   case " $1 " in *" $name "*) return 0 ;; esac

@@ -13,8 +13,8 @@ import { commonDirOf } from './repository.ts'
 export type HooksFolder = { readonly folder: string; readonly names: readonly string[] }
 
 export type HookPlan = {
-  /** `folder` is as git would name it: `hooks`, from within the repository. */
-  readonly own: HooksFolder
+  /** `folder` is as git would name it: `hooks`, from within the repository; `path` is the whole of it. */
+  readonly own: HooksFolder & { readonly path: string }
   readonly operators: HooksFolder | undefined
 }
 
@@ -43,8 +43,9 @@ export async function planHooks(
 ): Promise<HookPlan | undefined> {
   const folder = await ownFolder(gitDir, settings, runJob)
   // git's working folder is the repository while it serves.
-  const names = hooksIn(resolve(gitDir, folder), servers)
-  return names.length === 0 && operators === undefined ? undefined : { own: { folder, names }, operators }
+  const path = resolve(gitDir, folder)
+  const names = hooksIn(path, servers)
+  return names.length === 0 && operators === undefined ? undefined : { own: { folder, path, names }, operators }
 }
 
 /** The hooks that git would run: files that this user may execute. */

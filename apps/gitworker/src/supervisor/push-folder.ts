@@ -66,6 +66,7 @@ export async function furnish(
     await mkdir(hooks)
     const script = [
       `own=${quoted(own.folder)}`,
+      `own_path=${quoted(own.path)}`,
       `own_hooks=${quoted(own.names.join(' '))}`,
       `operators=${quoted(operators?.folder ?? '')}`,
       `operators_hooks=${quoted(operators?.names.join(' ') ?? '')}`,

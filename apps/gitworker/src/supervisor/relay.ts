@@ -19,7 +19,7 @@ import type { WorkerHandle } from './worker-handle.ts'
  * refusal; after one, git's own message is in the stream and the reply ends as it should. What was killed, or lost, is
  * refused or cut: a pack that is not whole must never look like one.
  *
- * @param onOutput gets what git wrote, as it comes
+ * @param onOutput gets what git wrote, as it comes, and may return what the client gets in its place
  * @param sink takes it on its way to the client, where that is not the direct one
  * @param stop ends the worker, where that is not to be at once
  * @returns how git ended by itself; the reply is the caller's to end
@@ -30,7 +30,7 @@ export async function relay(
   request: GitRequest,
   body: RequestBody | undefined,
   worker: WorkerHandle,
-  onOutput: (chunk: Buffer) => void = () => {},
+  onOutput: (chunk: Buffer) => Buffer | void = () => {},
   sink: Writable = exchange.outgoing,
   stop: () => void = () => worker.stop(),
 ): Promise<GitReport> {
@@ -39,7 +39,7 @@ export async function relay(
   const output = pump(worker.stdout, sink, (count, chunk) => {
     if (!outgoing.headersSent) begin(exchange, request)
     exchange.sent(count)
-    onOutput(chunk)
+    return onOutput(chunk)
   })
   // Exit and the end of standard output come in any order, and both are waited for.
   const git = Promise.all([worker.report, Promise.race([output, silenceAfterEnd(worker)])])

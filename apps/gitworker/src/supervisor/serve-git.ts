@@ -12,6 +12,7 @@ import type { Account } from './account.ts'
 import { laneOf, waits } from './admission.ts'
 import type { LaneName } from './admission.ts'
 import { AnswerCapture } from './answer-capture.ts'
+import { DefectHint } from './defect-hint.ts'
 import { PushEnding } from './end-push.ts'
 import { admitFirstPush, checkFirstPush, createForPush } from './first-push.ts'
 import { concludeRun, startGit } from './git-run.ts'
@@ -83,6 +84,7 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
   if (isPush && body) account.swept = await host.wayClearer.clear(repository.gitDir, pushCommands(body.beginning))
+  const hint = isPush ? new DefectHint() : undefined
   await using run = await startGit(host, request, repository.gitDir, exchange, denyForce)
   const { worker } = run
   if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
@@ -91,7 +93,11 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   account.phase = 'serving'
   void worker.report.then((report) => (account.git = report)).catch(() => {})
   const ending = isPush && body ? new PushEnding(host, exchange, account, body, repository.gitDir) : undefined
-  const onOutput = (chunk: Buffer) => (ending ? ending.watch(chunk) : capture?.take(chunk))
+  const onOutput = (chunk: Buffer) => {
+    ending?.watch(chunk)
+    capture?.take(chunk)
+    return hint?.take(chunk)
+  }
   const stop = () => (ending ? ending.end(worker, newHead === undefined) : worker.stop())
   try {
     const gate = newHead?.gate(exchange.outgoing)
