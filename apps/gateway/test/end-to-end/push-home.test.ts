@@ -141,7 +141,7 @@ describe('signed pushes', { skip: gpg === undefined && 'gpg is not installed' },
         assert.deepEqual(await signing.gitProcesses(), [])
       }
     } finally {
-      execFileSync('gpgconf', ['--homedir', users, '--kill', 'all'])
+      for (const folder of [users, servers]) execFileSync('gpgconf', ['--homedir', folder, '--kill', 'all'])
     }
   })
 })

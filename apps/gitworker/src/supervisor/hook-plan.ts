@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { access, constants, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { OwnSettings } from '../git/push-config.ts'
 import type { RunJob } from '../git/job.ts'
@@ -31,7 +31,7 @@ const servers = [
 ] as const
 
 /**
- * Looks which hooks a push to a repository has. Costs a stat for each that could be.
+ * Looks which hooks a push to a repository has. Costs no more than two looks for each that could be.
  *
  * @returns undefined where there are none
  */
@@ -44,20 +44,21 @@ export async function planHooks(
   const folder = await ownFolder(gitDir, settings, runJob)
   // git's working folder is the repository while it serves.
   const path = resolve(gitDir, folder)
-  const names = hooksIn(path, servers)
+  const names = await hooksIn(path, servers)
   return names.length === 0 && operators === undefined ? undefined : { own: { folder, path, names }, operators }
 }
 
-/** The hooks that git would run: files that this user may execute. */
-export function hooksIn<T extends string>(folder: string, names: readonly T[]): T[] {
-  return names.filter((name) => isExecutable(join(folder, name)))
+/** The hooks that git would run: files that this user may execute. Where there is no folder, one look tells. */
+async function hooksIn(folder: string, names: readonly string[]): Promise<string[]> {
+  if (!(await stat(folder).catch(() => undefined))?.isDirectory()) return []
+  const found = await Promise.all(names.map((name) => isExecutable(join(folder, name))))
+  return names.filter((_, index) => found[index])
 }
 
-export function isExecutable(path: string): boolean {
+export async function isExecutable(path: string): Promise<boolean> {
   try {
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
-    accessSync(path, constants.X_OK)
-    return true
+    await access(path, constants.X_OK)
+    return (await stat(path)).isFile()
   } catch {
     return false
   }

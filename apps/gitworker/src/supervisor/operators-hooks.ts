@@ -24,10 +24,12 @@ export async function openOperatorsHooks(path: string | undefined): Promise<Hook
     throw new ConfigError([`SLUICE_HOOKS_FOLDER names ${folder}, which cannot be read (${errnoOf(error)}).`])
   })
   const names = entries.filter((entry) => !entry.isDirectory() && hookName.test(entry.name)).map(({ name }) => name)
-  const problems = names.flatMap((name) => {
-    if (!shareable.includes(name)) return [`${join(folder, name)} is none of ${shareable.join(', ')}.`]
-    return isExecutable(join(folder, name)) ? [] : [`${join(folder, name)} is not an executable file.`]
-  })
+  const problems: string[] = []
+  for (const name of names) {
+    const file = join(folder, name)
+    if (!shareable.includes(name)) problems.push(`${file} is none of ${shareable.join(', ')}.`)
+    else if (!(await isExecutable(file))) problems.push(`${file} is not an executable file.`)
+  }
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `SLUICE_HOOKS_FOLDER: ${problem}`))
   return names.length === 0 ? undefined : { folder, names }
 }

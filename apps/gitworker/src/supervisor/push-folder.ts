@@ -25,8 +25,8 @@ export type PushFolder = AsyncDisposable & { readonly home: string; readonly con
 const hookScript = fileURLToPath(new URL('../git/hook.sh', import.meta.url))
 
 /** @throws {ConfigError} where hooks could not be run: git would pass over them in silence */
-export function checkHookScript(): void {
-  if (isExecutable(hookScript)) return
+export async function checkHookScript(): Promise<void> {
+  if (await isExecutable(hookScript)) return
   throw new ConfigError([
     `${hookScript} may not be executed, and hooks run through it: chmod 755 it, on a file system that is not mounted noexec.`,
   ])

@@ -66,7 +66,7 @@ export type Supervisor = AsyncDisposable & {
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using started = new AsyncDisposableStack()
   checkReaper()
-  checkHookScript()
+  await checkHookScript()
   await checkGnupgHome(config)
   const operatorsHooks = await openOperatorsHooks(config.hooksFolder)
   const trust = started.use(await GatewayTrust.open(config, log))
