@@ -93,6 +93,7 @@ test('what is left after a supervisor was killed is removed by the next one', as
   await own.supervisor.exited
   await pushed
   await own.restartSupervisor()
+  await until('the folder to be removed', async () => (await leftOf(own)).length < 2)
   assert.deepEqual(await leftOf(own), ['not-ours'])
 })
 

@@ -80,10 +80,15 @@ export async function furnish(
   }
 }
 
-/** Removes what pushes of an earlier supervisor have left here. */
-export async function clearPushFolders(parent: string): Promise<void> {
+/**
+ * Removes what pushes of an earlier supervisor have left here. What that is has been settled when this returns. Removing it may
+ * take longer, and keeps nobody waiting.
+ *
+ * @param onLeft as for `openPushFolder`
+ */
+export async function clearPushFolders(parent: string, onLeft: (error: unknown) => void): Promise<void> {
   const names = (await readdir(parent)).filter((name) => /^push-\w{6}$/.test(name))
-  await Promise.all(names.map((name) => removeWhole(join(parent, name))))
+  for (const name of names) void removeWhole(join(parent, name)).catch(onLeft)
 }
 
 function shortage(cause: unknown): never {

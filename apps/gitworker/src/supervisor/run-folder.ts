@@ -71,7 +71,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   if (removed.length > 0) log.warn({ swept: removed }, 'removed what an earlier supervisor had left')
   const onLeftFolder = (error: unknown) => log.warn({ err: error }, 'what a push had of its own cannot be removed')
   // Whoever worked there is gone now.
-  await clearPushFolders(pushes).catch(onLeftFolder)
+  await clearPushFolders(pushes, onLeftFolder).catch(onLeftFolder)
   return {
     path,
     empty,
