@@ -15,6 +15,8 @@ for (const runtime of ['bun', 'node']) {
   test(`without processes, requests are refused with 503 until there are some (workers on ${runtime})`, async (t) => {
     await using stack = await startStack({
       SLUICE_WARM_WORKERS: '2',
+      // A list that is kept needs no process.
+      SLUICE_REFERENCE_CACHE: 'off',
       SLUICE_WORKER_RUNTIME: runtime,
       SLUICE_ADAPTIVE_FETCH_SLOTS: 'on',
     })
