@@ -5,10 +5,12 @@ import type { Connections } from '@sluice/shared/connections'
 import { Exchange } from '@sluice/shared/exchange'
 import { parseGitRequest } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
+import { isGit } from '@sluice/shared/in-band-refusal'
 import { isReady } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
 import { checkHostName, checkSite } from '@sluice/shared/other-sites'
 import type { SiteOptions } from '@sluice/shared/other-sites'
+import { PushReport } from '@sluice/shared/push-report'
 import type { Recorder } from '@sluice/shared/recorder'
 import { outcomeOf, Refusal } from '@sluice/shared/refusal'
 import type { Running } from '@sluice/shared/running'
@@ -61,16 +63,12 @@ export function createApp(parts: GatewayParts) {
   app.all('*', async (c) => {
     const { incoming, outgoing } = c.env
     const source = clientAddress(incoming, parts.proxyTrust)
+    // git's libcurl passes over interim replies; libgit2 and others do not.
     const takesInterimReplies = parts.interimReplies && isGit(incoming.headers['user-agent'])
     await answerGit(new Exchange(incoming, outgoing, { source, takesInterimReplies }), parts)
     return RESPONSE_ALREADY_SENT
   })
   return app
-}
-
-/** git itself, whose libcurl passes over interim replies. libgit2, dulwich and go-git call themselves git, too, and do not. */
-function isGit(userAgent: string | undefined): boolean {
-  return userAgent !== undefined && /^git\/[2-9]\.\d/.test(userAgent) && !userAgent.includes('libgit2')
 }
 
 async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void> {
@@ -79,6 +77,7 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
   const recording = parts.recorder.begin(exchange, () => request)
   let hostsReason: string | undefined
   let refusal: Refusal | undefined
+  let report: PushReport | undefined
   const isHostStuck = async () => request !== undefined && (await isStuck(parts.chooseHost(request.repository)))
   exchange.limitIdleness(parts.idleTimeout, parts.silentGitTimeout, isHostStuck)
   try {
@@ -90,14 +89,21 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
     if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
     const grant = await parts.access.authorise(exchange, request)
     using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
+    if (request.kind === 'rpc' && request.service === 'receive-pack') report = new PushReport()
     hostsReason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), {
       grant,
       span: recording.span,
+      report,
     })
     await exchange.finish()
   } catch (error) {
     refusal = Refusal.from(error)
-    await exchange.refuse(refusal)
+    await exchange.refuse(refusal, request)
+  }
+  if (refusal?.reason === 'client_gone' && report?.isWhole) {
+    // Some clients close the connection once they have what they came for. Why not all was done, the host knows.
+    refusal = undefined
+    hostsReason = report.isGood ? undefined : 'push_rejected'
   }
   recording.end({
     outcome: refusal?.outcome ?? outcomeOf(hostsReason),

@@ -3,20 +3,23 @@ import { errnoOf } from '@sluice/shared/errno'
 import type { Exchange } from '@sluice/shared/exchange'
 import { targetOf } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
-import { Refusal } from '@sluice/shared/refusal'
+import type { PushReport } from '@sluice/shared/push-report'
+import { Refusal, statusOf } from '@sluice/shared/refusal'
 import type { Span } from '@sluice/shared/tracing'
 import type { Grant } from './access/authority.ts'
 import { BorrowedBody } from './borrowed-body.ts'
 import type { GitHost } from './choose-host.ts'
 
 /** What of the client's request goes to the host; everything else stays here. */
-const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol'] as const
+const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol', 'user-agent'] as const
 
 export type ForwardContext = {
   /** Who asks, and whether a push may create. */
   readonly grant: Pick<Grant, 'user' | 'mayCreate'>
   /** What the host's part in the trace is to be a part of. */
   readonly span: Span
+  /** What a push's reply says, read as it passes; undefined for what is no push. */
+  readonly report?: PushReport | undefined
 }
 
 /**
@@ -63,6 +66,8 @@ export function forward(
         // 102: the host waits, and finds out whether this side is still there.
         if (status < 200) return
         reason = headers['sluice-reason'] as string | undefined
+        // A refusal in git's own protocol: the log says what it stands for.
+        if (status === 200) exchange.standsFor = statusOf(reason)
         // Between host and gateway, and nothing that a client could do anything about.
         if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
         outgoing.writeHead(status, replyHeaders(headers))
@@ -70,11 +75,14 @@ export function forward(
       onResponseData(controller, chunk) {
         // A HEAD is asked of the host as GET. Over HTTP/2, what is written for it would be waited for without end.
         if (chunk.length === 0 || exchange.incoming.method === 'HEAD') return
+        context.report?.read(chunk)
         exchange.sent(chunk.length)
         if (!outgoing.write(chunk)) controller.pause()
       },
-      onResponseEnd() {
+      onResponseEnd(_, trailers) {
         detach?.()
+        // What went wrong after the reply had begun.
+        reason ??= trailers['sluice-reason'] as string | undefined
         resolve(reason)
       },
       onResponseError(_, error) {

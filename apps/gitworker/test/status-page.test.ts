@@ -34,6 +34,7 @@ const failure: FailureStatus = {
   source: '2001:db8::17',
   outcome: 'timed_out',
   reason: 'idle_timeout',
+  said: undefined,
   status: 504,
   ms: 190_000,
 }
@@ -53,6 +54,10 @@ const calm: Status = {
   requests: [],
   requestsInAll: 0,
   failures: [],
+  disks: [
+    { disk: 'root', freeBytes: 3 * 2 ** 30, totalBytes: 2 ** 40, freeInodes: 1000, totalInodes: 2000 },
+    { disk: 'run', freeBytes: 5 * 2 ** 20, totalBytes: 2 ** 30, freeInodes: undefined, totalInodes: undefined },
+  ],
   leaked: { processes: 0, zombies: 0 },
 }
 
@@ -66,7 +71,9 @@ const extreme: Status = {
   ready: false,
   reason: 'x'.repeat(200),
   requests: [{ ...request, repository: longName, source: 's'.repeat(100), requestId: 'i'.repeat(128) }],
-  failures: [{ ...failure, repository: longName, source: 's'.repeat(100), reason: 'r'.repeat(100) }],
+  failures: [
+    { ...failure, repository: longName, source: 's'.repeat(100), reason: 'r'.repeat(100), said: 'w'.repeat(2048) },
+  ],
   leaked: { processes: 2, zombies: 1 },
 }
 
@@ -194,7 +201,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.equal(await page.text('#readiness'), 'Ready')
     assert.equal(await page.evaluate('document.title'), 'Ready – Sluice')
     const facts = await page.text('#facts')
-    for (const fact of ['1 d 2 h', '88 MiB', '1.2.3', '2.53.0', 'bun 1.4.5', '/srv/git'])
+    for (const fact of ['1 d 2 h', '88 MiB', '1.2.3', '2.53.0', 'bun 1.4.5', '/srv/git', 'root 3.0 GiB, run 5.0 MiB'])
       assert.ok(facts.includes(fact), `${fact} in ${facts}`)
     assert.match(await page.text('#workers-title'), /13$/)
     assert.match(await page.text('#workers'), /^starting\s+1\s+idle\s+4\s+serving\s+6\s+draining\s+0\s+stopping\s+2$/)

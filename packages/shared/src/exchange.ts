@@ -3,6 +3,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { ServerHttp2Stream } from 'node:http2'
 import { http2StreamOf, isReplied, resetStream, stopUpload } from './http2-stream.ts'
 import { interimReplyDueAt, isAskedDirectly } from './interim-replies.ts'
+import { inBandRefusal } from './in-band-refusal.ts'
+import type { GitRequest } from './git-request.ts'
 import { Refusal } from './refusal.ts'
 
 /** A refused request's body is read on for so long, so that the client gets to read the refusal (RFC 9112 section 9.6). */
@@ -47,6 +49,8 @@ export class Exchange {
   readonly source: string
   /** Who asks, once that is known; undefined for nobody in particular. */
   user: string | undefined
+  /** The status that a refusal has, where the reply says it in git's own protocol, and 200. */
+  standsFor: number | undefined
   #bytesIn = 0
   #bytesOut = 0
   #firstByteMs: number | undefined
@@ -225,21 +229,30 @@ export class Exchange {
     this.outgoing.writeContinue()
   }
 
-  /** Answers with the reason, or cuts the connection where an answer has begun: a part must never look like a whole. */
-  async refuse(refusal: Refusal): Promise<void> {
+  /**
+   * Answers with the reason, or cuts the connection where an answer has begun: a part must never look like a whole.
+   *
+   * @param request what git has asked for, if it may be told in its own protocol
+   */
+  async refuse(refusal: Refusal, request?: GitRequest): Promise<void> {
     if (this.#isClosed) return
     if (this.outgoing.headersSent) return this.cut()
-    const text = `${refusal.sentence}\n`
-    await this.reply(refusal.status, text, {
+    const headers = { 'X-Request-Id': this.id, 'Sluice-Reason': refusal.reason }
+    const inBand = request && inBandRefusal(request, this.incoming.headers, refusal)
+    if (inBand) {
+      this.standsFor = refusal.status
+      this.invite()
+      return await this.reply(200, inBand.body, { 'Content-Type': inBand.contentType, ...headers })
+    }
+    await this.reply(refusal.status, `${refusal.sentence}\n`, {
       'Content-Type': 'text/plain; charset=utf-8',
-      'X-Request-Id': this.id,
-      'Sluice-Reason': refusal.reason,
+      ...headers,
       ...refusal.headers,
     })
   }
 
   /** A short reply that is known as a whole. */
-  async reply(status: number, text: string, headers: OutgoingHttpHeaders): Promise<void> {
+  async reply(status: number, text: string | Buffer, headers: OutgoingHttpHeaders): Promise<void> {
     const length = Buffer.byteLength(text)
     // A client that still waits to be invited may send its body all the same; one that is being ended is not waited for.
     const isLast = !this.#mayHaveBody || this.signal.aborted
@@ -256,7 +269,7 @@ export class Exchange {
   async #replyOn(
     stream: ServerHttp2Stream,
     status: number,
-    text: string,
+    text: string | Buffer,
     { Connection: connection, ...headers }: OutgoingHttpHeaders,
     isLast: boolean,
   ): Promise<void> {
@@ -281,7 +294,7 @@ export class Exchange {
   async finish(): Promise<void> {
     // A refusal is whole as it stands, since its head says how long it is. Ending it first could close the connection
     // under a client that is still sending, which then would not get to read it.
-    if (this.outgoing.statusCode >= 400 && !this.#stream) await this.drain()
+    if ((this.outgoing.statusCode >= 400 || this.standsFor !== undefined) && !this.#stream) await this.drain()
     this.outgoing.end()
     await this.#sentOrAborted()
     this.signal.throwIfAborted()

@@ -19,15 +19,15 @@ export function addGauges(
   name: string,
   help: string,
   label: string,
-  read: () => [string, number][],
+  read: () => [string, number][] | Promise<[string, number][]>,
 ): void {
   const gauge: Gauge = new Gauge({
     name,
     help,
     labelNames: [label],
     registers: [registry],
-    collect() {
-      for (const [value, number] of read()) gauge.set({ [label]: value }, number)
+    async collect() {
+      for (const [value, number] of await read()) gauge.set({ [label]: value }, number)
     },
   })
 }

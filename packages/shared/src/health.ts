@@ -7,13 +7,21 @@ export type Readiness = {
   readonly checks: Readonly<Record<string, string>>
 }
 
-/** @param checks what is wrong, by what was looked at; undefined where nothing is */
-export function readinessOf(checks: Readonly<Record<string, string | undefined>>): Readiness {
+/**
+ * @param checks what is wrong, by what was looked at; undefined where nothing is
+ * @param notes what is to be told beside that, and keeps nobody from being served
+ */
+export function readinessOf(
+  checks: Readonly<Record<string, string | undefined>>,
+  notes: Readonly<Record<string, string | undefined>> = {},
+): Readiness {
   const reason = Object.values(checks).find((problem) => problem !== undefined)
   return {
     status: reason === undefined ? 'ok' : 'unavailable',
     reason,
-    checks: Object.fromEntries(Object.entries(checks).map(([name, problem]) => [name, problem ?? 'ok'])),
+    checks: Object.fromEntries(
+      Object.entries({ ...checks, ...notes }).map(([name, problem]) => [name, problem ?? 'ok']),
+    ),
   }
 }
 

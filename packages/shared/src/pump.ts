@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 
 /**
- * Copies `source` to `sink` at the sink's pace, and tells of every chunk before it is written. Neither is ended or destroyed: what
+ * Copies `source` to `sink` at the sink's pace, and tells of every chunk before it is written; what `onBytes` returns is
+ * written in its place. Neither is ended or destroyed: what
  * the end of one means for the other is the caller's to say.
  *
  * What `onBytes` returns, if anything, is written in the chunk's place.

@@ -230,6 +230,32 @@ export const reasons = {
     outcome: 'git_failed',
     sentence: 'git failed on the server before it answered. The reason is in the log of the server.',
   },
+  git_refused: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'git did not understand this request, or does not do what it asks.',
+  },
+  push_rejected: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'git or a hook of the repository did not take this push, or a part of it.',
+  },
+  push_too_large: {
+    status: 413,
+    outcome: 'refused',
+    sentence: 'This push is larger than may be pushed to this repository at once.',
+  },
+  disk_full: {
+    status: 507,
+    outcome: 'git_failed',
+    sentence: 'The disk of the server is full. Please tell whoever runs it.',
+  },
+  disk_low: {
+    status: 507,
+    outcome: 'failed',
+    sentence:
+      'The disk of the server is nearly full, so it takes no pushes; fetching goes on. Please tell whoever runs it.',
+  },
   git_killed: {
     status: 500,
     outcome: 'git_failed',
@@ -269,6 +295,11 @@ export type Reason = keyof typeof reasons
 export function outcomeOf(reason: string | undefined): Outcome {
   if (reason === undefined) return 'completed'
   return Object.hasOwn(reasons, reason) ? reasons[reason as Reason].outcome : 'failed'
+}
+
+/** The status of this reason; undefined for none, or one of a later version. */
+export function statusOf(reason: string | undefined): number | undefined {
+  return reason !== undefined && Object.hasOwn(reasons, reason) ? reasons[reason as Reason].status : undefined
 }
 
 /** Seconds that a client should wait after a 429 or 503 (`Retry-After`, RFC 9110 section 10.2.3). */

@@ -1,8 +1,8 @@
 import type { Exchange } from './exchange.ts'
 import type { GitRequest } from './git-request.ts'
 import type { Logger } from './log.ts'
-import { reasons } from './refusal.ts'
-import type { Outcome, Reason } from './refusal.ts'
+import { statusOf } from './refusal.ts'
+import type { Outcome } from './refusal.ts'
 import type { Ending } from './recorder.ts'
 
 /** A client that leaves, or asks for what it may not have, is no fault of the server's. */
@@ -31,7 +31,7 @@ export function logRequest(
 ): number | undefined {
   const { incoming, outgoing } = exchange
   const { outcome, reason, cause, ...more } = ending
-  const status = outgoing.headersSent ? outgoing.statusCode : statusOf(reason)
+  const status = exchange.standsFor ?? (outgoing.headersSent ? outgoing.statusCode : statusOf(reason))
   const repository = request?.repository.slice(0, maxNameLength)
   const line = {
     requestId: exchange.id,
@@ -60,8 +60,4 @@ export function logRequest(
 /** A proxy's form of an address can have a log-in in it, or a token. */
 function withoutLogin(url: string): string {
   return url.replace(/^([a-z]+:)?\/\/[^/?]*@/i, '$1//')
-}
-
-function statusOf(reason: string | undefined): number | undefined {
-  return reason !== undefined && Object.hasOwn(reasons, reason) ? reasons[reason as Reason].status : undefined
 }

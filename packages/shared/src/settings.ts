@@ -544,6 +544,18 @@ export const settings = {
       sizeTable(),
     ]),
   },
+  minFreeDisk: {
+    name: 'SLUICE_MIN_FREE_DISK',
+    apps: ['supervisor'],
+    takes: 'auto, or an amount such as 500MiB or 0B',
+    purpose:
+      'What pushes must leave free on the disk of the repositories: where there is less, or few inodes, they are refused, and reads go on. auto: a hundredth of the disk, at least 64 MiB (or a twentieth, if that is less) and at most 1 GiB.',
+    fallback: 'auto',
+    schema: z.union([
+      z.literal('auto').transform(() => undefined),
+      checked((value) => (value === '0B' ? 0 : parseSize(value))),
+    ]),
+  },
   protectedRefs: {
     name: 'SLUICE_PROTECTED_REFS',
     apps: ['supervisor'],

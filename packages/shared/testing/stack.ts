@@ -86,6 +86,8 @@ export async function startStack(
     SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
     SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
     SLUICE_CREATE_ON_PUSH: 'on',
+    // Tests push on machines whose disks are nearly full, too.
+    SLUICE_MIN_FREE_DISK: '0B',
     // Handed on to git and its hooks: what has this folder in its environment belongs to this stack.
     PATH: `${process.env['PATH']}:${folder}`,
     ...env,

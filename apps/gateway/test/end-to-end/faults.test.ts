@@ -212,8 +212,8 @@ test('a push whose client leaves while a hook runs is committed, and logged as t
 describe('what is killed', () => {
   const victims = [
     { what: 'git receive-pack', program: 'receive-pack --stateless-rpc', outcome: 'git_failed' },
-    // receive-pack says so in the protocol: "unpack index-pack abnormal exit".
-    { what: 'git index-pack', program: 'index-pack', outcome: 'completed' },
+    // receive-pack tells its client: "unpack index-pack abnormal exit".
+    { what: 'git index-pack', program: 'index-pack', outcome: 'git_failed' },
   ]
   for (const { what, program, outcome } of victims) {
     test(`${what} in mid-push`, async () => {

@@ -49,6 +49,10 @@ export class PackCache implements AsyncDisposable {
   #offTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
+  get folder(): string {
+    return this.#options.folder
+  }
+
   /** Makes the folder, if need be; removes what an earlier cache left in it. */
   static async open(options: PackCacheOptions): Promise<PackCache> {
     return new PackCache(options, await prepareSpoolFolder(options.folder))

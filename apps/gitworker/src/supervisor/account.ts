@@ -1,8 +1,10 @@
 import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { Refusal } from '@sluice/shared/refusal'
-import type { Outcome } from '@sluice/shared/refusal'
+import type { Outcome, Reason } from '@sluice/shared/refusal'
 import type { GitReport } from '@sluice/shared/worker-message'
+import { reasonInWords } from '../git/faults.ts'
+import { JobError } from '../git/job.ts'
 import { workerRefusal } from './worker-handle.ts'
 
 /** How far a request has come: `starting` is the wait for a worker, `ending` that for the end of all that it started. */
@@ -33,8 +35,14 @@ export type Account = {
   leftovers?: boolean
   /** What git said, if it failed. */
   stderr?: string
+  /** Why git did not do what was asked, in the words that it has told the client; at most 2 KiB. */
+  said?: string
+  /** What git has said of the references that a push did not change; the first ten. */
+  rejected?: string[]
   /** Whether a push took effect whose client had gone before it could be told. */
   committedAfterDisconnect?: boolean
+  /** Whether a push took effect that was ended here before its client could be told. */
+  committedBeforeEnd?: boolean
   /** Of a push that had happened, and whose client had gone: whether git and its hooks ended by themselves after that. */
   finishedAfterDisconnect?: boolean
   /** What an earlier push had left in the way of this one, and what this one left that did not end by itself: removed. */
@@ -56,8 +64,30 @@ export function newAccount(): Account {
 /** Answers with the reason, and notes it. The first one counts. */
 export async function refuse(exchange: Exchange, account: Account, error: unknown): Promise<void> {
   // A worker may die between its lease and its command.
-  const refusal = workerRefusal(error) ?? Refusal.from(error)
+  const refusal = workerRefusal(error) ?? jobRefusal(error) ?? Refusal.from(error)
   account.refusal ??= refusal
   account.outcome = refusal.outcome
-  await exchange.refuse(refusal)
+  await exchange.refuse(refusal, account.request)
+}
+
+/** A git command of the supervisor's own that failed: the repository, or the disk, is what is wrong. */
+function jobRefusal(error: unknown): Refusal | undefined {
+  if (!(error instanceof JobError)) return undefined
+  const reason = reasonInWords(error.message)
+  return new Refusal(reason === 'disk_full' || reason === 'no_resources' ? reason : 'git_failed', { cause: error })
+}
+
+/** How git itself can end a request, without that anything had to be torn down. */
+const gitsOwnEnds: ReadonlySet<Reason> = new Set([
+  'git_failed',
+  'git_killed',
+  'git_refused',
+  'push_rejected',
+  'push_too_large',
+  'disk_full',
+  'no_resources',
+])
+
+export function isGitsOwnEnd({ reason }: Refusal): boolean {
+  return gitsOwnEnds.has(reason)
 }

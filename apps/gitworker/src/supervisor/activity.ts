@@ -1,6 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange'
 import type { Outcome } from '@sluice/shared/refusal'
 import type { Account } from './account.ts'
+import { gitsWords } from './git-reply.ts'
 import { maxListed } from './status.ts'
 import type { FailureStatus, RequestStatus } from './status.ts'
 
@@ -33,7 +34,7 @@ export class Activity {
     return { [Symbol.dispose]: () => this.#underWay.delete(exchange) }
   }
 
-  ended(exchange: Exchange, { request, outcome, refusal }: Account): void {
+  ended(exchange: Exchange, { request, outcome, refusal, said, stderr }: Account): void {
     if (!failures.has(outcome)) return
     this.#failures.push({
       at: new Date().toISOString(),
@@ -43,6 +44,7 @@ export class Activity {
       source: exchange.source,
       outcome,
       reason: refusal?.reason,
+      said: said ?? (stderr === undefined ? undefined : gitsWords(stderr)),
       status: refusal?.status ?? exchange.outgoing.statusCode,
       ms: exchange.milliseconds,
     })

@@ -3,8 +3,8 @@ import type { Exchange } from '@sluice/shared/exchange'
 import type { Refusal } from '@sluice/shared/refusal'
 import type { Account } from './account.ts'
 import type { Host } from './host.ts'
+import type { GitReply } from './git-reply.ts'
 import { isCommitted, PushCommands } from './push-commands.ts'
-import { PushReport } from './push-report.ts'
 import type { RequestBody } from './request-body.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
@@ -37,23 +37,19 @@ export class PushEnding {
   readonly #account: Account
   readonly #body: RequestBody
   readonly #gitDir: string
-  readonly #report = new PushReport()
+  readonly #reply: GitReply
   /** Whether the client had been sent git's report, or its beginning, when its exchange ended. */
-  #wasTold = false
+  wasTold = false
   #wasLetEnd = false
   #ended: Promise<void> | undefined
 
-  constructor(host: Host, exchange: Exchange, account: Account, body: RequestBody, gitDir: string) {
+  constructor(host: Host, exchange: Exchange, account: Account, body: RequestBody, gitDir: string, reply: GitReply) {
     this.#host = host
     this.#exchange = exchange
     this.#account = account
     this.#body = body
     this.#gitDir = gitDir
-  }
-
-  /** To be given what git writes, as it goes to the client. */
-  watch(chunk: Buffer): void {
-    this.#report.take(chunk)
+    this.#reply = reply
   }
 
   /**
@@ -71,25 +67,22 @@ export class PushEnding {
     if (!signal.aborted) return worker.stop()
     const { reason } = signal.reason as Refusal
     const mayGoOn = !endsHooks.has(reason)
-    this.#wasTold = isPassedOn && this.#report.hasBegun
-    worker.detach(this.#report.take)
-    if (mayGoOn && !this.#report.hasBegun) await this.#wait(worker, this.#host.graces.push)
-    this.#wasLetEnd = this.#report.hasBegun || (worker.state !== 'gone' && (await this.#haveMoved()))
+    this.wasTold = isPassedOn && this.#reply.hasReported
+    worker.detach((chunk) => void this.#reply.take(chunk))
+    if (mayGoOn && !this.#reply.hasReported) await this.#wait(worker, this.#host.graces.push)
+    this.#wasLetEnd = this.#reply.hasReported || (worker.state !== 'gone' && (await this.#haveMoved()))
     if (this.#wasLetEnd && mayGoOn) await this.#wait(worker, this.#host.hookTimeout)
     if (this.#wasLetEnd && worker.state !== 'gone') this.#warn(mayGoOn ? 'hook_timeout' : reason)
     // The grace for its own clean-up has passed by now, or is for what is not left any more.
     worker.stop(mayGoOn || this.#wasLetEnd ? 0 : undefined)
   }
 
-  /** What is to be said of it when nothing of it lives. A client that had its report has missed nothing. */
+  /** What is to be said of it when nothing of it lives. */
   async conclude(): Promise<void> {
     await this.#ended
     if (!this.#wasLetEnd) return
-    const { git, refusal } = this.#account
+    const { git } = this.#account
     this.#account.finishedAfterDisconnect = git !== undefined && git.signal === null
-    if (!this.#wasTold || refusal?.reason !== 'client_gone') return
-    this.#account.outcome = 'completed'
-    delete this.#account.refusal
   }
 
   /** Until nothing of it lives, the host stops, or the time is over. */

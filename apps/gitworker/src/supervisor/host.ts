@@ -12,6 +12,7 @@ import type { Audit } from './audit.ts'
 import type { ObjectFormat } from './create-repository.ts'
 import type { NewHeads } from './default-branch.ts'
 import type { NewRepositories } from './new-repositories.ts'
+import type { DiskSpace } from './disk-space.ts'
 import type { HooksFolder } from './hook-plan.ts'
 import type { Pool } from './pool.ts'
 import type { PushSettings } from './push-settings.ts'
@@ -49,6 +50,7 @@ export type Host = {
   readonly readAhead: ReadAheadBudget
   /** The largest pack that may be pushed to a repository, by its name as it was addressed; undefined is no limit. */
   readonly maxPush: (repository: string) => number | undefined
+  readonly disks: DiskSpace
   /** The rules for a repository by all of its names; undefined where there are none for any. */
   readonly protectedRefs: ((names: readonly string[]) => RefRules | undefined) | undefined
   readonly pool: Pool

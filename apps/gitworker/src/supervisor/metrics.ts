@@ -6,11 +6,13 @@ import type { Lane } from '@sluice/shared/lane'
 import type { GitReport } from '@sluice/shared/worker-message'
 import type { AnswerCache } from '../cache/answers.ts'
 import type { PackCache } from '../cache/pack-cache.ts'
+import { isGitsOwnEnd } from './account.ts'
 import type { Account } from './account.ts'
 import type { AdaptiveLimit } from './adaptive-limit.ts'
 import { laneNames } from './admission.ts'
 import type { Admission, LaneName } from './admission.ts'
 import type { Leaked } from './audit.ts'
+import type { DiskSpace, FreeSpace } from './disk-space.ts'
 import type { Pool } from './pool.ts'
 
 /** What the supervisor counts beyond requests: workers, lanes, teardowns and git's own use of the machine. */
@@ -82,7 +84,7 @@ export class HostMetrics {
   }
 
   requestEnded({ refusal, worker, signalled, leftovers, finishedAfterDisconnect }: Account): void {
-    const endedByItself = refusal === undefined || refusal.outcome === 'git_failed' || refusal.reason === 'no_resources'
+    const endedByItself = refusal === undefined || isGitsOwnEnd(refusal)
     if (worker === undefined || (endedByItself && signalled === undefined)) return
     const ofHooks = finishedAfterDisconnect === false ? 'hook_timeout' : undefined
     const reason = ofHooks ?? refusal?.reason ?? (leftovers === true ? 'leftovers' : 'late')
@@ -130,6 +132,19 @@ export class HostMetrics {
     add('sluice_last_shortage_timestamp_seconds', short, 'of', () =>
       adaptive?.lastShortage ? [[adaptive.lastShortage.of, adaptive.lastShortage.at / 1000]] : [],
     )
+  }
+
+  showDisks(disks: DiskSpace): void {
+    const add = (name: string, help: string, value: (space: FreeSpace) => number | undefined) =>
+      addGauges(this.#registry, name, help, 'disk', async () =>
+        (await disks.all()).flatMap(([disk, space]): [string, number][] => {
+          const number = value(space)
+          return number === undefined ? [] : [[disk, number]]
+        }),
+      )
+    add('sluice_disk_free_bytes', 'What is free where the host writes.', ({ freeBytes }) => freeBytes)
+    add('sluice_disk_bytes', 'The size of these disks.', ({ totalBytes }) => totalBytes)
+    add('sluice_disk_free_inodes', 'How many files may still be made there.', ({ freeInodes }) => freeInodes)
   }
 
   /** Counted by the caches themselves. */

@@ -10,7 +10,7 @@ const gitWithinMs = 2000
 
 /** @returns a function that tells whether this host takes requests, and if not, why */
 export function readinessOfHost(
-  { root, createOnPush, pool, runJob }: Pick<Host, 'root' | 'createOnPush' | 'pool' | 'runJob'>,
+  { root, createOnPush, pool, runJob, disks }: Pick<Host, 'root' | 'createOnPush' | 'pool' | 'runJob' | 'disks'>,
   running: Running,
 ): () => Promise<Readiness> {
   const lookAtRoot = bounded(() => problemOf(root, createOnPush), rootWithinMs, 'the root does not answer')
@@ -21,12 +21,16 @@ export function readinessOfHost(
   }
   const lookAtGit = bounded(tryGit, gitWithinMs, 'git cannot be started')
   return async () =>
-    readinessOf({
-      accepting: running.isLeaving ? 'draining' : undefined,
-      workers: pool.isFailing ? 'workers cannot be started' : undefined,
-      git: pool.isGitFailing ? await lookAtGit() : undefined,
-      root: await lookAtRoot(),
-    })
+    readinessOf(
+      {
+        accepting: running.isLeaving ? 'draining' : undefined,
+        workers: pool.isFailing ? 'workers cannot be started' : undefined,
+        git: pool.isGitFailing ? await lookAtGit() : undefined,
+        root: await lookAtRoot(),
+      },
+      // Pushes are refused then, one by one; who only reads is to be served on.
+      { disk: await disks.shortage() },
+    )
 }
 
 async function problemOf(root: string, createOnPush: boolean): Promise<string | undefined> {

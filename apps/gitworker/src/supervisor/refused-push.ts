@@ -40,6 +40,7 @@ export async function refusePush(
     outgoing.write(bytes)
     exchange.sent(Buffer.byteLength(bytes))
   }
+  exchange.standsFor = refusal.status
   outgoing.writeHead(200, {
     ...noCache,
     'Content-Type': 'application/x-git-receive-pack-result',

@@ -5,9 +5,11 @@ import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
 import { pump } from '@sluice/shared/pump'
-import { Refusal } from '@sluice/shared/refusal'
+import { reasons, Refusal } from '@sluice/shared/refusal'
 import type { GitReport } from '@sluice/shared/worker-message'
+import { mistakesIn, reasonInWords } from '../git/faults.ts'
 import { isShortage } from '../git/shortage.ts'
+import { harmless } from './git-reply.ts'
 import type { RequestBody } from './request-body.ts'
 import { workerRefusal } from './worker-handle.ts'
 import type { WorkerHandle } from './worker-handle.ts'
@@ -38,8 +40,9 @@ export async function relay(
   const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
   const output = pump(worker.stdout, sink, (count, chunk) => {
     if (!outgoing.headersSent) begin(exchange, request)
-    exchange.sent(count)
-    return onOutput(chunk)
+    const written = onOutput(chunk)
+    exchange.sent(written?.length ?? count)
+    return written
   })
   // Exit and the end of standard output come in any order, and both are waited for.
   const git = Promise.all([worker.report, Promise.race([output, silenceAfterEnd(worker)])])
@@ -67,9 +70,12 @@ async function conclude(
   begin(exchange, request)
 }
 
-/** Why git failed before it wrote anything. */
+/** Why git failed before it wrote anything. What the client has got wrong, it is told in git's words. */
 export async function failureOf(worker: WorkerHandle): Promise<Refusal> {
-  return new Refusal(isShortage(await worker.lastWords()) ? 'no_resources' : 'git_failed')
+  const words = await worker.lastWords()
+  const reason = reasonInWords(words) ?? (isShortage(words) ? 'no_resources' : 'git_failed')
+  if (reason !== 'git_refused') return new Refusal(reason)
+  return new Refusal(reason, { sentence: `${reasons.git_refused.sentence} It says: ${harmless(mistakesIn(words))}` })
 }
 
 /**

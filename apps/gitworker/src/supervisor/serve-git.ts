@@ -4,6 +4,7 @@ import { parseGitRequest } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
 import { plainName } from '@sluice/shared/repository-pattern'
 import { sourceKey } from '@sluice/shared/source'
+import type { GitReport } from '@sluice/shared/worker-message'
 import type { RunJob } from '../git/job.ts'
 import { questionOf } from '../cache/questions.ts'
 import { packKeyOf } from '../cache/pack-key.ts'
@@ -15,6 +16,8 @@ import { AnswerCapture } from './answer-capture.ts'
 import { DefectHint } from './defect-hint.ts'
 import { PushEnding } from './end-push.ts'
 import { admitFirstPush, checkFirstPush, createForPush } from './first-push.ts'
+import { tellReason } from './reply-trailer.ts'
+import { noteVerdict, watchReply } from './git-reply.ts'
 import { concludeRun, startGit } from './git-run.ts'
 import type { Host } from './host.ts'
 import { isCommitted, pushCommands } from './push-commands.ts'
@@ -43,6 +46,8 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   setLimits(exchange, host)
   const request = (account.request = parseGitRequest(exchange.incoming))
   const lane = laneOf(request)
+  if (request.service === 'receive-pack')
+    await host.disks.checkPush(Number(exchange.incoming.headers['content-length'] ?? 0))
   const claim = { repository: plainName(request.repository), source: sourceKey(exchange.source, exchange.user) }
   if (request.kind === 'rpc') exchange.watchUnreadBody()
   // What a first push has created in vain goes with the last who has something to do with it.
@@ -92,31 +97,49 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   account.waitedMs = exchange.milliseconds
   account.phase = 'serving'
   void worker.report.then((report) => (account.git = report)).catch(() => {})
-  const ending = isPush && body ? new PushEnding(host, exchange, account, body, repository.gitDir) : undefined
+  const reply = watchReply(request, host.maxPush(request.repository))
+  let isCutShort = false
+  let isPassedOn = false
+  const noteEnd = async (report: Pick<GitReport, 'code'>) => {
+    const verdict = await reply.verdict(report, () => worker.lastWords())
+    if (verdict) noteVerdict(account, verdict)
+    return verdict
+  }
+  const ending = isPush && body ? new PushEnding(host, exchange, account, body, repository.gitDir, reply) : undefined
   const onOutput = (chunk: Buffer) => {
-    ending?.watch(chunk)
     capture?.take(chunk)
-    return hint?.take(chunk)
+    const hinted = hint?.take(chunk)
+    return reply.take(chunk) ?? hinted
   }
   const stop = () => (ending ? ending.end(worker, newHead === undefined) : worker.stop())
   try {
     const gate = newHead?.gate(exchange.outgoing)
     const report = await relay(exchange, request, body, worker, onOutput, gate, stop)
-    if (report.code === 0) capture?.store()
-    else account.outcome = 'git_failed'
+    const verdict = await noteEnd(report)
+    if (verdict) tellReason(exchange, verdict.refusal)
+    else capture?.store()
     await gate?.close(exchange.signal)
+    isPassedOn = true
     // Before the reply ends: whoever pushed may look at once.
     await settle()
     await visit.leave()
     await exchange.finish()
   } catch (error) {
+    isCutShort = true
     // Answered before the worker is waited for: its teardown may take as long as its graces.
     await refuse(exchange, account, error)
   }
   account.phase = 'ending'
   await concludeRun(worker, account)
   await ending?.conclude()
-  const endedByItself = account.refusal === undefined && worker.signalled === undefined
+  const endedByItself = !isCutShort && worker.signalled === undefined
+  const wasTold = ending?.wasTold || (isPassedOn && reply.hasReported)
+  if (account.refusal?.reason === 'client_gone' && wasTold) {
+    // Some clients close the connection once they have what they came for.
+    delete account.refusal
+    account.outcome = 'completed'
+    await noteEnd({ code: 0 })
+  }
   if (body && isPush && !endedByItself) await tidyAfterPush(host, repository, body, run.note, account)
   await settle()
 }
@@ -216,7 +239,10 @@ async function tidyAfterPush(
     if (note.file !== undefined) (account.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
     // Not with the exchange's signal, which is what has ended it.
     const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
-    if (committed) account.committedAfterDisconnect = true
+    if (!committed) return
+    if (account.refusal?.reason === 'client_gone') account.committedAfterDisconnect = true
+    // Who has been told what became of each reference knows it.
+    else if (account.refusal && !account.rejected) account.committedBeforeEnd = true
   } catch (error) {
     // The client has its answer, or is gone; this is for the log.
     account.tidyError = error

@@ -9,6 +9,9 @@ import type { PackReader } from '../cache/pack-reader.ts'
 import { refuse } from './account.ts'
 import type { Account } from './account.ts'
 import { waits } from './admission.ts'
+import { noteVerdict, watchReply } from './git-reply.ts'
+import type { GitReply, Verdict } from './git-reply.ts'
+import { tellReason } from './reply-trailer.ts'
 import { concludeRun, startGit } from './git-run.ts'
 import type { GitRun } from './git-run.ts'
 import type { Host } from './host.ts'
@@ -16,7 +19,6 @@ import { begin, failureOf } from './relay.ts'
 import type { RequestBody } from './request-body.ts'
 import { checkServiceIsOn } from './service-switch.ts'
 import { workerRefusal } from './worker-handle.ts'
-import type { WorkerHandle } from './worker-handle.ts'
 
 export type PackRequest = {
   readonly key: string
@@ -54,10 +56,15 @@ export async function servePack(
   try {
     await reader.copyTo(outgoing, (count) => {
       // With its length told, what follows goes over both connections as it is, without being cut into chunks.
-      if (!outgoing.headersSent) begin(exchange, request, reader.totalBytes)
+      if (!outgoing.headersSent) begin(exchange, request, verdictOf(reader) ? undefined : reader.totalBytes)
       exchange.sent(count)
     })
     if (!outgoing.headersSent) begin(exchange, request)
+    const verdict = verdictOf(reader)
+    if (verdict) {
+      noteVerdict(account, verdict)
+      tellReason(exchange, verdict.refusal)
+    }
     await exchange.finish()
   } catch (error) {
     // Answered before git is waited for: its teardown may take as long as its graces.
@@ -82,14 +89,25 @@ export async function servePack(
   }
 }
 
+/** What was wrong with a git that has ended. A reply of which that is to be told at its end has no length at its head. */
+function verdictOf({ producer }: PackReader): Verdict | undefined {
+  return producer instanceof GitProducer ? producer.verdict : undefined
+}
+
 /** git that writes a pack for whoever asked for it. */
 class GitProducer implements Producer {
   readonly run: GitRun
   readonly ended: Promise<'keep' | 'forget'>
 
-  constructor(run: GitRun) {
+  /** What was wrong, once git has ended with an error of which it has told its readers itself. */
+  verdict: Verdict | undefined
+
+  constructor(run: GitRun, request: GitRequest) {
     this.run = run
-    this.ended = endOf(run.worker)
+    const reply = watchReply(request)
+    // Paused, a stream does not begin to flow because somebody listens.
+    run.worker.stdout.pause().on('data', (chunk: Buffer) => void reply.take(chunk))
+    this.ended = this.#end(reply)
     // Its note is kept until nothing of it lives.
     void run.worker.gone.then(() => this.stop())
   }
@@ -102,6 +120,22 @@ class GitProducer implements Producer {
   async conclude(account: Account): Promise<void> {
     const { worker } = this.run
     if (worker.state !== 'gone' || account.worker === worker.pid) await concludeRun(worker, account)
+  }
+
+  /** @returns whether the pack may be given to others later; what git has to say itself, in the pack's place, may not */
+  async #end(reply: GitReply): Promise<'keep' | 'forget'> {
+    const { worker } = this.run
+    try {
+      const report = await worker.report
+      if (report.signal !== null) throw new Refusal('git_killed')
+      if (report.code === 0) return 'keep'
+      if (worker.outputBytes === 0) throw await failureOf(worker)
+      await outputEnd(worker.stdout)
+      this.verdict = await reply.verdict(report, () => worker.lastWords())
+      return 'forget'
+    } catch (error) {
+      throw workerRefusal(error) ?? error
+    }
   }
 
   stop(): void {
@@ -128,22 +162,15 @@ async function produce(
     void worker.report.then((report) => (account.git = report)).catch(() => {})
     // What git does not read of it, its end tells.
     body.feed(worker.stdin).catch(() => {})
-    return new GitProducer(run)
+    return new GitProducer(run, request)
   } catch (error) {
     slot[Symbol.dispose]()
     throw workerRefusal(error) ?? error
   }
 }
 
-/** @returns whether the pack may be given to others later; what git has to say itself, in the pack's place, may not */
-async function endOf(worker: WorkerHandle): Promise<'keep' | 'forget'> {
-  try {
-    const report = await worker.report
-    if (report.signal !== null) throw new Refusal('git_killed')
-    if (report.code === 0) return 'keep'
-    if (worker.outputBytes === 0) throw await failureOf(worker)
-    return 'forget'
-  } catch (error) {
-    throw workerRefusal(error) ?? error
-  }
+/** Resolves when all of a stream has been read, or when it is closed before that. */
+async function outputEnd(output: Readable): Promise<void> {
+  if (output.readableEnded || output.destroyed) return
+  await new Promise((resolve) => output.once('end', resolve).once('close', resolve))
 }

@@ -31,6 +31,7 @@ import { Admission, laneReasons } from './admission.ts'
 import { Audit } from './audit.ts'
 import { WayClearer } from './clear-the-way.ts'
 import { NewHeads } from './default-branch.ts'
+import { DiskSpace } from './disk-space.ts'
 import { createListener } from './listener.ts'
 import { GatewayTrust } from './gateway-trust.ts'
 import { HostMetrics } from './metrics.ts'
@@ -110,6 +111,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const connections = new Connections({ limit: sizes.maxConnections })
   const running = new Running(connections)
   const activity = new Activity()
+  const disks = new DiskSpace({ root, run: runFolder.path, ...(packs && { spool: packs.folder }) }, config.minFreeDisk)
+  metrics.showDisks(disks)
   const host: Host = {
     ...config,
     root,
@@ -137,6 +140,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     onGitEnded: (service, report) => metrics.gitEnded(service, report),
     sweeper: runFolder.sweeper,
     wayClearer: new WayClearer(),
+    disks,
     serviceSwitch: new ServiceSwitch(),
     pushSettings: new PushSettings(),
     operatorsHooks,

@@ -17,6 +17,8 @@ export type Status = {
   readonly requestsInAll: number
   /** The last ones first. */
   readonly failures: readonly FailureStatus[]
+  /** What is free where the host writes; a disk that does not answer is missing. */
+  readonly disks: readonly DiskStatus[]
   /** What lives, or is a zombie, of requests that are over: it should be nothing. */
   readonly leaked: { readonly processes: number; readonly zombies: number }
 }
@@ -30,6 +32,16 @@ export type LaneStatus = {
   readonly waiting: number
   /** How many may wait. */
   readonly queueLength: number
+}
+
+export type DiskStatus = {
+  /** `root`, `spool` or `run`. */
+  readonly disk: string
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** Undefined where the file system makes inodes as it needs them. */
+  readonly freeInodes: number | undefined
+  readonly totalInodes: number | undefined
 }
 
 export type RequestStatus = {
@@ -56,6 +68,8 @@ export type FailureStatus = {
   readonly source: string
   readonly outcome: string
   readonly reason: string | undefined
+  /** What git said, where it was git that failed. */
+  readonly said: string | undefined
   readonly status: number | undefined
   readonly ms: number
 }

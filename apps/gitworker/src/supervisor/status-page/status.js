@@ -99,9 +99,11 @@ function show(status) {
   const counts = Object.entries(workers)
   const inAll = counts.reduce((sum, [, count]) => sum + count, 0)
   fill(byId('facts'), facts)
+  const free = status.disks.map(({ disk, freeBytes }) => `${disk} ${bytes(freeBytes)}`)
   fill(main, {
     'uptime': time(status.uptimeSeconds * 1000),
     'memory': bytes(status.memoryBytes),
+    'disks': free.join(', ') || '–',
     'workers-in-all': String(inAll),
     'requests-in-all': requestsInAll > 0 ? String(requestsInAll) : '',
     'leaked': isAny(leaked)
@@ -217,7 +219,7 @@ const failureRows = rows({
   within: bodyOf('failures'),
   template: 'failure',
   keyOf: (/** @type {FailureStatus} */ { requestId, at }) => `${at} ${requestId}`,
-  fillRow(row, { at, requestId, repository, service, source, outcome, reason, status, ms }) {
+  fillRow(row, { at, requestId, repository, service, source, outcome, reason, said, status, ms }) {
     fill(row, {
       requestId,
       repository: repository ?? 'no repository',
@@ -225,6 +227,7 @@ const failureRows = rows({
       source,
       outcome,
       reason: reason === undefined || reason === outcome ? '' : reason,
+      said: said ?? '',
       status: status === undefined ? '–' : String(status),
       took: time(ms),
       // Both are the supervisor's clock.

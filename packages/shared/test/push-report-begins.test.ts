@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { PushReport } from '../src/supervisor/push-report.ts'
+import { PushReport } from '../src/push-report.ts'
 
 const band = (number: number, text: string) =>
   `${(text.length + 5).toString(16).padStart(4, '0')}${String.fromCharCode(number)}${text}`
@@ -11,11 +11,11 @@ const alive = '0005\u0001'
 function hasBegun(output: string, size: number): boolean {
   const watch = new PushReport()
   const bytes = Buffer.from(output, 'latin1')
-  for (let offset = 0; offset < bytes.length; offset += size) watch.take(bytes.subarray(offset, offset + size))
+  for (let offset = 0; offset < bytes.length; offset += size) watch.read(bytes.subarray(offset, offset + size))
   return watch.hasBegun
 }
 
-describe('the report of a push', () => {
+describe('the beginning of a push’s report', () => {
   const cases: [what: string, output: string, begun: boolean][] = [
     ['in side-band 1', band(1, report), true],
     ['after what hooks said', band(2, 'unpack ok\n'.repeat(100)) + alive + band(2, 'x') + band(1, report), true],
