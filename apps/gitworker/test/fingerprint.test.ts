@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { fingerprintOf } from '../src/cache/fingerprint.ts'
+import type { Scope } from '../src/cache/fingerprint.ts'
 import { untilClockTicks } from './clock-tick.ts'
 
 const [one, two] = ['1'.repeat(40), '2'.repeat(40)]
@@ -27,8 +28,8 @@ const reftable = {
   'reftable/tables.list': '0x000000000001-0x000000000002-c1f9a2ab.ref\n',
 }
 
-function taken(gitDir: string, what: 'config' | 'refs' = 'refs') {
-  const fingerprint = fingerprintOf(gitDir, what)
+function taken(gitDir: string, scope: Scope = 'refs') {
+  const fingerprint = fingerprintOf(gitDir, scope)
   if (!fingerprint) throw new Error('no fingerprint can be taken')
   return fingerprint
 }
@@ -89,7 +90,6 @@ const noticed: Readonly<Record<string, Change>> = {
   'a lock becomes a ref': (r) => fs.linkSync(r.path('refs/heads/main'), r.path('refs/heads/copy')),
   'history becomes shallow': write('shallow', `${one}\n`),
   'objects of others are used': write('objects/info/alternates', '/other.git/objects\n'),
-  'a first work tree comes, whose HEAD a ref might stand for': write('worktrees/wt/HEAD', `${one}\n`),
   'a pack comes': write('objects/pack/pack-1.pack', 'PACK'),
   'loose objects of a new kind come': write('objects/ab/cdef', 'blob'),
   'permissions change': (r) => fs.chmodSync(r.path('packed-refs'), 0o600),
@@ -110,13 +110,91 @@ test('what answers do not depend on may change', async () => {
   await using r = await repository(plain)
   using refs = taken(r.gitDir)
   using config = taken(r.gitDir, 'config')
-  for (const name of ['FETCH_HEAD', 'objects/info/packs', 'description', 'logs/HEAD']) r.write(name, 'x')
+  const others = ['FETCH_HEAD', 'objects/info/packs', 'description', 'logs/HEAD', 'worktrees/wt/HEAD', 'info/grafts']
+  for (const name of others) r.write(name, 'x')
   assert.ok(refs.stands())
   r.write('refs/heads/main', `${two}\n`)
   r.write('packed-refs', '')
   assert.ok(config.stands(), 'capabilities do not depend on refs')
   r.write('config', plain.config)
   assert.equal(config.stands(), false)
+})
+
+/** A repository that borrows objects from a second one, which borrows from a third one. */
+const borrowing = {
+  ...plain,
+  'objects/ab/cdef': 'blob',
+  'objects/info/alternates': '# a comment\n\n../../second/objects\n',
+  '../second/objects/info/alternates': '../../third/objects/\n',
+  '../second/objects/ab/cdef': 'blob',
+  '../second/objects/pack/': '',
+  '../third/objects/ab/cdef': 'blob',
+}
+
+const noticedOfObjects: Readonly<Record<string, Change>> = {
+  'a loose object comes': write('objects/ab/0123', 'blob'),
+  'a loose object goes': remove('objects/ab/cdef'),
+  'a pack comes': write('objects/pack/pack-1.pack', 'PACK'),
+  'objects are borrowed no more': remove('objects/info/alternates'),
+  'objects are borrowed from elsewhere': write('objects/info/alternates', '../../third/objects\n'),
+  'a loose object of a lender goes': remove('../second/objects/ab/cdef'),
+  'a pack of a lender comes': write('../second/objects/pack/pack-1.pack', 'PACK'),
+  'a lender goes': rename('../second', '../gone'),
+  'a lender borrows from nobody': remove('../second/objects/info/alternates'),
+  'a loose object of a lender’s lender goes': remove('../third/objects/ab/cdef'),
+  'objects are replaced': (r) => {
+    fs.cpSync(r.path('objects'), r.path('copy'), { recursive: true, preserveTimestamps: true })
+    fs.renameSync(r.path('objects'), r.path('old'))
+    fs.renameSync(r.path('copy'), r.path('objects'))
+  },
+}
+
+for (const scope of ['refs', 'pack'] as const) {
+  for (const [what, change] of Object.entries(noticedOfObjects)) {
+    test(`it is noticed for ${scope === 'refs' ? 'references' : 'a pack'} that ${what}`, async () => {
+      await using r = await repository(borrowing)
+      using before = taken(r.gitDir, scope)
+      assert.ok(before.stands())
+      assert.deepEqual([...before.traits], ['alternates'])
+      change(r)
+      assert.equal(before.stands(), false)
+    })
+  }
+}
+
+const noticedOfPacks: Readonly<Record<string, Change>> = {
+  'the configuration changes': write('config', `${plain.config}[uploadpack]\n\tallowFilter = false\n`),
+  'a tag comes': write('refs/tags/v1', `${two}\n`),
+  'a tag is rewritten in place': write('refs/tags/old', `${two}\n`),
+  'a first replacement comes': write('refs/replace/x', `${two}\n`),
+  'refs are packed': replace('packed-refs', `${two} refs/tags/v2\n`),
+  'history becomes shallow': write('shallow', `${one}\n`),
+  'history is grafted': write('info/grafts', `${one}\n`),
+  'a chain of packs has a new index': write('objects/pack/multi-pack-index.d/multi-pack-index-chain', 'x'),
+  'history is written down': write('objects/info/commit-graph', 'x'),
+  'history is written down in parts': write('objects/info/commit-graphs/commit-graph-chain', 'x'),
+  'it is another repository': write('HEAD', 'ref: refs/heads/other\n'),
+}
+
+for (const [what, change] of Object.entries(noticedOfPacks)) {
+  test(`it is noticed for a pack that ${what}`, async () => {
+    await using r = await repository({ ...plain, 'refs/tags/old': `${one}\n` })
+    using before = taken(r.gitDir, 'pack')
+    assert.ok(before.stands())
+    change(r)
+    assert.equal(before.stands(), false)
+  })
+}
+
+test('a pack depends on no branch, however many there are', async () => {
+  await using r = await repository(plain)
+  for (let count = 0; count < 1200; count++) r.write(`refs/heads/many/${count}`, `${one}\n`)
+  using before = taken(r.gitDir, 'pack')
+  r.write('refs/heads/main', `${two}\n`)
+  assert.ok(before.stands())
+  r.write('refs/tags/alias', 'ref: refs/heads/main\n')
+  assert.equal(before.stands(), false)
+  assert.equal(fingerprintOf(r.gitDir, 'pack'), undefined, 'but for one that a tag stands for')
 })
 
 test('what cannot be looked at any more does not stand', async () => {
@@ -189,6 +267,28 @@ const uncertain: Readonly<Record<string, Change>> = {
     }
   },
   'a ref that is empty': write('refs/heads/empty'),
+  'a ref that stands for FETCH_HEAD, as long as a hash is': write(
+    'refs/heads/last',
+    `ref: ${' '.repeat(25)}FETCH_HEAD\n`,
+  ),
+  'a ref that stands for FETCH_HEAD, padded behind': write('refs/heads/last', `ref: FETCH_HEAD${' '.repeat(25)}\n`),
+  'a ref that stands for a name as long as a hash': write('refs/heads/last', `ref: ${'A'.repeat(35)}\n`),
+  'a ref that stands for a name as long as a SHA-256 hash': write('refs/heads/last', `ref: ${'A'.repeat(59)}\n`),
+  'a ref that says a hash and something else': write('refs/heads/last', `${one}x\n`),
+  'a HEAD that stands for what is no ref': write('HEAD', 'ref: FETCH_HEAD\n'),
+  'an alternate in quotation marks': write('objects/info/alternates', '"/other.git/objects"\n'),
+  'an alternate that is up from what may be a link': write('objects/info/alternates', '/a/../b\n'),
+  'alternates as a link': (r) => {
+    r.write('elsewhere', '')
+    fs.symlinkSync('../../elsewhere', r.path('objects/info/alternates'))
+  },
+  'a chain of too many alternates': (r) => {
+    for (let n = 0; n < 9; n++) {
+      const store = n === 0 ? 'objects' : `../${n}`
+      r.write(`${store}/info/alternates`, `${r.path(`../${n + 1}`)}\n`)
+    }
+  },
+  'a pack that is a link': (r) => fs.symlinkSync('/elsewhere.pack', r.path('objects/pack/pack-1.pack')),
   'more loose refs than can be looked at': (r) => {
     for (let count = 0; count < 1200; count++) r.write(`refs/heads/many/${count}`, `${one}\n`)
   },
@@ -228,7 +328,7 @@ test('known extensions, locks and links to other disks are in order', async () =
   fs.renameSync(r.path('objects'), r.path('large-disk'))
   fs.symlinkSync('large-disk', r.path('objects'))
   using fingerprint = taken(r.gitDir)
-  assert.deepEqual([...fingerprint.traits], [])
+  assert.deepEqual([...fingerprint.traits], ['promisor'])
 })
 
 test('what spoils some answers is told', async () => {
@@ -254,6 +354,15 @@ test('what has just changed, or will have, is too new, be it content or place', 
   const all = fs.readdirSync(r.gitDir, { recursive: true, encoding: 'utf8' })
   for (const name of all) fs.utimesSync(r.path(name), longAgo, longAgo)
   assert.equal(fingerprintOf(r.gitDir, 'refs', now - 1000), undefined)
+})
+
+test('what bears a time finer than a millisecond is old enough sooner', async () => {
+  await using r = await repository(plain)
+  const stamps = ['HEAD', 'refs/heads/main'].map((name) => fs.statSync(r.path(name), { bigint: true }).ctimeNs)
+  if (stamps.every((stamp) => stamp % 1_000_000n === 0n)) return
+  const [tooNew, oldEnough] = [Date.now() - 3_600_000, Date.now() + 60_000]
+  assert.ok(fingerprintOf(r.gitDir, 'refs', tooNew, oldEnough))
+  assert.equal(fingerprintOf(r.gitDir, 'refs', oldEnough, tooNew), undefined)
 })
 
 test('with reftable the list of tables is what counts, and is held open', async () => {

@@ -12,6 +12,7 @@ import { FakeClient, FakeProducer, hashOf, openFiles } from './pack-producer.ts'
 
 const mebi = 2 ** 20
 const patient = new AbortController().signal
+const same = () => 1
 
 /** A cache in a folder of its own, and the producers that it has started. */
 async function openCache(options: Partial<PackCacheOptions> = {}) {
@@ -25,15 +26,16 @@ async function openCache(options: Partial<PackCacheOptions> = {}) {
     ...options,
   })
   const started: FakeProducer[] = []
+  const repository: { state: number | undefined } = { state: 1 }
   const start = (total: number, upTo = total): Start => {
     return async () => {
-      started.push(new FakeProducer(total, upTo))
+      started.push(new FakeProducer(total, upTo, repository.state))
       return started.at(-1)!
     }
   }
   /** A client that reads this many bytes, or begins to, where the producer comes no further at first. */
   const read = async (key: string, total = mebi, { upTo = total, client = new FakeClient() } = {}) => {
-    const reader = await cache.read(key, start(total, upTo), patient)
+    const reader = await cache.read(key, () => repository.state, start(total, upTo), patient)
     const copied = reader.copyTo(client, () => {}).then(() => client.whole())
     copied.catch(() => {})
     return { reader, client, copied }
@@ -52,6 +54,7 @@ async function openCache(options: Partial<PackCacheOptions> = {}) {
     folder,
     problems,
     started,
+    repository,
     read,
     readWhole,
     counts,
@@ -168,27 +171,94 @@ test('the last reader to leave stops the producer, and the next request starts a
   assert.equal(host.started.length, 2)
 })
 
-test('a finished spool lives for so long after its last reader has left', async (t) => {
+test('a spool lives for so long after it is whole, however often it is read, and whoever reads it', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   await using host = await openCache({ lifeMs: 1000 })
   await host.readWhole('pack')
   await host.readWhole('pack')
-  t.mock.timers.tick(999)
+  t.mock.timers.tick(600)
   await host.readWhole('pack')
-  t.mock.timers.tick(999)
   const slow = await host.read('pack', mebi, { client: new FakeClient({ mayTake: false }) })
-  t.mock.timers.tick(5000)
+  t.mock.timers.tick(399)
   await host.readWhole('pack')
   assert.equal(host.started.length, 2)
-  t.mock.timers.tick(5000)
-  slow.client.take()
-  await slow.copied
-  t.mock.timers.tick(999)
-  assert.equal(host.cache.spools, 1)
   t.mock.timers.tick(1)
-  assert.deepEqual([host.cache.spools, host.cache.bytes], [0, 0])
   await host.readWhole('pack')
   assert.equal(host.started.length, 3)
+  slow.client.take()
+  await slow.copied
+  assert.equal(slow.client.sha1, hashOf(mebi))
+  t.mock.timers.tick(1000)
+  assert.deepEqual([host.cache.spools, host.cache.bytes], [0, 0])
+})
+
+test('a pack is another one’s only while the repository is in the state that it was made of', async () => {
+  await using host = await openCache()
+  await host.readWhole('pack')
+  await host.readWhole('pack')
+  const slow = await host.read('pack', mebi, { client: new FakeClient({ mayTake: false }) })
+  host.repository.state = 2
+  await host.readWhole('pack')
+  assert.equal(host.started.length, 3)
+  assert.equal(host.cache.spools, 2, 'who reads the old one goes on')
+  slow.client.take()
+  await slow.copied
+  assert.equal(slow.client.sha1, hashOf(mebi))
+  assert.equal(host.cache.spools, 1)
+  await host.readWhole('pack')
+  assert.equal(host.started.length, 3)
+})
+
+test('who comes while a pack is made of another state does not join it', async () => {
+  await using host = await openCache()
+  const first = await host.read('pack', 2 * mebi, { upTo: mebi })
+  host.repository.state = 2
+  const second = await host.read('pack', 2 * mebi, { upTo: mebi })
+  const third = await host.read('pack')
+  assert.equal(host.started.length, 2)
+  for (const producer of host.started) producer.goOn()
+  await Promise.all([first.copied, second.copied, third.copied])
+})
+
+test('what was made of an unknown state is nobody else’s, but of those who waited for its start', async () => {
+  await using host = await openCache()
+  host.repository.state = undefined
+  const { promise, resolve } = Promise.withResolvers<FakeProducer>()
+  const readers = [1, 2].map(() =>
+    host.cache.read(
+      'pack',
+      () => undefined,
+      () => promise,
+      patient,
+    ),
+  )
+  resolve(new FakeProducer(mebi))
+  const clients = [new FakeClient(), new FakeClient()]
+  const together = (await Promise.all(readers)).map((reader, n) => reader.copyTo(clients[n]!, () => {}))
+  await host.readWhole('pack')
+  await Promise.all(together)
+  for (const client of clients) {
+    await client.whole()
+    assert.equal(client.sha1, hashOf(mebi))
+  }
+  await host.readWhole('pack')
+  assert.equal(host.started.length, 2)
+  assert.deepEqual([host.cache.spools, host.cache.bytes], [0, 0])
+})
+
+test('all packs of a state can be dropped', async () => {
+  await using host = await openCache()
+  for (const key of ['a', 'a', 'b', 'b']) await host.readWhole(key)
+  host.repository.state = 2
+  for (const key of ['c', 'c']) await host.readWhole(key)
+  const slow = await host.read('c', mebi, { client: new FakeClient({ mayTake: false }) })
+  host.cache.forget(1)
+  assert.equal(host.cache.spools, 1)
+  host.cache.forget(2)
+  assert.equal(host.cache.spools, 1)
+  slow.client.take()
+  await slow.copied
+  assert.deepEqual([host.cache.spools, host.cache.bytes], [0, 0])
 })
 
 test('for a new spool, the one that was used least recently makes room; one that is read stays', async () => {
@@ -260,7 +330,7 @@ test('without the disk, nobody waits for another’s producer to be started', as
   await using host = await openCache({ budgetBytes: 0 })
   await host.readWhole('pack')
   await host.readWhole('pack')
-  const waiting = host.cache.read('pack', () => new Promise(() => {}), patient)
+  const waiting = host.cache.read('pack', same, () => new Promise(() => {}), patient)
   waiting.catch(() => {})
   await host.readWhole('pack')
 })
@@ -268,8 +338,8 @@ test('without the disk, nobody waits for another’s producer to be started', as
 test('a wait that is over is forgotten by its signal', async () => {
   await using host = await openCache()
   const { signal } = new AbortController()
-  using _ = await host.cache.read('pack', async () => new FakeProducer(1000), signal)
-  await assert.rejects(host.cache.read('other', () => Promise.reject(new Error('no')), signal))
+  using _ = await host.cache.read('pack', same, async () => new FakeProducer(1000), signal)
+  await assert.rejects(host.cache.read('other', same, () => Promise.reject(new Error('no')), signal))
   assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
@@ -277,8 +347,11 @@ test('all who wait by the time that a producer is started share it', async () =>
   await using host = await openCache()
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
   const unused = () => Promise.reject(new Error('It is started already.'))
-  const readers = [host.cache.read('pack', () => promise, patient), host.cache.read('pack', unused, patient)]
-  resolve(new FakeProducer(6 * mebi))
+  const readers = [
+    host.cache.read('pack', same, () => promise, patient),
+    host.cache.read('pack', same, unused, patient),
+  ]
+  resolve(new FakeProducer(6 * mebi, 6 * mebi, same()))
   for (const reader of await Promise.all(readers)) {
     const client = new FakeClient()
     await reader.copyTo(client, () => {})
@@ -293,8 +366,8 @@ test('who waits first may leave without costing the others their place', async (
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
   const leaving = new AbortController()
   let isWanted: AbortSignal | undefined
-  const first = host.cache.read('pack', (signal) => ((isWanted = signal), promise), leaving.signal)
-  const second = host.cache.read('pack', () => Promise.reject(new Error('It is started already.')), patient)
+  const first = host.cache.read('pack', same, (signal) => ((isWanted = signal), promise), leaving.signal)
+  const second = host.cache.read('pack', same, () => Promise.reject(new Error('It is started already.')), patient)
   leaving.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
   assert.equal(isWanted?.aborted, false)
@@ -310,24 +383,24 @@ test('when all who wait have left, the start is told so, and what it starts all 
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
   const leaving = new AbortController()
   let isWanted: AbortSignal | undefined
-  const first = host.cache.read('pack', (signal) => ((isWanted = signal), promise), leaving.signal)
+  const first = host.cache.read('pack', same, (signal) => ((isWanted = signal), promise), leaving.signal)
   leaving.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
   assert.equal(isWanted?.aborted, true)
   // Whoever comes now does not wait for that one, nor is taken for it.
   const later = Promise.withResolvers<FakeProducer>()
-  const second = host.cache.read('pack', (signal) => ((isWanted = signal), later.promise), patient)
+  const second = host.cache.read('pack', same, (signal) => ((isWanted = signal), later.promise), patient)
   assert.equal(isWanted.aborted, false)
   const producer = new FakeProducer(1000)
   resolve(producer)
   await until('it to be stopped', () => producer.stops === 1)
-  const third = host.cache.read('pack', () => Promise.reject(new Error('It is started already.')), patient)
+  const third = host.cache.read('pack', same, () => Promise.reject(new Error('It is started already.')), patient)
   later.resolve(new FakeProducer(1000))
   using _ = await second
   using __ = await third
   assert.equal(host.cache.misses, 1)
   await assert.rejects(
-    host.cache.read('pack', () => promise, leaving.signal),
+    host.cache.read('pack', same, () => promise, leaving.signal),
     /gone/,
   )
 })
@@ -335,7 +408,7 @@ test('when all who wait have left, the start is told so, and what it starts all 
 test('a start that is refused is refused to the one who gave it alone', async () => {
   await using host = await openCache()
   const refusal = Promise.withResolvers<FakeProducer>()
-  const first = host.cache.read('pack', () => refusal.promise, patient)
+  const first = host.cache.read('pack', same, () => refusal.promise, patient)
   const second = host.read('pack')
   const third = host.read('pack')
   refusal.reject(new Error('queue_full'))
@@ -348,7 +421,7 @@ test('a start that is refused when its client has left is nobody’s refusal', a
   await using host = await openCache()
   const refusal = Promise.withResolvers<FakeProducer>()
   const leaving = new AbortController()
-  const first = host.cache.read('pack', () => refusal.promise, leaving.signal)
+  const first = host.cache.read('pack', same, () => refusal.promise, leaving.signal)
   const second = host.read('pack')
   leaving.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
@@ -367,7 +440,7 @@ test('a cache that is closed ends whatever waits, runs or is kept', async () => 
   const direct = await host.read('direct', 2 * mebi, { upTo: mebi })
   const spooled = [await host.read('spooled', 2 * mebi, { upTo: mebi }), await host.read('spooled')]
   let isWanted: AbortSignal | undefined
-  const waiting = host.cache.read('waiting', (signal) => ((isWanted = signal), new Promise(() => {})), patient)
+  const waiting = host.cache.read('waiting', same, (signal) => ((isWanted = signal), new Promise(() => {})), patient)
   waiting.catch(() => {})
   await until('all to have begun', () => [direct, ...spooled].every(({ client }) => client.bytes === mebi))
   await host.cache[Symbol.asyncDispose]()

@@ -25,6 +25,7 @@ export function hashOf(bytes: number): string {
 /** Writes `total` bytes as fast as it is read; with `upTo`, no further than that at first. Ends well by itself. */
 export class FakeProducer implements Producer {
   readonly output: Readable
+  readonly state: number | undefined
   readonly ended: Promise<'keep' | 'forget'>
   /** How far it has come, with what its stream has read ahead. */
   produced = 0
@@ -35,8 +36,9 @@ export class FakeProducer implements Producer {
   readonly #ended = Promise.withResolvers<'keep' | 'forget'>()
   #upTo: number
 
-  constructor(total: number, upTo = total) {
+  constructor(total: number, upTo = total, state?: number) {
     this.#total = total
+    this.state = state
     this.#upTo = upTo
     this.ended = this.#ended.promise
     this.output = new Readable({ highWaterMark: 65_536, read: () => this.#push() })

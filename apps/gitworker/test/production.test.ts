@@ -32,7 +32,8 @@ function produceIn(
   const folder = new SpoolFolder(path, budget, () => false)
   const problems: string[] = []
   const onDiskProblem = (error: Error) => void problems.push(error.message)
-  const production = new Production(producer, { folder, isSpooled, maxAheadBytes, onChange: () => {}, onDiskProblem })
+  const common = { folder, isClosed: false, onChange: () => {}, onDiskProblem }
+  const production = new Production(producer, { ...common, isSpooled, maxAheadBytes })
   const read = (client = new FakeClient()) => {
     const reader = production.join()
     const copied = reader.copyTo(client, () => {}).then(() => client.whole())

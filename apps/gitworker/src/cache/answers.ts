@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import { fingerprintOf } from './fingerprint.ts'
-import type { Fingerprint } from './fingerprint.ts'
 import type { Trait } from './repository-config.ts'
+import { entryBytes, Snapshots } from './snapshots.ts'
+import type { Snapshot, SnapshotOptions } from './snapshots.ts'
 
 export type Question = {
   /** A real path: one for a repository, whatever name led to it. */
@@ -26,19 +26,11 @@ export type Answering = {
   store(bytes: Buffer): boolean
 }
 
-export type AnswerCacheOptions = {
+export type AnswerCacheOptions = Partial<Omit<SnapshotOptions, 'maxBytes'>> & {
   /** In all, fingerprints included. */
   readonly maxBytes?: number
   readonly maxAnswerBytes?: number
-  readonly maxRepositories?: number
-  /** How old a file must be to be told from what it becomes: see fingerprint.ts. */
-  readonly racyWindowMs?: number
-  /** Milliseconds since 1970, by the clock that stamps files. */
-  readonly now?: () => number
 }
-
-/** A state of a repository. What was answered in it is found by its id only, and is out of reach once it is replaced. */
-type Snapshot = { readonly id: number; readonly fingerprint: Fingerprint }
 
 /**
  * git's answers, given again for as long as git would give the same. Which that is, the repository itself is asked each
@@ -49,27 +41,16 @@ export class AnswerCache implements Disposable {
   misses = 0
   /** Questions whose answers were not to be kept: while pushed to, just changed, not understood, or too large. */
   notCacheable = 0
-  readonly #snapshots: LRUCache<string, Snapshot>
+  readonly #snapshots: Snapshots
   readonly #answers: LRUCache<string, Buffer>
   /** How many pushes are under way, by repository. */
   readonly #pushes = new Map<string, number>()
   readonly #maxAnswerBytes: number
-  readonly #racyWindowMs: number
-  readonly #now: () => number
-  #lastId = 0
 
   constructor(options: AnswerCacheOptions = {}) {
-    const maxBytes = options.maxBytes ?? 64 * 1024 * 1024
+    const { maxBytes = 64 * 1024 * 1024, maxRepositories = 4096 } = options
     this.#maxAnswerBytes = options.maxAnswerBytes ?? Math.floor(maxBytes / 8)
-    // A second, which is as coarse as the clocks of file systems get, and a tick.
-    this.#racyWindowMs = options.racyWindowMs ?? 1100
-    this.#now = options.now ?? Date.now
-    this.#snapshots = new LRUCache({
-      max: options.maxRepositories ?? 4096,
-      maxSize: Math.ceil(maxBytes / 4),
-      sizeCalculation: ({ fingerprint }, name) => fingerprint.bytes + name.length + entryBytes,
-      dispose: ({ fingerprint }) => fingerprint[Symbol.dispose](),
-    })
+    this.#snapshots = new Snapshots({ ...options, maxRepositories, maxBytes: Math.ceil(maxBytes / 4) })
     this.#answers = new LRUCache({
       maxSize: Math.ceil((maxBytes * 3) / 4),
       sizeCalculation: (bytes, key) => bytes.length + key.length + entryBytes,
@@ -86,7 +67,7 @@ export class AnswerCache implements Disposable {
 
   /** To be called before git starts. @returns undefined if its answer is not to be kept */
   ask(question: Question): Answering | undefined {
-    const snapshot = this.#isPushedTo(question) ? undefined : this.#snapshotOf(question)
+    const snapshot = this.#isPushedTo(question) ? undefined : this.#snapshots.now(question.gitDir, scopeOf(question))
     if (snapshot && !question.spoiltBy.some((trait) => snapshot.fingerprint.traits.has(trait))) {
       return { maxBytes: this.#maxAnswerBytes, store: (bytes) => this.#store(question, snapshot, bytes) }
     }
@@ -95,11 +76,12 @@ export class AnswerCache implements Disposable {
   }
 
   /**
-   * A number that changes when the repository's configuration does. Undefined while that is not known: it has just changed,
-   * or is not understood.
+   * A number that changes when anything does that a pack from this repository depends on. Undefined while that is not
+   * known: something has just changed, or is not understood.
    */
-  stateOfConfig(gitDir: string): number | undefined {
-    return this.#snapshotOf({ gitDir, kind: 'capabilities' })?.id
+  stateOf(gitDir: string): number | undefined {
+    const snapshot = this.#snapshots.now(gitDir, 'pack')
+    return snapshot?.fingerprint.traits.has('promisor') ? undefined : snapshot?.id
   }
 
   /**
@@ -108,13 +90,15 @@ export class AnswerCache implements Disposable {
    */
   pushing(gitDir: string): Disposable {
     this.#pushes.set(gitDir, (this.#pushes.get(gitDir) ?? 0) + 1)
-    // The snapshot that an answer belongs to is its generation. None can come about before the push is over.
-    this.#snapshots.delete(nameOf({ gitDir, kind: 'refs' }))
+    // The snapshot that an answer belongs to is its generation. None of references can come about before the push is over.
+    this.#snapshots.drop(gitDir, 'refs')
+    this.#snapshots.drop(gitDir, 'pack')
     let isOver = false
     return {
       [Symbol.dispose]: () => {
         if (isOver) return
         isOver = true
+        this.#snapshots.drop(gitDir, 'pack')
         const others = (this.#pushes.get(gitDir) ?? 1) - 1
         if (others > 0) this.#pushes.set(gitDir, others)
         else this.#pushes.delete(gitDir)
@@ -123,7 +107,7 @@ export class AnswerCache implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#snapshots.clear()
+    this.#snapshots[Symbol.dispose]()
     this.#answers.clear()
   }
 
@@ -134,31 +118,18 @@ export class AnswerCache implements Disposable {
 
   #find(question: Question): Buffer | undefined {
     if (this.#isPushedTo(question)) return undefined
-    const snapshot = this.#snapshots.get(nameOf(question))
+    const snapshot = this.#snapshots.peek(question.gitDir, scopeOf(question))
     const bytes = snapshot && this.#answers.get(keyOf(snapshot, question))
     if (!bytes) return undefined
     if (snapshot.fingerprint.stands()) return bytes
-    this.#snapshots.delete(nameOf(question))
+    this.#snapshots.drop(question.gitDir, scopeOf(question))
     return undefined
-  }
-
-  #snapshotOf(question: Pick<Question, 'gitDir' | 'kind'>): Snapshot | undefined {
-    const name = nameOf(question)
-    const known = this.#snapshots.get(name)
-    if (known?.fingerprint.stands()) return known
-    this.#snapshots.delete(name)
-    const what = question.kind === 'capabilities' ? 'config' : 'refs'
-    const fingerprint = fingerprintOf(question.gitDir, what, this.#now() - this.#racyWindowMs)
-    if (!fingerprint) return undefined
-    const snapshot = { id: ++this.#lastId, fingerprint }
-    this.#snapshots.set(name, snapshot)
-    return snapshot
   }
 
   #store(question: Question, snapshot: Snapshot, bytes: Buffer): boolean {
     const isKept =
       bytes.length <= this.#maxAnswerBytes &&
-      this.#snapshots.peek(nameOf(question)) === snapshot &&
+      this.#snapshots.peek(question.gitDir, scopeOf(question)) === snapshot &&
       snapshot.fingerprint.stands()
     if (isKept) this.#answers.set(keyOf(snapshot, question), copyOf(bytes))
     else this.notCacheable++
@@ -166,11 +137,8 @@ export class AnswerCache implements Disposable {
   }
 }
 
-/** What an entry takes up besides what is in it, roughly. */
-const entryBytes = 200
-
-function nameOf({ gitDir, kind }: Pick<Question, 'gitDir' | 'kind'>): string {
-  return `${kind} ${gitDir}`
+function scopeOf({ kind }: Question): 'config' | 'refs' {
+  return kind === 'capabilities' ? 'config' : 'refs'
 }
 
 function keyOf({ id }: Snapshot, { key }: Question): string {

@@ -1,6 +1,7 @@
 import type { Trait } from './repository-config.ts'
 import { lookAtConfig } from './repository-config.ts'
-import { lookAtLooseRefs } from './loose-refs.ts'
+import { isHashOrWithin, lookAtLooseRefs } from './loose-refs.ts'
+import { lookAtFolder, lookAtObjects } from './objects-folder.ts'
 import { StatInfo } from './stat-info.ts'
 
 /*
@@ -13,15 +14,15 @@ import { StatInfo } from './stat-info.ts'
  * again at once: of two changes so close to each other the second leaves no trace. So a fingerprint with anything in it
  * from just before it was taken, or from the future, is racy (git's own term: Documentation/technical/racy-git.txt), and
  * nothing may be kept under it. "Just before" is counted to the moment before it was taken, never to a later one: a git
- * that runs for a while would make it look old.
+ * that runs for a while would make it look old. It is a second and a tick, or a quarter of a second for what bears a time
+ * finer than a millisecond: there only the kernel's ticks are coarse, and a quarter is many of them, should they come late.
  *
  * Every loose ref is looked at by itself. A folder's own times tell of what is created, renamed and deleted in it, which
  * is all that git does to its refs; but `echo $id > refs/heads/main` rewrites a file in place and leaves its folder as
- * it was. The price is 2 to 3 µs for each loose ref, where git spends more than 10 on it.
+ * it was. The price is 2 to 3 µs for each loose ref, where git spends more than 10 on it, and 4 once, to read it.
  *
- * Objects come in only where a tag is peeled, and never change, but one that was missing can be put back: the folders
- * that packs and new kinds of loose objects arrive in are looked at. One that is put into a folder of loose objects which
- * is already there is not noticed.
+ * Objects never change, but they come and go: with gc, with a link to another disk, with those who lend them. A reference
+ * to one that is missing is not shown, and a pack cannot be made of it. See objects-folder.ts.
  */
 export type Fingerprint = {
   /** Whether all is as it was. */
@@ -33,19 +34,26 @@ export type Fingerprint = {
 } & Disposable
 
 /**
+ * What an answer depends on: `config` is what capabilities do; `refs` is that, all references and which objects there are;
+ * `pack` is what a fetch in protocol version 2 does, which may ask for any object there is (docs/design.md has a table).
+ */
+export type Scope = 'config' | 'refs' | 'pack'
+
+/**
  * @param gitDir the real path of a git directory on a local file system
- * @param what `config` is what capabilities depend on; `refs` is that and all references
  * @param changedBefore milliseconds since 1970: the fingerprint is undefined if anything in it is not older
+ * @param finelyChangedBefore the same for what bears a time that is finer than a millisecond
  * @returns undefined if answers from this repository are not to be kept
  */
 export function fingerprintOf(
   gitDir: string,
-  what: 'config' | 'refs',
+  scope: Scope,
   changedBefore = Infinity,
+  finelyChangedBefore = changedBefore,
 ): Fingerprint | undefined {
-  const files = new StatInfo(changedBefore)
+  const files = new StatInfo(changedBefore, finelyChangedBefore)
   const traits = new Set<Trait>()
-  if (lookAtAll(gitDir, what, files, traits)) {
+  if (lookAtAll(gitDir, scope, files, traits)) {
     const { bytes } = files
     return { stands: () => files.stands(), traits, bytes, [Symbol.dispose]: () => files[Symbol.dispose]() }
   }
@@ -53,27 +61,53 @@ export function fingerprintOf(
   return undefined
 }
 
-function lookAtAll(gitDir: string, what: 'config' | 'refs', files: StatInfo, traits: Set<Trait>): boolean {
+function lookAtAll(gitDir: string, scope: Scope, files: StatInfo, traits: Set<Trait>): boolean {
   const path = (name: string) => `${gitDir}/${name}`
   // A linked work tree has its HEAD here and its refs elsewhere.
   if (files.look(path('HEAD')) !== 'file' || files.look(path('commondir')) !== 'absent') return false
   const config = lookAtConfig(gitDir, files)
   if (!config) return false
   for (const trait of config.traits) traits.add(trait)
-  if (what === 'config') return true
+  if (scope === 'config') return true
 
+  if (!isHashOrWithin(path('HEAD'), ['refs'])) return false
   if (!isFileOrAbsent(files.look(path('shallow')))) return false
+  if (scope === 'pack' && !lookAtHistory(gitDir, files)) return false
+  const objects = lookAtObjects(path('objects'), files)
+  if (!objects) return false
   // Refs of the repositories that are named there are shown as `.have` to whoever pushes.
-  const alternates = files.look(path('objects/info/alternates'))
-  if (!isFileOrAbsent(alternates)) return false
-  if (alternates === 'file') traits.add('alternates')
-  // Either may be a link to a larger disk.
-  if (files.look(path('objects')) === 'unfit' || files.look(path('objects/pack')) === 'unfit') return false
+  if (objects.borrows) traits.add('alternates')
+  return config.refStorage === 'reftable' ? lookAtReftable(gitDir, files) : lookAtRefs(gitDir, scope, files)
+}
 
-  // reftable.txt: all refs are in tables that never change, and `tables.list`, which is replaced, names them. Held open,
-  // its inode number is nobody else's.
-  if (config.refStorage === 'reftable') return files.hold(path('reftable/tables.list'))
-  return isFileOrAbsent(files.look(path('packed-refs'))) && lookAtLooseRefs(gitDir, files)
+/** What makes commits have other parents than they say, or says it for them. */
+function lookAtHistory(gitDir: string, files: StatInfo): boolean {
+  const cached = `${gitDir}/objects/info`
+  return (
+    isFileOrAbsent(files.look(`${gitDir}/info/grafts`)) &&
+    lookAtFolder(cached, files) !== 'unfit' &&
+    isFileOrAbsent(files.look(`${cached}/commit-graph`)) &&
+    lookAtFolder(`${cached}/commit-graphs`, files) !== 'unfit'
+  )
+}
+
+/**
+ * reftable.txt: all refs are in tables that never change, and `tables.list`, which is replaced, names them. Held open, its
+ * inode number is nobody else's. A ref may stand for a file all the same, or for another work tree's.
+ */
+function lookAtReftable(gitDir: string, files: StatInfo): boolean {
+  return (
+    ['FETCH_HEAD', 'MERGE_HEAD'].every((name) => isFileOrAbsent(files.look(`${gitDir}/${name}`))) &&
+    files.look(`${gitDir}/worktrees`) === 'absent' &&
+    files.hold(`${gitDir}/reftable/tables.list`)
+  )
+}
+
+function lookAtRefs(gitDir: string, scope: 'refs' | 'pack', files: StatInfo): boolean {
+  if (!isFileOrAbsent(files.look(`${gitDir}/packed-refs`))) return false
+  if (scope === 'refs') return lookAtLooseRefs(gitDir, files)
+  // Tags come with a pack by themselves; which branches there are it does not depend on.
+  return files.look(`${gitDir}/refs`) === 'folder' && lookAtLooseRefs(gitDir, files, ['refs/tags', 'refs/replace'])
 }
 
 function isFileOrAbsent(kind: string): boolean {

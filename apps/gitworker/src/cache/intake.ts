@@ -5,6 +5,11 @@ export type Producer = {
   /** git's standard output, of which nothing has been read. */
   readonly output: Readable
   /**
+   * Which state its repository was in just before it was started: who finds it in the same may have its output, too.
+   * Undefined where that was not known.
+   */
+  readonly state: number | undefined
+  /**
    * Resolves when git has ended by itself, with whether its output may be given to others later: not if git has put words
    * of its own in the pack's place. Rejects when it failed or was killed. The output's end is waited for apart.
    */

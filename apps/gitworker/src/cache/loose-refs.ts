@@ -5,19 +5,24 @@ import type { StatInfo } from './stat-info.ts'
 const maxEntries = 1100
 
 /**
- * Takes in all that git reads below a repository's `refs` folder (loose_fill_ref_dir in refs/files-backend.c).
+ * Takes in what git reads below some folders of a repository's `refs` (loose_fill_ref_dir in refs/files-backend.c).
  *
- * A ref may stand for another one, and that one for the first line of FETCH_HEAD, or for another work tree's HEAD. To be
- * sure they would all have to be read, which takes far longer than a look. But what is as long as a hash is one: the
- * names of git's own pseudo-refs are shorter, and those of work trees there must be.
+ * A ref may stand for another one, and that one for the first line of FETCH_HEAD, for another work tree's HEAD, or for any
+ * file beside HEAD whose name is in capitals. So all of them are read, once, when the fingerprint is taken: a ref is a hash,
+ * or stands for one that is looked at, too.
  *
+ * @param below `refs`, or some of the folders in it
  * @returns false if there is too much of it, or something whose value may depend on what is not there
  */
-export function lookAtLooseRefs(gitDir: string, files: StatInfo): boolean {
-  const refs = `${gitDir}/refs`
-  const hasWorkTrees = files.look(`${gitDir}/worktrees`) !== 'absent'
-  if (files.look(refs) !== 'folder') return false
-  const folders = [refs]
+export function lookAtLooseRefs(gitDir: string, files: StatInfo, below: readonly string[] = ['refs']): boolean {
+  const folders: string[] = []
+  for (const name of below) {
+    const folder = `${gitDir}/${name}`
+    const kind = files.look(folder)
+    if (kind === 'folder') folders.push(folder)
+    else if (kind !== 'absent') return false
+  }
+  const refs: string[] = []
   let entries = 1
   for (const folder of folders) {
     // Read after it was looked at: what is added in between then shows in the folder's times.
@@ -27,14 +32,24 @@ export function lookAtLooseRefs(gitDir: string, files: StatInfo): boolean {
       if (isPassedOver(name)) continue
       const path = `${folder}/${name}`
       const kind = files.look(path)
-      const isHash = !hasWorkTrees && hashSizes.has(files.lastSize)
       if (kind === 'folder') folders.push(path)
+      else if (kind === 'file') refs.push(path)
       // A link leads to where nothing is looked at.
-      else if (kind !== 'file') return false
-      else if (!isHash && !isWithinRefs(path)) return false
+      else return false
     }
   }
-  return true
+  return refs.every((path) => isHashOrWithin(path, below))
+}
+
+/**
+ * Whether a ref's file, or HEAD, says a hash, or the name of a ref below one of these folders: parse_loose_ref_contents in
+ * refs/files-backend.c. It is read after it was looked at: if it changes in between, what was looked at does not stand.
+ */
+export function isHashOrWithin(path: string, below: readonly string[]): boolean {
+  const text = beginningOf(path)
+  if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})(?:[ \t\r\n]|$)/.test(text)) return true
+  const target = /^ref:[ \t\r\n]*(.*)/.exec(text)?.[1]
+  return target !== undefined && below.some((folder) => target.startsWith(`${folder}/`))
 }
 
 /** Also undefined with a name that is not UTF-8: it could not be found again. */
@@ -50,13 +65,6 @@ function namesIn(folder: string): string[] | undefined {
 /** git does too, be it a file or a folder. A lock becomes a ref by a rename, and the folder's times tell of that. */
 function isPassedOver(name: string): boolean {
   return name.startsWith('.') || name.endsWith('.lock')
-}
-
-/** With the end of its line: SHA-1 and SHA-256. */
-const hashSizes: ReadonlySet<bigint | undefined> = new Set([41n, 65n])
-
-function isWithinRefs(path: string): boolean {
-  return /^(?:[0-9a-f]{40}(?:[0-9a-f]{24})?\s|ref:\s*refs\/)/.test(beginningOf(path))
 }
 
 /** As much as a hash and the end of its line. */

@@ -11,7 +11,7 @@ export type PackCacheOptions = {
   readonly folder: string
   /** What all spools together may take of the disk. */
   readonly budgetBytes: number
-  /** How long a finished spool is kept after its last reader has left. */
+  /** How long a spool may be joined after it is whole. Whatever is read, nothing that was once true is kept for longer. */
   readonly lifeMs?: number
   /** How far a producer may be ahead of the fastest of its readers. */
   readonly maxAheadBytes?: number
@@ -31,6 +31,9 @@ const rememberedForMs = 5 * 60_000
 /**
  * Packs that are asked for at the same time, or again soon: identical requests share one producer, and each reads at its
  * own pace. What only one asks for goes straight through and leaves nothing on disk.
+ *
+ * Who waits for a producer to be started gets what git says after that. Who comes later joins only if the repository is in
+ * the state that it was in just before the start: then git would say the same now.
  */
 export class PackCache implements AsyncDisposable {
   /** Requests that joined another one's producer, or were answered from a finished spool. */
@@ -43,8 +46,10 @@ export class PackCache implements AsyncDisposable {
   readonly #joinable = new Map<string, Production>()
   /** All that run or are read. */
   readonly #inUse = new Set<Production>()
-  /** Finished spools that nobody reads, and what ends their life: the least recently used one first. */
-  readonly #idle = new Map<Production, NodeJS.Timeout>()
+  /** Finished spools that nobody reads: the least recently used one first. */
+  readonly #idle = new Set<Production>()
+  /** What ends the life of each finished spool. */
+  readonly #lives = new Map<Production, NodeJS.Timeout>()
   readonly #askedFor = new LRUCache<string, true>({ max: maxRemembered, ttl: rememberedForMs, ttlResolution: 0 })
   #offTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -81,27 +86,36 @@ export class PackCache implements AsyncDisposable {
    * must obey its own signal, not that of the request, which may leave while others wait. If it rejects, that is the error
    * of the one who gave it alone, and the next one's is called.
    *
-   * @param key whatever the pack depends on
+   * @param key whatever the pack depends on beside the repository
+   * @param stateNow which state the repository is in now; undefined while that is not known
    * @param signal ends the wait
    */
-  async read(key: string, start: Start, signal: AbortSignal): Promise<PackReader> {
+  async read(key: string, stateNow: () => number | undefined, start: Start, signal: AbortSignal): Promise<PackReader> {
     signal.throwIfAborted()
     if (this.#isClosed) throw closed()
     const production = this.#joinable.get(key)
     // Without the disk, a second reader would be tied to the pace of the first.
     if (production && !(production.state === 'direct' && this.#isOff)) {
-      this.hits++
-      return production.join()
+      if (production.producer.state === stateNow()) {
+        this.hits++
+        return production.join()
+      }
+      production.drop()
     }
     const gathering = this.#gatherings.get(key) ?? this.#gather(key)
     return await gathering.wait(start, signal)
+  }
+
+  /** Drops all packs that were made in a state that no repository is in any more. Those who read one go on. */
+  forget(state: number): void {
+    for (const production of [...this.#joinable.values()]) if (production.producer.state === state) production.drop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#offTimer)
     for (const gathering of this.#gatherings.values()) gathering.close(closed())
-    for (const production of [...this.#inUse, ...this.#idle.keys()]) production.close(closed())
+    for (const production of [...this.#inUse, ...this.#idle]) production.close(closed())
     await this.#folder.closed()
   }
 
@@ -123,33 +137,46 @@ export class PackCache implements AsyncDisposable {
   #produce(key: string, producer: Producer, count: number): () => PackReader {
     this.misses++
     this.hits += count - 1
+    const isClosed = producer.state === undefined
     const isWantedAgain = this.#askedFor.has(key) && !this.#isOff
     this.#askedFor.set(key, true)
     const production = new Production(producer, {
       folder: this.#folder,
-      isSpooled: isWantedAgain,
+      isSpooled: isWantedAgain && !isClosed,
+      isClosed,
       maxAheadBytes: this.#options.maxAheadBytes ?? defaultMaxAheadBytes,
       onChange: (changed) => this.#onChange(key, changed),
       onDiskProblem: (error) => this.#turnOff(error),
     })
-    this.#joinable.set(key, production)
+    if (!isClosed) this.#joinable.set(key, production)
     return () => production.join()
   }
 
   #onChange(key: string, production: Production): void {
     if (!production.isJoinable && this.#joinable.get(key) === production) this.#joinable.delete(key)
-    clearTimeout(this.#idle.get(production))
+    this.#boundLife(production)
     this.#idle.delete(production)
     if (!production.isOver || production.readers > 0) return void this.#inUse.add(production)
     this.#inUse.delete(production)
-    if (!production.isJoinable) return
-    const life = this.#options.lifeMs ?? defaultLifeMs
-    this.#idle.set(production, setTimeout(() => production.drop(), life).unref())
+    if (production.isJoinable) this.#idle.add(production)
+  }
+
+  /** From when it is whole: the clock runs on, whoever reads it. */
+  #boundLife(production: Production): void {
+    const isAlive = production.state === 'finished' && production.isJoinable
+    const timer = this.#lives.get(production)
+    if (isAlive && !timer) {
+      const life = this.#options.lifeMs ?? defaultLifeMs
+      this.#lives.set(production, setTimeout(() => production.drop(), life).unref())
+    } else if (!isAlive && timer) {
+      clearTimeout(timer)
+      this.#lives.delete(production)
+    }
   }
 
   /** Removes the spool whose last reader left longest ago. @returns whether there was one */
   #evict(): boolean {
-    const [oldest] = this.#idle.keys()
+    const [oldest] = this.#idle
     oldest?.drop()
     return oldest !== undefined
   }

@@ -30,6 +30,8 @@ export type ProductionOptions = {
   readonly folder: SpoolFolder
   /** Known to be wanted twice: spooled from its first byte. */
   readonly isSpooled: boolean
+  /** Whether nobody may join who does not by the time that it begins. */
+  readonly isClosed: boolean
   /** How far the producer may be ahead of the reader that is furthest. */
   readonly maxAheadBytes: number
   /** Its state, or who reads it, has changed. */
@@ -54,7 +56,7 @@ export class Production {
   #spool: Spool | undefined
   #isWriting = false
   #isWhole = false
-  #isDropped = false
+  #isDropped: boolean
   #error: Error | undefined
   #produced = 0
   /** How far any reader has ever come. */
@@ -64,6 +66,7 @@ export class Production {
     this.producer = producer
     this.#options = options
     this.#state = options.isSpooled ? 'spooling' : 'direct'
+    this.#isDropped = options.isClosed
     this.#intake = new Intake(producer, {
       onChunk: (chunk) => this.#onChunk(chunk),
       onWhole: (use) => {

@@ -3,9 +3,10 @@ import type { StatInfo } from './stat-info.ts'
 
 /**
  * Something in a repository that makes one kind of answer differ while nothing that is looked at does: `session-id` is
- * random, a `push-certificate`'s nonce tells the time, and the refs of `alternates` are other repositories'.
+ * random, a `push-certificate`'s nonce tells the time, the refs of `alternates` are other repositories', and a `promisor`
+ * may be asked for objects that are not there.
  */
-export type Trait = 'session-id' | 'push-certificate' | 'alternates'
+export type Trait = 'session-id' | 'push-certificate' | 'alternates' | 'promisor'
 
 export type RepositoryConfig = { readonly refStorage: 'files' | 'reftable'; readonly traits: readonly Trait[] }
 
@@ -48,6 +49,7 @@ const uncertain = /\[\s*include|\\\r?\n|repositoryformatversion(?! = [01]\n)/i
 const words: readonly (readonly [RegExp, Trait])[] = [
   [/advertisesid/i, 'session-id'],
   [/certnonceseed/i, 'push-certificate'],
+  [/promisor|partialclone/i, 'promisor'],
 ]
 
 /** gitrepository-layout(5) and git-config(1) on `extensions.*`: one that is not known here could mean anything. */

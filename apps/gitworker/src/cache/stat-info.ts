@@ -9,17 +9,20 @@ export type Kind = 'file' | 'folder' | 'link' | 'absent' | 'unfit'
  * 3 µs, less than it takes to come back from a thread.
  */
 export class StatInfo implements Disposable {
-  readonly #changedBefore: bigint | undefined
+  readonly #limit: bigint | undefined
+  readonly #fineLimit: bigint | undefined
   readonly #paths: string[] = []
   /** For each path as many numbers as there are in `identity`. */
   readonly #seen: (bigint | undefined)[] = []
   #held: number | undefined
-  /** Of what was looked at last. */
-  lastSize: bigint | undefined
 
-  /** @param changedBefore milliseconds since 1970; what has changed since is unfit */
-  constructor(changedBefore: number) {
-    this.#changedBefore = Number.isFinite(changedBefore) ? BigInt(Math.floor(changedBefore)) * 1_000_000n : undefined
+  /**
+   * @param changedBefore milliseconds since 1970; what has changed since is unfit
+   * @param finelyChangedBefore the same for what bears a time that is finer than a millisecond
+   */
+  constructor(changedBefore: number, finelyChangedBefore = changedBefore) {
+    this.#limit = nanoseconds(changedBefore)
+    this.#fineLimit = nanoseconds(finelyChangedBefore)
   }
 
   /** Takes a path in, whether or not there is something. A link is looked at itself, and not what it leads to. */
@@ -28,9 +31,8 @@ export class StatInfo implements Disposable {
     if (found === 'unfit') return 'unfit'
     this.#paths.push(path)
     this.#seen.push(...identity(found))
-    this.lastSize = found?.size
     if (!found) return 'absent'
-    const limit = this.#changedBefore
+    const limit = isFine(found) ? this.#fineLimit : this.#limit
     if (limit !== undefined && (found.mtimeNs >= limit || found.ctimeNs >= limit)) return 'unfit'
     if (found.isFile()) return 'file'
     if (found.isDirectory()) return 'folder'
@@ -77,6 +79,15 @@ export class StatInfo implements Disposable {
  */
 function identity(found: BigIntStats | undefined) {
   return [found?.ctimeNs, found?.mtimeNs, found?.ino, found?.size, found?.mode, found?.dev] as const
+}
+
+/** Nobody can set a ctime: what is in it below a millisecond, the file system and the kernel's clock have put there. */
+function isFine({ ctimeNs }: BigIntStats): boolean {
+  return ctimeNs % 1_000_000n !== 0n
+}
+
+function nanoseconds(milliseconds: number): bigint | undefined {
+  return Number.isFinite(milliseconds) ? BigInt(Math.floor(milliseconds)) * 1_000_000n : undefined
 }
 
 function lstat(path: string): BigIntStats | undefined | 'unfit' {

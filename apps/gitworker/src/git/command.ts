@@ -37,7 +37,7 @@ export function serviceCommand(
   gitDir: string,
   client: { user: string | undefined; address: string },
   push?: PushPlace,
-  filters = true,
+  filters = offersFilters(request, false),
 ): GitCommand {
   const advertise = request.kind === 'advertisement' ? ['--http-backend-info-refs'] : []
   // receive-pack has no --strict; the folder is known to be a git directory.
@@ -76,4 +76,13 @@ export function jobCommand(options: GitOptions, args: readonly string[]): GitCom
 function configFor({ configFiles }: GitOptions, { service }: GitRequest, filters: boolean): string {
   if (service === 'receive-pack') return configFiles.plain
   return filters ? configFiles.filteringFetch : configFiles.fetch
+}
+
+/**
+ * Whether partial clones are offered where the repository does not say so itself. What such a clone lacks it asks for
+ * object by object, which git allows before protocol version 2 only where the repository says so
+ * (`uploadpack.allowAnySHA1InWant`): without, its checkout would fail.
+ */
+export function offersFilters({ service, version }: GitRequest, allowsAnyObject: boolean): boolean {
+  return service === 'upload-pack' && (version === 2 || allowsAnyObject)
 }

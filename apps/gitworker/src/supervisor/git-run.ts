@@ -2,6 +2,7 @@ import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
 import type { GitCommand } from '@sluice/shared/worker-message'
 import { serviceCommand } from '../git/command.ts'
+import type { RunJob } from '../git/job.ts'
 import { withWord } from '../request-processes.ts'
 import type { Account } from './account.ts'
 import { laneOf } from './admission.ts'
@@ -34,6 +35,8 @@ export async function startGit(
   { source: address, user, signal }: Pick<Exchange, 'source' | 'user' | 'signal'>,
   denyForce = false,
 ): Promise<GitRun> {
+  const runHere: RunJob = (args, options) => host.runJob(args, { signal, ...options })
+  const filters = await host.filterOffer.isMade(gitDir, request, runHere)
   await using started = new AsyncDisposableStack()
   const isPush = laneOf(request) === 'push'
   const place = isPush ? started.use(await openPushPlace(host, request, gitDir, denyForce, signal)) : undefined
@@ -46,7 +49,7 @@ export async function startGit(
   void worker.gone.then(() => warnOfLeftovers(host, request, worker))
   worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
-  const command = serviceCommand(host.git, request, gitDir, { user, address }, place)
+  const command = serviceCommand(host.git, request, gitDir, { user, address }, place, filters)
   worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
   void worker.gone.then(() => host.audit.isOver(worker.mark))
   const run = started.move()

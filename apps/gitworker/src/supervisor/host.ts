@@ -14,6 +14,7 @@ import type { NewHeads } from './default-branch.ts'
 import type { NewRepositories } from './new-repositories.ts'
 import type { DiskSpace } from './disk-space.ts'
 import type { HooksFolder } from './hook-plan.ts'
+import type { FilterOffer } from './filter-offer.ts'
 import type { Pool } from './pool.ts'
 import type { PushSettings } from './push-settings.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
@@ -68,5 +69,6 @@ export type Host = {
   readonly pushSettings: PushSettings
   /** The operator's for all repositories, if there are any. */
   readonly operatorsHooks: HooksFolder | undefined
+  readonly filterOffer: FilterOffer
   readonly runJob: RunJob
 }

@@ -188,8 +188,7 @@ function packRequestOf(
   body: RequestBody,
   claim: Claim,
 ): PackRequest | undefined {
-  const stateOfConfig = () => host.answers?.stateOfConfig(gitDir)
-  const key = packKeyOf(request, gitDir, body.whole, stateOfConfig, host.build)
+  const key = packKeyOf(request, gitDir, body.whole, host.build)
   return key === undefined ? undefined : { key, request, gitDir, body, claim }
 }
 

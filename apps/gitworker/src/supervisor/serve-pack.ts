@@ -82,7 +82,8 @@ export async function servePack(
     const { queueTimeout } = host.admission.lanes.fetch.limits
     const timer = setTimeout(() => late.abort(new Refusal('queue_timeout')), queueTimeout)
     try {
-      return await packs.read(asked.key, start, AbortSignal.any([signal, late.signal]))
+      const stateNow = () => host.answers?.stateOf(asked.gitDir)
+      return await packs.read(asked.key, stateNow, start, AbortSignal.any([signal, late.signal]))
     } finally {
       clearTimeout(timer)
     }
@@ -97,13 +98,15 @@ function verdictOf({ producer }: PackReader): Verdict | undefined {
 /** git that writes a pack for whoever asked for it. */
 class GitProducer implements Producer {
   readonly run: GitRun
+  readonly state: number | undefined
   readonly ended: Promise<'keep' | 'forget'>
 
   /** What was wrong, once git has ended with an error of which it has told its readers itself. */
   verdict: Verdict | undefined
 
-  constructor(run: GitRun, request: GitRequest) {
+  constructor(run: GitRun, request: GitRequest, state: number | undefined) {
     this.run = run
+    this.state = state
     const reply = watchReply(request)
     // Paused, a stream does not begin to flow because somebody listens.
     run.worker.stdout.pause().on('data', (chunk: Buffer) => void reply.take(chunk))
@@ -155,6 +158,8 @@ async function produce(
   const slot = await host.admission.admit('fetch', claim, unwanted)
   try {
     await checkServiceIsOn(host, gitDir, request, unwanted)
+    // Before git is started, and not after: whatever changes from now on shows.
+    const state = host.answers?.stateOf(gitDir)
     const run = await startGit(host, request, gitDir, { source, user: undefined, signal: unwanted })
     const { worker } = run
     void worker.gone.then(() => slot[Symbol.dispose]())
@@ -162,7 +167,7 @@ async function produce(
     void worker.report.then((report) => (account.git = report)).catch(() => {})
     // What git does not read of it, its end tells.
     body.feed(worker.stdin).catch(() => {})
-    return new GitProducer(run, request)
+    return new GitProducer(run, request, state)
   } catch (error) {
     slot[Symbol.dispose]()
     throw workerRefusal(error) ?? error

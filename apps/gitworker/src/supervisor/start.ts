@@ -32,6 +32,7 @@ import { Audit } from './audit.ts'
 import { WayClearer } from './clear-the-way.ts'
 import { NewHeads } from './default-branch.ts'
 import { DiskSpace } from './disk-space.ts'
+import { FilterOffer } from './filter-offer.ts'
 import { createListener } from './listener.ts'
 import { GatewayTrust } from './gateway-trust.ts'
 import { HostMetrics } from './metrics.ts'
@@ -103,9 +104,10 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
 
   const audit = started.use(new Audit(log))
   metrics.show(pool, admission, () => audit.last, adaptive)
-  const answers = config.referenceCache === undefined ? undefined : new AnswerCache({ maxBytes: config.referenceCache })
-  if (answers) started.use(answers)
   const packs = config.packCache === undefined ? undefined : started.use(await openPackCache(config, runFolder, log))
+  const onGone = (state: number) => packs?.forget(state)
+  const { referenceCache: maxBytes } = config
+  const answers = maxBytes === undefined ? undefined : started.use(new AnswerCache({ maxBytes, onGone }))
   metrics.showCaches(answers, packs)
   const tracing = started.use(await openTracing('supervisor', config.otlpEndpoint, (problem) => log.warn(problem)))
   const connections = new Connections({ limit: sizes.maxConnections })
@@ -144,6 +146,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     serviceSwitch: new ServiceSwitch(),
     pushSettings: new PushSettings(),
     operatorsHooks,
+    filterOffer: new FilterOffer(),
     readAhead: new ReadAheadBudget(),
     maxPush: lookUpBy(config.maxPush),
     protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),
