@@ -7,6 +7,7 @@ import { questionOf } from '../src/cache/questions.ts'
 import { advertisement, answerOf, lsRefs } from './git-answers.ts'
 import type { Asked } from './git-answers.ts'
 import { untilClockTicks } from './clock-tick.ts'
+import { ObjectChanges } from './object-changes.ts'
 import { ChangingRepository } from './ref-changes.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -39,6 +40,7 @@ test('whatever is done to a repository, an answer from the cache is what git ans
 async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' | 'answered' | 'kept', number>) {
   await using folder = await temporaryFolder()
   using repository = await ChangingRepository.create(folder.path, random)
+  const objects = new ObjectChanges(folder.path, random, repository)
   const { gitDir } = repository
   // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
   using cache = new AnswerCache({ now: () => Date.now() + 5000 })
@@ -47,7 +49,7 @@ async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' |
 
   const change = async () => {
     counts.changes++
-    history.push(await repository.change())
+    history.push(await (random.chance(0.1) ? objects : repository).change())
   }
   /** @param meanwhile may change the repository while git answers */
   const look = async (asked: Asked, meanwhile: () => Promise<void>) => {

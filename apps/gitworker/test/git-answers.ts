@@ -44,10 +44,19 @@ export function advertisement(service: Service, protocol?: string): Asked {
 }
 
 /** `lines` are the arguments, `capabilities` what goes before them; each with its line feed or without. */
-export function lsRefs(lines: readonly string[], capabilities: readonly string[] = ['agent=git/2.39.5']): Asked {
+export function lsRefs(lines: readonly string[], capabilities?: readonly string[]): Asked {
+  return commandOf('ls-refs', lines, capabilities)
+}
+
+/** A command of protocol version 2. */
+export function commandOf(
+  command: string,
+  lines: readonly string[],
+  capabilities: readonly string[] = ['agent=git/2.39.5'],
+): Asked {
   const headers = { 'git-protocol': 'version=2', 'content-type': 'application/x-git-upload-pack-request' }
   const request = parseGitRequest({ method: 'POST', url: '/r.git/git-upload-pack', headers })
-  const head = ['command=ls-refs\n', ...capabilities].map(pktLine).join('')
+  const head = [`command=${command}\n`, ...capabilities].map(pktLine).join('')
   const body = Buffer.from(`${head}0001${lines.map(pktLine).join('')}${flushPacket}`)
-  return { name: `ls-refs ${lines.join(', ').replaceAll('\n', '')}`, request, body }
+  return { name: `${command} ${lines.join(', ').replaceAll('\n', '')}`, request, body }
 }

@@ -12,15 +12,18 @@ export class ChangingRepository implements Disposable {
   readonly gitDir: string
   readonly #folder: string
   readonly #random: SeededRandom
-  readonly #commits: readonly string[]
+  readonly commits: readonly string[]
+  /** A commit that `other.git` has, and that can be borrowed. */
+  readonly lent: string
   #updater: ChildProcessWithoutNullStreams | undefined
   #saved: string | undefined
 
-  private constructor(folder: string, random: SeededRandom, commits: readonly string[]) {
+  private constructor(folder: string, random: SeededRandom, commits: readonly string[], lent: string) {
     this.gitDir = join(folder, 'r.git')
     this.#folder = folder
     this.#random = random
-    this.#commits = commits
+    this.commits = commits
+    this.lent = lent
   }
 
   static async create(folder: string, random: SeededRandom): Promise<ChangingRepository> {
@@ -32,7 +35,7 @@ export class ChangingRepository implements Disposable {
     const commit = await git(join(folder, 'other.git'), ['commit-tree', '-m', 'other', tree])
     await git(join(folder, 'other.git'), ['update-ref', 'refs/heads/main', commit])
     const commits = await git(join(folder, 'r.git'), ['rev-list', 'main'])
-    return new ChangingRepository(folder, random, commits.split('\n'))
+    return new ChangingRepository(folder, random, commits.split('\n'), commit)
   }
 
   [Symbol.dispose](): void {
@@ -59,11 +62,12 @@ export class ChangingRepository implements Disposable {
     'write ref': () => write(this.#path(this.#ref()), `${this.#commit()}\n`),
     'write symref': () => {
       // Rarely to what is no ref: such a repository is not cached while it lasts.
-      const elsewhere = this.#random.chance(0.1) ? this.#random.pick(['FETCH_HEAD', 'worktrees/wt/HEAD']) : undefined
+      const elsewhere = this.#random.chance(0.1) ? this.#random.pick(elsewheres) : undefined
       const target = elsewhere ?? this.#ref()
-      write(this.#path('refs/heads/symbolic'), `ref: ${target}\n`)
+      write(this.#path('refs/heads/symbolic'), symbolicRef(target, this.#random))
     },
     'write FETCH_HEAD': () => write(this.#path('FETCH_HEAD'), `${this.#commit()}\t\tbranch 'main' of x\n`),
+    'write what is no ref': () => write(this.#path(this.#random.pick(longNames)), `${this.#commit()}\n`),
     'edit packed-refs': () => editPackedRefs(this.gitDir, this.#commit(), this.#random),
     'save packed-refs': () => {
       if (fs.existsSync(this.#path('packed-refs'))) this.#saved = fs.readFileSync(this.#path('packed-refs'), 'utf8')
@@ -117,7 +121,7 @@ export class ChangingRepository implements Disposable {
   }
 
   #commit(): string {
-    return this.#random.pick(this.#commits)
+    return this.#random.pick(this.commits)
   }
 
   /** Few, so that they meet, and some in each other's way. */
@@ -142,6 +146,7 @@ const weights = {
   'write ref': 10,
   'write symref': 5,
   'write FETCH_HEAD': 5,
+  'write what is no ref': 5,
   'edit packed-refs': 12,
   'save packed-refs': 2,
   'restore packed-refs': 4,
@@ -166,6 +171,21 @@ const weights = {
 export type Change = keyof typeof weights
 
 const lots = (Object.keys(weights) as Change[]).flatMap((change) => Array<Change>(weights[change]).fill(change))
+
+/** Together with `ref: `, one is as long as a SHA-1 hash, one as a SHA-256 hash. */
+const longNames = ['A'.repeat(35), 'B'.repeat(59)]
+const elsewheres = ['FETCH_HEAD', 'worktrees/wt/HEAD', ...longNames]
+
+/** As git writes it, or as long as a hash, by blanks before it or behind it. */
+function symbolicRef(target: string, random: SeededRandom): string {
+  const blanks = Math.max(0, 35 - target.length)
+  const [before, behind] = random.pick([
+    [0, 0],
+    [blanks, 0],
+    [0, blanks],
+  ] as const)
+  return `ref: ${' '.repeat(before)}${target}${' '.repeat(behind)}\n`
+}
 
 function startUpdater(gitDir: string): ChildProcessWithoutNullStreams {
   const updater = spawn('git', ['update-ref', '--stdin'], { cwd: gitDir, stdio: 'pipe' })

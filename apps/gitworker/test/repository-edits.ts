@@ -48,6 +48,9 @@ export function editConfig(gitDir: string, included: string, random: SeededRando
   sometimes(0.5, '[extensions]', '\tworktreeConfig = true')
   sometimes(0.5, '[lsrefs]', `\tunborn = ${random.pick(['advertise', 'allow', 'ignore'])}`)
   sometimes(0.5, '[uploadpack]', `\tallowAnySHA1InWant = ${random.pick(['true', 'false'])}`)
+  sometimes(0.3, '[uploadpack]', `\tallowFilter = ${random.pick(['true', 'false'])}`)
+  sometimes(0.3, `[uploadpackfilter "${random.pick(['blob:none', 'tree', 'combine'])}"]`, '\tallow = false')
+  sometimes(0.1, '[core]', '\tuseReplaceRefs = true')
   sometimes(0.5, '[receive]', `\tadvertiseAtomic = ${random.pick(['true', 'false'])}`)
   sometimes(0.5, hideRefs(random))
   sometimes(0.05, '[receive]', '\tcertNonceSeed = secret')
@@ -60,7 +63,8 @@ export function hideRefs(random: SeededRandom): string {
   return `[transfer]\n\thideRefs = ${random.pick(['refs/heads/a', 'refs/heads', 'refs/tags', 'refs/none'])}`
 }
 
-function attempt(act: () => void): void {
+/** Does it, if nothing is in the way. */
+export function attempt(act: () => void): void {
   try {
     act()
   } catch {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -162,6 +162,137 @@ describe('references', () => {
 })
 
 describe('packs', () => {
+  describe('are shared only while git would send the same', () => {
+    /** A small repository, served as `/NAME.git`. */
+    async function create(name: string): Promise<string> {
+      const here = join(stack.root, `${name}.git`)
+      await git(stack.folder, ['init', '--quiet', '--bare', here])
+      await importHistory(here, 3)
+      return here
+    }
+
+    const clone = (name: string, ...args: string[]) => {
+      const folder = join(stack.folder, `${name}-${performance.now()}`)
+      return git(stack.folder, ['clone', '--quiet', ...args, `${stack.url}/${name}.git`, folder]).then(() => folder)
+    }
+
+    /** How many fetches have been answered by another one's git. */
+    const shared = () => stack.supervisor.lines.filter((line) => line['cache'] === 'pack').length
+
+    async function untilShared(name: string, ...args: string[]): Promise<void> {
+      await until('a clone to be shared', async () => {
+        const before = shared()
+        await clone(name, ...args)
+        return shared() > before
+      })
+    }
+
+    const fetch = (name: string, want: string) =>
+      ask(stack.gateway.address, `/${name}.git/git-upload-pack`, {
+        method: 'POST',
+        headers: { ...v2, 'Content-Type': 'application/x-git-upload-pack-request' },
+        body: fetchBody(want),
+      })
+
+    async function untilFetchIsShared(name: string, want: string): Promise<void> {
+      await until('a fetch to be shared', async () => {
+        const before = shared()
+        assert.match((await fetch(name, want)).body, /packfile/)
+        return shared() > before
+      })
+    }
+
+    for (const args of [['--depth=1'], ['--depth=1', '--single-branch'], ['--single-branch']]) {
+      test(`a clone with ${args.join(' ')} gets a tag that has just been made`, async () => {
+        const name = `tagged-${args.join('')}`
+        const here = await create(name)
+        await untilShared(name, ...args)
+        await git(here, ['tag', '-a', '-m', 'made on the host', 'v1', 'main'])
+        assert.equal(await git(await clone(name, ...args), ['tag']), 'v1')
+        await untilShared(name, ...args)
+        const pusher = await clone(name)
+        await git(pusher, ['tag', '-a', '-m', 'pushed', 'v2'])
+        await git(pusher, ['push', '--quiet', 'origin', 'v2'])
+        assert.equal(await git(await clone(name, ...args), ['tag']), 'v1\nv2')
+      })
+    }
+
+    test('a fetch does not join one that began before a tag was made', async () => {
+      const here = join(stack.root, 'slow.git')
+      await git(stack.folder, ['clone', '--quiet', '--bare', repository, here])
+      const want = await git(here, ['rev-parse', 'main'])
+      // Whatever is shared is old enough to be.
+      await untilFetchIsShared('slow', want)
+      const body = [`want ${want}\n`, 'include-tag\n', 'no-progress\n', 'done\n'].map(pktLine).join('')
+      const begin = async (id: string) => {
+        const sent = request({
+          ...target(stack.gateway.address),
+          path: '/slow.git/git-upload-pack',
+          method: 'POST',
+          agent: false,
+          headers: { ...v2, 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
+        })
+        sent.on('error', () => {})
+        sent.end(`${pktLine('command=fetch')}0001${body}${flushPacket}`)
+        const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+        reply.on('error', () => {})
+        return reply
+      }
+      const early = await begin('slow-early')
+      const joined = await begin('slow-joined')
+      await git(here, ['tag', '-a', '-m', 'made meanwhile', 'v1', 'main'])
+      const late = await begin('slow-late')
+      const digests = await Promise.all([early, joined, late].map(digestOf))
+      assert.equal(digests[0], digests[1])
+      assert.notEqual(digests[0], digests[2])
+      assert.equal((await lineOf('slow-joined'))['cache'], 'pack')
+      assert.equal((await lineOf('slow-late'))['cache'], undefined)
+    })
+
+    test('a commit whose reference is gone is not ours any more once gc has removed it', async () => {
+      const here = await create('secret')
+      const secret = await git(here, ['commit-tree', '-m', 'secret', '-p', 'main', 'main^{tree}'])
+      await git(here, ['update-ref', 'refs/heads/secret', secret])
+      await untilFetchIsShared('secret', secret)
+      await git(here, ['update-ref', '-d', 'refs/heads/secret'])
+      await git(here, ['gc', '--quiet', '--prune=now'])
+      assert.match((await fetch('secret', secret)).body, /not our ref/)
+    })
+
+    test('what is borrowed goes with the alternates, or with what the lender has', async () => {
+      const lender = await create('lender')
+      const commit = await git(lender, ['rev-parse', 'main'])
+      const [here, alternates] = [join(stack.root, 'borrower.git'), 'objects/info/alternates']
+      await git(stack.folder, ['init', '--quiet', '--bare', here])
+      await writeFile(join(here, alternates), '../../lender.git/objects\n')
+      await untilFetchIsShared('borrower', commit)
+      await rm(join(here, alternates))
+      assert.match((await fetch('borrower', commit)).body, /not our ref/)
+      await writeFile(join(here, alternates), '../../lender.git/objects\n')
+      await untilFetchIsShared('borrower', commit)
+      await git(lender, ['update-ref', '-d', 'refs/heads/main'])
+      await git(lender, ['gc', '--quiet', '--prune=now'])
+      assert.match((await fetch('borrower', commit)).body, /not our ref/)
+    })
+
+    test('objects that were replaced are not served any more', async () => {
+      const here = await create('restored')
+      const commit = await git(here, ['rev-parse', 'main'])
+      await untilFetchIsShared('restored', commit)
+      await rename(join(here, 'objects'), join(here, 'objects.old'))
+      await mkdir(join(here, 'objects/pack'), { recursive: true })
+      assert.match((await fetch('restored', commit)).body, /not our ref/)
+    })
+
+    test('a service that has been switched off sends nothing', async () => {
+      const here = await create('switched-off')
+      const commit = await git(here, ['rev-parse', 'main'])
+      await untilFetchIsShared('switched-off', commit)
+      await git(here, ['config', 'http.uploadpack', 'false'])
+      assert.equal((await fetch('switched-off', commit)).status, 403)
+    })
+  })
+
   test('that many ask for at once are written by one git, and each gets the same', async () => {
     const replies = await Promise.all(Array.from({ length: 20 }, (_, n) => beginClone(`same-${n}`, 2)))
     const digests = await Promise.all(replies.map(digestOf))

@@ -94,6 +94,30 @@ for (const version of [0, 1, 2]) {
       assert.equal(await readFile(join(folder, 'file-20.txt'), 'utf8'), 'This is file 20.\n')
     })
 
+    test('a partial clone can be finished, or is a whole one', async () => {
+      const here = join(stack.root, `plain-${version}.git`)
+      await git(stack.folder, ['init', '--quiet', '--bare', here])
+      await importHistory(here, 3)
+      const isPartial = async () => {
+        const args = [...config, '--filter=blob:none', '--no-checkout']
+        const folder = await clone(args, `${stack.url}/plain-${version}.git`)
+        const missing = await git(folder, ['rev-list', '--objects', '--missing=print', 'main'])
+        await git(folder, ['checkout', '--quiet', 'main'])
+        assert.equal(await readFile(join(folder, 'file-3.txt'), 'utf8'), 'This is file 3.\n')
+        return missing.includes('?')
+      }
+      const offersByItself = version === 2
+      assert.equal(await isPartial(), offersByItself)
+      for (const [setting, value, offers] of [
+        ['allowReachableSHA1InWant', 'yes', true],
+        ['allowReachableSHA1InWant', 'no', offersByItself],
+        ['allowAnySHA1InWant', 'true', true],
+      ] as const) {
+        await git(here, ['config', `uploadpack.${setting}`, value])
+        assert.equal(await isPartial(), offers, `${setting}=${value}`)
+      }
+    })
+
     test('a clone without trees has commits only', async () => {
       const folder = await clone([...config, '--filter=tree:0', '--no-checkout'])
       const present = await git(folder, [
