@@ -49,7 +49,7 @@ async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' |
 
   const change = async () => {
     counts.changes++
-    history.push(await (random.chance(0.1) ? objects : repository).change())
+    history.push(await (random.chance(0.15) ? objects : repository).change())
   }
   /** @param meanwhile may change the repository while git answers */
   const look = async (asked: Asked, meanwhile: () => Promise<void>) => {

@@ -24,6 +24,9 @@ export class ObjectChanges {
     this.#commits = its.commits
     this.#lent = its.lent
     this.#aside = join(folder, 'aside')
+    // What gc has removed there can be put back, too.
+    const lent = join(folder, 'other.git/objects')
+    fs.cpSync(lent, join(this.#aside, 'other.git/objects'), { recursive: true })
   }
 
   /** @returns what was done, though something may have been in the way */
@@ -79,12 +82,12 @@ export class ObjectChanges {
   }
 
   #putBack(): void {
-    if (!fs.existsSync(this.#aside)) return
     for (const name of fs.readdirSync(this.#aside, { recursive: true, encoding: 'utf8' })) {
       const kept = join(this.#aside, name)
       if (!fs.statSync(kept).isFile()) continue
       attempt(() => fs.mkdirSync(join(this.#folder, name, '..'), { recursive: true }))
-      attempt(() => fs.renameSync(kept, join(this.#folder, name)))
+      const back = join(this.#folder, name)
+      if (!fs.existsSync(back)) attempt(() => fs.cpSync(kept, back))
     }
   }
 
@@ -131,4 +134,10 @@ const names = [
 ] as const
 
 /** What is missing comes back soon: of a repository without its objects git says nothing that could be shared. */
-const lots = [...names, ...Array<'put all back'>(8).fill('put all back')]
+const lots = [
+  ...names,
+  ...Array<'put all back'>(8).fill('put all back'),
+  ...Array<'borrow'>(4).fill('borrow'),
+  ...Array<'take a loose object away'>(2).fill('take a loose object away'),
+  ...Array<'take an object of the lender away'>(2).fill('take an object of the lender away'),
+]

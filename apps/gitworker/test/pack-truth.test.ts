@@ -34,8 +34,8 @@ async function run(random: SeededRandom, counts: Record<'asked' | 'shared' | 'ma
   using cache = new AnswerCache({ now: () => Date.now() + 5000 })
   const made = new Map<string, { readonly state: number; readonly reply: Buffer }>()
   const history: string[] = []
-  const own = Array.from({ length: 5 }, () => fetchOf(repository.commits, random))
-  const requests = [...own, fetchOf([repository.lent], random)]
+  const own = Array.from({ length: 4 }, () => fetchOf(repository.commits, random))
+  const requests = [...own, ...[1, 2].map(() => fetchOf([repository.lent], random))]
 
   const change = async () => {
     history.push(await (random.chance(0.5) ? repository : objects).change())

@@ -181,9 +181,9 @@ describe('packs', () => {
 
     async function untilShared(name: string, ...args: string[]): Promise<void> {
       await until('a clone to be shared', async () => {
-        const before = shared()
+        const sofar = shared()
         await clone(name, ...args)
-        return shared() > before
+        return shared() > sofar
       })
     }
 
@@ -196,9 +196,9 @@ describe('packs', () => {
 
     async function untilFetchIsShared(name: string, want: string): Promise<void> {
       await until('a fetch to be shared', async () => {
-        const before = shared()
+        const sofar = shared()
         assert.match((await fetch(name, want)).body, /packfile/)
-        return shared() > before
+        return shared() > sofar
       })
     }
 

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { entriesOf } from './folder-entries.ts'
 import type { StatInfo } from './stat-info.ts'
 
 /** Files and folders below `refs`. Above it a look would take so long that others wait; they belong into packed-refs. */
@@ -26,9 +27,10 @@ export function lookAtLooseRefs(gitDir: string, files: StatInfo, below: readonly
   let entries = 1
   for (const folder of folders) {
     // Read after it was looked at: what is added in between then shows in the folder's times.
-    const names = namesIn(folder)
-    if (!names || (entries += names.length) > maxEntries) return false
-    for (const name of names) {
+    const found = entriesOf(folder, maxEntries - entries)
+    if (!found) return false
+    entries += found.length
+    for (const { name } of found) {
       if (isPassedOver(name)) continue
       const path = `${folder}/${name}`
       const kind = files.look(path)
@@ -50,16 +52,6 @@ export function isHashOrWithin(path: string, below: readonly string[]): boolean 
   if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})(?:[ \t\r\n]|$)/.test(text)) return true
   const target = /^ref:[ \t\r\n]*(.*)/.exec(text)?.[1]
   return target !== undefined && below.some((folder) => target.startsWith(`${folder}/`))
-}
-
-/** Also undefined with a name that is not UTF-8: it could not be found again. */
-function namesIn(folder: string): string[] | undefined {
-  try {
-    const names = readdirSync(folder)
-    return names.some((name) => name.includes('\uFFFD')) ? undefined : names
-  } catch {
-    return undefined
-  }
 }
 
 /** git does too, be it a file or a folder. A lock becomes a ref by a rename, and the folder's times tell of that. */

@@ -1,9 +1,13 @@
-import { readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { entriesOf } from './folder-entries.ts'
 import type { StatInfo } from './stat-info.ts'
 
 /** Folders of objects that are looked at for one repository: above it a look would take so long that others wait. */
 const maxStores = 8
+
+/** Entries of a folder of packs, or of objects. A repository with more belongs repacked. */
+const maxEntries = 10_000
 
 /**
  * Takes in which objects a repository has: gitrepository-layout(5), `objects`. An object's name says what is in it, so what
@@ -31,11 +35,14 @@ function lookAtStore(store: string, files: StatInfo): readonly string[] | undefi
   // git does without an alternate that is not there.
   if (kind !== 'folder') return kind === 'absent' ? [] : undefined
   const packs = `${store}/pack`
-  if (lookAtFolder(packs, files) === 'unfit' || hasLinks(packs)) return undefined
-  if (lookAtFolder(`${packs}/multi-pack-index.d`, files) === 'unfit') return undefined
-  // Read after it was looked at: what is added in between then shows in the folder's times.
-  const fanOut = namesIn(store)?.filter((name) => /^[0-9a-f]{2}$/.test(name))
-  if (!fanOut?.every((name) => lookAtFolder(`${store}/${name}`, files) === 'folder')) return undefined
+  const kindOfPacks = lookAtFolder(packs, files)
+  if (kindOfPacks === 'unfit' || lookAtFolder(`${packs}/multi-pack-index.d`, files) === 'unfit') return undefined
+  // Folders are read after they were looked at: what is added in between then shows in their times.
+  const inPacks = kindOfPacks === 'absent' ? [] : entriesOf(packs, maxEntries)
+  // A link leads to where nothing is looked at.
+  if (!inPacks || inPacks.some((entry) => entry.isSymbolicLink())) return undefined
+  const fanOut = entriesOf(store, maxEntries)?.filter(({ name }) => /^[0-9a-f]{2}$/.test(name))
+  if (!fanOut?.every(({ name }) => lookAtFolder(`${store}/${name}`, files) === 'folder')) return undefined
 
   const alternates = `${store}/info/alternates`
   const kindOfAlternates = files.look(alternates)
@@ -48,23 +55,6 @@ export function lookAtFolder(path: string, files: StatInfo): 'folder' | 'absent'
   const kind = files.look(path)
   if (kind === 'folder' || kind === 'absent') return kind
   return kind === 'link' && files.look(`${path}/.`) === 'folder' ? 'folder' : 'unfit'
-}
-
-function namesIn(folder: string): string[] | undefined {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return undefined
-  }
-}
-
-/** A link leads to where nothing is looked at. */
-function hasLinks(folder: string): boolean {
-  try {
-    return readdirSync(folder, { withFileTypes: true }).some((entry) => entry.isSymbolicLink())
-  } catch {
-    return false // There is none, and files tells when there is.
-  }
 }
 
 /** As git reads them (parse_alternates in odb.c); undefined with a line whose meaning is not the same in all of its versions. */

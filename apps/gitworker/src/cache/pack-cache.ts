@@ -108,7 +108,7 @@ export class PackCache implements AsyncDisposable {
 
   /** Drops all packs that were made in a state that no repository is in any more. Those who read one go on. */
   forget(state: number): void {
-    for (const production of [...this.#joinable.values()]) if (production.producer.state === state) production.drop()
+    for (const production of this.#joinable.values()) if (production.producer.state === state) production.drop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
