@@ -117,6 +117,39 @@ test('during a push nothing is known of its repository, and what was asked befor
   assert.equal(s.found('q'), 'new')
 })
 
+test('the state of a repository, for packs, changes with what packs depend on, and with each push', async () => {
+  await using s = await setUp()
+  const state = s.cache.stateOf(s.gitDir)
+  assert.ok(state !== undefined)
+  setMain(s.gitDir, '2')
+  assert.equal(s.cache.stateOf(s.gitDir), state, 'a branch')
+  fs.mkdirSync(join(s.gitDir, 'refs/tags'))
+  await s.tick()
+  const withTags = s.cache.stateOf(s.gitDir)
+  assert.ok(withTags !== undefined && withTags !== state)
+  const push = s.cache.pushing(s.gitDir)
+  const during = s.cache.stateOf(s.gitDir)
+  push[Symbol.dispose]()
+  const states = [withTags, during, s.cache.stateOf(s.gitDir)]
+  assert.equal(new Set(states).size, 3)
+  assert.ok(!states.includes(undefined))
+  fs.writeFileSync(join(s.gitDir, 'config'), '[remote "x"]\n\tpromisor = true\n')
+  await s.tick()
+  assert.equal(s.cache.stateOf(s.gitDir), undefined, 'it may fetch what it lacks')
+})
+
+test('it is told which states are gone', async () => {
+  const gone: number[] = []
+  await using s = await setUp({ onGone: (id) => gone.push(id) })
+  const first = s.cache.stateOf(s.gitDir)
+  fs.mkdirSync(join(s.gitDir, 'objects/ab'))
+  await s.tick()
+  const second = s.cache.stateOf(s.gitDir)
+  assert.deepEqual(gone, [first])
+  using _ = s.cache.pushing(s.gitDir)
+  assert.deepEqual(gone, [first, second])
+})
+
 test('a question is not for the cache if something in the repository spoils its answer', async () => {
   await using s = await setUp()
   fs.writeFileSync(join(s.gitDir, 'config'), '[receive]\n\tcertNonceSeed = x\n')
@@ -170,6 +203,9 @@ test('no file is left open of what is replaced, dropped or disposed of', async (
   assert.ok(s.keep('q', 'answer', b))
   assert.deepEqual(open(), [0, 1])
   s.cache[Symbol.dispose]()
+  assert.deepEqual(open(), [0, 0])
+  using small = new AnswerCache({ now: () => Date.now() + 5000, maxBytes: 1000 })
+  assert.equal(small.ask(s.question('q', a)), undefined, 'nor of what is too large to be remembered')
   assert.deepEqual(open(), [0, 0])
 })
 

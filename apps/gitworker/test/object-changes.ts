@@ -75,7 +75,9 @@ export class ObjectChanges {
       .readdirSync(objects, { recursive: true, encoding: 'utf8' })
       .filter((name) => /^[0-9a-f]{2}\/|\.idx$/.test(name))
     if (files.length === 0) return
-    const file = this.#random.pick(files)
+    // As a rule one that a reference may stand for.
+    const commit = this.#commit().replace(/^../, '$&/')
+    const file = files.includes(commit) && this.#random.chance(0.7) ? commit : this.#random.pick(files)
     const kept = join(this.#aside, repository, 'objects', file)
     fs.mkdirSync(join(kept, '..'), { recursive: true })
     fs.renameSync(join(objects, file), kept)

@@ -56,7 +56,10 @@ export class Snapshots implements Disposable {
     if (!fingerprint) return undefined
     const snapshot = { id: ++this.#lastId, fingerprint }
     this.#snapshots.set(nameOf(gitDir, scope), snapshot)
-    return snapshot
+    if (this.peek(gitDir, scope) === snapshot) return snapshot
+    // Larger than all of the memory for them.
+    fingerprint[Symbol.dispose]()
+    return undefined
   }
 
   drop(gitDir: string, scope: Scope): void {
