@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { tryGit } from '@sluice/shared/testing/git'
-import { attempt, toggle } from './repository-edits.ts'
+import { attempt, looseRef, toggle } from './repository-edits.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** Whatever may happen to a repository's objects, and to what it is told of their history. */
@@ -75,9 +75,10 @@ export class ObjectChanges {
       .readdirSync(objects, { recursive: true, encoding: 'utf8' })
       .filter((name) => /^[0-9a-f]{2}\/|\.idx$/.test(name))
     if (files.length === 0) return
-    // As a rule one that a reference may stand for.
-    const commit = this.#commit().replace(/^../, '$&/')
-    const file = files.includes(commit) && this.#random.chance(0.7) ? commit : this.#random.pick(files)
+    // As a rule a tag or a commit that a reference stands for.
+    const ref = looseRef(this.#path('r.git'), this.#random, this.#random.pick(['refs', 'refs/tags']))
+    const target = ref === undefined ? '' : fs.readFileSync(ref, 'latin1').trim().replace(/^../, '$&/')
+    const file = files.includes(target) && this.#random.chance(0.8) ? target : this.#random.pick(files)
     const kept = join(this.#aside, repository, 'objects', file)
     fs.mkdirSync(join(kept, '..'), { recursive: true })
     fs.renameSync(join(objects, file), kept)

@@ -18,9 +18,10 @@ export function toggle(file: string, text: string, random: SeededRandom): void {
 }
 
 /** Some loose ref's file. */
-export function looseRef(gitDir: string, random: SeededRandom): string | undefined {
+export function looseRef(gitDir: string, random: SeededRandom, below = 'refs'): string | undefined {
+  if (!fs.existsSync(join(gitDir, below))) return undefined
   const files = fs
-    .readdirSync(join(gitDir, 'refs'), { recursive: true, withFileTypes: true })
+    .readdirSync(join(gitDir, below), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.lock'))
     .map((entry) => join(entry.parentPath, entry.name))
   return files.length === 0 ? undefined : random.pick(files)

@@ -21,8 +21,8 @@ import { StatInfo } from './stat-info.ts'
  * is all that git does to its refs; but `echo $id > refs/heads/main` rewrites a file in place and leaves its folder as
  * it was. The price is 2 to 3 µs for each loose ref, where git spends more than 10 on it, and 4 once, to read it.
  *
- * Objects never change, but they come and go: with gc, with a link to another disk, with those who lend them. A reference
- * to one that is missing is not shown, and a pack cannot be made of it. See objects-folder.ts.
+ * Objects never change, but they come and go: with gc, with a link to another disk, with those who lend them. A tag that is
+ * missing is listed without what it stands for, and a pack cannot be made of what is missing. See objects-folder.ts.
  */
 export type Fingerprint = {
   /** Whether all is as it was. */
