@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { git } from '@sluice/shared/testing/git'
+import { git, tryGit } from '@sluice/shared/testing/git'
 import { commonDirOf } from '../src/supervisor/repository.ts'
 import { isRefName, keepsRefsInFiles, namesInFiles } from '../src/supervisor/ref-target.ts'
 
@@ -101,7 +102,18 @@ test('a reference’s name is told from one that git refuses', async () => {
     'refs/heads/a.lock',
     'refs/a..b',
   ]
-  for (const name of valid) assert.ok(isRefName(name), name)
+  valid.push(
+    'refs/heads/a\u0080b',
+    'refs/heads/a\u0085',
+    'refs/heads/foo./bar',
+    'refs/heads/a.LOCK',
+    'refs/heads/@',
+    'refs/a@',
+  )
+  for (const name of valid) {
+    assert.ok(isRefName(name), name)
+    assert.equal((await tryGit(tmpdir(), ['check-ref-format', name])).code, 0, name)
+  }
   for (const name of [...invalid, 'refs/a/', 'refs/a.', 'refs/a@{1}', 'refs/a\n', 'refs/heads/a.lock/b', '/refs/a']) {
     assert.ok(!isRefName(name), name)
   }

@@ -1,9 +1,8 @@
-import picomatch from 'picomatch'
+import { fitsPattern } from './name-pattern.ts'
 
 /**
  * What is said of repositories by patterns of their names: `team/*`, `big/**`, `**`. The first pattern that fits decides.
- * Patterns are globs (picomatch): `*` stands for a part of a name, `**` for any number of parts, `?` for a character,
- * `[a-c]` for one of some.
+ * What they may hold is in name-pattern.ts.
  */
 export type PatternTable<T> = readonly { readonly pattern: string; readonly value: T }[]
 
@@ -38,11 +37,3 @@ export function lookUpBy<T>(table: PatternTable<T>): (repository: string) => T |
     return rows.find(({ fits }) => fits(name))?.value
   }
 }
-
-/** @returns a function that says whether a name, of a repository or of a reference, fits the pattern */
-export function fitsPattern(pattern: string): (name: string) => boolean {
-  const fits = picomatch(pattern, globOptions)
-  return (name) => fits(name)
-}
-
-export const globOptions = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const

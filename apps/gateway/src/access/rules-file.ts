@@ -1,7 +1,6 @@
-import picomatch from 'picomatch'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import { globOptions } from '@sluice/shared/repository-pattern'
+import { fitsPattern } from '@sluice/shared/name-pattern'
 import type { Rights } from './authority.ts'
 
 /** Who: a user's name, `@group`, `users` (whoever has logged in) or `anyone`. */
@@ -36,13 +35,13 @@ export function readRulesFile(text: string, path: string): Rules {
   const { groups, rules } = parse(text, path)
   const members = (list: readonly string[]) => readMembers(list, groups, path)
   const rows = rules.map(({ repositories, read, write, create }) => ({
-    fits: picomatch(repositories, globOptions),
+    fits: repositories.map(fitsPattern),
     read: members(read),
     write: members(write),
     create: members(create),
   }))
   return (repository, user) => {
-    const rule = rows.find(({ fits }) => fits(repository))
+    const rule = rows.find(({ fits }) => fits.some((fitsOne) => fitsOne(repository)))
     const mayWrite = rule?.write(user) ?? false
     const mayRead = mayWrite || (rule?.read(user) ?? false)
     return { rights: mayWrite ? 'write' : mayRead ? 'read' : 'none', mayCreate: mayWrite && rule!.create(user) }

@@ -1,5 +1,4 @@
-import picomatch from 'picomatch'
-import { globOptions } from '@sluice/shared/repository-pattern'
+import { fitsPattern } from '@sluice/shared/name-pattern'
 import type { Rights } from './authority.ts'
 
 const mostScopes = 200
@@ -16,7 +15,7 @@ export function rightsOf(scope: unknown, repository: string): { rights: Rights; 
     namesIn(scope)
       .map((name) => /^repo:(read|write|create)(?::(.+))?$/.exec(name))
       .filter((found) => found !== null)
-      .filter(([, , pattern]) => pattern === undefined || picomatch(pattern, globOptions)(repository))
+      .filter(([, , pattern]) => pattern === undefined || fitsPattern(pattern)(repository))
       .map(([, right]) => right),
   )
   const rights = granted.has('write') ? 'write' : granted.has('read') ? 'read' : 'none'

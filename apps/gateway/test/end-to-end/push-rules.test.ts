@@ -19,6 +19,7 @@ const rules = [
   '**:refs/tags/v*=no-force+no-delete',
   '**:refs/heads/frozen=nobody',
   'other/**:refs/heads/**=nobody',
+  '**:refs/tags/v*.*.*=nobody',
 ].join(', ')
 
 let stack: Stack
@@ -212,3 +213,37 @@ test('lists of commands without an end are refused, and nothing is left of them'
   await until('nothing to be at work', async () => isQuiet(await stack.status()))
   assert.doesNotMatch(await git(gitDir, ['for-each-ref']), /many-/)
 })
+
+test('a rule counts for every name that git takes, whatever its characters', async () => {
+  const { push, refs } = await workWith('other')
+  const before_ = await refs()
+  for (const branch of ['a\u0080b', 'a\u0085', 'a\u200bb', 'ü', 'foo./bar', 'a.LOCK']) {
+    const { code, stderr } = await push(`ahead:refs/heads/${branch}`)
+    assert.notEqual(code, 0, branch)
+    assert.match(stderr, /protected: it must not be pushed to/, branch)
+  }
+  assert.equal(await refs(), before_)
+})
+
+test('names that no reference can have cost nobody anything', async () => {
+  const { name, gitDir, refs } = await workWith()
+  const before_ = await refs()
+  const id = await git(gitDir, ['rev-parse', 'main'])
+  const commandFor = (ref: string) => pktLine(`${'0'.repeat(40)} ${id} ${ref}\0 report-status object-format=sha1`)
+  const pushOf = (ref: string) =>
+    ask(stack.gateway.address, `/${name}/git-receive-pack`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-git-receive-pack-request' },
+      body: Buffer.concat([Buffer.from(commandFor(ref) + flushPacket), emptyPack]),
+    })
+  const funny = await pushOf(`refs/tags/v${'.'.repeat(4000)}/x`)
+  assert.match(funny.body, /ng refs\/tags\/v\.+\/x funny refname/)
+  const long = await pushOf(`refs/tags/v${'.a'.repeat(30_000)}/x`)
+  assert.equal(long.headers['sluice-reason'], 'protected_ref')
+  assert.match(long.body, /its name is longer than 4096 bytes/)
+  await until('nothing to be at work', async () => isQuiet(await stack.status()))
+  assert.equal(await refs(), before_)
+})
+
+/** Version 2, no objects, and the SHA-1 of that. */
+const emptyPack = Buffer.from('5041434b0000000200000000029d08823bd8a8eab510ad6ac75c823cfd3ed31e', 'hex')

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange'
+import { LoopTurn } from '@sluice/shared/loop-turn'
 import type { Protection, RefRules } from '@sluice/shared/ref-rules'
 import { Refusal } from '@sluice/shared/refusal'
 import { plainName } from '@sluice/shared/repository-pattern'
@@ -18,8 +18,8 @@ const maxCommandBytes = 1024 * 1024
 /** Where git has to be asked whether a reference is symbolic, which takes a process each. */
 const maxAskedFor = 64
 
-/** So many commands are judged in one turn of the event loop. */
-const inOneTurn = 200
+/** In bytes. No file can have a longer name (PATH_MAX), nor can a reference. */
+const maxNameBytes = 4096
 
 /** What is to be done with a push that rules are about. */
 export type PushJudgement = {
@@ -61,24 +61,34 @@ export async function judgePush(
   if (!isInFiles && push.commands.length > maxAskedFor) return refused(push, new Refusal('too_many_refs'))
   const objections = new Map<PushCommand, string>()
   let denyForce = false
-  for (const [index, command] of push.commands.entries()) {
-    if (index % inOneTurn === inOneTurn - 1) await setImmediate()
+  const turn = new LoopTurn()
+  for (const command of push.commands) {
+    await turn.letOthers()
     const { ref } = command
+    const unusable = whyUnusable(ref)
+    if (unusable !== undefined) objections.set(command, unusable)
+    // git refuses these names, and says so.
+    if (unusable !== undefined || !isRefName(ref)) continue
     const names = isInFiles ? namesInFiles(gitDir, commonDir, ref) : await namesFromGit(gitDir, ref, runJob)
-    const objection = ref.includes('\uFFFD')
-      ? 'its name is not UTF-8, so that no rule can be looked up for it'
-      : names.map((other) => objectionTo(command, other, rules(other))).find((found) => found !== undefined)
-    if (objection !== undefined) objections.set(command, objection)
-    denyForce ||= isUpdate(command) && names.some((other) => rules(other).has('no-force'))
+    for (const name of names) {
+      const protections = rules(name)
+      const objection = objectionTo(command, name, protections)
+      if (objection !== undefined && !objections.has(command)) objections.set(command, objection)
+      denyForce ||= isUpdate(command) && protections.has('no-force')
+    }
   }
   if (objections.size === 0) return { refused: undefined, push, denyForce }
   return refused(push, protectedRef(plainName(name), objections), objections)
 }
 
+/** Why no rule can be looked up for a name, where that is so. */
+function whyUnusable(ref: string): string | undefined {
+  if (ref.includes('\uFFFD')) return 'its name is not UTF-8, so that no rule can be looked up for it'
+  return Buffer.byteLength(ref) > maxNameBytes ? `its name is longer than ${maxNameBytes} bytes` : undefined
+}
+
 /** What the commands alone say. Whether an update is a fast-forward can only be told by git, and it looks at branches only. */
 function objectionTo(command: PushCommand, name: string, protections: ReadonlySet<Protection>): string | undefined {
-  // git refuses these names, and says so.
-  if (!isRefName(command.ref)) return undefined
   const whose = name === command.ref ? 'it' : `it stands for ${name}, which`
   if (protections.has('nobody')) return `${whose} must not be pushed to`
   const mustStay = protections.has('no-delete') || protections.has('no-force')

@@ -54,7 +54,8 @@ export async function namesFromGit(gitDir: string, ref: string, runJob: RunJob):
 function targetOf(path: string): string | undefined {
   const link = linkAt(path)
   if (link?.startsWith('refs/')) return link
-  return /^ref:\s*([^]*?)\s*$/.exec(beginningOf(path) ?? '')?.[1]
+  const text = beginningOf(path)
+  return text?.startsWith('ref:') ? text.slice('ref:'.length).trim() : undefined
 }
 
 /** A folder on the way may be a symbolic link to another one below `refs`. */
@@ -80,4 +81,5 @@ export function isRefName(name: string): boolean {
   return /^refs\/[^/]/.test(name) && !invalid.test(name)
 }
 
-const invalid = /[\p{Cc} ~^:?*[\\\uFFFD]|\.\.|@\{|\/\/|(?:^|\/)\.|^\/|\.lock(?:\/|$)|[./]$/u
+/** Of control characters git knows those of ASCII only: what is called invalid here and taken there would be under no rule. */
+const invalid = /[\0-\x20\x7f~^:?*[\\\uFFFD]|\.\.|@\{|\/\/|(?:^|\/)\.|^\/|\.lock(?:\/|$)|[./]$/u

@@ -8,9 +8,6 @@ import type { PushJudgement } from './push-rules.ts'
 import { isRefName } from './ref-target.ts'
 import type { RequestBody } from './request-body.ts'
 
-/** No reference can have a longer name, since files have none (PATH_MAX). */
-const maxTold = 4096
-
 /** So much of a refused push is read and forgotten, so that its client gets to read all of the reply. */
 const maxReadOnBytes = 256 * 1024 * 1024
 
@@ -85,12 +82,13 @@ function reportOf(
   const byRef = new Map([...objections].map(([{ ref }, why]) => [ref, why]))
   for (const { ref } of commands) {
     // A name that would break the line is none of git's.
-    if (told.has(ref) || !isRefName(ref) || ref.length > maxTold) continue
+    if (told.has(ref) || !isRefName(ref)) continue
     told.add(ref)
     const why = byRef.get(ref)
-    lines.push(`ng ${ref} ${why === undefined ? others : `protected: ${why}`}\n`)
+    // The name as it came: by another one its client would not know it. With as much as is said besides, it fits a packet.
+    lines.push(`ng ${ref} ${why === undefined ? others : plain(`protected: ${why}`)}\n`)
   }
-  return lines.map((line) => pktLine(plain(line.slice(0, -1)) + '\n')).join('') + flushPacket
+  return lines.map(pktLine).join('') + flushPacket
 }
 
 /** Reads the rest of the body: a client that is still sending would see a broken connection, not the reply. */
