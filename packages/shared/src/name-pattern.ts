@@ -112,6 +112,7 @@ function tokenAt(pattern: string, at: number): { token: Token | undefined; next:
 
 /** `[` without its end means itself. */
 function classAt(pattern: string, at: number): { token: CharacterClass; next: number } | undefined {
+  if (!pattern.includes(']', at)) return undefined
   const [text, negation, inside] = /^\[(\^?)(\]?(?:\\.|[^\\\]])*)\]/.exec(pattern.slice(at, at + 500)) ?? []
   if (text === undefined || inside === undefined || inside === '') return undefined
   const ranges = inside

@@ -52,7 +52,7 @@ export const reasons = {
   name_too_long: {
     status: 414,
     outcome: 'refused',
-    sentence: 'The repository name is too long: at most 4096 bytes in all and 240 in each part.',
+    sentence: 'The repository name is too long: at most 4096 bytes in all, 64 parts, and 240 bytes in each.',
   },
   bad_protocol: {
     status: 400,

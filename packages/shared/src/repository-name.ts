@@ -3,6 +3,8 @@ import { Refusal } from './refusal.ts'
 const maxNameBytes = 4096
 /** A file name has at most 255 bytes; what is made beside a repository while it is created needs some of them. */
 const maxPartBytes = 240
+/** Each folder on the way to a repository is looked at with each request. */
+const maxParts = 64
 
 /**
  * Checks the decoded name of a repository, such as `team/project.git`, before anything else is done with it.
@@ -16,6 +18,7 @@ export function checkRepositoryName(name: string): void {
   if (Buffer.byteLength(name) > maxNameBytes) throw new Refusal('name_too_long')
   if (/\p{Cc}/u.test(name)) throw new Refusal('bad_address')
   const parts = name.split('/')
+  if (parts.length > maxParts) throw new Refusal('name_too_long')
   for (const [index, part] of parts.entries()) {
     if (Buffer.byteLength(part) > maxPartBytes) throw new Refusal('name_too_long')
     const isLast = index === parts.length - 1

@@ -65,3 +65,10 @@ test('lengths count in bytes', () => {
   assert.equal(reasonOf(parts(40)), 'accepted')
   assert.equal(reasonOf(parts(41)), 'name_too_long')
 })
+
+test('a name has a bounded number of parts, each of which is a folder to be looked at', () => {
+  const deep = (count: number) => Array.from({ length: count }, () => 'a').join('/')
+  assert.equal(reasonOf(deep(64)), 'accepted')
+  assert.equal(reasonOf(deep(65)), 'name_too_long')
+  assert.equal(reasonOf(deep(1900)), 'name_too_long')
+})

@@ -32,44 +32,66 @@ export class PushCommands {
     return this.#isWhole
   }
 
-  /** @param body the push's body, from its beginning; more of it than the time before */
-  read(body: Buffer): void {
+  /**
+   * Reads on, for not too long at a time.
+   *
+   * @param body the push's body, from its beginning; no less of it than the time before
+   * @returns whether there is more to be read in it at once
+   */
+  read(body: Buffer): boolean {
+    const enough = this.#offset + inOneTurn
     while (!this.#isWhole && body.length >= this.#offset + 4) {
+      if (this.#offset >= enough) return true
       const length = pktLength(body, this.#offset)
       // The delimiter and the end of a response end the list, too; of other lengths git dies.
       if (length === undefined || length < 4) return this.#end()
       const end = this.#offset + length
-      if (body.length < end) return
-      this.#readLine(body.toString('utf8', this.#offset + 4, end))
+      if (body.length < end) return false
+      if (length > 4) this.#readLine(body.toString('utf8', this.#offset + 4, end))
       this.#offset = end
     }
+    return false
   }
 
   #readLine(payload: string): void {
-    const [line = '', features] = payload.split('\0', 2)
+    const nul = payload.indexOf('\0')
+    const line = nul === -1 ? payload : payload.slice(0, nul)
     if (this.#isInCertificate) {
       if (line === 'push-cert-end\n') this.#isInCertificate = false
       else this.#certificate += line
       return
     }
-    for (const word of features?.split(/\s+/) ?? []) if (word !== '') this.capabilities.add(word)
+    if (nul !== -1) this.#readCapabilities(payload.slice(nul + 1))
     // git takes the end of the packet off, and then reads up to a NUL.
-    const text = features === undefined ? line.replace(/\n$/, '') : line
+    const text = nul === -1 && line.endsWith('\n') ? line.slice(0, -1) : line
     if (text === 'push-cert') this.#isInCertificate = true
     else this.#readCommand(text)
   }
 
+  #readCapabilities(features: string): void {
+    const [words = ''] = features.split('\0', 1)
+    for (const word of words.split(/\s+/)) if (word !== '') this.capabilities.add(word)
+  }
+
   /** A signed push has its commands in a certificate, whose lines need not be those of the packets. */
-  #end(): void {
+  #end(): false {
     this.#isWhole = true
-    for (const line of this.#certificate.split('\n')) this.#readCommand(line)
+    for (const line of this.#certificate.split(/\n+/)) this.#readCommand(line)
+    return false
   }
 
   #readCommand(line: string): void {
+    if (line.length < shortestCommand) return
     const [, oldId, newId, ref] = command.exec(line) ?? []
     if (oldId !== undefined && newId !== undefined && ref !== undefined) this.commands.push({ oldId, newId, ref })
   }
 }
+
+/** In bytes. A client may send ten thousand lines in so many. */
+const inOneTurn = 64 * 1024
+
+/** Two ids and a letter, with spaces between them. */
+const shortestCommand = 83
 
 /** An id is as long as the repository's object format has it: SHA-1 or SHA-256. */
 const command = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^]+)$/i
@@ -83,7 +105,7 @@ const maxAskedFor = 100
 /** The first commands in the beginning of a push's body, as far as they are there. */
 export function pushCommands(beginning: Buffer): PushCommand[] {
   const reading = new PushCommands()
-  reading.read(beginning)
+  while (reading.commands.length < maxAskedFor && reading.read(beginning));
   return reading.commands.slice(0, maxAskedFor)
 }
 

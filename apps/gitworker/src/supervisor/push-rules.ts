@@ -54,14 +54,18 @@ export async function judgePush(
   const rules = rulesOf([name, relative(root, gitDir), relative(root, commonDir)])
   if (!rules) return undefined
   const push = new PushCommands()
-  await body.readOn((beginning) => (push.read(beginning), push.isWhole), maxCommandBytes, exchange.signal)
+  const turn = new LoopTurn()
+  const readCommands = async (beginning: Buffer) => {
+    while (push.read(beginning)) await turn.letOthers()
+    return push.isWhole
+  }
+  await body.readOn(readCommands, maxCommandBytes, exchange.signal)
   if (!push.isWhole && !body.isWhole) return refused(push, new Refusal('too_many_refs'))
 
   const isInFiles = keepsRefsInFiles(commonDir)
   if (!isInFiles && push.commands.length > maxAskedFor) return refused(push, new Refusal('too_many_refs'))
   const objections = new Map<PushCommand, string>()
   let denyForce = false
-  const turn = new LoopTurn()
   for (const command of push.commands) {
     await turn.letOthers()
     const { ref } = command

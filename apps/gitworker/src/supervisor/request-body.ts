@@ -60,11 +60,11 @@ export class RequestBody {
    * @param isEnough is asked with every bit that comes; what it is given begins with what it was given before
    * @throws {Refusal} `bad_gzip`, or the exchange's end
    */
-  async readOn(isEnough: (beginning: Buffer) => boolean, most: number, signal: AbortSignal): Promise<void> {
+  async readOn(isEnough: (beginning: Buffer) => Promise<boolean>, most: number, signal: AbortSignal): Promise<void> {
     // What dribbles in must not be copied as a whole each time.
     let room = Buffer.concat([this.#beginning, ...this.#ahead.splice(0)])
     this.#beginning = room
-    while (!isEnough(this.#beginning) && !this.#isWhole && this.#beginning.length < most) {
+    while (!(await isEnough(this.#beginning)) && !this.#isWhole && this.#beginning.length < most) {
       const { bytes, isWhole } = await readBeginning(this.#source, 1, signal)
       const length = this.#beginning.length
       if (length + bytes.length > room.length) room = Buffer.concat([this.#beginning], 2 * length + bytes.length)
