@@ -4,7 +4,8 @@ import type { Running } from '@sluice/shared/running'
 import type { GitHost } from './choose-host.ts'
 import { lookAtHost } from './host-connection.ts'
 
-const hostWithinMs = 1000
+/** Longer than the host itself takes to say that something hangs. A host that is late is busy, not gone. */
+const hostWithinMs = 8000
 
 /** @returns a function that tells whether this gateway can serve, and if not, why */
 export function readinessOfGateway(

@@ -13,6 +13,7 @@ const probe = z.strictObject({
   httpGet: z.strictObject({ path: z.string().startsWith('/'), port: name }),
   periodSeconds: z.int().positive(),
   failureThreshold: z.int().positive(),
+  timeoutSeconds: z.number().int().min(5),
 })
 
 const containerSecurity = z.strictObject({

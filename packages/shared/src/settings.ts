@@ -417,7 +417,7 @@ export const settings = {
     apps: ['supervisor'],
     takes: 'a time such as 500ms, 30s, 5m or 1h',
     purpose: 'How long a worker may take to start before it is replaced.',
-    fallback: '5s',
+    fallback: '30s',
     schema: duration(),
   },
   headerTimeout: {

@@ -5,8 +5,9 @@ import type { Readiness } from '@sluice/shared/health'
 import type { Running } from '@sluice/shared/running'
 import type { Host } from './host.ts'
 
-const rootWithinMs = 1000
-const gitWithinMs = 2000
+/** For a disk that hangs, or a git that cannot be started: one that is only slow must not empty a balancer's list. */
+const rootWithinMs = 3000
+const gitWithinMs = 3000
 
 /** @returns a function that tells whether this host takes requests, and if not, why */
 export function readinessOfHost(
