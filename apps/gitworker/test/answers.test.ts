@@ -227,7 +227,7 @@ test('an answer is a copy, and what is empty is an answer too', async () => {
   assert.equal(s.found('empty'), '')
 })
 
-test('without its window the cache is at the mercy of the clock of files', { timeout: 60_000 }, async (t) => {
+test('without its window the cache is at the mercy of the clock of files', async (t) => {
   await using s = await setUp({ racyWindowMs: 0, now: () => Date.now() + 5 })
   await using withWindow = await setUp({ now: Date.now })
   const counts = { stale: 0, of: 0 }

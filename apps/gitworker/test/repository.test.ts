@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { patienceMs } from '@sluice/shared/testing/patience'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { findRepository } from '../src/supervisor/repository.ts'
@@ -37,7 +38,7 @@ test('a folder inside a repository, a plain folder, a file and nothing are no re
   }
 })
 
-test('a pipe where a file is looked for holds nobody up', { timeout: 20_000 }, async () => {
+test('a pipe where a file is looked for holds nobody up', async () => {
   const trap = join(root, 'trap')
   await mkdir(trap)
   await writeFile(join(trap, 'HEAD'), 'ref: refs/heads/main')
@@ -45,7 +46,7 @@ test('a pipe where a file is looked for holds nobody up', { timeout: 20_000 }, a
   // In a process of its own: a wait for a writer could not be ended from within this one.
   const module = JSON.stringify(new URL('../src/supervisor/repository.ts', import.meta.url).href)
   const script = `import { findRepository } from ${module}; for (const name of ['trap', 'pipe']) console.log(findRepository(${JSON.stringify(root)}, name))`
-  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 10_000 })
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: patienceMs })
   assert.equal(stdout.toString(), 'undefined\nundefined\n')
 })
 

@@ -11,14 +11,13 @@ import { Worker } from 'node:worker_threads'
 import { openTracing } from '../src/tracing.ts'
 import type { Tracing } from '../src/tracing.ts'
 import { version } from '../src/version.ts'
+import { patienceMs, patiently } from '../testing/patience.ts'
 import { until } from '../testing/until.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const spanId = '00f067aa0ba902b7'
 const received = { traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'congo=t61rcWkgMzE' }
 const ending = { name: 'GET', attributes: {}, failed: false }
-/** The bound is 2 s; the rest is for a busy machine. */
-const disposeBoundMs = 3000
 
 test('without an endpoint, a request continues the trace that it came with', async () => {
   await using tracing = await openTracing('gateway', undefined, assert.fail)
@@ -60,9 +59,7 @@ test('spans reach the collector with the ids that were passed on, and what they 
   }
   child.end({ name: 'GET /{repository}/info/refs', attributes, failed: false })
   root.end({ name: 'POST', attributes: {}, failed: true })
-  const startedAt = performance.now()
   await tracing[Symbol.asyncDispose]()
-  assert.ok(performance.now() - startedAt < 1500, 'with a good collector, the end does not take until its bound')
 
   assert.deepEqual(collector.paths, ['POST /v1/traces'])
   const [sentChild, sentRoot] = collector.spans
@@ -143,9 +140,7 @@ test('a collector that is down is told of by the reason', async () => {
   const problems: string[] = []
   const tracing = await openTracing('gateway', await unusedEndpoint(), (message) => problems.push(message))
   tracing.begin({}, 'GET').end(ending)
-  const startedAt = performance.now()
-  await tracing[Symbol.asyncDispose]()
-  assert.ok(performance.now() - startedAt < disposeBoundMs)
+  await patiently('tracing to end', tracing[Symbol.asyncDispose]())
   assert.equal(problems.length, 1)
   assert.match(problems[0] ?? '', /^Spans cannot be sent to 127\.0\.0\.1:\d+: connect ECONNREFUSED/)
 })
@@ -184,9 +179,9 @@ test('spans that a slow collector does not take are dropped beyond a bound', asy
 
 test('a collector that never answers holds up neither the end nor the process', async () => {
   await using collector = await startCollector(() => {})
-  const { disposeMs, wholeMs } = await inNewProcess(collector.endpoint)
-  assert.ok(disposeMs < disposeBoundMs, `${disposeMs} ms to dispose`)
-  assert.ok(wholeMs - disposeMs < disposeBoundMs, `${wholeMs} ms until the process had ended`)
+  // Its process would be killed, and this fail, if anything kept it.
+  await inNewProcess(collector.endpoint)
+  assert.equal(collector.paths.length, 1)
 })
 
 test('a collector that never ends its answer is left when tracing ends', async () => {
@@ -197,9 +192,7 @@ test('a collector that never ends its answer is left when tracing ends', async (
   const tracing = await openTracing('gateway', collector.endpoint, () => {})
   endMany(tracing, 2 * batchSize)
   await until('the next batch, although the first has no end', () => collector.paths.length === 2)
-  const startedAt = performance.now()
-  await tracing[Symbol.asyncDispose]()
-  assert.ok(performance.now() - startedAt < disposeBoundMs)
+  await patiently('tracing to end', tracing[Symbol.asyncDispose]())
   await until('the connection is closed', () => collector.connections() === 0)
 })
 
@@ -317,8 +310,6 @@ type Seen = {
   isGlobal: boolean
   newEvents: string[]
   timers: number
-  disposeMs: number
-  wholeMs: number
 }
 
 /** Traces one request in a process of its own, and tells what that did to the process. */
@@ -337,20 +328,17 @@ async function inNewProcess(endpoint: string | undefined, env: Record<string, st
     const { openTracing } = await import(${JSON.stringify(import.meta.resolve('../src/tracing.ts'))})
     const tracing = await openTracing('gateway', ${JSON.stringify(endpoint)}, () => {})
     tracing.begin({}, 'GET').end({ name: 'GET', attributes: { 'http.request.method': 'GET' }, failed: false })
-    const startedAt = performance.now()
     await tracing[Symbol.asyncDispose]()
     console.log(JSON.stringify({
       modules: [...modules],
       isGlobal: Symbol.for('opentelemetry.js.api.1') in globalThis,
       newEvents: process.eventNames().filter((name) => !eventsBefore.includes(name)),
       timers: process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length,
-      disposeMs: performance.now() - startedAt,
     }))
   `
-  const startedAt = performance.now()
   const child = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
     env: { PATH: process.env['PATH'], ...env },
-    timeout: 20_000,
+    timeout: patienceMs,
   })
-  return { ...(JSON.parse(child.stdout) as Seen), wholeMs: performance.now() - startedAt }
+  return JSON.parse(child.stdout) as Seen
 }

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { parseAddress } from '../src/address.ts'
+import { patienceMs } from './patience.ts'
 
 export type Reply = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string }
 
@@ -37,12 +38,12 @@ export function ask(
   })
 }
 
-/** Sends bytes as they are, and returns all that comes back until the server closes, or 10 s have passed. */
+/** Sends bytes as they are, and returns all that comes back until the server closes. */
 export function sendRaw(address: string, bytes: string | Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(target(address))
     const chunks: Buffer[] = []
-    const timer = setTimeout(() => socket.destroy(new Error('The server did not close the connection.')), 10_000)
+    const timer = setTimeout(() => socket.destroy(new Error('The server did not close the connection.')), patienceMs)
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     socket.on('error', reject)
     socket.on('close', () => {

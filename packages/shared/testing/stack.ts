@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from './folder.ts'
 import { ask } from './http.ts'
+import { patienceMs, patiently } from './patience.ts'
 import { until } from './until.ts'
 
 /** A line of a log, parsed. */
@@ -88,6 +89,7 @@ export async function startStack(
     SLUICE_CREATE_ON_PUSH: 'on',
     // Tests push on machines whose disks are nearly full, too.
     SLUICE_MIN_FREE_DISK: '0B',
+    SLUICE_WORKER_START_TIMEOUT: '60s',
     // Handed on to git and its hooks: what has this folder in its environment belongs to this stack.
     PATH: `${process.env['PATH']}:${folder}`,
     ...env,
@@ -129,7 +131,11 @@ async function startApp(name: keyof typeof mains, env: Record<string, string>): 
   const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
   const early = exited.then((how) => Promise.reject(new Error(`The ${name} ended with ${how} before it listened.`)))
   early.catch(() => {})
-  const [message] = (await Promise.race([once(child, 'message'), early])) as [{ address: string; operations: string }]
+  const listening = Promise.race([once(child, 'message'), early])
+  const [message] = (await patiently(`the ${name} to listen`, listening).catch((error: unknown) => {
+    child.kill('SIGKILL')
+    throw error
+  })) as [{ address: string; operations: string }]
   return {
     pid: child.pid!,
     address: message.address,
@@ -141,17 +147,30 @@ async function startApp(name: keyof typeof mains, env: Record<string, string>): 
   }
 }
 
-/** An application that does not stop, or stops with an error, fails the test that started it. */
+/**
+ * An application that does not stop, or stops with an error, fails the test that started it. What runs is not waited for:
+ * a test that failed may have left something that takes for ever.
+ */
 async function stopApp(app: App): Promise<void> {
   const workers = await childrenOf(app.pid)
   app.signal('SIGTERM')
-  const how = await app.exited
+  // The second signal, which must come a while after the first to count, ends what the drain would wait for.
+  const hurry = setTimeout(() => app.signal('SIGTERM'), hurryAfterMs)
+  const how = await patiently(`an application to stop`, app.exited).catch(async (error: unknown) => {
+    app.signal('SIGKILL')
+    await app.exited
+    throw error
+  })
+  clearTimeout(hurry)
   const survivors = await until('the workers to end', async () => {
     const alive = await Promise.all(workers.map(isAlive))
     return !alive.includes(true) && 'none'
   })
   if (how !== 0 && how !== 'SIGKILL') throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
 }
+
+/** Long after what ends by itself has ended, and long before patience does. */
+const hurryAfterMs = patienceMs / 3
 
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')

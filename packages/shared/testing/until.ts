@@ -1,10 +1,12 @@
+import { patienceMs } from './patience.ts'
+
 const lookEveryMs = 10
 
-/** Waits until `look` returns something other than undefined or false; fails, saying what it waited for, after a minute. */
+/** Waits until `look` returns something other than undefined or false; fails, saying what it waited for, when patience ends. */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  withinMs = 60_000,
+  withinMs = patienceMs,
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = performance.now() + withinMs
   for (;;) {

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
+import { patienceMs } from '@sluice/shared/testing/patience'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { ask, target } from '@sluice/shared/testing/http'
@@ -250,7 +251,7 @@ describe('with mutual TLS, a host', { skip: noCertificates ?? false }, () => {
 
 describe('a supervisor', () => {
   const main = fileURLToPath(new URL('../../../gitworker/src/main.ts', import.meta.url))
-  const start = (env: Record<string, string>) => spawnSync(process.execPath, [main], { env, timeout: 20_000 })
+  const start = (env: Record<string, string>) => spawnSync(process.execPath, [main], { env, timeout: patienceMs })
 
   test('on an address that others can reach refuses to start without secret or client certificates', async () => {
     for (const address of [
