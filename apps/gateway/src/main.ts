@@ -1,8 +1,9 @@
 import { formatAddress } from '@sluice/shared/address'
 import { announceListening } from '@sluice/shared/listening'
 import { openLog } from '@sluice/shared/log'
+import { logProcessWarnings } from '@sluice/shared/process-warnings'
 import { runApp } from '@sluice/shared/run-app'
-import { untilStopped } from '@sluice/shared/stop-signal'
+import { startUnlessStopped, untilStopped } from '@sluice/shared/stop-signal'
 import { readGatewayConfig } from './config.ts'
 import { startGateway } from './server.ts'
 
@@ -10,7 +11,8 @@ await runApp(async () => {
   const stopped = untilStopped()
   const config = readGatewayConfig(process.env)
   const log = openLog('gateway', config)
-  await using gateway = await startGateway(config, log)
+  logProcessWarnings(log)
+  await using gateway = await startUnlessStopped(stopped, startGateway(config, log))
   announceListening(log, gateway, {
     access: config.access,
     tls: config.tlsCertificate === undefined ? 'off' : 'on',

@@ -1,8 +1,9 @@
 import { formatAddress } from '@sluice/shared/address'
 import { announceListening } from '@sluice/shared/listening'
 import { openLog } from '@sluice/shared/log'
+import { logProcessWarnings } from '@sluice/shared/process-warnings'
 import { runApp } from '@sluice/shared/run-app'
-import { untilStopped } from '@sluice/shared/stop-signal'
+import { startUnlessStopped, untilStopped } from '@sluice/shared/stop-signal'
 import { readSupervisorConfig } from './config.ts'
 import { startSupervisor } from './supervisor/start.ts'
 
@@ -10,7 +11,8 @@ await runApp(async () => {
   const stopped = untilStopped()
   const config = readSupervisorConfig(process.env)
   const log = openLog('supervisor', config)
-  await using supervisor = await startSupervisor(config, log)
+  logProcessWarnings(log)
+  await using supervisor = await startUnlessStopped(stopped, startSupervisor(config, log))
   announceListening(log, supervisor, {
     ...supervisor.facts,
     tls: config.hostTlsCertificate === undefined ? 'off' : 'on',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
+import { onClose } from './connection-close.ts'
 import { http2StreamOf, isReplied, resetStream, stopUpload } from './http2-stream.ts'
 import { interimReplyDueAt, isAskedDirectly } from './interim-replies.ts'
 import { inBandRefusal } from './in-band-refusal.ts'
@@ -330,18 +331,17 @@ export class Exchange {
       this.received(chunk.length)
       if (this.bytesIn > limit) resolve('too much')
     }
-    const onClose = () => resolve('drained')
+    const onEnd = () => resolve('drained')
     // Whoever read it before must neither get more of it nor hold it back.
     incoming.removeAllListeners('data').removeAllListeners('readable')
     const limit = this.bytesIn + maxDrainBytes
     const timer = setTimeout(() => resolve('too much'), maxDrainMs)
-    incoming.on('data', onData).on('end', onClose).on('close', onClose)
-    carrier.on('close', onClose)
+    incoming.on('data', onData).on('end', onEnd).on('close', onEnd)
+    using _closing = onClose(carrier, onEnd)
     incoming.resume()
     const how = await over
     clearTimeout(timer)
-    incoming.off('data', onData).off('end', onClose).off('close', onClose)
-    carrier.off('close', onClose)
+    incoming.off('data', onData).off('end', onEnd).off('close', onEnd)
     if (how === 'drained') return
     if (this.#stream) stopUpload(this.#stream)
     else incoming.destroy()

@@ -28,8 +28,9 @@ export type HttpServerOptions = {
  * silence is by `Exchange.limitIdleness`. A client that asks before it sends (`Expect: 100-continue`) is told to go on by `Exchange.invite`.
  */
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions): Server {
-  const server = createServer(limitsFor(options), listener)
-  server.on('checkContinue', listener)
+  const ofHttp1 = forHttp1(listener)
+  const server = createServer(limitsFor(options), ofHttp1)
+  server.on('checkContinue', ofHttp1)
   server.on('clientError', answerUnparsable)
   return server
 }
@@ -44,7 +45,7 @@ export type TlsServerOptions = HttpServerOptions & {
 export function createHttpsServer(listener: RequestListener, options: TlsServerOptions): HttpsServer {
   const { tls, headerTimeout } = options
   const asks = { requestCert: tls.ca !== undefined, rejectUnauthorized: false }
-  const server = createTlsServer({ ...limitsFor(options), ...tls, ...asks, handshakeTimeout: headerTimeout }, listener)
+  const server = createTlsServer({ ...limitsFor(options), ...tls, ...asks, handshakeTimeout: headerTimeout })
   return prepareTls(server, listener, options)
 }
 
@@ -52,7 +53,6 @@ export function createHttpsServer(listener: RequestListener, options: TlsServerO
 export function createHttp2Server(listener: RequestListener, options: TlsServerOptions): Http2SecureServer {
   const limits = { ...limitsFor(options), ...http2Limits, handshakeTimeout: options.headerTimeout }
   const server = createSecureServer({ ...limits, ...options.tls, allowHTTP1: true })
-  server.on('request', listener as Parameters<typeof server.on>[1])
   endIdleSessions(server, options)
   return prepareTls(server, listener, options)
 }
@@ -62,7 +62,9 @@ function prepareTls<S extends HttpsServer | Http2SecureServer>(
   listener: RequestListener,
   { onTlsProblem }: TlsServerOptions,
 ): S {
-  server.on('checkContinue', listener as Parameters<S['on']>[1])
+  const ofHttp1 = forHttp1(listener) as Parameters<S['on']>[1]
+  server.on('request', ofHttp1)
+  server.on('checkContinue', ofHttp1)
   server.on('clientError', answerUnparsable)
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     onTlsProblem(errnoOf(error), socket.remoteAddress)
@@ -70,6 +72,22 @@ function prepareTls<S extends HttpsServer | Http2SecureServer>(
   })
   return server
 }
+
+/**
+ * Node's parser takes any version that a request line may name. What is neither HTTP/1.0 nor HTTP/1.1, and not real HTTP/2
+ * either, is refused: who sent it reads the reply by other rules.
+ */
+export function forHttp1(listener: RequestListener): RequestListener {
+  return (incoming, outgoing) => {
+    if (incoming.httpVersionMajor === 1 || 'stream' in outgoing) return listener(incoming, outgoing)
+    outgoing.on('error', () => {})
+    outgoing.shouldKeepAlive = false
+    outgoing.writeHead(505, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': wrongVersion.length })
+    outgoing.end(wrongVersion)
+  }
+}
+
+const wrongVersion = 'This server speaks HTTP/1.0 and HTTP/1.1 here, and HTTP/2 where it has been agreed on with TLS.\n'
 
 function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
   return {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { chmod, lstat, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
@@ -7,6 +7,7 @@ import { formatAddress } from './address.ts'
 import type { Address } from './address.ts'
 import { ConfigError, isPassing } from './config.ts'
 import { errnoOf } from './errno.ts'
+import { makeFolders } from './make-folders.ts'
 
 /** How many connections may wait to be accepted; the kernel's own limit (somaxconn) is usually lower. */
 const backlog = 4096
@@ -47,7 +48,7 @@ async function tryToListen(server: Server, address: Address, reusePort: boolean)
 }
 
 async function makeRoom(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolders(dirname(path))
   if (await somebodyListens(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' })
   const found = await lstat(path).catch(() => undefined)
   if (found && !found.isSocket()) throw Object.assign(new Error(path), { code: 'ENOTSOCK' })
@@ -66,6 +67,7 @@ const words: Record<string, string> = {
   ENOTFOUND: 'there is no host of this name',
   EACCES: 'permission denied; choose another address, or start with the rights for this one',
   ENOTDIR: 'a part of the path is not a folder',
+  ENOENT: 'the folder for it cannot be made there',
   EEXIST: 'a part of the path is not a folder',
 }
 

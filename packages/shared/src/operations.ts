@@ -1,9 +1,10 @@
 import { createServer } from 'node:http'
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import type { Registry } from 'prom-client'
 import type { Address } from './address.ts'
 import { isReady, probedPath } from './health.ts'
+import { forHttp1 } from './http-server.ts'
 import type { Readiness } from './health.ts'
 import { isLoopbackName, readHostName } from './host-name.ts'
 import { listen } from './listen.ts'
@@ -35,13 +36,14 @@ export async function openOperations(
   setting: string,
   pages: Pages,
 ): Promise<AsyncDisposable & { readonly address: Address }> {
-  const server = createServer({ requestTimeout: requestTimeoutMs }, (incoming, outgoing) => {
+  const listener: RequestListener = (incoming, outgoing) => {
     const path = probedPath(incoming.url)
     const isRead = incoming.method === 'GET' || incoming.method === 'HEAD'
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     const refused = !isAskedHere(incoming) ? misdirected : isUsedElsewhere(incoming) ? notForOthers : undefined
     void answer(outgoing, refused ?? (!page ? listOf(pages) : !isRead ? readOnly : page))
-  })
+  }
+  const server = createServer({ requestTimeout: requestTimeoutMs }, forHttp1(listener))
   server.maxConnections = maxConnections
   const listening = await listen(server, address, setting)
   return {

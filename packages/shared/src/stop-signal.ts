@@ -22,3 +22,25 @@ export function untilStopped(): Promise<{ why: string; hurry: AbortSignal }> {
     process.on('disconnect', () => stop('the parent process ended'))
   })
 }
+
+/** A start that hangs (a disk that is gone) is not waited for much longer than that by who wants the process to stop. */
+const startMayTakeMs = 10_000
+
+/** Waits for a start. When the process is to stop meanwhile, and the start does not come to an end, it ends without it. */
+export async function startUnlessStopped<T>(stopped: ReturnType<typeof untilStopped>, start: Promise<T>): Promise<T> {
+  let isStarting = true
+  const giveUp = () => {
+    if (!isStarting) return
+    process.stderr.write('The start did not come to an end: ended without it.\n')
+    process.exit(1)
+  }
+  void stopped.then(({ hurry }) => {
+    setTimeout(giveUp, startMayTakeMs).unref()
+    hurry.addEventListener('abort', giveUp)
+  })
+  try {
+    return await start
+  } finally {
+    isStarting = false
+  }
+}

@@ -258,6 +258,43 @@ test('headers beyond 16 KiB are refused in words', async () => {
   assert.match(reply, /^HTTP\/1\.1 431 .*too large/s)
 })
 
+test('a version of HTTP that is none of HTTP/1 is refused, wherever it is asked for', async () => {
+  for (const { address, operations } of [stack.gateway, stack.supervisor]) {
+    for (const version of ['2.0', '0.9']) {
+      for (const path of ['/healthz', `/good.git${advertisement}`]) {
+        const request = `GET ${path} HTTP/${version}\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n`
+        assert.match(await sendRaw(address, request), /^HTTP\/1\.1 505 /, `${version} ${path}`)
+        assert.match(await sendRaw(operations, request), /^HTTP\/1\.1 505 /, `${version} ${path}`)
+      }
+    }
+  }
+})
+
+test('however many requests come at once on one connection, each is answered, and Node has nothing to warn of', async () => {
+  const kinds = {
+    'GET /healthz': '',
+    'GET /readyz': '',
+    'POST /healthz': '0000',
+    [`GET /good.git${advertisement}`]: '',
+    [`GET /missing.git${advertisement}`]: '',
+    'POST /no-page': '0000',
+  }
+  for (const { address, operations, lines } of [stack.gateway, stack.supervisor]) {
+    for (const [line, body] of Object.entries(kinds)) {
+      const request = (more: string) =>
+        `${line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`
+      for (const where of [address, operations]) {
+        const reply = await sendRaw(where, request('').repeat(30) + request('Connection: close\r\n'))
+        assert.equal(reply.match(/HTTP\/1\.1 [245]\d\d /g)?.length, 31, `${line} ${where}`)
+      }
+    }
+    assert.deepEqual(
+      lines.filter(({ msg }) => msg === 'Node warns'),
+      [],
+    )
+  }
+})
+
 test('headers that look like git’s environment do nothing', async () => {
   const plain = await ask(stack.gateway.address, `/good.git${advertisement}`)
   const dressed = await ask(stack.gateway.address, `/good.git${advertisement}`, {

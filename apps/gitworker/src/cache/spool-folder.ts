@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { lstat, open, readdir, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolders } from '@sluice/shared/make-folders'
 import type { Spool } from './spool.ts'
 
 /** Each takes a descriptor for as long as it lives. */
@@ -83,7 +84,7 @@ const prefix = 'sluice-pack-'
 /** Makes the folder if need be, and removes what an earlier process left that was killed while it made a spool. */
 export async function prepareSpoolFolder(folder: string): Promise<string> {
   const path = resolve(folder)
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeFolders(path, 0o700)
   for (const name of await readdir(path)) {
     // Nothing else: the folder may have been named by mistake.
     const file = join(path, name)

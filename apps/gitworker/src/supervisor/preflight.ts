@@ -1,4 +1,4 @@
-import { access, constants, realpath } from 'node:fs/promises'
+import { access, constants, realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ConfigError } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
@@ -22,12 +22,14 @@ export async function openRoot({ root, createOnPush }: SupervisorConfig): Promis
   const path = resolve(root)
   try {
     await access(path, constants.R_OK | constants.X_OK | (createOnPush ? constants.W_OK : 0))
+    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error(path), { code: 'ENOTDIR' })
     return await realpath(path)
   } catch (error) {
-    const isMissing = errnoOf(error) === 'ENOENT'
-    const why = isMissing
-      ? 'does not exist. Create it, or mount it'
-      : `may not be ${createOnPush ? 'written to' : 'read'} by this user`
+    const words: Record<string, string> = {
+      ENOENT: 'does not exist. Create it, or mount it',
+      ENOTDIR: 'is not a folder',
+    }
+    const why = words[errnoOf(error)] ?? `may not be ${createOnPush ? 'written to' : 'read'} by this user`
     // Before its disk is mounted, a folder may be missing, or be root's.
     throw new ConfigError([`SLUICE_ROOT names ${path}, which ${why} (${errnoOf(error)}).`], { mayHeal: true })
   }

@@ -1,9 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ConfigError, isPassing } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
 import type { Logger } from '@sluice/shared/log'
+import { makeFolders } from '@sluice/shared/make-folders'
 import { identityOf, isLive } from '../process-table.ts'
 import { processesOf } from '../request-processes.ts'
 import type { RequestMark } from '../request-processes.ts'
@@ -55,9 +56,9 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   const owner = join(path, 'supervisor')
   let sweeper: Sweeper
   try {
-    await mkdir(empty, { recursive: true })
-    await mkdir(pushes, { recursive: true })
-    await mkdir(requests, { recursive: true })
+    await makeFolders(empty)
+    await makeFolders(pushes)
+    await makeFolders(requests)
     await checkOwner(owner, path)
     writeFileSync(owner, identityOf(process.pid) ?? '')
     sweeper = await Sweeper.open(join(path, 'owed'))

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { patienceMs } from '@sluice/shared/testing/patience'
+
+const main = fileURLToPath(new URL('../../../gitworker/src/main.ts', import.meta.url))
+
+/** Below /proc, the system says of what is there that it is not; below a device, nothing can be; a file is no folder. */
+const places: readonly (readonly [setting: string, place: string])[] = [
+  ...['/proc/x', '/proc/x/y', '/dev/null/x'].flatMap((place) =>
+    ['SLUICE_RUN_FOLDER', 'SLUICE_SPOOL_FOLDER', 'SLUICE_ROOT'].map((setting) => [setting, place] as const),
+  ),
+  ['SLUICE_ROOT', 'FOLDER/file'],
+  ['SLUICE_RUN_FOLDER', 'FOLDER/file/x'],
+  ['SLUICE_SUPERVISOR', 'unix:/proc/x/sluice.sock'],
+  ['SLUICE_SUPERVISOR', 'unix:/dev/null'],
+  ['SLUICE_SUPERVISOR_OPERATIONS', 'unix:/proc/x/sluice.sock'],
+]
+
+test('a place that cannot be used ends the start in words that name the setting', async () => {
+  await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'file'), '', { mode: 0o755 })
+  for (const [setting, place] of places) {
+    const { code, stderr } = await start({
+      PATH: process.env['PATH'] ?? '',
+      SLUICE_ROOT: folder.path,
+      SLUICE_RUN_FOLDER: join(folder.path, 'run'),
+      SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,
+      [setting]: place.replace('FOLDER', folder.path),
+    })
+    assert.notEqual(code, 0, `${setting}=${place}`)
+    assert.notEqual(code, null, `${setting}=${place} did not end by itself`)
+    assert.match(stderr, new RegExp(`${setting}\\b.*(/proc|/dev|/file)`), `${setting}=${place}`)
+  }
+})
+
+function start(env: Record<string, string>): Promise<{ code: number | null; stderr: string }> {
+  return new Promise((resolve) => {
+    const options = { env, timeout: patienceMs, killSignal: 'SIGKILL' } as const
+    const child = execFile(process.execPath, [main], options, (_error, _stdout, stderr) => {
+      resolve({ code: child.exitCode, stderr })
+    })
+  })
+}

@@ -1,0 +1,23 @@
+import type { EventEmitter } from 'node:events'
+
+/** Who waits for the end of a connection, or of a stream. */
+const waiting = new WeakMap<EventEmitter, Set<() => void>>()
+
+/**
+ * Calls back when a connection or a stream closes, until disposed of. However many requests wait (a client may send any number
+ * of them without waiting for replies), the connection has one listener.
+ */
+export function onClose(carrier: EventEmitter, callback: () => void): Disposable {
+  const callbacks = waiting.get(carrier) ?? listenTo(carrier)
+  callbacks.add(callback)
+  return { [Symbol.dispose]: () => void callbacks.delete(callback) }
+}
+
+function listenTo(carrier: EventEmitter): Set<() => void> {
+  const callbacks = new Set<() => void>()
+  waiting.set(carrier, callbacks)
+  carrier.once('close', () => {
+    for (const callback of callbacks) callback()
+  })
+  return callbacks
+}
