@@ -21,6 +21,10 @@ const lookAtUnreadEveryMs = 250
  */
 const slownessWindowMs = 120_000
 
+/** After so many pieces of a body they must have had so many bytes each on average: each costs as much as a large one. */
+const manyPieces = 4096
+const leastPieceBytes = 16
+
 export type ExchangeOptions = {
   /** The client's address. */
   readonly source: string
@@ -53,6 +57,7 @@ export class Exchange {
   /** The status that a refusal has, where the reply says it in git's own protocol, and 200. */
   standsFor: number | undefined
   #bytesIn = 0
+  #piecesIn = 0
   #bytesOut = 0
   #firstByteMs: number | undefined
   #idleTimer: NodeJS.Timeout | undefined
@@ -119,6 +124,14 @@ export class Exchange {
   received(count: number): void {
     this.#bytesIn += count
     this.#moved()
+    const isTiny = ++this.#piecesIn > manyPieces && this.#bytesIn < this.#piecesIn * leastPieceBytes
+    if (isTiny && !this.signal.aborted) this.#refusePieces()
+  }
+
+  #refusePieces(): void {
+    // What is waiting in the kernel would be cut into pieces as well, megabytes of it in one turn.
+    if (!this.#stream) this.incoming.socket.pause()
+    this.abort(new Refusal('tiny_pieces'))
   }
 
   sent(count: number): void {

@@ -64,6 +64,11 @@ export const reasons = {
     outcome: 'refused',
     sentence: 'The request says Content-Encoding: gzip, but its body is not valid gzip.',
   },
+  tiny_pieces: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The request body comes in thousands of pieces of a few bytes each: send larger ones.',
+  },
   bad_pkt_line: {
     status: 400,
     outcome: 'refused',
