@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { ask } from '@sluice/shared/testing/http'
+import { patiently } from '@sluice/shared/testing/patience'
 import { until } from '@sluice/shared/testing/until'
 
 /** What tests of the example configurations of load balancers have in common. */
@@ -45,7 +46,10 @@ export async function startBalancer(program: string, args: string[], address: st
   return {
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
-      await exited
+      await patiently(`${program} to end`, exited).catch((error: unknown) => {
+        child.kill('SIGKILL')
+        throw error
+      })
     },
   }
 }

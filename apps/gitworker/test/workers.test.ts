@@ -29,7 +29,7 @@ async function read(stream: AsyncIterable<Buffer>): Promise<string> {
 
 for (const name of ['bun', 'node'] as const) {
   describe(`a worker on ${name}`, () => {
-    async function start(startTimeout = 10_000) {
+    async function start(startTimeout = 60_000) {
       await using folder = await temporaryFolder()
       const runtime = await findWorkerRuntime(name, folder.path)
       const worker = new WorkerHandle({ runtime, cwd: '/', startTimeout })
@@ -116,7 +116,7 @@ describe('the pool', () => {
   async function start(warm: number, program?: string) {
     const folder = await temporaryFolder()
     const runtime = await findWorkerRuntime('auto', folder.path)
-    const options = { cwd: '/', startTimeout: 10_000, warm, runtime: program ? { ...runtime, program } : runtime }
+    const options = { cwd: '/', startTimeout: 60_000, warm, runtime: program ? { ...runtime, program } : runtime }
     const pool = new Pool(options, silent)
     return {
       pool,
@@ -204,7 +204,7 @@ describe('the pool', () => {
       args: ['-c', 'echo no such thing >&2; exit 1'],
       env: {},
     } as const
-    await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 10_000 })
+    await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 60_000 })
     await assert.rejects(
       worker.ready,
       (error) => error instanceof WorkerStartError && /no such thing/.test(error.message),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { after } from 'node:test'
 import { patienceMs } from './patience.ts'
 
@@ -16,7 +17,18 @@ function fail(afterMs: number, what: string): void {
   const end = () => {
     const left = process.getActiveResourcesInfo().join(', ')
     process.stderr.write(`This file ${what} within ${afterMs / 1000} s: ${process.argv[1]} (still open: ${left})\n`)
+    for (const pid of children()) process.kill(pid, 'SIGTERM')
     process.exit(1)
   }
   setTimeout(end, afterMs).unref()
+}
+
+/** What this file has started and not ended. */
+function children(): number[] {
+  try {
+    const text = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+    return text.split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
 }

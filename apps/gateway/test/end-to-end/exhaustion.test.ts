@@ -19,8 +19,6 @@ for (const runtime of ['bun', 'node']) {
       SLUICE_REFERENCE_CACHE: 'off',
       SLUICE_WORKER_RUNTIME: runtime,
       SLUICE_ADAPTIVE_FETCH_SLOTS: 'on',
-      // What a cache answers needs no process.
-      SLUICE_REFERENCE_CACHE: 'off',
     })
     const repository = join(stack.root, 'project.git')
     await mkdir(repository)

@@ -277,7 +277,7 @@ test('connections without a request do not hold a server that is told to stop', 
 
 test('a slot is free when its worker is gone, though its client still has to read', async () => {
   // What this fixture answers is not in the repository: a cache would give the first answer again.
-  const env = { SLUICE_FETCH_SLOTS: '1', SLUICE_QUEUE_TIMEOUT: '2s', SLUICE_REFERENCE_CACHE: 'off' }
+  const env = { SLUICE_FETCH_SLOTS: '1', SLUICE_QUEUE_TIMEOUT: '60s', SLUICE_REFERENCE_CACHE: 'off' }
   await using stack = await startWithFixture('writes-payload', env)
   const { address } = stack.supervisor
   const payload = join(stack.root, 'project.git/payload')

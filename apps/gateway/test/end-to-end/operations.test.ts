@@ -20,7 +20,7 @@ let stack: Stack
 
 before(async () => {
   stack = await startStack({
-    SLUICE_HEADER_TIMEOUT: '500ms',
+    SLUICE_HEADER_TIMEOUT: '3s',
     SLUICE_MAX_PUSH: 'small/**=64KiB, **=1GiB',
   })
   const repository = join(stack.root, 'project.git')

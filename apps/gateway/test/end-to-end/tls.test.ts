@@ -292,7 +292,7 @@ describe('over HTTP/2', { skip }, () => {
   })
 
   test('connections in which nothing is asked are ended', async () => {
-    await using secured = await startSecured({ SLUICE_HEADER_TIMEOUT: '300ms' })
+    await using secured = await startSecured({ SLUICE_HEADER_TIMEOUT: '3s' })
     const silent = await secured.session()
     await until('its end', () => silent.destroyed)
     const socket = connect(target(secured.stack.gateway.address))
