@@ -140,7 +140,7 @@ test(
   async () => {
     await using stack = await startStack({
       SLUICE_TRUSTED_PROXIES: '127.0.0.1',
-      SLUICE_DRAIN_DELAY: '1500ms',
+      SLUICE_DRAIN_DELAY: '3s',
       SLUICE_DRAIN_TIMEOUT: '60s',
     })
     const want = await fill(stack.root)

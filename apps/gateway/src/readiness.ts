@@ -14,10 +14,9 @@ export function readinessOfGateway(
   access: { readonly problem: string | undefined },
 ): () => Promise<Readiness> {
   const look = bounded(() => lookAtHost(host), hostWithinMs, 'no host answers')
-  return async () =>
-    readinessOf({
-      accepting: running.isLeaving ? 'draining' : undefined,
-      access: access.problem,
-      host: await look(),
-    })
+  return async () => {
+    // Who is leaving says so at once: a balancer has to learn of it in time, however busy the host is.
+    if (running.isLeaving) return readinessOf({ accepting: 'draining' })
+    return readinessOf({ accepting: undefined, access: access.problem, host: await look() })
+  }
 }

@@ -21,10 +21,11 @@ export function readinessOfHost(
     return pool.isGitFailing ? 'git cannot be started' : undefined
   }
   const lookAtGit = bounded(tryGit, gitWithinMs, 'git cannot be started')
-  return async () =>
-    readinessOf(
+  return async () => {
+    if (running.isLeaving) return readinessOf({ accepting: 'draining' })
+    return readinessOf(
       {
-        accepting: running.isLeaving ? 'draining' : undefined,
+        accepting: undefined,
         workers: pool.isFailing ? 'workers cannot be started' : undefined,
         git: pool.isGitFailing ? await lookAtGit() : undefined,
         root: await lookAtRoot(),
@@ -32,6 +33,7 @@ export function readinessOfHost(
       // Pushes are refused then, one by one; who only reads is to be served on.
       { disk: await disks.shortage() },
     )
+  }
 }
 
 async function problemOf(root: string, createOnPush: boolean): Promise<string | undefined> {
