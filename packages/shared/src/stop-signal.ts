@@ -34,10 +34,12 @@ export async function startUnlessStopped<T>(stopped: ReturnType<typeof untilStop
     process.stderr.write('The start did not come to an end: ended without it.\n')
     process.exit(1)
   }
-  void stopped.then(({ hurry }) => {
+  const watch = async () => {
+    const { hurry } = await stopped
     setTimeout(giveUp, startMayTakeMs).unref()
     hurry.addEventListener('abort', giveUp)
-  })
+  }
+  void watch()
   try {
     return await start
   } finally {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { patienceMs } from '@sluice/shared/testing/patience'
+import { patienceMs, patiently } from '@sluice/shared/testing/patience'
 
 const main = fileURLToPath(new URL('../../../gitworker/src/main.ts', import.meta.url))
 
@@ -35,6 +37,33 @@ test('a place that cannot be used ends the start in words that name the setting'
     assert.notEqual(code, 0, `${setting}=${place}`)
     assert.notEqual(code, null, `${setting}=${place} did not end by itself`)
     assert.match(stderr, new RegExp(`${setting}\\b.*(/proc|/dev|/file)`), `${setting}=${place}`)
+  }
+})
+
+test('a start that hangs ends with the second signal', async () => {
+  await using folder = await temporaryFolder()
+  const child = spawn(process.execPath, [main], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      SLUICE_ROOT: folder.path,
+      SLUICE_RUN_FOLDER: join(folder.path, 'run'),
+      SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,
+      SLUICE_GIT: fileURLToPath(new URL('fixtures/says-nothing.sh', import.meta.url)),
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    const exited = once(child, 'exit')
+    // The sizes: it is about to ask git for its version.
+    await patiently('a first line', once(child.stdout, 'data'))
+    child.kill('SIGTERM')
+    // Two signals within 100 ms count as one.
+    await pause(500)
+    child.kill('SIGTERM')
+    const [code] = (await patiently('the end', exited)) as [number | null]
+    assert.equal(code, 1)
+  } finally {
+    child.kill('SIGKILL')
   }
 })
 

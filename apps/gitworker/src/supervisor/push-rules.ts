@@ -74,9 +74,9 @@ export async function judgePush(
     // git refuses these names, and says so.
     if (unusable !== undefined || !isRefName(ref)) continue
     const names = isInFiles ? namesInFiles(gitDir, commonDir, ref) : await namesFromGit(gitDir, ref, runJob)
-    for (const name of names) {
-      const protections = rules(name)
-      const objection = objectionTo(command, name, protections)
+    for (const other of names) {
+      const protections = rules(other)
+      const objection = objectionTo(command, other, protections)
       if (objection !== undefined && !objections.has(command)) objections.set(command, objection)
       denyForce ||= isUpdate(command) && protections.has('no-force')
     }
