@@ -42,13 +42,15 @@ test('a place that cannot be used ends the start in words that name the setting'
 
 test('a start that hangs ends with the second signal', async () => {
   await using folder = await temporaryFolder()
+  const silentGit = join(folder.path, 'git')
+  await writeFile(silentGit, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
   const child = spawn(process.execPath, [main], {
     env: {
       PATH: process.env['PATH'] ?? '',
       SLUICE_ROOT: folder.path,
       SLUICE_RUN_FOLDER: join(folder.path, 'run'),
       SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,
-      SLUICE_GIT: fileURLToPath(new URL('fixtures/says-nothing.sh', import.meta.url)),
+      SLUICE_GIT: silentGit,
     },
     stdio: ['ignore', 'pipe', 'ignore'],
   })

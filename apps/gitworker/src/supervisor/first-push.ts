@@ -47,7 +47,7 @@ export async function admitFirstPush(
  */
 export function checkFirstPush(body: RequestBody, host: Host): void {
   const push = new PushCommands()
-  push.read(body.beginning)
+  while (push.read(body.beginning));
   if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
 }
 
@@ -66,7 +66,7 @@ export async function createForPush(
   account: Account,
 ): Promise<Repository> {
   const push = new PushCommands()
-  await body.readOn((beginning) => (push.read(beginning), push.isWhole), maxCommandBytes, signal)
+  await body.readOn((beginning) => push.readOn(beginning), maxCommandBytes, signal)
   if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
   const ids = push.commands.filter((command) => !isDeletion(command)).map(({ newId }) => newId)
   if (await visit.create(ids)) account.created = true

@@ -1,3 +1,4 @@
+import { LoopTurn } from '@sluice/shared/loop-turn'
 import { pktLength } from '@sluice/shared/pkt-line'
 import type { RunJob } from '../git/job.ts'
 import { isRefName } from './ref-target.ts'
@@ -51,6 +52,13 @@ export class PushCommands {
       this.#offset = end
     }
     return false
+  }
+
+  /** Reads all that is there, and lets others have the event loop meanwhile. @returns whether all commands have been read */
+  async readOn(body: Buffer): Promise<boolean> {
+    const turn = new LoopTurn()
+    while (this.read(body)) await turn.letOthers()
+    return this.#isWhole
   }
 
   #readLine(payload: string): void {

@@ -55,11 +55,7 @@ export async function judgePush(
   if (!rules) return undefined
   const push = new PushCommands()
   const turn = new LoopTurn()
-  const readCommands = async (beginning: Buffer) => {
-    while (push.read(beginning)) await turn.letOthers()
-    return push.isWhole
-  }
-  await body.readOn(readCommands, maxCommandBytes, exchange.signal)
+  await body.readOn((beginning) => push.readOn(beginning), maxCommandBytes, exchange.signal)
   if (!push.isWhole && !body.isWhole) return refused(push, new Refusal('too_many_refs'))
 
   const isInFiles = keepsRefsInFiles(commonDir)
