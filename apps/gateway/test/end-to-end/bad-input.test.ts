@@ -85,7 +85,13 @@ const cases: Case[] = [
     status: 403,
     says: /services/,
   },
-  { what: 'a POST for refs', path: `/good.git${advertisement}`, method: 'POST', status: 405, says: /GET and HEAD only/ },
+  {
+    what: 'a POST for refs',
+    path: `/good.git${advertisement}`,
+    method: 'POST',
+    status: 405,
+    says: /GET and HEAD only/,
+  },
   { what: 'a GET for a fetch', path: '/good.git/git-upload-pack', status: 405, says: /POST only/ },
   {
     what: 'a DELETE',

@@ -23,6 +23,7 @@ export class PushCommands {
   readonly commands: PushCommand[] = []
   /** `report-status`, `side-band-64k` …: git looks for them in every line. */
   readonly capabilities = new Set<string>()
+  readonly #turn = new LoopTurn()
   #offset = 0
   #isWhole = false
   #isInCertificate = false
@@ -56,8 +57,9 @@ export class PushCommands {
 
   /** Reads all that is there, and lets others have the event loop meanwhile. @returns whether all commands have been read */
   async readOn(body: Buffer): Promise<boolean> {
-    const turn = new LoopTurn()
-    while (this.read(body)) await turn.letOthers()
+    // Also between one call and the next: what has come already may be given to it without a turn of the loop.
+    do await this.#turn.letOthers()
+    while (this.read(body))
     return this.#isWhole
   }
 
@@ -95,8 +97,8 @@ export class PushCommands {
   }
 }
 
-/** In bytes. A client may send ten thousand lines in so many. */
-const inOneTurn = 64 * 1024
+/** In bytes. A client may send thousands of lines in so many. */
+const inOneTurn = 16 * 1024
 
 /** Two ids and a letter, with spaces between them. */
 const shortestCommand = 83
