@@ -156,7 +156,7 @@ test('a body in pieces of a byte, each of which costs as much as a large one, is
 /** The longest turn that it takes in each application: what costs once (to compile, to collect garbage) is not its own. */
 async function costOf(address: string, bytes: Buffer): Promise<{ gateway: number; supervisor: number }> {
   let least = { gateway: Infinity, supervisor: Infinity }
-  for (let round = 0; round < 3 && Math.max(least.gateway, least.supervisor) > maxTurnMs / 2; round++) {
+  for (let round = 0; round < 6 && Math.max(least.gateway, least.supervisor) > maxTurnMs / 2; round++) {
     await begin()
     await send(address, bytes)
     least = {
