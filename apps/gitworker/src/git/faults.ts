@@ -75,6 +75,9 @@ const hostsOwn = [
   /^(?:proc-receive failed to report status|fail to run proc-receive hook)$/,
 ]
 
+/** As git says it, as hook.sh does, and as a bash that stands in for sh does when hook.sh cannot say it any more. */
+const cannotRun = /^(?:(?:error|fatal): cannot (?:run|exec) |\S*\/hooks\/[a-z-]+: line \d+: .*: cannot execute)/m
+
 /** What is said of all references when something else was the reason. */
 const dependent = /^(?:unpacker error|atomic push failure)$/
 
@@ -93,7 +96,7 @@ export function reasonOfReport(unpack: string, rejected: readonly string[], word
   const reasons = rejected.filter((why) => !dependent.test(why))
   // What a hook has said is no word of git's; that it could not be run is.
   const isHooks = reasons.length > 0 && reasons.every((why) => why.endsWith('hook declined'))
-  if (isHooks) return /^(?:error|fatal): cannot (?:run|exec) /m.test(words) ? 'git_failed' : 'push_rejected'
+  if (isHooks) return cannotRun.test(words) ? 'git_failed' : 'push_rejected'
   // Newer gits say what was in the way of a reference; older ones say it in words, and so do those with a damaged disk.
   const isOurs = reasons.some((why) => hostsOwn.some((pattern) => pattern.test(why)))
   if (isOurs) return inWords === undefined || inWords === 'push_rejected' ? 'git_failed' : inWords

@@ -15,6 +15,14 @@ export GIT_CONFIG_GLOBAL
 # git below receive-pack runs this one, in the work tree.
 [ "$name" != post-index-change ] || own=$own_path
 
+# As git says it of a hook that is there and cannot run, because its interpreter is missing, say.
+cannot_run() {
+  echo "error: cannot run the $name hook" >&2
+}
+
+# Runs where an exec has failed; in a bash, nothing does, and what bash says must do.
+trap cannot_run EXIT
+
 is_in() {
   case " $1 " in *" $name "*) return 0 ;; esac
   return 1
@@ -29,6 +37,7 @@ case $name in
 pre-receive | post-receive | reference-transaction)
   input=$here/../input.$name
   cat >"$input" || {
+    trap - EXIT
     echo "What git tells the $name hooks cannot be kept." >&2
     exit 1
   }
@@ -37,10 +46,16 @@ esac
 
 "$operators/$name" "$@" <"$input"
 code=$?
+case $code in 126 | 127) cannot_run ;; esac
 case "$name $1" in
 # git does not ask these for leave.
 post-*) ;;
 'reference-transaction committed' | 'reference-transaction aborted') ;;
-*) [ "$code" -eq 0 ] || exit "$code" ;;
+*)
+  [ "$code" -eq 0 ] || {
+    trap - EXIT
+    exit "$code"
+  }
+  ;;
 esac
 exec "$own/$name" "$@" <"$input"
