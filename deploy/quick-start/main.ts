@@ -7,7 +7,10 @@ import { parseAddress } from '@sluice/shared/address'
 import { readConfig } from '@sluice/shared/config'
 import { runApp } from '@sluice/shared/run-app'
 import { settings } from '@sluice/shared/settings'
+import { checkAll } from '@sluice/shared/start-checks'
 import { untilStopped } from '@sluice/shared/stop-signal'
+import { startChecksOfGateway } from '../../apps/gateway/src/start-checks.ts'
+import { startChecksOfHost } from '../../apps/gitworker/src/supervisor/start-checks.ts'
 import { announce } from './announcement.ts'
 import { startApp } from './app-process.ts'
 import { createDemo } from './demo-repository.ts'
@@ -26,13 +29,13 @@ const ownRoot = join(folder, 'repos')
 await runApp(async () => {
   const stopped = untilStopped()
   const env = { ...(await quickStartDefaults()), ...withoutEmpty(process.env) }
-  // All that is wrong with the configuration is said once, here.
+  // All that is wrong with the configuration, and with what it names, is said once, here.
   const config = readConfig(settings, env)
-  const { root } = config
   // A root that somebody else has chosen is theirs to create, and to fill.
-  if (root === ownRoot && (await mkdir(ownRoot, { recursive: true }))) {
-    await createDemo(join(ownRoot, 'demo.git'), config.git)
-  }
+  const isOwnRoot = config.root === ownRoot
+  const checksOfHost = isOwnRoot ? startChecksOfHost(config, () => undefined) : startChecksOfHost(config)
+  await checkAll([...checksOfHost, ...startChecksOfGateway(config)])
+  if (isOwnRoot && (await mkdir(ownRoot, { recursive: true }))) await createDemo(join(ownRoot, 'demo.git'), config.git)
 
   await using supervisor = await startApp('supervisor', join(project, 'apps/gitworker/src/main.ts'), env)
   await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env)

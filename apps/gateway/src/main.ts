@@ -3,16 +3,19 @@ import { announceListening } from '@sluice/shared/listening'
 import { openLog } from '@sluice/shared/log'
 import { logProcessWarnings } from '@sluice/shared/process-warnings'
 import { runApp } from '@sluice/shared/run-app'
+import { withAllProblems } from '@sluice/shared/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/stop-signal'
 import { readGatewayConfig } from './config.ts'
 import { startGateway } from './server.ts'
+import { startChecksOfGateway } from './start-checks.ts'
 
 await runApp(async () => {
   const stopped = untilStopped()
   const config = readGatewayConfig(process.env)
   const log = openLog('gateway', config)
   logProcessWarnings(log)
-  await using gateway = await startUnlessStopped(stopped, startGateway(config, log))
+  const start = startGateway(config, log).catch((error) => withAllProblems(error, startChecksOfGateway(config)))
+  await using gateway = await startUnlessStopped(stopped, start)
   announceListening(log, gateway, {
     access: config.access,
     tls: config.tlsCertificate === undefined ? 'off' : 'on',

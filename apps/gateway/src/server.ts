@@ -18,6 +18,8 @@ import { Recorder } from '@sluice/shared/recorder'
 import { RequestMetrics } from '@sluice/shared/request-metrics'
 import { Running } from '@sluice/shared/running'
 import { openTlsFiles } from '@sluice/shared/tls-files'
+import type { TlsMaterial } from '@sluice/shared/tls-files'
+import type { WatchedFiles } from '@sluice/shared/watched-files'
 import { openTracing } from '@sluice/shared/tracing'
 import { noCache } from '@sluice/shared/exchange'
 import { Refusal } from '@sluice/shared/refusal'
@@ -117,21 +119,25 @@ async function openServer(
   log: Logger,
   started: AsyncDisposableStack,
 ): Promise<Server> {
-  const { tlsCertificate: certificate, tlsKey: key } = config
-  if (certificate === undefined && key === undefined) return createHttpServer(listener, config)
-  const files = await openTlsFiles(
-    { certificate, key },
-    'SLUICE_TLS_CERTIFICATE and SLUICE_TLS_KEY',
-    log,
-    (material) => {
-      server.setSecureContext(material)
-    },
-  )
+  const files = await openGatewayTls(config, log, (material) => {
+    if ('setSecureContext' in server) server.setSecureContext(material)
+  })
+  if (!files) return createHttpServer(listener, config)
   started.use(files)
   const onTlsProblem = (code: string, peer?: string) => log.debug({ code, peer }, 'a connection was not secured')
   const create = config.http2 ? createHttp2Server : createHttpsServer
-  const server = create(listener, { ...config, tls: files.current, onTlsProblem })
+  const server: ReturnType<typeof create> = create(listener, { ...config, tls: files.current, onTlsProblem })
   return server
+}
+
+/** @returns undefined where clients are served without TLS */
+export async function openGatewayTls(
+  { tlsCertificate: certificate, tlsKey: key }: GatewayConfig,
+  log: Logger,
+  onChange: (material: TlsMaterial) => void,
+): Promise<WatchedFiles<TlsMaterial> | undefined> {
+  if (certificate === undefined && key === undefined) return undefined
+  return await openTlsFiles({ certificate, key }, 'SLUICE_TLS_CERTIFICATE and SLUICE_TLS_KEY', log, onChange)
 }
 
 /** One address may hold half of the connections, unless it is that of a proxy. */

@@ -3,16 +3,19 @@ import { announceListening } from '@sluice/shared/listening'
 import { openLog } from '@sluice/shared/log'
 import { logProcessWarnings } from '@sluice/shared/process-warnings'
 import { runApp } from '@sluice/shared/run-app'
+import { withAllProblems } from '@sluice/shared/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/stop-signal'
 import { readSupervisorConfig } from './config.ts'
 import { startSupervisor } from './supervisor/start.ts'
+import { startChecksOfHost } from './supervisor/start-checks.ts'
 
 await runApp(async () => {
   const stopped = untilStopped()
   const config = readSupervisorConfig(process.env)
   const log = openLog('supervisor', config)
   logProcessWarnings(log)
-  await using supervisor = await startUnlessStopped(stopped, startSupervisor(config, log))
+  const start = startSupervisor(config, log).catch((error) => withAllProblems(error, startChecksOfHost(config)))
+  await using supervisor = await startUnlessStopped(stopped, start)
   announceListening(log, supervisor, {
     ...supervisor.facts,
     tls: config.hostTlsCertificate === undefined ? 'off' : 'on',

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { chmod, lstat, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
 import { formatAddress } from './address.ts'
@@ -33,6 +33,17 @@ export async function listen(
     throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
 }
+
+/** Listens, and stops at once. The parameters are those of `listen`. @throws {ConfigError} where that cannot be */
+export async function tryListening(...[address, setting, options]: ParametersBehindServer): Promise<void> {
+  const server = createServer()
+  await listen(server, address, setting, options)
+  const closed = once(server, 'close')
+  server.close()
+  await closed
+}
+
+type ParametersBehindServer = Parameters<typeof listen> extends [Server, ...infer Rest] ? Rest : never
 
 async function tryToListen(server: Server, address: Address, reusePort: boolean): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)

@@ -17,6 +17,9 @@ export function openLog(app: string, config: { logLevel: string; logFormat: 'jso
   return config.logFormat === 'json' ? pino(options, standardOutput()) : pino(options, pretty())
 }
 
+/** For whoever looks only whether something could be opened. */
+export const silentLog: Logger = pino({ level: 'silent' })
+
 /** Bounded: what is kept while the output takes nothing, for a full disk, say. Serving goes on without a log. */
 const maxUnwrittenBytes = 1024 * 1024
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -73,6 +74,34 @@ test('what no later start can heal ends with 78, also through the quick start', 
   const quick = await startInVain('quick start', noFile, [folder.path])
   assert.equal(quick.code, 78, quick.said)
   assert.match(quick.said, /SLUICE_ACCESS=file needs SLUICE_PASSWORD_FILE/)
+})
+
+test('all faults of both applications are said at once, and nothing is started or made', async () => {
+  await using folder = await temporaryFolder()
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const wrong = {
+    SLUICE_LISTEN: `127.0.0.1:${port}`,
+    SLUICE_ACCESS: 'file',
+    SLUICE_TLS_CERTIFICATE: join(folder.path, 'no-certificate'),
+    SLUICE_TLS_KEY: join(folder.path, 'no-key'),
+    SLUICE_HOOKS_FOLDER: join(folder.path, 'no-hooks'),
+    SLUICE_GIT: 'no-such-git',
+  }
+  const quick = await startInVain('quick start', wrong, [join(folder.path, 'var')])
+  const all = [/git is missing/, /SLUICE_HOOKS_FOLDER/, /SLUICE_ACCESS=file needs/, /SLUICE_TLS_CERT/, /SLUICE_LISTEN/]
+  for (const problem of all)
+    assert.equal(quick.said.match(new RegExp(problem, 'g'))?.length, 1, `${problem}: ${quick.said}`)
+  assert.equal(quick.code, 78)
+  assert.doesNotMatch(quick.said, /listening on/)
+  assert.equal(existsSync(join(folder.path, 'var/repos')), false)
+  // Each application by itself says all of its own.
+  const host = await startInVain('supervisor', { ...settingsIn(folder.path), ...wrong, SLUICE_ROOT: '/nowhere' })
+  for (const problem of [/git is missing/, /SLUICE_HOOKS_FOLDER/, /SLUICE_ROOT/]) assert.match(host.said, problem)
+  const gateway = await startInVain('gateway', wrong)
+  for (const problem of all.slice(2)) assert.match(gateway.said, problem)
+  taken.close()
 })
 
 test('a missing git is said in words', async () => {

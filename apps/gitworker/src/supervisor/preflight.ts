@@ -1,5 +1,5 @@
 import { access, constants, realpath, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { ConfigError } from '@sluice/shared/config'
 import { errnoOf } from '@sluice/shared/errno'
 import type { SupervisorConfig } from '../config.ts'
@@ -43,6 +43,20 @@ export async function checkGnupgHome({ gnupgHome }: SupervisorConfig): Promise<v
   } catch (error) {
     throw new ConfigError([`SLUICE_GNUPG_HOME names ${gnupgHome}, which is no folder to read (${errnoOf(error)}).`])
   }
+}
+
+/** @throws {ConfigError} where no such program can be run; which version it is, only running it can tell */
+export async function checkGitProgram(program: string, path: string): Promise<void> {
+  const places = program.includes('/') ? [program] : path.split(':').map((folder) => join(folder, program))
+  const found = await Promise.all(
+    places.map((place) =>
+      access(place, constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  if (!found.includes(true)) throw new ConfigError([gitIsMissing(program)])
 }
 
 const oldestGit = [2, 34] as const

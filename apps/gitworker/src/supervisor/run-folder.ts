@@ -63,9 +63,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     writeFileSync(owner, identityOf(process.pid) ?? '')
     sweeper = await Sweeper.open(join(path, 'owed'))
   } catch (error) {
-    if (error instanceof ConfigError) throw error
-    const problem = `SLUICE_RUN_FOLDER names ${path}, which cannot be used (${errnoOf(error) || String(error)}).`
-    throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
+    throw unusable(path, error)
   }
   await clearRequests(requests, killGrace, sweeper, log)
   const removed = await sweeper.tryAgain()
@@ -85,6 +83,23 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
       await rm(owner, { force: true })
     },
   }
+}
+
+/** @throws {ConfigError} where it cannot be made, or another supervisor is using it */
+export async function checkRunFolder(folder: string): Promise<void> {
+  const path = resolve(folder)
+  try {
+    await makeFolders(path)
+    await checkOwner(join(path, 'supervisor'), path)
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
+function unusable(path: string, error: unknown): ConfigError {
+  if (error instanceof ConfigError) return error
+  const problem = `SLUICE_RUN_FOLDER names ${path}, which cannot be used (${errnoOf(error) || String(error)}).`
+  return new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
 }
 
 async function checkOwner(file: string, path: string): Promise<void> {

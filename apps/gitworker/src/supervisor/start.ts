@@ -193,7 +193,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   }
 }
 
-async function openHostTls(config: SupervisorConfig, log: Logger, onChange: (material: TlsMaterial) => void) {
+export async function openHostTls(config: SupervisorConfig, log: Logger, onChange: (material: TlsMaterial) => void) {
   const paths = { certificate: config.hostTlsCertificate, key: config.hostTlsKey, ca: config.hostTlsCa }
   if (Object.values(paths).every((path) => path === undefined)) return undefined
   return await openTlsFiles(paths, 'SLUICE_HOST_TLS_CERTIFICATE, _KEY and _CA', log, onChange)
