@@ -1,5 +1,4 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { ConfigError } from './config.ts'
 import type { Logger } from './log.ts'
 import { WatchedFiles } from './watched-files.ts'
 
@@ -53,14 +52,10 @@ function digestOf(secret: string): Buffer {
 
 /** @throws {ConfigError} where the file is not right at the start; later, the old secrets stay valid */
 export async function openHostSecrets(path: string, log: Logger): Promise<WatchedFiles<HostSecrets>> {
-  try {
-    return await WatchedFiles.open({
-      paths: [path],
-      parse: ([text = '']) => new HostSecrets(text, path),
-      onChange: () => log.info(`${setting}: the secrets of ${path} were read anew`),
-      onProblem: (problem) => log.error(`${setting}: ${problem}; the old secrets stay valid`),
-    })
-  } catch (error) {
-    throw new ConfigError([`${setting}: ${(error as Error).message}.`])
-  }
+  return await WatchedFiles.open(setting, {
+    paths: [path],
+    parse: ([text = '']) => new HostSecrets(text, path),
+    onChange: () => log.info(`${setting}: the secrets of ${path} were read anew`),
+    onProblem: (problem) => log.error(`${setting}: ${problem}; the old secrets stay valid`),
+  })
 }

@@ -40,22 +40,18 @@ export async function openTlsFiles(
     const texts = Object.fromEntries(named.map(([name], index) => [name, contents[index]]))
     return materialOf(paths, texts)
   }
-  try {
-    const files = await WatchedFiles.open({
-      paths: named.map(([, path]) => path),
-      parse,
-      onChange(material) {
-        log.info({ files: Object.fromEntries(named) }, `${setting}: new certificates are in use`)
-        warnOfExpiry(material, certificate, log)
-        onChange(material)
-      },
-      onProblem: (problem) => log.error(`${setting}: ${problem}; the old certificates stay in use`),
-    })
-    warnOfExpiry(files.current, certificate, log)
-    return files
-  } catch (error) {
-    throw new ConfigError([`${setting}: ${(error as Error).message}.`])
-  }
+  const files = await WatchedFiles.open(setting, {
+    paths: named.map(([, path]) => path),
+    parse,
+    onChange(material) {
+      log.info({ files: Object.fromEntries(named) }, `${setting}: new certificates are in use`)
+      warnOfExpiry(material, certificate, log)
+      onChange(material)
+    },
+    onProblem: (problem) => log.error(`${setting}: ${problem}; the old certificates stay in use`),
+  })
+  warnOfExpiry(files.current, certificate, log)
+  return files
 }
 
 function materialOf(paths: TlsPaths, { certificate, key, ca }: Record<string, string | undefined>): TlsMaterial {

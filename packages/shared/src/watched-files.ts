@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import { ConfigError } from './config.ts'
 import { errnoOf } from './errno.ts'
 
 /** How soon a change is noticed. The files are small, and read whole: times tell nothing of what a mount has swapped. */
@@ -33,9 +34,17 @@ export class WatchedFiles<T> implements Disposable {
     this.#lookLater()
   }
 
-  /** @throws {Error} in words, where a file cannot be read or is not right */
-  static async open<T>(watching: Watching<T>): Promise<WatchedFiles<T>> {
-    return new WatchedFiles(watching, await readAll(watching.paths))
+  /**
+   * @param setting the variable, or variables, that name the files, for messages
+   * @throws {ConfigError} where a file cannot be read or is not right; one that is not there may still be mounted
+   */
+  static async open<T>(setting: string, watching: Watching<T>): Promise<WatchedFiles<T>> {
+    try {
+      return new WatchedFiles(watching, await readAll(watching.paths))
+    } catch (error) {
+      const { message, cause } = error as Error
+      throw new ConfigError([`${setting}: ${message}.`], { mayHeal: errnoOf(cause) === 'ENOENT' })
+    }
   }
 
   get current(): T {

@@ -1,4 +1,3 @@
-import { ConfigError } from '@sluice/shared/config'
 import type { Logger } from '@sluice/shared/log'
 import { Refusal } from '@sluice/shared/refusal'
 import { WatchedFiles } from '@sluice/shared/watched-files'
@@ -44,19 +43,15 @@ export async function openFileAccess(passwordPath: string, rulesPath: string, lo
 
 async function open(passwordPath: string, rulesPath: string, log: Logger) {
   const setting = 'SLUICE_PASSWORD_FILE and SLUICE_ACCESS_FILE'
-  try {
-    return await WatchedFiles.open({
-      paths: [passwordPath, rulesPath],
-      parse([passwordText = '', rulesText = '']) {
-        const passwords = readPasswordFile(passwordText, passwordPath)
-        const taken = reserved.find((name) => passwords.has(name))
-        if (taken) throw new Error(`${passwordPath}: "${taken}" stands for many in rules and cannot be a user's name`)
-        return { passwords, rules: readRulesFile(rulesText, rulesPath) }
-      },
-      onChange: ({ passwords }) => log.info({ users: passwords.size }, `${setting} were read anew`),
-      onProblem: (problem) => log.error(`${setting}: ${problem}; the old users and rules stay in force`),
-    })
-  } catch (error) {
-    throw new ConfigError([`${setting}: ${(error as Error).message}.`])
-  }
+  return await WatchedFiles.open(setting, {
+    paths: [passwordPath, rulesPath],
+    parse([passwordText = '', rulesText = '']) {
+      const passwords = readPasswordFile(passwordText, passwordPath)
+      const taken = reserved.find((name) => passwords.has(name))
+      if (taken) throw new Error(`${passwordPath}: "${taken}" stands for many in rules and cannot be a user's name`)
+      return { passwords, rules: readRulesFile(rulesText, rulesPath) }
+    },
+    onChange: ({ passwords }) => log.info({ users: passwords.size }, `${setting} were read anew`),
+    onProblem: (problem) => log.error(`${setting}: ${problem}; the old users and rules stay in force`),
+  })
 }

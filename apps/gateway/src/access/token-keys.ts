@@ -2,7 +2,6 @@ import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
-import { ConfigError } from '@sluice/shared/config'
 import type { Logger } from '@sluice/shared/log'
 import { WatchedFiles } from '@sluice/shared/watched-files'
 
@@ -80,20 +79,16 @@ async function fetchBounded(address: string, options: RequestInit): Promise<Resp
 
 async function openKeyFile(path: string, log: Logger): Promise<TokenKeys> {
   const setting = 'SLUICE_JWT_KEYS'
-  try {
-    const files = await WatchedFiles.open({
-      paths: [path],
-      parse: ([text = '']) => readKeys(text, path),
-      onChange: () => log.info(`${setting}: the keys of ${path} were read anew`),
-      onProblem: (problem) => log.error(`${setting}: ${problem}; the old keys stay good`),
-    })
-    return {
-      find: (header, token) => files.current(header, token),
-      problem: undefined,
-      [Symbol.dispose]: () => files[Symbol.dispose](),
-    }
-  } catch (error) {
-    throw new ConfigError([`${setting}: ${(error as Error).message}.`])
+  const files = await WatchedFiles.open(setting, {
+    paths: [path],
+    parse: ([text = '']) => readKeys(text, path),
+    onChange: () => log.info(`${setting}: the keys of ${path} were read anew`),
+    onProblem: (problem) => log.error(`${setting}: ${problem}; the old keys stay good`),
+  })
+  return {
+    find: (header, token) => files.current(header, token),
+    problem: undefined,
+    [Symbol.dispose]: () => files[Symbol.dispose](),
   }
 }
 
