@@ -332,7 +332,7 @@ describe('packs', () => {
 
   test('that many wait for in vain are refused to all of them when the queue’s time is over', async () => {
     const waits = fileURLToPath(new URL('fixtures/waits-for-release.sh', import.meta.url))
-    const times = { SLUICE_QUEUE_TIMEOUT: '500ms', SLUICE_IDLE_TIMEOUT: '15s' }
+    const times = { SLUICE_QUEUE_TIMEOUT: '500ms', SLUICE_SILENT_GIT_TIMEOUT: '15s' }
     await using small = await startStack({ SLUICE_GIT: waits, SLUICE_FETCH_SLOTS: '1', ...times })
     await git(small.folder, ['init', '--quiet', '--bare', join(small.root, 'large.git')])
     const { ctimeMs } = await stat(join(small.root, 'large.git/config'))
