@@ -17,6 +17,9 @@ import type { Running } from '@sluice/shared/running'
 import { checkSingleHeaders } from '@sluice/shared/single-headers'
 import { sourceKey } from '@sluice/shared/source'
 import type { Access } from './access/access.ts'
+import { answerAside } from './aside/answer.ts'
+import type { AsideOptions } from './aside/answer.ts'
+import { asideOf } from './aside/route.ts'
 import { clientAddress } from './client-address.ts'
 import type { ProxyTrust } from './client-address.ts'
 import type { ChooseHost, GitHost } from './choose-host.ts'
@@ -38,6 +41,7 @@ export type GatewayParts = {
   readonly recorder: Recorder
   readonly proxyTrust: ProxyTrust
   readonly sites: SiteOptions
+  readonly asides: AsideOptions
   /** Whether git clients may be sent `102 Processing`. */
   readonly interimReplies: boolean
   /** Bytes per second; 0 is any. */
@@ -65,17 +69,17 @@ export function createApp(parts: GatewayParts) {
     const source = clientAddress(incoming, parts.proxyTrust)
     // git's libcurl passes over interim replies; libgit2 and others do not.
     const takesInterimReplies = parts.interimReplies && isGit(incoming.headers['user-agent'])
-    await answerGit(new Exchange(incoming, outgoing, { source, takesInterimReplies }), parts)
+    await answer(new Exchange(incoming, outgoing, { source, takesInterimReplies }), parts)
     return RESPONSE_ALREADY_SENT
   })
   return app
 }
 
-async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void> {
+async function answer(exchange: Exchange, parts: GatewayParts): Promise<void> {
   using _ = parts.running.enter(exchange)
   let request: GitRequest | undefined
   const recording = parts.recorder.begin(exchange, () => request)
-  let hostsReason: string | undefined
+  let reason: string | undefined
   let refusal: Refusal | undefined
   let report: PushReport | undefined
   const isHostStuck = async () => request !== undefined && (await isStuck(parts.chooseHost(request.repository)))
@@ -84,18 +88,13 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
     parts.connections.check(exchange)
     checkSingleHeaders(exchange.incoming)
     checkHostName(exchange.incoming, parts.sites)
-    request = parseGitRequest(exchange.incoming)
-    checkSite(exchange.incoming, parts.sites)
-    if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
-    const grant = await parts.access.authorise(exchange, request)
-    using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
-    if (request.kind === 'rpc' && request.service === 'receive-pack') report = new PushReport()
-    hostsReason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), {
-      grant,
-      span: recording.span,
-      report,
-    })
-    await exchange.finish()
+    const aside = asideOf(exchange.incoming)
+    if (aside) reason = await answerAside(exchange, aside, parts.asides)
+    else {
+      request = parseGitRequest(exchange.incoming)
+      if (request.kind === 'rpc' && request.service === 'receive-pack') report = new PushReport()
+      reason = await serveGit(exchange, request, { span: recording.span, report }, parts)
+    }
   } catch (error) {
     refusal = Refusal.from(error)
     await exchange.refuse(refusal, request)
@@ -103,14 +102,30 @@ async function answerGit(exchange: Exchange, parts: GatewayParts): Promise<void>
   if (refusal?.reason === 'client_gone' && report?.isWhole) {
     // Some clients close the connection once they have what they came for. Why not all was done, the host knows.
     refusal = undefined
-    hostsReason = report.isGood ? undefined : 'push_rejected'
+    reason = report.isGood ? undefined : 'push_rejected'
   }
   recording.end({
-    outcome: refusal?.outcome ?? outcomeOf(hostsReason),
-    reason: refusal?.reason ?? hostsReason,
+    outcome: refusal?.outcome ?? outcomeOf(reason),
+    reason: refusal?.reason ?? reason,
     cause: refusal?.cause,
     userAgent: exchange.incoming.headers['user-agent']?.slice(0, maxUserAgentLength),
   })
+}
+
+/** @returns the reason that the host gave, where it refused */
+async function serveGit(
+  exchange: Exchange,
+  request: GitRequest,
+  context: Omit<ForwardContext, 'grant'>,
+  parts: GatewayParts,
+): Promise<string | undefined> {
+  checkSite(exchange.incoming, parts.sites)
+  if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
+  const grant = await parts.access.authorise(exchange, request)
+  using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
+  const reason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), { ...context, grant })
+  await exchange.finish()
+  return reason
 }
 
 function watchBody(exchange: Exchange, minUploadRate: number): void {

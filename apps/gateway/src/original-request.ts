@@ -21,20 +21,36 @@ export function originOf(incoming: IncomingMessage, { trust, publicUrl }: Origin
   if (publicUrl) return { scheme: publicUrl.protocol === 'https:' ? 'https' : 'http', host: publicUrl.host }
   const isEncrypted = 'encrypted' in incoming.socket && incoming.socket.encrypted === true
   const scheme = schemeFromProxy(incoming, trust) ?? (isEncrypted ? 'https' : 'http')
-  const host = readHostName(hostHeader(incoming) ?? '')
-  return { scheme, host: host ? formatHost(host) : localHost(incoming) }
+  return { scheme, host: writtenHost(incoming) }
 }
 
-function schemeFromProxy({ socket, headers }: IncomingMessage, trust: ProxyTrust): 'http' | 'https' | undefined {
+/**
+ * The host as the client knows it, for what only the client itself is told: behind a trusted proxy, the one that the proxy
+ * says. Rules must not go by it, since many proxies hand on what a client has written there.
+ */
+export function shownHost(incoming: IncomingMessage, trust: ProxyTrust): string {
+  const host = readHostName(toldByProxy(incoming, trust, 'host') ?? '')
+  return host ? formatHost(host) : writtenHost(incoming)
+}
+
+function writtenHost(incoming: IncomingMessage): string {
+  const host = readHostName(hostHeader(incoming) ?? '')
+  return host ? formatHost(host) : localHost(incoming)
+}
+
+function schemeFromProxy(incoming: IncomingMessage, trust: ProxyTrust): 'http' | 'https' | undefined {
+  const told = toldByProxy(incoming, trust, 'proto')?.toLowerCase()
+  return told === 'http' || told === 'https' ? told : undefined
+}
+
+function toldByProxy({ socket, headers }: IncomingMessage, trust: ProxyTrust, what: 'proto' | 'host') {
   const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
   if (!trust.trustedProxies.has(peer)) return undefined
   // The last one is the nearest proxy's: those before it may be the client's own.
-  const last = (name: string) => [headers[name] ?? []].flat().join(',').split(',').at(-1)?.trim().toLowerCase()
-  const told =
-    trust.forwardedHeader === 'forwarded'
-      ? /(?:^|;)\s*proto="?([a-z]+)"?\s*(?:;|$)/.exec(last('forwarded') ?? '')?.[1]
-      : last('x-forwarded-proto')
-  return told === 'http' || told === 'https' ? told : undefined
+  const last = (name: string) => [headers[name] ?? []].flat().join(',').split(',').at(-1)?.trim()
+  return trust.forwardedHeader === 'forwarded'
+    ? new RegExp(`(?:^|;)\\s*${what}="?([^\\s;"]+)"?\\s*(?:;|$)`, 'i').exec(last('forwarded') ?? '')?.[1]
+    : last(`x-forwarded-${what}`) || undefined
 }
 
 function formatHost({ name, port }: HostName): string {

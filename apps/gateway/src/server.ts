@@ -27,6 +27,7 @@ import { openAccessOf } from './access/open.ts'
 import { createApp } from './app.ts'
 import { singleHost } from './choose-host.ts'
 import type { GatewayConfig } from './config.ts'
+import { allowOrigin } from './cross-origin.ts'
 import { connectHost } from './host-connection.ts'
 import { readinessOfGateway } from './readiness.ts'
 import { sitesOf } from './sites.ts'
@@ -68,6 +69,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     recorder: new Recorder(log, new RequestMetrics(registry), tracing),
     proxyTrust: config,
     sites: sitesOf(config),
+    asides: { ...config, origin: { trust: config, publicUrl: config.publicUrl } },
     interimReplies: config.interimReplies,
     minUploadRate: config.minUploadRate,
     // The host's own deadline comes first, since it knows more; this one is for what does not get there. Who waits, here and
@@ -86,6 +88,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const server = await openServer(
     (incoming, outgoing) => {
       normaliseHost(incoming)
+      allowOrigin(incoming, outgoing, config.corsOrigins)
       void listener(incoming, outgoing)
     },
     config,

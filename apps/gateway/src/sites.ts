@@ -2,14 +2,15 @@ import { readHostName } from '@sluice/shared/host-name'
 import type { SiteOptions } from '@sluice/shared/other-sites'
 import { isLoopback } from './access/open-access.ts'
 import type { GatewayConfig } from './config.ts'
+import { mayUse } from './cross-origin.ts'
 
-type SiteConfig = Pick<GatewayConfig, 'access' | 'hostNames' | 'listen' | 'publicUrl'>
+type SiteConfig = Pick<GatewayConfig, 'access' | 'corsOrigins' | 'hostNames' | 'listen' | 'publicUrl'>
 
 /**
  * By which names this gateway may be asked for. Where everyone on this machine may do everything, a page in a browser on it
  * is everyone, too: there, names are refused unless they are set.
  */
-export function sitesOf({ access, hostNames, listen, publicUrl }: SiteConfig): SiteOptions {
+export function sitesOf({ access, corsOrigins, hostNames, listen, publicUrl }: SiteConfig): SiteOptions {
   const isThisMachines = access === 'open' && listen.kind === 'tcp' && isLoopback(listen.host)
   const isAny = hostNames === 'any' || (hostNames === 'auto' && !isThisMachines)
   const own = [publicUrl?.host, listen.kind === 'tcp' ? bracketed(listen.host) : undefined]
@@ -18,7 +19,7 @@ export function sitesOf({ access, hostNames, listen, publicUrl }: SiteConfig): S
   return {
     hostNames: isAny ? 'any' : { has: hasName },
     hint: ', or add the name to SLUICE_HOST_NAMES',
-    mayAsk: (origin) => origin === publicUrl?.origin,
+    mayAsk: (origin) => origin === publicUrl?.origin || mayUse(corsOrigins, origin),
   }
 }
 

@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test'
 import { until } from '@sluice/shared/testing/until'
 import { statusPage } from '../src/supervisor/status-page.ts'
 import type { FailureStatus, RequestStatus, Status } from '../src/supervisor/status.ts'
-import { Chromium, findChromium } from './chromium.ts'
-import type { Page } from './chromium.ts'
+import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
+import type { Page } from '@sluice/shared/testing/chromium'
 
 /** A machine with a browser and little else to spare may take long. */
 const withinMs = 60_000

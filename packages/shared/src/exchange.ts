@@ -268,11 +268,12 @@ export class Exchange {
   /** A short reply that is known as a whole. */
   async reply(status: number, text: string | Buffer, headers: OutgoingHttpHeaders): Promise<void> {
     const length = Buffer.byteLength(text)
+    const size = sizeHeader(status, length)
     // A client that still waits to be invited may send its body all the same; one that is being ended is not waited for.
     const isLast = !this.#mayHaveBody || this.signal.aborted
     if (this.#stream) return await this.#replyOn(this.#stream, status, text, headers, isLast)
     const close = isLast ? { Connection: 'close' } : {}
-    this.outgoing.writeHead(status, { ...noCache, ...headers, 'Content-Length': length, ...close })
+    this.outgoing.writeHead(status, { ...noCache, ...headers, ...size, ...close })
     this.outgoing.write(text)
     this.sent(length)
     if (!isLast) await this.drain()
@@ -288,7 +289,7 @@ export class Exchange {
     isLast: boolean,
   ): Promise<void> {
     const length = Buffer.byteLength(text)
-    this.outgoing.writeHead(status, { ...noCache, ...headers, 'Content-Length': length })
+    this.outgoing.writeHead(status, { ...noCache, ...headers, ...sizeHeader(status, length) })
     this.outgoing.end(text)
     this.sent(length)
     if (connection === 'close') stream.session?.close()
@@ -370,6 +371,11 @@ export class Exchange {
     }
     this.outgoing.destroy()
   }
+}
+
+/** A reply that can have no body does not say how long it is (RFC 9110 section 8.6). */
+function sizeHeader(status: number, length: number): OutgoingHttpHeaders {
+  return status === 204 ? {} : { 'Content-Length': length }
 }
 
 function idOf(incoming: IncomingMessage): string {

@@ -31,6 +31,7 @@ export function parseGitRequest(request: {
 }): GitRequest {
   const { path, query } = splitTarget(request.url ?? '')
   const endpoint = matchEndpoint(path)
+  if (endpoint === undefined) throw new Refusal('not_a_git_address')
   const { kind, method, repository } = endpoint
   checkRepositoryName(repository)
   checkMethod(method, request.method)
@@ -56,8 +57,13 @@ export function targetOf(request: GitRequest): string {
     : `/${repository}/git-${request.service}`
 }
 
-/** Several slashes are one, as for other servers: `//demo.git` and `demo.git//info/refs` mean what they seem to mean. */
-function splitTarget(target: string): { path: string; query: string } {
+/**
+ * A request target's decoded path, and its query. Several slashes are one, as for other servers: `//demo.git` and
+ * `demo.git//info/refs` mean what they seem to mean.
+ *
+ * @throws {Refusal} `bad_address`
+ */
+export function splitTarget(target: string): { path: string; query: string } {
   const originForm = target.replace(/^https?:\/\/[^/?]*/i, '')
   const [encodedPath = '', query = ''] = originForm.split(/\?(.*)/s, 2)
   return { path: decodeOnce(encodedPath).replace(/\/{2,}/g, '/'), query }
@@ -87,7 +93,12 @@ function matchEndpoint(path: string) {
       return { ...endpoint, repository: path.slice(1, -suffix.length) }
     }
   }
-  throw new Refusal('not_a_git_address')
+  return undefined
+}
+
+/** Whether a decoded path is of git's smart HTTP, whatever may be wrong with the request otherwise. */
+export function isGitAddress(path: string): boolean {
+  return matchEndpoint(path) !== undefined
 }
 
 function serviceOfQuery(query: string): Service {
@@ -95,6 +106,7 @@ function serviceOfQuery(query: string): Service {
   if (service === null) throw new Refusal('not_smart_http')
   if (service === 'git-upload-pack') return 'upload-pack'
   if (service === 'git-receive-pack') return 'receive-pack'
+  if (service === 'git-upload-archive') throw new Refusal('archive_not_offered')
   throw new Refusal('unknown_service')
 }
 

@@ -41,7 +41,7 @@ export const reasons = {
     status: 403,
     outcome: 'refused',
     sentence:
-      'A page of another web site asked for this in a browser, which is not allowed. Where a proxy changes the Host header, let it pass it on.',
+      'A page of another web site asked for this in a browser, which SLUICE_CORS_ORIGINS does not allow. Where a proxy changes the Host header, let it pass it on.',
   },
   bad_name: {
     status: 400,
@@ -130,6 +130,18 @@ export const reasons = {
     status: 403,
     outcome: 'refused',
     sentence: 'This remote offers the services git-upload-pack and git-receive-pack only.',
+  },
+  archive_not_offered: {
+    status: 403,
+    outcome: 'refused',
+    sentence:
+      'git archive --remote is not offered here: clone the repository ("git clone --depth 1" is enough), and run git archive in the clone.',
+  },
+  lfs_not_offered: {
+    status: 501,
+    outcome: 'refused',
+    sentence:
+      'Git LFS is not offered here: this remote keeps what is in git itself. Files in LFS need a server for them (git config lfs.url), or GIT_LFS_SKIP_SMUDGE=1 to clone without them.',
   },
   service_disabled: {
     status: 403,

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { parseAddress } from './address.ts'
 import { parseHostNames } from './host-name.ts'
+import { parseOrigins } from './origins.ts'
 import { parseNetworks } from './networks.ts'
 import { parseRefRules } from './ref-rules.ts'
 import { parsePatternTable } from './repository-pattern.ts'
@@ -89,6 +90,28 @@ export const settings = {
       'The names by which requests may ask for this remote (their Host header), beside localhost and the addresses of this machine’s loopback; 403 for others. A web page could otherwise reach it through a name of its own (DNS rebinding). auto: none, where everyone on this machine may do everything; else any.',
     fallback: 'auto',
     schema: z.union([z.enum(['auto', 'any']), checked(parseHostNames)]),
+  },
+  corsOrigins: {
+    name: 'SLUICE_CORS_ORIGINS',
+    apps: ['gateway'],
+    takes: 'off, *, or origins such as https://code.example.org, http://localhost:5173',
+    purpose:
+      'Web sites whose pages may use this remote from a browser, as isomorphic-git does (CORS). *: all of them, which is for what everybody may read. Cookies are never taken from them.',
+    fallback: 'off',
+    schema: z.union([
+      z.literal('off').transform(() => undefined),
+      z.literal('*').transform(() => 'any' as const),
+      checked(parseOrigins),
+    ]),
+  },
+  goRepositoryParts: {
+    name: 'SLUICE_GO_REPOSITORY_PARTS',
+    apps: ['gateway'],
+    takes: 'whole, or a whole number from 1 to 16',
+    purpose:
+      'How many parts of a Go import path after the host are the name of the repository, where none of them ends in .git. whole: Go finds out by trying, which is right for modules at the top of their repository; a number is needed for modules in its folders.',
+    fallback: 'whole',
+    schema: z.union([z.literal('whole'), wholeNumber(1, 16)]),
   },
   passwordFile: {
     name: 'SLUICE_PASSWORD_FILE',

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { temporaryFolder } from './folder.ts'
 
 const answerWithinMs = 60_000
 const closeWithinMs = 10_000

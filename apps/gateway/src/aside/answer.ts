@@ -1,0 +1,40 @@
+import type { Exchange } from '@sluice/shared/exchange'
+import type { Reason } from '@sluice/shared/refusal'
+import { answerPreflight } from '../cross-origin.ts'
+import type { CorsOrigins } from '../cross-origin.ts'
+import type { OriginOptions } from '../original-request.ts'
+import { answerArchive } from './archive.ts'
+import { answerPage } from './page.ts'
+import { answerGoImport } from './go-import.ts'
+import type { RepositoryParts } from './go-import.ts'
+import { answerLfs } from './lfs.ts'
+import type { Aside } from './route.ts'
+
+export type AsideOptions = {
+  readonly corsOrigins: CorsOrigins
+  readonly origin: OriginOptions
+  readonly goRepositoryParts: RepositoryParts
+}
+
+/**
+ * @returns the reason, where the reply says that something is not offered
+ * @throws {Refusal} where nothing has been said yet
+ */
+export async function answerAside(
+  exchange: Exchange,
+  aside: Aside,
+  options: AsideOptions,
+): Promise<Reason | undefined> {
+  switch (aside.kind) {
+    case 'preflight':
+      return await answerPreflight(exchange, options.corsOrigins)
+    case 'lfs':
+      return await answerLfs(exchange)
+    case 'archive':
+      return await answerArchive(exchange)
+    case 'go-import':
+      return await answerGoImport(exchange, aside.path, options)
+    case 'page':
+      return await answerPage(exchange, aside.path, options)
+  }
+}

@@ -1,0 +1,23 @@
+import type { Exchange } from '@sluice/shared/exchange'
+import { pktLine } from '@sluice/shared/pkt-line'
+import { Refusal } from '@sluice/shared/refusal'
+import type { Reason } from '@sluice/shared/refusal'
+
+/**
+ * git since 2.44 asks for an archive by POST, and would show of a refusal its status only; it shows an error packet
+ * (gitprotocol-pack(5)). Older ones say "operation not supported by protocol" themselves, and ask nothing.
+ *
+ * @throws {Refusal} `archive_not_offered`, to whoever does not ask as git does
+ */
+export async function answerArchive(exchange: Exchange): Promise<Reason> {
+  const refusal = new Refusal('archive_not_offered')
+  const { method, headers } = exchange.incoming
+  if (method !== 'POST' || headers['content-type'] !== 'application/x-git-upload-archive-request') throw refusal
+  exchange.invite()
+  await exchange.reply(200, pktLine(`ERR ${refusal.sentence}\n`), {
+    'Content-Type': 'application/x-git-upload-archive-result',
+    'X-Request-Id': exchange.id,
+    'Sluice-Reason': refusal.reason,
+  })
+  return refusal.reason
+}

@@ -1,0 +1,58 @@
+import { html } from 'hono/html'
+import type { Exchange } from '@sluice/shared/exchange'
+import { Refusal } from '@sluice/shared/refusal'
+import type { OriginOptions } from '../original-request.ts'
+import { replyHtml } from './html.ts'
+import { hostAsked, repositoryAddress, repositoryIn } from './repository-address.ts'
+
+/** How many parts of an import path name the repository. `whole`: all. */
+export type RepositoryParts = 'whole' | number
+
+/**
+ * Tells Go where the repository of an import path is: https://go.dev/ref/mod#vcs-find. The answer is made of the path
+ * alone. With `whole`, Go asks for a path and for all that are shorter, is told of a repository for each, and finds out by
+ * git which of them there are.
+ *
+ * @param path decoded
+ * @throws {Refusal} `not_a_git_address` for what is no import path
+ */
+export async function answerGoImport(
+  exchange: Exchange,
+  path: string,
+  { origin, goRepositoryParts }: { readonly origin: OriginOptions; readonly goRepositoryParts: RepositoryParts },
+): Promise<undefined> {
+  const { incoming } = exchange
+  const name = importedRepository(path, goRepositoryParts)
+  if (name === undefined) throw new Refusal('not_a_git_address')
+  const address = repositoryAddress(incoming, name, origin)
+  // Where a proxy has changed the host, the public one is the one that Go has asked. It passes over what does not fit.
+  const prefixes = new Set([hostAsked(incoming, origin), new URL(address).host].map((host) => `${host}/${name}`))
+  const tags = [...prefixes].map((prefix) => html`<meta name="go-import" content="${prefix} git ${address}" />`)
+  const page = await html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        ${tags}
+        <title>${name}</title>
+      </head>
+      <body>
+        go get ${[...prefixes][0]}
+      </body>
+    </html> `
+  await replyHtml(exchange, String(page), '')
+}
+
+/** Import paths as `module.CheckImportPath` in golang.org/x/mod has them. */
+const importPath = /^\/[\w.~+-]+(?:\/[\w.~+-]+)*\/?$/
+
+/** The major version of a module, which is no part of its repository's name: https://go.dev/ref/mod#major-version-suffixes */
+const majorVersion = /\/v(?:[2-9]|[1-9]\d+)$/
+
+export function importedRepository(path: string, parts: RepositoryParts): string | undefined {
+  if (!importPath.test(path)) return undefined
+  const name = repositoryIn(path)
+  if (/\.git$/i.test(name)) return name
+  if (parts === 'whole') return name.replace(majorVersion, '')
+  const all = name.split('/')
+  return all.length < parts ? undefined : all.slice(0, parts).join('/')
+}

@@ -1,0 +1,19 @@
+import type { Exchange } from '@sluice/shared/exchange'
+import { Refusal } from '@sluice/shared/refusal'
+import type { Reason } from '@sluice/shared/refusal'
+
+/**
+ * Says in the words of LFS's API that it is not offered: git-lfs shows `message` to its user. With 501 it stops asking for
+ * locks, and pushes on; it does not try again.
+ *
+ * Source: docs/api/batch.md and docs/api/locking.md of https://github.com/git-lfs/git-lfs
+ */
+export async function answerLfs(exchange: Exchange): Promise<Reason> {
+  const { status, sentence, reason } = new Refusal('lfs_not_offered')
+  await exchange.reply(status, `${JSON.stringify({ message: sentence, request_id: exchange.id })}\n`, {
+    'Content-Type': 'application/vnd.git-lfs+json',
+    'X-Request-Id': exchange.id,
+    'Sluice-Reason': reason,
+  })
+  return reason
+}
