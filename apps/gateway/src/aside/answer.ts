@@ -36,5 +36,7 @@ export async function answerAside(
       return await answerGoImport(exchange, aside.path, options)
     case 'page':
       return await answerPage(exchange, aside.path, options)
+    default:
+      return aside satisfies never
   }
 }

@@ -32,7 +32,7 @@ function rootPage(server: string) {
     'A git remote',
     html`<h1>A git remote</h1>
       <p>
-        This server keeps repositories for git. There is nothing to look at in a browser; use git, with the name of a
+        This server keeps git repositories. There is nothing to look at in a browser. Use git, with the name of a
         repository in the place of <em>team/project</em>:
       </p>
       <pre><code>git clone ${server}/<em>team/project</em>.git</code></pre>
@@ -45,8 +45,8 @@ function repositoryPage(name: string, address: string) {
     name,
     html`<h1><bdi>${name}</bdi></h1>
       <p>
-        This is an address for git. There is nothing to look at in a browser. If there is a repository of this name, and
-        you may read it, git makes you a copy:
+        This is an address for git. There is nothing to look at in a browser. If there is a repository of this name that
+        you may read, this copies it to your machine:
       </p>
       <pre><code>git clone ${address}</code></pre>
       <p class="more">

@@ -144,11 +144,10 @@ describe('whoever does not ask for HTML', () => {
     'text/html;q=0',
     'application/json',
     'image/avif,image/webp,*/*;q=0.8',
-    'text/html;q="',
     'text/htmlx',
     `text/html,${'a/b,'.repeat(4000)}`.slice(0, 15_000),
-    `${';q=1,'.repeat(3000)}`,
-    `${'"\\'.repeat(5000)}`,
+    ';q=1,'.repeat(3000),
+    '"\\'.repeat(5000),
   ]) {
     test(`reads text: ${accept === undefined ? 'no Accept' : accept.slice(0, 40) || 'an empty Accept'}`, async () => {
       for (const path of ['/', '/there.git', '/gone']) {
@@ -156,7 +155,7 @@ describe('whoever does not ask for HTML', () => {
           headers: accept === undefined ? {} : { Accept: accept },
         })
         assert.equal(reply.headers['content-type'], 'text/plain; charset=utf-8')
-        if (accept !== 'text/html;q="') assert.equal(reply.status, 404)
+        assert.equal(reply.status, 404)
         assert.equal(reply.headers['sluice-reason'], 'not_a_git_address')
       }
     })
