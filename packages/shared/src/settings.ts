@@ -96,7 +96,7 @@ export const settings = {
     apps: ['gateway'],
     takes: 'off, *, or origins such as https://code.example.org, http://localhost:5173',
     purpose:
-      'Web sites whose pages may use this remote from a browser, as isomorphic-git does (CORS). *: all of them, which is for what everybody may read. Cookies are never taken from them.',
+      'Web sites whose pages may use this remote from a browser, as isomorphic-git does (CORS). *: all of them, which is for what everybody may read. They do not get to read what is asked with cookies.',
     fallback: 'off',
     schema: z.union([
       z.literal('off').transform(() => undefined),

@@ -13,6 +13,7 @@ export async function answerArchive(exchange: Exchange): Promise<Reason> {
   const refusal = new Refusal('archive_not_offered')
   const { method, headers } = exchange.incoming
   if (method !== 'POST' || headers['content-type'] !== 'application/x-git-upload-archive-request') throw refusal
+  exchange.standsFor = refusal.status
   exchange.invite()
   await exchange.reply(200, pktLine(`ERR ${refusal.sentence}\n`), {
     'Content-Type': 'application/x-git-upload-archive-result',

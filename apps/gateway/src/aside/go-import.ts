@@ -3,7 +3,7 @@ import type { Exchange } from '@sluice/shared/exchange'
 import { Refusal } from '@sluice/shared/refusal'
 import type { OriginOptions } from '../original-request.ts'
 import { replyHtml } from './html.ts'
-import { hostAsked, repositoryAddress, repositoryIn } from './repository-address.ts'
+import { hostAsked, repositoryAddress, repositoryIn, serverAddress } from './repository-address.ts'
 
 /** How many parts of an import path name the repository. `whole`: all. */
 export type RepositoryParts = 'whole' | number
@@ -26,8 +26,9 @@ export async function answerGoImport(
   if (name === undefined) throw new Refusal('not_a_git_address')
   const address = repositoryAddress(incoming, name, origin)
   // Where a proxy has changed the host, the public one is the one that Go has asked. It passes over what does not fit.
-  const prefixes = new Set([hostAsked(incoming, origin), new URL(address).host].map((host) => `${host}/${name}`))
-  const tags = [...prefixes].map((prefix) => html`<meta name="go-import" content="${prefix} git ${address}" />`)
+  const servers = [hostAsked(incoming, origin), serverAddress(incoming, origin).replace(/^https?:\/\//, '')]
+  const prefixes = [...new Set(servers)].map((server) => `${server}/${name}`)
+  const tags = prefixes.map((prefix) => html`<meta name="go-import" content="${prefix} git ${address}" />`)
   const page = await html`<!doctype html>
     <html lang="en">
       <head>
@@ -36,7 +37,7 @@ export async function answerGoImport(
         <title>${name}</title>
       </head>
       <body>
-        go get ${[...prefixes][0]}
+        go get ${prefixes[0]}
       </body>
     </html> `
   await replyHtml(exchange, String(page), '')

@@ -29,10 +29,15 @@ export function repositoryAddress(incoming: IncomingMessage, name: string, optio
   return `${serverAddress(incoming, options)}/${file.split('/').map(encodePart).join('/')}`
 }
 
-/** The same of the server: `https://git.example.org`. @throws {Refusal} `bad_address` */
+/**
+ * The same of the server: `https://git.example.org`. A path of the public address is one that a proxy takes off.
+ *
+ * @throws {Refusal} `bad_address`
+ */
 export function serverAddress(incoming: IncomingMessage, options: OriginOptions): string {
-  const { scheme, host } = originOf(incoming, options)
-  return `${scheme}://${options.publicUrl ? host : hostAsked(incoming, options)}`
+  const { publicUrl } = options
+  if (publicUrl) return `${publicUrl.origin}${publicUrl.pathname.replace(/\/+$/, '')}`
+  return `${originOf(incoming, options).scheme}://${hostAsked(incoming, options)}`
 }
 
 /**

@@ -30,7 +30,7 @@ test('a request as git sends it since 2.44 is answered with an error packet, whi
     assert.equal(parseInt(reply.body.slice(0, 4), 16), Buffer.byteLength(reply.body))
   }
   const line = await stack.gateway.line(({ reason }) => reason === 'archive_not_offered')
-  assert.equal(line['outcome'], 'refused')
+  assert.deepEqual([line['outcome'], line['status']], ['refused', 403])
 })
 
 test('whoever asks in another way reads it as the text of a refusal', async () => {

@@ -78,7 +78,7 @@ const cases: Case[] = [
   { what: 'a repository in a browser', path: '/good.git', status: 404, says: /git clone/ },
   { what: 'a loose object', path: '/good.git/objects/info/packs', status: 404, says: /git remote/ },
   { what: 'no service', path: '/good.git/info/refs', status: 403, says: /smart HTTP only/ },
-  { what: 'an unknown service', path: '/good.git/info/refs?service=git-upload-archive', status: 403, says: /services/ },
+  { what: 'an unknown service', path: '/good.git/info/refs?service=git-other', status: 403, says: /services/ },
   {
     what: 'a service with a tail',
     path: '/good.git/info/refs?service=git-upload-pack%00',

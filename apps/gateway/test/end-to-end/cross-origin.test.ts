@@ -64,6 +64,7 @@ const sorts: [number, string, { method?: string; headers?: Record<string, string
   [405, '/there.git/git-upload-pack', {}],
   [415, '/there.git/git-upload-pack', { method: 'POST', body: 'x' }],
   [400, advertisement, { headers: { 'Git-Protocol': '!' } }],
+  [400, '/a\\b', {}],
   [404, '/', {}],
   [200, '/', { headers: { Accept: 'text/html' } }],
   [501, '/there.git/info/lfs/locks', {}],

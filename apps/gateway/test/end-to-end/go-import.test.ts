@@ -75,6 +75,9 @@ describe('the page for Go', () => {
       'git.example.org/a/b git https://code.example.org/a/b.git',
       'code.example.org/a/b git https://code.example.org/a/b.git',
     ])
+    const below = await stack.addGateway({ SLUICE_PUBLIC_URL: 'https://example.org/git/' })
+    const tags = await tagsAt(below.address, '/a/b?go-get=1')
+    assert.ok(tags.includes('example.org/git/a/b git https://example.org/git/a/b.git'), tags.join())
   })
 
   test('is for import paths only', async () => {
