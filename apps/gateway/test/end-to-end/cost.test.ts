@@ -54,6 +54,8 @@ function get(path: string, headers = ''): Buffer {
   return Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`, 'latin1')
 }
 
+const page = (path: string, accept = 'text/html') => get(path, `Accept: ${accept}\r\n`)
+
 function post(service: string, body: string | Buffer, headers = ''): Buffer {
   const head = [
     `POST /good.git/git-${service} HTTP/1.1`,
@@ -114,6 +116,16 @@ function hostile(): Record<string, Buffer> {
     'a log-in of spaces': header('Authorization', `Basic${' '.repeat(longest)}x y`),
     'a request id': header('X-Request-Id', 'a'.repeat(longest)),
     'a protocol': header('Git-Protocol', repeated('a=b:', longest)),
+    'a wish of a thousand types': page('/x', repeated('a/b;q=0.5,', 1000)),
+    'a wish of a thousand quotes': page('/x', `text/html;a=${repeated('"\\', 1000)}`),
+    'a long wish': page('/x', repeated('text/html;q="",', longest)),
+    'a page for a name of marks': page(`/${repeated('%22%3E%3C/', 1200)}`),
+    'a page for a name of endings': page(`/${repeated('.git', 4000)}`),
+    'an import path': get(`/${repeated('a/', longest)}v2?go-get=1`),
+    'an import path of versions': get(`/${repeated('v2/', longest)}?go-get=1`),
+    'a host told by proxies': get('/x?go-get=1', `X-Forwarded-Host: ${repeated('a:', longest)}\r\n`),
+    'addresses of LFS': get(`/${repeated('x/info/lfsx/', longest)}`),
+    'a page’s origin': get(info, `Origin: ${repeated('https://a', longest)}\r\n`),
     'ls-refs of bytes': lsRefs(repeated('0005x', small)),
     'ls-refs of nothing': lsRefs(repeated('0004', small)),
     'ls-refs of prefixes': lsRefs(repeated(pktLine('ref-prefix a'), small)),

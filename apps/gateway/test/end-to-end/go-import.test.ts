@@ -64,6 +64,11 @@ describe('the page for Go', () => {
     const told = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'code.example.org' }
     const tags = await tagsAt(stack.gateway.address, '/a/b?go-get=1', told)
     assert.deepEqual(tags, ['code.example.org/a/b git https://code.example.org/a/b.git'])
+    const forwarding = await stack.addGateway({ SLUICE_FORWARDED_HEADER: 'forwarded' })
+    const Forwarded = 'for=192.0.2.9;host=evil.example, for=192.0.2.8;host="code.example.org:8443";proto=https'
+    assert.deepEqual(await tagsAt(forwarding.address, '/a/b?go-get=1', { ...told, Forwarded }), [
+      'code.example.org:8443/a/b git https://code.example.org:8443/a/b.git',
+    ])
     const { address } = await stack.addGateway({ SLUICE_TRUSTED_PROXIES: '192.0.2.1' })
     const untrusted = await tagsAt(address, '/a/b?go-get=1', told)
     assert.deepEqual(untrusted, ['git.example.org/a/b git http://git.example.org/a/b.git'])
