@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
-import { DefectHint } from '../src/supervisor/defect-hint.ts'
+import { PushReply } from '../src/supervisor/push-reply.ts'
 import { SeededRandom } from './seeded-random.ts'
 
 const id = 'a'.repeat(40)
@@ -9,12 +9,12 @@ const band = (number: number, text: string) => pktLine(String.fromCharCode(numbe
 const report = band(1, `${pktLine('unpack index-pack abnormal exit\n')}${flushPacket}`) + flushPacket
 
 function through(output: string, chunkBytes: () => number): string {
-  const hint = new DefectHint()
+  const reply = new PushReply()
   const bytes = Buffer.from(output, 'latin1')
   const parts: Buffer[] = []
   for (let offset = 0; offset < bytes.length;) {
     const chunk = bytes.subarray(offset, offset + chunkBytes())
-    parts.push(hint.take(chunk) ?? chunk)
+    parts.push(reply.take(chunk) ?? chunk)
     offset += chunk.length
   }
   return Buffer.concat(parts).toString('latin1')

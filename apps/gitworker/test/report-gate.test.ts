@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
+import { PushReply } from '../src/supervisor/push-reply.ts'
 import { ReportGate } from '../src/supervisor/report-gate.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -21,6 +22,11 @@ const outputs = [
     what: 'a report after progress',
     before: band(2, 'Unpacking\n') + band(2, '') + pktLine('') + band(2, 'x'.repeat(3000)) + band(3, 'oh'),
     after: band(1, report.slice(0, 9)) + band(2, 'hook\n') + band(1, report.slice(9)) + flushPacket,
+  },
+  {
+    what: 'a report after signs of life',
+    before: band(1, '') + band(2, 'Unpacking\n') + band(1, ''),
+    after: band(1, report) + flushPacket,
   },
   { what: 'no report', before: band(2, 'Unpacking\n') + flushPacket, after: '' },
   { what: 'something else', before: '', after: 'ERROR: this is no pkt-line' },
@@ -43,16 +49,22 @@ for (const { what, before, after } of outputs) {
         },
       })
       let asked = 0
-      const gate = new ReportGate(outgoing, async () => {
-        asked++
-        await turn()
-        isDone = true
-      })
+      const reply = new PushReply()
+      const gate = new ReportGate(
+        outgoing,
+        async () => {
+          asked++
+          await turn()
+          isDone = true
+        },
+        reply,
+      )
       const bytes = Buffer.from(before + after)
       const most = round === 0 ? 1 : 1 + Math.floor(random() * 60)
       for (let offset = 0; offset < bytes.length;) {
         const end = offset + 1 + Math.floor(random() * most)
-        gate.write(bytes.subarray(offset, end))
+        const chunk = bytes.subarray(offset, end)
+        gate.write(reply.take(chunk) ?? chunk)
         offset = end
       }
       await gate.close(never)
@@ -65,19 +77,19 @@ for (const { what, before, after } of outputs) {
 
 test('it does not wait for a client that has left', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
-  const gate = new ReportGate(outgoing, async () => {})
+  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
   gate.write(Buffer.from(report))
   gate.write(Buffer.from(report))
   outgoing.destroy()
   await gate.close(never)
-  const late = new ReportGate(outgoing, async () => {})
+  const late = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
   assert.equal(late.destroyed, true)
   await late.close(never)
 })
 
 test('it does not wait for a client that does not read once its time is over', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
-  const gate = new ReportGate(outgoing, async () => {})
+  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
   gate.write(Buffer.from(report))
   gate.write(Buffer.from(report))
   const controller = new AbortController()

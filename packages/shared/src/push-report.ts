@@ -1,4 +1,5 @@
-import { pktLength } from './pkt-line.ts'
+import { errorBand, PacketReader, wordsBand } from './packet-reader.ts'
+import type { Packet, PacketHead, PacketWatcher } from './packet-reader.ts'
 
 /** So many rejected references are remembered, with so much of what is said of each. */
 const maxRejected = 10
@@ -19,7 +20,7 @@ export class PushReport {
   unpack: string | undefined
   /**
    * Whether the report has begun, which git writes when the references have moved and before post-receive runs: what this
-   * push was to do is done, or has been refused. (An empty packet on side-band 1 is a sign of life.)
+   * push was to do is done, or has been refused. (An empty packet on side-band 1 is a sign of life only.)
    */
   hasBegun = false
   /** Whether all references have been reported on. */
@@ -34,9 +35,28 @@ export class PushReport {
   tooLarge: string | undefined
   /** The offset in the last chunk at which `tooLarge` was found out, and a packet may be put in between. */
   tooLargeAt: number | undefined
+  /**
+   * Whether the report has begun, or may begin with the next byte. Known before any byte of the report has come: from the
+   * head of its packet.
+   */
+  mayHaveBegun = false
   #words = ''
-  readonly #outer = new PacketReader((payload) => this.#onPacket(payload))
-  readonly #inner = new PacketReader((payload) => this.#onLine(payload))
+  readonly #packets: PacketReader
+  /** The report's own packets, within those of its side-band. */
+  readonly #lines = new PacketReader({
+    onPacket: ({ band, payload }) => {
+      if (band === undefined) this.#onLine(payload)
+    },
+  })
+
+  /** @param others watch the same packets; they are told before this is */
+  constructor(...others: readonly PacketWatcher[]) {
+    this.#packets = new PacketReader(...others, {
+      onHead: (head) => this.#onHead(head),
+      onPacket: (packet) => this.#onPacket(packet),
+      onBreak: () => (this.mayHaveBegun = true),
+    })
+  }
 
   /** What was said on side-band 2, for people: the last 4 KiB. */
   get words(): string {
@@ -49,25 +69,29 @@ export class PushReport {
 
   read(chunk: Buffer): void {
     this.tooLargeAt = undefined
-    this.#outer.read(chunk)
+    this.#packets.read(chunk)
   }
 
-  #onPacket(payload: Buffer | undefined): void {
-    const band = payload?.[0] ?? 0
-    if (!payload || band > 3 || band === 0) return this.#onLine(payload)
-    if (band === 1) {
-      if (payload.length > 1) this.hasBegun = true
-      this.#inner.read(payload.subarray(1))
-    } else if (band === 3) this.error = payload.toString('utf8', 1).slice(0, maxWords)
-    else this.#onWords(payload.toString('utf8', 1))
+  #onHead({ band, size }: PacketHead): void {
+    if (size > 0 && band !== wordsBand && band !== errorBand) this.mayHaveBegun = true
   }
 
-  #onWords(text: string): void {
+  #onPacket({ band, payload, end }: Packet): void {
+    if (band === undefined || !payload) this.#onLine(payload)
+    else if (band === wordsBand) this.#onWords(payload.toString(), end)
+    else if (band === errorBand) this.error = payload.toString().slice(0, maxWords)
+    else if (payload.length > 0) {
+      this.hasBegun = true
+      this.#lines.read(payload)
+    }
+  }
+
+  #onWords(text: string, end: number): void {
     this.#words = (this.#words + text).slice(-maxWords)
     const found = this.tooLarge === undefined ? tooLarge.exec(this.#words) : null
     if (!found) return
     this.tooLarge = found[1] ?? ''
-    this.tooLargeAt = this.#outer.offset
+    this.tooLargeAt = end
   }
 
   #onLine(payload: Buffer | undefined): void {
@@ -89,49 +113,5 @@ export class PushReport {
       if (this.rejected.length >= maxRejected) return
       this.rejected.push({ ref: ref.slice(0, maxTextLength), why: why.slice(0, maxTextLength) })
     }
-  }
-}
-
-/** Cuts a stream into packets. Stops at what is none. */
-class PacketReader {
-  /** Where the packet ends that is being told of, in the last chunk. */
-  offset = 0
-  readonly #onPacket: (payload: Buffer | undefined) => void
-  #chunks: Buffer[] = []
-  #bytes = 0
-  #wanted = 4
-  #isBroken = false
-
-  constructor(onPacket: (payload: Buffer | undefined) => void) {
-    this.#onPacket = onPacket
-  }
-
-  read(chunk: Buffer): void {
-    if (this.#isBroken) return
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.length
-    // What comes in small bits is put together once, not with each bit.
-    if (this.#bytes < this.#wanted) return
-    const all = Buffer.concat(this.#chunks)
-    const before = this.#bytes - chunk.length
-    let start = 0
-    for (; all.length - start >= 4;) {
-      const length = pktLength(all, start)
-      if (length === undefined) return this.#break()
-      const end = start + Math.max(length, 4)
-      this.#wanted = end - start
-      if (end > all.length) break
-      this.offset = end - before
-      start = end
-      this.#onPacket(length < 4 ? undefined : all.subarray(end - length + 4, end))
-      this.#wanted = 4
-    }
-    this.#chunks = [all.subarray(start)]
-    this.#bytes = all.length - start
-  }
-
-  #break(): void {
-    this.#isBroken = true
-    this.#chunks = []
   }
 }

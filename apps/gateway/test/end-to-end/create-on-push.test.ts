@@ -46,7 +46,7 @@ async function beginPush(stack: Stack, name: string, body: Buffer): Promise<Sock
   socket.on('error', () => {})
   const head = [
     `POST /${name}/git-receive-pack HTTP/1.1`,
-    'Host: example.org',
+    'Host: 127.0.0.1',
     'Content-Type: application/x-git-receive-pack-request',
     `Content-Length: ${body.length}`,
   ]

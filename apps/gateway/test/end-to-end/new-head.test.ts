@@ -50,7 +50,7 @@ async function pushAndLeave(name: string, refs: readonly (string | Buffer)[], fe
   const body = Buffer.concat([...lines, Buffer.from(flushPacket), pack])
   const head = [
     `POST /${name}/git-receive-pack HTTP/1.1`,
-    'Host: example.org',
+    'Host: 127.0.0.1',
     'Content-Type: application/x-git-receive-pack-request',
     `Content-Length: ${body.length}`,
   ]

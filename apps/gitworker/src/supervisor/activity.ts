@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange'
 import type { Outcome } from '@sluice/shared/refusal'
 import type { Account } from './account.ts'
-import { gitsWords } from './git-reply.ts'
+import { gitsWords } from './gits-words.ts'
 import { maxListed } from './status.ts'
 import type { FailureStatus, RequestStatus } from './status.ts'
 

@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { RunJob } from '../git/job.ts'
+import type { GitReply } from './git-reply.ts'
 import { ReportGate } from './report-gate.ts'
 
 /*
@@ -30,8 +31,12 @@ export type NewHead = {
    * @throws {JobError} where git says no: the next push tries again
    */
   settle(): Promise<void>
-  /** A way to the client that holds back what tells of success until HEAD is settled. */
-  gate(outgoing: Writable): ReportGate
+  /**
+   * A way to the client that holds back what tells of success until HEAD is settled.
+   *
+   * @param reply watches what goes through it
+   */
+  gate(outgoing: Writable, reply: GitReply): ReportGate
 }
 
 /** The heads that are guesses: of one repository, they are settled one after the other. */
@@ -48,7 +53,7 @@ export class NewHeads {
     if (!existsSync(join(gitDir, mark))) return undefined
     let settled: Promise<void> | undefined
     const settle = () => (settled ??= this.#settleInTurn(gitDir))
-    return { settle, gate: (outgoing) => new ReportGate(outgoing, () => settle().catch(() => {})) }
+    return { settle, gate: (outgoing, reply) => new ReportGate(outgoing, () => settle().catch(() => {}), reply) }
   }
 
   async #settleInTurn(gitDir: string): Promise<void> {

@@ -1,75 +1,45 @@
-import { pktLine } from '@sluice/shared/pkt-line'
-
-/** Four digits and the number of a band. */
-const headBytes = 5
-const reportBand = 1
-const wordsBand = 2
-const errorBand = 3
+import { wordsBand } from '@sluice/shared/packet-reader'
+import type { Packet, PacketHead, PacketWatcher } from '@sluice/shared/packet-reader'
 
 /** How much of git's words is looked at: their end. */
 const maxWords = 8192
+
+/** Words for the user, and the offset in a chunk at which they are to be put in, in a packet of their own. */
+export type Insertion = { readonly at: number; readonly text: string }
 
 /**
  * Says to whoever pushes an object with a defect which setting lets that one through, in a line behind git's own words. Those
  * come in band 2, and the report, before which the line is put, in band 1 (gitprotocol-pack(5), "Report Status"). A client
  * that takes no bands gets no words of git's either.
  */
-export class DefectHint {
+export class DefectHint implements PacketWatcher {
+  #found: Insertion | undefined
   #isOver = false
-  /** The beginning of a packet that came in parts, and what is still to come of one. */
-  #head = ''
-  #left = 0
-  #isWords = false
   #words = ''
 
-  /**
-   * @param chunk the next of git's output
-   * @returns what the client is to get in its place; undefined where that is the chunk itself
-   */
-  take(chunk: Buffer): Buffer | undefined {
-    for (let offset = 0; offset < chunk.length && !this.#isOver;) {
-      if (this.#left > 0) {
-        const part = chunk.subarray(offset, offset + this.#left)
-        this.#left -= part.length
-        offset += part.length
-        if (this.#isWords) this.#words = (this.#words + part.toString('latin1')).slice(-maxWords)
-        continue
-      }
-      const start = this.#head === '' ? offset : undefined
-      offset += this.#readHead(chunk, offset)
-      // What has begun in an earlier chunk is on its way.
-      const hint = start !== undefined && !this.#isWords && this.#head === '' ? hintFor(this.#words) : undefined
-      if (start === undefined || hint === undefined) continue
-      this.#isOver = true
-      return Buffer.concat([chunk.subarray(0, start), Buffer.from(hint), chunk.subarray(start)])
-    }
-    return undefined
+  /** The hint, once, when it has been found out in the last chunk that one belongs there. */
+  take(): Insertion | undefined {
+    const found = this.#found
+    this.#found = undefined
+    return found
   }
 
-  /** @returns how many bytes it took */
-  #readHead(chunk: Buffer, offset: number): number {
-    const before = this.#head.length
-    const head = this.#head + chunk.toString('latin1', offset, offset + headBytes - before)
-    this.#head = head
-    if (head.length < 4) return head.length - before
-    const length = /^[0-9a-f]{4}/i.test(head) ? parseInt(head.slice(0, 4), 16) : undefined
-    // A flush packet, which has no band.
-    if (length === 0) return this.#begin(0, false, 4 - before)
-    if (head.length < headBytes) return head.length - before
-    const band = head.charCodeAt(4)
-    if (length === undefined || length < headBytes || band < reportBand || band > errorBand) this.#isOver = true
-    return this.#begin((length ?? 0) - headBytes, band === wordsBand, headBytes - before)
+  onHead({ band, size, start }: PacketHead): void {
+    if (this.#isOver || band === wordsBand) return
+    // What has begun in an earlier chunk is on its way.
+    const text = start === undefined ? undefined : hintFor(this.#words)
+    if (text !== undefined && start !== undefined) this.#found = { at: start, text }
+    // What has content and no band is of a reply without bands.
+    this.#isOver = text !== undefined || (band === undefined && size > 0)
   }
 
-  #begin(left: number, isWords: boolean, took: number): number {
-    this.#head = ''
-    this.#left = Math.max(0, left)
-    this.#isWords = isWords
-    return took
+  onPacket({ band, payload }: Packet): void {
+    if (this.#isOver || band !== wordsBand || !payload) return
+    this.#words = (this.#words + payload.toString('latin1')).slice(-maxWords)
   }
 }
 
-/** In a packet; undefined where git names no defect that can be let through. */
+/** Undefined where git names no defect that can be let through. */
 function hintFor(words: string): string | undefined {
   // report() in fsck.c and fsck_error_function() in its callers.
   const [, defect] = /(?:^|\n)error: object [0-9a-f]{40,64}: ([a-zA-Z0-9]+): /.exec(words) ?? []
@@ -78,8 +48,7 @@ function hintFor(words: string): string | undefined {
     `hint: "${defect}" is a defect that this repository does not take. Where its operator knows it to be`,
     `hint: harmless there, "git config receive.fsck.${defect} ignore" in the repository lets it through.`,
   ]
-  const text = `${words.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`
-  return pktLine(`${String.fromCharCode(wordsBand)}${text}`)
+  return `${words.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`
 }
 
 /** No setting lets these through: "Cannot demote" in fsck.c. */

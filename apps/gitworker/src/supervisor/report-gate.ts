@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import type { GitReply } from './git-reply.ts'
 
 /**
  * A push's output on its way to the client, which is held back at receive-pack's report until something is done that must
@@ -10,15 +11,16 @@ import { Writable } from 'node:stream'
 export class ReportGate extends Writable {
   readonly #outgoing: Writable
   readonly #beforeReport: () => Promise<void>
+  readonly #reply: Pick<GitReply, 'mayHaveReported'>
   #isOpen = false
-  /** The beginning of a packet that came in parts: its length, and its band. */
-  #head = Buffer.alloc(0)
-  /** What is still to come of a packet. */
-  #left = 0
 
-  /** @param beforeReport does not reject */
-  constructor(outgoing: Writable, beforeReport: () => Promise<void>) {
+  /**
+   * @param beforeReport does not reject
+   * @param reply has taken what is written here
+   */
+  constructor(outgoing: Writable, beforeReport: () => Promise<void>, reply: Pick<GitReply, 'mayHaveReported'>) {
     super()
+    this.#reply = reply
     this.#outgoing = outgoing
     this.#beforeReport = beforeReport
     outgoing.once('close', () => this.destroy())
@@ -35,7 +37,7 @@ export class ReportGate extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    if (this.#isOpen || !this.#hasReport(chunk)) return this.#pass(chunk, done)
+    if (this.#isOpen || !this.#reply.mayHaveReported) return this.#pass(chunk, done)
     this.#isOpen = true
     void this.#beforeReport().then(() => this.#pass(chunk, done))
   }
@@ -45,34 +47,4 @@ export class ReportGate extends Writable {
     if (this.#outgoing.write(chunk)) return done()
     this.#outgoing.once('drain', done)
   }
-
-  #hasReport(chunk: Buffer): boolean {
-    let offset = Math.min(this.#left, chunk.length)
-    this.#left -= offset
-    while (offset < chunk.length) {
-      const more = chunk.subarray(offset, offset + headBytes - this.#head.length)
-      this.#head = Buffer.concat([this.#head, more])
-      offset += more.length
-      const length = parseInt(this.#head.toString('latin1', 0, 4), 16)
-      if (length < headBytes && this.#head.length >= 4) {
-        // A flush packet, which has no band.
-        offset -= this.#head.length - 4
-        this.#head = Buffer.alloc(0)
-        continue
-      }
-      if (this.#head.length < headBytes) return false
-      const band = this.#head[4]
-      if (band !== progressBand && band !== errorBand) return true
-      this.#head = Buffer.alloc(0)
-      const rest = length - headBytes
-      this.#left = Math.max(0, rest - (chunk.length - offset))
-      offset += rest
-    }
-    return false
-  }
 }
-
-/** Four digits and the number of a band. */
-const headBytes = 5
-const progressBand = 2
-const errorBand = 3

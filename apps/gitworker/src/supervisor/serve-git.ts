@@ -13,7 +13,6 @@ import type { Account } from './account.ts'
 import { laneOf, waits } from './admission.ts'
 import type { LaneName } from './admission.ts'
 import { AnswerCapture } from './answer-capture.ts'
-import { DefectHint } from './defect-hint.ts'
 import { PushEnding } from './end-push.ts'
 import { admitFirstPush, checkFirstPush, createForPush } from './first-push.ts'
 import { tellReason } from './reply-trailer.ts'
@@ -89,7 +88,6 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   const answering = question && host.answers?.ask(question)
   const capture = answering && new AnswerCapture(answering)
   if (isPush && body) account.swept = await host.wayClearer.clear(repository.gitDir, pushCommands(body.beginning))
-  const hint = isPush ? new DefectHint() : undefined
   await using run = await startGit(host, request, repository.gitDir, exchange, denyForce)
   const { worker } = run
   if (!isPush) void worker.gone.then(() => slot[Symbol.dispose]())
@@ -108,12 +106,11 @@ async function serve(exchange: Exchange, host: Host, account: Account): Promise<
   const ending = isPush && body ? new PushEnding(host, exchange, account, body, repository.gitDir, reply) : undefined
   const onOutput = (chunk: Buffer) => {
     capture?.take(chunk)
-    const hinted = hint?.take(chunk)
-    return reply.take(chunk) ?? hinted
+    return reply.take(chunk)
   }
   const stop = () => (ending ? ending.end(worker, newHead === undefined) : worker.stop())
   try {
-    const gate = newHead?.gate(exchange.outgoing)
+    const gate = newHead?.gate(exchange.outgoing, reply)
     const report = await relay(exchange, request, body, worker, onOutput, gate, stop)
     const verdict = await noteEnd(report)
     if (verdict) tellReason(exchange, verdict.refusal)

@@ -1,0 +1,112 @@
+import { pktLength } from './pkt-line.ts'
+
+/*
+ * What receive-pack writes, cut into packets: gitprotocol-common(5), "pkt-line Format", and in each of them a side-band,
+ * where the client takes those (gitprotocol-pack(5), "Packfile Data"). Whoever watches a push's reply watches it here, so
+ * that its bytes are looked at once.
+ */
+
+/** The number of a side-band, in the first byte of a packet. */
+export const reportBand = 1
+export const wordsBand = 2
+export const errorBand = 3
+
+export type PacketHead = {
+  /** Undefined: it has none, or is a flush packet or another one without content. */
+  readonly band: number | undefined
+  /** How many bytes follow, without the length and the band. */
+  readonly size: number
+  /** Where the packet begins in the last chunk; undefined where it began in an earlier one. */
+  readonly start: number | undefined
+}
+
+export type Packet = {
+  readonly band: number | undefined
+  /** Without the length and the band. Undefined: a flush packet, a delimiter or the end of a response. */
+  readonly payload: Buffer | undefined
+  /** Where the packet ends in the last chunk: another one may be put in there. */
+  readonly end: number
+}
+
+export type PacketWatcher = {
+  /** A packet begins. Told as soon as its length and its band have come. */
+  onHead?(head: PacketHead): void
+  /** All of a packet has come. */
+  onPacket?(packet: Packet): void
+  /** What comes now is no packet: nothing more is told. */
+  onBreak?(): void
+}
+
+/** Cuts a stream into packets, however it comes in chunks. Keeps one packet at the most, which is 64 KiB. */
+export class PacketReader {
+  readonly #watchers: readonly PacketWatcher[]
+  /** The length and the band of a packet, as far as they have come. */
+  #head: Buffer = nothing
+  /** A packet whose head has come, and how much of its payload has. */
+  #open: { readonly band: number | undefined; readonly payload: Buffer; filled: number } | undefined
+  #isBroken = false
+
+  /** @param watchers are told in this order */
+  constructor(...watchers: readonly PacketWatcher[]) {
+    this.#watchers = watchers
+  }
+
+  read(chunk: Buffer): void {
+    for (let offset = 0; offset < chunk.length && !this.#isBroken;) {
+      offset += this.#open ? this.#fill(chunk, offset) : this.#readHead(chunk, offset)
+    }
+  }
+
+  /** @returns how many bytes it took */
+  #readHead(chunk: Buffer, offset: number): number {
+    const before = this.#head.length
+    const more = chunk.subarray(offset, offset + headBytes - before)
+    const head = (this.#head = before === 0 ? more : Buffer.concat([this.#head, more]))
+    if (head.length < lengthBytes) return more.length
+    const length = pktLength(head)
+    if (length === undefined) return this.#break()
+    if (length > lengthBytes && head.length < headBytes) return more.length
+    this.#head = nothing
+    const band = length > lengthBytes ? bandIn(head) : undefined
+    const took = band === undefined ? lengthBytes : headBytes
+    const size = Math.max(length - took, 0)
+    for (const watcher of this.#watchers) watcher.onHead?.({ band, size, start: before === 0 ? offset : undefined })
+    const start = offset + took - before
+    if (length < lengthBytes) this.#tell({ band, payload: undefined, end: start })
+    else if (start + size > chunk.length) this.#open = { band, payload: Buffer.allocUnsafe(size), filled: 0 }
+    else return took - before + this.#tell({ band, payload: chunk.subarray(start, start + size), end: start + size })
+    return took - before
+  }
+
+  /** @returns how many bytes it took */
+  #fill(chunk: Buffer, offset: number): number {
+    const { band, payload, filled } = this.#open!
+    const count = chunk.copy(payload, filled, offset)
+    this.#open!.filled += count
+    if (filled + count < payload.length) return count
+    this.#open = undefined
+    this.#tell({ band, payload, end: offset + count })
+    return count
+  }
+
+  /** @returns how many bytes its payload has */
+  #tell(packet: Packet): number {
+    for (const watcher of this.#watchers) watcher.onPacket?.(packet)
+    return packet.payload?.length ?? 0
+  }
+
+  #break(): number {
+    this.#isBroken = true
+    for (const watcher of this.#watchers) watcher.onBreak?.()
+    return 0
+  }
+}
+
+const lengthBytes = 4
+const headBytes = lengthBytes + 1
+const nothing = Buffer.alloc(0)
+
+function bandIn(head: Buffer): number | undefined {
+  const band = head[lengthBytes]
+  return band === reportBand || band === wordsBand || band === errorBand ? band : undefined
+}
