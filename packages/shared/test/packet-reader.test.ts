@@ -32,26 +32,16 @@ test('packets are told with their bands, their sizes, and where they begin and e
   const output = band(2, 'hello') + band(1, '') + flushPacket + pktLine('unpack ok\n') + '0004'
   assert.deepEqual(read(Buffer.from(output), whole), {
     told: [
-      ...[
-        ['head', 2, 5],
-        [2, 'hello', 10],
-      ],
-      ...[
-        ['head', 1, 0],
-        [1, '', 15],
-      ],
-      ...[
-        ['head', undefined, 0],
-        [undefined, undefined, 19],
-      ],
-      ...[
-        ['head', undefined, 10],
-        [undefined, 'unpack ok\n', 33],
-      ],
-      ...[
-        ['head', undefined, 0],
-        [undefined, '', 37],
-      ],
+      ['head', 2, 5],
+      [2, 'hello', 10],
+      ['head', 1, 0],
+      [1, '', 15],
+      ['head', undefined, 0],
+      [undefined, undefined, 19],
+      ['head', undefined, 10],
+      [undefined, 'unpack ok\n', 33],
+      ['head', undefined, 0],
+      [undefined, '', 37],
     ],
     starts: [0, 10, 15, 19, 33],
   })
@@ -73,18 +63,19 @@ test('however a stream is cut, the same is told', () => {
   let seed = 1
   const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
   const pieces = [
-    ...[
-      flushPacket,
-      '0001',
-      '0002',
-      '0004',
-      band(1, ''),
-      band(2, 'words\n'),
-      band(3, 'no'),
-      band(4, 'x'),
-      pktLine('ok a\n'),
-    ],
-    ...[band(1, pktLine('unpack ok\n') + flushPacket), band(2, '0'.repeat(3000)), pktLine('\0'), 'fff0\u0002'],
+    flushPacket,
+    '0001',
+    '0002',
+    '0004',
+    band(1, ''),
+    band(2, 'words\n'),
+    band(3, 'no'),
+    band(4, 'x'),
+    pktLine('ok a\n'),
+    band(1, pktLine('unpack ok\n') + flushPacket),
+    band(2, '0'.repeat(3000)),
+    pktLine('\0'),
+    'fff0\u0002',
   ]
   for (let round = 0; round < 300; round++) {
     const parts = Array.from({ length: random(20) }, () => pieces[random(pieces.length)])

@@ -68,6 +68,14 @@ function warnOfLeftovers({ log }: Host, { repository }: GitRequest, { leftovers:
   log.warn(line, 'ended what git or a hook had left running in the background')
 }
 
+/** Notes that git is at work for a request. */
+export function noteStart(worker: WorkerHandle, exchange: Exchange, account: Account): void {
+  account.worker = worker.pid
+  account.waitedMs = exchange.milliseconds
+  account.phase = 'serving'
+  void worker.report.then((report) => (account.git = report)).catch(() => {})
+}
+
 /** Waits until nothing of a run lives, and notes how it ended. */
 export async function concludeRun(worker: WorkerHandle, account: Account): Promise<void> {
   await worker.gone

@@ -1,0 +1,167 @@
+import type { GitReport } from '@sluice/shared/worker-message'
+import type { RunJob } from '../git/job.ts'
+import { refuse } from './account.ts'
+import type { Account } from './account.ts'
+import type { NewHead } from './default-branch.ts'
+import { PushEnding } from './end-push.ts'
+import { checkFirstPush, createForPush } from './first-push.ts'
+import type { GitCall } from './git-call.ts'
+import { noteVerdict, watchReply } from './git-reply.ts'
+import type { GitReply, Verdict } from './git-reply.ts'
+import { concludeRun, noteStart, startGit } from './git-run.ts'
+import type { GitRun } from './git-run.ts'
+import { isCommitted, pushCommands } from './push-commands.ts'
+import { judgePush } from './push-rules.ts'
+import type { PushJudgement } from './push-rules.ts'
+import { refusePush } from './refused-push.ts'
+import { relay } from './relay.ts'
+import { tellReason } from './reply-trailer.ts'
+import type { Repository } from './repository.ts'
+import type { RequestBody } from './request-body.ts'
+import { checkServiceIsOn } from './service-switch.ts'
+import { waitForSlot } from './slot.ts'
+
+/*
+ * The steps of a push:
+ *
+ *   slot ─▶ repository ─▶ rules ─▶ way ─▶ git ─────▶ reply ──────▶ HEAD ─▶ end ─▶ tidied ─▶ slot given back
+ *           found or       │ no    cleared           │ passed on                   ▲ unless git
+ *           created        ▼                         │                             │ ended by itself
+ *                    refused here, slot given back   └─ cut off: end-push ─────────┘
+ *
+ * The reference cache passes over the repository from before git starts until all of it is over.
+ */
+
+/** @param found undefined: the repository is yet to be created. @throws {Refusal} whatever stands in the way of starting git */
+export async function servePush(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<void> {
+  const { exchange, host, request, account } = call
+  if (!found) checkFirstPush(body, host)
+  using slot = await waitForSlot(call, body)
+  const { gitDir } = found ?? (await createForPush(host, call.visit, exchange, request, body, account))
+  await checkServiceIsOn(host, gitDir, request, exchange.signal)
+  const judgement = await judge(call, gitDir, body)
+  if (judgement?.refused) return await answerRefused(call, slot, body, judgement.refused, judgement.push)
+  const newHead = host.newHeads.of(gitDir)
+  using _pushing = host.answers?.pushing(gitDir)
+  account.swept = await host.wayClearer.clear(gitDir, pushCommands(body.beginning))
+  await using run = await startGit(host, request, gitDir, exchange, judgement?.denyForce)
+  noteStart(run.worker, exchange, account)
+  const reply = watchReply(request, host.maxPush(request.repository))
+  const ending = new PushEnding(host, exchange, account, body, gitDir, reply)
+  const push = { gitDir, body, run, reply, ending, newHead }
+  const progress = await passOn(call, push)
+  account.phase = 'ending'
+  await concludeRun(run.worker, account)
+  await ending.conclude()
+  await noteIfTold(push, progress, account)
+  const endedByItself = progress === 'ended' && run.worker.signalled === undefined
+  if (!endedByItself) await tidy(call, push)
+  await settle(newHead, account)
+}
+
+/** A push that git is at work for. */
+type Push = {
+  readonly gitDir: string
+  readonly body: RequestBody
+  readonly run: GitRun
+  readonly reply: GitReply
+  readonly ending: PushEnding
+  /** Where HEAD is a guess. */
+  readonly newHead: NewHead | undefined
+}
+
+/** How far the reply has come: git's words not to their end, or all of them on their way, or its own end besides. */
+type Progress = 'cut off' | 'passed on' | 'ended'
+
+/** What the rules on pushes say; undefined where there are none for this repository. */
+async function judge(
+  { exchange, host, request }: GitCall,
+  gitDir: string,
+  body: RequestBody,
+): Promise<PushJudgement | undefined> {
+  const { protectedRefs: rulesOf, root } = host
+  if (!rulesOf) return undefined
+  const runHere: RunJob = (args, options) => host.runJob(args, { signal: exchange.signal, ...options })
+  return await judgePush(exchange, { root, gitDir, name: request.repository, rulesOf }, body, runHere)
+}
+
+/** The rules on pushes say no. */
+async function answerRefused(
+  { exchange, visit, account }: GitCall,
+  slot: Disposable,
+  body: RequestBody,
+  refused: NonNullable<PushJudgement['refused']>,
+  push: PushJudgement['push'],
+): Promise<void> {
+  // Reading the rest of it needs no slot.
+  slot[Symbol.dispose]()
+  await visit.leave()
+  account.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
+  await refusePush(exchange, body, refused, push)
+  account.refusal = refused.refusal
+  account.outcome = refused.refusal.outcome
+}
+
+/** Sends the client what git writes, and makes true what it says before the reply ends. */
+async function passOn({ exchange, request, visit, account }: GitCall, push: Push): Promise<Progress> {
+  const { body, run, reply, ending, newHead } = push
+  let progress: Progress = 'cut off'
+  try {
+    const gate = newHead?.gate(exchange.outgoing, reply)
+    const stop = () => ending.end(run.worker, gate === undefined)
+    const report = await relay(exchange, request, body, run.worker, (chunk) => reply.take(chunk), gate, stop)
+    const verdict = await noteEnd(push, report, account)
+    if (verdict) tellReason(exchange, verdict.refusal)
+    await gate?.close(exchange.signal)
+    progress = 'passed on'
+    // Whoever pushed may look at once.
+    await settle(newHead, account)
+    await visit.leave()
+    await exchange.finish()
+    return 'ended'
+  } catch (error) {
+    // Answered before the worker is waited for: its teardown may take as long as its graces.
+    await refuse(exchange, account, error)
+    return progress
+  }
+}
+
+async function noteEnd(
+  { run, reply }: Push,
+  report: Pick<GitReport, 'code'>,
+  account: Account,
+): Promise<Verdict | undefined> {
+  const verdict = await reply.verdict(report, () => run.worker.lastWords())
+  if (verdict) noteVerdict(account, verdict)
+  return verdict
+}
+
+/** Some clients close the connection once they have what they came for. What git has told them is how the push ended. */
+async function noteIfTold(push: Push, progress: Progress, account: Account): Promise<void> {
+  const wasTold = push.ending.wasTold || (progress !== 'cut off' && push.reply.hasReported)
+  if (account.refusal?.reason !== 'client_gone' || !wasTold) return
+  delete account.refusal
+  account.outcome = 'completed'
+  await noteEnd(push, { code: 0 }, account)
+}
+
+/** After a push that did not end by itself: removes what it left, and finds out whether it took effect all the same. */
+async function tidy({ host, account }: GitCall, { gitDir, body, run: { note } }: Push): Promise<void> {
+  try {
+    if (note.file !== undefined) (account.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
+    // Not with the exchange's signal, which is what has ended it.
+    const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
+    if (!committed) return
+    if (account.refusal?.reason === 'client_gone') account.committedAfterDisconnect = true
+    // Who has been told what became of each reference knows it.
+    else if (account.refusal && !account.rejected) account.committedBeforeEnd = true
+  } catch (error) {
+    // The client has its answer, or is gone; this is for the log.
+    account.tidyError = error
+  }
+}
+
+/** Makes HEAD point to a branch where it is a guess. If that fails, the next push tries again. */
+async function settle(newHead: NewHead | undefined, account: Account): Promise<void> {
+  await newHead?.settle().catch((error) => (account.tidyError = error))
+}
