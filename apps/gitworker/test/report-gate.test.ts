@@ -75,6 +75,19 @@ for (const { what, before, after } of outputs) {
   })
 }
 
+test('a sign of life, which git sends while it checks what has come, is no report', async () => {
+  const reply = new PushReply()
+  let asked = 0
+  const outgoing = new PassThrough()
+  const gate = new ReportGate(outgoing, async () => void asked++, reply)
+  const write = (text: string) => gate.write(reply.take(Buffer.from(text)) ?? text)
+  for (const text of [band(1, ''), `${band(2, 'Unpacking\n')}${band(1, '')}`, '0005', '\u0001']) write(text)
+  assert.equal(asked, 0)
+  write(band(1, report))
+  assert.equal(asked, 1)
+  await gate.close(never)
+})
+
 test('it does not wait for a client that has left', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
   const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })

@@ -9,8 +9,7 @@ import type { GitCall } from './git-call.ts'
 import { noteVerdict, watchReply } from './git-reply.ts'
 import type { GitReply, Verdict } from './git-reply.ts'
 import { concludeRun, noteStart, startGit } from './git-run.ts'
-import type { GitRun } from './git-run.ts'
-import { isCommitted, pushCommands } from './push-commands.ts'
+import { pushCommands } from './push-commands.ts'
 import { judgePush } from './push-rules.ts'
 import type { PushJudgement } from './push-rules.ts'
 import { refusePush } from './refused-push.ts'
@@ -20,19 +19,31 @@ import type { Repository } from './repository.ts'
 import type { RequestBody } from './request-body.ts'
 import { checkServiceIsOn } from './service-switch.ts'
 import { waitForSlot } from './slot.ts'
+import { tidyAfterPush } from './tidy-push.ts'
+import type { WorkerHandle } from './worker-handle.ts'
 
 /*
  * The steps of a push:
  *
- *   slot ─▶ repository ─▶ rules ─▶ way ─▶ git ─────▶ reply ──────▶ HEAD ─▶ end ─▶ tidied ─▶ slot given back
- *           found or       │ no    cleared           │ passed on                   ▲ unless git
- *           created        ▼                         │                             │ ended by itself
- *                    refused here, slot given back   └─ cut off: end-push ─────────┘
+ *   wait for a slot
+ *   find the repository, or create it      create-repository, new-repositories
+ *   is the service on?                     service-switch
+ *   do the rules allow it?                 push-rules ────── no ──▶ refused here: refused-push
+ *   clear the way for its locks            clear-the-way
+ *   start git                              git-run, push-place
+ *   pass its reply on                      relay, push-reply ── cut off ──▶ end-push: git is ended, or its hooks may end
+ *     before the report: settle HEAD       report-gate, default-branch            │
+ *   git's processes are gone ◀────────────────────────────────────────────────────┘
+ *   remove what it may have left           tidy-push: unless git ended by itself
+ *   give the slot back
  *
- * The reference cache passes over the repository from before git starts until all of it is over.
+ * From before git starts until all of this is over, the reference cache answers nothing about the repository's references.
  */
 
-/** @param found undefined: the repository is yet to be created. @throws {Refusal} whatever stands in the way of starting git */
+/**
+ * @param found undefined: the repository is yet to be created
+ * @throws {Refusal} whatever stands in the way of starting git
+ */
 export async function servePush(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<void> {
   const { exchange, host, request, account } = call
   if (!found) checkFirstPush(body, host)
@@ -41,29 +52,34 @@ export async function servePush(call: GitCall, found: Repository | undefined, bo
   await checkServiceIsOn(host, gitDir, request, exchange.signal)
   const judgement = await judge(call, gitDir, body)
   if (judgement?.refused) return await answerRefused(call, slot, body, judgement.refused, judgement.push)
+  await runPush(call, gitDir, body, judgement?.denyForce)
+}
+
+/** Returns when nothing of the push lives, and what it may have left has been removed. */
+async function runPush(call: GitCall, gitDir: string, body: RequestBody, denyForce?: boolean): Promise<void> {
+  const { exchange, host, request, account } = call
   const newHead = host.newHeads.of(gitDir)
   using _pushing = host.answers?.pushing(gitDir)
   account.swept = await host.wayClearer.clear(gitDir, pushCommands(body.beginning))
-  await using run = await startGit(host, request, gitDir, exchange, judgement?.denyForce)
+  await using run = await startGit(host, request, gitDir, exchange, denyForce)
   noteStart(run.worker, exchange, account)
   const reply = watchReply(request, host.maxPush(request.repository))
   const ending = new PushEnding(host, exchange, account, body, gitDir, reply)
-  const push = { gitDir, body, run, reply, ending, newHead }
+  const push = { body, worker: run.worker, reply, ending, newHead }
   const progress = await passOn(call, push)
   account.phase = 'ending'
   await concludeRun(run.worker, account)
   await ending.conclude()
   await noteIfTold(push, progress, account)
   const endedByItself = progress === 'ended' && run.worker.signalled === undefined
-  if (!endedByItself) await tidy(call, push)
+  if (!endedByItself) await tidyAfterPush(host, gitDir, body, run.note, account)
   await settle(newHead, account)
 }
 
 /** A push that git is at work for. */
 type Push = {
-  readonly gitDir: string
   readonly body: RequestBody
-  readonly run: GitRun
+  readonly worker: WorkerHandle
   readonly reply: GitReply
   readonly ending: PushEnding
   /** Where HEAD is a guess. */
@@ -104,12 +120,12 @@ async function answerRefused(
 
 /** Sends the client what git writes, and makes true what it says before the reply ends. */
 async function passOn({ exchange, request, visit, account }: GitCall, push: Push): Promise<Progress> {
-  const { body, run, reply, ending, newHead } = push
+  const { body, worker, reply, ending, newHead } = push
   let progress: Progress = 'cut off'
   try {
     const gate = newHead?.gate(exchange.outgoing, reply)
-    const stop = () => ending.end(run.worker, gate === undefined)
-    const report = await relay(exchange, request, body, run.worker, (chunk) => reply.take(chunk), gate, stop)
+    const stop = () => ending.end(worker, gate === undefined)
+    const report = await relay(exchange, request, body, worker, (chunk) => reply.take(chunk), gate, stop)
     const verdict = await noteEnd(push, report, account)
     if (verdict) tellReason(exchange, verdict.refusal)
     await gate?.close(exchange.signal)
@@ -127,11 +143,11 @@ async function passOn({ exchange, request, visit, account }: GitCall, push: Push
 }
 
 async function noteEnd(
-  { run, reply }: Push,
+  { worker, reply }: Push,
   report: Pick<GitReport, 'code'>,
   account: Account,
 ): Promise<Verdict | undefined> {
-  const verdict = await reply.verdict(report, () => run.worker.lastWords())
+  const verdict = await reply.verdict(report, () => worker.lastWords())
   if (verdict) noteVerdict(account, verdict)
   return verdict
 }
@@ -143,22 +159,6 @@ async function noteIfTold(push: Push, progress: Progress, account: Account): Pro
   delete account.refusal
   account.outcome = 'completed'
   await noteEnd(push, { code: 0 }, account)
-}
-
-/** After a push that did not end by itself: removes what it left, and finds out whether it took effect all the same. */
-async function tidy({ host, account }: GitCall, { gitDir, body, run: { note } }: Push): Promise<void> {
-  try {
-    if (note.file !== undefined) (account.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
-    // Not with the exchange's signal, which is what has ended it.
-    const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
-    if (!committed) return
-    if (account.refusal?.reason === 'client_gone') account.committedAfterDisconnect = true
-    // Who has been told what became of each reference knows it.
-    else if (account.refusal && !account.rejected) account.committedBeforeEnd = true
-  } catch (error) {
-    // The client has its answer, or is gone; this is for the log.
-    account.tidyError = error
-  }
 }
 
 /** Makes HEAD point to a branch where it is a guess. If that fails, the next push tries again. */
