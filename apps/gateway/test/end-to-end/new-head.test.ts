@@ -22,7 +22,7 @@ let pack: Buffer
 let count = 0
 
 before(async () => {
-  stack = await startStack()
+  stack = await startStack({ SLUICE_HOOK_TIMEOUT: '1s' })
   work = join(stack.folder, 'work')
   await git(stack.folder, ['init', '--quiet', work])
   await importHistory(work, 3)
