@@ -35,6 +35,11 @@ export type RunJob = (
   },
 ) => Promise<string>
 
+/** Runs jobs that end when the signal is aborted. */
+export function abortedBy(signal: AbortSignal, runJob: RunJob): RunJob {
+  return (args, options) => runJob(args, { signal, ...options })
+}
+
 /**
  * The one way in which the supervisor runs git for itself (init, config, version): in a worker, like any request, with
  * a slot of their own lane, bounded output and a deadline.

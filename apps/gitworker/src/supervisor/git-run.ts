@@ -2,7 +2,7 @@ import type { Exchange } from '@sluice/shared/exchange'
 import type { GitRequest } from '@sluice/shared/git-request'
 import type { GitCommand } from '@sluice/shared/worker-message'
 import { serviceCommand } from '../git/command.ts'
-import type { RunJob } from '../git/job.ts'
+import { abortedBy } from '../git/job.ts'
 import { withWord } from '../request-processes.ts'
 import type { Account } from './account.ts'
 import { laneOf } from './admission.ts'
@@ -35,8 +35,7 @@ export async function startGit(
   { source: address, user, signal }: Pick<Exchange, 'source' | 'user' | 'signal'>,
   denyForce = false,
 ): Promise<GitRun> {
-  const runHere: RunJob = (args, options) => host.runJob(args, { signal, ...options })
-  const filters = await host.filterOffer.isMade(gitDir, request, runHere)
+  const filters = await host.filterOffer.isMade(gitDir, request, abortedBy(signal, host.runJob))
   await using started = new AsyncDisposableStack()
   const isPush = laneOf(request) === 'push'
   const place = isPush ? started.use(await openPushPlace(host, request, gitDir, denyForce, signal)) : undefined

@@ -1,6 +1,6 @@
 import type { GitRequest } from '@sluice/shared/git-request'
 import type { PushPlace } from '../git/command.ts'
-import type { RunJob } from '../git/job.ts'
+import { abortedBy } from '../git/job.ts'
 import { pushConfig } from '../git/push-config.ts'
 import { planHooks } from './hook-plan.ts'
 import type { Host } from './host.ts'
@@ -20,7 +20,7 @@ export async function openPushPlace(
   signal: AbortSignal,
 ): Promise<PushPlace & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const runHere: RunJob = (args, options) => runJob(args, { signal, ...options })
+  const runHere = abortedBy(signal, runJob)
   const own = await pushSettings.of(gitDir, runHere)
   const plan = await planHooks(gitDir, own, operatorsHooks, runHere)
   const folder = opened.use(await runFolder.openPush())

@@ -1,5 +1,5 @@
 import type { GitReport } from '@sluice/shared/worker-message'
-import type { RunJob } from '../git/job.ts'
+import { abortedBy } from '../git/job.ts'
 import { refuse } from './account.ts'
 import type { Account } from './account.ts'
 import type { NewHead } from './default-branch.ts'
@@ -97,7 +97,7 @@ async function judge(
 ): Promise<PushJudgement | undefined> {
   const { protectedRefs: rulesOf, root } = host
   if (!rulesOf) return undefined
-  const runHere: RunJob = (args, options) => host.runJob(args, { signal: exchange.signal, ...options })
+  const runHere = abortedBy(exchange.signal, host.runJob)
   return await judgePush(exchange, { root, gitDir, name: request.repository, rulesOf }, body, runHere)
 }
 

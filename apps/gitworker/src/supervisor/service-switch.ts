@@ -1,5 +1,6 @@
 import type { GitRequest, Service } from '@sluice/shared/git-request'
 import { Refusal } from '@sluice/shared/refusal'
+import { abortedBy } from '../git/job.ts'
 import type { RunJob } from '../git/job.ts'
 import { ConfigQuestion } from './config-question.ts'
 import type { Host } from './host.ts'
@@ -24,8 +25,7 @@ export async function checkServiceIsOn(
   { service }: GitRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const runHere: RunJob = (args, options) => runJob(args, { signal, ...options })
-  if (!(await serviceSwitch.isOff(gitDir, service, runHere))) return
+  if (!(await serviceSwitch.isOff(gitDir, service, abortedBy(signal, runJob)))) return
   const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
   throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
 }
