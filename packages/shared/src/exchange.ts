@@ -337,10 +337,28 @@ export class Exchange {
    * too long.
    */
   async drain(): Promise<void> {
-    const { incoming } = this
+    if ((await this.#forgetRest(maxDrainBytes, maxDrainMs)) === 'drained') return
+    if (this.#stream) stopUpload(this.#stream)
+    else this.incoming.destroy()
+  }
+
+  /**
+   * Before a reply ends: the same with up to so many bytes, at the pace that a client may send at, and without giving
+   * anything up. There are clients that send all that they have before they read a word.
+   *
+   * @throws {Refusal} if the exchange is aborted meanwhile
+   */
+  async readOn(maxBytes: number): Promise<void> {
+    await this.#forgetRest(maxBytes)
+    this.signal.throwIfAborted()
+  }
+
+  async #forgetRest(maxBytes: number, maxMs?: number): Promise<'drained' | 'too much'> {
+    const { incoming, signal } = this
     const carrier = this.#stream ?? incoming.socket
-    if (incoming.readableEnded || incoming.destroyed || carrier.destroyed) return
+    if (incoming.readableEnded || incoming.destroyed || carrier.destroyed) return 'drained'
     const { promise: over, resolve } = Promise.withResolvers<'drained' | 'too much'>()
+    const limit = this.bytesIn + maxBytes
     const onData = (chunk: Buffer) => {
       this.received(chunk.length)
       if (this.bytesIn > limit) resolve('too much')
@@ -348,17 +366,17 @@ export class Exchange {
     const onEnd = () => resolve('drained')
     // Whoever read it before must neither get more of it nor hold it back.
     incoming.removeAllListeners('data').removeAllListeners('readable')
-    const limit = this.bytesIn + maxDrainBytes
-    const timer = setTimeout(() => resolve('too much'), maxDrainMs)
+    const timer = maxMs === undefined ? undefined : setTimeout(() => resolve('too much'), maxMs)
+    // One that has a time of its own goes on after the exchange has been aborted, so that its last words are read.
+    if (maxMs === undefined) signal.addEventListener('abort', onEnd, { once: true })
     incoming.on('data', onData).on('end', onEnd).on('close', onEnd)
     using _closing = onClose(carrier, onEnd)
     incoming.resume()
     const how = await over
     clearTimeout(timer)
+    signal.removeEventListener('abort', onEnd)
     incoming.off('data', onData).off('end', onEnd).off('close', onEnd)
-    if (how === 'drained') return
-    if (this.#stream) stopUpload(this.#stream)
-    else incoming.destroy()
+    return how
   }
 
   /** Ends the connection, or the stream, in a way that no client can take for the end of the reply. */

@@ -7,8 +7,10 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
+import { deflateSync } from 'node:zlib'
+import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
-import { ask, target } from '@sluice/shared/testing/http'
+import { ask, sendRaw, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -147,6 +149,42 @@ test('a pack that is too large is refused with the limit’s name', async () => 
   assert.match(stderr, /remote: .*larger than the 100(\.00)? KiB that may be pushed .*SLUICE_MAX_PUSH/)
   assert.deepEqual(endOf(await lineOf(name)), ['refused', 'push_too_large', 'info'])
 })
+
+test('a client that sends all of a pack that is too large before it reads a word gets to read them all', async () => {
+  const { name } = await repository()
+  const push = tooLargePush(40 * 1024 * 1024)
+  const head = [
+    `POST /${name}/git-receive-pack HTTP/1.1`,
+    'Host: 127.0.0.1',
+    'Content-Type: application/x-git-receive-pack-request',
+    `Content-Length: ${push.length}`,
+    'Connection: close',
+    '\r\n',
+  ].join('\r\n')
+  const reply = await sendRaw(new URL(stack.url).host, Buffer.concat([Buffer.from(head), push]))
+  assert.match(reply, /^HTTP\/1\.1 200 /)
+  assert.match(reply, /larger than the 100(\.00)? KiB that may be pushed [^]*ng refs\/heads\/new [^]*0000\r\n/)
+  const line = await lineOf(name)
+  assert.deepEqual(endOf(line), ['refused', 'push_too_large', 'info'])
+  assert.equal(line['bytesIn'], push.length)
+})
+
+/** Creates a branch, with a pack of one blob that does not get smaller. */
+function tooLargePush(bytes: number): Buffer {
+  const command = `${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/new\0report-status side-band-64k`
+  // gitformat-pack(5): a type, and seven bits of the size at a time.
+  const size = [(3 << 4) | (bytes & 15) | 0x80]
+  for (let rest = bytes >> 4; ; rest >>= 7) {
+    size.push(rest > 127 ? (rest & 127) | 0x80 : rest)
+    if (rest <= 127) break
+  }
+  const pack = [
+    Buffer.from('PACK\0\0\0\x02\0\0\0\x01'),
+    Buffer.from(size),
+    deflateSync(Buffer.alloc(bytes), { level: 0 }),
+  ]
+  return Buffer.concat([Buffer.from(pktLine(command) + flushPacket), ...pack])
+}
 
 describe('what is wrong with the repository is ours, at warn', () => {
   for (const readers of [1, 3]) {

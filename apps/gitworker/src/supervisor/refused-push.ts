@@ -8,8 +8,8 @@ import type { PushJudgement } from './push-rules.ts'
 import { isRefName } from './ref-target.ts'
 import type { RequestBody } from './request-body.ts'
 
-/** So much of a refused push is read and forgotten, so that its client gets to read all of the reply. */
-const maxReadOnBytes = 256 * 1024 * 1024
+/** So much of a push that is refused, by us or by git, is read and forgotten, so that its client gets to read all of the reply. */
+export const maxReadOnBytes = 256 * 1024 * 1024
 
 /** So many references are named one by one, and with so much of their names. */
 const maxNamed = 10

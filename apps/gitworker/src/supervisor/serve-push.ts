@@ -12,7 +12,7 @@ import { concludeRun, noteStart, startGit } from './git-run.ts'
 import { pushCommands } from './push-commands.ts'
 import { judgePush } from './push-rules.ts'
 import type { PushJudgement } from './push-rules.ts'
-import { refusePush } from './refused-push.ts'
+import { maxReadOnBytes, refusePush } from './refused-push.ts'
 import { relay } from './relay.ts'
 import { tellReason } from './reply-trailer.ts'
 import type { Repository } from './repository.ts'
@@ -133,6 +133,8 @@ async function passOn({ exchange, request, visit, account }: GitCall, push: Push
     // Whoever pushed may look at once.
     await settle(newHead, account)
     await visit.leave()
+    // git has its say before it has read all of a push that is too large, say.
+    await exchange.readOn(maxReadOnBytes)
     await exchange.finish()
     return 'ended'
   } catch (error) {
