@@ -25,7 +25,7 @@ const outputs = [
   },
   {
     what: 'a report after signs of life',
-    before: band(1, '') + band(2, 'Unpacking\n') + band(1, ''),
+    before: band(1, '') + band(2, 'hook\n') + band(1, '') + band(1, ''),
     after: band(1, report) + flushPacket,
   },
   { what: 'no report', before: band(2, 'Unpacking\n') + flushPacket, after: '' },
@@ -49,11 +49,13 @@ for (const { what, before, after } of outputs) {
         },
       })
       let asked = 0
+      let given = 0
       const reply = new PushReply()
       const gate = new ReportGate(
         outgoing,
         async () => {
           asked++
+          assert.ok(given > before.length, `asked after ${given} bytes`)
           await turn()
           isDone = true
         },
@@ -63,8 +65,9 @@ for (const { what, before, after } of outputs) {
       const most = round === 0 ? 1 : 1 + Math.floor(random() * 60)
       for (let offset = 0; offset < bytes.length;) {
         const end = offset + 1 + Math.floor(random() * most)
+        given = end
         const chunk = bytes.subarray(offset, end)
-        gate.write(reply.take(chunk) ?? chunk)
+        await new Promise((resolve) => gate.write(reply.take(chunk) ?? chunk, resolve))
         offset = end
       }
       await gate.close(never)

@@ -94,6 +94,20 @@ test('a hook that goes on after the report does not keep HEAD from being settled
   assert.equal(await headOf(name), 'refs/heads/master')
 })
 
+test('a hook that is slow, so that git gives signs of life, does not settle HEAD too early', async () => {
+  const name = newName()
+  await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/only'])
+  await git(bareOf(name), ['config', 'receive.keepAlive', '1'])
+  await mkdir(join(bareOf(name), 'hooks'))
+  const hook = join(bareOf(name), 'hooks/pre-receive')
+  // An empty packet comes each second.
+  await writeFile(hook, '#!/bin/sh\nexec sleep 3\n')
+  await chmod(hook, 0o755)
+  const heard = await pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k')
+  assert.match(heard, /0005\u0001/)
+  assert.equal(await headOf(name), 'refs/heads/master')
+})
+
 test('a push that reports nothing settles HEAD, too', async () => {
   const name = newName()
   const line = pktLine(`${nobody} ${id} refs/heads/trunk\0 agent=test`)
@@ -176,6 +190,17 @@ test('a HEAD that leads to a branch is left alone, through whatever it leads', a
   await git(bare, ['symbolic-ref', 'HEAD', 'refs/heads/also'])
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/heads/main'])
   assert.equal(await headOf(name), 'refs/heads/also')
+})
+
+test('a HEAD that somebody has pointed to a branch to come is left alone', async () => {
+  const name = newName()
+  const bare = bareOf(name)
+  await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/v1'])
+  await git(bare, ['symbolic-ref', 'HEAD', 'refs/heads/trunk'])
+  await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/heads/topic'])
+  assert.equal(await headOf(name), 'refs/heads/trunk')
+  await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/heads/main'])
+  assert.equal(await headOf(name), 'refs/heads/trunk')
 })
 
 test('a HEAD that leads through other names to no branch is settled', async () => {

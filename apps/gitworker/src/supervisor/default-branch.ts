@@ -5,12 +5,13 @@ import type { Writable } from 'node:stream'
 import type { RunJob } from '../git/job.ts'
 import type { GitReply } from './git-reply.ts'
 import { ReportGate } from './report-gate.ts'
+import { beginningOf } from './repository.ts'
 
 /*
  * A repository that is created for a push needs a HEAD before it is known which branches will come. It gets `main` and a
  * file that says so. The first push that brings a branch settles it, so that a clone after a push of `master` checks
- * something out: to the branch if it is one, or else to `main`, `master`, or the first of them. What HEAD leads to is left
- * as it is if it exists, whoever has set it.
+ * something out: to the branch if it is one, or else to `main`, `master`, or the first of them. It is left as it is if it
+ * leads to a branch that exists, or if somebody has pointed it to another branch, which may be yet to come.
  */
 
 const guess = 'main'
@@ -74,12 +75,21 @@ export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> 
   if (!existsSync(marked)) return
   const inRepository = ['--git-dir', gitDir]
   const head = await runJob([...inRepository, 'rev-parse', '--verify', '--quiet', 'HEAD'], { okCodes: [0, 1] })
-  if (head === '') {
+  if (head === '' && (await isStillAGuess(gitDir, inRepository, runJob))) {
     const branch = await branchFor(inRepository, runJob)
     if (branch === undefined) return
     await runJob([...inRepository, ...pointHeadTo(branch)])
   }
   await rm(marked, { force: true })
+}
+
+/** Whether HEAD is as it was made. git follows a branch that is itself another name, so its file is looked at first. */
+async function isStillAGuess(gitDir: string, inRepository: readonly string[], runJob: RunJob): Promise<boolean> {
+  const made = `refs/heads/${guess}`
+  if (beginningOf(join(gitDir, 'HEAD')) === `ref: ${made}\n`) return true
+  // Where references are in tables, the file says nothing. 1: it is no symbolic reference.
+  const target = await runJob([...inRepository, 'symbolic-ref', '--quiet', 'HEAD'], { okCodes: [0, 1] })
+  return target.trim() === made
 }
 
 /** @returns its name, a character for each byte; undefined where there is no branch */

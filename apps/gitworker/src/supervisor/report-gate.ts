@@ -6,7 +6,8 @@ import type { GitReply } from './git-reply.ts'
  * be true when the client reads it. Some clients close the connection once they have the report, and clone at once.
  *
  * receive-pack writes the report when the references have moved (builtin/receive-pack.c): in band 1, which has nothing
- * else, or as all of its output where the client takes no bands (gitprotocol-pack(5), "Report Status").
+ * else but empty packets as signs of life, or as all of its output where the client takes no bands (gitprotocol-pack(5),
+ * "Report Status").
  */
 export class ReportGate extends Writable {
   readonly #outgoing: Writable
