@@ -61,7 +61,7 @@ test('a push gets what it needs out of its way, and looks once at what only take
   for (const path of ['objects/pack', 'objects/incoming-abc123', 'objects/incoming-new', 'refs/heads/a']) {
     await mkdir(at(path), { recursive: true })
   }
-  for (const name of ['packed-refs.lock', 'refs/heads/a/b.lock', 'refs/heads/other.lock', 'notes.lock']) {
+  for (const name of ['packed-refs.lock', 'refs/heads/a/b.lock', 'refs/heads/other.lock', 'notes.lock', 'shallow_g8yAQp']) {
     await make(at(name), long)
   }
   await make(at('HEAD.lock'))
@@ -93,6 +93,7 @@ test('a push gets what it needs out of its way, and looks once at what only take
       'packed-refs.lock',
       'packed-refs.new',
       'refs/heads/a/b.lock',
+      'shallow_g8yAQp',
     ].map((name) => at(name)),
   )
   assert.deepEqual((await readdir(at('objects'))).toSorted(), ['incoming-new', 'pack'])

@@ -25,6 +25,13 @@ test('the quarantine of a push that is unpacked', () => {
   assert.deepEqual(wordsOfPush(trace), { quarantine: '/srv/r.git/objects/incoming-1' })
 })
 
+test('the temporary file of a push from a shallow history', () => {
+  const said = (file: string) =>
+    wordsOfPush(line(`run_command: GIT_QUARANTINE_PATH=/r/objects/incoming-1 git --shallow-file ${file} unpack-objects`))
+  assert.deepEqual(said('/r/shallow_g8yAQp'), { quarantine: '/r/objects/incoming-1', shallowFile: '/r/shallow_g8yAQp' })
+  assert.deepEqual(said("''"), { quarantine: '/r/objects/incoming-1' })
+})
+
 const forged = line('run_command: GIT_QUARANTINE_PATH=/srv/r.git/objects/incoming-victim git index-pack --stdin')
 const silent = {
   'no words at all': '',

@@ -61,6 +61,11 @@ const changes = [
     condition: 'unsure',
   },
   {
+    what: 'a temporary list of shallow commits',
+    change: (bare: string) => writeFile(join(bare, 'shallow_g8yAQp'), ''),
+    condition: 'unsure',
+  },
+  {
     what: 'a temporary object',
     change: (bare: string) => writeFile(join(bare, 'objects/tmp_obj_ab'), ''),
     condition: 'unsure',

@@ -9,6 +9,7 @@ import type { ClientRequest } from 'node:http'
 import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { pktLine } from '@sluice/shared/pkt-line'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { target } from '@sluice/shared/testing/http'
 import { capturePush, largeRepository } from '@sluice/shared/testing/requests'
@@ -43,8 +44,8 @@ after(async () => {
 
 const begun: ClientRequest[] = []
 
-/** Sends a push of 4 MB to `main`, or the beginning of it, and keeps the connection. */
-function beginPush(bytes = push.body.length, path = 'large.git') {
+/** Sends a push of 4 MB to `main`, or the beginning of it after some other lines, and keeps the connection. */
+function beginPush(bytes = push.body.length, path = 'large.git', before = '') {
   const id = `push-${++count}`
   const sent = request({
     ...target(stack.gateway.address),
@@ -53,19 +54,22 @@ function beginPush(bytes = push.body.length, path = 'large.git') {
     agent: false,
     headers: {
       'Content-Type': 'application/x-git-receive-pack-request',
-      'Content-Length': push.body.length,
+      'Content-Length': before.length + push.body.length,
       'X-Request-Id': id,
     },
   })
   begun.push(sent)
   sent.on('error', () => {})
   sent.on('response', (reply) => reply.on('error', () => {}).resume())
+  sent.write(before)
   sent.write(push.body.subarray(0, bytes))
   return { id, sent, ended: () => stack.supervisor.line((line) => line['requestId'] === id) }
 }
 
 const remains = async (gitDir = repository) =>
-  (await readdir(gitDir, { recursive: true })).filter((name) => /incoming-[^/]*$|\.lock$|\.keep$|\.new$/.test(name))
+  (await readdir(gitDir, { recursive: true })).filter((name) =>
+    /incoming-[^/]*$|\.lock$|\.keep$|\.new$|^shallow_/.test(name),
+  )
 
 /** The packs that index-pack is at work on. */
 const incoming = async (gitDir = repository) =>
@@ -255,6 +259,21 @@ test('pushes that are ended at random moments leave nothing, and take nothing of
   assert.equal(await git(repository, ['rev-parse', 'main']), push.id)
   await git(repository, ['update-ref', 'refs/heads/main', old])
   assert.deepEqual(await remains(), [])
+})
+
+test('pushes from a shallow history that are ended leave nothing, and take nothing of others', async () => {
+  const others = join(repository, 'shallow_others')
+  await writeFile(others, '')
+  for (const [how, end] of Object.entries(ends)) {
+    const cut = beginPush(2_000_000, 'large.git', pktLine(`shallow ${old}`))
+    await quarantine()
+    assert.equal((await remains()).length, 3)
+    await end(cut)
+    cut.sent.destroy()
+    await cut.ended()
+    assert.deepEqual(await remains(), ['shallow_others'], how)
+  }
+  await rm(others)
 })
 
 test('a pack that a killed push holds on to is let go, and one that somebody else holds is not', async () => {

@@ -2,7 +2,7 @@ import { opendir, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { foundFromBeforeBoot } from './before-boot.ts'
-import { keepFilesIn, keepReason, quarantineName } from './remains.ts'
+import { keepFilesIn, keepReason, quarantineName, shallowName } from './remains.ts'
 import { commonDirOf } from './repository.ts'
 
 /*
@@ -38,10 +38,11 @@ export async function removeFromBeforeBoot(gitDir: string, paths: readonly strin
   return stale
 }
 
-/** The paths of quarantines, and of `.keep` files that a push on this host has made. */
+/** The paths of quarantines and temporary shallow files, and of `.keep` files that a push on this host has made. */
 export async function remainsOfPushes(commonDir: string): Promise<string[]> {
   const objects = join(commonDir, 'objects')
   const found = (await readdir(objects)).filter((name) => quarantineName.test(name)).map((name) => join(objects, name))
+  found.push(...(await readdir(commonDir)).filter((name) => shallowName.test(name)).map((name) => join(commonDir, name)))
   for (const path of await keepFilesIn(objects)) if (isFromHere(await keepReason(path))) found.push(path)
   return found
 }

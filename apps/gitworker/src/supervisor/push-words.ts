@@ -6,6 +6,9 @@
  *   22:35:06.337067 run-command.c:655  trace: run_command: GIT_OBJECT_DIRECTORY=… GIT_QUARANTINE_PATH=… git index-pack
  *     --stdin --fix-thin '--keep=receive-pack 32752 on example'
  *
+ * Where the client's history is shallow, a file with what would be the server's then comes between `git` and the command:
+ * `git --shallow-file /srv/git/project.git/shallow_g8yAQp index-pack …` (unpack in builtin/receive-pack.c).
+ *
  * Its words are on disk before anything is in the quarantine, whatever kills git then. Only the first command counts: it
  * comes before any hook, and before anything that a client can put into words (push options, names of references).
  */
@@ -17,6 +20,8 @@ export type PushWords = {
   readonly keep?: string
   /** receive-pack's pid, as the `.keep` file has it. */
   readonly pid?: number
+  /** Absolute: a temporary file beside HEAD. */
+  readonly shallowFile?: string
 }
 
 /** @param trace what git has written; undefined where it has not come to a pack, or has not said so in this form */
@@ -24,13 +29,17 @@ export function wordsOfPush(trace: string): PushWords | undefined {
   const [, command] = /^\S+ \S+ +trace: run_command: (.*)\n/m.exec(trace) ?? []
   const words = (command?.match(word) ?? []).map(unquote)
   const program = words.indexOf('git')
-  if (!receivers.has(words[program + 1] ?? '')) return undefined
+  const isShallow = words[program + 1] === '--shallow-file'
+  const shallowFile = isShallow ? words[program + 2] : undefined
+  if (!receivers.has(words[program + (isShallow ? 3 : 1)] ?? '')) return undefined
   const quarantine = words.slice(0, program).find((set) => set.startsWith(variable))
   if (quarantine === undefined) return undefined
   const keep = words.find((argument) => argument.startsWith('--keep='))?.slice('--keep='.length)
   const pid = /^receive-pack (\d+) on /.exec(keep ?? '')?.[1]
   return {
     quarantine: quarantine.slice(variable.length),
+    // git gives an empty name where nothing would be shallow.
+    ...(shallowFile && { shallowFile }),
     ...(keep !== undefined && pid !== undefined && { keep, pid: Number(pid) }),
   }
 }

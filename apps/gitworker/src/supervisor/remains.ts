@@ -11,6 +11,7 @@ import { isInUse, worksIn } from './still-used.ts'
 /*
  * A push that is ended by a signal, its own or SIGPIPE's, leaves its quarantine behind (`objects/tmp_objdir-incoming-*`,
  * git's commit 22613b25ec), and one that is ended between its pack and its report a `.keep`, which holds its pack for ever.
+ * SIGKILL also leaves the temporary file that there is where the client's history is shallow.
  *
  * Only what is proven to be a dead push's is removed: what it has named in its own words. Locks cannot be proven: git
  * removes its own at SIGTERM, and what SIGKILL leaves looks like an operator's. A lock left behind is an annoyance; a lock
@@ -30,6 +31,8 @@ const maxPacks = 10_000
 /** Before git 2.35 without the first part. */
 export const quarantineName = /^(?:tmp_objdir-)?incoming-\w+$/
 
+export const shallowName = /^shallow_\w{6}$/
+
 /** Removes what a push has left of which nothing lives any more. */
 export async function removeRemains({ gitDir, words }: Noted): Promise<Removal> {
   if (gitDir === undefined) return { removed: [], isOwed: false }
@@ -37,7 +40,11 @@ export async function removeRemains({ gitDir, words }: Noted): Promise<Removal> 
   const removed = freePackedRefs(commonDir)
   if (words === undefined) return { removed, isOwed: false }
   const objects = join(commonDir, 'objects')
-  const found = [...quarantineOf(objects, words), ...(await keptPacksOf(objects, words))]
+  const found = [
+    ...namedIn(objects, words.quarantine, quarantineName).filter(isFolder),
+    ...namedIn(gitDir, words.shallowFile, shallowName).filter((path) => !isFolder(path)),
+    ...(await keptPacksOf(objects, words)),
+  ]
   const maker = words.pid
   const lives = (path: string) => (maker !== undefined && worksIn(maker, gitDir)) || isInUse(path)
   let isOwed = false
@@ -49,12 +56,16 @@ export async function removeRemains({ gitDir, words }: Noted): Promise<Removal> 
   return { removed, isOwed }
 }
 
-/** As git names it, if that is a quarantine of this repository: a hook may push to others. */
-function quarantineOf(objects: string, words: PushWords): string[] {
-  const named = resolve(words.quarantine)
-  const path = join(objects, basename(named))
-  if (!quarantineName.test(basename(named)) || !isSameFolder(dirname(named), objects)) return []
-  return isOurs(path) && lstatSync(path).isDirectory() ? [path] : []
+/** As git names it, if that is in this folder and this user's: a hook may push to other repositories. */
+function namedIn(folder: string, path: string | undefined, pattern: RegExp): string[] {
+  if (path === undefined) return []
+  const named = resolve(path)
+  const found = join(folder, basename(named))
+  return pattern.test(basename(named)) && isSameFolder(dirname(named), folder) && isOurs(found) ? [found] : []
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path).isDirectory()
 }
 
 function isSameFolder(one: string, other: string): boolean {

@@ -70,9 +70,9 @@ const folderOfGits = /^(?:objects\/[0-9a-f]{2}$|refs\/)/
 const object =
   /^objects\/(?:[0-9a-f]{2}\/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack\/pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.(?:pack|idx|rev))$/
 
-/** Locks, quarantines and temporary packs: of a push that is under way, or of whoever else. */
+/** Locks, quarantines, temporary packs and lists of shallow commits: of a push that is under way, or of whoever else. */
 function isUnfinished(name: string): boolean {
-  return /\.(?:lock|keep)$|^objects\/.*(?:tmp_|incoming-)/.test(name)
+  return /\.(?:lock|keep)$|^objects\/.*(?:tmp_|incoming-)|^shallow_\w{6}$/.test(name)
 }
 
 /** A folder's own times tell of locks that came and went. */
