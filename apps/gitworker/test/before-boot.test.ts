@@ -61,7 +61,13 @@ test('a push gets what it needs out of its way, and looks once at what only take
   for (const path of ['objects/pack', 'objects/incoming-abc123', 'objects/incoming-new', 'refs/heads/a']) {
     await mkdir(at(path), { recursive: true })
   }
-  for (const name of ['packed-refs.lock', 'refs/heads/a/b.lock', 'refs/heads/other.lock', 'notes.lock', 'shallow_g8yAQp']) {
+  for (const name of [
+    'packed-refs.lock',
+    'refs/heads/a/b.lock',
+    'refs/heads/other.lock',
+    'notes.lock',
+    'shallow_g8yAQp',
+  ]) {
     await make(at(name), long)
   }
   await make(at('HEAD.lock'))

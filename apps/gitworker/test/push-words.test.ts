@@ -27,7 +27,9 @@ test('the quarantine of a push that is unpacked', () => {
 
 test('the temporary file of a push from a shallow history', () => {
   const said = (file: string) =>
-    wordsOfPush(line(`run_command: GIT_QUARANTINE_PATH=/r/objects/incoming-1 git --shallow-file ${file} unpack-objects`))
+    wordsOfPush(
+      line(`run_command: GIT_QUARANTINE_PATH=/r/objects/incoming-1 git --shallow-file ${file} unpack-objects`),
+    )
   assert.deepEqual(said('/r/shallow_g8yAQp'), { quarantine: '/r/objects/incoming-1', shallowFile: '/r/shallow_g8yAQp' })
   assert.deepEqual(said("''"), { quarantine: '/r/objects/incoming-1' })
 })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
@@ -125,6 +127,51 @@ test('a repository in which a process works stays', async () => {
   }
   assert.equal(await takeBack(noteFile, note), true)
 })
+
+/** Each starts a git, as an operator would, that has not written anything yet. */
+const operators = {
+  'its whole name': (bare: string) => ({ args: ['--git-dir', bare], cwd: '/', env: {} }),
+  'a name from another folder': (bare: string) => ({
+    args: [`--git-dir=${basename(bare)}`],
+    cwd: dirname(bare),
+    env: {},
+  }),
+  'a variable': (bare: string) => ({ args: [], cwd: '/', env: { GIT_DIR: bare } }),
+  'a variable with a name from another folder': (bare: string) => ({
+    args: [],
+    cwd: dirname(bare),
+    env: { GIT_DIR: `./${basename(bare)}` },
+  }),
+  'a name through a link': (bare: string) => ({
+    args: [`--git-dir=../link/${basename(bare)}`],
+    cwd: dirname(bare),
+    env: {},
+  }),
+}
+for (const [how, start] of Object.entries(operators)) {
+  test(`a repository that an operator’s git knows by ${how} stays`, async () => {
+    await using repository = await newRepository()
+    const { bare, note, noteFile } = repository
+    await using links = await temporaryFolder()
+    await symlink(dirname(bare), join(links.path, 'link'))
+    const { args, cwd, env } = start(bare)
+    const operator = spawn('git', [...args.map((arg) => arg.replace('..', links.path)), 'update-ref', '--stdin'], {
+      cwd,
+      env: { PATH: process.env['PATH'], ...env },
+    })
+    const gone = once(operator, 'close')
+    try {
+      operator.stdin.write('start\n')
+      // git has opened it by now.
+      await once(operator.stdout, 'data')
+      assert.equal(await takeBack(noteFile, note), false)
+    } finally {
+      operator.stdin.end()
+      await gone
+    }
+    assert.equal(await takeBack(noteFile, note), true)
+  })
+}
 
 test('whenever its supervisor is killed, the next one finds what was made in vain, and what was not', async () => {
   for (const at of ['unfinished', 'whole', 'named', 'hidden to be looked at', 'half removed'] as const) {

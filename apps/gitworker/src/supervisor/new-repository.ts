@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Logger } from '@sluice/shared/log'
-import { conditionOf, isSomebodyIn } from './untouched.ts'
+import { isAtWorkWith } from './still-used.ts'
+import { conditionOf } from './untouched.ts'
 import type { Contents } from './untouched.ts'
 
 /*
@@ -49,7 +50,7 @@ export function writeNote(file: string, note: Note): void {
  */
 export async function takeBack(noteFile: string, note: Note & { readonly made: Contents }): Promise<boolean> {
   const { target, folders, made } = note
-  if (conditionOf(target, made) !== 'untouched' || isSomebodyIn(target)) return false
+  if (conditionOf(target, made) !== 'untouched' || isAtWorkWith(target)) return false
   const hidden = hiddenBeside(target)
   tryToNote(noteFile, { ...note, hidden })
   renameSync(target, hidden)

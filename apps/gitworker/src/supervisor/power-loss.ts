@@ -42,7 +42,9 @@ export async function removeFromBeforeBoot(gitDir: string, paths: readonly strin
 export async function remainsOfPushes(commonDir: string): Promise<string[]> {
   const objects = join(commonDir, 'objects')
   const found = (await readdir(objects)).filter((name) => quarantineName.test(name)).map((name) => join(objects, name))
-  found.push(...(await readdir(commonDir)).filter((name) => shallowName.test(name)).map((name) => join(commonDir, name)))
+  found.push(
+    ...(await readdir(commonDir)).filter((name) => shallowName.test(name)).map((name) => join(commonDir, name)),
+  )
   for (const path of await keepFilesIn(objects)) if (isFromHere(await keepReason(path))) found.push(path)
   return found
 }

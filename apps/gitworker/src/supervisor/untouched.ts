@@ -1,8 +1,7 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { JobError } from '../git/job.ts'
 import type { RunJob } from '../git/job.ts'
-import { isLive, processes } from '../process-table.ts'
 
 const isFolder = 'folder'
 
@@ -79,23 +78,6 @@ function isUnfinished(name: string): boolean {
 function identityOf(path: string): string {
   const found = lstatSync(path, { bigint: true })
   return found.isDirectory() ? isFolder : `${found.mode} ${found.ino} ${found.size} ${found.mtimeNs}`
-}
-
-/** Whether a process works in this folder, as git does in the repository that it serves. */
-export function isSomebodyIn(folder: string): boolean {
-  return processes().some((process) => isLive(process) && isIn(folder, workingFolderOf(process.pid)))
-}
-
-function isIn(folder: string, path: string | undefined): boolean {
-  return path !== undefined && (path === folder || path.startsWith(folder + sep))
-}
-
-function workingFolderOf(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`)
-  } catch {
-    return undefined // It ended while we looked, or is another user's.
-  }
 }
 
 /**
