@@ -211,6 +211,12 @@ export const reasons = {
     outcome: 'failed',
     sentence: 'The server has no processes or memory left for git at the moment. Please try again in a moment.',
   },
+  hooks_unusable: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'The server cannot run the hooks of this repository at the moment, so it takes no pushes to it. Please tell whoever runs it.',
+  },
   draining: {
     status: 503,
     outcome: 'shed',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -161,6 +161,23 @@ test('an operator’s hook that cannot run any more lets nothing through', async
     await chmod(join(operators, 'pre-receive'), 0o755)
   }
   assert.deepEqual(who(await told()), [])
+})
+
+test('a push is refused where git would pass over hooks, since what they run through is gone', async () => {
+  await addOwn()
+  const script = join(stack.folder, 'run/hook.sh')
+  await rename(script, `${script}.gone`)
+  try {
+    const { code, stderr } = await push('main:refs/heads/through')
+    assert.equal(code, 1)
+    assert.match(stderr, /cannot run the hooks of this repository/)
+    const line = await stack.supervisor.line(({ reason }) => reason === 'hooks_unusable')
+    assert.match(JSON.stringify(line['err']), /hook\.sh is not there any more/)
+  } finally {
+    await rename(`${script}.gone`, script)
+  }
+  assert.deepEqual(await told(), [])
+  assert.equal((await push('main:refs/heads/through')).code, 0)
 })
 
 test('more than a pipe holds reaches both, and one that reads nothing hinders nobody', async () => {

@@ -75,7 +75,8 @@ export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> 
   if (!existsSync(marked)) return
   const inRepository = ['--git-dir', gitDir]
   const head = await runJob([...inRepository, 'rev-parse', '--verify', '--quiet', 'HEAD'], { okCodes: [0, 1] })
-  if (head === '' && (await isStillAGuess(gitDir, inRepository, runJob))) {
+  if (head === '') {
+    if (!(await isStillAGuess(gitDir, inRepository, runJob))) return
     const branch = await branchFor(inRepository, runJob)
     if (branch === undefined) return
     await runJob([...inRepository, ...pointHeadTo(branch)])

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@sluice/shared/config'
@@ -14,14 +14,13 @@ import type { HookPlan } from './hook-plan.ts'
  *
  *   <name>/home/        HOME: empty, and no other push's
  *   <name>/gitconfig    what is set for receive-pack
- *   <name>/hooks/       a link to hook.sh for each hook that there is
+ *   <name>/hooks/       a link to hook.sh for each hook that there is; git would pass over one that leads nowhere
  *   <name>/hooks.sh     where these are
  *   <name>/input.*      what the operator's hook and the repository's own both read
  */
 
 export type PushFolder = AsyncDisposable & { readonly home: string; readonly config: string; readonly hooks: string }
 
-/** Beside the sources, because run folders are often on file systems from which nothing may be executed. */
 const hookScript = fileURLToPath(new URL('../git/hook.sh', import.meta.url))
 
 /** @throws {ConfigError} where hooks could not be run: git would pass over them in silence */
@@ -30,6 +29,24 @@ export async function checkHookScript(): Promise<void> {
   throw new ConfigError([
     `${hookScript} may not be executed, and hooks run through it: chmod 755 it, on a file system that is not mounted noexec.`,
   ])
+}
+
+/**
+ * Puts the script that hooks run through where nobody replaces it as long as it is needed: when a new version is installed
+ * in the place of the one that runs, its sources are gone for a while.
+ *
+ * @returns where it is: among the sources if nothing may be executed in the run folder, as is often so
+ */
+export async function placeHookScript(runFolder: string): Promise<string> {
+  const placed = join(runFolder, 'hook.sh')
+  try {
+    await copyFile(hookScript, `${placed}.new`)
+    await chmod(`${placed}.new`, 0o755)
+    await rename(`${placed}.new`, placed)
+  } catch {
+    return hookScript
+  }
+  return (await isExecutable(placed)) ? placed : hookScript
 }
 
 /**
@@ -52,19 +69,25 @@ export async function openPushFolder(parent: string, onLeft: (error: unknown) =>
   return { home, config: join(path, 'gitconfig'), hooks: join(path, 'hooks'), [Symbol.asyncDispose]: remove }
 }
 
-/** Writes what receive-pack is to find there. @throws {Refusal} `no_resources` where that cannot be done */
+/**
+ * Writes what receive-pack is to find there.
+ *
+ * @param script what hooks run through
+ * @throws {Refusal} `no_resources` where that cannot be done; `hooks_unusable` where git would pass over the hooks
+ */
 export async function furnish(
   { config, hooks }: PushFolder,
   settings: readonly ConfigSetting[],
   plan: HookPlan | undefined,
   plainConfig: string,
+  script: string,
 ): Promise<void> {
   try {
     await writeFile(config, configText(settings))
     if (!plan) return
     const { own, operators } = plan
     await mkdir(hooks)
-    const script = [
+    const lines = [
       `own=${quoted(own.folder)}`,
       `own_path=${quoted(own.path)}`,
       `own_hooks=${quoted(own.names.join(' '))}`,
@@ -72,11 +95,16 @@ export async function furnish(
       `operators_hooks=${quoted(operators?.names.join(' ') ?? '')}`,
       `plain_config=${quoted(plainConfig)}`,
     ]
-    await writeFile(`${hooks}.sh`, `${script.join('\n')}\n`)
+    await writeFile(`${hooks}.sh`, `${lines.join('\n')}\n`)
     const names = new Set([...own.names, ...(operators?.names ?? [])])
-    for (const name of names) await symlink(hookScript, join(hooks, name))
+    for (const name of names) await symlink(script, join(hooks, name))
   } catch (error) {
     shortage(error)
+  }
+  if (!(await isExecutable(script))) {
+    throw new Refusal('hooks_unusable', {
+      cause: new Error(`${script} is not there any more, or may not be executed.`),
+    })
   }
 }
 

@@ -10,7 +10,7 @@ import { furnish } from './push-folder.ts'
  * Makes what a push has of its own: a HOME, its configuration, and its hooks. To be disposed of when nothing of it lives.
  *
  * @param denyForce whether no branch may move otherwise than forward
- * @throws {Refusal} `repository_unreadable`, `no_resources`, or the signal's reason
+ * @throws {Refusal} `repository_unreadable`, `no_resources`, `hooks_unusable`, or the signal's reason
  */
 export async function openPushPlace(
   { git, runFolder, runJob, pushSettings, operatorsHooks, maxPush }: Host,
@@ -26,7 +26,7 @@ export async function openPushPlace(
   const folder = opened.use(await runFolder.openPush())
   const hooksPath = plan && folder.hooks
   const { file, overrides } = pushConfig(git, { maxInputBytes: maxPush(repository), denyForce, hooksPath }, own)
-  await furnish(folder, file, plan, git.configFiles.plain)
+  await furnish(folder, file, plan, git.configFiles.plain, runFolder.hookScript)
   const { home, config } = folder
   const whole = opened.move()
   return { home, config, overrides, [Symbol.asyncDispose]: () => whole.disposeAsync() }

@@ -8,7 +8,7 @@ import { makeFolders } from '@sluice/shared/make-folders'
 import { identityOf, isLive } from '../process-table.ts'
 import { processesOf } from '../request-processes.ts'
 import type { RequestMark } from '../request-processes.ts'
-import { clearPushFolders, openPushFolder } from './push-folder.ts'
+import { clearPushFolders, openPushFolder, placeHookScript } from './push-folder.ts'
 import type { PushFolder } from './push-folder.ts'
 import { endSession } from './session.ts'
 import { sweepAfterPowerLoss } from './power-loss.ts'
@@ -23,7 +23,7 @@ import { Sweeper } from './sweep.ts'
  *   empty/            the working folder of workers, and of git until it is in a repository
  *   gitconfig/        what git reads beside a repository's own configuration: see git/config-file.ts
  *   pushes/<name>/    what a push has of its own: see push-folder.ts
- *   worker.js, compile-cache/
+ *   worker.js, hook.sh, compile-cache/
  *   requests/<pid>    one for each worker that serves: who it is, the repository that it may write to, and its git's words
  *   owed/<uuid>       notes of dead pushes whose remains somebody still uses
  *
@@ -36,6 +36,8 @@ export type RunFolder = AsyncDisposable & {
   readonly empty: string
   /** For git/config-file.ts. */
   readonly gitConfig: string
+  /** What hooks run through: see push-folder.ts. */
+  readonly hookScript: string
   readonly sweeper: Sweeper
   /** Notes that a worker serves, until disposed of. `gitDir` is where it may leave something. */
   note(worker: RequestMark, gitDir: string | undefined): RequestNote
@@ -55,12 +57,14 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   const requests = join(path, 'requests')
   const owner = join(path, 'supervisor')
   let sweeper: Sweeper
+  let hookScript: string
   try {
     await makeFolders(empty)
     await makeFolders(pushes)
     await makeFolders(requests)
     await checkOwner(owner, path)
     writeFileSync(owner, identityOf(process.pid) ?? '')
+    hookScript = await placeHookScript(path)
     sweeper = await Sweeper.open(join(path, 'owed'))
   } catch (error) {
     throw unusable(path, error)
@@ -75,6 +79,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     path,
     empty,
     gitConfig: join(path, 'gitconfig'),
+    hookScript,
     sweeper,
     openPush: () => openPushFolder(pushes, onLeftFolder),
     note: (worker, gitDir) => writeNote(join(requests, String(worker.leader)), worker, gitDir),
