@@ -66,9 +66,19 @@ test('a request is noted while its worker serves', async () => {
   await using opened = await open(folder.path)
   {
     using _ = opened.note({ leader: process.pid, word: 'a word', since: 0 }, '/some/repository.git')
-    assert.deepEqual(await readdir(join(folder.path, 'requests')), [String(process.pid)])
+    assert.deepEqual(await readdir(join(folder.path, 'requests')), [`${process.pid}.a word`])
   }
   assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
+})
+
+test('the note of a push that is tidied up after is not taken by a worker that has the same pid again', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await open(folder.path)
+  const first = opened.note({ leader: process.pid, word: 'first', since: 0 }, '/first.git')
+  using second = opened.note({ leader: process.pid, word: 'second', since: 1 }, '/second.git')
+  assert.equal(readNote(first.file!).gitDir, '/first.git')
+  first[Symbol.dispose]()
+  assert.equal(readNote(second.file!).gitDir, '/second.git')
 })
 
 test('a worker of an earlier supervisor is ended, one whose pid has become a stranger’s is not', async () => {
@@ -192,6 +202,21 @@ test('what somebody still uses is owed, over restarts too, and removed when nobo
   assert.deepEqual(await readdir(join(folder.path, 'owed')), [])
   await mkdir(quarantine)
   assert.deepEqual(await opened.sweeper.tryAgain(), [], 'nothing is owed any more')
+})
+
+test('where one repository cannot be looked at, the start goes on, others are seen to, and what is owed there is kept', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  await mkdir(join(folder.path, 'owed'))
+  const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
+  const unreadable = pushNote('/no\0path', '/no/objects/incoming-abc123')
+  await writeFile(join(folder.path, 'owed/1'), unreadable)
+  await writeFile(join(folder.path, 'owed/2'), pushNote(gitDir, quarantine))
+  await writeFile(join(folder.path, 'requests/999999999'), unreadable)
+  await using _opened = await open(folder.path)
+  assert.deepEqual(await readdir(join(gitDir, 'objects')), ['pack'])
+  assert.equal((await readdir(join(folder.path, 'owed'))).length, 2)
+  assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
 })
 
 test('a quarantine that a push has named in another repository is left alone', async () => {

@@ -24,7 +24,9 @@ import { Sweeper } from './sweep.ts'
  *   gitconfig/        what git reads beside a repository's own configuration: see git/config-file.ts
  *   pushes/<name>/    what a push has of its own: see push-folder.ts
  *   worker.js, hook.sh, compile-cache/
- *   requests/<pid>    one for each worker that serves: who it is, the repository that it may write to, and its git's words
+ *   requests/<pid>.<word>
+ *                     one for each worker that serves: who it is, the repository that it may write to, and its git's words.
+ *                     It outlives the worker, whose pid may be another one's by then
  *   owed/<uuid>       notes of dead pushes whose remains somebody still uses
  *
  * Who somebody is, is a pid with the time at which that process started: a pid alone may be a stranger's by now.
@@ -82,7 +84,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     hookScript,
     sweeper,
     openPush: () => openPushFolder(pushes, onLeftFolder),
-    note: (worker, gitDir) => writeNote(join(requests, String(worker.leader)), worker, gitDir),
+    note: (worker, gitDir) => writeNote(join(requests, `${worker.leader}.${worker.word}`), worker, gitDir),
     async [Symbol.asyncDispose]() {
       sweeper[Symbol.dispose]()
       await rm(owner, { force: true })
@@ -119,7 +121,7 @@ async function clearRequests(requests: string, killGrace: number, sweeper: Sweep
   for (const name of await readdir(requests)) {
     const file = join(requests, name)
     const { worker = '', word = '', gitDir } = readNote(file)
-    const leader = Number(name)
+    const leader = Number.parseInt(name, 10)
     const mark = markOf(leader, worker, word)
     if (mark && processesOf(mark).some(isLive)) {
       log.warn({ worker: leader, repository: gitDir }, 'ending what an earlier supervisor has left running')

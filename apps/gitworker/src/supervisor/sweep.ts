@@ -43,15 +43,21 @@ export class Sweeper implements Disposable {
    *
    * @param file its note, which is taken away if something is owed
    * @returns the paths of what was removed
+   * @throws where the repository cannot be looked at: then all is owed
    */
   async sweep(file: string): Promise<string[]> {
-    const { removed, isOwed } = await removeRemains(readNote(file))
-    if (isOwed) {
-      const kept = join(this.#folder, randomUUID())
-      renameSync(file, kept)
-      this.#owe(kept)
+    let isOwed = true
+    try {
+      const remains = await removeRemains(readNote(file))
+      isOwed = remains.isOwed
+      return remains.removed
+    } finally {
+      if (isOwed) {
+        const kept = join(this.#folder, randomUUID())
+        renameSync(file, kept)
+        this.#owe(kept)
+      }
     }
-    return removed
   }
 
   /** @param gitDir only what is owed there; of all repositories unless given */
@@ -59,7 +65,8 @@ export class Sweeper implements Disposable {
     const removed: string[] = []
     for (const [file, noted] of this.#owed) {
       if (gitDir !== undefined && noted.gitDir !== gitDir) continue
-      const remains = await removeRemains(noted)
+      // One repository that cannot be looked at must not keep the others waiting.
+      const remains = await removeRemains(noted).catch(() => ({ removed: [], isOwed: true }))
       removed.push(...remains.removed)
       if (!remains.isOwed) this.#settle(file)
     }
