@@ -1,4 +1,16 @@
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@sluice/shared/config'
@@ -128,14 +140,33 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** A hook may have taken its own right to write from what it left. Links are removed, and not followed. */
+/**
+ * A hook may have taken its own right to write from what it left. Links are removed, and not followed; what is mounted there
+ * is somebody else's.
+ */
 async function removeWhole(path: string): Promise<void> {
+  const mounted = await mountBelow(path)
+  if (mounted !== undefined) throw new Error(`Something is mounted at ${mounted}: unmount it.`)
   const remove = () => rm(path, { recursive: true, force: true })
   await remove().catch(async (error: unknown) => {
     if (!['EACCES', 'EPERM'].includes(errnoOf(error))) throw error
     await openFolders(path)
     await remove()
   })
+}
+
+/** proc_pid_mountinfo(5): the fifth field is where it is, with white space and backslashes as octal numbers. */
+async function mountBelow(path: string): Promise<string | undefined> {
+  const [lines, folder] = await Promise.all([
+    readFile('/proc/self/mountinfo', 'utf8'),
+    realpath(path).catch(() => path),
+  ])
+  return lines
+    .split('\n')
+    .map((line) =>
+      line.split(' ')[4]?.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    )
+    .find((mount) => mount?.startsWith(`${folder}/`))
 }
 
 async function openFolders(path: string): Promise<void> {
