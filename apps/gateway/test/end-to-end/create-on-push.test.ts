@@ -163,8 +163,8 @@ describe('a name without a repository', () => {
     const body = pushOf([`${nobody} ${source.id} refs/heads/main`], source.pack)
     const socket = await beginPush(stack, 'cut/off.git', body)
     socket.destroy()
-    await until('nothing to be left', async () => (await allIn(stack)).length === 0)
     await stack.supervisor.line(({ takenBack, repository }) => takenBack === true && repository === 'cut/off.git')
+    assert.deepEqual(await allIn(stack), [])
   })
 
   const others = [
