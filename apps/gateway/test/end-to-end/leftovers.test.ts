@@ -45,7 +45,7 @@ after(async () => {
 const begun: ClientRequest[] = []
 
 /** Sends a push of 4 MB to `main`, or the beginning of it after some other lines, and keeps the connection. */
-function beginPush(bytes = push.body.length, path = 'large.git', before = '') {
+function beginPush(bytes = push.body.length, path = 'large.git', lines = '') {
   const id = `push-${++count}`
   const sent = request({
     ...target(stack.gateway.address),
@@ -54,14 +54,14 @@ function beginPush(bytes = push.body.length, path = 'large.git', before = '') {
     agent: false,
     headers: {
       'Content-Type': 'application/x-git-receive-pack-request',
-      'Content-Length': before.length + push.body.length,
+      'Content-Length': lines.length + push.body.length,
       'X-Request-Id': id,
     },
   })
   begun.push(sent)
   sent.on('error', () => {})
   sent.on('response', (reply) => reply.on('error', () => {}).resume())
-  sent.write(before)
+  sent.write(lines)
   sent.write(push.body.subarray(0, bytes))
   return { id, sent, ended: () => stack.supervisor.line((line) => line['requestId'] === id) }
 }

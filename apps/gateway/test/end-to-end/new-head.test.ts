@@ -104,7 +104,7 @@ test('a hook that is slow, so that git gives signs of life, does not settle HEAD
   await writeFile(hook, '#!/bin/sh\nexec sleep 3\n')
   await chmod(hook, 0o755)
   const heard = await pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k')
-  assert.match(heard, /0005\u0001/)
+  assert.ok(heard.includes('0005\u0001'))
   assert.equal(await headOf(name), 'refs/heads/master')
 })
 
