@@ -26,14 +26,18 @@ export function readHostName(text: string): HostName | undefined {
 }
 
 /**
- * Writes a request's `Host` in the one spelling that strict readers take: `[0:0:0:0:0:0:0:1]:8080` and `127.0.0.1:` are
- * right by RFC 9110, and refused by some libraries. One that cannot be read stays as it is.
+ * Writes a request's `Host`, and `:authority` in HTTP/2, in the one spelling that strict readers take:
+ * `[0:0:0:0:0:0:0:1]:8080` and `127.0.0.1:` are right by RFC 9110, and refused by some libraries. One that cannot be read
+ * stays as it is.
  */
 export function normaliseHost({ headers }: IncomingMessage): void {
-  const host = headers.host === undefined ? undefined : readHostName(headers.host)
-  if (!host) return
-  const name = isIP(host.name) === 6 ? `[${host.name}]` : host.name
-  headers.host = host.port === undefined ? name : `${name}:${host.port}`
+  for (const header of ['host', ':authority']) {
+    const text = headers[header]
+    const host = typeof text === 'string' ? readHostName(text) : undefined
+    if (!host) continue
+    const name = isIP(host.name) === 6 ? `[${host.name}]` : host.name
+    headers[header] = host.port === undefined ? name : `${name}:${host.port}`
+  }
 }
 
 /** `Host`, or `:authority` in HTTP/2. */

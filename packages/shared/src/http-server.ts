@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { errnoOf } from './errno.ts'
 import { endIdleSessions, http2Limits } from './http2-sessions.ts'
+import { oneATurn, oneByOne } from './one-by-one.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
 /** How often Node looks for connections whose headers are late. */
@@ -75,11 +76,14 @@ function prepareTls<S extends HttpsServer | Http2SecureServer>(
 
 /**
  * Node's parser takes any version that a request line may name. What is neither HTTP/1.0 nor HTTP/1.1, and not real HTTP/2
- * either, is refused: who sent it reads the reply by other rules.
+ * either, is refused: who sent it reads the reply by other rules. Of what is sent ahead, one begins at a time.
  */
 export function forHttp1(listener: RequestListener): RequestListener {
+  const ofHttp1 = oneByOne(listener)
+  const ofHttp2 = oneATurn(listener)
   return (incoming, outgoing) => {
-    if (incoming.httpVersionMajor === 1 || 'stream' in outgoing) return listener(incoming, outgoing)
+    if ('stream' in outgoing) return ofHttp2(incoming, outgoing)
+    if (incoming.httpVersionMajor === 1) return ofHttp1(incoming, outgoing)
     outgoing.on('error', () => {})
     outgoing.shouldKeepAlive = false
     outgoing.writeHead(505, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': wrongVersion.length })

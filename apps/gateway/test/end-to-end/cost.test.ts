@@ -104,6 +104,7 @@ function hostile(): Record<string, Buffer> {
     'an encoded path': get(`/${repeated('%61', longest)}/info/refs?service=git-upload-pack`),
     'a path of one ending': get(`/${repeated('.git', 4000)}x/info/refs?service=git-upload-pack`),
     'a name for patterns': get(`/${'a.'.repeat(119)}/${'a'.repeat(240)}/info/refs?service=git-upload-pack`),
+    'requests sent ahead': Buffer.from('GET / HTTP/1.1\r\nHost:\r\n\r\n'.repeat(2400)),
     'a query of nothing': get(`/good.git/info/refs?${'&'.repeat(longest)}`),
     'a query of pairs': get(`/good.git/info/refs?${repeated('a=%61&', longest)}`),
     'many headers': get(info, Array.from({ length: 1500 }, (_, n) => `a${n}: b\r\n`).join('')),

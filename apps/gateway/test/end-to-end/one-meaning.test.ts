@@ -132,6 +132,9 @@ test('over HTTP/2', { skip: noCertificates ?? false }, async () => {
   assert.deepEqual(await ask({ ...start, host: 'localhost' }), [200, undefined])
   assert.deepEqual(await ask({ ...start, host: 'evil.example' }), [400, 'two_hosts'])
   assert.deepEqual(await ask({ ...start, ':authority': 'evil.example' }), [403, 'unknown_host'])
+  for (const spelling of ['127.0.0.1:', '[0:0:0:0:0:0:0:1]:8080', '[::0001]', 'LOCALHOST.']) {
+    assert.deepEqual(await ask({ ...start, ':authority': spelling }), [200, undefined], spelling)
+  }
   const raw = [':method', 'GET', ':scheme', 'https', ':path', path, ':authority', 'localhost']
   assert.deepEqual(await ask([...raw, 'git-protocol', 'version=2', 'git-protocol', 'version=1']), [
     400,
