@@ -45,11 +45,25 @@ function standardOutput() {
   })
   return {
     write(line: string) {
-      destination.write(line)
+      destination.write(withoutSteering(line))
       if (!isScheduled) setImmediate(flush)
       isScheduled = true
     },
   }
+}
+
+/**
+ * A line of JSON may hold characters that steer a terminal in which somebody looks at it (C1), or turn its text round (such as
+ * U+202E): they come with names and headers of clients, and are escaped.
+ */
+function withoutSteering(line: string): string {
+  return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from({ length: character.length }, (_, at) => escaped(character.charCodeAt(at))).join(''),
+  )
+}
+
+function escaped(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`
 }
 
 /** The fields that say most stand in the line; the rest is left to the JSON form. */

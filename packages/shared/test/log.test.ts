@@ -51,3 +51,16 @@ test('a log in a file does not make requests wait for its disk', async () => {
   assert.equal(waits, '0')
   assert.equal((await readFile(path, 'utf8')).trimEnd().split('\n').length, 51)
 })
+
+test('a line of JSON has nothing in it that steers a terminal, and says what was there', async () => {
+  const hostile = 'a\u009b31m\u007f\u202e\u2028\u200b\u{e0041}\u001b[2J\nb é 日'
+  const program = `
+    import { openLog } from '${log}'
+    const text = ${JSON.stringify(hostile)}
+    openLog('test', { logLevel: 'info', logFormat: 'json' }).info({ userAgent: text, err: new Error(text) }, text)
+  `
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program])
+  assert.doesNotMatch(stdout.trimEnd(), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  const { msg, userAgent, err } = JSON.parse(stdout) as { msg: string; userAgent: string; err: { message: string } }
+  assert.deepEqual([msg, userAgent, err.message], [hostile, hostile, hostile])
+})
