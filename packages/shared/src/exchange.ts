@@ -3,6 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { ServerHttp2Stream } from 'node:http2'
 import { onClose } from './connection-close.ts'
 import { http2StreamOf, isReplied, resetStream, stopUpload } from './http2-stream.ts'
+import { malformedBody } from './http-server.ts'
 import { interimReplyDueAt, isAskedDirectly } from './interim-replies.ts'
 import { inBandRefusal } from './in-band-refusal.ts'
 import type { GitRequest } from './git-request.ts'
@@ -84,6 +85,7 @@ export class Exchange {
     this.#waitsForContinue = /^100-continue$/i.test(incoming.headers.expect ?? '')
     this.#mayHaveBody = !this.#waitsForContinue
     incoming.on('error', () => {}) // A client that breaks off: told by 'close' below.
+    incoming.on(malformedBody, () => this.abort(new Refusal('bad_body')))
     outgoing.on('error', () => {})
     outgoing.on('close', () => {
       clearTimeout(this.#idleTimer)

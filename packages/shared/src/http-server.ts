@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import type { Http2SecureServer } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
@@ -104,13 +104,21 @@ function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
   }
 }
 
-/** What Node's parser refuses never becomes a request; it is answered with a sentence all the same. */
+/**
+ * What Node's parser refuses never becomes a request; it is answered with a sentence all the same. Where it is the body of a
+ * request that is being served, whoever serves it says so; and what follows a whole request is no fault of that one's.
+ */
 function answerUnparsable(error: Error, socket: Duplex): void {
-  const isAnswering = '_httpMessage' in socket && socket._httpMessage !== null
+  const underWay = '_httpMessage' in socket ? (socket._httpMessage as ServerResponse | null) : null
   // Without TLS, or with a broken one, there is no way to answer.
   const isSecured =
     !('encrypted' in socket) || ('getProtocol' in socket && (socket as TLSSocket).getProtocol() !== null)
-  if (!socket.writable || isAnswering || !isSecured) {
+  if (underWay !== null && socket.writable && isMalformed(error)) {
+    if (underWay.req.complete) underWay.shouldKeepAlive = false
+    else if (!underWay.req.emit(malformedBody)) socket.destroy()
+    return
+  }
+  if (!socket.writable || underWay !== null || !isSecured) {
     socket.destroy()
     return
   }
@@ -125,6 +133,15 @@ function answerUnparsable(error: Error, socket: Duplex): void {
       `${sentence}\n`,
     ].join('\r\n'),
   )
+}
+
+/** Told to a request whose body the parser cannot read. */
+export const malformedBody = 'malformedBody'
+
+/** A fault in what was sent, rather than of the connection, or its end before that of the request. */
+function isMalformed(error: Error): boolean {
+  const code = errnoOf(error)
+  return code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE'
 }
 
 const malformed = { status: '400 Bad Request', sentence: 'This is not a well-formed HTTP request.' }

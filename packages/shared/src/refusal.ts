@@ -64,6 +64,11 @@ export const reasons = {
     outcome: 'refused',
     sentence: 'The request says Content-Encoding: gzip, but its body is not valid gzip.',
   },
+  bad_body: {
+    status: 400,
+    outcome: 'refused',
+    sentence: 'The request body is not well-formed: its chunks or its trailers cannot be read.',
+  },
   tiny_pieces: {
     status: 400,
     outcome: 'refused',

@@ -301,6 +301,45 @@ test('however many requests come at once on one connection, each is answered, an
   }
 })
 
+const unreadableBodies: Record<string, readonly [headers: string, body: string]> = {
+  'a size that is none': ['Transfer-Encoding: chunked', '4\r\n0000\r\nzz\r\n'],
+  'a space after a size': ['Transfer-Encoding: chunked', '4 \r\n0000\r\n0\r\n\r\n'],
+  'a chunk that is longer than its size': ['Transfer-Encoding: chunked', '4\r\n00000000\r\n0\r\n\r\n'],
+  'an endless extension': ['Transfer-Encoding: chunked', `4;${'a'.repeat(40_000)}\r\n0000\r\n0\r\n\r\n`],
+  'endless trailers': ['Transfer-Encoding: chunked', `4\r\n0000\r\n0\r\n${'A: b\r\n'.repeat(10_000)}\r\n`],
+  'an encoding that is unknown': ['Transfer-Encoding: xchunked', '4\r\n0000\r\n0\r\n\r\n'],
+}
+
+for (const [what, [headers, body]] of Object.entries(unreadableBodies)) {
+  test(`${what} in a body is refused in words, and is no client that left`, async () => {
+    for (const app of [stack.gateway, stack.supervisor]) {
+      for (const service of ['upload-pack', 'receive-pack']) {
+        const id = `${service}-${app.pid}-${what.replaceAll(' ', '-')}`
+        const reply = await sendRaw(
+          app.address,
+          `POST /good.git/git-${service} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: ${id}\r\n` +
+            `Content-Type: application/x-git-${service}-request\r\n${headers}\r\n\r\n${body}`,
+        )
+        assert.match(reply, /^HTTP\/1\.1 400 [^]*Sluice-Reason: bad_body[^]*is not well-formed/)
+        const line = await app.line(({ requestId }) => requestId === id)
+        assert.deepEqual([line['reason'], line['status']], ['bad_body', 400])
+      }
+    }
+  })
+}
+
+test('what follows a request and is none takes nothing from its reply, and ends the connection', async () => {
+  for (const app of [stack.gateway, stack.supervisor]) {
+    const get = `GET /good.git${advertisement} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+    const post = `POST /good.git/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${fetchType['Content-Type']}\r\nGit-Protocol: version=2\r\nContent-Length: ${lsRefs.length}\r\n\r\n${lsRefs}`
+    for (const request of [get, post]) {
+      const reply = await sendRaw(app.address, `${request}garbage\r\n\r\n`)
+      assert.match(reply, /^HTTP\/1\.1 200 OK[^]*0000/)
+      assert.match(reply, /refs\/heads\/main/)
+    }
+  }
+})
+
 test('headers that look like git’s environment do nothing', async () => {
   const plain = await ask(stack.gateway.address, `/good.git${advertisement}`)
   const dressed = await ask(stack.gateway.address, `/good.git${advertisement}`, {
