@@ -153,6 +153,7 @@ function limitConnections({ maxConnections, trustedProxies }: GatewayConfig, log
     perAddress: Math.ceil(limit / 2),
     streams: Math.max(1, Math.min(limit, Math.floor(memoryBytes / 8 / http2WindowBytes))),
     isProxy: (address) => trustedProxies.has(address),
+    closesIdle: true,
   })
 }
 

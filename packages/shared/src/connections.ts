@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Exchange } from './exchange.ts'
 import { connectionUnder, http2StreamOf } from './http2-stream.ts'
+import { IdleConnections } from './idle-connections.ts'
 import { Refusal } from './refusal.ts'
 import type { Reason } from './refusal.ts'
 import { plainAddress, sourceKey } from './source.ts'
@@ -18,6 +19,8 @@ export type ConnectionLimits = {
   readonly isProxy?: (address: string | undefined) => boolean
   /** How many HTTP/2 requests there may be on all of them. */
   readonly streams?: number
+  /** Whether an idle connection is closed to make room for a new one, the longest idle first. */
+  readonly closesIdle?: boolean
 }
 
 /**
@@ -29,12 +32,15 @@ export class Connections {
   readonly #open = new Set<Socket>()
   readonly #tooMany = new Map<Socket, Reason>()
   readonly #byAddress = new Map<string, number>()
+  readonly #keys = new WeakMap<Socket, string>()
+  readonly #idle: IdleConnections | undefined
   /** How to end the connections that carry something else than plain HTTP/1. */
   readonly #endings = new WeakMap<Socket, () => void>()
   #streams = 0
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits
+    this.#idle = limits.closesIdle ? new IdleConnections() : undefined
   }
 
   get size(): number {
@@ -48,6 +54,7 @@ export class Connections {
   /** To be called before the server listens. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.#add(socket))
+    this.#idle?.watch(server)
     server.on('secureConnection', (socket: TLSSocket) => {
       if (socket.alpnProtocol !== 'h2') this.#endings.set(connectionUnder(socket), () => socket.destroySoon())
     })
@@ -86,14 +93,21 @@ export class Connections {
     const address = socket.remoteAddress
     const key = address === undefined || isProxy(address) ? undefined : sourceKey(plainAddress(address))
     const ofThis = key === undefined ? 0 : this.#count(key, 1)
-    if (this.size > limit) this.#tooMany.set(socket, 'too_many_connections')
-    else if (ofThis > perAddress) this.#tooMany.set(socket, 'source_full')
+    if (key !== undefined) this.#keys.set(socket, key)
+    // An address that has its share makes room with what is its own.
+    if (ofThis > perAddress) this.#makeRoom(socket, 'source_full', (other) => this.#keys.get(other) === key)
+    else if (this.size > limit) this.#makeRoom(socket, 'too_many_connections', () => true)
     if (this.#tooMany.has(socket) && this.#tooMany.size > refusedAtOnce) socket.destroy()
     socket.on('close', () => {
       this.#open.delete(socket)
       this.#tooMany.delete(socket)
+      this.#idle?.forget(socket)
       if (key !== undefined) this.#count(key, -1)
     })
+  }
+
+  #makeRoom(socket: Socket, reason: Reason, fits: (other: Socket) => boolean): void {
+    if (!this.#idle?.closeOne(fits)) this.#tooMany.set(socket, reason)
   }
 
   #count(key: string, change: 1 | -1): number {

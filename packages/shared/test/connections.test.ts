@@ -84,3 +84,29 @@ test('connections that say nothing are no more than there may be, and a few', as
   await until('the last to be closed', () => sockets.at(-1)?.closed)
   assert.equal(server.connections.size, 74)
 })
+
+test('an idle connection makes room for a new one, the longest idle first, and one that is used never does', async () => {
+  await using server = await serverWith({ limit: 3, closesIdle: true })
+  const [silent, first, second] = [await server.open(), await server.open(), await server.open()]
+  for (const socket of [second, first, second]) assert.match(await ask(socket), /^HTTP\/1.1 200 /)
+  const third = await server.open()
+  assert.match(await ask(third), /^HTTP\/1.1 200 /)
+  await until('the one that was idle for longest to be closed', () => first.destroyed)
+  second.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n')
+  third.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n')
+  await Promise.all([once(second, 'data'), once(third, 'data')])
+  assert.match(await ask(await server.open()), /^HTTP\/1.1 503 /)
+  second.write('123456789')
+  await until('it to be answered as a whole', async () => /^HTTP\/1.1 200 /.test(await ask(second)))
+  assert.ok(!silent.destroyed)
+})
+
+test('an address that has its share makes room with its own connections only', async () => {
+  await using server = await serverWith({ limit: 10, perAddress: 2, isProxy: () => false, closesIdle: true })
+  const other = await server.open('127.0.0.2')
+  const [first, second] = [await server.open(), await server.open()]
+  for (const socket of [other, first, second]) assert.match(await ask(socket), /^HTTP\/1.1 200 /)
+  assert.match(await ask(await server.open()), /^HTTP\/1.1 200 /)
+  await until('its own to be closed', () => first.destroyed)
+  for (const socket of [other, second]) assert.match(await ask(socket), /^HTTP\/1.1 200 /)
+})
