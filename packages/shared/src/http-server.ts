@@ -10,6 +10,7 @@ import { errnoOf } from './errno.ts'
 import { endIdleSessions, http2Limits } from './http2-sessions.ts'
 import { oneATurn, oneByOne } from './one-by-one.ts'
 import type { TlsMaterial } from './tls-files.ts'
+import { cutUnreadReplies } from './unread-replies.ts'
 
 /** How often Node looks for connections whose headers are late. */
 const lookForLateMs = 1000
@@ -33,6 +34,7 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
   const server = createServer(limitsFor(options), ofHttp1)
   server.on('checkContinue', ofHttp1)
   server.on('clientError', answerUnparsable)
+  cutUnreadReplies(server)
   return server
 }
 
@@ -67,6 +69,7 @@ function prepareTls<S extends HttpsServer | Http2SecureServer>(
   server.on('request', ofHttp1)
   server.on('checkContinue', ofHttp1)
   server.on('clientError', answerUnparsable)
+  cutUnreadReplies(server)
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     onTlsProblem(errnoOf(error), socket.remoteAddress)
     socket.destroy()
