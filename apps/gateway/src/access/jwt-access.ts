@@ -63,7 +63,8 @@ function tokenIn(credentials: LoginCredentials): string {
 }
 
 function checkUser(sub: unknown): string {
-  if (typeof sub !== 'string' || sub === '' || sub.length > 256 || /\p{Cc}/u.test(sub)) {
+  const isText = typeof sub === 'string' && sub.isWellFormed()
+  if (!isText || sub === '' || sub.length > 256 || /\p{Cc}/u.test(sub)) {
     throw new Refusal('login_failed', { sentence: 'The token is for nobody: its "sub" is not a user name.' })
   }
   return sub

@@ -158,6 +158,7 @@ const modes: readonly Mode[] = [
       const good = await token()
       return {
         'expired': `Bearer ${await token({ expires: '-1m' })}`,
+        'for half a character, which no header can name': `Bearer ${await forHalf()}`,
         'without an end': `Bearer ${await token({ claims: {} }).then(async () => withoutEnd())}`,
         'not valid yet': `Bearer ${await token({ claims: { nbf: Math.floor(Date.now() / 1000) + 600 } })}`,
         'alg none': `Bearer ${parts.join('.')}.`,
@@ -188,6 +189,11 @@ const modes: readonly Mode[] = [
 async function withoutEnd(): Promise<string> {
   const unbounded = new SignJWT({ scope: scopes.ann }).setProtectedHeader({ alg: 'ES256', kid: 'k1' })
   return await unbounded.setIssuer(issuer).setAudience(audience).setSubject('ann').sign(signer.privateKey)
+}
+
+async function forHalf(): Promise<string> {
+  const half = new SignJWT({ scope: scopes.ann }).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).setIssuer(issuer)
+  return await half.setAudience(audience).setSubject('a\ud800').setExpirationTime('5m').sign(signer.privateKey)
 }
 
 async function forElse(): Promise<string> {
