@@ -22,11 +22,11 @@ import type { AsideOptions } from './aside/answer.ts'
 import { asideOf } from './aside/route.ts'
 import { clientAddress } from './client-address.ts'
 import type { ProxyTrust } from './client-address.ts'
-import type { ChooseHost, GitHost } from './choose-host.ts'
-import { forward } from './forward.ts'
+import type { ChooseHost } from './choose-host.ts'
 import type { ForwardContext } from './forward.ts'
+import { forwardHeld } from './forward-held.ts'
+import type { HoldOptions, WayToHost } from './forward-held.ts'
 import { isStuck } from './host-connection.ts'
-import { readSmallFetch } from './small-fetch.ts'
 import type { SourceAdmission } from './source-admission.ts'
 
 const maxUserAgentLength = 128
@@ -50,6 +50,8 @@ export type GatewayParts = {
   readonly idleTimeout: number
   /** Milliseconds. */
   readonly silentGitTimeout: number
+  /** Milliseconds for which a request is held while its host is away. */
+  readonly hostWait: number
 }
 
 /**
@@ -81,9 +83,13 @@ async function answer(exchange: Exchange, parts: GatewayParts): Promise<void> {
   const recording = parts.recorder.begin(exchange, () => request)
   let reason: string | undefined
   let refusal: Refusal | undefined
+  const way: WayToHost = {}
   let report: PushReport | undefined
   const isHostStuck = async () => request !== undefined && (await isStuck(parts.chooseHost(request.repository)))
-  exchange.limitIdleness(parts.idleTimeout, parts.silentGitTimeout, isHostStuck)
+  const limitIdleness = (more: number) => {
+    exchange.limitIdleness(parts.idleTimeout + more, parts.silentGitTimeout + more, isHostStuck)
+  }
+  limitIdleness(0)
   try {
     parts.connections.check(exchange)
     checkSingleHeaders(exchange.incoming)
@@ -93,7 +99,8 @@ async function answer(exchange: Exchange, parts: GatewayParts): Promise<void> {
     else {
       request = parseGitRequest(exchange.incoming)
       if (request.kind === 'rpc' && request.service === 'receive-pack') report = new PushReport()
-      reason = await serveGit(exchange, request, { span: recording.span, report }, parts)
+      const context = { span: recording.span, report }
+      reason = await serveGit(exchange, request, context, { ...parts, limitIdleness }, way)
     }
   } catch (error) {
     refusal = Refusal.from(error)
@@ -108,6 +115,7 @@ async function answer(exchange: Exchange, parts: GatewayParts): Promise<void> {
     outcome: refusal?.outcome ?? outcomeOf(reason),
     reason: refusal?.reason ?? reason,
     cause: refusal?.cause,
+    ...way,
     userAgent: exchange.incoming.headers['user-agent']?.slice(0, maxUserAgentLength),
   })
 }
@@ -117,13 +125,14 @@ async function serveGit(
   exchange: Exchange,
   request: GitRequest,
   context: Omit<ForwardContext, 'grant'>,
-  parts: GatewayParts,
+  parts: GatewayParts & HoldOptions,
+  way: WayToHost,
 ): Promise<string | undefined> {
   checkSite(exchange.incoming, parts.sites)
   if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
   const grant = await parts.access.authorise(exchange, request)
   using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
-  const reason = await forwardTwice(exchange, request, parts.chooseHost(request.repository), { ...context, grant })
+  const reason = await forwardHeld(exchange, request, { ...context, grant }, parts, way)
   await exchange.finish()
   return reason
 }
@@ -131,43 +140,4 @@ async function serveGit(
 function watchBody(exchange: Exchange, minUploadRate: number): void {
   exchange.watchUnreadBody()
   if (minUploadRate > 0) exchange.limitSlowness(minUploadRate)
-}
-
-/**
- * A host that restarts closes connections under requests that it has not seen. An advertisement or a fetch changes nothing
- * and is sent again, if its body is at hand; of a push, a part may have been read.
- */
-async function forwardTwice(
-  exchange: Exchange,
-  request: GitRequest,
-  host: GitHost,
-  context: ForwardContext,
-): Promise<string | undefined> {
-  const body = await readSmallFetch(exchange, request)
-  try {
-    return await forward(exchange, request, host, context, body)
-  } catch (error) {
-    const isAtHand = request.kind === 'advertisement' || body !== undefined
-    const mayRepeat = isAtHand && !exchange.outgoing.headersSent && !exchange.signal.aborted
-    const brokeOff = error instanceof Refusal && error.reason === 'host_failed'
-    if (!mayRepeat || !brokeOff) throw error
-    return await forwardAgain(exchange, request, host, context, body)
-  }
-}
-
-/** A host that breaks off a second time, and has said nothing yet, can be asked a third time: by the client, a little later. */
-async function forwardAgain(
-  exchange: Exchange,
-  request: GitRequest,
-  host: GitHost,
-  context: ForwardContext,
-  body: Buffer | undefined,
-): Promise<string | undefined> {
-  try {
-    return await forward(exchange, request, host, context, body)
-  } catch (error) {
-    const hasBegun = exchange.outgoing.headersSent || exchange.signal.aborted
-    const brokeOff = error instanceof Refusal && error.reason === 'host_failed'
-    throw brokeOff && !hasBegun ? new Refusal('host_unreachable', { cause: error.cause }) : error
-  }
 }

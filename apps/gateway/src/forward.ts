@@ -1,17 +1,22 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { errnoOf } from '@sluice/shared/errno'
 import type { Exchange } from '@sluice/shared/exchange'
 import { targetOf } from '@sluice/shared/git-request'
 import type { GitRequest } from '@sluice/shared/git-request'
+import { awaitsAcceptanceHeader, notBegunHeader } from '@sluice/shared/host-protocol'
 import type { PushReport } from '@sluice/shared/push-report'
 import { Refusal, statusOf } from '@sluice/shared/refusal'
 import type { Span } from '@sluice/shared/tracing'
 import type { Grant } from './access/authority.ts'
-import { BorrowedBody } from './borrowed-body.ts'
 import type { GitHost } from './choose-host.ts'
+import type { KeptBody } from './kept-body.ts'
+import { Reply } from './reply.ts'
+import { Unanswered } from './unanswered.ts'
 
 /** What of the client's request goes to the host; everything else stays here. */
 const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol', 'user-agent'] as const
+
+/** Small packs come as a whole in that time. */
+const holdFetchMs = 100
 
 export type ForwardContext = {
   /** Who asks, and whether a push may create. */
@@ -26,32 +31,40 @@ export type ForwardContext = {
  * Sends a request to its host and the host's reply to the client, streamed both ways, each at the receiver's pace. When
  * the exchange is aborted, the request to the host is too.
  *
- * @param smallBody the request's body where it has been read already; else it is streamed
+ * @param body the request's body, where it has one
+ * @param onAnswer is told when the host has begun to answer
  * @returns the reason that the host gave, where it refused
- * @throws {Refusal} where the host does not answer (nothing was sent yet), or breaks off
+ * @throws {Unanswered} where nothing has been sent to the client, so that another attempt may be made
+ * @throws {Refusal} where the host breaks off in its reply, or the exchange ends
  */
 export function forward(
   exchange: Exchange,
   request: GitRequest,
   host: GitHost,
   context: ForwardContext,
-  smallBody: Buffer | undefined,
+  body: KeptBody | undefined,
+  onAnswer: () => void,
 ): Promise<string | undefined> {
   const { outgoing, signal } = exchange
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-  const body = smallBody ?? (request.kind === 'rpc' ? borrow(exchange) : null)
+  // Of a push it must be known whether the host may have begun it: a connection that was kept may have been lost since.
+  const isPush = request.kind === 'rpc' && request.service === 'receive-pack'
+  const dispatcher = isPush ? host.singleUse : host.dispatcher
+  let isSent = false
   let reason: string | undefined
+  let reply: Reply | undefined
   let detach: (() => void) | undefined
 
-  host.dispatcher.dispatch(
+  dispatcher.dispatch(
     {
       method: request.kind === 'rpc' ? 'POST' : 'GET',
       path: targetOf(request),
-      headers: headersFor(exchange, host, context),
-      body,
+      headers: headersFor(exchange, host, context, body),
+      body: body?.lend() ?? null,
     },
     {
       onRequestStart(controller) {
+        isSent = true
         const abort = () => controller.abort(signal.reason as Refusal)
         if (signal.aborted) return abort()
         signal.addEventListener('abort', abort, { once: true })
@@ -63,46 +76,51 @@ export function forward(
         }
       },
       onResponseStart(controller, status, headers) {
-        // 102: the host waits, and finds out whether this side is still there.
-        if (status < 200) return
+        // 102: the host has accepted the request; later, it waits, and finds out whether this side is still there.
+        if (status < 200) return body?.accepted()
         reason = headers['sluice-reason'] as string | undefined
         // A refusal in git's own protocol: the log says what it stands for.
         if (status === 200) exchange.standsFor = statusOf(reason)
         // Between host and gateway, and nothing that a client could do anything about.
         if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
-        outgoing.writeHead(status, replyHeaders(headers))
+        if (notBegunHeader in headers) return controller.abort(new Unanswered('not begun'))
+        onAnswer()
+        reply = new Reply(exchange, () => controller.pause())
+        reply.begin(status, replyHeaders(headers), holdOf(request))
       },
-      onResponseData(controller, chunk) {
-        // A HEAD is asked of the host as GET. Over HTTP/2, what is written for it would be waited for without end.
-        if (chunk.length === 0 || exchange.incoming.method === 'HEAD') return
+      onResponseData(_, chunk) {
         context.report?.read(chunk)
-        exchange.sent(chunk.length)
-        if (!outgoing.write(chunk)) controller.pause()
+        reply?.take(chunk)
       },
       onResponseEnd(_, trailers) {
         detach?.()
         // What went wrong after the reply had begun.
         reason ??= trailers['sluice-reason'] as string | undefined
+        reply?.passOn()
         resolve(reason)
       },
       onResponseError(_, error) {
         detach?.()
-        reject(asRefusal(error, exchange))
+        reply?.drop()
+        reject(whatItMeans(error, isSent, exchange))
       },
     },
   )
   return promise
 }
 
-function borrow(exchange: Exchange): BorrowedBody {
-  exchange.invite()
-  return new BorrowedBody(exchange.incoming, (count) => exchange.received(count))
+/** How long the reply's beginning may be held, in milliseconds. Whoever fetches is shown git's progress. */
+function holdOf({ kind, service }: GitRequest): number {
+  // With a part of an advertisement, git can do nothing.
+  if (kind === 'advertisement') return Infinity
+  return service === 'upload-pack' ? holdFetchMs : 0
 }
 
 function headersFor(
   { incoming, id, source }: Exchange,
   { credentials }: GitHost,
   { grant, span }: ForwardContext,
+  body: KeptBody | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
     ...span.headers(),
@@ -111,6 +129,7 @@ function headersFor(
     'sluice-source': source,
     'sluice-may-create': grant.mayCreate ? 'yes' : 'no',
     ...(grant.user !== undefined && { 'sluice-user': encodeURIComponent(grant.user) }),
+    ...(body?.isWhole === false && { [awaitsAcceptanceHeader]: 'yes' }),
   }
   for (const name of forwarded) {
     const value = incoming.headers[name]
@@ -130,13 +149,9 @@ function replyHeaders(headers: Record<string, string | string[] | undefined>): O
 }
 
 /** The host was not reached, or broke off; or it was this side that ended the request. */
-function asRefusal(error: Error, { signal, outgoing }: Exchange): Refusal {
+function whatItMeans(error: Error, isSent: boolean, { signal, outgoing }: Exchange): Refusal | Unanswered {
   if (signal.aborted) return signal.reason as Refusal
-  if (error instanceof Refusal) return error
-  return new Refusal(isUnreached(error) && !outgoing.headersSent ? 'host_unreachable' : 'host_failed', { cause: error })
-}
-
-function isUnreached(error: Error): boolean {
-  const failedToConnect = 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')
-  return failedToConnect || errnoOf(error) === 'UND_ERR_CONNECT_TIMEOUT'
+  if (error instanceof Refusal || error instanceof Unanswered) return error
+  if (outgoing.headersSent) return new Refusal('host_failed', { cause: error })
+  return new Unanswered(isSent ? 'broke off' : 'not begun', error)
 }

@@ -8,6 +8,7 @@ import { openTlsFiles } from '@sluice/shared/tls-files'
 import type { TlsMaterial } from '@sluice/shared/tls-files'
 import type { GitHost } from './choose-host.ts'
 import type { GatewayConfig } from './config.ts'
+import { HostPresence } from './host-presence.ts'
 
 /** Shorter than the host's own, so that no request meets a connection that the host is closing. */
 const keepAliveMs = 30_000
@@ -16,9 +17,19 @@ const connectMs = 5_000
 /** A host that works answers a probe at once; one that takes so long does not work at all. */
 const stuckMs = 30_000
 
+/** A host that has just started may be busy; one that is late is not gone. */
+const lookMs = 8000
+
 type HostConfig = Pick<
   GatewayConfig,
-  'supervisor' | 'hostSecretFile' | 'hostTlsCertificate' | 'hostTlsKey' | 'hostTlsCa' | 'hostTlsName'
+  | 'supervisor'
+  | 'hostSecretFile'
+  | 'hostTlsCertificate'
+  | 'hostTlsKey'
+  | 'hostTlsCa'
+  | 'hostTlsName'
+  | 'hostWait'
+  | 'drainTimeout'
 >
 
 /**
@@ -33,34 +44,56 @@ export async function connectHost(config: HostConfig, log: Logger): Promise<GitH
   const { supervisor, hostSecretFile, hostTlsCertificate: certificate, hostTlsKey: key, hostTlsCa: ca } = config
   const secrets = hostSecretFile === undefined ? undefined : opened.use(await openHostSecrets(hostSecretFile, log))
   const replace = (material: TlsMaterial) => {
-    const old = pool
-    pool = openPool(supervisor, { ...material, ...nameOf(config) })
-    old.close().catch(() => {})
+    const old = pools
+    pools = openPools(supervisor, { ...material, ...nameOf(config) })
+    for (const pool of [old.kept, old.singleUse]) pool.close().catch(() => {})
   }
   const setting = 'SLUICE_HOST_TLS_CERTIFICATE, _KEY and _CA'
   const tls =
     ca === undefined ? undefined : opened.use(await openTlsFiles({ certificate, key, ca }, setting, log, replace))
-  let pool = openPool(supervisor, tls && { ...tls.current, ...nameOf(config) })
-  opened.defer(() => pool.destroy())
-  const parts = opened.move()
+  let pools = openPools(supervisor, tls && { ...tls.current, ...nameOf(config) })
+  opened.defer(() => Promise.all([pools.kept.destroy(), pools.singleUse.destroy()]).then(() => {}))
   const none = {}
-  return {
+  const presence = opened.use(
+    new HostPresence({
+      probe: async () => isServing(await askHost(host)),
+      // Hosts end their requests within a drain, as gateways do, and then start anew.
+      downAfter: config.drainTimeout + config.hostWait,
+    }),
+  )
+  const parts = opened.move()
+  const host: GitHost & AsyncDisposable = {
     get dispatcher() {
-      return pool
+      return pools.kept
+    },
+    get singleUse() {
+      return pools.singleUse
     },
     get credentials() {
       return secrets ? { [secretHeader]: secrets.current.first } : none
     },
+    presence,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+  return host
 }
 
-/** As many connections as there are requests, since a request that waited inside would not notice its client's leave. */
-function openPool(address: Address, tls: (TlsMaterial & { servername?: string }) | undefined): Pool {
+type Tls = (TlsMaterial & { servername?: string }) | undefined
+
+function openPools(address: Address, tls: Tls) {
+  return { kept: openPool(address, tls, 1), singleUse: openPool(address, tls, 0) }
+}
+
+/**
+ * As many connections as there are requests, since a request that waited inside would not notice its client's leave.
+ *
+ * @param pipelining 0: each connection serves one request, and no other
+ */
+function openPool(address: Address, tls: Tls, pipelining: 0 | 1): Pool {
   const unix = address.kind === 'unix'
   return new Pool(unix ? 'http://host' : `${tls ? 'https' : 'http'}://${formatAddress(address)}`, {
     allowH2: false,
-    pipelining: 1,
+    pipelining,
     connections: null,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
@@ -90,22 +123,35 @@ function checkTls({ supervisor, hostTlsCertificate, hostTlsKey, hostTlsCa, hostT
   }
 }
 
-/** Whether a host answers within a second, and takes this for one of its gateways. @returns what is wrong, in words */
-export async function lookAtHost({ dispatcher, credentials }: GitHost): Promise<string | undefined> {
+/** Whether a host answers, and takes this for one of its gateways. @returns what is wrong, in words */
+export async function lookAtHost(host: Link): Promise<string | undefined> {
+  const status = await askHost(host)
+  if (status === 403) return 'the host does not take this for one of its gateways; its log says why'
+  if (status === 503) return 'the host is stopping'
+  return status === 200 ? undefined : 'no host answers'
+}
+
+type Link = Pick<GitHost, 'dispatcher' | 'credentials'>
+
+/** Whether a request that is sent now would be looked at; whether it would be served is for its reply to say. */
+function isServing(status: number | undefined): boolean {
+  return status !== undefined && status !== 503
+}
+
+/** @returns the status with which the host answers; undefined: it does not */
+async function askHost({ dispatcher, credentials }: Link): Promise<number | undefined> {
   try {
-    const signal = AbortSignal.timeout(1000)
     const { statusCode, body } = await dispatcher.request({
       origin: 'http://host',
       method: 'GET',
       path: trustedPath,
       headers: credentials,
-      signal,
+      signal: AbortSignal.timeout(lookMs),
     })
     await body.dump()
-    if (statusCode === 403) return 'the host does not take this for one of its gateways; its log says why'
-    return statusCode === 200 ? undefined : 'no host answers'
+    return statusCode
   } catch {
-    return 'no host answers'
+    return undefined
   }
 }
 

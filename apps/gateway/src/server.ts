@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import type { Address } from '@sluice/shared/address'
 import { connectionLimit } from '@sluice/shared/connection-limit'
 import { Connections } from '@sluice/shared/connections'
+import { addGauge } from '@sluice/shared/gauge'
 import { normaliseHost } from '@sluice/shared/host-name'
 import { createHttp2Server, createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
 import { http2WindowBytes } from '@sluice/shared/http2-sessions'
@@ -59,6 +60,8 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const tracing = started.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))
   const sources = new SourceAdmission(config)
   addSourceMetrics(registry, sources)
+  const waitingHelp = 'Requests that wait for their host to be there again.'
+  addGauge(registry, 'sluice_host_waiting', waitingHelp, () => host.presence.waiting)
   const app = createApp({
     chooseHost: singleHost(host),
     readiness,
@@ -72,6 +75,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     asides: { ...config, origin: { trust: config, publicUrl: config.publicUrl } },
     interimReplies: config.interimReplies,
     minUploadRate: config.minUploadRate,
+    hostWait: config.hostWait,
     // The host's own deadline comes first, since it knows more; this one is for what does not get there. Who waits, here and
     // then there, is not idle.
     idleTimeout: Math.max(config.idleTimeout, 2 * config.queueTimeout) + idleMarginMs,

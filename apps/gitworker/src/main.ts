@@ -6,6 +6,7 @@ import { runApp } from '@sluice/shared/run-app'
 import { withAllProblems } from '@sluice/shared/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/stop-signal'
 import { readSupervisorConfig } from './config.ts'
+import { leave } from './supervisor/leave.ts'
 import { startSupervisor } from './supervisor/start.ts'
 import { startChecksOfHost } from './supervisor/start-checks.ts'
 
@@ -23,6 +24,7 @@ await runApp(async () => {
   })
   const { why, hurry } = await stopped
   log.info({ why, running: supervisor.running.size }, 'draining')
+  await leave(supervisor.running, supervisor.connections, hurry)
   const ended = await supervisor.running.drain(supervisor.server, config.drainTimeout, hurry)
   log.info({ ended, leaked: supervisor.audit.look() }, 'stopped')
 })

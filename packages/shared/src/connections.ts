@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -36,6 +37,7 @@ export class Connections {
   readonly #idle: IdleConnections | undefined
   /** How to end the connections that carry something else than plain HTTP/1. */
   readonly #endings = new WeakMap<Socket, () => void>()
+  readonly #asked = new WeakSet<Socket>()
   #streams = 0
 
   constructor(limits: ConnectionLimits) {
@@ -45,6 +47,11 @@ export class Connections {
 
   get size(): number {
     return this.#open.size
+  }
+
+  /** How many have not carried a request yet. */
+  get unasked(): number {
+    return this.#open.size - [...this.#open].filter((socket) => this.#asked.has(socket)).length
   }
 
   [Symbol.iterator](): IterableIterator<Socket> {
@@ -61,6 +68,8 @@ export class Connections {
     server.on('session', (session: ServerHttp2Session) => {
       this.#endings.set(connectionUnder(session.socket), () => session.close())
     })
+    const onRequest = ({ socket }: IncomingMessage) => this.#asked.add(connectionUnder(socket))
+    server.on('request', onRequest).on('checkContinue', onRequest)
     server.on('stream', (stream: ServerHttp2Stream) => {
       this.#streams++
       stream.once('close', () => this.#streams--)

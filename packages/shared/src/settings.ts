@@ -394,6 +394,15 @@ export const settings = {
     fallback: '30s',
     schema: duration(),
   },
+  hostWait: {
+    name: 'SLUICE_HOST_WAIT',
+    apps: ['gateway'],
+    takes: 'a time such as 0s, 500ms or 30s',
+    purpose:
+      'How long requests are held while their host restarts, and sent when it is there again; 503 after it. Advertisements, small fetches, and pushes that the host has not begun.',
+    fallback: '20s',
+    schema: duration(0),
+  },
   sourceRequests: {
     name: 'SLUICE_SOURCE_REQUESTS',
     apps: ['gateway'],

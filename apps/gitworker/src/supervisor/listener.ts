@@ -5,6 +5,7 @@ import type { Connections } from '@sluice/shared/connections'
 import { Exchange } from '@sluice/shared/exchange'
 import { isReady, probedPath } from '@sluice/shared/health'
 import type { Readiness } from '@sluice/shared/health'
+import { awaitsAcceptanceHeader, notBegunHeader } from '@sluice/shared/host-protocol'
 import { trustedPath } from '@sluice/shared/host-secret'
 import { createHttpServer, createHttpsServer } from '@sluice/shared/http-server'
 import { checkHostName, checkSite } from '@sluice/shared/other-sites'
@@ -58,7 +59,8 @@ export function createListener(parts: ListenerParts): Server {
     else if (probed === '/readyz') void answerReady(exchange, readiness)
     else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
     else if (misuse !== undefined) void refuseUnread(exchange, misuse, parts)
-    else if (incoming.url === trustedPath) void exchange.replyJson(200, { status: 'ok' })
+    else if (incoming.url === trustedPath) void exchange.replyJson(...trusted(parts.running))
+    else if (parts.running.isLeaving) void refuseUnread(exchange, turnedAway(), parts)
     else void answerGit(exchange, parts)
   }
   const limits = { headerTimeout: parts.headerTimeout, keepAliveTimeout: keepAliveMs }
@@ -75,6 +77,7 @@ async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void
   const account = newAccount()
   using _shown = activity.shows(exchange, account)
   const recording = recorder.begin(exchange, () => account.request)
+  if (awaitsAcceptanceHeader in exchange.incoming.headers) exchange.outgoing.writeProcessing()
   await serveGit(exchange, host, account)
   metrics.requestEnded(account)
   activity.ended(exchange, account)
@@ -99,7 +102,17 @@ async function refuseStranger(exchange: Exchange, refusal: Refusal, parts: Liste
   await refuseUnread(exchange, refusal, parts)
 }
 
-/** Of a request that is no gateway's, nothing is read or looked up. */
+/** Also what gateways look at to find out whether the host takes requests. */
+function trusted({ isLeaving }: Running): [number, { status: string }] {
+  return isLeaving ? [503, { status: 'draining' }] : [200, { status: 'ok' }]
+}
+
+/** A host that is about to stop begins nothing, and says so: gateways send the request again when the next one is there. */
+function turnedAway(): Refusal {
+  return new Refusal('draining', { headers: { [notBegunHeader]: 'yes', Connection: 'close' } })
+}
+
+/** Nothing of the request is read or looked up. */
 async function refuseUnread(exchange: Exchange, refusal: Refusal, { running, recorder }: ListenerParts): Promise<void> {
   using _ = running.enter(exchange)
   const recording = recorder.begin(exchange, () => undefined)

@@ -58,6 +58,7 @@ export type Supervisor = AsyncDisposable & {
   readonly address: Address
   /** Where metrics and the status page are, if anywhere. */
   readonly operations: Address | undefined
+  readonly connections: Connections
   readonly running: Running
   readonly audit: Audit
   /** What was found at the start, for the log. */
@@ -186,6 +187,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     server,
     address,
     operations: operations?.address,
+    connections,
     running,
     audit,
     facts,

@@ -1,0 +1,66 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Exchange } from '@sluice/shared/exchange'
+
+/** Also the size of the largest advertisements that most repositories have. */
+const mostHeldBytes = 64 * 1024
+
+/**
+ * A host's reply on its way to the client.
+ *
+ *   held ──▶ passed on
+ *
+ * held: the client has got nothing, so that the request may be sent again if the host breaks off. Ends with the reply, at
+ *   64 KiB, or after the time for which it may be held.
+ * passed on: what comes goes through, at the client's pace.
+ */
+export class Reply {
+  readonly #exchange: Exchange
+  #held: Buffer[] | undefined = []
+  #heldBytes = 0
+  #head: { status: number; headers: OutgoingHttpHeaders } | undefined
+  #timer: NodeJS.Timeout | undefined
+  readonly #onFull: () => void
+
+  /** @param onFull the client has to read first; told again by the outgoing side's `drain` */
+  constructor(exchange: Exchange, onFull: () => void) {
+    this.#exchange = exchange
+    this.#onFull = onFull
+  }
+
+  /** @param holdMs how long its beginning may be held at most */
+  begin(status: number, headers: OutgoingHttpHeaders, holdMs: number): void {
+    this.#head = { status, headers }
+    if (holdMs === 0) this.passOn()
+    else if (holdMs < Infinity) this.#timer = setTimeout(() => this.passOn(), holdMs)
+  }
+
+  take(chunk: Buffer): void {
+    if (!this.#held) return this.#write(chunk)
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (this.#heldBytes > mostHeldBytes) this.passOn()
+  }
+
+  /** Also to be called when all of it has come. */
+  passOn(): void {
+    clearTimeout(this.#timer)
+    const held = this.#held
+    if (!held || !this.#head) return
+    this.#held = undefined
+    this.#exchange.outgoing.writeHead(this.#head.status, this.#head.headers)
+    if (held.length > 0) this.#write(Buffer.concat(held))
+  }
+
+  /** Forgets what is held: the host has broken off, or the client is gone. */
+  drop(): void {
+    clearTimeout(this.#timer)
+    this.#held = undefined
+  }
+
+  #write(chunk: Buffer): void {
+    // A HEAD is asked of the host as GET. Over HTTP/2, what is written for it would be waited for without end.
+    if (chunk.length === 0 || this.#exchange.incoming.method === 'HEAD') return
+    this.#exchange.sent(chunk.length)
+    if (!this.#exchange.outgoing.write(chunk)) this.#onFull()
+  }
+}
