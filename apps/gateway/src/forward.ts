@@ -84,8 +84,10 @@ export function forward(
         // Between host and gateway, and nothing that a client could do anything about.
         if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
         if (notBegunHeader in headers) return controller.abort(new Unanswered('not begun'))
+        // The end of its drain: the next host will do it.
+        if (reason === 'draining' && !isPush) return controller.abort(new Unanswered('broke off'))
         onAnswer()
-        reply = new Reply(exchange, () => controller.pause())
+        reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
         reply.begin(status, replyHeaders(headers), holdOf(request))
       },
       onResponseData(_, chunk) {

@@ -102,6 +102,8 @@ export class KeptBody {
   #begin(): void {
     this.#incoming.on('data', (chunk: Buffer) => this.#take(chunk))
     this.#incoming.once('end', () => {
+      // Over HTTP/2, Node ends a body that was cancelled as though it were whole.
+      if (this.#exchange.signal.aborted) return
       this.#isWhole = true
       this.#lent?.push(null)
       this.#end.resolve()

@@ -4,6 +4,13 @@ import type { Exchange } from '@sluice/shared/exchange'
 /** Also the size of the largest advertisements that most repositories have. */
 const mostHeldBytes = 64 * 1024
 
+export type ReplyEvents = {
+  /** The client has to read before there is more; the outgoing side's `drain` says when. */
+  readonly onFull: () => void
+  /** The client has the beginning: the request is not sent again. */
+  readonly onPassedOn: () => void
+}
+
 /**
  * A host's reply on its way to the client.
  *
@@ -19,12 +26,11 @@ export class Reply {
   #heldBytes = 0
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #timer: NodeJS.Timeout | undefined
-  readonly #onFull: () => void
+  readonly #events: ReplyEvents
 
-  /** @param onFull the client has to read first; told again by the outgoing side's `drain` */
-  constructor(exchange: Exchange, onFull: () => void) {
+  constructor(exchange: Exchange, events: ReplyEvents) {
     this.#exchange = exchange
-    this.#onFull = onFull
+    this.#events = events
   }
 
   /** @param holdMs how long its beginning may be held at most */
@@ -48,6 +54,7 @@ export class Reply {
     if (!held || !this.#head) return
     this.#held = undefined
     this.#exchange.outgoing.writeHead(this.#head.status, this.#head.headers)
+    this.#events.onPassedOn()
     if (held.length > 0) this.#write(Buffer.concat(held))
   }
 
@@ -61,6 +68,6 @@ export class Reply {
     // A HEAD is asked of the host as GET. Over HTTP/2, what is written for it would be waited for without end.
     if (chunk.length === 0 || this.#exchange.incoming.method === 'HEAD') return
     this.#exchange.sent(chunk.length)
-    if (!this.#exchange.outgoing.write(chunk)) this.#onFull()
+    if (!this.#exchange.outgoing.write(chunk)) this.#events.onFull()
   }
 }

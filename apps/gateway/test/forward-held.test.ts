@@ -67,7 +67,20 @@ test('a host that is about to stop is asked no more, and the next one gets all o
   assert.deepEqual((await pushed).body, '1000000')
 })
 
-test('a refusal of requests that have begun is passed on', async () => {
+test('a fetch that a host ends at the end of its drain is sent to the next one', async () => {
+  await using stage = await gatewayBeforeNobody()
+  let requests = 0
+  await stage.comes((incoming, outgoing) => {
+    if (++requests > 1) return counts(incoming, outgoing)
+    incoming.resume()
+    outgoing.writeHead(503, { 'Sluice-Reason': 'draining' })
+    outgoing.end('stopping\n')
+  })
+  const reply = await ask(stage.address, fetchPath, { ...post('upload-pack'), body: 'wants' })
+  assert.deepEqual([reply.status, reply.body, requests], [200, '5', 2])
+})
+
+test('a refusal of a push that has begun is passed on', async () => {
   await using stage = await gatewayBeforeNobody()
   await stage.comes((incoming, outgoing) => {
     incoming.resume()
@@ -166,7 +179,7 @@ test('the gateway reads no more than the beginning of a push before a host has a
   const socket = stage.connect()
   socket.on('error', () => {})
   const size = 64 * 2 ** 20
-  const head = `POST ${pushPath} HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\nUser-Agent: git/2.50.0\r\n`
+  const head = `POST ${pushPath} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${size}\r\nUser-Agent: git/2.50.0\r\n`
   socket.write(`${head}Content-Type: application/x-git-receive-pack-request\r\n\r\n`)
   socket.write(Buffer.alloc(size))
   await stage.held(1)
@@ -217,7 +230,10 @@ test('whatever a host does, it never begins a push twice, and gets whole bodies'
   await Promise.all(
     Array.from({ length: 120 }, async (_, index) => {
       const isPush = random() < 0.6
-      const body = Buffer.alloc(pick([8, 1000, 60_000, 65_536, 65_537, 140_000, 300_000]), String.fromCharCode(65 + (index % 26)))
+      const body = Buffer.alloc(
+        pick([8, 1000, 60_000, 65_536, 65_537, 140_000, 300_000]),
+        String.fromCharCode(65 + (index % 26)),
+      )
       const id = `request-${index}`
       const { status, reason } = await sendInPieces(stage.address, isPush, id, body, random)
       if (isPush) assert.ok((begun.get(id) ?? 0) <= 1, `${id} was begun ${begun.get(id)} times`)
@@ -239,8 +255,11 @@ async function sendInPieces(address: string, isPush: boolean, id: string, body: 
   const all = { ...headers, ...length, 'X-Request-Id': id }
   const sent = request({ host, port, method, path: isPush ? pushPath : fetchPath, headers: all, agent: false })
   sent.on('error', () => {})
-  const replied = Promise.race([once(sent, 'response'), once(sent, 'close').then(() => Promise.reject(new Error(`${id} got no reply`)))]) as Promise<[IncomingMessage]>
-  for (let at = 0; at < body.length; ) {
+  const replied = Promise.race([
+    once(sent, 'response'),
+    once(sent, 'close').then(() => Promise.reject(new Error(`${id} got no reply`))),
+  ]) as Promise<[IncomingMessage]>
+  for (let at = 0; at < body.length;) {
     const end = at + 1 + Math.floor(random() * 40_000)
     sent.write(body.subarray(at, end))
     at = end

@@ -155,7 +155,7 @@ test('a push is never sent twice', async () => {
     requests++
     incoming.socket.destroy()
   })
-  const reply = await ask(gateway.address, push, { method: 'POST', headers: pushHeaders, body: '0000' })
+  const reply = await ask(gateway.address, push, { method: 'POST', headers: pushHeaders, body: 'commands' })
   assert.equal(reply.status, 502)
   assert.equal(requests, 1)
 })
@@ -170,17 +170,20 @@ test('a client that sends nothing more is let go', async () => {
 })
 
 test('a host that breaks off before its reply is a 502; where that may be tried again, a 503', async () => {
-  await using gateway = await gatewayBefore((incoming) => incoming.socket.destroy())
-  const pushed = await ask(gateway.address, push, { method: 'POST', headers: pushHeaders, body: '0000' })
+  await using gateway = await gatewayBefore((incoming) => incoming.socket.destroy(), { SLUICE_HOST_WAIT: '0s' })
+  const pushed = await ask(gateway.address, push, { method: 'POST', headers: pushHeaders, body: 'commands' })
   assert.equal(pushed.status, 502)
   assert.match(pushed.body, /broke off/)
   const reply = await ask(gateway.address, advertisement)
   assert.deepEqual([reply.status, reply.headers['retry-after']], [503, '1'])
 })
 
+/** A reply's beginning is kept from the client as long as the request may be sent again. */
+const moreThanIsHeld = Buffer.alloc(100_000)
+
 test('a host that breaks off in its reply cuts the client’s connection', async () => {
   await using gateway = await gatewayBefore((_, outgoing) => {
-    outgoing.write('the beginning')
+    outgoing.write(moreThanIsHeld)
     setTimeout(() => outgoing.destroy(), 20)
   })
   await assert.rejects(ask(gateway.address, advertisement), /aborted/)
@@ -189,7 +192,7 @@ test('a host that breaks off in its reply cuts the client’s connection', async
 
 test('a client of HTTP/1.0 sees a reset, not an end, when a reply is cut', async () => {
   await using gateway = await gatewayBefore((_, outgoing) => {
-    outgoing.write('the beginning')
+    outgoing.write(moreThanIsHeld)
     setTimeout(() => outgoing.destroy(), 20)
   })
   const socket = connect(gateway.port, '127.0.0.1')
@@ -202,7 +205,7 @@ test('a client that leaves takes its request to the host with it', async () => {
   let hostSawClose = false
   await using gateway = await gatewayBefore((_, outgoing) => {
     outgoing.on('close', () => (hostSawClose = true))
-    outgoing.write('the beginning')
+    outgoing.write(moreThanIsHeld)
   })
   const sent = request({ port: gateway.port, path: advertisement, agent: false })
   sent.on('error', () => {})
