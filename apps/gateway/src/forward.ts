@@ -15,8 +15,8 @@ import { Unanswered } from './unanswered.ts'
 /** What of the client's request goes to the host; everything else stays here. */
 const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol', 'user-agent'] as const
 
-/** Small packs come as a whole in that time. */
-const holdFetchMs = 100
+/** Small replies come as a whole in that time, and whoever waits for progress does not notice it. */
+const holdMs = 200
 
 export type ForwardContext = {
   /** Who asks, and whether a push may create. */
@@ -88,7 +88,7 @@ export function forward(
         if (reason === 'draining' && !isPush) return controller.abort(new Unanswered('broke off'))
         onAnswer()
         reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
-        reply.begin(status, replyHeaders(headers), holdOf(request))
+        reply.begin(status, replyHeaders(headers), isPush ? 0 : holdMs)
       },
       onResponseData(_, chunk) {
         context.report?.read(chunk)
@@ -103,19 +103,11 @@ export function forward(
       },
       onResponseError(_, error) {
         detach?.()
-        reply?.drop()
-        reject(whatItMeans(error, isSent, exchange))
+        void whatItMeans(error, isSent, exchange, host, reply).then(reject)
       },
     },
   )
   return promise
-}
-
-/** How long the reply's beginning may be held, in milliseconds. Whoever fetches is shown git's progress. */
-function holdOf({ kind, service }: GitRequest): number {
-  // With a part of an advertisement, git can do nothing.
-  if (kind === 'advertisement') return Infinity
-  return service === 'upload-pack' ? holdFetchMs : 0
 }
 
 function headersFor(
@@ -151,7 +143,17 @@ function replyHeaders(headers: Record<string, string | string[] | undefined>): O
 }
 
 /** The host was not reached, or broke off; or it was this side that ended the request. */
-function whatItMeans(error: Error, isSent: boolean, { signal, outgoing }: Exchange): Refusal | Unanswered {
+async function whatItMeans(
+  error: Error,
+  isSent: boolean,
+  { signal, outgoing }: Exchange,
+  { presence }: GitHost,
+  reply: Reply | undefined,
+): Promise<Refusal | Unanswered> {
+  const isOurs = signal.aborted || error instanceof Refusal || error instanceof Unanswered
+  // A host that is still there has cut its reply on purpose: it would do so again.
+  if (reply?.isHeld && !isOurs && (await presence.look())) await reply.passOnBeforeCut()
+  reply?.drop()
   if (signal.aborted) return signal.reason as Refusal
   if (error instanceof Refusal || error instanceof Unanswered) return error
   if (outgoing.headersSent) return new Refusal('host_failed', { cause: error })

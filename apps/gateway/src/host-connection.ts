@@ -52,7 +52,7 @@ export async function connectHost(config: HostConfig, log: Logger): Promise<GitH
   const tls =
     ca === undefined ? undefined : opened.use(await openTlsFiles({ certificate, key, ca }, setting, log, replace))
   let pools = openPools(supervisor, tls && { ...tls.current, ...nameOf(config) })
-  opened.defer(() => Promise.all([pools.kept.destroy(), pools.singleUse.destroy()]).then(() => {}))
+  opened.defer(async () => void (await Promise.all([pools.kept.destroy(), pools.singleUse.destroy()])))
   const none = {}
   const presence = opened.use(
     new HostPresence({
@@ -148,7 +148,7 @@ async function askHost({ dispatcher, credentials }: Link): Promise<number | unde
       headers: credentials,
       signal: AbortSignal.timeout(lookMs),
     })
-    await body.dump()
+    await body.dump().catch(() => {})
     return statusCode
   } catch {
     return undefined

@@ -49,6 +49,7 @@ export class HostPresence implements Disposable {
   #awaySince: number | undefined
   #thereSince = -Infinity
   #pauseMs = firstPauseMs
+  #look: Promise<boolean> | undefined
   #cause: unknown
 
   constructor(options: PresenceOptions) {
@@ -66,6 +67,13 @@ export class HostPresence implements Disposable {
 
   get isDown(): boolean {
     return this.#awaySince !== undefined && performance.now() - this.#awaySince > this.#options.downAfter
+  }
+
+  /** Whether the host answers at this moment; asked once for all who want to know. */
+  async look(): Promise<boolean> {
+    if (this.isAway) return false
+    this.#look ??= this.#options.probe().finally(() => (this.#look = undefined))
+    return await this.#look
   }
 
   /** To be called when a request could not be begun at the host. @param cause for the log of those who wait in vain */

@@ -1,5 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange'
+
+/** How often it is looked whether a reply's beginning is out. */
+const lookEveryMs = 5
 
 /** Also the size of the largest advertisements that most repositories have. */
 const mostHeldBytes = 64 * 1024
@@ -33,11 +37,15 @@ export class Reply {
     this.#events = events
   }
 
+  get isHeld(): boolean {
+    return this.#held !== undefined
+  }
+
   /** @param holdMs how long its beginning may be held at most */
   begin(status: number, headers: OutgoingHttpHeaders, holdMs: number): void {
     this.#head = { status, headers }
     if (holdMs === 0) this.passOn()
-    else if (holdMs < Infinity) this.#timer = setTimeout(() => this.passOn(), holdMs)
+    else this.#timer = setTimeout(() => this.passOn(), holdMs)
   }
 
   take(chunk: Buffer): void {
@@ -56,6 +64,13 @@ export class Reply {
     this.#exchange.outgoing.writeHead(this.#head.status, this.#head.headers)
     this.#events.onPassedOn()
     if (held.length > 0) this.#write(Buffer.concat(held))
+  }
+
+  /** The same before the connection is cut, which would take what is not out with it. Resolves when that is. */
+  async passOnBeforeCut(): Promise<void> {
+    this.passOn()
+    const { outgoing, signal } = this.#exchange
+    while (outgoing.writableLength > 0 && !outgoing.destroyed && !signal.aborted) await pause(lookEveryMs)
   }
 
   /** Forgets what is held: the host has broken off, or the client is gone. */
