@@ -59,7 +59,7 @@ export async function forwardHeld(
   let mustWait = false
   for (let attempts = 1; ; attempts++) {
     const host = chooseHost(request.repository)
-    using turn = mustWait || host.presence.isAway ? await hold(host) : undefined
+    using turn = mustWait || isWorthWaiting(host) ? await hold(host) : undefined
     try {
       return await forward(exchange, request, host, context, body, () => turn?.[Symbol.dispose]())
     } catch (error) {
@@ -74,6 +74,11 @@ export async function forwardHeld(
       mustWait = how === 'not begun' || breaks > 1
       if (mustWait) host.presence.missed(error.cause ?? error)
     }
+  }
+
+  /** Where there is no use in waiting, trying costs no more than a refusal, and finds out sooner. */
+  function isWorthWaiting({ presence }: GitHost): boolean {
+    return hostWait > 0 && presence.isAway && !presence.isDown
   }
 
   async function hold({ presence }: GitHost): Promise<Disposable> {

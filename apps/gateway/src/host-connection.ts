@@ -124,8 +124,9 @@ function checkTls({ supervisor, hostTlsCertificate, hostTlsKey, hostTlsCa, hostT
 }
 
 /** Whether a host answers, and takes this for one of its gateways. @returns what is wrong, in words */
-export async function lookAtHost(host: Link): Promise<string | undefined> {
+export async function lookAtHost(host: GitHost): Promise<string | undefined> {
   const status = await askHost(host)
+  if (!isServing(status)) host.presence.missed(new Error('The host did not answer a look.'))
   if (status === 403) return 'the host does not take this for one of its gateways; its log says why'
   if (status === 503) return 'the host is stopping'
   return status === 200 ? undefined : 'no host answers'

@@ -12,7 +12,7 @@ import { Refusal } from '@sluice/shared/refusal'
  * there: requests are sent. Those that have waited go first come first served, a few at a time, so that a host that has
  *   just started is not asked for everything at once.
  * away: one probe after the other is sent, on behalf of all. Requests wait, each for as long as it may.
- * down: probes go on. Requests are refused at once: whoever waited would wait in vain.
+ * down: probes go on. Whose try fails is refused at once: whoever waited would wait in vain.
  */
 
 /** Before a probe: at first, and at most. */
@@ -66,7 +66,12 @@ export class HostPresence implements Disposable {
   }
 
   get isDown(): boolean {
-    return this.#awaySince !== undefined && performance.now() - this.#awaySince > this.#options.downAfter
+    return this.awayForMs > this.#options.downAfter
+  }
+
+  /** 0: it is there. */
+  get awayForMs(): number {
+    return this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince
   }
 
   /** Whether the host answers at this moment; asked once for all who want to know. */

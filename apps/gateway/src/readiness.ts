@@ -12,8 +12,17 @@ export function readinessOfGateway(
   running: Running,
   host: GitHost,
   access: { readonly problem: string | undefined },
+  hostWait: number,
 ): () => Promise<Readiness> {
-  const look = bounded(() => lookAtHost(host), hostWithinMs, 'no host answers')
+  let wasThere = false
+  const lookOrHold = async () => {
+    const problem = await lookAtHost(host)
+    wasThere ||= problem === undefined
+    const { isAway, awayForMs } = host.presence
+    // Requests are held meanwhile, which no balancer can do that sends them elsewhere, or nowhere.
+    return wasThere && isAway && awayForMs < hostWait ? undefined : problem
+  }
+  const look = bounded(lookOrHold, hostWithinMs, 'no host answers')
   return async () => {
     // Who is leaving says so at once: a balancer has to learn of it in time, however busy the host is.
     if (running.isLeaving) return readinessOf({ accepting: 'draining' })

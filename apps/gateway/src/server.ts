@@ -54,7 +54,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const connections = limitConnections(config, log)
   const running = new Running(connections)
   const access = started.use(await openAccessOf(config, log))
-  const readiness = readinessOfGateway(running, host, access)
+  const readiness = readinessOfGateway(running, host, access, config.hostWait)
   const registry = new Registry()
   registry.setDefaultLabels({ app: 'gateway' })
   const tracing = started.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))

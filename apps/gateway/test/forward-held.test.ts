@@ -176,6 +176,21 @@ test('without a host for too long, and where nothing is to wait, it is a 503', a
   }
 })
 
+test('a gateway stays ready while it holds requests for a host that was there', async () => {
+  const ready = (address: string) => ask(address, '/readyz')
+  for (const [wait, status] of [
+    ['2m', 200],
+    ['0s', 503],
+  ] as const) {
+    await using stage = await gatewayBeforeNobody({ SLUICE_HOST_WAIT: wait })
+    assert.equal((await ready(stage.address)).status, 503)
+    await stage.comes(counts)
+    await until('it to be ready', async () => (await ready(stage.address)).status === 200)
+    await stage.goes()
+    assert.equal((await ready(stage.address)).status, status)
+  }
+})
+
 test('a gateway that stops ends what it holds at the end of its drain', async () => {
   await using stage = await gatewayBeforeNobody()
   const asked = ask(stage.address, advertisement)
