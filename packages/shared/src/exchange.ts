@@ -4,6 +4,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { onClose } from './connection-close.ts'
 import { http2StreamOf, isReplied, resetStream, stopUpload } from './http2-stream.ts'
 import { malformedBody } from './http-server.ts'
+import { keepSilently } from './kept-connection.ts'
 import { interimReplyDueAt, isAskedDirectly } from './interim-replies.ts'
 import { inBandRefusal } from './in-band-refusal.ts'
 import type { GitRequest } from './git-request.ts'
@@ -80,8 +81,7 @@ export class Exchange {
     this.#stream = http2StreamOf(outgoing)
     // HTTP/1.0 knows of no interim replies, and HTTP/2 needs none: there, no unread body hides what a client does.
     this.#takesInterimReplies = options.takesInterimReplies && isAskedDirectly(incoming)
-    // In HTTP/1.1 a connection is kept anyway (RFC 9112 section 9.3), and git's http-backend does not say for how long.
-    if (!this.#stream && incoming.httpVersionMinor > 0) outgoing.removeHeader('Connection')
+    if (!this.#stream && incoming.httpVersionMinor > 0) keepSilently(outgoing)
     this.#waitsForContinue = /^100-continue$/i.test(incoming.headers.expect ?? '')
     this.#mayHaveBody = !this.#waitsForContinue
     incoming.on('error', () => {}) // A client that breaks off: told by 'close' below.

@@ -7,6 +7,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { errnoOf } from './errno.ts'
+import { closeAfter } from './kept-connection.ts'
 import { endIdleSessions, http2Limits } from './http2-sessions.ts'
 import { oneATurn, oneByOne } from './one-by-one.ts'
 import type { TlsMaterial } from './tls-files.ts'
@@ -88,7 +89,7 @@ export function forHttp1(listener: RequestListener): RequestListener {
     if ('stream' in outgoing) return ofHttp2(incoming, outgoing)
     if (incoming.httpVersionMajor === 1) return ofHttp1(incoming, outgoing)
     outgoing.on('error', () => {})
-    outgoing.shouldKeepAlive = false
+    closeAfter(outgoing)
     outgoing.writeHead(505, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': wrongVersion.length })
     outgoing.end(wrongVersion)
   }
@@ -107,6 +108,12 @@ function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
   }
 }
 
+/** What has begun can say no more of it. */
+function endConnectionAfter(outgoing: ServerResponse): void {
+  if (outgoing.headersSent) outgoing.shouldKeepAlive = false
+  else closeAfter(outgoing)
+}
+
 /**
  * What Node's parser refuses never becomes a request; it is answered with a sentence all the same. Where it is the body of a
  * request that is being served, whoever serves it says so; and what follows a whole request is no fault of that one's.
@@ -117,7 +124,7 @@ function answerUnparsable(error: Error, socket: Duplex): void {
   const isSecured =
     !('encrypted' in socket) || ('getProtocol' in socket && (socket as TLSSocket).getProtocol() !== null)
   if (underWay !== null && socket.writable && isMalformed(error)) {
-    if (underWay.req.complete) underWay.shouldKeepAlive = false
+    if (underWay.req.complete) endConnectionAfter(underWay)
     else if (!underWay.req.emit(malformedBody)) socket.destroy()
     return
   }

@@ -1,3 +1,4 @@
+import { closeAfter } from './kept-connection.ts'
 import { setMaxListeners } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -119,5 +120,5 @@ export class Running {
 
 /** Has the reply say `Connection: close`, where it has not begun. HTTP/2 has a word of its own for it (GOAWAY). */
 function makeLast({ outgoing }: Exchange): void {
-  if (!outgoing.headersSent && outgoing.shouldKeepAlive) outgoing.shouldKeepAlive = false
+  if (!outgoing.headersSent && outgoing.shouldKeepAlive) closeAfter(outgoing)
 }
