@@ -10,6 +10,7 @@ import { processesOf } from '../request-processes.ts'
 import type { RequestMark } from '../request-processes.ts'
 import { clearPushFolders, openPushFolder, placeHookScript } from './push-folder.ts'
 import type { PushFolder } from './push-folder.ts'
+import { isOwned, ownFolder } from './folder-owner.ts'
 import { endSession } from './session.ts'
 import { sweepAfterPowerLoss } from './power-loss.ts'
 import { readNote, writeNote } from './request-note.ts'
@@ -19,7 +20,7 @@ import { Sweeper } from './sweep.ts'
 /*
  * What a supervisor keeps on disk while it runs, and what tells the next one what became of it:
  *
- *   supervisor        who owns the folder
+ *   supervisor        who owns the folder, for people; owner.sock proves it: see folder-owner.ts
  *   empty/            the working folder of workers, and of git until it is in a repository
  *   gitconfig/        what git reads beside a repository's own configuration: see git/config-file.ts
  *   pushes/<name>/    what a push has of its own: see push-folder.ts
@@ -58,6 +59,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   const pushes = join(path, 'pushes')
   const requests = join(path, 'requests')
   const owner = join(path, 'supervisor')
+  await using opened = new AsyncDisposableStack()
   let sweeper: Sweeper
   let hookScript: string
   try {
@@ -65,9 +67,13 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     await makeFolders(pushes)
     await makeFolders(requests)
     await checkOwner(owner, path)
+    const owning = await ownFolder(path)
+    if (!owning) throw inUse(path)
+    opened.use(owning)
     writeFileSync(owner, identityOf(process.pid) ?? '')
+    opened.defer(() => rm(owner, { force: true }))
     hookScript = await placeHookScript(path)
-    sweeper = await Sweeper.open(join(path, 'owed'))
+    sweeper = opened.use(await Sweeper.open(join(path, 'owed')))
   } catch (error) {
     throw unusable(path, error)
   }
@@ -77,6 +83,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
   const onLeftFolder = (error: unknown) => log.warn({ err: error }, 'what a push had of its own cannot be removed')
   // Whoever worked there is gone now.
   await clearPushFolders(pushes, onLeftFolder).catch(onLeftFolder)
+  const parts = opened.move()
   return {
     path,
     empty,
@@ -85,10 +92,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
     sweeper,
     openPush: () => openPushFolder(pushes, onLeftFolder),
     note: (worker, gitDir) => writeNote(join(requests, `${worker.leader}.${worker.word}`), worker, gitDir),
-    async [Symbol.asyncDispose]() {
-      sweeper[Symbol.dispose]()
-      await rm(owner, { force: true })
-    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
 
@@ -98,6 +102,7 @@ export async function checkRunFolder(folder: string): Promise<void> {
   try {
     await makeFolders(path)
     await checkOwner(join(path, 'supervisor'), path)
+    if (await isOwned(path)) throw inUse(path)
   } catch (error) {
     throw unusable(path, error)
   }
@@ -113,8 +118,12 @@ async function checkOwner(file: string, path: string): Promise<void> {
   const identity = await readFile(file, 'utf8').catch(() => undefined)
   const pid = Number(identity?.split(' ')[0])
   if (!identity || pid === process.pid || identityOf(pid) !== identity) return
-  const problem = `SLUICE_RUN_FOLDER names ${path}, which the supervisor with pid ${pid} is using. Stop it, or choose another folder.`
-  throw new ConfigError([problem], { mayHeal: true })
+  throw inUse(path, ` with pid ${pid}`)
+}
+
+function inUse(path: string, which = ' of another container'): ConfigError {
+  const problem = `SLUICE_RUN_FOLDER names ${path}, which the supervisor${which} is using. Stop it, or choose another folder.`
+  return new ConfigError([problem], { mayHeal: true })
 }
 
 async function clearRequests(requests: string, killGrace: number, sweeper: Sweeper, log: Logger): Promise<void> {
