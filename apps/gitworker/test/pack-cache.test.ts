@@ -454,3 +454,35 @@ test('a cache that is closed ends whatever waits, runs or is kept', async () => 
   await assert.rejects(host.read('kept'), /was closed/)
   assert.equal(readdirSync('/proc/self/fd').length, descriptors)
 })
+
+test('git runs ahead of slow readers, whether or not others may read along, and though shared packs have no room', async () => {
+  await using host = await openCache({ budgetBytes: 0, aheadBytes: 64 * mebi })
+  await host.readWhole('pack')
+  await host.readWhole('pack')
+  assert.equal(host.problems.length, 1)
+  const shared = await host.read('another', 8 * mebi, { client: new FakeClient({ mayTake: false }) })
+  const producer = new FakeProducer(8 * mebi)
+  const reader = await host.cache.readAlone(async () => producer, patient)
+  const client = new FakeClient({ mayTake: false })
+  const copied = reader.copyTo(client, () => {}).then(() => client.whole())
+  await until('both to be on disk', () => host.cache.readersAlone === 2)
+  assert.ok(host.cache.aheadBytes > 15 * mebi && host.cache.bytes === 0)
+  shared.client.take()
+  client.take()
+  await Promise.all([shared.copied, copied])
+  assert.deepEqual([shared.client.sha1, client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
+  assert.equal(host.cache.aheadBytes, 0)
+  assert.equal(host.problems.length, 1)
+})
+
+test('what is nobody else’s is let go when its client has left before it was started', async () => {
+  await using host = await openCache({ aheadBytes: mebi })
+  const leave = new AbortController()
+  const producer = new FakeProducer(mebi)
+  const start = async () => {
+    leave.abort()
+    return producer
+  }
+  await assert.rejects(host.cache.readAlone(start, leave.signal), { name: 'AbortError' })
+  assert.equal(producer.stops, 1)
+})

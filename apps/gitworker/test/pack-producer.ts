@@ -89,7 +89,9 @@ export class FakeClient extends Writable {
 
   take(): void {
     this.#mayTake = true
-    this.#goOn()
+    const goOn = this.#goOn
+    this.#goOn = () => {}
+    goOn()
   }
 
   holdAgain(): void {

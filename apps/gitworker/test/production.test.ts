@@ -8,31 +8,40 @@ import { until } from '@sluice/shared/testing/until'
 import { maxBeginningBytes, Production } from '../src/cache/production.ts'
 import { SpoolFolder } from '../src/cache/spool-folder.ts'
 import { FakeClient, FakeProducer, hashOf, openFiles } from './pack-producer.ts'
+import { SeededRandom } from './seeded-random.ts'
 
 const mebi = 2 ** 20
 
+type Options = {
+  isSpooled?: boolean
+  budget?: number
+  maxAheadBytes?: number
+  aheadBudget?: number
+  maxSlowBytes?: number
+  isForOne?: boolean
+}
+
 /** A production in a folder of its own; at the end, nothing of it may be open. */
-async function startProduction(
-  producer: FakeProducer,
-  { isSpooled = true, budget = 2 ** 30, maxAheadBytes = 2 ** 30 } = {},
-) {
+async function startProduction(producer: FakeProducer, options: Options = {}) {
   const temporary = await temporaryFolder()
   const remove = async () => {
     await temporary[Symbol.asyncDispose]()
   }
-  return produceIn(temporary.path, producer, { isSpooled, budget, maxAheadBytes }, remove)
+  return produceIn(temporary.path, producer, options, remove)
 }
 
 function produceIn(
   path: string,
   producer: FakeProducer,
-  { isSpooled = true, budget = 2 ** 30, maxAheadBytes = 2 ** 30 },
+  { isSpooled = true, budget = 2 ** 30, maxAheadBytes = 2 ** 30, ...slow }: Options,
   remove: () => Promise<void>,
 ) {
+  const { aheadBudget = 2 ** 30, maxSlowBytes = 2 ** 30, isForOne = false } = slow
   const folder = new SpoolFolder(path, budget, () => false)
+  const aheadFolder = new SpoolFolder(path, aheadBudget, () => false)
   const problems: string[] = []
   const onDiskProblem = (error: Error) => void problems.push(error.message)
-  const common = { folder, isClosed: false, onChange: () => {}, onDiskProblem }
+  const common = { folder, aheadFolder, maxSlowBytes, isForOne, isClosed: isForOne, onChange: () => {}, onDiskProblem }
   const production = new Production(producer, { ...common, isSpooled, maxAheadBytes })
   const read = (client = new FakeClient()) => {
     const reader = production.join()
@@ -43,15 +52,16 @@ function produceIn(
   return {
     production,
     folder,
+    aheadFolder,
     problems,
     path,
     read,
     async [Symbol.asyncDispose]() {
       production.drop()
       if (!production.isOver || production.readers > 0) production.close(new Error('The test is over.'))
-      await folder.closed()
+      await Promise.all([folder.closed(), aheadFolder.closed()])
       assert.deepEqual(openFiles(path), [])
-      assert.deepEqual([folder.bytes, folder.spools], [0, 0])
+      assert.deepEqual([folder.bytes, folder.spools, aheadFolder.bytes, aheadFolder.spools], [0, 0, 0, 0])
       await remove()
     },
   }
@@ -388,9 +398,11 @@ test('a direct stream runs at its reader’s pace', async () => {
   assert.equal(client.sha1, hashOf(32 * mebi))
 })
 
-test('the producer is no further ahead of the fastest reader than it may be', async () => {
+test('the producer is no further ahead of the fastest reader than it may be, when there is not much room', async () => {
   const producer = new FakeProducer(32 * mebi)
-  await using shared = await startProduction(producer, { maxAheadBytes: 2 * mebi })
+  await using shared = await startProduction(producer, { maxAheadBytes: 2 * mebi, budget: 68 * mebi })
+  shared.folder.take(34 * mebi)
+  using _others = { [Symbol.dispose]: () => shared.folder.giveBack(34 * mebi) }
   const slow = shared.read(new FakeClient({ mayTake: false }))
   const fast = shared.read(new FakeClient({ mayTake: false }))
   await until('it to wait', () => shared.production.spooledBytes >= 2 * mebi && producer.output.isPaused())
@@ -515,4 +527,119 @@ test('a finished spool is closed when it is dropped, once its last reader has le
   await late.copied
   assert.equal(late.client.sha1, hashOf(2 * mebi))
   await until('it to be closed', () => openFiles(shared.path).length === 0)
+})
+
+for (const isForOne of [false, true]) {
+  test(`a producer runs ahead of a reader that takes nothing, and all of it is read later (${isForOne ? 'one' : 'shared'})`, async () => {
+    const producer = new FakeProducer(8 * mebi)
+    await using shared = await startProduction(producer, { isSpooled: false, isForOne })
+    const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
+    await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
+    shared.production.runAhead()
+    assert.deepEqual(shared.production.heldBackBy, [])
+    await until('everything to be on disk', () => shared.production.state === 'finished')
+    assert.ok(shared.aheadFolder.bytes > 7 * mebi && shared.aheadFolder.bytes < 8 * mebi)
+    assert.ok(client.mostHeld <= 128 * 1024, `${client.mostHeld} bytes in memory`)
+    assert.equal(shared.production.isJoinable, false)
+    client.take()
+    await copied
+    assert.equal(client.sha1, hashOf(8 * mebi))
+    assert.equal(shared.folder.bytes, 0)
+  })
+}
+
+test('a producer that has used up what a slow reader may have keeps to its pace, and may run ahead again', async () => {
+  const producer = new FakeProducer(16 * mebi)
+  await using shared = await startProduction(producer, { isSpooled: false, isForOne: true, maxSlowBytes: 3 * mebi })
+  const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
+  const heldBack = () => shared.production.heldBackBy.includes(reader)
+  await until('it to be held back', heldBack)
+  shared.production.runAhead()
+  await until('it to be held back again', heldBack)
+  assert.equal(shared.production.state, 'live')
+  assert.ok(shared.aheadFolder.bytes > mebi && shared.aheadFolder.bytes <= 3 * mebi)
+  assert.ok(producer.produced <= 5 * mebi, `${producer.produced} bytes`)
+  client.take()
+  await until('it to have read that', () => shared.aheadFolder.bytes === 0)
+  client.holdAgain()
+  await until('it to be held back once more', heldBack)
+  shared.production.runAhead()
+  await until('more to be on disk', () => shared.aheadFolder.bytes > mebi)
+  client.take()
+  await copied
+  assert.equal(client.sha1, hashOf(16 * mebi))
+  assert.deepEqual(shared.problems, [])
+})
+
+test('where there is no room for slow readers, nothing changes for them, and nothing is said of the disk', async () => {
+  const producer = new FakeProducer(8 * mebi)
+  await using shared = await startProduction(producer, { isSpooled: false, isForOne: true, aheadBudget: 0 })
+  const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
+  await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
+  shared.production.runAhead()
+  assert.deepEqual([shared.production.state, shared.production.heldBackBy], ['live', [reader]])
+  client.take()
+  await copied
+  assert.deepEqual([client.sha1, shared.problems], [hashOf(8 * mebi), []])
+})
+
+test('a reader that leaves while its producer runs ahead takes everything with it', async () => {
+  const producer = new FakeProducer(8 * mebi, 4 * mebi)
+  await using shared = await startProduction(producer, { isSpooled: false, isForOne: true })
+  const { reader, copied } = shared.read(new FakeClient({ mayTake: false }))
+  await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
+  shared.production.runAhead()
+  await until('some of it to be on disk', () => shared.aheadFolder.bytes > mebi)
+  reader[Symbol.dispose]()
+  await assert.rejects(copied, /left before the end/)
+  assert.equal(producer.stops, 1)
+})
+
+test('a disk that fails while a producer runs ahead costs its reader nothing', async (t) => {
+  const writes = holdWrites(t)
+  await using shared = await startProduction(new FakeProducer(8 * mebi), { isSpooled: false, isForOne: true })
+  const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
+  await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
+  shared.production.runAhead()
+  writes.fail()
+  await until('the disk to be given up', () => shared.production.state === 'live')
+  client.take()
+  await copied
+  assert.equal(client.sha1, hashOf(8 * mebi))
+  assert.deepEqual(shared.problems, ['ENOSPC'])
+})
+
+test('whatever readers do, and however little room there is, each gets every byte once', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new SeededRandom(seed)
+    const below = (most: number) => Math.floor(random.next() * most)
+    const total = below(6 * mebi)
+    const options = {
+      isSpooled: below(4) === 0,
+      isForOne: below(2) === 0,
+      budget: below(8 * mebi),
+      aheadBudget: below(8 * mebi),
+      maxSlowBytes: below(4 * mebi),
+      maxAheadBytes: mebi + below(4 * mebi),
+    }
+    const producer = new FakeProducer(total, below(total + 1))
+    await using shared = await startProduction(producer, {
+      ...options,
+      isSpooled: options.isSpooled && !options.isForOne,
+    })
+    const count = options.isForOne ? 1 : 1 + below(3)
+    const readers = Array.from({ length: count }, () => shared.read(new FakeClient({ turns: below(20) })))
+    const state = { isOver: false }
+    const all = Promise.all(readers.map(({ copied }) => copied)).finally(() => (state.isOver = true))
+    while (!state.isOver) {
+      const { client } = readers[below(count)]!
+      if (below(3) === 0) client.holdAgain()
+      else client.take()
+      if (below(2) === 0) shared.production.runAhead()
+      if (below(8) === 0) producer.goOn()
+      for (let turn = below(30); turn > 0; turn--) await new Promise(setImmediate)
+    }
+    await all
+    for (const { client } of readers) assert.equal(client.sha1, hashOf(total), `seed ${seed}`)
+  }
 })

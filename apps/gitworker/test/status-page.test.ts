@@ -22,6 +22,7 @@ const request: RequestStatus = {
   ageMs: 1234,
   bytesIn: 512,
   bytesOut: 5_767_168,
+  user: 'ada',
   phase: 'serving',
   worker: 4711,
 }
@@ -214,7 +215,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.deepEqual(await cells(page, '#requests tbody tr'), [
       'team/project.git\n0b7c1f7e',
       'upload-pack\nrpc',
-      '192.0.2.7',
+      '192.0.2.7\nada',
       'serving',
       '4711',
       '512 B',
@@ -266,19 +267,31 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     const source = '<script>document.title="run"</script>'
     await using opened = await open({
       ...busy,
-      requests: [{ ...request, repository, source, requestId: '"]<b>' }],
+      requests: [{ ...request, repository, source, user: '<b>user', requestId: '"]<b>' }],
       failures: [{ ...failure, repository, source, outcome: '<b>', reason: '<b>reason' }],
     })
     const { page } = opened
     const [name, , shownSource] = await cells(page, '#requests tbody tr')
     assert.equal(name, `${repository}\n"]<b>`)
-    assert.equal(shownSource, source)
+    assert.equal(shownSource, `${source}\n<b>user`)
     const [failedName, failedOutcome] = await cells(page, '#failures tbody tr')
     assert.equal(failedName, `${repository}\nf00d`)
     assert.equal(failedOutcome, '<b>\n<b>reason')
     assert.equal(await page.evaluate(`document.querySelectorAll('main :is(img, script, b)').length`), 0)
     // An element made of it would be refused by the policy, and that would be among the problems.
     assert.deepEqual(page.problems, [])
+  })
+
+  test('tells who reads what a git has written that has ended from who has a git', async () => {
+    const alone = { ...request, requestId: 'alone', user: undefined, phase: 'sending', worker: undefined } as const
+    await using opened = await open({ ...busy, requests: [request, alone] })
+    const { page } = opened
+    assert.deepEqual((await cells(page, '#requests tbody tr')).slice(2, 5), ['192.0.2.7\nada', 'serving', '4711'])
+    const second = await cells(page, '#requests tbody tr:nth-child(2)')
+    assert.deepEqual(second.slice(2, 5), ['192.0.2.7', 'sending', '–'])
+    const parts = `[...document.querySelectorAll('#requests .steps')].map((steps) => Number(steps.style.getPropertyValue('--part')))`
+    const [serving, sending] = await page.evaluate<number[]>(parts)
+    assert.ok(serving! < sending! && sending! < 1)
   })
 
   test('a name that turns the direction of text leaves its neighbours alone', async () => {

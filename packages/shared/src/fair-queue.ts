@@ -71,6 +71,16 @@ export class FairQueue implements Queue<Run, ClaimOptions> {
     return next.run
   }
 
+  /** Whether somebody who waits could run if one slot less were held with this claim. */
+  couldRunWithout(claim: Claim): boolean {
+    const isBelow = (flow: Flow, isSame: boolean) => flow.held - (isSame ? 1 : 0) < this.most
+    return this.#waiting.some(
+      (one) =>
+        isBelow(one.repository, one.claim.repository === claim.repository) &&
+        isBelow(one.source, one.claim.source === claim.source),
+    )
+  }
+
   /** A slot is held from now on. To be called when p-queue has started what it took from here, before it takes another. */
   hold({ repository, source }: Claim): void {
     this.#repositories.of(repository).held++

@@ -54,6 +54,11 @@ export class Lane {
     return this.#waiting.length
   }
 
+  /** Whether somebody waits who could run if a slot with this claim were given back. */
+  isWaitedFor(claim: Claim): boolean {
+    return this.running <= this.slots && this.#waiting.couldRunWithout(claim)
+  }
+
   resize(slots: number): void {
     this.#waiting.most = Math.max(1, Math.floor(slots * this.limits.largestShare))
     this.#queue.concurrency = slots

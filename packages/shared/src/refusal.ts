@@ -309,6 +309,11 @@ export const reasons = {
     outcome: 'timed_out',
     sentence: 'The request arrived too slowly.',
   },
+  slow_download: {
+    status: 408,
+    outcome: 'timed_out',
+    sentence: 'The reply was read too slowly while others waited.',
+  },
   request_timeout: {
     status: 504,
     outcome: 'timed_out',

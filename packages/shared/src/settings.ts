@@ -478,6 +478,15 @@ export const settings = {
     fallback: '64B',
     schema: z.union([z.literal('off').transform(() => 0), size()]),
   },
+  minDownloadRate: {
+    name: 'SLUICE_MIN_DOWNLOAD_RATE',
+    apps: ['supervisor'],
+    takes: 'off, or a size such as 1KiB or 64KiB',
+    purpose:
+      'What a client must take of a fetch in each second, over two thirds of SLUICE_QUEUE_TIMEOUT, where git has to wait for it (see SLUICE_FETCH_AHEAD) and others wait for its slot: the slowest one is cut off, and then the next.',
+    fallback: '4KiB',
+    schema: z.union([z.literal('off').transform(() => 0), size()]),
+  },
   interimReplies: {
     name: 'SLUICE_INTERIM_REPLIES',
     apps: ['gateway'],
@@ -644,11 +653,20 @@ export const settings = {
     fallback: '1GiB',
     schema: z.union([z.literal('off').transform(() => undefined), size()]),
   },
+  fetchAhead: {
+    name: 'SLUICE_FETCH_AHEAD',
+    apps: ['supervisor'],
+    takes: 'off, or a size such as 512MiB or 4GiB',
+    purpose:
+      'The disk space for what git writes ahead of clients that read slowly, so that its slot is free when it is done; one of them has a quarter of it at most. Where it is used up, git goes at their pace.',
+    fallback: '2GiB',
+    schema: z.union([z.literal('off').transform(() => undefined), size()]),
+  },
   spoolFolder: {
     name: 'SLUICE_SPOOL_FOLDER',
     apps: ['supervisor'],
     takes: 'auto, or the path of a folder, of this supervisor alone',
-    purpose: 'Where these packs are kept: on a disk, not in memory. Created if missing.',
+    purpose: 'Where both are kept: on a disk, not in memory. Created if missing.',
     fallback: 'auto',
     fallbackRule: '`spool` in the run folder',
     schema: text(),

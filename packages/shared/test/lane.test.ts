@@ -49,6 +49,32 @@ describe('a lane', () => {
     assert.deepEqual(granted, ['second', 'third'])
   })
 
+  test('says whether giving a slot back would let somebody run', async () => {
+    const lane = new Lane({ ...limits, slots: 4, largestShare: 0.5 })
+    const [one, other] = [
+      { repository: 'a', source: '10.0.0.1' },
+      { repository: 'b', source: '10.0.0.2' },
+    ]
+    const held = await Promise.all([one, one].map((claim) => lane.admit(claim, never)))
+    assert.equal(lane.isWaitedFor(one), false)
+    const leave = new AbortController()
+    const waits = lane.admit(one, leave.signal)
+    // Its own source and repository have all they may: another's slot would be of no use.
+    assert.deepEqual([lane.isWaitedFor(one), lane.isWaitedFor(other)], [true, false])
+    leave.abort()
+    await assert.rejects(waits)
+    held.push(...(await Promise.all([other, other].map((claim) => lane.admit(claim, never)))))
+    const third = lane.admit({ repository: 'c', source: '10.0.0.3' }, never)
+    assert.deepEqual([lane.isWaitedFor(one), lane.isWaitedFor(other)], [true, true])
+    // With fewer slots than are held, one that comes free goes to nobody.
+    lane.resize(3)
+    assert.equal(lane.isWaitedFor(one), false)
+    lane.resize(4)
+    for (const slot of held) slot[Symbol.dispose]()
+    await third
+    assert.equal(lane.isWaitedFor(one), false)
+  })
+
   test('takes a slot back once, however often it is given back', async () => {
     const lane = new Lane({ ...limits, slots: 2 })
     const slot = await lane.admit(somebody, never)

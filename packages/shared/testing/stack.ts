@@ -32,7 +32,7 @@ export type HostStatus = {
   readonly reason?: string
   readonly workers: Readonly<Record<'starting' | 'idle' | 'serving' | 'draining' | 'stopping', number>>
   readonly lanes: readonly { lane: string; slots: number; running: number; waiting: number }[]
-  readonly requests: readonly { requestId: string; phase: string }[]
+  readonly requests: readonly { requestId: string; phase: string; worker?: number; user?: string; ageMs: number }[]
   readonly requestsInAll: number
   readonly leaked: { readonly processes: number; readonly zombies: number }
 }

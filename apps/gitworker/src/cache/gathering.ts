@@ -70,12 +70,7 @@ export class Gathering {
   }
 
   #handOut(producer: Producer): void {
-    if (this.#waiters.size === 0) {
-      // How it ends is nobody's concern.
-      producer.ended.catch(() => {})
-      producer.output.on('error', () => {})
-      return producer.stop()
-    }
+    if (this.#waiters.size === 0) return letGo(producer)
     const join = this.#onStarted(producer, this.#waiters.size)
     for (const { resolve } of this.#waiters) resolve(join())
     this.#waiters.clear()
@@ -85,4 +80,12 @@ export class Gathering {
     this.#onOver()
     this.#controller.abort()
   }
+}
+
+/** Stops a producer that nobody reads. */
+export function letGo(producer: Producer): void {
+  // How it ends is nobody's concern.
+  producer.ended.catch(() => {})
+  producer.output.on('error', () => {})
+  producer.stop()
 }

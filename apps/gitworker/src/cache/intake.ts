@@ -14,6 +14,8 @@ export type Producer = {
    * of its own in the pack's place. Rejects when it failed or was killed. The output's end is waited for apart.
    */
   readonly ended: Promise<'keep' | 'forget'>
+  /** Resolves when nothing more will come of its output though that does not end: something else holds it open. */
+  readonly silent?: Promise<void>
   /** Tears it down. Called at most once, and only before it has ended. */
   stop(): void
 }
@@ -31,12 +33,13 @@ export class Intake {
   readonly #events: IntakeEvents
   #isFlowing = false
   #outputHasEnded = false
+  #isDetached = false
   #ended: 'not yet' | 'keep' | 'forget' | 'badly' = 'not yet'
 
   constructor(producer: Producer, events: IntakeEvents) {
     this.#producer = producer
     this.#events = events
-    const { output, ended } = producer
+    const { output, ended, silent } = producer
     // Without this, the first listener would make it flow.
     output.pause()
     output.on('data', events.onChunk).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
@@ -45,8 +48,14 @@ export class Intake {
       this.#onError(error)
     }
     ended.then(this.#onGoodEnd, onBadEnd)
+    void silent?.then(this.#onEnd)
     // What is closed already says nothing more; and nobody can be told before this constructor has returned.
     if (output.destroyed) queueMicrotask(this.#onClose)
+  }
+
+  /** Whether the producer is held back: nothing of its output is taken. */
+  get isPaused(): boolean {
+    return !this.#isFlowing
   }
 
   flow(isWanted: boolean): void {
@@ -83,12 +92,13 @@ export class Intake {
 
   #settle(): void {
     const ended = this.#ended
-    if (!this.#outputHasEnded || ended === 'not yet' || ended === 'badly') return
+    if (this.#isDetached || !this.#outputHasEnded || ended === 'not yet' || ended === 'badly') return
     this.#detach()
     this.#events.onWhole(ended)
   }
 
   #detach(): void {
+    this.#isDetached = true
     const { output } = this.#producer
     output.off('data', this.#events.onChunk).off('end', this.#onEnd).off('error', this.#onError)
     output.off('close', this.#onClose)

@@ -1,16 +1,23 @@
 import { LRUCache } from 'lru-cache'
-import { Gathering } from './gathering.ts'
+import { Gathering, letGo } from './gathering.ts'
 import type { Start } from './gathering.ts'
 import type { Producer } from './intake.ts'
 import type { PackReader } from './pack-reader.ts'
 import { Production } from './production.ts'
-import { prepareSpoolFolder, SpoolFolder } from './spool-folder.ts'
+import type { ProductionOptions } from './production.ts'
+import { lookEveryMs, SlowReaders } from './slow-readers.ts'
+import type { SlowReadersOptions } from './slow-readers.ts'
+import { prepareSpoolFolder, SpoolBudgetError, SpoolFolder } from './spool-folder.ts'
 
 export type PackCacheOptions = {
   /** For the spools: a folder of its own, on a disk. */
   readonly folder: string
-  /** What all spools together may take of the disk. */
-  readonly budgetBytes: number
+  /** What all packs that several read may take of the disk together; undefined where none is shared. */
+  readonly budgetBytes?: number | undefined
+  /** What all that is written ahead of slow readers may take of it together; undefined for nothing. */
+  readonly aheadBytes?: number | undefined
+  /** What becomes of slow readers. */
+  readonly slowReaders?: SlowReadersOptions
   /** How long a spool may be joined after it is whole. Whatever is read, nothing that was once true is kept for longer. */
   readonly lifeMs?: number
   /** How far a producer may be ahead of the fastest of its readers. */
@@ -22,6 +29,9 @@ export type PackCacheOptions = {
 const defaultLifeMs = 5 * 60_000
 const defaultMaxAheadBytes = 256 * 1024 * 1024
 
+/** Which part of the disk for slow readers one of them may have. */
+const largestPart = 1 / 4
+
 /** How long the cache does without its disk after a problem with it. */
 const offMs = 60_000
 
@@ -30,7 +40,8 @@ const rememberedForMs = 5 * 60_000
 
 /**
  * Packs that are asked for at the same time, or again soon: identical requests share one producer, and each reads at its
- * own pace. What only one asks for goes straight through and leaves nothing on disk.
+ * own pace. What only one asks for goes straight through and leaves nothing on disk, unless its reader is slow: then its
+ * producer runs ahead to disk, and does not wait for it.
  *
  * Who waits for a producer to be started gets what git says after that. Who comes later joins only if the repository is in
  * the state that it was in just before the start: then git would say the same now.
@@ -42,6 +53,9 @@ export class PackCache implements AsyncDisposable {
   misses = 0
   readonly #options: PackCacheOptions
   readonly #folder: SpoolFolder
+  readonly #aheadFolder: SpoolFolder
+  readonly #slowReaders: SlowReaders
+  #lookTimer: NodeJS.Timeout | undefined
   readonly #gatherings = new Map<string, Gathering>()
   readonly #joinable = new Map<string, Production>()
   /** All that run or are read. */
@@ -52,7 +66,12 @@ export class PackCache implements AsyncDisposable {
   readonly #lives = new Map<Production, NodeJS.Timeout>()
   readonly #askedFor = new LRUCache<string, true>({ max: maxRemembered, ttl: rememberedForMs, ttlResolution: 0 })
   #offTimer: NodeJS.Timeout | undefined
+  #diskFailsUntil = 0
   #isClosed = false
+
+  get usesDisk(): boolean {
+    return usesDisk(this.#options)
+  }
 
   get folder(): string {
     return this.#options.folder
@@ -60,12 +79,16 @@ export class PackCache implements AsyncDisposable {
 
   /** Makes the folder, if need be; removes what an earlier cache left in it. */
   static async open(options: PackCacheOptions): Promise<PackCache> {
-    return new PackCache(options, await prepareSpoolFolder(options.folder))
+    const path = usesDisk(options) ? await prepareSpoolFolder(options.folder) : options.folder
+    return new PackCache(options, path)
   }
 
   private constructor(options: PackCacheOptions, path: string) {
     this.#options = options
-    this.#folder = new SpoolFolder(path, options.budgetBytes, () => this.#evict())
+    this.#folder = new SpoolFolder(path, options.budgetBytes ?? 0, () => this.#evict())
+    // Everything in there is read: nothing of it can make room.
+    this.#aheadFolder = new SpoolFolder(path, options.aheadBytes ?? 0, () => false)
+    this.#slowReaders = new SlowReaders(options.slowReaders ?? asTheyLike)
   }
 
   /** What is on disk. */
@@ -77,8 +100,22 @@ export class PackCache implements AsyncDisposable {
     return this.#folder.spools
   }
 
+  /** What is on disk ahead of slow readers. */
+  get aheadBytes(): number {
+    return this.#aheadFolder.bytes
+  }
+
   get readers(): number {
-    return [...this.#inUse].reduce((sum, { readers }) => sum + readers, 0)
+    return this.#countReaders(() => true)
+  }
+
+  /** Those whose producer has ended: they hold nothing but what they read. */
+  get readersAlone(): number {
+    return this.#countReaders(({ isOver }) => isOver)
+  }
+
+  #countReaders(ofThese: (production: Production) => boolean): number {
+    return this.#inUse.values().reduce((sum, one) => sum + (ofThese(one) ? one.readers : 0), 0)
   }
 
   /**
@@ -106,6 +143,24 @@ export class PackCache implements AsyncDisposable {
     return await gathering.wait(start, signal)
   }
 
+  /**
+   * Reads what is nobody else's. Its producer does not wait for a slow reader either.
+   *
+   * @param signal is what `start` gets
+   */
+  async readAlone(start: Start, signal: AbortSignal): Promise<PackReader> {
+    if (this.#isClosed) throw closed()
+    const producer = await start(signal)
+    if (signal.aborted || this.#isClosed) {
+      letGo(producer)
+      throw (signal.reason as Error | undefined) ?? closed()
+    }
+    const production = this.#open(producer, { isSpooled: false, isClosed: true, isForOne: true }, (changed) =>
+      this.#noteUse(changed),
+    )
+    return production.join()
+  }
+
   /** Drops all packs that were made in a state that no repository is in any more. Those who read one go on. */
   forget(state: number): void {
     for (const production of this.#joinable.values()) if (production.producer.state === state) production.drop()
@@ -114,9 +169,10 @@ export class PackCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#offTimer)
+    clearInterval(this.#lookTimer)
     for (const gathering of this.#gatherings.values()) gathering.close(closed())
     for (const production of [...this.#inUse, ...this.#idle]) production.close(closed())
-    await this.#folder.closed()
+    await Promise.all([this.#folder.closed(), this.#aheadFolder.closed()])
   }
 
   get #isOff(): boolean {
@@ -140,25 +196,49 @@ export class PackCache implements AsyncDisposable {
     const isClosed = producer.state === undefined
     const isWantedAgain = this.#askedFor.has(key) && !this.#isOff
     this.#askedFor.set(key, true)
-    const production = new Production(producer, {
-      folder: this.#folder,
-      isSpooled: isWantedAgain && !isClosed,
-      isClosed,
-      maxAheadBytes: this.#options.maxAheadBytes ?? defaultMaxAheadBytes,
-      onChange: (changed) => this.#onChange(key, changed),
-      onDiskProblem: (error) => this.#turnOff(error),
-    })
+    const isSpooled = isWantedAgain && !isClosed
+    const production = this.#open(producer, { isSpooled, isClosed }, (changed) => this.#onChange(key, changed))
     if (!isClosed) this.#joinable.set(key, production)
     return () => production.join()
+  }
+
+  #open(
+    producer: Producer,
+    kind: Pick<ProductionOptions, 'isSpooled' | 'isClosed' | 'isForOne'>,
+    onChange: (production: Production) => void,
+  ): Production {
+    this.#lookTimer ??= setInterval(() => this.#look(), lookEveryMs).unref()
+    return new Production(producer, {
+      ...kind,
+      folder: this.#folder,
+      aheadFolder: this.#aheadFolder,
+      maxAheadBytes: this.#options.maxAheadBytes ?? defaultMaxAheadBytes,
+      maxSlowBytes: Math.floor((this.#options.aheadBytes ?? 0) * largestPart),
+      onChange,
+      onDiskProblem: (error) => this.#turnOff(error),
+    })
+  }
+
+  #look(): void {
+    const atWork = [...this.#inUse].filter(({ isOver }) => !isOver)
+    const mayRunAhead = this.#options.aheadBytes !== undefined && performance.now() >= this.#diskFailsUntil
+    this.#slowReaders.look(atWork, mayRunAhead)
+    if (atWork.length > 0) return
+    clearInterval(this.#lookTimer)
+    this.#lookTimer = undefined
   }
 
   #onChange(key: string, production: Production): void {
     if (!production.isJoinable && this.#joinable.get(key) === production) this.#joinable.delete(key)
     this.#boundLife(production)
+    this.#noteUse(production)
     this.#idle.delete(production)
-    if (!production.isOver || production.readers > 0) return void this.#inUse.add(production)
-    this.#inUse.delete(production)
-    if (production.isJoinable) this.#idle.add(production)
+    if (!this.#inUse.has(production) && production.isJoinable) this.#idle.add(production)
+  }
+
+  #noteUse(production: Production): void {
+    if (!production.isOver || production.readers > 0) this.#inUse.add(production)
+    else this.#inUse.delete(production)
   }
 
   /** From when it is whole: the clock runs on, whoever reads it. */
@@ -182,10 +262,23 @@ export class PackCache implements AsyncDisposable {
   }
 
   #turnOff(error: Error): void {
+    // What shared packs may take has nothing to do with slow readers.
+    if (!(error instanceof SpoolBudgetError)) this.#diskFailsUntil = performance.now() + offMs
     if (this.#isOff || this.#isClosed) return
     this.#offTimer = setTimeout(() => (this.#offTimer = undefined), offMs).unref()
     this.#options.onProblem(`Packs are not cached for ${offMs / 1000} s: ${error.message}`)
   }
+}
+
+function usesDisk({ budgetBytes, aheadBytes }: PackCacheOptions): boolean {
+  return budgetBytes !== undefined || aheadBytes !== undefined
+}
+
+const asTheyLike: SlowReadersOptions = {
+  isWaitedFor: () => false,
+  minBytesPerSecond: 0,
+  windowMs: 0,
+  tooSlow: () => new Error('Too slow.'),
 }
 
 function closed(): Error {

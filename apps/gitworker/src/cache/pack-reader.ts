@@ -5,6 +5,11 @@ import type { Production } from './production.ts'
 /** What a reader has in memory, beyond what its sink takes: what it read from the spool and its client not yet. */
 const bufferBytes = 128 * 1024
 
+/** The same of one whose client takes that long for as much as it was given: there may be thousands of those. */
+const slowBufferBytes = 16 * 1024
+const slowMs = 250
+const fastMs = 5
+
 /** One of those who read a production, at the pace of a sink of its own. Disposing of it is leaving. */
 export class PackReader implements Disposable {
   readonly #production: Production
@@ -12,6 +17,7 @@ export class PackReader implements Disposable {
   #onBytes: (count: number) => void = () => {}
   #position = 0
   #buffer: Buffer | undefined
+  #bufferBytes = bufferBytes
   /** Part of the spool is on its way to the sink. */
   #isCopying = false
   /** The sink has had enough of what was passed on to it. */
@@ -44,9 +50,14 @@ export class PackReader implements Disposable {
     return this.#position
   }
 
+  /** Whether its sink is known. */
+  get hasBegun(): boolean {
+    return this.#sink !== undefined
+  }
+
   /** Whether it has read all that is in the spool, and its sink takes more. */
   get isReady(): boolean {
-    return this.#sink !== undefined && !this.#isFull && this.#position >= this.#production.spooledBytes
+    return this.#sink !== undefined && !this.#isFull && this.#position >= this.#production.spooledUntil
   }
 
   /**
@@ -62,12 +73,13 @@ export class PackReader implements Disposable {
     const onDrain = () => {
       this.#isFull = false
       this.#production.advance(this)
+      this.wake()
     }
     const onClose = () => this.wake()
     sink.on('drain', onDrain).on('close', onClose)
     try {
       while (!this.#isOver(sink)) {
-        if (this.#isCopying || this.#position >= this.#production.spooledBytes) await this.#news()
+        if (this.#isCopying || this.#isFull || this.#position >= this.#production.spooledUntil) await this.#news()
         else await this.#copyFromSpool(sink)
       }
     } finally {
@@ -86,12 +98,17 @@ export class PackReader implements Disposable {
     try {
       this.#onBytes(chunk.length)
     } catch (error) {
-      this.#failure = { error }
       this.#isFull = true
-      return this.wake()
+      return this.end(error)
     }
     this.#position += chunk.length
     if (!this.#sink!.write(chunk)) this.#isFull = true
+  }
+
+  /** Ends its copying with an error: it leaves, and the others go on. */
+  end(error: unknown): void {
+    this.#failure ??= { error }
+    this.wake()
   }
 
   [Symbol.dispose](): void {
@@ -118,16 +135,24 @@ export class PackReader implements Disposable {
 
   async #copyFromSpool(sink: Writable): Promise<void> {
     this.#isCopying = true
-    const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(bufferBytes))
+    const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(this.#bufferBytes))
     const count = await this.#production.readSpool(buffer, this.#position)
     // Much may have happened meanwhile, and a sink that was closed gives no answer.
     if (this.#isOver(sink)) return
     this.#onBytes(count)
     this.#position += count
+    const since = performance.now()
     // The buffer is the sink's until it says that it has written it.
     sink.write(buffer.subarray(0, count), () => {
       this.#isCopying = false
+      this.#fitBuffer(performance.now() - since)
       this.wake()
     })
+  }
+
+  #fitBuffer(tookMs: number): void {
+    const bytes = tookMs > slowMs ? slowBufferBytes : tookMs < fastMs ? bufferBytes : this.#bufferBytes
+    if (bytes !== this.#bufferBytes) this.#buffer = undefined
+    this.#bufferBytes = bytes
   }
 }

@@ -3,21 +3,24 @@ import { Intake } from './intake.ts'
 import type { Producer } from './intake.ts'
 import { PackReader } from './pack-reader.ts'
 import { Spool } from './spool.ts'
+import { SpoolBudgetError } from './spool-folder.ts'
 import type { SpoolFolder } from './spool-folder.ts'
 
 /*
  * What one producer writes, and those who read it.
  *
- *   direct ──a second reader joins──▶ spooling ──whole, and written──▶ finished
- *     │ │                                │                               ▲ ▲
- *     │ └──4 MiB passed on──▶ live ◀─────┘ the disk fails, or is full    │ │
- *     │                        └───────────whole, and passed on──────────┘ │
- *     └───────────────────────────whole────────────────────────────────────┘
+ *   direct ──a second reader joins, or its reader is slow──▶ spooling ──whole, and written──▶ finished
+ *     │ │                                                      │  ▲                            ▲ ▲
+ *     │ │                       the disk fails, or is full, or │  │ the reader is slow         │ │
+ *     │ │                       a slow reader's part is used up▼  │                            │ │
+ *     │ └──4 MiB passed on───────────────────────────────────▶ live ──whole, and passed on─────┘ │
+ *     └────────────────────────────────────────whole─────────────────────────────────────────────┘
  *
  *   direct, spooling, live ──the producer fails, or the last reader leaves──▶ failed
  *
  * direct: one reader gets everything as it comes; the backlog has all of it, so that a second may still join.
- * spooling: everything goes to the spool, and each reader gets it from there; the backlog has what is not yet written.
+ * spooling: everything goes to the spool, and each reader gets it from there; the backlog has what is not yet written. So
+ *   the producer runs at the disk's pace. A spool for a slow reader begins where that one is, and nobody may join.
  * live: what was spooled is read from there to its end; the backlog, which begins there, and all that comes after it go to
  *   all readers at once, at the pace of the slowest. Nobody may join.
  * finished: what was spooled may be read and joined until it is dropped.
@@ -27,13 +30,20 @@ import type { SpoolFolder } from './spool-folder.ts'
 export type ProductionState = 'direct' | 'spooling' | 'live' | 'finished' | 'failed'
 
 export type ProductionOptions = {
+  /** For what several read. */
   readonly folder: SpoolFolder
+  /** For what a producer writes ahead of a slow reader. */
+  readonly aheadFolder: SpoolFolder
   /** Known to be wanted twice: spooled from its first byte. */
   readonly isSpooled: boolean
   /** Whether nobody may join who does not by the time that it begins. */
   readonly isClosed: boolean
-  /** How far the producer may be ahead of the reader that is furthest. */
+  /** Whether it has one reader, and never another: nothing is remembered for one that may join. */
+  readonly isForOne?: boolean
+  /** How far the producer may be ahead of the reader that is furthest, unless there is much room. */
   readonly maxAheadBytes: number
+  /** What the producer may write to disk at a time ahead of a slow reader. */
+  readonly maxSlowBytes: number
   /** Its state, or who reads it, has changed. */
   readonly onChange: (production: Production) => void
   /** The spool cannot be written, or read. */
@@ -54,6 +64,10 @@ export class Production {
   readonly #backlog = new Backlog()
   #state: ProductionState
   #spool: Spool | undefined
+  /** How far into the stream the first byte of the spool is. */
+  #spoolStart = 0
+  /** Whether what is spooled is for slow readers alone. */
+  #isForSlow = false
   #isWriting = false
   #isWhole = false
   #isDropped: boolean
@@ -65,7 +79,7 @@ export class Production {
   constructor(producer: Producer, options: ProductionOptions) {
     this.producer = producer
     this.#options = options
-    this.#state = options.isSpooled ? 'spooling' : 'direct'
+    this.#state = options.isSpooled ? 'spooling' : options.isForOne ? 'live' : 'direct'
     this.#isDropped = options.isClosed
     this.#intake = new Intake(producer, {
       onChunk: (chunk) => this.#onChunk(chunk),
@@ -88,6 +102,23 @@ export class Production {
 
   get spooledBytes(): number {
     return this.#spool?.bytes ?? 0
+  }
+
+  /** How far into the stream the spool goes; 0 without one. What lies before it is read from there. */
+  get spooledUntil(): number {
+    return this.#spool ? this.#spoolStart + this.#spool.bytes : 0
+  }
+
+  /** How many bytes the producer has written. */
+  get produced(): number {
+    return this.#produced
+  }
+
+  /** Whose pace the producer is held to now: those who have not taken what they were given, and whom it waits for. */
+  get heldBackBy(): readonly PackReader[] {
+    if (this.isOver || this.#isWhole || !this.#intake.isPaused) return []
+    if (this.#state !== 'spooling') return [...this.#readers].filter((reader) => reader.hasBegun && !reader.isReady)
+    return this.#isFarAhead && this.#backlog.bytes < maxUnwrittenBytes ? [...this.#readers] : []
   }
 
   /** How many bytes it has; undefined until that is known. */
@@ -130,6 +161,22 @@ export class Production {
     this.#proceed()
   }
 
+  /**
+   * Its readers are slow: from where they are, everything goes to disk, so that the producer need not wait for them.
+   * Changes nothing where there is no room, or where something is on disk already that is still to be read.
+   */
+  runAhead(): void {
+    if ((this.#state !== 'direct' && this.#state !== 'live') || this.#spool || this.#isWhole) return
+    if (!this.#options.aheadFolder.hasRoomFor(maxUnwrittenBytes)) return
+    this.#isForSlow = true
+    this.#isDropped = true
+    this.#state = 'spooling'
+    this.#dropRead()
+    this.#spoolStart = this.#backlog.start
+    this.#options.onChange(this)
+    this.#proceed()
+  }
+
   /** Nobody may join any more, and what is spooled goes away with the last reader. */
   drop(): void {
     this.#isDropped = true
@@ -148,10 +195,10 @@ export class Production {
     return this.#state === 'finished' && position === this.#produced
   }
 
-  /** Reads on from `position`, which is less than `spooledBytes`. @returns how many bytes */
+  /** Reads on from `position`, which is less than `spooledUntil`. @returns how many bytes */
   async readSpool(buffer: Buffer, position: number): Promise<number> {
     try {
-      return await this.#spool!.read(buffer, position)
+      return await this.#spool!.read(buffer, position - this.#spoolStart)
     } catch (error) {
       this.drop()
       this.#options.onDiskProblem(error as Error)
@@ -176,8 +223,7 @@ export class Production {
         return this.#intake.flow(this.#areAllReady())
       case 'spooling': {
         if (this.#backlog.bytes > 0 && !this.#isWriting) void this.#write()
-        const isAhead = this.#produced - this.#furthest >= this.#options.maxAheadBytes
-        return this.#intake.flow(this.#backlog.bytes < maxUnwrittenBytes && !isAhead)
+        return this.#intake.flow(this.#backlog.bytes < maxUnwrittenBytes && !this.#isFarAhead)
       }
       case 'live':
         this.#passBacklogOn()
@@ -192,15 +238,21 @@ export class Production {
     this.#isWriting = true
     try {
       while (this.#state === 'spooling' && this.#backlog.bytes > 0) {
-        this.#spool ??= new Spool(this.#options.folder)
+        if (this.#isForSlow && this.spooledBytes + this.#backlog.bytes > this.#options.maxSlowBytes) {
+          throw new SpoolBudgetError(`The ${this.#options.maxSlowBytes} bytes for one slow reader are used up.`)
+        }
+        this.#spool ??= new Spool(this.#isForSlow ? this.#options.aheadFolder : this.#options.folder)
         await this.#spool.append(this.#backlog.chunks)
-        this.#backlog.dropUntil(this.spooledBytes)
+        this.#backlog.dropUntil(this.spooledUntil)
         this.#wakeAll()
         this.#proceed()
       }
     } catch (error) {
       if (this.#state === 'spooling') {
-        this.#options.onDiskProblem(error as Error)
+        // Slow readers may use up what they have: then git keeps to their pace, and nothing is wrong with the disk.
+        const isExpected = this.#isForSlow && error instanceof SpoolBudgetError
+        if (!isExpected) this.#options.onDiskProblem(error as Error)
+        if (this.spooledBytes === 0) this.#closeSpool()
         this.#becomeLive()
         this.#proceed()
       }
@@ -214,8 +266,18 @@ export class Production {
     this.#state = 'live'
     // From now on, what is spooled is not all.
     this.#isDropped = true
-    this.#backlog.dropUntil(Math.min(...[...this.#readers].map((reader) => reader.position)))
+    this.#dropRead()
     this.#options.onChange(this)
+  }
+
+  /** Forgets what all readers have been given. */
+  #dropRead(): void {
+    this.#backlog.dropUntil([...this.#readers].reduce((least, { position }) => Math.min(least, position), Infinity))
+  }
+
+  get #isFarAhead(): boolean {
+    const { maxAheadBytes, folder } = this.#options
+    return !this.#isForSlow && this.#produced - this.#furthest >= maxAheadBytes && !folder.isRoomy
   }
 
   #areAllReady(): boolean {

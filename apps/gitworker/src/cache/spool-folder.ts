@@ -31,6 +31,16 @@ export class SpoolFolder {
     this.#makeRoom = makeRoom
   }
 
+  /** Whether no more than half of what it may take is taken. */
+  get isRoomy(): boolean {
+    return this.bytes <= this.#budgetBytes / 2
+  }
+
+  /** Whether another spool may be begun, and have so much, without that anything is removed. */
+  hasRoomFor(bytes: number): boolean {
+    return this.spools < maxSpools && this.bytes + bytes <= this.#budgetBytes
+  }
+
   /** @throws {SpoolBudgetError} */
   add(spool: Spool): void {
     while (this.spools >= maxSpools) {

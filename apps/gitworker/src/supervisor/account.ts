@@ -55,6 +55,8 @@ export type Account = {
   signalledAfterMs?: number
   /** Milliseconds from the request to its worker. */
   waitedMs?: number
+  /** What it reads, for the status page: `worker` is that of the git that writes it, which may be another request's. */
+  stream?: { readonly worker: number | undefined } | undefined
 }
 
 export function newAccount(): Account {

@@ -52,17 +52,20 @@ export class Activity {
   }
 }
 
-function describe([exchange, { request, phase, worker }]: [Exchange, Account]): RequestStatus {
+function describe([exchange, account]: [Exchange, Account]): RequestStatus {
+  const { request, phase, stream } = account
+  const hasNoGit = phase === 'serving' && stream !== undefined && stream.worker === undefined
   return {
     requestId: exchange.id,
     repository: request?.repository.slice(0, maxNameLength) ?? '',
     service: request?.service ?? '',
     kind: request?.kind ?? '',
     source: exchange.source,
+    user: exchange.user?.slice(0, maxNameLength),
     ageMs: exchange.milliseconds,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
-    phase,
-    worker,
+    phase: hasNoGit ? 'sending' : phase,
+    worker: hasNoGit ? undefined : (account.worker ?? stream?.worker),
   }
 }

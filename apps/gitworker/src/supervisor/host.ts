@@ -57,8 +57,9 @@ export type Host = {
   readonly pool: Pool
   /** Undefined: switched off. */
   readonly answers: AnswerCache | undefined
-  /** Undefined: switched off. */
-  readonly packs: PackCache | undefined
+  readonly packs: PackCache
+  /** Whether several may read one pack. */
+  readonly sharesPacks: boolean
   /** What git's answers depend on beside the repository: its version, and how it is started. */
   readonly build: string
   /** Is told how each git ended that served a request. */

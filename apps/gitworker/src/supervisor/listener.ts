@@ -81,7 +81,7 @@ async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void
   await serveGit(exchange, host, account)
   metrics.requestEnded(account)
   activity.ended(exchange, account)
-  const { request: _request, outcome, refusal, phase: _phase, ...work } = account
+  const { request: _request, outcome, refusal, phase: _phase, stream: _stream, ...work } = account
   recording.end({ outcome, reason: refusal?.reason, cause: refusal?.cause, ...work })
 }
 

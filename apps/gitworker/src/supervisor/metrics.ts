@@ -148,16 +148,20 @@ export class HostMetrics {
   }
 
   /** Counted by the caches themselves. */
-  showCaches(answers: AnswerCache | undefined, packs: PackCache | undefined): void {
+  showCaches(answers: AnswerCache | undefined, packs: PackCache): void {
     const requests = 'Requests that a cache was asked about; a hit cost no git.'
     addCounters(this.#registry, 'sluice_cache_requests_total', requests, ['cache', 'result'], () => [
       [['references', 'hit'], answers?.hits ?? 0],
       [['references', 'miss'], answers?.misses ?? 0],
-      [['packs', 'hit'], packs?.hits ?? 0],
-      [['packs', 'miss'], packs?.misses ?? 0],
+      [['packs', 'hit'], packs.hits],
+      [['packs', 'miss'], packs.misses],
     ])
-    addGauge(this.#registry, 'sluice_spool_bytes', 'Disk space that shared packs take.', () => packs?.bytes ?? 0)
-    addGauge(this.#registry, 'sluice_spools', 'Shared packs on disk.', () => packs?.spools ?? 0)
-    addGauge(this.#registry, 'sluice_pack_readers', 'Clients that read a pack.', () => packs?.readers ?? 0)
+    addGauge(this.#registry, 'sluice_spool_bytes', 'Disk space that shared packs take.', () => packs.bytes)
+    addGauge(this.#registry, 'sluice_spools', 'Shared packs on disk.', () => packs.spools)
+    const ahead = 'Disk space that is taken by what git has written ahead of slow clients.'
+    addGauge(this.#registry, 'sluice_ahead_bytes', ahead, () => packs.aheadBytes)
+    addGauge(this.#registry, 'sluice_pack_readers', 'Clients that read what a git writes.', () => packs.readers)
+    const alone = 'Those of them whose git has ended: they hold no slot.'
+    addGauge(this.#registry, 'sluice_pack_readers_without_git', alone, () => packs.readersAlone)
   }
 }

@@ -108,7 +108,7 @@ const silenceMs = 1000
  * Resolves when git's worker is gone and its output, though more is wanted, brings nothing more and does not end: something
  * else holds it open. While the client takes nothing, there may still be something in the pipe.
  */
-async function silenceAfterEnd(worker: WorkerHandle): Promise<void> {
+export async function silenceAfterEnd(worker: WorkerHandle): Promise<void> {
   await worker.gone
   for (let before: number | undefined; ;) {
     const { stdout, outputBytes } = worker
@@ -119,7 +119,7 @@ async function silenceAfterEnd(worker: WorkerHandle): Promise<void> {
 }
 
 /** Rejects if `promise` does; never resolves. */
-function rejectionOf(promise: Promise<void>): Promise<never> {
+export function rejectionOf(promise: Promise<void>): Promise<never> {
   return new Promise((_, reject) => void promise.catch(reject))
 }
 

@@ -16,8 +16,6 @@ import { findRepository } from './repository.ts'
 import type { Repository } from './repository.ts'
 import { RequestBody } from './request-body.ts'
 import { serveFetch } from './serve-fetch.ts'
-import { servePack } from './serve-pack.ts'
-import type { PackRequest } from './serve-pack.ts'
 import { servePush } from './serve-push.ts'
 import { serveReferences } from './serve-references.ts'
 import { checkServiceIsOn } from './service-switch.ts'
@@ -28,8 +26,7 @@ import { checkServiceIsOn } from './service-switch.ts'
  *   limits → parse → find the repository → read the body's beginning ─┬─▶ a probe         answered here
  *                                                                     ├─▶ a push          serve-push
  *                                                                     ├─▶ references      serve-references ─┐ not known
- *                                                                     ├─▶ a shared pack   serve-pack        ▼
- *                                                                     └─▶ any other fetch ────────────▶ serve-fetch
+ *                                                                     └─▶ a fetch ─────────────────────▶ serve-fetch
  */
 
 /** Returns when the request is answered and nothing that it started lives. */
@@ -63,12 +60,11 @@ async function serve(exchange: Exchange, host: Host, request: GitRequest, accoun
 
 /** What changes nothing: advertisements, `ls-refs` and fetches. */
 async function serveRead(call: GitCall, { gitDir }: Repository, body: RequestBody | undefined): Promise<void> {
-  const { exchange, host, request, account } = call
+  const { host, request } = call
   const question = host.answers && questionOf(request, gitDir, body?.whole, host.build)
   if (question || !body) return await serveReferences(call, gitDir, body, question)
-  const pack = packRequestOf(call, gitDir, body)
-  if (pack && host.packs) return await servePack(exchange, host, host.packs, pack, account)
-  await serveFetch(call, gitDir, body)
+  const key = host.sharesPacks ? packKeyOf(request, gitDir, body.whole, host.build) : undefined
+  await serveFetch(call, { key, gitDir, body, question: undefined })
 }
 
 function setLimits(exchange: Exchange, { connections, idleTimeout, silentGitTimeout, requestTimeout }: Host): void {
@@ -85,10 +81,4 @@ function announcedBytes({ incoming }: Exchange): number {
 async function answerProbe({ exchange, host, request }: GitCall, found: Repository | undefined): Promise<void> {
   if (found) await checkServiceIsOn(host, found.gitDir, request, exchange.signal)
   await exchange.reply(200, '', { 'Content-Type': contentType(request) })
-}
-
-/** A fetch whose pack others may be asking for, too. */
-function packRequestOf({ host, request, claim }: GitCall, gitDir: string, body: RequestBody): PackRequest | undefined {
-  const key = packKeyOf(request, gitDir, body.whole, host.build)
-  return key === undefined ? undefined : { key, request, gitDir, body, claim }
 }

@@ -1,5 +1,4 @@
 import type { Question } from '../cache/answers.ts'
-import { AnswerCapture } from './answer-capture.ts'
 import type { GitCall } from './git-call.ts'
 import { begin } from './relay.ts'
 import type { RequestBody } from './request-body.ts'
@@ -20,10 +19,7 @@ export async function serveReferences(
   const { answers } = call.host
   const known = question && answers?.lookUp(question)
   if (known) return await answerKnown(call, known)
-  await serveFetch(call, gitDir, body, () => {
-    const answering = question && answers?.ask(question)
-    return answering && new AnswerCapture(answering)
-  })
+  await serveFetch(call, { key: undefined, gitDir, body, question })
 }
 
 /** The service was on when git gave this answer, and so it is still. */

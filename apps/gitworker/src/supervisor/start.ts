@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { Server as TlsServer } from 'node:tls'
@@ -12,6 +13,7 @@ import { readMachine } from '@sluice/shared/machine'
 import { openOperations } from '@sluice/shared/operations'
 import { addProcessMetrics } from '@sluice/shared/process-metrics'
 import { Recorder } from '@sluice/shared/recorder'
+import { Refusal } from '@sluice/shared/refusal'
 import { refRulesBy } from '@sluice/shared/ref-rules'
 import { lookUpBy } from '@sluice/shared/repository-pattern'
 import { RequestMetrics } from '@sluice/shared/request-metrics'
@@ -20,6 +22,7 @@ import { openTlsFiles } from '@sluice/shared/tls-files'
 import type { TlsMaterial } from '@sluice/shared/tls-files'
 import { openTracing } from '@sluice/shared/tracing'
 import { AnswerCache } from '../cache/answers.ts'
+import type { Producer } from '../cache/intake.ts'
 import { PackCache } from '../cache/pack-cache.ts'
 import type { SupervisorConfig } from '../config.ts'
 import type { GitOptions } from '../git/command.ts'
@@ -48,6 +51,7 @@ import { readinessOfHost } from './readiness.ts'
 import { openRunFolder } from './run-folder.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { Host } from './host.ts'
+import { GitProducer } from './serve-fetch.ts'
 import { ServiceSwitch } from './service-switch.ts'
 import { chooseSizes } from './sizing.ts'
 import type { Sizes } from './sizing.ts'
@@ -105,8 +109,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
 
   const audit = started.use(new Audit(log))
   metrics.show(pool, admission, () => audit.last, adaptive)
-  const packs = config.packCache === undefined ? undefined : started.use(await openPackCache(config, runFolder, log))
-  const onGone = (state: number) => packs?.forget(state)
+  const packs = started.use(await openPackCache(config, admission, runFolder, log))
+  const onGone = (state: number) => packs.forget(state)
   const { referenceCache: maxBytes } = config
   const answers = maxBytes === undefined ? undefined : started.use(new AnswerCache({ maxBytes, onGone }))
   metrics.showCaches(answers, packs)
@@ -114,7 +118,10 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const connections = new Connections({ limit: sizes.maxConnections })
   const running = new Running(connections)
   const activity = new Activity()
-  const disks = new DiskSpace({ root, run: runFolder.path, ...(packs && { spool: packs.folder }) }, config.minFreeDisk)
+  const disks = new DiskSpace(
+    { root, run: runFolder.path, ...(packs.usesDisk && { spool: packs.folder }) },
+    config.minFreeDisk,
+  )
   metrics.showDisks(disks)
   const host: Host = {
     ...config,
@@ -139,6 +146,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     newHeads: new NewHeads(runJob),
     answers,
     packs,
+    sharesPacks: config.packCache !== undefined,
     build: `${gitVersion} ${JSON.stringify(git)}`,
     onGitEnded: (service, report) => metrics.gitEnded(service, report),
     sweeper: runFolder.sweeper,
@@ -217,17 +225,42 @@ function openAdmission(config: SupervisorConfig, sizes: Sizes, metrics: HostMetr
 }
 
 async function openPackCache(
-  { packCache: budgetBytes = 0, spoolFolder }: SupervisorConfig,
+  { packCache: budgetBytes, fetchAhead: aheadBytes, minDownloadRate, queueTimeout, spoolFolder }: SupervisorConfig,
+  { lanes }: Admission,
   runFolder: RunFolder,
   log: Logger,
 ): Promise<PackCache> {
   const folder = spoolFolder === 'auto' ? join(runFolder.path, 'spool') : spoolFolder
+  const slowReaders = {
+    isWaitedFor: (one: Producer) =>
+      one instanceof GitProducer && one.holdsSlot && lanes[one.lane].isWaitedFor(one.claim),
+    minBytesPerSecond: minDownloadRate,
+    windowMs: (queueTimeout * 2) / 3,
+    tooSlow: () => new Refusal('slow_download'),
+  }
   try {
-    return await PackCache.open({ folder, budgetBytes, onProblem: (problem) => log.warn(problem) })
+    const packs = await PackCache.open({
+      folder,
+      budgetBytes,
+      aheadBytes,
+      slowReaders,
+      onProblem: (problem) => log.warn(problem),
+    })
+    if (packs.usesDisk && isInMemory(folder)) log.warn({ folder }, spoolInMemory)
+    return packs
   } catch (error) {
     const problem = `SLUICE_SPOOL_FOLDER: ${folder} cannot be used (${errnoOf(error)}).`
     throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
   }
+}
+
+const spoolInMemory =
+  'SLUICE_SPOOL_FOLDER is in memory (tmpfs), which packs of up to SLUICE_PACK_CACHE and SLUICE_FETCH_AHEAD would take: name a folder on a disk, or lower both'
+
+/** tmpfs and ramfs, by statfs(2)'s numbers. */
+function isInMemory(folder: string): boolean {
+  const { type } = statfsSync(folder)
+  return type === 0x0102_1994 || type === 0x8584_58f6
 }
 
 function adapt({ lanes }: Admission, log: Logger): AdaptiveLimit {

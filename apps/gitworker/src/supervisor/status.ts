@@ -51,12 +51,17 @@ export type RequestStatus = {
   /** `advertisement` or `rpc`. */
   readonly kind: string
   readonly source: string
+  /** Who asks; undefined for nobody in particular. */
+  readonly user: string | undefined
   readonly ageMs: number
   readonly bytesIn: number
   readonly bytesOut: number
-  /** In the order in which a request goes through them; `starting` is the wait for a worker. */
-  readonly phase: 'reading' | 'queued' | 'starting' | 'serving' | 'ending'
-  /** The worker's pid, which is also its session and process group. */
+  /**
+   * In the order in which a request goes through them; `starting` is the wait for a worker, and who is in `sending` reads
+   * what a git has written that has ended.
+   */
+  readonly phase: 'reading' | 'queued' | 'starting' | 'serving' | 'sending' | 'ending'
+  /** The pid of the worker whose git it is served by, which is also its session and process group. Several may share one. */
   readonly worker: number | undefined
 }
 

@@ -4,7 +4,7 @@ const everyMs = 1000
 const answerWithinMs = 4000
 
 /** @type {readonly RequestStatus['phase'][]} */
-const phases = ['reading', 'queued', 'starting', 'serving', 'ending']
+const phases = ['reading', 'queued', 'starting', 'serving', 'sending', 'ending']
 
 const readiness = byId('readiness')
 const freshness = byId('freshness')
@@ -198,13 +198,14 @@ const requestRows = rows({
   within: bodyOf('requests'),
   template: 'request',
   keyOf: (/** @type {RequestStatus} */ { requestId }) => requestId,
-  fillRow(row, { requestId, repository, service, kind, source, phase, worker, bytesIn, bytesOut, ageMs }) {
+  fillRow(row, { requestId, repository, service, kind, source, user, phase, worker, bytesIn, bytesOut, ageMs }) {
     fill(row, {
       requestId,
       repository,
       service,
       kind,
       source,
+      user: user ?? '',
       phase,
       worker: worker === undefined ? '–' : String(worker),
       bytesIn: bytes(bytesIn),
