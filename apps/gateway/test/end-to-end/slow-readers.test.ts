@@ -145,7 +145,7 @@ test('a long request in version 0 that waited for a slot reaches git as it was s
   const { stack, want } = await startNarrow(env)
   await using _ = stack
   const first = await beginSlow(stack, 'first', v2(want, 1))
-  const haves = Array.from({ length: 8000 }, (_, n) => pktLine(`have ${n.toString(16).padStart(40, '0')}\n`))
+  const haves = Array.from({ length: 8000 }, (_have, n) => pktLine(`have ${n.toString(16).padStart(40, '0')}\n`))
   const body = `${pktLine(`want ${want}\n`)}${flushPacket}${haves.join('')}${pktLine('done\n')}`
   const second = beginSlow(stack, 'second', { body, headers: {} })
   await until('it to wait', async () => (await stack.status()).lanes[0]?.waiting === 1)

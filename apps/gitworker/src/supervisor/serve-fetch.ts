@@ -20,6 +20,7 @@ import type { Host } from './host.ts'
 import { begin, failureOf, rejectionOf, silenceAfterEnd } from './relay.ts'
 import type { RequestBody } from './request-body.ts'
 import { checkServiceIsOn } from './service-switch.ts'
+import { endWith } from './slot.ts'
 import { workerRefusal } from './worker-handle.ts'
 
 /** What is read of a repository: an advertisement, a list of references, or a pack. */
@@ -220,7 +221,7 @@ async function produce(
     const whose = key === undefined ? user : undefined
     const run = await startGit(host, request, gitDir, { source, user: whose, signal: unwanted })
     const { worker } = run
-    void worker.gone.then(() => slot[Symbol.dispose]())
+    endWith(worker, slot)
     account.worker = worker.pid
     void worker.report.then((report) => (account.git = report)).catch(() => {})
     const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
