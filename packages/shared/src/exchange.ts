@@ -339,23 +339,23 @@ export class Exchange {
    * too long.
    */
   async drain(): Promise<void> {
-    if ((await this.#forgetRest(maxDrainBytes, maxDrainMs)) === 'drained') return
+    if ((await this.#forgetRest(maxDrainBytes, maxDrainMs, 'in all')) === 'drained') return
     if (this.#stream) stopUpload(this.#stream)
     else this.incoming.destroy()
   }
 
   /**
-   * Before a reply ends: the same with up to so many bytes, at the pace that a client may send at, and without giving
-   * anything up. There are clients that send all that they have before they read a word.
+   * Before a reply ends: the same with up to so many bytes, for as long as they come, and without giving anything up. There
+   * are clients that send all that they have before they read a word. One that pauses may wait for that word.
    *
    * @throws {Refusal} if the exchange is aborted meanwhile
    */
   async readOn(maxBytes: number): Promise<void> {
-    await this.#forgetRest(maxBytes)
+    await this.#forgetRest(maxBytes, maxDrainMs, 'of silence')
     this.signal.throwIfAborted()
   }
 
-  async #forgetRest(maxBytes: number, maxMs?: number): Promise<'drained' | 'too much'> {
+  async #forgetRest(maxBytes: number, maxMs: number, what: 'in all' | 'of silence'): Promise<'drained' | 'too much'> {
     const { incoming, signal } = this
     const carrier = this.#stream ?? incoming.socket
     if (incoming.readableEnded || incoming.destroyed || carrier.destroyed) return 'drained'
@@ -363,14 +363,15 @@ export class Exchange {
     const limit = this.bytesIn + maxBytes
     const onData = (chunk: Buffer) => {
       this.received(chunk.length)
+      if (what === 'of silence') timer.refresh()
       if (this.bytesIn > limit) resolve('too much')
     }
     const onEnd = () => resolve('drained')
     // Whoever read it before must neither get more of it nor hold it back.
     incoming.removeAllListeners('data').removeAllListeners('readable')
-    const timer = maxMs === undefined ? undefined : setTimeout(() => resolve('too much'), maxMs)
-    // One that has a time of its own goes on after the exchange has been aborted, so that its last words are read.
-    if (maxMs === undefined) signal.addEventListener('abort', onEnd, { once: true })
+    const timer = setTimeout(() => resolve('too much'), maxMs)
+    // Where the time in all is bounded, it goes on after the exchange has been aborted, so that its last words are read.
+    if (what === 'of silence') signal.addEventListener('abort', onEnd, { once: true })
     incoming.on('data', onData).on('end', onEnd).on('close', onEnd)
     using _closing = onClose(carrier, onEnd)
     incoming.resume()
