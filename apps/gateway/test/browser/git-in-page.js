@@ -8,10 +8,10 @@ globalThis.Buffer = Buffer
 
 /** Clones a repository, commits a file, and pushes. Returns how many commits there were, and the id of the new one. */
 globalThis.cloneAndPush = async (url) => {
-  const way = { fs: memoryFs(), http, dir: '/work', onAuth: () => ({ username: 'ann', password: 'secret' }) }
+  const way = { fs: memoryFs(), http, dir: '/clone', onAuth: () => ({ username: 'ann', password: 'secret' }) }
   await git.clone({ ...way, url })
   const commits = await git.log(way)
-  await way.fs.promises.writeFile('/work/new.txt', 'new\n')
+  await way.fs.promises.writeFile('/clone/new.txt', 'new\n')
   await git.add({ ...way, filepath: 'new.txt' })
   const author = { name: 'A User', email: 'user@example.org' }
   const id = await git.commit({ ...way, message: 'From a page', author })
