@@ -84,7 +84,13 @@ test('a successful reply has the host’s headers and none of the gateway’s ow
     outgoing.end('x')
   })
   const { headers } = await ask(gateway.address, advertisement)
-  assert.deepEqual(Object.keys(headers).toSorted(), ['content-type', 'date', 'pragma', 'transfer-encoding'])
+  assert.deepEqual(Object.keys(headers).toSorted(), [
+    'connection',
+    'content-type',
+    'date',
+    'pragma',
+    'transfer-encoding',
+  ])
 })
 
 test('a host that refuses early is heard, though the client is still sending', async () => {
