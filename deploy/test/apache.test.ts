@@ -98,7 +98,8 @@ test('behind Apache, clones and large pushes are streamed, and a push may wait',
     mode: 0o755,
   })
   const held = tryGit(join(folder, 'cloned'), ['push', '--quiet', `${stack.url}/new.git`, 'HEAD:held'])
-  await until('the slot to be held', async () => (await stack.status()).workers.serving === 1)
+  const isHeld = async () => (await stack.status()).lanes.some(({ lane, running }) => lane === 'push' && running === 1)
+  await until('the slot to be held', isHeld)
   started.defer(() => writeFile(go, ''))
   const direct = push(stack.gateway.address, body)
   const passedOn = push(proxy, body)
