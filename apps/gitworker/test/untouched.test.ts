@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { NewFolders } from '../src/supervisor/new-folders.ts'
@@ -114,6 +115,33 @@ for (const { what, change, condition } of changes) {
     )
   })
 }
+
+/** Comes and goes as a push's quarantine and its lock of a reference do. */
+const comesAndGoes = `
+  const { mkdirSync, rmSync, writeFileSync } = require('node:fs')
+  const { parentPort, workerData: bare } = require('node:worker_threads')
+  for (let round = 0; ; round++) {
+    const quarantine = bare + '/objects/tmp_objdir-incoming-' + round
+    mkdirSync(quarantine + '/pack', { recursive: true })
+    writeFileSync(quarantine + '/pack/tmp_pack_x', '')
+    rmSync(quarantine, { recursive: true })
+    writeFileSync(bare + '/refs/heads/x.lock', '')
+    rmSync(bare + '/refs/heads/x.lock')
+    if (round === 0) parentPort.postMessage('it has begun')
+  }`
+
+test('what other pushes do meanwhile does not make a new repository look used', async () => {
+  await using repository = await newRepository()
+  const { bare, note } = repository
+  const pushes = new Worker(comesAndGoes, { eval: true, workerData: bare })
+  try {
+    await once(pushes, 'message')
+    const seen = new Set(Array.from({ length: 2000 }, () => conditionOf(bare, note.made)))
+    assert.deepEqual([...seen].toSorted(), ['unsure', 'untouched'])
+  } finally {
+    await pushes.terminate()
+  }
+})
 
 test('a repository in which a process works stays', async () => {
   await using repository = await newRepository()

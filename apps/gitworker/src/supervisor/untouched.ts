@@ -1,9 +1,13 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { errnoOf } from '@sluice/shared/errno'
 import { JobError } from '../git/job.ts'
 import type { RunJob } from '../git/job.ts'
 
 const isFolder = 'folder'
+
+/** Listed a moment ago, and gone when it was looked at. */
+const isGone = 'gone'
 
 /** What is in a folder: by path, what tells each file from any other, or `folder`. */
 export type Contents = Readonly<Record<string, string>>
@@ -13,7 +17,7 @@ export type Contents = Readonly<Record<string, string>>
  *
  * - `untouched`: it is as it was made.
  * - `objects`: there are objects in it, besides, as a push leaves them whose references are all refused; or somebody else's.
- * - `unsure`: something unfinished is in it, which may be anybody's.
+ * - `unsure`: something unfinished is in it, which may be anybody's, or was in it a moment ago.
  * - `used`: somebody has put something else into it.
  */
 export type Condition = 'untouched' | 'objects' | 'unsure' | 'used'
@@ -45,10 +49,13 @@ export function conditionOf(folder: string, made: Contents): Condition {
 
 const conditions: readonly Condition[] = ['untouched', 'objects', 'unsure', 'used']
 
-/** What is in a folder and below, with paths from there on; the objects last, since there may be many. */
+/**
+ * What is in a folder and below, with paths from there on; the objects last, since there may be many. Other pushes may be at
+ * work: what goes meanwhile is `gone`.
+ */
 function* entriesIn(folder: string, below = ''): Generator<[name: string, identity: string]> {
-  const names = readdirSync(join(folder, below)).toSorted((a) => (a === 'objects' ? 1 : -1))
-  for (const name of names) {
+  const names = namesIn(join(folder, below), below !== '')
+  for (const name of names.toSorted((a) => (a === 'objects' ? 1 : -1))) {
     const path = below === '' ? name : `${below}/${name}`
     const identity = identityOf(join(folder, path))
     yield [path, identity]
@@ -56,8 +63,18 @@ function* entriesIn(folder: string, below = ''): Generator<[name: string, identi
   }
 }
 
+function namesIn(folder: string, mayBeGone: boolean): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (mayBeGone && errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
 /** Empty folders are nobody's: that of an object, and that of a reference's lock, stay when what was in them has gone. */
 function whatIsNew(name: string, identity: string): Condition {
+  if (identity === isGone) return 'unsure'
   if (identity === isFolder && folderOfGits.test(name)) return 'untouched'
   if (identity !== isFolder && object.test(name)) return 'objects'
   return isUnfinished(name) ? 'unsure' : 'used'
@@ -76,7 +93,8 @@ function isUnfinished(name: string): boolean {
 
 /** A folder's own times tell of locks that came and went. */
 function identityOf(path: string): string {
-  const found = lstatSync(path, { bigint: true })
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  if (!found) return isGone
   return found.isDirectory() ? isFolder : `${found.mode} ${found.ino} ${found.size} ${found.mtimeNs}`
 }
 
