@@ -9,8 +9,8 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
-import { WorkerHandle } from '../apps/gitworker/src/supervisor/worker-handle.ts'
-import { findWorkerRuntime } from '../apps/gitworker/src/supervisor/worker-runtime.ts'
+import { WorkerHandle } from '../apps/gitworker/src/process/worker-handle.ts'
+import { findWorkerRuntime } from '../apps/gitworker/src/process/worker-runtime.ts'
 
 /*
  * What Sluice costs beyond git: the CPU of a worker's life, the latency that is added to one request, and the memory

@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds)
 const concurrency = Number(options.concurrency)
 
-const stubborn = fileURLToPath(new URL('../apps/gateway/test/end-to-end/fixtures/ignores-sigterm.sh', import.meta.url))
+const stubborn = fileURLToPath(new URL('../test/fixtures/ignores-sigterm.sh', import.meta.url))
 
 const obeying = await measure({})
 const ignoring = await measure({ SLUICE_GIT: stubborn })

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { request as requestWithTls } from 'node:https'
-import { readConfig } from '@sluice/shared/config'
-import { settings } from '@sluice/shared/settings'
+import { readConfig } from '@sluice/shared/config/config'
+import { settings } from '@sluice/shared/config/settings'
 
 /**
  * Asks the application of this container whether it is ready: exit code 0 if it is, else 1 and the reason. By the same

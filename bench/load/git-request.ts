@@ -1,4 +1,4 @@
-import { flushPacket, pktLine } from '@sluice/shared/pkt-line'
+import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 
 export type Service = 'upload-pack' | 'receive-pack'
 

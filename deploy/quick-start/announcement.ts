@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatAddress, parseAddress } from '@sluice/shared/address'
-import type { Config } from '@sluice/shared/config'
-import type { settings } from '@sluice/shared/settings'
+import { formatAddress, parseAddress } from '@sluice/shared/network/address'
+import type { Config } from '@sluice/shared/config/config'
+import type { settings } from '@sluice/shared/config/settings'
 
 const accessInWords = {
   open: 'everyone who reaches this address may read and push (SLUICE_ACCESS)',

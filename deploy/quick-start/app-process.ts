@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { EndedError } from '@sluice/shared/run-app'
+import { EndedError } from '@sluice/shared/app/run-app'
 
 /** An application that runs as a process of its own, until it is stopped or disposed of. */
 export type AppProcess = AsyncDisposable & {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
-import { ConfigError } from '@sluice/shared/config'
-import { errnoOf } from '@sluice/shared/errno'
+import { ConfigError } from '@sluice/shared/config/config'
+import { errnoOf } from '@sluice/shared/machine/errno'
 import { gitEnvironment } from '../../apps/gitworker/src/git/environment.ts'
-import { gitIsMissing } from '../../apps/gitworker/src/supervisor/preflight.ts'
+import { gitIsMissing } from '../../apps/gitworker/src/start/preflight.ts'
 
 /**
  * Creates a repository with three commits and a tag, to clone from. It appears by one rename.

@@ -111,7 +111,7 @@ async function restart(stack: Stack, gateway: App, proxy: string, want: string):
 const skipHaproxy = skipWithout('haproxy')
 
 test('a client that leaves while git is silent ends it through HAProxy, too', { skip: skipHaproxy }, async () => {
-  const silent = new URL('../../apps/gateway/test/end-to-end/fixtures/says-nothing.sh', import.meta.url)
+  const silent = new URL('../../test/fixtures/says-nothing.sh', import.meta.url)
   await using stack = await startStack({ SLUICE_GIT: fileURLToPath(silent), SLUICE_KILL_GRACE: '300ms' })
   await git(stack.root, ['init', '--quiet', '--bare', 'project.git'])
   const proxy = `127.0.0.1:${await freePort()}`

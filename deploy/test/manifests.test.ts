@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
-import { settings } from '@sluice/shared/settings'
+import { settings } from '@sluice/shared/config/settings'
 import { composeFile } from './shapes/compose.ts'
 import { kinds } from './shapes/kubernetes.ts'
 

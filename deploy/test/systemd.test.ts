@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { settings } from '@sluice/shared/settings'
+import { settings } from '@sluice/shared/config/settings'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))

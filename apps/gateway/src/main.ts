@@ -1,13 +1,13 @@
-import { formatAddress } from '@sluice/shared/address'
-import { announceListening } from '@sluice/shared/listening'
-import { openLog } from '@sluice/shared/log'
-import { logProcessWarnings } from '@sluice/shared/process-warnings'
-import { runApp } from '@sluice/shared/run-app'
-import { withAllProblems } from '@sluice/shared/start-checks'
-import { startUnlessStopped, untilStopped } from '@sluice/shared/stop-signal'
-import { readGatewayConfig } from './config.ts'
-import { startGateway } from './server.ts'
-import { startChecksOfGateway } from './start-checks.ts'
+import { formatAddress } from '@sluice/shared/network/address'
+import { announceListening } from '@sluice/shared/app/announce-listening'
+import { openLog } from '@sluice/shared/telemetry/log'
+import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
+import { runApp } from '@sluice/shared/app/run-app'
+import { withAllProblems } from '@sluice/shared/config/start-checks'
+import { startUnlessStopped, untilStopped } from '@sluice/shared/app/stop-signal'
+import { readGatewayConfig } from './config/config.ts'
+import { startGateway } from './start/start.ts'
+import { startChecksOfGateway } from './start/start-checks.ts'
 
 await runApp(async () => {
   const stopped = untilStopped()

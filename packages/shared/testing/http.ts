@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
-import { parseAddress } from '../src/address.ts'
+import { parseAddress } from '../src/network/address.ts'
 import { patienceMs } from './patience.ts'
 
 export type Reply = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string }

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { git, packOf } from './git.ts'
 import { target } from './http.ts'
-import { pktLine, flushPacket } from '../src/pkt-line.ts'
+import { pktLine, flushPacket } from '../src/git/pkt-line.ts'
 
 /** A bare repository whose clone has some 8 MB that do not compress, in several files. */
 export async function largeRepository(gitDir: string): Promise<void> {

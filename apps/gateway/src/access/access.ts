@@ -1,14 +1,14 @@
-import type { Exchange } from '@sluice/shared/exchange'
-import { targetOf } from '@sluice/shared/git-request'
-import type { GitRequest } from '@sluice/shared/git-request'
-import { Refusal } from '@sluice/shared/refusal'
-import { plainName } from '@sluice/shared/repository-pattern'
-import { repositoryMissing } from '@sluice/shared/repository-missing'
-import { sourceKey } from '@sluice/shared/source'
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { targetOf } from '@sluice/shared/git/git-route'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { plainName } from '@sluice/shared/git/repository-pattern'
+import { repositoryMissing } from '@sluice/shared/git/repository-missing'
+import { sourceKey } from '@sluice/shared/admission/client-key'
 import type { About, Authority, Grant } from './authority.ts'
 import { loginOf, readCredentials } from './credentials.ts'
 import type { Credentials, LoginCredentials } from './credentials.ts'
-import type { Login, LoginThrottle, Verdict } from './login-throttle.ts'
+import type { Login, LoginThrottle, Verdict } from './throttle/login-throttle.ts'
 
 /** How git learns that it is to ask its user, or its credential helper (RFC 9110 section 11.6.1, RFC 7617). */
 const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' }

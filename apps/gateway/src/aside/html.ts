@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { Exchange } from '@sluice/shared/exchange'
+import type { Exchange } from '@sluice/shared/exchange/exchange'
 
 /**
  * A page that can do nothing: it loads, sends and embeds nothing, and no script runs, whatever is in it.

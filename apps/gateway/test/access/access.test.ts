@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Exchange } from '@sluice/shared/exchange'
-import { Refusal } from '@sluice/shared/refusal'
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { Refusal } from '@sluice/shared/refusal/refusal'
 import { Access } from '../../src/access/access.ts'
 import type { Authority } from '../../src/access/authority.ts'
-import { LoginThrottle } from '../../src/access/login-throttle.ts'
-import { FakeClock } from './fake-clock.ts'
+import { LoginThrottle } from '../../src/access/throttle/login-throttle.ts'
+import { FakeClock } from './throttle/fake-clock.ts'
 
 const request = { kind: 'rpc', service: 'upload-pack', repository: 'r', protocol: undefined, version: 0 } as const
 

@@ -1,5 +1,5 @@
-import type { GitRequest } from '@sluice/shared/git-request'
-import type { GitCommand } from '@sluice/shared/worker-message'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { GitCommand } from '../process/worker-message.ts'
 import type { ConfigFiles, ConfigSetting } from './config-file.ts'
 import { clientEnvironment, gitEnvironment } from './environment.ts'
 

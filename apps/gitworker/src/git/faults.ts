@@ -1,4 +1,4 @@
-import type { Reason } from '@sluice/shared/refusal'
+import type { Reason } from '@sluice/shared/refusal/refusal'
 import { isShortage } from './shortage.ts'
 
 /*

@@ -1,5 +1,5 @@
-import type { FromWorker, GitCommand, Graces, ToWorker } from '@sluice/shared/worker-message'
-import { tearDown } from '../teardown.ts'
+import type { FromWorker, GitCommand, Graces, ToWorker } from '../process/worker-message.ts'
+import { tearDown } from '../process/teardown.ts'
 import type { Runtime } from './runtime.ts'
 
 /*

@@ -1,5 +1,5 @@
 import { dlopen } from 'bun:ffi'
-import type { GitCommand, GitReport, Leftover } from '@sluice/shared/worker-message'
+import type { GitCommand, GitReport, Leftover } from '../process/worker-message.ts'
 import { guard } from './guard.ts'
 
 /*

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
-import type { GitCommand, GitReport, Leftover } from '@sluice/shared/worker-message'
-import { isLive, startOf } from '../process-table.ts'
-import type { Process } from '../process-table.ts'
-import { processesOf, wordVariable } from '../request-processes.ts'
-import type { RequestMark } from '../request-processes.ts'
-import { signalAll } from '../supervisor/session.ts'
+import type { GitCommand, GitReport, Leftover } from '../process/worker-message.ts'
+import { isLive, startOf } from '../process/process-table.ts'
+import type { Process } from '../process/process-table.ts'
+import { processesOf, wordVariable } from '../process/request-processes.ts'
+import type { RequestMark } from '../process/request-processes.ts'
+import { signalAll } from '../process/session.ts'
 import { guard } from './guard.ts'
 
 /*

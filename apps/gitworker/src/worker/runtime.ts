@@ -1,4 +1,4 @@
-import type { GitCommand, GitReport, Leftover } from '@sluice/shared/worker-message'
+import type { GitCommand, GitReport, Leftover } from '../process/worker-message.ts'
 
 /** What differs between Bun and Node; all else of a worker is the same on both. */
 export type Runtime = {

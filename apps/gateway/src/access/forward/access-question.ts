@@ -1,0 +1,39 @@
+import { isIP } from 'node:net'
+import type { Origin } from '../../request/original-request.ts'
+import type { About } from '../authority.ts'
+import type { LoginCredentials } from '../credentials.ts'
+
+/**
+ * What an access service is told of a request, in the headers that nginx's auth_request is set up with for Authelia and
+ * oauth2-proxy, and those of Traefik's and Caddy's forward-auth. Nothing in them is a client's header of that name: they
+ * are made here. The address is the one that is parsed and sent on, so that rules about it see what will be opened.
+ */
+export function questionAbout(
+  about: About,
+  origin: Origin,
+  credentials: LoginCredentials | undefined,
+): Record<string, string> {
+  const { target, needs, address, repository, incoming } = about
+  const method = target.includes('/info/refs?') ? 'GET' : 'POST'
+  const headers: Record<string, string> = {
+    'x-original-url': `${origin.scheme}://${origin.host}${target}`,
+    'x-original-method': method,
+    'x-original-uri': target,
+    'x-forwarded-method': method,
+    'x-forwarded-proto': origin.scheme,
+    'x-forwarded-host': origin.host,
+    'x-forwarded-uri': target,
+    // Behind a unix socket there is no address, and services take nothing else in its place.
+    ...(isIP(address) !== 0 && { 'x-forwarded-for': address, 'x-real-ip': address }),
+    'x-sluice-repository': encodeURIComponent(repository),
+    'x-sluice-needs': needs,
+    // Asks for 401 rather than for the way to a page where a person logs in.
+    'x-requested-with': 'XMLHttpRequest',
+    'accept': 'application/json',
+  }
+  if (credentials) headers['authorization'] = credentials.header
+  // Authelia looks here, unless it is told to look there.
+  if (credentials) headers['proxy-authorization'] = credentials.header
+  if (incoming.headers.cookie !== undefined) headers['cookie'] = incoming.headers.cookie
+  return headers
+}

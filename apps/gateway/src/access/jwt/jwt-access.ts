@@ -1,0 +1,83 @@
+import { errors, jwtVerify } from 'jose'
+import type { JWTPayload } from 'jose'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Authority } from '../authority.ts'
+import { isLikeSignedToken } from '../credentials.ts'
+import type { LoginCredentials } from '../credentials.ts'
+import { KeysUnavailable, openTokenKeys } from './token-keys.ts'
+import { rightsOf } from './token-scopes.ts'
+
+export type JwtOptions = {
+  /** An address or a path: see token-keys.ts. */
+  readonly keys: string
+  readonly issuer: string
+  readonly audience: string
+  readonly algorithms: readonly string[]
+  /** Milliseconds. */
+  readonly clockSkew: number
+}
+
+/**
+ * Signed tokens (RFC 7519, checked as RFC 8725 advises), as bearer token, or in Basic as the password or the user name. The
+ * user is the token's `sub`, whatever stands beside it.
+ */
+export async function openJwtAccess(options: JwtOptions, log: Logger): Promise<Authority> {
+  const keys = await openTokenKeys(options.keys, log)
+  const checks = {
+    issuer: options.issuer,
+    audience: options.audience,
+    algorithms: [...options.algorithms],
+    clockTolerance: options.clockSkew / 1000,
+    requiredClaims: ['exp', 'sub'],
+  }
+  const verify = async (token: string): Promise<JWTPayload> => {
+    try {
+      return (await jwtVerify(token, keys.find, checks)).payload
+    } catch (error) {
+      throw asRefusal(error)
+    }
+  }
+  return {
+    asksForLogin: true,
+    get problem() {
+      return keys.problem
+    },
+    // Nobody guesses a signature, and to check one takes a fraction of a millisecond.
+    isTrusted: () => true,
+    async decide(credentials, { repository }) {
+      if (credentials === undefined) return { user: undefined, rights: 'none', mayCreate: false }
+      const { sub, scope } = await verify(tokenIn(credentials))
+      const user = checkUser(sub)
+      return { user, ...rightsOf(scope, repository) }
+    },
+    [Symbol.asyncDispose]: async () => keys[Symbol.dispose](),
+  }
+}
+
+/** git has places for a name and a password, and people put a token into either. */
+function tokenIn(credentials: LoginCredentials): string {
+  if (credentials.kind === 'token') return credentials.token
+  const { user, password } = credentials
+  return isLikeSignedToken(user) && !isLikeSignedToken(password) ? user : password
+}
+
+function checkUser(sub: unknown): string {
+  const isText = typeof sub === 'string' && sub.isWellFormed()
+  if (!isText || sub === '' || sub.length > 256 || /\p{Cc}/u.test(sub)) {
+    throw new Refusal('login_failed', { sentence: 'The token is for nobody: its "sub" is not a user name.' })
+  }
+  return sub
+}
+
+/** What is wrong with a token is its bearer's to know; that the keys cannot be had is nobody's fault who asks. */
+function asRefusal(error: unknown): Refusal {
+  const cause = error
+  if (error instanceof errors.JWTExpired)
+    return new Refusal('login_failed', { sentence: 'The token has expired.', cause })
+  const isUnavailable =
+    error instanceof KeysUnavailable || error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid
+  if (isUnavailable) return new Refusal('login_unavailable', { cause })
+  const isTokens = error instanceof errors.JOSEError || error instanceof TypeError
+  return isTokens ? new Refusal('login_failed', { sentence: 'The token is not valid.', cause }) : Refusal.from(error)
+}

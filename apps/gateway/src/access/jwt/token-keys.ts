@@ -1,0 +1,119 @@
+import { createPublicKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose'
+import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { WatchedFiles } from '@sluice/shared/config/watched-files'
+
+/** The keys that tokens are signed with. */
+export type TokenKeys = Disposable & {
+  readonly find: JWTVerifyGetKey
+  /** In words, where there are none yet. */
+  readonly problem: string | undefined
+}
+
+/** The keys cannot be had. What they are good for cannot be told, then. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable'
+}
+
+const refreshMs = 5 * 60_000
+const timeoutMs = 5000
+const maxBytes = 1024 * 1024
+/** After a failure, nobody asks again for so long; for a key that is not known, as often as that at most. */
+const pauseMs = 10_000
+
+/** @param where the address of a key set (RFC 7517), or the path of one, or of a public key in PEM format */
+export async function openTokenKeys(where: string, log: Logger): Promise<TokenKeys> {
+  return /^https?:\/\//.test(where) ? await openRemoteKeys(new URL(where), log) : await openKeyFile(where, log)
+}
+
+/**
+ * Keys are fetched at the start, every five minutes, and when a token names one that is not known. Where that fails, known
+ * keys stay good, and tokens by other keys can be neither taken nor refused.
+ */
+async function openRemoteKeys(url: URL, log: Logger): Promise<TokenKeys> {
+  let failedAt = -Infinity
+  const set = createRemoteJWKSet(url, {
+    cacheMaxAge: Infinity,
+    cooldownDuration: pauseMs,
+    timeoutDuration: timeoutMs,
+    async [customFetch](address, options) {
+      if (performance.now() - failedAt < pauseMs) throw new KeysUnavailable(`${url.href} did not answer a moment ago`)
+      try {
+        return await fetchBounded(address, options)
+      } catch (error) {
+        failedAt = performance.now()
+        const message = `no keys from ${url.href}: ${(error as Error).message}`
+        log.error(`SLUICE_JWT_KEYS: ${message}; those that are known stay good`)
+        throw new KeysUnavailable(message, { cause: error })
+      }
+    },
+  })
+  const refresh = async () => set.reload().catch(() => {})
+  await refresh()
+  const timer = setInterval(() => void refresh(), refreshMs).unref()
+  return {
+    find: set,
+    get problem() {
+      return set.jwks() === undefined ? 'there are no keys for tokens yet; the log says why' : undefined
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  }
+}
+
+async function fetchBounded(address: string, options: RequestInit): Promise<Response> {
+  const response = await fetch(address, options)
+  if (response.status !== 200) throw new Error(`status ${response.status}`)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  const text = Buffer.concat(chunks).toString()
+  checkKeySet(JSON.parse(text))
+  return new Response(text, { status: 200 })
+}
+
+async function openKeyFile(path: string, log: Logger): Promise<TokenKeys> {
+  const setting = 'SLUICE_JWT_KEYS'
+  const files = await WatchedFiles.open(setting, {
+    paths: [path],
+    parse: ([text = '']) => readKeys(text, path),
+    onChange: () => log.info(`${setting}: the keys of ${path} were read anew`),
+    onProblem: (problem) => log.error(`${setting}: ${problem}; the old keys stay good`),
+  })
+  return {
+    find: (header, token) => files.current(header, token),
+    problem: undefined,
+    [Symbol.dispose]: () => files[Symbol.dispose](),
+  }
+}
+
+function readKeys(text: string, path: string): JWTVerifyGetKey {
+  if (text.trimStart().startsWith('{')) {
+    try {
+      return createLocalJWKSet(checkKeySet(JSON.parse(text)))
+    } catch (error) {
+      throw new Error(`${path} is no key set (JWKS): ${(error as Error).message}`, { cause: error })
+    }
+  }
+  if (text.includes('PRIVATE KEY')) throw new Error(`${path} holds a private key, which does not belong here`)
+  const key = publicKeyIn(text, path)
+  return async () => key
+}
+
+function publicKeyIn(text: string, path: string): KeyObject {
+  try {
+    return createPublicKey(text)
+  } catch (cause) {
+    throw new Error(`there is neither a key set (JWKS) nor a public key in PEM format in ${path}`, { cause })
+  }
+}
+
+function checkKeySet(value: unknown): JSONWebKeySet {
+  createLocalJWKSet(value as JSONWebKeySet)
+  return value as JSONWebKeySet
+}

@@ -1,0 +1,28 @@
+import { fitsPattern } from '@sluice/shared/git/name-pattern'
+import type { Rights } from '../authority.ts'
+
+const mostScopes = 200
+const longestScope = 512
+
+/**
+ * What a token's scopes allow on a repository: `repo:read`, `repo:write` and `repo:create` for all repositories, or each
+ * with a pattern, `repo:write:team/**`. They add up; scopes of other services mean nothing here.
+ *
+ * @param scope the claim: names with spaces between them (RFC 8693 section 4.2), or a list of names
+ */
+export function rightsOf(scope: unknown, repository: string): { rights: Rights; mayCreate: boolean } {
+  const granted = new Set(
+    namesIn(scope)
+      .map((name) => /^repo:(read|write|create)(?::(.+))?$/.exec(name))
+      .filter((found) => found !== null)
+      .filter(([, , pattern]) => pattern === undefined || fitsPattern(pattern)(repository))
+      .map(([, right]) => right),
+  )
+  const rights = granted.has('write') ? 'write' : granted.has('read') ? 'read' : 'none'
+  return { rights, mayCreate: granted.has('write') && granted.has('create') }
+}
+
+function namesIn(scope: unknown): string[] {
+  const names = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? scope : []
+  return names.slice(0, mostScopes).filter((name) => typeof name === 'string' && name.length <= longestScope)
+}

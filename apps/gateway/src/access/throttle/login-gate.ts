@@ -1,0 +1,63 @@
+import { Refusal } from '@sluice/shared/refusal/refusal'
+
+/** Where time comes from. Milliseconds. */
+export type Clock = {
+  now(): number
+  /** @throws where the signal fires first */
+  wait(milliseconds: number, signal: AbortSignal): Promise<void>
+}
+
+/**
+ * Lets attempts through one after the other, with a pause between two of them. Nobody waits at a gate that nobody has gone
+ * through for that long; whoever leaves takes their place in the line with them.
+ */
+export class LoginGate {
+  readonly #clock: Clock
+  readonly #line: symbol[] = []
+  #lastAt = -Infinity
+  #moved = Promise.withResolvers<void>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * @param pause milliseconds after the one before
+   * @param most how many may stand in line
+   * @throws {Refusal} `too_many_logins`
+   * @throws the signal's reason
+   */
+  async pass(pause: number, most: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#line.length >= most) throw tooMany((this.#line.length + 1) * pause)
+    const ticket = Symbol('ticket')
+    this.#line.push(ticket)
+    try {
+      while (this.#line[0] !== ticket) await orAborted(this.#moved.promise, signal)
+      const rest = this.#lastAt + pause - this.#clock.now()
+      if (rest > 0) await this.#clock.wait(rest, signal)
+      signal.throwIfAborted()
+      this.#lastAt = this.#clock.now()
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error
+    } finally {
+      this.#line.splice(this.#line.indexOf(ticket), 1)
+      this.#moved.resolve()
+      this.#moved = Promise.withResolvers()
+    }
+  }
+}
+
+function tooMany(milliseconds: number): Refusal {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000))
+  return new Refusal('too_many_logins', { headers: { 'Retry-After': String(seconds) } })
+}
+
+/** @throws the signal's reason, where that comes first */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort))
+}

@@ -1,0 +1,76 @@
+import type { Registry } from 'prom-client'
+import { addGauge } from '@sluice/shared/telemetry/gauge'
+import { Lane } from '@sluice/shared/admission/lane'
+import type { LaneLimits } from '@sluice/shared/admission/lane'
+
+export type SourceLimits = {
+  /** How many requests of one source are passed on at once. */
+  readonly sourceRequests: number
+  /** How many more may wait. */
+  readonly sourceQueue: number
+  /** Milliseconds. */
+  readonly queueTimeout: number
+}
+
+/**
+ * Bounds what one source has at work and waiting, so that it leaves hosts and gateway to the others. A source is known for
+ * as long as it has a request here: there are never more of them than there are connections.
+ */
+export class SourceAdmission {
+  readonly #limits: LaneLimits
+  readonly #lanes = new Map<string, Lane>()
+
+  constructor({ sourceRequests, sourceQueue, queueTimeout }: SourceLimits) {
+    this.#limits = {
+      slots: sourceRequests,
+      largestShare: 1,
+      queueLength: sourceQueue,
+      queueTimeout,
+      reasons: { full: 'source_full', late: 'source_late' },
+    }
+  }
+
+  /** How many sources have a request here. */
+  get size(): number {
+    return this.#lanes.size
+  }
+
+  /** How many requests wait for others of their source. */
+  get waiting(): number {
+    return this.#lanes.values().reduce((sum, lane) => sum + lane.waiting, 0)
+  }
+
+  /**
+   * Waits until the source may have another request at work; dispose of it when that is over.
+   *
+   * @throws {Refusal} `source_full`, `source_late`
+   * @throws the signal's reason
+   */
+  async admit(source: string, repository: string, signal: AbortSignal): Promise<Disposable> {
+    const lane = this.#lanes.get(source) ?? new Lane(this.#limits)
+    this.#lanes.set(source, lane)
+    try {
+      const slot = await lane.admit({ source, repository }, signal)
+      return {
+        [Symbol.dispose]: () => {
+          slot[Symbol.dispose]()
+          setImmediate(() => this.#forget(source, lane))
+        },
+      }
+    } catch (error) {
+      this.#forget(source, lane)
+      throw error
+    }
+  }
+
+  #forget(source: string, lane: Lane): void {
+    if (lane.running === 0 && lane.waiting === 0 && this.#lanes.get(source) === lane) this.#lanes.delete(source)
+  }
+}
+
+/** Nothing by source: there may be any number of them. */
+export function addSourceMetrics(registry: Registry, sources: SourceAdmission): void {
+  const help = 'Sources (users, addresses) that have a request under way.'
+  addGauge(registry, 'sluice_sources', help, () => sources.size)
+  addGauge(registry, 'sluice_source_waiting', 'Requests that wait for others of their source.', () => sources.waiting)
+}

@@ -1,9 +1,0 @@
-import { readConfig } from '@sluice/shared/config'
-import { settingsOf } from '@sluice/shared/settings'
-
-export type GatewayConfig = ReturnType<typeof readGatewayConfig>
-
-/** @throws {ConfigError} with everything that is wrong */
-export function readGatewayConfig(env: NodeJS.ProcessEnv) {
-  return readConfig(settingsOf('gateway'), env)
-}

@@ -1,0 +1,169 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+
+/*
+ * Whether a host is there, found out once for all requests to it.
+ *
+ *            a request was not begun                   away for longer than it may be
+ *   there ─────────────────────────────▶ away ────────────────────────────────────────▶ down
+ *     ▲                                    │                                             │
+ *     └────────────────────────────────────┴───────────── a probe is answered ───────────┘
+ *
+ * there: requests are sent. Those that have waited go first come first served, a few at a time, so that a host that has
+ *   just started is not asked for everything at once.
+ * away: one probe after the other is sent, on behalf of all. Requests wait, each for as long as it may.
+ * down: probes go on. Whose try fails is refused at once: whoever waited would wait in vain.
+ */
+
+/** Before a probe: at first, and at most. */
+const firstPauseMs = 25
+const longestPauseMs = 500
+
+/** A host that is away again so soon was not really there: pauses go on growing. */
+const steadyMs = 2000
+
+/** How many of those that have waited are sent and not answered. Far fewer than may wait in a host's lanes. */
+const turnsAtOnce = 32
+
+/** An answer may take minutes, and the others need not wait for it: the host has the request by then. */
+const longestTurnMs = 1000
+
+/** Of all requests together. Each holds a connection and up to 64 KiB of a body. */
+const mostWaiting = 4096
+const mostBytes = 64 * 2 ** 20
+
+export type PresenceOptions = {
+  /** Resolves with whether the host answers and takes requests; bounds its own time. */
+  readonly probe: () => Promise<boolean>
+  /** Milliseconds after which a host that is away counts as down. */
+  readonly downAfter: number
+}
+
+export class HostPresence implements Disposable {
+  readonly #options: PresenceOptions
+  readonly #disposed = new AbortController()
+  readonly #waiting = new Set<Waiter>()
+  #bytes = 0
+  #turns = 0
+  /** Undefined: there. */
+  #awaySince: number | undefined
+  #thereSince = -Infinity
+  #pauseMs = firstPauseMs
+  #look: Promise<boolean> | undefined
+  #cause: unknown
+
+  constructor(options: PresenceOptions) {
+    this.#options = options
+  }
+
+  /** How many requests wait. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  get isAway(): boolean {
+    return this.#awaySince !== undefined
+  }
+
+  get isDown(): boolean {
+    return this.awayForMs > this.#options.downAfter
+  }
+
+  /** 0: it is there. */
+  get awayForMs(): number {
+    return this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince
+  }
+
+  /** Whether the host answers at this moment; asked once for all who want to know. */
+  async look(): Promise<boolean> {
+    if (this.isAway) return false
+    this.#look ??= this.#options.probe().finally(() => (this.#look = undefined))
+    return await this.#look
+  }
+
+  /** To be called when a request could not be begun at the host. @param cause for the log of those who wait in vain */
+  missed(cause: unknown): void {
+    this.#cause = cause
+    if (this.isAway || this.#disposed.signal.aborted) return
+    this.#awaySince = performance.now()
+    if (this.#awaySince - this.#thereSince > steadyMs) this.#pauseMs = firstPauseMs
+    void this.#probeUntilThere()
+  }
+
+  /**
+   * Waits until the host is there and it is this request's turn; dispose of the turn when the host has answered.
+   *
+   * @param withinMs how long it may wait
+   * @param bytes how much memory it holds
+   * @throws {Refusal} `host_unreachable`: in vain, or at once where the host is down or too many wait
+   * @throws the signal's reason
+   */
+  async untilThere(signal: AbortSignal, withinMs: number, bytes: number): Promise<Disposable> {
+    signal.throwIfAborted()
+    const isTooMuch = this.#waiting.size >= mostWaiting || this.#bytes + bytes > mostBytes
+    if (withinMs <= 0 || this.isDown || isTooMuch) throw this.#unreachable()
+    const { promise, resolve, reject } = Promise.withResolvers<Disposable>()
+    const waiter: Waiter = { begin: () => resolve(this.#beginTurn()) }
+    const leave = (error: Error) => {
+      this.#waiting.delete(waiter)
+      reject(error)
+    }
+    const timer = setTimeout(() => leave(this.#unreachable()), withinMs)
+    const onAbort = () => leave(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#waiting.add(waiter)
+    this.#bytes += bytes
+    this.#release()
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      this.#bytes -= bytes
+    }
+  }
+
+  /** Ends the probing. Who waits is ended by its own signal. */
+  [Symbol.dispose](): void {
+    this.#disposed.abort()
+  }
+
+  async #probeUntilThere(): Promise<void> {
+    const { signal } = this.#disposed
+    do {
+      await pause(this.#pauseMs, undefined, { signal, ref: false }).catch(() => {})
+      if (signal.aborted) return
+      this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs)
+    } while (!(await this.#options.probe()))
+    this.#awaySince = undefined
+    this.#thereSince = performance.now()
+    this.#release()
+  }
+
+  #release(): void {
+    for (const waiter of this.#waiting) {
+      if (this.isAway || this.#turns >= turnsAtOnce) return
+      this.#waiting.delete(waiter)
+      waiter.begin()
+    }
+  }
+
+  #beginTurn(): Disposable {
+    this.#turns++
+    const end = () => {
+      if (timer === undefined) return
+      clearTimeout(timer)
+      timer = undefined
+      this.#turns--
+      this.#release()
+    }
+    let timer: NodeJS.Timeout | undefined = setTimeout(end, longestTurnMs)
+    return { [Symbol.dispose]: end }
+  }
+
+  #unreachable(): Refusal {
+    return new Refusal('host_unreachable', { cause: this.#cause })
+  }
+}
+
+type Waiter = { readonly begin: () => void }

@@ -1,0 +1,162 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { flushPacket } from '@sluice/shared/git/pkt-line'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+
+/** Nearly all requests of fetches, and small pushes, are no larger. Of others this much is read, and kept, at first. */
+const keptBytes = 64 * 1024
+
+/** A host that says nothing is taken to have accepted: it may be older, or busy, and its client must get on. */
+const acceptedAfterMs = 1000
+
+/**
+ * A request's body, kept for as long as the request may have to be sent again.
+ *
+ *   keeping ──────▶ accepted
+ *
+ * keeping: what was read from the client is here as a whole, and no more than the first 64 KiB (and what came with the
+ *   last of them) is read. Each attempt gets it from the beginning.
+ * accepted: a host has taken the request. What follows goes through without being kept; there is no other attempt.
+ *
+ * An attempt never has the client's own stream: undici destroys a body when a reply comes early, and the client's
+ * connection still has to carry that reply.
+ */
+export class KeptBody {
+  readonly #exchange: Exchange
+  readonly #incoming: IncomingMessage
+  readonly #kept: Buffer[] = []
+  #bytes = 0
+  #isKeeping = true
+  #isWhole = false
+  #lent: LentBody | undefined
+  #acceptance: NodeJS.Timeout | undefined
+  readonly #end = Promise.withResolvers<void>()
+
+  private constructor(exchange: Exchange) {
+    this.#exchange = exchange
+    this.#incoming = exchange.incoming
+    this.#end.promise.catch(() => {})
+  }
+
+  /**
+   * Begins to read. Returns at once, or when all is read of a body that says it is small.
+   *
+   * @throws {Refusal} `client_gone`, or the exchange's end
+   */
+  static async read(exchange: Exchange): Promise<KeptBody> {
+    const body = new KeptBody(exchange)
+    exchange.invite()
+    body.#begin()
+    const length = Number(exchange.incoming.headers['content-length'] ?? NaN)
+    if (length <= keptBytes) await body.#untilWhole(exchange.signal)
+    return body
+  }
+
+  /** Whether an attempt would get all of it from the first byte. */
+  get isAtHand(): boolean {
+    return this.#isKeeping
+  }
+
+  /** Whether all of it is here. */
+  get isWhole(): boolean {
+    return this.#isWhole && this.#isKeeping
+  }
+
+  /** Whether it asks for nothing: git sends this before a large push, to find out whether it will be let in. */
+  get isProbe(): boolean {
+    return this.isWhole && this.#bytes === flushPacket.length && this.#kept.join('') === flushPacket
+  }
+
+  /** How much is kept. */
+  get bytes(): number {
+    return this.#isKeeping ? this.#bytes : 0
+  }
+
+  /** For one attempt; the one before gets no more. */
+  lend(): Buffer | Readable {
+    this.#takeBack(this.#lent)
+    if (this.isWhole) return Buffer.concat(this.#kept)
+    const lent = new LentBody(this.#kept, () => this.#readOn())
+    lent.on('error', () => {}).once('close', () => this.#takeBack(lent))
+    this.#lent = lent
+    return lent
+  }
+
+  #takeBack(lent: LentBody | undefined): void {
+    if (lent === undefined || this.#lent !== lent) return
+    this.#lent = undefined
+    clearTimeout(this.#acceptance)
+    lent.destroy()
+  }
+
+  /** A host has taken the request: it will not be sent again. */
+  accepted(): void {
+    clearTimeout(this.#acceptance)
+    if (!this.#isKeeping) return
+    this.#isKeeping = false
+    this.#kept.length = 0
+    if (this.#lent) this.#readOn()
+  }
+
+  #begin(): void {
+    this.#incoming.on('data', (chunk: Buffer) => this.#take(chunk))
+    this.#incoming.once('end', () => {
+      // Over HTTP/2, Node ends a body that was cancelled as though it were whole.
+      if (this.#exchange.signal.aborted) return
+      this.#isWhole = true
+      this.#lent?.push(null)
+      this.#end.resolve()
+    })
+    this.#incoming.once('close', () => {
+      if (this.#incoming.readableEnded) return
+      const gone = new Refusal('client_gone')
+      this.#lent?.destroy(gone)
+      this.#end.reject(gone)
+    })
+  }
+
+  #take(chunk: Buffer): void {
+    this.#exchange.received(chunk.length)
+    if (this.#isKeeping) {
+      this.#kept.push(chunk)
+      this.#bytes += chunk.length
+    }
+    const isWanted = this.#lent ? this.#lent.push(chunk) : this.#isKeeping
+    if (!isWanted || this.#isFull) this.#incoming.pause()
+  }
+
+  get #isFull(): boolean {
+    return this.#isKeeping && this.#bytes > keptBytes
+  }
+
+  /** The attempt has room for more. */
+  #readOn(): void {
+    if (!this.#isFull) return void this.#incoming.resume()
+    if (this.#isWhole) return
+    clearTimeout(this.#acceptance)
+    this.#acceptance = setTimeout(() => this.accepted(), acceptedAfterMs)
+  }
+
+  async #untilWhole(signal: AbortSignal): Promise<void> {
+    const onAbort = () => this.#end.reject(signal.reason as Refusal)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    await this.#end.promise.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+}
+
+/** What undici reads, and may destroy. */
+class LentBody extends Readable {
+  readonly #onRoom: () => void
+
+  constructor(beginning: readonly Buffer[], onRoom: () => void) {
+    super()
+    this.#onRoom = onRoom
+    for (const chunk of beginning) this.push(chunk)
+  }
+
+  override _read(): void {
+    this.#onRoom()
+  }
+}

@@ -1,0 +1,28 @@
+import { readHostName } from '@sluice/shared/network/host-name'
+import type { SiteOptions } from '@sluice/shared/http/other-sites'
+import { isLoopback } from '../access/unguarded/unguarded-access.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import { mayUse } from '../request/cross-origin.ts'
+
+type SiteConfig = Pick<GatewayConfig, 'access' | 'corsOrigins' | 'hostNames' | 'listen' | 'publicUrl'>
+
+/**
+ * By which names this gateway may be asked for. Where everyone on this machine may do everything, a page in a browser on it
+ * is everyone, too: there, names are refused unless they are set.
+ */
+export function sitesOf({ access, corsOrigins, hostNames, listen, publicUrl }: SiteConfig): SiteOptions {
+  const isThisMachines = access === 'open' && listen.kind === 'tcp' && isLoopback(listen.host)
+  const isAny = hostNames === 'any' || (hostNames === 'auto' && !isThisMachines)
+  const own = [publicUrl?.host, listen.kind === 'tcp' ? bracketed(listen.host) : undefined]
+  const ownNames = new Set(own.map((text) => readHostName(text ?? '')?.name).filter((name) => name !== undefined))
+  const hasName = (name: string) => ownNames.has(name) || (typeof hostNames === 'object' && hostNames.has(name))
+  return {
+    hostNames: isAny ? 'any' : { has: hasName },
+    hint: ', or add the name to SLUICE_HOST_NAMES',
+    mayAsk: (origin) => origin === publicUrl?.origin || mayUse(corsOrigins, origin),
+  }
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readRulesFile } from '../../../src/access/file/rules-file.ts'
+import { rightsOf } from '../../../src/access/jwt/token-scopes.ts'
+
+test('the first rule that fits decides, whoever is in a later one', () => {
+  const rules = readRulesFile(
+    `
+groups: { team: [ann, ben] }
+rules:
+  - { repositories: [team/secret, '*/hidden/**'], write: ann }
+  - { repositories: team/*, read: '@team', write: [ben], create: [ann, ben] }
+  - { repositories: open/**, read: anyone, write: users }
+  - { repositories: none/** }
+  - { repositories: '**', read: [carl] }
+`,
+    'f',
+  )
+  const none = { rights: 'none', mayCreate: false }
+  const read = { rights: 'read', mayCreate: false }
+  const write = { rights: 'write', mayCreate: false }
+  for (const [repository, user, expected] of [
+    ['team/secret', 'ann', write],
+    ['team/secret', 'ben', none],
+    ['a/hidden/b/c', 'ann', write],
+    ['a/hidden/b/c', 'carl', none],
+    // To create is to push, too: who may only read creates nothing.
+    ['team/x', 'ann', read],
+    ['team/x', 'ben', { rights: 'write', mayCreate: true }],
+    ['team/x', undefined, none],
+    ['team/x', 'carl', none],
+    ['Team/x', 'carl', read],
+    ['team/x/y', 'ann', none],
+    ['open/a/b', undefined, read],
+    ['open/a/b', 'eve', write],
+    ['none/a', 'carl', none],
+    ['else', 'carl', read],
+    ['else', 'Carl', none],
+    ['.hidden/x', 'carl', read],
+  ] as const) {
+    assert.deepEqual(rules(repository, user), expected, `${repository} ${user}`)
+  }
+})
+
+test('a rules file that is not right is refused in words that say where', () => {
+  for (const [text, problem] of [
+    ['rules: [', /^Error: f is not valid YAML: /],
+    ['rules: [{repositories: a, reed: b}]', /^Error: f: rules\.0: .*reed/],
+    ['rules: [{read: b}]', /^Error: f: rules\.0\.repositories: /],
+    ['rules: [{repositories: "**", read: "@team"}]', /^Error: f: there is no group of the name "team"$/],
+    ['rules: [{repositories: "**", read: "@constructor"}]', /there is no group/],
+    ['groups: {a: &x [b], c: *x}\nrules: []', /f is not valid YAML|alias/i],
+    ['', /^Error: f: /],
+    ['rules: []\nrules: []', /not valid YAML/],
+  ] as const) {
+    assert.throws(() => readRulesFile(text, 'f'), problem, text)
+  }
+})
+
+test('scopes add up; what is no scope of this remote, or not a name, means nothing', () => {
+  const none = { rights: 'none', mayCreate: false }
+  for (const [scope, repository, expected] of [
+    ['repo:read', 'a/b', { rights: 'read', mayCreate: false }],
+    ['openid repo:write:a/** repo:read', 'a/b', { rights: 'write', mayCreate: false }],
+    ['repo:write:a/** repo:create:a/b', 'a/b', { rights: 'write', mayCreate: true }],
+    ['repo:create', 'a/b', none],
+    [['repo:read:a/b', 7, null], 'a/b', { rights: 'read', mayCreate: false }],
+    ['repo:read:A/b', 'a/b', none],
+    ['repo:readx repo:read: xrepo:read', 'a/b', none],
+    [`${'x '.repeat(200)}repo:read`, 'a/b', none],
+    [undefined, 'a/b', none],
+    [{ 0: 'repo:read' }, 'a/b', none],
+  ] as const) {
+    assert.deepEqual(rightsOf(scope, repository), expected, JSON.stringify([scope, repository]))
+  }
+})

@@ -1,0 +1,44 @@
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { Question } from './answers.ts'
+import { lsRefsKey } from './ls-refs.ts'
+
+/**
+ * The question that a request puts, if it is one whose answer may be kept. Nobody's identity is in it: no configuration
+ * makes git's answers depend on who asks, and its hooks run for pushes and packs only.
+ *
+ * @param body all of a POST's body, inflated, or undefined
+ * @param build git's version, and what of its command line and environment changes an answer; not what the repository's
+ *   own configuration says, which is looked at each time
+ */
+export function questionOf(
+  request: GitRequest,
+  gitDir: string,
+  body: Buffer | undefined,
+  build: string,
+): Question | undefined {
+  return request.kind === 'advertisement' ? advertisement(request, gitDir, build) : lsRefs(request, gitDir, body, build)
+}
+
+function advertisement({ service, version }: GitRequest, gitDir: string, build: string): Question {
+  const key = JSON.stringify([build, service, version])
+  // gitprotocol-v2(5): capabilities only, and refs on request. A push has no version 2 and shows refs all the same.
+  const kind = service === 'upload-pack' && version === 2 ? 'capabilities' : 'refs'
+  return { gitDir, kind, key, spoiltBy: spoilers[service] }
+}
+
+const spoilers = {
+  'upload-pack': ['session-id'],
+  'receive-pack': ['session-id', 'push-certificate', 'alternates'],
+} as const
+
+function lsRefs(
+  { service, version, protocol }: GitRequest,
+  gitDir: string,
+  body: Buffer | undefined,
+  build: string,
+): Question | undefined {
+  if (service !== 'upload-pack' || version !== 2 || body === undefined) return undefined
+  const lines = lsRefsKey(body)
+  if (lines === undefined) return undefined
+  return { gitDir, kind: 'refs', key: JSON.stringify([build, 'ls-refs', protocol, lines]), spoiltBy: [] }
+}

@@ -1,0 +1,72 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { Claim } from '@sluice/shared/admission/fair-queue'
+import { Lane } from '@sluice/shared/admission/lane'
+import type { LaneLimits } from '@sluice/shared/admission/lane'
+import type { Host } from '../request/host.ts'
+
+/*
+ * Four lanes with slots of their own, so that a flood in one cannot starve another: three for what clients ask, one for
+ * the git commands of the supervisor's own. A request whose job waits holds its own slot meanwhile, and a job never waits
+ * for a request, so that the two cannot block each other.
+ */
+
+export const laneNames = ['fetch', 'push', 'push-advertisement', 'job'] as const
+
+/** What a lane's `reasons` are here. */
+export const laneReasons = { full: 'queue_full', late: 'queue_timeout' } as const
+
+export type LaneName = (typeof laneNames)[number]
+
+export function laneOf(request: Pick<GitRequest, 'kind' | 'service'>): LaneName {
+  if (request.service === 'upload-pack') return 'fetch'
+  return request.kind === 'advertisement' ? 'push-advertisement' : 'push'
+}
+
+/** So that a queue's own deadline comes first. */
+const marginMs = 1000
+
+/** Who waits for a slot is not idle: until it is disposed of, the queue's deadline counts. */
+export function waits(
+  exchange: Exchange,
+  host: Pick<Host, 'admission' | 'idleTimeout' | 'silentGitTimeout'>,
+  lane: LaneName,
+): Disposable {
+  const { queueTimeout } = host.admission.lanes[lane].limits
+  exchange.limitIdleness(Math.max(host.idleTimeout, queueTimeout + marginMs))
+  return { [Symbol.dispose]: () => exchange.limitIdleness(host.idleTimeout, host.silentGitTimeout) }
+}
+
+/** Is told of everybody who has waited for a slot, however that ended. */
+export type OnWaited = (lane: LaneName, milliseconds: number) => void
+
+export class Admission {
+  readonly lanes: Readonly<Record<LaneName, Lane>>
+  readonly #onWaited: OnWaited
+
+  constructor(limits: Readonly<Record<LaneName, LaneLimits>>, onWaited: OnWaited = () => {}) {
+    const lane = (name: LaneName) => new Lane(limits[name])
+    this.lanes = {
+      'fetch': lane('fetch'),
+      'push': lane('push'),
+      'push-advertisement': lane('push-advertisement'),
+      'job': lane('job'),
+    }
+    this.#onWaited = onWaited
+  }
+
+  /**
+   * Waits for a slot; dispose of it when all that it stood for is over.
+   *
+   * @throws {Refusal} `queue_full`, `queue_timeout`
+   * @throws the signal's reason
+   */
+  async admit(lane: LaneName, claim: Claim, signal: AbortSignal): Promise<Disposable> {
+    const since = performance.now()
+    try {
+      return await this.lanes[lane].admit(claim, signal)
+    } finally {
+      this.#onWaited(lane, performance.now() - since)
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { ConfigError } from '@sluice/shared/config/config'
+import { connectionLimit } from '@sluice/shared/connections/connection-limit'
+import type { Machine } from '@sluice/shared/machine/machine'
+import { settings } from '@sluice/shared/config/settings'
+import type { SupervisorConfig } from '../config/config.ts'
+import { hostLimits, mebibytes } from './host-limits.ts'
+import type { HostLimit } from './host-limits.ts'
+import { estimateCosts, plus, times } from './request-cost.ts'
+import type { Cost, Resource, SlotKind } from './request-cost.ts'
+
+export type Sizes = Readonly<Record<SlotKind | 'maxConnections', number>>
+
+export type SizingConfig = Pick<
+  SupervisorConfig,
+  SlotKind | 'maxConnections' | 'warmWorkers' | 'packThreads' | 'packWindowMemory'
+>
+
+export type Sizing = {
+  readonly sizes: Sizes
+  /** A sentence with the numbers that the sizes follow from, for the log. */
+  readonly why: string
+  readonly facts: Readonly<Record<string, string | number>>
+  readonly warnings: readonly string[]
+}
+
+/**
+ * How much may run at once. What the configuration leaves open follows from the cores, and is made smaller, all of it in
+ * proportion, where there is too little of something else.
+ *
+ * @throws {ConfigError} where there is too little even if next to nothing is asked of what is configured
+ */
+export function chooseSizes(config: SizingConfig, machine: Machine, runtime: 'bun' | 'node'): Sizing {
+  const costs = estimateCosts(config, runtime)
+  const limits = hostLimits(machine, costs.supervisor.likely.processes)
+  const need = (count: SlotCounts, connections: number, which: 'likely' | 'least') =>
+    plus(
+      costs.supervisor[which],
+      times(config.warmWorkers, costs.worker[which]),
+      ...slotKinds.map((kind) => times(count[kind], costs[kind][which])),
+      { processes: 0, memory: 0, descriptors: connections },
+    )
+
+  const set = countSlots((kind) => (config[kind] === 'auto' ? 0 : config[kind]))
+  const wished = countSlots((kind) => (config[kind] === 'auto' ? perCore[kind] * machine.cores : 0))
+  const wish = plus(...slotKinds.map((kind) => times(wished[kind], costs[kind].likely)))
+  const { part, shortOf } = affordablePart(wish, need(set, connectionsToKeep(config, limits), 'likely'), limits)
+  const slots = countSlots((kind) => set[kind] || Math.max(1, Math.floor(wished[kind] * part)))
+  const pipes = need(slots, 0, 'likely').descriptors - costs.supervisor.likely.descriptors
+  const { maxConnections: wanted } = config
+  const maxConnections = connectionLimit(wanted, limits.descriptors.limit - pipes, 1, limits.memory.limit).limit
+
+  const least = need(slots, maxConnections, 'least')
+  const refusals = resources
+    .filter((resource) => least[resource] > limits[resource].limit)
+    .map((resource) => refusal(config, resource, least, limits))
+  if (refusals.length > 0) throw new ConfigError(refusals)
+  const likely = need(slots, maxConnections, 'likely')
+  return {
+    sizes: { ...slots, maxConnections },
+    why: explain(slots, machine.cores, shortOf && limits[shortOf]),
+    facts: { ...slots, maxConnections, ...factsOf(machine, likely) },
+    warnings: resources
+      .filter((resource) => likely[resource] > limits[resource].free)
+      .map((resource) => warning(config, resource, likely, limits)),
+  }
+}
+
+type SlotCounts = Readonly<Record<SlotKind, number>>
+
+type Limits = Readonly<Record<Resource, HostLimit>>
+
+const perCore = { fetchSlots: 8, pushSlots: 4, pushAdvertisementSlots: 4, jobSlots: 2 } as const
+
+const slotKinds = ['fetchSlots', 'pushSlots', 'pushAdvertisementSlots', 'jobSlots'] as const
+
+const resources = ['processes', 'memory', 'descriptors'] as const
+
+/** The rest is for what git needs in large repositories, and for others on the machine. */
+const mostUsed = 0.8
+
+function countSlots(count: (kind: SlotKind) => number): SlotCounts {
+  return {
+    fetchSlots: count('fetchSlots'),
+    pushSlots: count('pushSlots'),
+    pushAdvertisementSlots: count('pushAdvertisementSlots'),
+    jobSlots: count('jobSlots'),
+  }
+}
+
+/** Half of the descriptors, so that slots leave enough for those who wait. */
+function connectionsToKeep({ maxConnections }: SizingConfig, { descriptors }: Limits): number {
+  return maxConnections === 'auto' ? connectionLimit('auto', descriptors.limit / 2, 1).limit : maxConnections
+}
+
+/** Which part of what is wished for can be had beside what is given, and what there is too little of for all of it. */
+function affordablePart(wish: Cost, given: Cost, limits: Limits): { part: number; shortOf?: Resource } {
+  const parts = resources.map((resource) => ({
+    part: wish[resource] === 0 ? 1 : (limits[resource].free * mostUsed - given[resource]) / wish[resource],
+    shortOf: resource,
+  }))
+  return parts.reduce<{ part: number; shortOf?: Resource }>((least, one) => (one.part < least.part ? one : least), {
+    part: 1,
+  })
+}
+
+function refusal(config: SizingConfig, resource: Resource, need: Cost, limits: Limits): string {
+  const { from, limit, text } = limits[resource]
+  return (
+    `${inEnvironment(config, sources[resource])} cannot work: with a worker and one git in every slot that takes ` +
+    `${text(need[resource])}, and ${from} allows ${text(limit)}. Lower the numbers, or raise that limit.`
+  )
+}
+
+function warning(config: SizingConfig, resource: Resource, need: Cost, limits: Limits): string {
+  const { from, free, text } = limits[resource]
+  const keys = resource === 'descriptors' ? sources[resource] : ([...sources[resource], 'packThreads'] as const)
+  return (
+    `${inEnvironment(config, keys)} may be too much: with all slots in use that is likely to take ` +
+    `${text(need[resource])}, and ${from} leaves ${text(free)}. Lower the numbers, or raise that limit.`
+  )
+}
+
+/** The settings that even the least need follows from. */
+const sources = {
+  processes: [...slotKinds, 'warmWorkers'],
+  memory: [...slotKinds, 'warmWorkers'],
+  descriptors: [...slotKinds, 'maxConnections', 'warmWorkers'],
+} as const
+
+function inEnvironment(config: SizingConfig, keys: readonly (keyof typeof settings & keyof SizingConfig)[]): string {
+  return keys
+    .filter((key) => config[key] !== 'auto')
+    .map((key) => `${settings[key].name}=${config[key]}`)
+    .join(', ')
+}
+
+function explain(slots: SlotCounts, cores: number, shortOf: HostLimit | undefined): string {
+  const { fetchSlots, pushSlots, pushAdvertisementSlots, jobSlots } = slots
+  const atOnce =
+    `slots for ${fetchSlots} × fetch, ${pushSlots} × push, ${pushAdvertisementSlots} × push advertisement ` +
+    `and ${jobSlots} × job`
+  const because = `the machine has ${cores} ${cores === 1 ? 'core' : 'cores'}`
+  if (!shortOf) return `${atOnce}: ${because}`
+  return `${atOnce}: ${because}, but ${shortOf.from} leaves ${shortOf.text(shortOf.free)}`
+}
+
+function factsOf({ cores, processes, memoryBytes, memoryFrom, descriptors }: Machine, likely: Cost) {
+  return {
+    cores,
+    memory: `${mebibytes(likely.memory)} of ${mebibytes(memoryBytes)} (${memoryFrom})`,
+    processes: `${likely.processes} of ${processes.limit ?? 'any number'} (${processes.from}), ${processes.used} in use`,
+    descriptors: `${likely.descriptors} of ${descriptors.limit ?? 'any number'}`,
+  }
+}

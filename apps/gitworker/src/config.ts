@@ -1,9 +1,0 @@
-import { readConfig } from '@sluice/shared/config'
-import { settingsOf } from '@sluice/shared/settings'
-
-export type SupervisorConfig = ReturnType<typeof readSupervisorConfig>
-
-/** @throws {ConfigError} with everything that is wrong */
-export function readSupervisorConfig(env: NodeJS.ProcessEnv) {
-  return readConfig(settingsOf('supervisor'), env)
-}

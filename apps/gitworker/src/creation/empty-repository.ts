@@ -1,0 +1,50 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { RunJob } from '../process/job.ts'
+import { initRepository } from './create-repository.ts'
+import type { ObjectFormat } from './create-repository.ts'
+import { isGitDirectory } from '../repository/repository.ts'
+
+/**
+ * A repository of the supervisor's own, in its runtime directory, that is made as a first push's is. What git says of it
+ * is what it would say of any that is yet to be created; a push is shown that, and nothing is created for the asking.
+ * Nothing is ever pushed to it. It is asked like any other, so that its answers are kept in memory like any other's.
+ */
+export class EmptyRepository {
+  readonly #folder: string
+  readonly #format: ObjectFormat
+  readonly #runJob: RunJob
+  #making: Promise<void> | undefined
+
+  private constructor(folder: string, format: ObjectFormat, runJob: RunJob) {
+    this.#folder = folder
+    this.#format = format
+    this.#runJob = runJob
+  }
+
+  /** Removes that of an earlier supervisor, whose git may have been another one. The new one is made when it is needed. */
+  static async open(runFolder: string, format: ObjectFormat, runJob: RunJob): Promise<EmptyRepository> {
+    const folder = join(runFolder, 'empty.git')
+    await rm(folder, { recursive: true, force: true })
+    return new EmptyRepository(folder, format, runJob)
+  }
+
+  /** @throws {Refusal} `create_failed` where it cannot be made, or there is no worker for it */
+  async gitDir(): Promise<string> {
+    if (this.#making === undefined && isGitDirectory(this.#folder)) return this.#folder
+    // Of many who ask at once, and whoever of them leaves.
+    await (this.#making ??= this.#make().finally(() => (this.#making = undefined)))
+    return this.#folder
+  }
+
+  async #make(): Promise<void> {
+    try {
+      await rm(this.#folder, { recursive: true, force: true })
+      await initRepository(this.#folder, this.#format, this.#runJob)
+    } catch (cause) {
+      await rm(this.#folder, { recursive: true, force: true }).catch(() => {})
+      throw cause instanceof Refusal ? cause : new Refusal('create_failed', { cause })
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { repositoryMissing } from '@sluice/shared/git/repository-missing'
+import type { Account } from '../operations/request-record.ts'
+import { placeFor } from './create-repository.ts'
+import type { ObjectFormat } from './create-repository.ts'
+import type { Host } from '../request/host.ts'
+import type { Visit } from './new-repositories.ts'
+import { isCreation, isDeletion, PushCommands } from '../push/push-commands.ts'
+import { isRefName } from '../push/ref-target.ts'
+import { findRepository } from '../repository/repository.ts'
+import type { Repository } from '../repository/repository.ts'
+import type { RequestBody } from '../body/request-body.ts'
+
+/*
+ * A first push is shown an empty repository without there being one. Its repository is created when its commands have
+ * come, and only if one of them creates a reference: whatever else is sent to a name without a repository costs nothing.
+ */
+
+/** Where commands go on beyond this, git may have them: what comes of it is looked at afterwards in any case. */
+const maxCommandBytes = 1024 * 1024
+
+/**
+ * Lets in a request to a repository that does not exist, if it may belong to a push that creates it.
+ *
+ * @returns for an advertisement, the empty repository that is to be shown in its place
+ * @throws {Refusal} `repository_missing`, `cannot_create`, `name_too_long`, or `create_failed` where there is none to show
+ */
+export async function admitFirstPush(
+  host: Host,
+  { incoming }: Exchange,
+  request: GitRequest,
+  account: Account,
+): Promise<Repository | undefined> {
+  // Who connects without a gateway is the operator.
+  const mayUser = incoming.headers['sluice-may-create'] !== 'no'
+  if (!host.createOnPush || !mayUser || request.service !== 'receive-pack') throw repositoryMissing(request.service)
+  placeFor(host.root, request.repository)
+  account.absent = true
+  return request.kind === 'advertisement' ? { gitDir: await host.newRepositories.empty.gitDir() } : undefined
+}
+
+/**
+ * To be called before the push waits for anything. @throws {Refusal} `repository_missing` where what has come of it already
+ * shows that it creates no reference
+ */
+export function checkFirstPush(body: RequestBody, host: Host): void {
+  const push = new PushCommands()
+  while (push.read(body.beginning));
+  if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
+}
+
+/**
+ * Creates the repository of a push that has a slot, once its commands are known.
+ *
+ * @throws {Refusal} `repository_missing` where none creates a reference; `cannot_create`, `create_failed`; `bad_gzip`, or
+ *   the exchange's end
+ */
+export async function createForPush(
+  host: Host,
+  visit: Visit,
+  { signal }: Exchange,
+  { repository: name }: GitRequest,
+  body: RequestBody,
+  account: Account,
+): Promise<Repository> {
+  const push = new PushCommands()
+  await body.readOn((beginning) => push.readOn(beginning), maxCommandBytes, signal)
+  if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
+  const ids = push.commands.filter((command) => !isDeletion(command)).map(({ newId }) => newId)
+  if (await visit.create(ids)) account.created = true
+  delete account.absent
+  const repository = findRepository(host.root, name)
+  if (!repository) throw new Refusal('cannot_create')
+  return repository
+}
+
+function creates({ commands }: PushCommands, format: ObjectFormat): boolean {
+  const idLength = { sha1: 40, sha256: 64 }[format]
+  return commands.some((command) => {
+    const hasIds = command.oldId.length === idLength && command.newId.length === idLength
+    // A name need not be UTF-8.
+    const isName = isRefName(command.ref.replaceAll('\uFFFD', 'x'))
+    return hasIds && isName && isCreation(command) && !isDeletion(command)
+  })
+}
+
+function nothingToCreate({ defaultObjectFormat }: Host): Refusal {
+  const format = { sha1: 'SHA-1', sha256: 'SHA-256' }[defaultObjectFormat]
+  return new Refusal('repository_missing', {
+    sentence: `There is no repository of this name, and this push creates no reference (by ${format}) to create one with.`,
+  })
+}

@@ -1,0 +1,35 @@
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { ConfigError } from '@sluice/shared/config/config'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { isExecutable } from './hook-plan.ts'
+import type { HooksFolder } from './hook-plan.ts'
+
+/** The hooks that can run before others of the same name. proc-receive and push-to-checkout do something in git's place. */
+const shareable = ['pre-receive', 'update', 'post-receive', 'post-update', 'reference-transaction']
+
+/** What looks like a hook's name. A README, a `pre-receive.sample` and a folder do not. */
+const hookName = /^[a-z][a-z0-9-]*$/
+
+/**
+ * The operator's hooks for all repositories. Which there are is settled at the start: one that is gone later, or not
+ * executable any more, fails, and with it the push.
+ *
+ * @throws {ConfigError} where the folder cannot be read, or something in it would not run
+ */
+export async function openOperatorsHooks(path: string | undefined): Promise<HooksFolder | undefined> {
+  if (path === undefined) return undefined
+  const folder = resolve(path)
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw new ConfigError([`SLUICE_HOOKS_FOLDER names ${folder}, which cannot be read (${errnoOf(error)}).`])
+  })
+  const names = entries.filter((entry) => !entry.isDirectory() && hookName.test(entry.name)).map(({ name }) => name)
+  const problems: string[] = []
+  for (const name of names) {
+    const file = join(folder, name)
+    if (!shareable.includes(name)) problems.push(`${file} is none of ${shareable.join(', ')}.`)
+    else if (!(await isExecutable(file))) problems.push(`${file} is not an executable file.`)
+  }
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `SLUICE_HOOKS_FOLDER: ${problem}`))
+  return names.length === 0 ? undefined : { folder, names }
+}

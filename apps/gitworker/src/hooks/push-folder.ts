@@ -1,0 +1,177 @@
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ConfigError } from '@sluice/shared/config/config'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { ConfigSetting } from '../git/config-file.ts'
+import { configText } from '../git/config-file.ts'
+import { isExecutable } from './hook-plan.ts'
+import type { HookPlan } from './hook-plan.ts'
+
+/*
+ * What a push has for itself, in the run folder, as long as anything of it lives:
+ *
+ *   <name>/home/        HOME: empty, and no other push's
+ *   <name>/gitconfig    what is set for receive-pack
+ *   <name>/hooks/       a link to hook.sh for each hook that there is; git would pass over one that leads nowhere
+ *   <name>/hooks.sh     where these are
+ *   <name>/input.*      what the operator's hook and the repository's own both read
+ */
+
+export type PushFolder = AsyncDisposable & { readonly home: string; readonly config: string; readonly hooks: string }
+
+const hookScript = fileURLToPath(new URL('hook.sh', import.meta.url))
+
+/** @throws {ConfigError} where hooks could not be run: git would pass over them in silence */
+export async function checkHookScript(): Promise<void> {
+  if (await isExecutable(hookScript)) return
+  throw new ConfigError([
+    `${hookScript} may not be executed, and hooks run through it: chmod 755 it, on a file system that is not mounted noexec.`,
+  ])
+}
+
+/**
+ * Puts the script that hooks run through where nobody replaces it as long as it is needed: when a new version is installed
+ * in the place of the one that runs, its sources are gone for a while.
+ *
+ * @returns where it is: among the sources if nothing may be executed in the run folder, as is often so
+ */
+export async function placeHookScript(runFolder: string): Promise<string> {
+  const placed = join(runFolder, 'hook.sh')
+  try {
+    await copyFile(hookScript, `${placed}.new`)
+    await chmod(`${placed}.new`, 0o755)
+    await rename(`${placed}.new`, placed)
+  } catch {
+    return hookScript
+  }
+  return (await isExecutable(placed)) ? placed : hookScript
+}
+
+/**
+ * Makes a folder that nobody has had before.
+ *
+ * @param parent the run folder's folder for these
+ * @param onLeft is told why it could not be removed; the next supervisor tries again
+ * @throws {Refusal} `no_resources` where it cannot be made
+ */
+export async function openPushFolder(parent: string, onLeft: (error: unknown) => void): Promise<PushFolder> {
+  const path = await mkdtemp(join(parent, 'push-')).catch(shortage)
+  const home = join(path, 'home')
+  const remove = () => removeWhole(path).catch(onLeft)
+  try {
+    await mkdir(home)
+  } catch (error) {
+    await remove()
+    shortage(error)
+  }
+  return { home, config: join(path, 'gitconfig'), hooks: join(path, 'hooks'), [Symbol.asyncDispose]: remove }
+}
+
+/**
+ * Writes what receive-pack is to find there.
+ *
+ * @param script what hooks run through
+ * @throws {Refusal} `no_resources` where that cannot be done; `hooks_unusable` where git would pass over the hooks
+ */
+export async function furnish(
+  { config, hooks }: PushFolder,
+  settings: readonly ConfigSetting[],
+  plan: HookPlan | undefined,
+  plainConfig: string,
+  script: string,
+): Promise<void> {
+  try {
+    await writeFile(config, configText(settings))
+    if (!plan) return
+    const { own, operators } = plan
+    await mkdir(hooks)
+    const lines = [
+      `own=${quoted(own.folder)}`,
+      `own_path=${quoted(own.path)}`,
+      `own_hooks=${quoted(own.names.join(' '))}`,
+      `operators=${quoted(operators?.folder ?? '')}`,
+      `operators_hooks=${quoted(operators?.names.join(' ') ?? '')}`,
+      `plain_config=${quoted(plainConfig)}`,
+    ]
+    await writeFile(`${hooks}.sh`, `${lines.join('\n')}\n`)
+    const names = new Set([...own.names, ...(operators?.names ?? [])])
+    for (const name of names) await symlink(script, join(hooks, name))
+  } catch (error) {
+    shortage(error)
+  }
+  if (!(await isExecutable(script))) {
+    throw new Refusal('hooks_unusable', {
+      cause: new Error(`${script} is not there any more, or may not be executed.`),
+    })
+  }
+}
+
+/**
+ * Removes what pushes of an earlier supervisor have left here. What that is has been settled when this returns. Removing it may
+ * take longer, and keeps nobody waiting.
+ *
+ * @param onLeft as for `openPushFolder`
+ */
+export async function clearPushFolders(parent: string, onLeft: (error: unknown) => void): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => /^push-\w{6}$/.test(name))
+  for (const name of names) void removeWhole(join(parent, name)).catch(onLeft)
+}
+
+function shortage(cause: unknown): never {
+  throw new Refusal('no_resources', { cause })
+}
+
+/** POSIX shell: within single quotes only they themselves are special. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/**
+ * A hook may have taken its own right to write from what it left. Links are removed, and not followed; what is mounted there
+ * is somebody else's.
+ */
+async function removeWhole(path: string): Promise<void> {
+  const mounted = await mountBelow(path)
+  if (mounted !== undefined) throw new Error(`Something is mounted at ${mounted}: unmount it.`)
+  const remove = () => rm(path, { recursive: true, force: true })
+  await remove().catch(async (error: unknown) => {
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error))) throw error
+    await openFolders(path)
+    await remove()
+  })
+}
+
+/** proc_pid_mountinfo(5): the fifth field is where it is, with white space and backslashes as octal numbers. */
+async function mountBelow(path: string): Promise<string | undefined> {
+  const [lines, folder] = await Promise.all([
+    readFile('/proc/self/mountinfo', 'utf8'),
+    realpath(path).catch(() => path),
+  ])
+  return lines
+    .split('\n')
+    .map((line) =>
+      line.split(' ')[4]?.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    )
+    .find((mount) => mount?.startsWith(`${folder}/`))
+}
+
+async function openFolders(path: string): Promise<void> {
+  await chmod(path, 0o700)
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openFolders(join(path, entry.name))
+  }
+}

@@ -1,0 +1,71 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import type { Outcome } from '@sluice/shared/refusal/refusal'
+import type { Account } from './request-record.ts'
+import { gitsWords } from '../reply/gits-words.ts'
+import { maxListed } from './status.ts'
+import type { FailureStatus, RequestStatus } from './status.ts'
+
+/** What a client, or an operator, would call a failure: neither a client that left nor one that asked for what is not there. */
+const failures: ReadonlySet<Outcome> = new Set(['shed', 'timed_out', 'git_failed', 'failed'])
+const maxFailures = 50
+const maxNameLength = 256
+
+/** What the host does, and what went wrong last, for the status page. */
+export class Activity {
+  readonly #underWay = new Map<Exchange, Account>()
+  readonly #failures: FailureStatus[] = []
+
+  get size(): number {
+    return this.#underWay.size
+  }
+
+  /** The oldest ones; the map keeps the order in which they came. */
+  get requests(): RequestStatus[] {
+    return this.#underWay.entries().take(maxListed).map(describe).toArray()
+  }
+
+  /** The last ones first. */
+  get failures(): FailureStatus[] {
+    return this.#failures.toReversed()
+  }
+
+  shows(exchange: Exchange, account: Account): Disposable {
+    this.#underWay.set(exchange, account)
+    return { [Symbol.dispose]: () => this.#underWay.delete(exchange) }
+  }
+
+  ended(exchange: Exchange, { request, outcome, refusal, said, stderr }: Account): void {
+    if (!failures.has(outcome)) return
+    this.#failures.push({
+      at: new Date().toISOString(),
+      requestId: exchange.id,
+      repository: request?.repository.slice(0, maxNameLength),
+      service: request?.service,
+      source: exchange.source,
+      outcome,
+      reason: refusal?.reason,
+      said: said ?? (stderr === undefined ? undefined : gitsWords(stderr)),
+      status: refusal?.status ?? exchange.outgoing.statusCode,
+      ms: exchange.milliseconds,
+    })
+    if (this.#failures.length > maxFailures) this.#failures.shift()
+  }
+}
+
+function describe([exchange, account]: [Exchange, Account]): RequestStatus {
+  const { request, phase, stream } = account
+  const hasNoGit = phase === 'serving' && stream !== undefined && stream.worker === undefined
+  return {
+    requestId: exchange.id,
+    repository: request?.repository.slice(0, maxNameLength) ?? '',
+    service: request?.service ?? '',
+    kind: request?.kind ?? '',
+    source: exchange.source,
+    user: exchange.user?.slice(0, maxNameLength),
+    ageMs: exchange.milliseconds,
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.bytesOut,
+    phase: hasNoGit ? 'sending' : phase,
+    worker: hasNoGit ? undefined : (account.worker ?? stream?.worker),
+  }
+}

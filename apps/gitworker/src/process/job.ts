@@ -1,0 +1,92 @@
+import type { Lane } from '@sluice/shared/admission/lane'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { GitReport } from './worker-message.ts'
+import { withWord } from './request-processes.ts'
+import type { Pool } from './pool.ts'
+import { workerRefusal } from './worker-handle.ts'
+import { jobCommand } from '../git/command.ts'
+import type { GitOptions } from '../git/command.ts'
+import { isShortage } from '../git/shortage.ts'
+
+const maxOutputBytes = 1024 * 1024
+const deadlineMs = 30_000
+const graces = { term: 0, kill: 1000, drain: false }
+
+/** A git command of our own that failed; the message is git's own standard error. */
+export class JobError extends Error {
+  override readonly name = 'JobError'
+  readonly report: GitReport | undefined
+
+  constructor(message: string, report?: GitReport) {
+    super(message)
+    this.report = report
+  }
+}
+
+export type RunJob = (
+  args: readonly string[],
+  options?: {
+    /** The exit codes that are no failure; 0 unless given. */
+    okCodes?: readonly number[]
+    /** Whose reason the job ends with when it is aborted. */
+    signal?: AbortSignal
+    /** What git's standard output is; `latin1` is a character for each byte. UTF-8 unless given. */
+    encoding?: 'utf8' | 'latin1'
+  },
+) => Promise<string>
+
+/** Runs jobs that end when the signal is aborted. */
+export function abortedBy(signal: AbortSignal, runJob: RunJob): RunJob {
+  return (args, options) => runJob(args, { signal, ...options })
+}
+
+/**
+ * The one way in which the supervisor runs git for itself (init, config, version): in a worker, like any request, with
+ * a slot of their own lane, bounded output and a deadline.
+ *
+ * @returns a function from git's arguments to its standard output. It throws JobError, the signal's reason, or a Refusal
+ *   where there is no worker.
+ */
+export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
+  return async (args, { okCodes = [0], signal, encoding = 'utf8' } = {}) => {
+    using _slot = await lane.admit(forItself, signal ?? never)
+    await using worker = await pool.lease(signal)
+    const deadline = AbortSignal.timeout(deadlineMs)
+    const end = signal ? AbortSignal.any([signal, deadline]) : deadline
+    const stop = () => worker.stop()
+    end.addEventListener('abort', stop)
+    try {
+      worker.serve(withWord(jobCommand(git, args), worker.mark), graces)
+      worker.stdin.end()
+      const [output, report] = await Promise.all([collect(worker.stdout), worker.report])
+      if (report.code === null || !okCodes.includes(report.code)) {
+        const words = (await worker.lastWords()).trim()
+        if (isShortage(words)) throw new Refusal('no_resources', { cause: new JobError(words, report) })
+        throw new JobError(words || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
+      }
+      return output.toString(encoding)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (deadline.aborted) throw new JobError(`git ${args[0]} took longer than ${deadlineMs} ms.`)
+      throw workerRefusal(error) ?? error
+    } finally {
+      end.removeEventListener('abort', stop)
+    }
+  }
+}
+
+const never = new AbortController().signal
+
+/** Jobs are all alike: the first come is the first served. */
+const forItself = { repository: '', source: '' }
+
+async function collect(stdout: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stdout) {
+    bytes += chunk.length
+    if (bytes > maxOutputBytes) throw new JobError(`git wrote more than ${maxOutputBytes} bytes.`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

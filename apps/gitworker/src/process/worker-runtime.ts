@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { ConfigError } from '@sluice/shared/config/config'
+
+/** How a worker process is started. */
+export type WorkerRuntime = {
+  readonly name: 'bun' | 'node'
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+const entry = (runtime: 'bun' | 'node') => fileURLToPath(new URL(`../worker/main.${runtime}.ts`, import.meta.url))
+
+const run = promisify(execFile)
+
+/**
+ * @param wanted `auto` is Bun where it is installed and runs, else Node
+ * @param folder where files that make workers start faster may be kept
+ * @throws {ConfigError} where Bun is asked for and is not there
+ */
+export async function findWorkerRuntime(wanted: 'auto' | 'bun' | 'node', folder: string): Promise<WorkerRuntime> {
+  if (wanted === 'node') return onNode(folder)
+  for (const program of bunCandidates()) {
+    const runtime = await onBun(program, folder)
+    if (runtime) return runtime
+  }
+  if (wanted === 'auto') return onNode(folder)
+  throw new ConfigError([
+    'SLUICE_WORKER_RUNTIME is bun, but Bun is not installed: "npm ci" brings it, or put bun into PATH.',
+  ])
+}
+
+/** Without the cache, taking the types out of its sources would cost each worker 50 ms. */
+function onNode(folder: string): WorkerRuntime {
+  const env = { NODE_COMPILE_CACHE: join(folder, 'compile-cache') }
+  return { name: 'node', program: process.execPath, args: [entry('node')], env }
+}
+
+/**
+ * The worker's sources as one file of plain JavaScript, which saves each worker 2 ms, and as few threads as Bun can do
+ * with: fewer cost less at the start, and each counts against pids.max.
+ *
+ * @returns undefined if this is no Bun that runs: the npm package's program is a stub until its install script has run
+ */
+async function onBun(program: string, folder: string): Promise<WorkerRuntime | undefined> {
+  const worker = join(folder, 'worker.js')
+  try {
+    const args = ['build', '--target=bun', `--outfile=${worker}`, entry('bun')]
+    await run(program, args, { timeout: 30_000, env: {}, cwd: folder })
+  } catch {
+    return undefined
+  }
+  return {
+    name: 'bun',
+    program,
+    args: ['--no-install', '--no-env-file', worker],
+    env: {
+      BUN_JSC_useConcurrentGC: '0',
+      BUN_JSC_useConcurrentJIT: '0',
+      BUN_JSC_useDFGJIT: '0',
+      BUN_JSC_numberOfGCMarkers: '1',
+    },
+  }
+}
+
+function bunCandidates(): string[] {
+  const inPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'bun'))
+  return [...bunOfPackage(), ...inPath].filter((path) => existsSync(path))
+}
+
+function bunOfPackage(): string[] {
+  try {
+    const packageJson = createRequire(import.meta.url).resolve('bun/package.json')
+    return [join(packageJson, '../bin/bun.exe')]
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,123 @@
+import { Writable } from 'node:stream'
+import { noCache } from '@sluice/shared/exchange/exchange'
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { PushCommand } from './push-commands.ts'
+import type { PushJudgement } from './push-rules.ts'
+import { isRefName } from './ref-target.ts'
+import type { RequestBody } from '../body/request-body.ts'
+
+/** So much of a push that is refused, by us or by git, is read and forgotten, so that its client gets to read all of the reply. */
+export const maxReadOnBytes = 256 * 1024 * 1024
+
+/** So many references are named one by one, and with so much of their names. */
+const maxNamed = 10
+const maxNameLength = 256
+
+/** The largest side-band packet that git takes (LARGE_PACKET_MAX in pkt-line.h), without its length and band. */
+const maxBandBytes = 65_515
+
+/**
+ * Answers a push in receive-pack's place: a message for its user at once, and when the body has been read, what has become
+ * of each reference, in the form that gitprotocol-pack(5) has for it. git is not asked.
+ *
+ * @throws {Refusal} the reason itself, where the client knows no form in which it could be told (without `report-status` it
+ *   would take the push for done); or the exchange's end
+ */
+export async function refusePush(
+  exchange: Exchange,
+  body: RequestBody,
+  { refusal, objections }: NonNullable<PushJudgement['refused']>,
+  { commands, capabilities }: PushJudgement['push'],
+): Promise<void> {
+  if (!capabilities.has('report-status') && !capabilities.has('report-status-v2')) throw refusal
+  const { outgoing, signal } = exchange
+  const write = (bytes: Buffer | string) => {
+    outgoing.write(bytes)
+    exchange.sent(Buffer.byteLength(bytes))
+  }
+  exchange.standsFor = refusal.status
+  outgoing.writeHead(200, {
+    ...noCache,
+    'Content-Type': 'application/x-git-receive-pack-result',
+    'X-Request-Id': exchange.id,
+    'Sluice-Reason': refusal.reason,
+  })
+  const hasBands = capabilities.has('side-band-64k')
+  if (hasBands) write(band(2, Buffer.from(`${refusal.sentence}\n`)))
+  await forget(body, signal)
+  const report = Buffer.from(reportOf(commands, refusal, objections))
+  if (!hasBands) write(report)
+  else {
+    for (let offset = 0; offset < report.length; offset += maxBandBytes) {
+      write(band(1, report.subarray(offset, offset + maxBandBytes)))
+    }
+    write(flushPacket)
+  }
+  await exchange.finish()
+}
+
+/** The refusal of a push with these objections, in words for its user and for the log. */
+export function protectedRef(repository: string, objections: ReadonlyMap<PushCommand, string>): Refusal {
+  const lines = [...objections]
+    .slice(0, maxNamed)
+    .map(([{ ref }, why]) => `${ref.slice(0, maxNameLength)} is protected in ${repository}: ${why}.`)
+  if (objections.size > maxNamed) lines.push(`So are ${objections.size - maxNamed} more.`)
+  lines.push(
+    'Nothing of this push was taken: leave out what is protected and push again.',
+    'Who runs this server has set this (SLUICE_PROTECTED_REFS).',
+  )
+  return new Refusal('protected_ref', { sentence: lines.map(plain).join('\n') })
+}
+
+function reportOf(
+  commands: readonly PushCommand[],
+  refusal: Refusal,
+  objections: ReadonlyMap<PushCommand, string>,
+): string {
+  const others = refusal.reason === 'protected_ref' ? 'not pushed, since another one is protected' : 'too many at once'
+  const lines = ['unpack ok\n']
+  const told = new Set<string>()
+  const byRef = new Map([...objections].map(([{ ref }, why]) => [ref, why]))
+  for (const { ref } of commands) {
+    // A name that would break the line is none of git's.
+    if (told.has(ref) || !isRefName(ref)) continue
+    told.add(ref)
+    const why = byRef.get(ref)
+    // The name as it came: by another one its client would not know it. With as much as is said besides, it fits a packet.
+    lines.push(`ng ${ref} ${why === undefined ? others : plain(`protected: ${why}`)}\n`)
+  }
+  return lines.map(pktLine).join('') + flushPacket
+}
+
+/** Reads the rest of the body: a client that is still sending would see a broken connection, not the reply. */
+async function forget(body: RequestBody, signal: AbortSignal): Promise<void> {
+  let bytes = 0
+  const nowhere = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length
+      if (bytes > maxReadOnBytes) nowhere.destroy()
+      done()
+    },
+  })
+  nowhere.on('error', () => {})
+  const stop = () => void nowhere.destroy()
+  signal.addEventListener('abort', stop)
+  try {
+    await body.feed(nowhere)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+  signal.throwIfAborted()
+}
+
+function band(number: 1 | 2, bytes: Buffer): Buffer {
+  const head = (bytes.length + 5).toString(16).padStart(4, '0')
+  return Buffer.concat([Buffer.from(`${head}${String.fromCharCode(number)}`, 'latin1'), bytes])
+}
+
+/** What a terminal would take for an order. */
+function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?')
+}

@@ -1,0 +1,50 @@
+import { pktLength } from '@sluice/shared/git/pkt-line'
+
+const maxBytes = 8192
+
+/**
+ * The end of what git has written, by reference: no byte is looked at before git has failed. Then the last packets tell
+ * why, on side-band 2 or 3 or as `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
+ */
+export class LastPackets {
+  #chunks: Buffer[] = []
+  #bytes = 0
+
+  take(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    while (this.#bytes - this.#chunks[0]!.length >= maxBytes) this.#bytes -= this.#chunks.shift()!.length
+  }
+
+  /** What the packets say to people, in their order, at most some 8 KiB; empty where the end is not one of packets. */
+  text(): string {
+    const end = Buffer.concat(this.#chunks).subarray(-maxBytes)
+    const texts: string[] = []
+    for (let offset = firstPacket(end); offset < end.length;) {
+      const length = Math.max(pktLength(end, offset) ?? 4, 4)
+      texts.push(textOf(end.subarray(offset + 4, offset + length)))
+      offset += length
+    }
+    return texts.join('')
+  }
+}
+
+function textOf(payload: Buffer): string {
+  if (payload[0] === 2 || payload[0] === 3) return payload.toString('utf8', 1)
+  const text = payload.toString('utf8', 0, 4) === 'ERR ' ? payload.toString('utf8', 4) : ''
+  return text === '' ? '' : `fatal: ${text.trimEnd()}\n`
+}
+
+/** The first offset from which packets, one after another, reach the very end. */
+function firstPacket(bytes: Buffer): number {
+  const reaches = new Uint8Array(bytes.length + 1)
+  reaches[bytes.length] = 1
+  let first = bytes.length
+  for (let offset = bytes.length - 4; offset >= 0; offset--) {
+    const length = pktLength(bytes, offset)
+    if (length === undefined || reaches[offset + Math.max(length, 4)] !== 1) continue
+    reaches[offset] = 1
+    first = offset
+  }
+  return first
+}

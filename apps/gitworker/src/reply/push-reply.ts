@@ -1,0 +1,99 @@
+import { wordsBand } from '@sluice/shared/git/packet-reader'
+import { pktLine } from '@sluice/shared/git/pkt-line'
+import { PushReport } from '@sluice/shared/git/push-report'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { GitReport } from '../process/worker-message.ts'
+import { reasonInWords, reasonOfReport } from '../git/faults.ts'
+import { DefectHint } from './defect-hint.ts'
+import type { Insertion } from './defect-hint.ts'
+import type { GitReply, Verdict } from './git-reply.ts'
+import { gitsWords, plain } from './gits-words.ts'
+
+/**
+ * What receive-pack tells its client. All that is to be known of it, and all that is put in between, comes from one look at
+ * its packets: its verdict, where its report begins, and what the user is told beside git's own words.
+ */
+export class PushReply implements GitReply {
+  readonly #hint = new DefectHint()
+  readonly #report = new PushReport(this.#hint)
+  readonly #maxPush: number | undefined
+
+  /** @param maxPush the limit that was set for the repository, in bytes */
+  constructor(maxPush?: number) {
+    this.#maxPush = maxPush
+  }
+
+  get hasReported(): boolean {
+    return this.#report.hasBegun
+  }
+
+  get mayHaveReported(): boolean {
+    return this.#report.mayHaveBegun
+  }
+
+  take(chunk: Buffer): Buffer | undefined {
+    this.#report.read(chunk)
+    const hint = this.#hint.take()
+    const { tooLargeAt: at } = this.#report
+    const words = at === undefined ? hint : { at, text: `\n${this.#tooLargeSentence}\n` }
+    return words && withWords(chunk, words)
+  }
+
+  async verdict({ code }: Pick<GitReport, 'code'>, stderr: () => Promise<string>): Promise<Verdict | undefined> {
+    const { isGood, isWhole, unpack, error, words, rejected, rejectedCount } = this.#report
+    if (code === 0 && isGood) return undefined
+    const all = `${words}\n${await stderr()}`
+    const reason = code === 0 && !isWhole && error === undefined ? this.#unreported(all) : this.#reason(code, all)
+    if (reason === undefined) return undefined
+    const lines = rejected.map(({ ref, why }) => plain(`${ref}: ${why}`))
+    if (rejectedCount > lines.length) lines.push(`and ${rejectedCount - lines.length} more`)
+    const unpacked = unpack === undefined || unpack === 'ok' ? '' : `\nerror: unpack: ${unpack}`
+    const said = gitsWords(error === undefined ? all + unpacked : `${all}\nfatal: ${error}`)
+    return { refusal: this.#refusal(reason), said, rejected: lines }
+  }
+
+  /** A client that has asked for no report (or for nothing at all) is told nothing; git's words are what there is. */
+  #unreported(words: string): Reason | undefined {
+    return reasonInWords(words) ?? (/^(?:fatal|error): /m.test(words) ? 'push_rejected' : undefined)
+  }
+
+  #reason(code: number | null, words: string): Reason {
+    const { unpack, rejected, isWhole, isGood, error } = this.#report
+    if (isWhole && !isGood)
+      return reasonOfReport(
+        unpack ?? 'ok',
+        rejected.map(({ why }) => why),
+        words,
+      )
+    const fatal = error === undefined ? words : `${words}\nfatal: ${error}`
+    return (code === 0 && error === undefined ? undefined : reasonInWords(fatal)) ?? 'git_failed'
+  }
+
+  #refusal(reason: Reason): Refusal {
+    return new Refusal(reason, reason === 'push_too_large' ? { sentence: this.#tooLargeSentence } : {})
+  }
+
+  get #tooLargeSentence(): string {
+    const limit = this.#report.tooLarge || (this.#maxPush === undefined ? undefined : sizeOf(this.#maxPush))
+    const than = limit === undefined ? 'what' : `the ${limit} that`
+    return `This push is larger than ${than} may be pushed to this repository at once (SLUICE_MAX_PUSH, or receive.maxInputSize in the repository).`
+  }
+}
+
+/** Puts words for the user in between two of git's packets. */
+function withWords(chunk: Buffer, { at, text }: Insertion): Buffer {
+  const packet = Buffer.from(pktLine(`${String.fromCharCode(wordsBand)}${text}`))
+  return Buffer.concat([chunk.subarray(0, at), packet, chunk.subarray(at)])
+}
+
+function sizeOf(bytes: number): string {
+  for (const [unit, size] of [
+    ['GiB', 2 ** 30],
+    ['MiB', 2 ** 20],
+    ['KiB', 2 ** 10],
+  ] as const) {
+    if (bytes >= size) return `${(bytes / size).toFixed(2).replace(/\.00$/, '')} ${unit}`
+  }
+  return `${bytes} bytes`
+}

@@ -1,0 +1,148 @@
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { isIP } from 'node:net'
+import type { Server } from 'node:net'
+import type { Connections } from '@sluice/shared/connections/connections'
+import { Exchange } from '@sluice/shared/exchange/exchange'
+import { isReady, probedPath } from '@sluice/shared/operations/health'
+import type { Readiness } from '@sluice/shared/operations/health'
+import { awaitsAcceptanceHeader, notBegunHeader } from '@sluice/shared/host-protocol/headers'
+import { trustedPath } from '@sluice/shared/host-protocol/secret'
+import { createHttpServer, createHttpsServer } from '@sluice/shared/http/http-server'
+import { checkHostName, checkSite } from '@sluice/shared/http/other-sites'
+import type { SiteOptions } from '@sluice/shared/http/other-sites'
+import type { Recorder } from '@sluice/shared/telemetry/recorder'
+import type { Running } from '@sluice/shared/app/running'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { checkSingleHeaders } from '@sluice/shared/http/single-headers'
+import { plainAddress } from '@sluice/shared/admission/client-key'
+import type { TlsMaterial } from '@sluice/shared/http/tls-files'
+import { newAccount } from '../operations/request-record.ts'
+import type { Activity } from '../operations/activity.ts'
+import type { HostMetrics } from '../operations/metrics.ts'
+import { serveGit } from './dispatch.ts'
+import type { GatewayTrust } from './gateway-trust.ts'
+import type { Host } from './host.ts'
+
+/** Longer than a gateway keeps an idle connection, so that it is never the host that closes one under a new request. */
+const keepAliveMs = 75_000
+
+export type ListenerParts = {
+  readonly host: Host
+  readonly connections: Connections
+  readonly running: Running
+  readonly activity: Activity
+  readonly recorder: Recorder
+  readonly metrics: HostMetrics
+  readonly readiness: () => Promise<Readiness>
+  readonly trust: GatewayTrust
+  /** Milliseconds. */
+  readonly headerTimeout: number
+  /** Undefined: without TLS. */
+  readonly tls: TlsMaterial | undefined
+  readonly onTlsProblem: (code: string, address: string | undefined) => void
+}
+
+/** The supervisor's HTTP server: health for probes, git for everything else, and a record of each request. */
+export function createListener(parts: ListenerParts): Server {
+  const { connections, readiness, trust, tls, onTlsProblem } = parts
+  const listener: RequestListener = (incoming, outgoing) => {
+    const misuse = misuseOf(incoming, trust.sites)
+    const distrust = trust.refuses(incoming)
+    const isBelieved = distrust === undefined && misuse === undefined
+    const exchange = new Exchange(incoming, outgoing, {
+      source: isBelieved ? sourceOf(incoming) : peerOf(incoming),
+      user: isBelieved ? userOf(incoming) : undefined,
+      takesInterimReplies: true,
+    })
+    const probed = probedPath(incoming.url)
+    if (probed === '/healthz') void exchange.replyJson(200, { status: 'ok' })
+    else if (probed === '/readyz') void answerReady(exchange, readiness)
+    else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
+    else if (misuse !== undefined) void refuseUnread(exchange, misuse, parts)
+    else if (incoming.url === trustedPath) void exchange.replyJson(...trusted(parts.running))
+    else if (parts.running.isLeaving) void refuseUnread(exchange, turnedAway(), parts)
+    else void answerGit(exchange, parts)
+  }
+  const limits = { headerTimeout: parts.headerTimeout, keepAliveTimeout: keepAliveMs }
+  const server = tls
+    ? createHttpsServer(listener, { ...limits, tls, onTlsProblem })
+    : createHttpServer(listener, limits)
+  connections.watch(server)
+  return server
+}
+
+async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void> {
+  const { host, running, activity, recorder, metrics } = parts
+  using _ = running.enter(exchange)
+  const account = newAccount()
+  using _shown = activity.shows(exchange, account)
+  const recording = recorder.begin(exchange, () => account.request)
+  if (awaitsAcceptanceHeader in exchange.incoming.headers) exchange.outgoing.writeProcessing()
+  await serveGit(exchange, host, account)
+  metrics.requestEnded(account)
+  activity.ended(exchange, account)
+  const { request: _request, outcome, refusal, phase: _phase, stream: _stream, ...work } = account
+  recording.end({ outcome, reason: refusal?.reason, cause: refusal?.cause, ...work })
+}
+
+/** Headers that say two things at once, or a page in a browser on this machine. */
+function misuseOf(incoming: IncomingMessage, sites: SiteOptions): Refusal | undefined {
+  try {
+    checkSingleHeaders(incoming)
+    checkHostName(incoming, sites)
+    checkSite(incoming, sites)
+    return undefined
+  } catch (error) {
+    return Refusal.from(error)
+  }
+}
+
+async function refuseStranger(exchange: Exchange, refusal: Refusal, parts: ListenerParts): Promise<void> {
+  parts.trust.tell(refusal.reason as 'wrong_secret' | 'wrong_certificate', exchange.incoming)
+  await refuseUnread(exchange, refusal, parts)
+}
+
+/** Also what gateways look at to find out whether the host takes requests. */
+function trusted({ isLeaving }: Running): [number, { status: string }] {
+  return isLeaving ? [503, { status: 'draining' }] : [200, { status: 'ok' }]
+}
+
+/** A host that is about to stop begins nothing, and says so: gateways send the request again when the next one is there. */
+function turnedAway(): Refusal {
+  return new Refusal('draining', { headers: { [notBegunHeader]: 'yes', Connection: 'close' } })
+}
+
+/** Nothing of the request is read or looked up. */
+async function refuseUnread(exchange: Exchange, refusal: Refusal, { running, recorder }: ListenerParts): Promise<void> {
+  using _ = running.enter(exchange)
+  const recording = recorder.begin(exchange, () => undefined)
+  await exchange.refuse(refusal)
+  recording.end({ outcome: refusal.outcome, reason: refusal.reason, cause: undefined })
+}
+
+async function answerReady(exchange: Exchange, readiness: () => Promise<Readiness>): Promise<void> {
+  const ready = await readiness()
+  await exchange.replyJson(isReady(ready) ? 200 : 503, ready)
+}
+
+/** A gateway says whose request it passes on; without one, it is whoever is connected. */
+function sourceOf(incoming: IncomingMessage): string {
+  const told = incoming.headers['sluice-source']
+  return typeof told === 'string' && isIP(told) !== 0 ? told : peerOf(incoming)
+}
+
+/** Whom the gateway has let in. */
+function userOf({ headers }: IncomingMessage): string | undefined {
+  const told = headers['sluice-user']
+  if (typeof told !== 'string') return undefined
+  try {
+    const user = decodeURIComponent(told)
+    return /\p{Cc}/u.test(user) ? undefined : user
+  } catch {
+    return undefined
+  }
+}
+
+function peerOf({ socket }: IncomingMessage): string {
+  return socket.remoteAddress === undefined ? 'local' : plainAddress(socket.remoteAddress)
+}

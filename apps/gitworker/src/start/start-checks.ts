@@ -1,0 +1,33 @@
+import { tryListening } from '@sluice/shared/app/listen'
+import { silentLog } from '@sluice/shared/telemetry/log'
+import type { StartCheck } from '@sluice/shared/config/start-checks'
+import type { SupervisorConfig } from '../config/config.ts'
+import { GatewayTrust } from '../request/gateway-trust.ts'
+import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './preflight.ts'
+import { checkRunFolder } from './runtime-directory.ts'
+import { openHostTls } from './start.ts'
+
+/**
+ * Everything of a host that can be known before it starts.
+ *
+ * @param checkRoot for a root that is still to be made
+ */
+export function startChecksOfHost(
+  config: SupervisorConfig,
+  checkRoot: StartCheck = () => openRoot(config),
+): StartCheck[] {
+  const { supervisor, supervisorOperations } = config
+  return [
+    checkReaper,
+    () => checkGitProgram(config.git, process.env['PATH'] ?? ''),
+    checkRoot,
+    () => checkRunFolder(config.runFolder),
+    () => checkGnupgHome(config),
+    () => openOperatorsHooks(config.hooksFolder),
+    () => GatewayTrust.open(config, silentLog),
+    () => openHostTls(config, silentLog, () => {}),
+    () => tryListening(supervisor, 'SLUICE_SUPERVISOR'),
+    () => supervisorOperations && tryListening(supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS'),
+  ]
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { AnswerCache } from '../../../src/cache/references/answers.ts'
+import { packKeyOf } from '../../../src/cache/packs/pack-key.ts'
+import { untilClockTicks } from '../../support/clock-tick.ts'
+import { readFetched } from '../../support/fetched-pack.ts'
+import { answerOf, commandOf } from '../../support/git-answers.ts'
+import type { Asked } from '../../support/git-answers.ts'
+import { ObjectChanges } from '../../support/object-changes.ts'
+import { ChangingRepository } from '../../support/ref-changes.ts'
+import { SeededRandom } from '../../support/seeded-random.ts'
+
+const seed = Number(process.env['CACHE_TEST_SEED'] ?? Date.now() % 1_000_000)
+const roundsInAll = Number(process.env['CACHE_TEST_ROUNDS'] ?? 600)
+const repositories = 3
+
+test('whatever is done to a repository, a pack that is shared is what git would send', async (t) => {
+  t.diagnostic(`CACHE_TEST_SEED=${seed}`)
+  const counts = { asked: 0, shared: 0, made: 0, refused: 0 }
+  const runs = Array.from({ length: repositories }, (_, index) => run(new SeededRandom(seed + index), counts))
+  await Promise.all(runs)
+  t.diagnostic(JSON.stringify(counts))
+  assert.ok(counts.shared > counts.asked / 10, 'a useful share is shared')
+  assert.ok(counts.made > counts.asked / 5, 'as a rule there is something that could be stale')
+})
+
+async function run(random: SeededRandom, counts: Record<'asked' | 'shared' | 'made' | 'refused', number>) {
+  await using folder = await temporaryFolder()
+  using repository = await ChangingRepository.create(folder.path, random)
+  const objects = new ObjectChanges(folder.path, random, repository)
+  const { gitDir } = repository
+  // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
+  using cache = new AnswerCache({ now: () => Date.now() + 5000 })
+  const made = new Map<string, { readonly state: number; readonly reply: Buffer }>()
+  const history: string[] = []
+  const own = Array.from({ length: 4 }, () => fetchOf(repository.commits, random))
+  const requests = [...own, ...[1, 2].map(() => fetchOf([repository.lent], random))]
+
+  const change = async () => {
+    history.push(await (random.chance(0.5) ? repository : objects).change())
+  }
+
+  const ask = async (asked: Asked, meanwhile: () => Promise<void>) => {
+    counts.asked++
+    const key = packKeyOf(asked.request, gitDir, asked.body, 'build')
+    assert.ok(key !== undefined, asked.name)
+    const state = cache.stateOf(gitDir)
+    const known = made.get(key)
+    if (known && known.state === state) {
+      counts.shared++
+      return same(asked, known.reply, await answerOf(asked, gitDir), history)
+    }
+    const [reply] = await Promise.all([answerOf(asked, gitDir), meanwhile()])
+    if (!reply) counts.refused++
+    else if (state !== undefined) {
+      counts.made++
+      made.set(key, { state, reply })
+    }
+  }
+
+  for (let round = 0; round < roundsInAll / repositories; round++) {
+    for (let count = random.pick([0, 0, 1, 1, 2]); count > 0; count--) await change()
+    await untilClockTicks(folder.path)
+    const asked = random.pick(requests)
+    await ask(asked, random.chance(0.1) ? change : nothing)
+    await untilClockTicks(folder.path)
+    if (random.chance(0.5)) await change()
+    await untilClockTicks(folder.path)
+    await ask(asked, nothing)
+  }
+}
+
+const nothing = async () => {}
+
+async function same(asked: Asked, shared: Buffer, own: Buffer | undefined, history: readonly string[]): Promise<void> {
+  if (own?.equals(shared)) return
+  const what = `CACHE_TEST_SEED=${seed}: ${asked.name} after ${history.slice(-5).join(', ')}`
+  assert.ok(own, `${what}: git refuses it, and this is shared: ${shared.toString('latin1', 0, 500)}`)
+  assert.deepEqual(await readFetched(shared), await readFetched(own), what)
+}
+
+/** Some fetch of some commits, as clients send them. */
+function fetchOf(commits: readonly string[], random: SeededRandom): Asked {
+  const some = (word: string, most: number) =>
+    Array.from({ length: Math.floor(random.next() * most) }, () => `${word} ${random.pick(commits)}`)
+  const sometimes = (probability: number, ...lines: string[]) => (random.chance(probability) ? lines : [])
+  const filters = [
+    'blob:none',
+    'blob:limit=20',
+    'tree:1',
+    'object:type=commit',
+    'combine:blob:none+tree:0',
+    'combine:tree:2+combine:blob:limit=1k%2bobject:type=tree',
+    `sparse:oid=${random.pick(commits)}`,
+  ]
+  return commandOf('fetch', [
+    `want ${random.pick(commits)}`,
+    ...some('want', 2),
+    ...some('have', 2),
+    ...some('shallow', 2),
+    ...sometimes(0.6, 'include-tag'),
+    ...sometimes(0.5, 'ofs-delta'),
+    'no-progress',
+    ...random.pick([[], [], ['deepen 1'], ['deepen 3'], ['deepen-since 1578182400'], ['deepen 1', 'deepen-relative']]),
+    ...sometimes(0.3, `filter ${random.pick(filters)}`),
+    ...random.pick([['done'], ['done'], ['done'], ['wait-for-done']]),
+  ])
+}

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git, importHistory } from '@sluice/shared/testing/git'
+import { NewFolders } from '../../src/creation/new-folders.ts'
+import { hiddenBeside, takeBack, takeBackLater } from '../../src/creation/new-repository.ts'
+import { conditionOf, contentsOf } from '../../src/creation/untouched.ts'
+
+/** When a repository that was created for a push may be removed again, and when it must stay. */
+
+async function newRepository() {
+  const folder = await temporaryFolder()
+  const bare = join(folder.path, 'new.git')
+  await git(folder.path, ['init', '--quiet', '--bare', '--template=', bare])
+  const note = { target: bare, hidden: hiddenBeside(bare), folders: [], made: contentsOf(bare) }
+  return { bare, note, noteFile: join(folder.path, 'note'), [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() }
+}
+
+const id = 'a'.repeat(38)
+
+const changes = [
+  { what: 'nothing', change: async () => {}, condition: 'untouched' },
+  { what: 'its own rename', change: (bare: string) => rename(bare, bare), condition: 'untouched' },
+  {
+    what: 'an empty folder of a reference',
+    change: (bare: string) => mkdir(join(bare, 'refs/heads/x')),
+    condition: 'untouched',
+  },
+  {
+    what: 'an empty folder of objects',
+    change: (bare: string) => mkdir(join(bare, 'objects/ab')),
+    condition: 'untouched',
+  },
+  {
+    what: 'objects',
+    change: (bare: string) => git(bare, ['hash-object', '-w', '--stdin'], { input: 'x' }),
+    condition: 'objects',
+  },
+  {
+    what: 'a pack',
+    change: (bare: string) => writeFile(join(bare, `objects/pack/pack-${id}aa.pack`), ''),
+    condition: 'objects',
+  },
+  { what: 'a lock', change: (bare: string) => writeFile(join(bare, 'packed-refs.lock'), ''), condition: 'unsure' },
+  {
+    what: 'a lock of a reference',
+    change: (bare: string) => writeFile(join(bare, 'refs/heads/x.lock'), ''),
+    condition: 'unsure',
+  },
+  {
+    what: 'a kept pack',
+    change: (bare: string) => writeFile(join(bare, `objects/pack/pack-${id}aa.keep`), ''),
+    condition: 'unsure',
+  },
+  {
+    what: 'a quarantine',
+    change: (bare: string) => mkdir(join(bare, 'objects/tmp_objdir-incoming-ab')),
+    condition: 'unsure',
+  },
+  {
+    what: 'a temporary list of shallow commits',
+    change: (bare: string) => writeFile(join(bare, 'shallow_g8yAQp'), ''),
+    condition: 'unsure',
+  },
+  {
+    what: 'a temporary object',
+    change: (bare: string) => writeFile(join(bare, 'objects/tmp_obj_ab'), ''),
+    condition: 'unsure',
+  },
+  { what: 'references', change: (bare: string) => importHistory(bare, 1), condition: 'used' },
+  { what: 'a changed config', change: (bare: string) => appendFile(join(bare, 'config'), ' '), condition: 'used' },
+  {
+    what: 'a config written anew, the same',
+    change: (bare: string) => git(bare, ['config', 'core.bare', 'true']),
+    condition: 'used',
+  },
+  {
+    what: 'a HEAD set anew',
+    change: (bare: string) => git(bare, ['symbolic-ref', 'HEAD', 'refs/heads/main']),
+    condition: 'used',
+  },
+  { what: 'a hook', change: (bare: string) => mkdir(join(bare, 'hooks')), condition: 'used' },
+  {
+    what: 'an alternate',
+    change: (bare: string) => writeFile(join(bare, 'objects/info/alternates'), ''),
+    condition: 'used',
+  },
+  {
+    what: 'a graph of commits',
+    change: (bare: string) => writeFile(join(bare, 'objects/info/commit-graph'), ''),
+    condition: 'used',
+  },
+  { what: 'something that is missing', change: (bare: string) => rm(join(bare, 'config')), condition: 'used' },
+  { what: 'its end', change: (bare: string) => rm(bare, { recursive: true }), condition: 'used' },
+] as const
+for (const { what, change, condition } of changes) {
+  test(`after ${what} a new repository is ${condition}`, async () => {
+    await using repository = await newRepository()
+    const { bare, note, noteFile } = repository
+    await change(bare)
+    assert.equal(conditionOf(bare, note.made), condition)
+    const before = existsSync(bare) && contentsOf(bare)
+    assert.equal(await takeBack(noteFile, note), condition === 'untouched')
+    if (condition !== 'untouched') assert.deepEqual(existsSync(bare) && contentsOf(bare), before)
+    else assert.equal(existsSync(bare), false)
+    assert.deepEqual(
+      (await readdir(join(bare, '..'))).filter((name) => name.endsWith('.lock')),
+      [],
+    )
+  })
+}
+
+/** Comes and goes as a push's quarantine and its lock of a reference do. */
+const comesAndGoes = `
+  const { mkdirSync, rmSync, writeFileSync } = require('node:fs')
+  const { parentPort, workerData: bare } = require('node:worker_threads')
+  for (let round = 0; ; round++) {
+    const quarantine = bare + '/objects/tmp_objdir-incoming-' + round
+    mkdirSync(quarantine + '/pack', { recursive: true })
+    writeFileSync(quarantine + '/pack/tmp_pack_x', '')
+    rmSync(quarantine, { recursive: true })
+    writeFileSync(bare + '/refs/heads/x.lock', '')
+    rmSync(bare + '/refs/heads/x.lock')
+    if (round === 0) parentPort.postMessage('it has begun')
+  }`
+
+test('what other pushes do meanwhile does not make a new repository look used', async () => {
+  await using repository = await newRepository()
+  const { bare, note } = repository
+  const pushes = new Worker(comesAndGoes, { eval: true, workerData: bare })
+  try {
+    await once(pushes, 'message')
+    const seen = new Set(Array.from({ length: 2000 }, () => conditionOf(bare, note.made)))
+    assert.deepEqual([...seen].toSorted(), ['unsure', 'untouched'])
+  } finally {
+    await pushes.terminate()
+  }
+})
+
+test('a repository in which a process works stays', async () => {
+  await using repository = await newRepository()
+  const { bare, note, noteFile } = repository
+  const here = process.cwd()
+  process.chdir(join(bare, 'objects'))
+  try {
+    assert.equal(await takeBack(noteFile, note), false)
+  } finally {
+    process.chdir(here)
+  }
+  assert.equal(await takeBack(noteFile, note), true)
+})
+
+/** Each starts a git, as an operator would, that has not written anything yet. */
+const operators = {
+  'its whole name': (bare: string) => ({ args: ['--git-dir', bare], cwd: '/', env: {} }),
+  'a name from another folder': (bare: string) => ({
+    args: [`--git-dir=${basename(bare)}`],
+    cwd: dirname(bare),
+    env: {},
+  }),
+  'a variable': (bare: string) => ({ args: [], cwd: '/', env: { GIT_DIR: bare } }),
+  'a variable with a name from another folder': (bare: string) => ({
+    args: [],
+    cwd: dirname(bare),
+    env: { GIT_DIR: `./${basename(bare)}` },
+  }),
+  'a name through a link': (bare: string) => ({
+    args: [`--git-dir=../link/${basename(bare)}`],
+    cwd: dirname(bare),
+    env: {},
+  }),
+}
+for (const [how, start] of Object.entries(operators)) {
+  test(`a repository that an operator’s git knows by ${how} stays`, async () => {
+    await using repository = await newRepository()
+    const { bare, note, noteFile } = repository
+    await using links = await temporaryFolder()
+    await symlink(dirname(bare), join(links.path, 'link'))
+    const { args, cwd, env } = start(bare)
+    const operator = spawn('git', [...args.map((arg) => arg.replace('..', links.path)), 'update-ref', '--stdin'], {
+      cwd,
+      env: { PATH: process.env['PATH'], ...env },
+    })
+    const gone = once(operator, 'close')
+    try {
+      operator.stdin.write('start\n')
+      // git has opened it by now.
+      await once(operator.stdout, 'data')
+      assert.equal(await takeBack(noteFile, note), false)
+    } finally {
+      operator.stdin.end()
+      await gone
+    }
+    assert.equal(await takeBack(noteFile, note), true)
+  })
+}
+
+test('whenever its supervisor is killed, the next one finds what was made in vain, and what was not', async () => {
+  for (const at of ['unfinished', 'whole', 'named', 'hidden to be looked at', 'half removed'] as const) {
+    for (const isUsed of [false, true]) {
+      await using repository = await newRepository()
+      const { bare, note, noteFile } = repository
+      const { made: _made, ...unmade } = note
+      if (isUsed) await git(bare, ['config', 'some.thing', 'true'])
+      if (at !== 'named') await rename(bare, note.hidden)
+      if (at === 'half removed') await rm(join(note.hidden, 'config'))
+      const isGarbage = at === 'unfinished' || at === 'half removed'
+      assert.equal(await takeBackLater(noteFile, isGarbage ? unmade : note), isGarbage || !isUsed, `${at} ${isUsed}`)
+      assert.equal(existsSync(note.hidden), false)
+      assert.equal(existsSync(bare), isUsed && !isGarbage)
+    }
+  }
+})
+
+test('folders that are made for repositories go with the last of these, and those that were there stay', async () => {
+  await using folder = await temporaryFolder()
+  const path = (name: string) => join(folder.path, name)
+  await mkdir(path('a'))
+  const folders = new NewFolders()
+  assert.deepEqual(folders.makeAbove(path('a/b/c/d.git')), [path('a/b'), path('a/b/c')])
+  const second = folders.makeAbove(path('a/b/e.git'))
+  assert.deepEqual(second, [path('a/b')])
+  folders.release([path('a/b'), path('a/b/c')])
+  assert.deepEqual(folders.makeAbove(path('a/b/f.git')), [path('a/b')])
+  folders.keep(second)
+  assert.deepEqual(folders.makeAbove(path('a/b/g.git')), [])
+})
+
+test('a hidden name is a file’s name, ends in .lock, and is no other one’s', () => {
+  for (const name of [
+    'a.git',
+    'n'.repeat(244),
+    'é'.repeat(122),
+    `x${'é'.repeat(121)}`,
+    '日'.repeat(81),
+    '😀'.repeat(61),
+  ]) {
+    const hidden = hiddenBeside(`/root/${name}`)
+    const [, beginning = '', uuid] = /^\/root\/(.+)\.([0-9a-f-]{36})\.lock$/.exec(hidden) ?? []
+    assert.ok(uuid !== undefined && name.startsWith(beginning), hidden)
+    assert.ok(Buffer.byteLength(hidden) - '/root/'.length <= 255)
+    assert.ok(Buffer.byteLength(hidden) - '/root/'.length > 210 || beginning === name)
+    assert.notEqual(hiddenBeside(`/root/${name}`), hidden)
+  }
+})

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { readdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { pino } from 'pino'
+import { Lane } from '@sluice/shared/admission/lane'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { until } from '@sluice/shared/testing/until'
+import { writeConfigFiles } from '../../src/git/config-file.ts'
+import { jobRunner, JobError } from '../../src/process/job.ts'
+import { sessionMembers } from '../../src/process/process-table.ts'
+import { laneReasons } from '../../src/capacity/admission.ts'
+import { Pool } from '../../src/process/pool.ts'
+import { WorkerHandle, WorkerStartError } from '../../src/process/worker-handle.ts'
+import { findWorkerRuntime } from '../../src/process/worker-runtime.ts'
+
+const graces = { term: 0, kill: 500, drain: false }
+const silent = pino({ level: 'silent' })
+const path = process.env['PATH'] ?? ''
+
+const shell = (script: string) => ({ argv: ['/bin/sh', '-c', script], env: { PATH: path }, cwd: '/' })
+
+async function read(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+for (const name of ['bun', 'node'] as const) {
+  describe(`a worker on ${name}`, () => {
+    async function start(startTimeout = 60_000) {
+      await using folder = await temporaryFolder()
+      const runtime = await findWorkerRuntime(name, folder.path)
+      const worker = new WorkerHandle({ runtime, cwd: '/', startTimeout })
+      await worker.ready
+      return worker
+    }
+
+    test('gives its command its own standard streams, and reports the exit', async () => {
+      await using worker = await start()
+      worker.serve(shell('cat; echo to stderr >&2; exit 3'), graces)
+      worker.stdin.end('to stdout')
+      assert.equal(await read(worker.stdout), 'to stdout')
+      const report = await worker.report
+      assert.equal(report.code, 3)
+      assert.equal(report.signal, null)
+      assert.equal(await worker.lastWords(), 'to stderr\n')
+      if (name === 'bun') {
+        assert.ok(report.cpuMs !== null && report.cpuMs > 0)
+        assert.ok(report.maxRssBytes !== null && report.maxRssBytes > 2 ** 20)
+      }
+      await worker.gone
+      assert.equal(worker.state, 'gone')
+    })
+
+    test('leads the session and the group of all that it runs', async () => {
+      await using worker = await start()
+      worker.serve(shell('sleep 1000 & sleep 1000'), graces)
+      const members = await until('both to run', () => {
+        const pids = membersOf(worker)
+        return pids.length === 4 && pids
+      })
+      assert.ok(members.includes(worker.pid!))
+      worker.stop()
+      await worker.gone
+      assert.deepEqual(membersOf(worker), [])
+    })
+
+    test('passes on nothing of its own environment', async () => {
+      await using worker = await start()
+      worker.serve({ argv: ['/usr/bin/env'], env: { ONLY: 'this' }, cwd: '/' }, graces)
+      worker.stdin.end()
+      assert.equal(await read(worker.stdout), 'ONLY=this\n')
+    })
+
+    test('keeps the last 64 KiB of standard error', async () => {
+      await using worker = await start()
+      worker.serve(shell('head -c 300000 /dev/zero | tr "\\0" x >&2; echo the end >&2; exit 1'), graces)
+      worker.stdin.end()
+      worker.stdout.resume()
+      await worker.report
+      const words = await worker.lastWords()
+      assert.equal(words.length, 64 * 1024)
+      assert.match(words, /x\nthe end\n$|xthe end\n$/)
+    })
+
+    test('says when its command cannot be started', async () => {
+      await using worker = await start()
+      worker.serve({ argv: ['/nonexistent/git'], env: {}, cwd: '/' }, graces)
+      await assert.rejects(worker.report, (error) => error instanceof WorkerStartError && /ENOENT/.test(error.message))
+    })
+
+    test('serves once', async () => {
+      await using worker = await start()
+      worker.serve(shell('true'), graces)
+      assert.throws(() => worker.serve(shell('true'), graces), WorkerStartError)
+    })
+
+    test('that is late to start is given up and gone', async () => {
+      const runtime = { name, program: '/bin/sleep', args: ['1000'], env: {} }
+      await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 50 })
+      await assert.rejects(worker.ready, /was not ready after 50 ms/)
+      await worker.gone
+      assert.deepEqual(membersOf(worker), [])
+    })
+  })
+}
+
+/** How many workers have a request. */
+function serving({ counts }: Pool): number {
+  return counts.serving + counts.draining + counts.stopping
+}
+
+describe('the pool', () => {
+  async function start(warm: number, program?: string) {
+    const folder = await temporaryFolder()
+    const runtime = await findWorkerRuntime('auto', folder.path)
+    const options = { cwd: '/', startTimeout: 60_000, warm, runtime: program ? { ...runtime, program } : runtime }
+    const pool = new Pool(options, silent)
+    return {
+      pool,
+      async [Symbol.asyncDispose]() {
+        await pool[Symbol.asyncDispose]()
+        await folder[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  test('keeps its idle workers level: a leased one is replaced while it serves', async () => {
+    await using started = await start(2)
+    const { pool } = started
+    await until('two idle workers', () => pool.counts.idle === 2)
+    await using worker = await pool.lease()
+    await until('a replacement', () => pool.counts.idle === 2)
+    assert.deepEqual(pool.counts, { starting: 0, idle: 2, serving: 1, draining: 0, stopping: 0 })
+    worker.stop()
+    await worker.gone
+    assert.equal(serving(pool), 0)
+  })
+
+  test('leases no worker twice, whatever the rush', async () => {
+    await using started = await start(2)
+    const workers = await Promise.all(Array.from({ length: 12 }, () => started.pool.lease()))
+    assert.equal(new Set(workers.map((worker) => worker.pid)).size, 12)
+    await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()))
+    assert.equal(serving(started.pool), 0)
+  })
+
+  test('starts workers on demand where none are kept warm', async () => {
+    await using started = await start(0)
+    assert.deepEqual(started.pool.counts, { starting: 0, idle: 0, serving: 0, draining: 0, stopping: 0 })
+    await using worker = await started.pool.lease()
+    assert.equal(worker.state, 'idle')
+  })
+
+  test('replaces an idle worker that dies', async () => {
+    await using started = await start(1)
+    const { pool } = started
+    await until('an idle worker', () => pool.counts.idle === 1)
+    const pid = (await childrenOf(process.pid))[0]!
+    process.kill(pid, 'SIGKILL')
+    await until('another one', async () => pool.counts.idle === 1 && !(await childrenOf(process.pid)).includes(pid))
+  })
+
+  test('whoever leaves while waiting gets none, and none is lost', async () => {
+    await using started = await start(0)
+    const leaver = new AbortController()
+    const leased = started.pool.lease(leaver.signal)
+    leaver.abort(new Refusal('client_gone'))
+    await assert.rejects(leased, (error) => error instanceof Refusal && error.reason === 'client_gone')
+    await until('the worker to become idle', () => started.pool.counts.idle === 1)
+    assert.equal(serving(started.pool), 0)
+  })
+
+  test('refuses while workers cannot be started, and does not spin', async () => {
+    await using started = await start(3, '/nonexistent/bun')
+    await until('the failure to be noticed', () => started.pool.isFailing)
+    await assert.rejects(
+      started.pool.lease(),
+      (error) => error instanceof Refusal && error.reason === 'no_worker' && error.status === 503,
+    )
+    assert.equal(started.pool.counts.starting, 0)
+  })
+
+  test('recovers when workers start again, also where none are kept warm', async () => {
+    await using folder = await temporaryFolder()
+    const { program: bun } = await findWorkerRuntime('auto', folder.path)
+    const program = join(folder.path, 'program')
+    await using started = await start(0, program)
+    const isNoWorker = (error: unknown) => error instanceof Refusal && error.reason === 'no_worker'
+    await assert.rejects(started.pool.lease(), isNoWorker)
+    assert.equal(started.pool.isFailing, true)
+    await symlink(bun, program)
+    await until('a worker to start', () => !started.pool.isFailing)
+    await using worker = await started.pool.lease()
+    assert.equal(worker.state, 'idle')
+  })
+
+  test('says why a worker ended at its start', async () => {
+    const runtime = {
+      name: 'bun',
+      program: '/bin/sh',
+      args: ['-c', 'echo no such thing >&2; exit 1'],
+      env: {},
+    } as const
+    await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 60_000 })
+    await assert.rejects(
+      worker.ready,
+      (error) => error instanceof WorkerStartError && /no such thing/.test(error.message),
+    )
+  })
+
+  test('ends all its workers when it is closed, those that serve included', async () => {
+    const started = await start(2)
+    const worker = await started.pool.lease()
+    worker.serve(shell('sleep 1000'), graces)
+    const before = await childrenOf(process.pid)
+    assert.ok(before.length >= 1)
+    await started[Symbol.asyncDispose]()
+    assert.equal(worker.state, 'gone')
+    assert.deepEqual(await childrenOf(process.pid), [])
+    await assert.rejects(started.pool.lease(), (error) => error instanceof Refusal && error.reason === 'draining')
+  })
+
+  test('runs git’s own jobs: output, exit codes, and git’s words as the error', async () => {
+    await using started = await start(1)
+    await using cwd = await temporaryFolder()
+    await using configs = await temporaryFolder()
+    const configFiles = await writeConfigFiles(configs.path, { packThreads: 1, packWindowMemory: 2 ** 20 })
+    const limits = { fsckObjects: true, packThreads: 1, gnupgHome: undefined }
+    const options = { git: 'git', path, cwd: cwd.path, configFiles, ...limits }
+    const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 1000, reasons: laneReasons })
+    const runJob = jobRunner(started.pool, options, lane)
+    assert.match(await runJob(['version']), /^git version 2\./)
+    assert.equal(await runJob(['config', '--get', 'no.such'], { okCodes: [0, 1] }), '')
+    await assert.rejects(
+      runJob(['rev-parse', '--git-dir']),
+      (error) => error instanceof JobError && /not a git repository/.test(error.message) && error.report?.code === 128,
+    )
+    assert.deepEqual(await readdir(cwd.path), [])
+  })
+})
+
+function membersOf({ pid }: WorkerHandle): number[] {
+  assert.ok(pid !== undefined)
+  return sessionMembers(pid)
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { readFile } = await import('node:fs/promises')
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return text.split(' ').filter(Boolean).map(Number)
+}

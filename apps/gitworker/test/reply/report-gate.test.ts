@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { PassThrough, Writable } from 'node:stream'
+import { setImmediate } from 'node:timers'
+import { setImmediate as turn } from 'node:timers/promises'
+import { test } from 'node:test'
+import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { PushReply } from '../../src/reply/push-reply.ts'
+import { ReportGate } from '../../src/reply/report-gate.ts'
+import { SeededRandom } from '../support/seeded-random.ts'
+
+/** However receive-pack's output comes in parts, no byte of its report is out before what must come first is done. */
+
+const report = `${pktLine('unpack ok\n')}${pktLine('ok refs/heads/main\n')}${flushPacket}`
+const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)
+
+const never = new AbortController().signal
+
+const outputs = [
+  { what: 'a report alone', before: '', after: report },
+  { what: 'a report in a band', before: '', after: band(1, report) + flushPacket },
+  {
+    what: 'a report after progress',
+    before: band(2, 'Unpacking\n') + band(2, '') + pktLine('') + band(2, 'x'.repeat(3000)) + band(3, 'oh'),
+    after: band(1, report.slice(0, 9)) + band(2, 'hook\n') + band(1, report.slice(9)) + flushPacket,
+  },
+  {
+    what: 'a report after signs of life',
+    before: band(1, '') + band(2, 'hook\n') + band(1, '') + band(1, ''),
+    after: band(1, report) + flushPacket,
+  },
+  { what: 'no report', before: band(2, 'Unpacking\n') + flushPacket, after: '' },
+  { what: 'something else', before: '', after: 'ERROR: this is no pkt-line' },
+] as const
+
+for (const { what, before, after } of outputs) {
+  test(`${what}, cut anywhere`, async () => {
+    const chance = new SeededRandom(1)
+    const random = () => chance.next()
+    for (let round = 0; round < 200; round++) {
+      let out = ''
+      let isDone = false
+      const outgoing = new Writable({
+        highWaterMark: 1 + Math.floor(random() * 100),
+        write(chunk: Buffer, _encoding, done) {
+          out += chunk.toString('latin1')
+          // A packet's length may be out before its band is known.
+          assert.ok(isDone || (before + after.slice(0, 4)).startsWith(out), out.slice(-40))
+          setImmediate(done)
+        },
+      })
+      let asked = 0
+      let given = 0
+      const reply = new PushReply()
+      const gate = new ReportGate(
+        outgoing,
+        async () => {
+          asked++
+          assert.ok(given > before.length, `asked after ${given} bytes`)
+          await turn()
+          isDone = true
+        },
+        reply,
+      )
+      const bytes = Buffer.from(before + after)
+      const most = round === 0 ? 1 : 1 + Math.floor(random() * 60)
+      for (let offset = 0; offset < bytes.length;) {
+        const end = offset + 1 + Math.floor(random() * most)
+        given = end
+        const chunk = bytes.subarray(offset, end)
+        await new Promise((resolve) => gate.write(reply.take(chunk) ?? chunk, resolve))
+        offset = end
+      }
+      await gate.close(never)
+      await new Promise<void>((resolve) => outgoing.end(resolve))
+      assert.equal(out, before + after)
+      assert.equal(asked, after === '' ? 0 : 1)
+    }
+  })
+}
+
+test('a sign of life, which git sends while it checks what has come, is no report', async () => {
+  const reply = new PushReply()
+  let asked = 0
+  const outgoing = new PassThrough()
+  const gate = new ReportGate(outgoing, async () => void asked++, reply)
+  const write = (text: string) => gate.write(reply.take(Buffer.from(text)) ?? text)
+  for (const text of [band(1, ''), `${band(2, 'Unpacking\n')}${band(1, '')}`, '0005', '\u0001']) write(text)
+  assert.equal(asked, 0)
+  write(band(1, report))
+  assert.equal(asked, 1)
+  await gate.close(never)
+})
+
+test('it does not wait for a client that has left', async () => {
+  const outgoing = new PassThrough({ highWaterMark: 1 })
+  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
+  gate.write(Buffer.from(report))
+  gate.write(Buffer.from(report))
+  outgoing.destroy()
+  await gate.close(never)
+  const late = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
+  assert.equal(late.destroyed, true)
+  await late.close(never)
+})
+
+test('it does not wait for a client that does not read once its time is over', async () => {
+  const outgoing = new PassThrough({ highWaterMark: 1 })
+  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
+  gate.write(Buffer.from(report))
+  gate.write(Buffer.from(report))
+  const controller = new AbortController()
+  const closed = gate.close(controller.signal)
+  controller.abort()
+  await closed
+})

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFile, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import { ConfigError } from '@sluice/shared/config/config'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { until } from '@sluice/shared/testing/until'
+import { identityOf } from '../../src/process/process-table.ts'
+import { readNote } from '../../src/process/request-note.ts'
+import { openRunFolder } from '../../src/start/runtime-directory.ts'
+
+const silent = pino({ level: 'silent' })
+const open = (path: string) => openRunFolder(path, 300, silent)
+
+function startSleeper(): ChildProcess & { pid: number } {
+  const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
+  return child as ChildProcess & { pid: number }
+}
+
+/** A process of somebody else's, ended when it is disposed of. */
+async function startOther(options: SpawnOptions) {
+  const child = spawn('/bin/sleep', ['1000'], { ...options, stdio: 'ignore' })
+  const gone = once(child, 'exit')
+  await once(child, 'spawn')
+  const end = async () => {
+    child.kill('SIGKILL')
+    await gone
+  }
+  return { end, [Symbol.asyncDispose]: end }
+}
+
+const note = (folder: string, pid: number, content: object) =>
+  writeFile(join(folder, 'requests', String(pid)), JSON.stringify(content))
+
+test('a folder is one supervisor’s at a time, and free again after it', async () => {
+  await using folder = await temporaryFolder()
+  const other = startSleeper()
+  await mkdir(join(folder.path, 'run'))
+  await writeFile(join(folder.path, 'run/supervisor'), identityOf(other.pid)!)
+  await assert.rejects(
+    open(join(folder.path, 'run')),
+    (error) => error instanceof ConfigError && /is using/.test(error.message),
+  )
+  const ended = once(other, 'exit')
+  other.kill('SIGKILL')
+  await ended
+  await using opened = await open(join(folder.path, 'run'))
+  assert.deepEqual(await readdir(opened.empty), [])
+})
+
+test('a folder that cannot be made is a configuration error', async () => {
+  await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'file'), '')
+  await assert.rejects(
+    open(join(folder.path, 'file/run')),
+    (error) => error instanceof ConfigError && /SLUICE_RUN_FOLDER/.test(error.message),
+  )
+})
+
+test('a request is noted while its worker serves', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await open(folder.path)
+  {
+    using _ = opened.note({ leader: process.pid, word: 'a word', since: 0 }, '/some/repository.git')
+    assert.deepEqual(await readdir(join(folder.path, 'requests')), [`${process.pid}.a word`])
+  }
+  assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
+})
+
+test('the note of a push that is tidied up after is not taken by a worker that has the same pid again', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await open(folder.path)
+  const first = opened.note({ leader: process.pid, word: 'first', since: 0 }, '/first.git')
+  using second = opened.note({ leader: process.pid, word: 'second', since: 1 }, '/second.git')
+  assert.equal(readNote(first.file!).gitDir, '/first.git')
+  first[Symbol.dispose]()
+  assert.equal(readNote(second.file!).gitDir, '/second.git')
+})
+
+test('a worker of an earlier supervisor is ended, one whose pid has become a stranger’s is not', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const worker = startSleeper()
+  const stranger = startSleeper()
+  await note(folder.path, worker.pid, { worker: identityOf(worker.pid) })
+  await note(folder.path, stranger.pid, { worker: `${stranger.pid} 1 another-start` })
+  const ended = once(worker, 'exit')
+  await using opened = await open(folder.path)
+  assert.deepEqual(await ended, [null, 'SIGTERM'])
+  assert.ok(identityOf(stranger.pid))
+  assert.deepEqual(await readdir(join(opened.path, 'requests')), [])
+  const gone = once(stranger, 'exit')
+  stranger.kill('SIGKILL')
+  await gone
+})
+
+async function repositoryWithRemains(path: string): Promise<string> {
+  const gitDir = join(path, 'repository.git')
+  for (const name of [
+    'objects/tmp_objdir-incoming-old',
+    'objects/tmp_objdir-incoming-new',
+    'objects/incoming-not.one',
+    'objects/ab',
+  ]) {
+    await mkdir(join(gitDir, name), { recursive: true })
+  }
+  await mkdir(join(gitDir, 'refs/heads/a'), { recursive: true })
+  for (const name of ['refs/heads/a/main.lock', 'packed-refs.lock', 'new.lock']) await writeFile(join(gitDir, name), '')
+  for (const name of [
+    'objects/tmp_objdir-incoming-old',
+    'objects/incoming-not.one',
+    'objects/ab',
+    'refs/heads/a/main.lock',
+    'packed-refs.lock',
+  ]) {
+    await utimes(join(gitDir, name), 1_000_000, 1_000_000)
+  }
+  for (const name of ['objects/tmp_objdir-incoming-new', 'new.lock']) {
+    await utimes(join(gitDir, name), 4_000_000_000, 4_000_000_000)
+  }
+  return gitDir
+}
+
+test('what is older than the machine’s start is removed where a push was noted, nothing newer, and nothing else', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const gitDir = await repositoryWithRemains(folder.path)
+  await note(folder.path, 999_999_999, { worker: 'long gone', gitDir })
+  await using _opened = await open(folder.path)
+  assert.deepEqual((await readdir(gitDir, { recursive: true })).toSorted(), [
+    'new.lock',
+    'objects',
+    'objects/ab',
+    'objects/incoming-not.one',
+    'objects/tmp_objdir-incoming-new',
+    'refs',
+    'refs/heads',
+    'refs/heads/a',
+  ])
+})
+
+test('a note that was cut short does not stop the start', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  await writeFile(join(folder.path, 'requests/12'), '{"worker":')
+  await using _opened = await open(folder.path)
+  assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
+})
+
+/** A note with what git says when it starts index-pack. */
+const pushNote = (gitDir: string, quarantine: string, receivePack = 999_999_999) =>
+  `${JSON.stringify({ worker: 'long gone', gitDir })}\n` +
+  `12:00:00.000000 git.c:460               trace: built-in: git receive-pack --stateless-rpc -- ${gitDir}\n` +
+  `12:00:00.000000 run-command.c:655       trace: run_command: GIT_QUARANTINE_PATH=${quarantine} git index-pack ` +
+  `--stdin '--keep=receive-pack ${receivePack} on here'\n`
+
+async function repositoryWithQuarantine(path: string): Promise<{ gitDir: string; quarantine: string }> {
+  const gitDir = join(path, 'repository.git')
+  const quarantine = join(gitDir, 'objects/tmp_objdir-incoming-abc123')
+  await mkdir(join(quarantine, 'pack'), { recursive: true })
+  await mkdir(join(gitDir, 'objects/pack'))
+  return { gitDir, quarantine }
+}
+
+test('what a push has named as its own is removed at the next start, whoever is at work there; nothing of others', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
+  const others = ['objects/tmp_objdir-incoming-others', 'objects/pack/pack-other.keep', 'main.lock', 'packed-refs.lock']
+  await mkdir(join(gitDir, others[0]!))
+  await writeFile(join(gitDir, others[1]!), 'receive-pack 4711 on here\n')
+  for (const lock of others.slice(2)) await writeFile(join(gitDir, lock), '')
+  await writeFile(join(gitDir, 'objects/pack/pack-own.keep'), 'receive-pack 999999999 on here\n')
+  await writeFile(join(gitDir, 'packed-refs.new'), '')
+  await using _operator = await startOther({ cwd: gitDir })
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, quarantine))
+  await using _opened = await open(folder.path)
+  const left = (await readdir(gitDir, { recursive: true })).toSorted()
+  // Whoever holds packed-refs.lock may own packed-refs.new.
+  assert.deepEqual(left, ['objects', 'objects/pack', 'packed-refs.new', ...others].toSorted())
+})
+
+test('what somebody still uses is owed, over restarts too, and removed when nobody does', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
+  await using user = await startOther({ env: { GIT_QUARANTINE_PATH: quarantine } })
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, quarantine))
+  for (let start = 0; start < 2; start++) {
+    await using opened = await open(folder.path)
+    assert.deepEqual(await opened.sweeper.tryAgain(gitDir), [])
+    assert.equal((await readdir(join(folder.path, 'owed'))).length, 1)
+    assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
+  }
+  await using opened = await open(folder.path)
+  await user.end()
+  assert.deepEqual(await opened.sweeper.tryAgain(), [quarantine])
+  assert.deepEqual(await readdir(join(folder.path, 'owed')), [])
+  await mkdir(quarantine)
+  assert.deepEqual(await opened.sweeper.tryAgain(), [], 'nothing is owed any more')
+})
+
+test('where one repository cannot be looked at, the start goes on, others are seen to, and what is owed there is kept', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  await mkdir(join(folder.path, 'owed'))
+  const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
+  const unreadable = pushNote('/no\0path', '/no/objects/incoming-abc123')
+  await writeFile(join(folder.path, 'owed/1'), unreadable)
+  await writeFile(join(folder.path, 'owed/2'), pushNote(gitDir, quarantine))
+  await writeFile(join(folder.path, 'requests/999999999'), unreadable)
+  await using _opened = await open(folder.path)
+  assert.deepEqual(await readdir(join(gitDir, 'objects')), ['pack'])
+  assert.equal((await readdir(join(folder.path, 'owed'))).length, 2)
+  assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
+})
+
+test('a quarantine that a push has named in another repository is left alone', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const { gitDir } = await repositoryWithQuarantine(folder.path)
+  const other = await repositoryWithQuarantine(join(folder.path, 'other'))
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, other.quarantine))
+  await using _opened = await open(folder.path)
+  assert.deepEqual(await readdir(other.quarantine), ['pack'])
+  assert.deepEqual(await readdir(join(gitDir, 'objects')), ['pack', 'tmp_objdir-incoming-abc123'])
+})
+
+test('hooks’ words do not let a note grow without bound, and the first ones stay', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await open(folder.path)
+  using noted = opened.note({ leader: process.pid, word: 'a-word', since: 0 }, '/some/repository.git')
+  const words = pushNote('/some/repository.git', '/q/tmp_objdir-incoming-abc123').split('\n').slice(1).join('\n')
+  await appendFile(noted.file!, words)
+  await appendFile(noted.file!, 'x'.repeat(1_000_000))
+  await until('the note to be trimmed', async () => (await stat(noted.file!)).size <= 65_536)
+  assert.equal(readNote(noted.file!).words?.quarantine, '/q/tmp_objdir-incoming-abc123')
+})

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { SpawnOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { foundFromBeforeBoot } from '../../src/sweep/before-boot.ts'
+import { WayClearer } from '../../src/sweep/clear-the-way.ts'
+
+/** What is older than this machine's start has no owner that lives. */
+
+const long = 1_000_000
+const bootSeconds = async () => Number(/^btime (\d+)$/m.exec(await readFile('/proc/stat', 'latin1'))?.[1])
+
+async function make(path: string, seconds?: number): Promise<string> {
+  await writeFile(path, '')
+  if (seconds !== undefined) await utimes(path, seconds, seconds)
+  return path
+}
+
+/** A process of somebody else's, ended when it is disposed of. */
+async function startOther(options: SpawnOptions) {
+  const child = spawn('/bin/sleep', ['1000'], { ...options, stdio: 'ignore' })
+  const gone = once(child, 'exit')
+  await once(child, 'spawn')
+  const end = async () => {
+    child.kill('SIGKILL')
+    await gone
+  }
+  return { end, [Symbol.asyncDispose]: end }
+}
+
+test('a file from before the start is found, one from after it is not, nor one that is not there', async () => {
+  await using folder = await temporaryFolder()
+  const at = (name: string) => join(folder.path, name)
+  const booted = await bootSeconds()
+  assert.ok(foundFromBeforeBoot(await make(at('old'), long), folder.path))
+  assert.equal(foundFromBeforeBoot(await make(at('new')), folder.path), undefined)
+  assert.equal(foundFromBeforeBoot(await make(at('just-after'), booted + 1), folder.path), undefined)
+  assert.equal(foundFromBeforeBoot(at('none'), folder.path), undefined)
+})
+
+test('where the clock was set since, who is seen at work in the repository may be the owner', async (t) => {
+  await using folder = await temporaryFolder()
+  const booted = await bootSeconds()
+  const mounted = (await stat('/proc')).mtimeMs / 1000
+  if (booted - mounted < 300) return t.skip('the clock has not been set since the boot')
+  const lock = await make(join(folder.path, 'main.lock'), booted - 120)
+  await using operator = await startOther({ env: { GIT_DIR: folder.path } })
+  assert.equal(foundFromBeforeBoot(lock, folder.path), undefined)
+  await operator.end()
+  assert.ok(foundFromBeforeBoot(lock, folder.path))
+})
+
+test('a push gets what it needs out of its way, and looks once at what only takes up space', async () => {
+  await using folder = await temporaryFolder()
+  const at = (...names: string[]) => join(folder.path, ...names)
+  for (const path of ['objects/pack', 'objects/incoming-abc123', 'objects/incoming-new', 'refs/heads/a']) {
+    await mkdir(at(path), { recursive: true })
+  }
+  for (const name of [
+    'packed-refs.lock',
+    'refs/heads/a/b.lock',
+    'refs/heads/other.lock',
+    'notes.lock',
+    'shallow_g8yAQp',
+  ]) {
+    await make(at(name), long)
+  }
+  await make(at('HEAD.lock'))
+  await make(at('packed-refs.new'))
+  await mkdir(at('refs/heads/folder.lock'))
+  for (const [name, reason] of [
+    ['push', `receive-pack 12 on ${hostname()}`],
+    ['other-host', 'receive-pack 12 on elsewhere'],
+    ['reason', 'precious'],
+  ]) {
+    await writeFile(at(`objects/pack/pack-${name}.keep`), `${reason}\n`)
+    await utimes(at(`objects/pack/pack-${name}.keep`), long, long)
+  }
+  for (const name of ['objects/incoming-abc123', 'refs/heads/folder.lock']) await utimes(at(name), long, long)
+  const clearer = new WayClearer()
+  const none = '0'.repeat(40)
+  const commands = [
+    'refs/heads/a/b',
+    'refs/heads/folder',
+    '../../etc/x',
+    `refs/heads/${'x'.repeat(250)}`,
+    'refs/heads/a/b/c',
+  ].map((ref) => ({ oldId: none, newId: none, ref }))
+  assert.deepEqual(
+    (await clearer.clear(folder.path, commands))?.toSorted(),
+    [
+      'objects/incoming-abc123',
+      'objects/pack/pack-push.keep',
+      'packed-refs.lock',
+      'packed-refs.new',
+      'refs/heads/a/b.lock',
+      'shallow_g8yAQp',
+    ].map((name) => at(name)),
+  )
+  assert.deepEqual((await readdir(at('objects'))).toSorted(), ['incoming-new', 'pack'])
+  assert.deepEqual((await readdir(at('refs/heads'))).toSorted(), ['a', 'folder.lock', 'other.lock'])
+  assert.equal(await clearer.clear(folder.path, commands), undefined)
+})

@@ -1,0 +1,15 @@
+import { formatAddress } from '../network/address.ts'
+import type { Address } from '../network/address.ts'
+import type { Logger } from '../telemetry/log.ts'
+
+/** Says where an application listens: in the log, and to whoever started it with a channel. */
+export function announceListening(
+  log: Logger,
+  app: { readonly address: Address; readonly operations: Address | undefined },
+  facts: Readonly<Record<string, string>>,
+): void {
+  const address = formatAddress(app.address)
+  const operations = app.operations && formatAddress(app.operations)
+  log.info({ ...facts, operations }, `listening on ${address}`)
+  process.send?.({ type: 'listening', address, operations })
+}

@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { chmod, lstat, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
+import { dirname } from 'node:path'
+import { formatAddress } from '../network/address.ts'
+import type { Address } from '../network/address.ts'
+import { ConfigError, isPassing } from '../config/config.ts'
+import { errnoOf } from '../machine/errno.ts'
+import { makeFolders } from '../machine/make-folders.ts'
+
+/** How many connections may wait to be accepted; the kernel's own limit (somaxconn) is usually lower. */
+const backlog = 4096
+
+/**
+ * Makes a server listen, and returns the address with the port that it got. A unix socket's folder is created, and a
+ * socket that a dead process has left is replaced; only the owner and the group may connect.
+ *
+ * @param setting the variable that the address is from, for messages
+ * @param options `reusePort`: whether other processes may listen on the same TCP port, and the kernel share out connections
+ * @throws {ConfigError} where that cannot be
+ */
+export async function listen(
+  server: Server,
+  address: Address,
+  setting: string,
+  options: { reusePort?: boolean } = {},
+): Promise<Address> {
+  try {
+    return await tryToListen(server, address, options.reusePort ?? false)
+  } catch (error) {
+    const problem = `${setting}: cannot listen on ${formatAddress(address)}: ${wordsFor(error)}.`
+    throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
+  }
+}
+
+/** Listens, and stops at once. The parameters are those of `listen`. @throws {ConfigError} where that cannot be */
+export async function tryListening(...[address, setting, options]: ParametersBehindServer): Promise<void> {
+  const server = createServer()
+  await listen(server, address, setting, options)
+  const closed = once(server, 'close')
+  server.close()
+  await closed
+}
+
+type ParametersBehindServer = Parameters<typeof listen> extends [Server, ...infer Rest] ? Rest : never
+
+async function tryToListen(server: Server, address: Address, reusePort: boolean): Promise<Address> {
+  if (address.kind === 'unix') await makeRoom(address.path)
+  const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort }
+  // Nobody else may connect before the rights are set, whatever the umask.
+  const mask = address.kind === 'unix' ? process.umask(0o117) : undefined
+  server.listen({ ...where, backlog })
+  if (mask !== undefined) process.umask(mask)
+  await once(server, 'listening')
+  if (address.kind === 'tcp') return { ...address, port: (server.address() as AddressInfo).port }
+  await chmod(address.path, 0o660)
+  return address
+}
+
+async function makeRoom(path: string): Promise<void> {
+  await makeFolders(dirname(path))
+  if (await somebodyListens(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' })
+  const found = await lstat(path).catch(() => undefined)
+  if (found && !found.isSocket()) throw Object.assign(new Error(path), { code: 'ENOTSOCK' })
+  await rm(path, { force: true })
+}
+
+function wordsFor(error: unknown): string {
+  const code = errnoOf(error)
+  return words[code] ?? (code || String(error))
+}
+
+const words: Record<string, string> = {
+  EADDRINUSE: 'another process listens there already; stop it, or choose another address',
+  ENOTSOCK: 'there is a file, and it is no socket',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no host of this name',
+  EACCES: 'permission denied; choose another address, or start with the rights for this one',
+  ENOTDIR: 'a part of the path is not a folder',
+  ENOENT: 'the folder for it cannot be made there',
+  EEXIST: 'a part of the path is not a folder',
+}
+
+function somebodyListens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path })
+    probe.on('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.on('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Exchange } from '../exchange/exchange.ts'
+import { connectionUnder, http2StreamOf } from '../http/http2-stream.ts'
+import { IdleConnections } from './idle-connections.ts'
+import { Refusal } from '../refusal/refusal.ts'
+import type { Reason } from '../refusal/refusal.ts'
+import { plainAddress, sourceKey } from '../admission/client-key.ts'
+
+/** Beyond the limits, so many are let in, just to be told that they are too many. More are closed at once. */
+const refusedAtOnce = 64
+
+export type ConnectionLimits = {
+  readonly limit: number
+  /** How many of them one address may hold. */
+  readonly perAddress?: number
+  /** Whose connections carry those of many clients. */
+  readonly isProxy?: (address: string | undefined) => boolean
+  /** How many HTTP/2 requests there may be on all of them. */
+  readonly streams?: number
+  /** Whether an idle connection is closed to make room for a new one, the longest idle first. */
+  readonly closesIdle?: boolean
+}
+
+/**
+ * The connections of a server, bounded in all and by address. A server itself does not count one that has sent nothing yet.
+ * One with TLS counts from its first byte, not from the end of its handshake, and once.
+ */
+export class Connections {
+  readonly #limits: ConnectionLimits
+  readonly #open = new Set<Socket>()
+  readonly #tooMany = new Map<Socket, Reason>()
+  readonly #byAddress = new Map<string, number>()
+  readonly #keys = new WeakMap<Socket, string>()
+  readonly #idle: IdleConnections | undefined
+  /** How to end the connections that carry something else than plain HTTP/1. */
+  readonly #endings = new WeakMap<Socket, () => void>()
+  readonly #asked = new WeakSet<Socket>()
+  #streams = 0
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits
+    this.#idle = limits.closesIdle ? new IdleConnections() : undefined
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** How many have not carried a request yet. */
+  get unasked(): number {
+    return this.#open.size - [...this.#open].filter((socket) => this.#asked.has(socket)).length
+  }
+
+  [Symbol.iterator](): IterableIterator<Socket> {
+    return this.#open.values()
+  }
+
+  /** To be called before the server listens. */
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => this.#add(socket))
+    this.#idle?.watch(server)
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol !== 'h2') this.#endings.set(connectionUnder(socket), () => socket.destroySoon())
+    })
+    server.on('session', (session: ServerHttp2Session) => {
+      this.#endings.set(connectionUnder(session.socket), () => session.close())
+    })
+    const onRequest = ({ socket }: IncomingMessage) => this.#asked.add(connectionUnder(socket))
+    server.on('request', onRequest).on('checkContinue', onRequest)
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      this.#streams++
+      stream.once('close', () => this.#streams--)
+    })
+  }
+
+  /** @throws {Refusal} where the exchange's connection is one too many, which is closed with the reply; or its stream is */
+  check({ incoming, outgoing }: Exchange): void {
+    const reason = this.#tooMany.size > 0 && this.#tooMany.get(connectionUnder(incoming.socket))
+    if (reason) throw new Refusal(reason, { headers: { Connection: 'close' } })
+    const { streams = Infinity } = this.#limits
+    if (this.#streams > streams && http2StreamOf(outgoing)) throw new Refusal('too_many_connections')
+  }
+
+  /** Ends a connection when what is being sent over it is out. */
+  end(connection: Socket): void {
+    const ending = this.#endings.get(connection)
+    if (ending) ending()
+    else connection.destroySoon()
+  }
+
+  /** Ends all connections at once. */
+  destroyAll(): void {
+    for (const connection of this.#open) connection.destroy()
+  }
+
+  #add(socket: Socket): void {
+    const { limit, perAddress = Infinity, isProxy = () => true } = this.#limits
+    this.#open.add(socket)
+    const address = socket.remoteAddress
+    const key = address === undefined || isProxy(address) ? undefined : sourceKey(plainAddress(address))
+    const ofThis = key === undefined ? 0 : this.#count(key, 1)
+    if (key !== undefined) this.#keys.set(socket, key)
+    // An address that has its share makes room with what is its own.
+    if (ofThis > perAddress) this.#makeRoom(socket, 'source_full', (other) => this.#keys.get(other) === key)
+    else if (this.size > limit) this.#makeRoom(socket, 'too_many_connections', () => true)
+    if (this.#tooMany.has(socket) && this.#tooMany.size > refusedAtOnce) socket.destroy()
+    socket.on('close', () => {
+      this.#open.delete(socket)
+      this.#tooMany.delete(socket)
+      this.#idle?.forget(socket)
+      if (key !== undefined) this.#count(key, -1)
+    })
+  }
+
+  #makeRoom(socket: Socket, reason: Reason, fits: (other: Socket) => boolean): void {
+    if (!this.#idle?.closeOne(fits)) this.#tooMany.set(socket, reason)
+  }
+
+  #count(key: string, change: 1 | -1): number {
+    const count = (this.#byAddress.get(key) ?? 0) + change
+    if (count === 0) this.#byAddress.delete(key)
+    else this.#byAddress.set(key, count)
+    return count
+  }
+}

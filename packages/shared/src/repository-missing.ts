@@ -1,8 +1,0 @@
-import type { Service } from './git-request.ts'
-import { Refusal } from './refusal.ts'
-
-/** The one answer for repositories that are not there, and for those that the client may not read: nobody can tell which. */
-export function repositoryMissing(service: Service): Refusal {
-  const sentence = 'There is no repository of this name that you may read, and a push does not create one here.'
-  return new Refusal('repository_missing', service === 'receive-pack' ? { sentence } : {})
-}

@@ -1,0 +1,63 @@
+import type { Exchange } from '../exchange/exchange.ts'
+import type { GitRequest } from '../git/git-route.ts'
+import type { Logger } from './log.ts'
+import { statusOf } from '../refusal/refusal.ts'
+import type { Outcome } from '../refusal/refusal.ts'
+import type { Ending } from './recorder.ts'
+
+/** A client that leaves, or asks for what it may not have, is no fault of the server's. */
+const levels = {
+  completed: 'info',
+  refused: 'info',
+  client_gone: 'info',
+  shed: 'warn',
+  timed_out: 'warn',
+  git_failed: 'warn',
+  failed: 'error',
+} as const satisfies Record<Outcome, string>
+
+const maxNameLength = 256
+
+/**
+ * The one line that each application logs for a request, at its end. Times are in milliseconds, amounts in bytes.
+ *
+ * @returns the status that was answered, or would have been
+ */
+export function logRequest(
+  log: Logger,
+  exchange: Exchange,
+  request: GitRequest | undefined,
+  ending: Ending,
+): number | undefined {
+  const { incoming, outgoing } = exchange
+  const { outcome, reason, cause, ...more } = ending
+  const status = exchange.standsFor ?? (outgoing.headersSent ? outgoing.statusCode : statusOf(reason))
+  const repository = request?.repository.slice(0, maxNameLength)
+  const line = {
+    requestId: exchange.id,
+    repository,
+    service: request?.service,
+    kind: request?.kind,
+    protocolVersion: request?.version,
+    status,
+    outcome,
+    reason,
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.bytesOut,
+    ms: exchange.milliseconds,
+    source: exchange.source,
+    user: exchange.user,
+    err: cause,
+    ...more,
+  }
+  const what = request
+    ? `${request.service} ${request.kind} ${repository}`
+    : `${incoming.method} ${withoutLogin(incoming.url ?? '').slice(0, maxNameLength)}`
+  log[levels[outcome]](line, `${what}: ${reason ?? outcome}`)
+  return status
+}
+
+/** A proxy's form of an address can have a log-in in it, or a token. */
+function withoutLogin(url: string): string {
+  return url.replace(/^([a-z]+:)?\/\/[^/?]*@/i, '$1//')
+}

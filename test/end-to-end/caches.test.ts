@@ -1,0 +1,387 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { ask, target } from '@sluice/shared/testing/http'
+import { largeRepository } from '@sluice/shared/testing/requests'
+import { isQuiet, startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+
+/** What is answered without a git of its own is what git would have answered; and what is shared is nobody's to break. */
+
+let stack: Stack
+let repository: string
+
+before(async () => {
+  stack = await startStack()
+  repository = join(stack.root, 'large.git')
+  await largeRepository(repository)
+})
+after(() => stack[Symbol.asyncDispose]())
+
+const v2 = { 'Git-Protocol': 'version=2' }
+const advertisement = '/large.git/info/refs?service=git-upload-pack'
+
+/** The line of a request in the supervisor's log. */
+const lineOf = (id: string) => stack.supervisor.line((line) => line['requestId'] === id)
+
+/** A fetch of everything in protocol version 2; `hint` tells requests apart that should not be the same. */
+function fetchBody(want: string, hint = 1): string {
+  const args = [`want ${want}\n`, 'ofs-delta\n', `deepen ${1_000_000 + hint}\n`, 'done\n']
+  return `${pktLine('command=fetch')}${pktLine('agent=test')}0001${args.map(pktLine).join('')}${flushPacket}`
+}
+
+async function beginClone(id: string, hint = 1): Promise<IncomingMessage> {
+  const want = await git(repository, ['rev-parse', 'main'])
+  const sent = request({
+    ...target(stack.gateway.address),
+    path: '/large.git/git-upload-pack',
+    method: 'POST',
+    agent: false,
+    headers: { ...v2, 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
+  })
+  sent.on('error', () => {})
+  sent.end(fetchBody(want, hint))
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  reply.on('error', () => {})
+  return reply
+}
+
+/** @returns a digest of all of a reply; rejects if it is cut */
+async function digestOf(reply: IncomingMessage): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of reply) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+describe('references', () => {
+  test('are listed without a git when nothing has changed, in every protocol version, with the same bytes', async () => {
+    await until('the repository to be old enough', async () => {
+      const id = `old-enough-${Date.now()}`
+      await ask(stack.gateway.address, advertisement, { headers: { 'X-Request-Id': id } })
+      return (await lineOf(id))['cache'] === 'references'
+    })
+    for (const headers of [{}, { 'Git-Protocol': 'version=1' }, v2]) {
+      for (const service of ['upload-pack', 'receive-pack']) {
+        const path = `/large.git/info/refs?service=git-${service}`
+        const first = await ask(stack.gateway.address, path, { headers })
+        const id = `second-${service}-${JSON.stringify(headers).length}`
+        const second = await ask(stack.gateway.address, path, { headers: { ...headers, 'X-Request-Id': id } })
+        assert.equal((await lineOf(id))['cache'], 'references')
+        assert.equal(second.body, first.body)
+        const { date: _d1, ...firstHeaders } = first.headers
+        const { date: _d2, ...secondHeaders } = second.headers
+        delete firstHeaders['transfer-encoding']
+        delete secondHeaders['content-length']
+        delete firstHeaders['content-length']
+        assert.deepEqual(secondHeaders, firstHeaders)
+      }
+    }
+  })
+
+  test('are never stale: pushes through Sluice and changes on disk are seen by the very next request', async () => {
+    const here = join(stack.root, 'changing.git')
+    await mkdir(here)
+    await git(here, ['init', '--quiet', '--bare', '.'])
+    await importHistory(here, 5)
+    const commits = (await git(here, ['rev-list', 'main'])).split('\n')
+    const clone = join(stack.folder, 'changing')
+    await git(stack.folder, ['clone', '--quiet', `${stack.url}/changing.git`, clone])
+    const url = `${stack.url}/changing.git`
+    const changes: (() => Promise<unknown>)[] = [
+      () => git(clone, ['push', '--quiet', '--force', url, `${commits[2]}:refs/heads/pushed`]),
+      () => git(here, ['update-ref', 'refs/heads/loose', commits[1]!]),
+      () => git(here, ['pack-refs', '--all']),
+      () => git(here, ['symbolic-ref', 'HEAD', 'refs/heads/pushed']),
+      () => git(clone, ['push', '--quiet', '--force', url, `${commits[3]}:refs/heads/pushed`]),
+      () => git(here, ['config', 'transfer.hideRefs', 'refs/heads/loose']),
+      () => git(here, ['update-ref', '-d', 'refs/heads/loose']),
+      () => git(here, ['config', '--unset', 'transfer.hideRefs']),
+      () => git(here, ['symbolic-ref', 'HEAD', 'refs/heads/main']),
+      () => git(clone, ['push', '--quiet', url, ':refs/heads/pushed']),
+      () => git(here, ['update-ref', 'refs/heads/pushed/below', commits[0]!]),
+      () => writeFile(join(here, 'refs/heads/by-hand'), `${commits[4]}\n`),
+      () => writeFile(join(here, 'refs/heads/by-hand'), `${commits[0]}\n`),
+      () => git(here, ['gc', '--quiet']),
+    ]
+    let hits = 0
+    for (const [round, change] of changes.entries()) {
+      await until('the state before to be remembered', async () => {
+        const id = `remembered-${round}-${performance.now()}`
+        const path = '/changing.git/info/refs?service=git-upload-pack'
+        await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': id } })
+        return (await lineOf(id))['cache'] === 'references'
+      })
+      // The first time it is learnt, the second time it is known.
+      await git(stack.folder, ['ls-remote', url])
+      await git(stack.folder, ['ls-remote', url])
+      hits = stack.supervisor.lines.filter((line) => line['cache'] === 'references').length
+      await change()
+      for (const protocol of ['version=0', 'version=2']) {
+        const [seen, real] = await Promise.all([
+          git(stack.folder, ['-c', `protocol.version=${protocol.slice(-1)}`, 'ls-remote', '--symref', url]),
+          git(stack.folder, ['-c', `protocol.version=${protocol.slice(-1)}`, 'ls-remote', '--symref', here]),
+        ])
+        assert.equal(seen, real, `round ${round}, ${protocol}`)
+      }
+    }
+    assert.ok(hits > changes.length)
+  })
+
+  test('are not asked of the cache when a service has been switched off', async () => {
+    const here = join(stack.root, 'switched.git')
+    await git(stack.folder, ['init', '--quiet', '--bare', here])
+    const path = '/switched.git/info/refs?service=git-upload-pack'
+    await until('it to be remembered', async () => {
+      const id = `switched-${Date.now()}`
+      await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': id } })
+      return (await lineOf(id))['cache'] === 'references'
+    })
+    await git(here, ['config', 'http.uploadpack', 'false'])
+    assert.equal((await ask(stack.gateway.address, path)).status, 403)
+  })
+
+  test('are listed by git each time where the cache is switched off', async () => {
+    await using plain = await startStack({ SLUICE_REFERENCE_CACHE: 'off', SLUICE_PACK_CACHE: 'off' })
+    await git(plain.folder, ['clone', '--quiet', '--bare', repository, join(plain.root, 'large.git')])
+    for (let n = 0; n < 3; n++) await git(plain.folder, ['ls-remote', `${plain.url}/large.git`])
+    await git(plain.folder, ['clone', '--quiet', `${plain.url}/large.git`, 'cloned'])
+    assert.deepEqual(
+      plain.supervisor.lines.filter((line) => 'cache' in line),
+      [],
+    )
+  })
+})
+
+describe('packs', () => {
+  describe('are shared only while git would send the same', () => {
+    /** A small repository, served as `/NAME.git`. */
+    async function create(name: string): Promise<string> {
+      const here = join(stack.root, `${name}.git`)
+      await git(stack.folder, ['init', '--quiet', '--bare', here])
+      await importHistory(here, 3)
+      return here
+    }
+
+    const clone = (name: string, ...args: string[]) => {
+      const folder = join(stack.folder, `${name}-${performance.now()}`)
+      return git(stack.folder, ['clone', '--quiet', ...args, `${stack.url}/${name}.git`, folder]).then(() => folder)
+    }
+
+    /** How many fetches have been answered by another one's git. */
+    const shared = () => stack.supervisor.lines.filter((line) => line['cache'] === 'pack').length
+
+    async function untilShared(name: string, ...args: string[]): Promise<void> {
+      await until('a clone to be shared', async () => {
+        const sofar = shared()
+        await clone(name, ...args)
+        return shared() > sofar
+      })
+    }
+
+    const fetch = (name: string, want: string) =>
+      ask(stack.gateway.address, `/${name}.git/git-upload-pack`, {
+        method: 'POST',
+        headers: { ...v2, 'Content-Type': 'application/x-git-upload-pack-request' },
+        body: fetchBody(want),
+      })
+
+    async function untilFetchIsShared(name: string, want: string): Promise<void> {
+      await until('a fetch to be shared', async () => {
+        const sofar = shared()
+        assert.match((await fetch(name, want)).body, /packfile/)
+        return shared() > sofar
+      })
+    }
+
+    for (const args of [['--depth=1'], ['--depth=1', '--single-branch'], ['--single-branch']]) {
+      test(`a clone with ${args.join(' ')} gets a tag that has just been made`, async () => {
+        const name = `tagged-${args.join('')}`
+        const here = await create(name)
+        await untilShared(name, ...args)
+        await git(here, ['tag', '-a', '-m', 'made on the host', 'v1', 'main'])
+        assert.equal(await git(await clone(name, ...args), ['tag']), 'v1')
+        await untilShared(name, ...args)
+        const pusher = await clone(name)
+        await git(pusher, ['tag', '-a', '-m', 'pushed', 'v2'])
+        await git(pusher, ['push', '--quiet', 'origin', 'v2'])
+        assert.equal(await git(await clone(name, ...args), ['tag']), 'v1\nv2')
+      })
+    }
+
+    test('a fetch does not join one that began before a tag was made', async () => {
+      const here = join(stack.root, 'slow.git')
+      await git(stack.folder, ['clone', '--quiet', '--bare', repository, here])
+      const want = await git(here, ['rev-parse', 'main'])
+      // Whatever is shared is old enough to be.
+      await untilFetchIsShared('slow', want)
+      const body = [`want ${want}\n`, 'include-tag\n', 'no-progress\n', 'done\n'].map(pktLine).join('')
+      const begin = async (id: string) => {
+        const sent = request({
+          ...target(stack.gateway.address),
+          path: '/slow.git/git-upload-pack',
+          method: 'POST',
+          agent: false,
+          headers: { ...v2, 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id },
+        })
+        sent.on('error', () => {})
+        sent.end(`${pktLine('command=fetch')}0001${body}${flushPacket}`)
+        const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+        reply.on('error', () => {})
+        return reply
+      }
+      const early = await begin('slow-early')
+      const joined = await begin('slow-joined')
+      await git(here, ['tag', '-a', '-m', 'made meanwhile', 'v1', 'main'])
+      const late = await begin('slow-late')
+      const digests = await Promise.all([early, joined, late].map(digestOf))
+      assert.equal(digests[0], digests[1])
+      assert.notEqual(digests[0], digests[2])
+      assert.equal((await lineOf('slow-joined'))['cache'], 'pack')
+      assert.equal((await lineOf('slow-late'))['cache'], undefined)
+    })
+
+    test('a commit whose reference is gone is not ours any more once gc has removed it', async () => {
+      const here = await create('secret')
+      const secret = await git(here, ['commit-tree', '-m', 'secret', '-p', 'main', 'main^{tree}'])
+      await git(here, ['update-ref', 'refs/heads/secret', secret])
+      await untilFetchIsShared('secret', secret)
+      await git(here, ['update-ref', '-d', 'refs/heads/secret'])
+      await git(here, ['gc', '--quiet', '--prune=now'])
+      assert.match((await fetch('secret', secret)).body, /not our ref/)
+    })
+
+    test('what is borrowed goes with the alternates, or with what the lender has', async () => {
+      const lender = await create('lender')
+      const commit = await git(lender, ['rev-parse', 'main'])
+      const [here, alternates] = [join(stack.root, 'borrower.git'), 'objects/info/alternates']
+      await git(stack.folder, ['init', '--quiet', '--bare', here])
+      await writeFile(join(here, alternates), '../../lender.git/objects\n')
+      await untilFetchIsShared('borrower', commit)
+      await rm(join(here, alternates))
+      assert.match((await fetch('borrower', commit)).body, /not our ref/)
+      await writeFile(join(here, alternates), '../../lender.git/objects\n')
+      await untilFetchIsShared('borrower', commit)
+      await git(lender, ['update-ref', '-d', 'refs/heads/main'])
+      await git(lender, ['gc', '--quiet', '--prune=now'])
+      assert.match((await fetch('borrower', commit)).body, /not our ref/)
+    })
+
+    test('objects that were replaced are not served any more', async () => {
+      const here = await create('restored')
+      const commit = await git(here, ['rev-parse', 'main'])
+      await untilFetchIsShared('restored', commit)
+      await rename(join(here, 'objects'), join(here, 'objects.old'))
+      await mkdir(join(here, 'objects/pack'), { recursive: true })
+      assert.match((await fetch('restored', commit)).body, /not our ref/)
+    })
+
+    test('a service that has been switched off sends nothing', async () => {
+      const here = await create('switched-off')
+      const commit = await git(here, ['rev-parse', 'main'])
+      await untilFetchIsShared('switched-off', commit)
+      await git(here, ['config', 'http.uploadpack', 'false'])
+      assert.equal((await fetch('switched-off', commit)).status, 403)
+    })
+  })
+
+  test('that many ask for at once are written by one git, and each gets the same', async () => {
+    const replies = await Promise.all(Array.from({ length: 20 }, (_, n) => beginClone(`same-${n}`, 2)))
+    const digests = await Promise.all(replies.map(digestOf))
+    assert.equal(new Set(digests).size, 1)
+    const lines = await Promise.all(digests.map((_, n) => lineOf(`same-${n}`)))
+    assert.equal(lines.filter((line) => line['cache'] === 'pack').length, 19)
+    assert.ok(lines.every((line) => line['outcome'] === 'completed'))
+    // And again from the disk, without any, and with its length known.
+    const later = await beginClone('same-later', 2)
+    assert.match(later.headers['content-length'] ?? '', /^[1-9]\d+$/)
+    assert.equal(await digestOf(later), digests[0])
+    assert.equal((await lineOf('same-later'))['cache'], 'pack')
+    await until('all to be over', async () => isQuiet(await stack.status()))
+  })
+
+  test('are whole for real clients, many at once', async () => {
+    const clones = Array.from({ length: 6 }, (_, n) => join(stack.folder, `at-once-${n}`))
+    await Promise.all(clones.map((clone) => git(stack.folder, ['clone', '--quiet', `${stack.url}/large.git`, clone])))
+    for (const clone of clones) await git(clone, ['fsck', '--full'])
+  })
+
+  test('go on for the others when the first one leaves, and end with the last', async () => {
+    const first = await beginClone('first-leaves', 3)
+    await once(first, 'data')
+    const second = await beginClone('second-stays', 3)
+    first.destroy()
+    assert.equal((await lineOf('first-leaves'))['outcome'], 'client_gone')
+    assert.match(await digestOf(second), /^[0-9a-f]{64}$/)
+    const leavers = await Promise.all([beginClone('leaver-1', 4), beginClone('leaver-2', 4)])
+    await Promise.all(leavers.map((reply) => once(reply, 'data')))
+    for (const reply of leavers) reply.destroy()
+    for (const id of ['leaver-1', 'leaver-2']) assert.equal((await lineOf(id))['outcome'], 'client_gone')
+    // The last one's line says that nothing is left.
+    assert.deepEqual(await stack.gitProcesses(), [])
+    assert.ok(isQuiet(await stack.status()))
+  })
+
+  test('that many wait for in vain are refused to all of them when the queue’s time is over', async () => {
+    const waits = fileURLToPath(new URL('../fixtures/waits-for-release.sh', import.meta.url))
+    const times = { SLUICE_QUEUE_TIMEOUT: '500ms', SLUICE_SILENT_GIT_TIMEOUT: '15s' }
+    await using small = await startStack({ SLUICE_GIT: waits, SLUICE_FETCH_SLOTS: '1', ...times })
+    await git(small.folder, ['init', '--quiet', '--bare', join(small.root, 'large.git')])
+    const { ctimeMs } = await stat(join(small.root, 'large.git/config'))
+    await until('its configuration to be old enough to be relied on', () => Date.now() - ctimeMs > 1200)
+    const path = '/large.git/info/refs?service=git-upload-pack'
+    const held = ask(small.gateway.address, path)
+    await until('the slot to be held', async () => (await small.status()).lanes.some(({ running }) => running === 1))
+    const headers = { ...v2, 'Content-Type': 'application/x-git-upload-pack-request' }
+    const post = { method: 'POST', headers, body: fetchBody('1'.repeat(40)) }
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, () => ask(small.supervisor.address, '/large.git/git-upload-pack', post)),
+    )
+    for (const reply of replies)
+      assert.deepEqual([reply.status, reply.headers['sluice-reason']], [503, 'queue_timeout'])
+    assert.equal((await held).status, 504)
+  })
+
+  test('that are cut short are cut short for everybody, and not kept', async () => {
+    const replies = await Promise.all(Array.from({ length: 4 }, (_, n) => beginClone(`killed-${n}`, 5)))
+    await Promise.all(replies.map((reply) => once(reply, 'data')))
+    for (const pid of await stack.gitProcesses()) process.kill(pid, 'SIGKILL')
+    const ends = await Promise.allSettled(replies.map(digestOf))
+    assert.deepEqual(new Set(ends.map(({ status }) => status)), new Set(['rejected']))
+    await until('all to be over', async () => isQuiet(await stack.status()))
+    assert.match(await digestOf(await beginClone('after-the-kill', 5)), /^[0-9a-f]{64}$/)
+  })
+
+  test('are not shared with what git says when it refuses', async () => {
+    const body = fetchBody('1'.repeat(40), 6)
+    const headers = { ...v2, 'Content-Type': 'application/x-git-upload-pack-request' }
+    const post = (id: string) =>
+      ask(stack.gateway.address, '/large.git/git-upload-pack', {
+        method: 'POST',
+        headers: { ...headers, 'X-Request-Id': id },
+        body,
+      })
+    for (const id of ['not-ours-1', 'not-ours-2', 'not-ours-3']) {
+      const reply = await post(id)
+      assert.equal(reply.status, 200)
+      assert.match(reply.body, /ERR upload-pack: not our ref/)
+      assert.ok(Number((await lineOf(id))['worker']) > 0)
+    }
+  })
+
+  test('leave nothing in the spool folder, and their repository can go', async () => {
+    const here = join(stack.root, 'gone.git')
+    await git(stack.folder, ['clone', '--quiet', '--bare', repository, here])
+    for (let n = 0; n < 3; n++) await git(stack.folder, ['clone', '--quiet', `${stack.url}/gone.git`, `gone-${n}`])
+    await rm(here, { recursive: true })
+    assert.notEqual((await tryGit(stack.folder, ['clone', `${stack.url}/gone.git`, 'gone-again'])).code, 0)
+  })
+})

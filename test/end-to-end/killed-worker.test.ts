@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { git, importHistory } from '@sluice/shared/testing/git'
+import { target } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import type { Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/** A worker that is killed, as by the kernel when memory is short: whatever its hooks have started is ended all the same. */
+
+const stubborn = `sh -c 'trap "" TERM; while :; do sleep 1; done'`
+const ways: [what: string, script: string][] = [
+  ['a child in a session of its own', 'setsid sleep 1000 &'],
+  ['one that ignores SIGTERM', `setsid ${stubborn} &`],
+  ['one whose parent has ended', '(setsid sleep 1000 &)'],
+  ['a daemon that has forked twice', `(setsid sh -c '(setsid sleep 1000 </dev/null >/dev/null 2>&1 &)' &); sleep 0.2`],
+  ['one without its environment, whose parent lives', `env -i PATH="$PATH" setsid ${stubborn} &`],
+]
+
+for (const runtime of ['bun', 'node']) {
+  describe(`with workers on ${runtime}`, () => {
+    for (const [what, script] of ways) {
+      test(`${what} is ended with the worker, and only then its slot is free`, async () => {
+        await using stack = await startStack({
+          SLUICE_WORKER_RUNTIME: runtime,
+          SLUICE_KILL_GRACE: '300ms',
+          SLUICE_PUSH_SLOTS: '1',
+          SLUICE_DRAIN_TIMEOUT: '1s',
+        })
+        const gitDir = await repositoryWith(stack, script)
+        await push(stack, gitDir)
+        await until('the hook to have started it', () => existsSync(join(gitDir, 'began')))
+        const pids = await stack.gitProcesses()
+        process.kill(await sessionOf(pids), 'SIGKILL')
+        const line = await stack.supervisor.line((it) => it['requestId'] === 'killed')
+        assert.equal(line['reason'], 'worker_lost')
+        assert.deepEqual(await stack.gitProcesses(), [])
+        const status = await stack.status()
+        assert.deepEqual(status.leaked, { processes: 0, zombies: 0 })
+        await until('the slot to be free', async () =>
+          (await stack.status()).lanes.every(({ lane, running }) => lane !== 'push' || running === 0),
+        )
+        const warning = await stack.supervisor.line((it) => /running in the background/.test(String(it['msg'])))
+        assert.equal(warning['repository'], 'project.git')
+      })
+    }
+  })
+}
+
+async function repositoryWith(stack: Stack, script: string): Promise<string> {
+  const gitDir = join(stack.root, 'project.git')
+  await mkdir(gitDir)
+  await git(gitDir, ['init', '--quiet', '--bare', '.'])
+  await importHistory(gitDir, 1)
+  await mkdir(join(gitDir, 'hooks'), { recursive: true })
+  const hook = join(gitDir, 'hooks/pre-receive')
+  await writeFile(hook, `#!/bin/sh\n${script}\necho yes >began\nwhile :; do sleep 1; done\n`)
+  await chmod(hook, 0o755)
+  return gitDir
+}
+
+async function push(stack: Stack, gitDir: string): Promise<void> {
+  const main = await git(gitDir, ['rev-parse', 'main'])
+  const sent = request({
+    ...target(stack.gateway.address),
+    path: '/project.git/git-receive-pack',
+    method: 'POST',
+    agent: false,
+    headers: { 'Content-Type': 'application/x-git-receive-pack-request', 'X-Request-Id': 'killed' },
+  })
+  sent.on('error', () => {})
+  sent.on('response', (reply: IncomingMessage) => reply.on('error', () => {}).resume())
+  const command = pktLine(`${'0'.repeat(40)} ${main} refs/heads/a\0 report-status side-band-64k agent=test`)
+  const emptyPack = Buffer.from('5041434b0000000200000000029d08823bd8a8eab510ad6ac75c823cfd3ed31e', 'hex')
+  sent.end(Buffer.concat([Buffer.from(command + flushPacket), emptyPack]))
+}
+
+/** The worker's pid: the session of git itself. */
+async function sessionOf(pids: readonly number[]): Promise<number> {
+  for (const pid of pids) {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'latin1')
+    if (!line.includes('\0receive-pack\0')) continue
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
+  }
+  throw new Error('git does not run.')
+}

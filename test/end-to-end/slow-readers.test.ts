@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { git } from '@sluice/shared/testing/git'
+import { ask, target } from '@sluice/shared/testing/http'
+import { fetchOf, largeRepository } from '@sluice/shared/testing/requests'
+import { isQuiet, startStack } from '@sluice/shared/testing/stack'
+import type { HostStatus, Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
+
+/** A client that reads slowly, or not at all, keeps nobody else from being served. */
+
+const slots = 2
+
+/** Two slots, of which one source may have both. */
+async function startNarrow(env: Record<string, string> = {}) {
+  const stack = await startStack({ SLUICE_FETCH_SLOTS: String(slots), SLUICE_LARGEST_SHARE: '100%', ...env })
+  const large = join(stack.root, 'large.git')
+  await largeRepository(large)
+  const small = join(stack.root, 'small.git')
+  await git(stack.folder, ['init', '--quiet', '--bare', small])
+  const tree = await git(small, ['mktree'])
+  await git(small, ['update-ref', 'refs/heads/main', await git(small, ['commit-tree', '-m', 'One', tree])])
+  return { stack, want: await git(large, ['rev-parse', 'main']) }
+}
+
+type How = (want: string, hint: number) => { body: string; headers: Record<string, string> }
+
+const v2: How = (want, hint) => {
+  const args = [`want ${want}\n`, 'ofs-delta\n', 'no-progress\n', `deepen ${1_000_000 + hint}\n`, 'done\n']
+  const body = `${pktLine('command=fetch')}0001${args.map(pktLine).join('')}${flushPacket}`
+  return { body, headers: { 'Git-Protocol': 'version=2' } }
+}
+
+const kinds: Record<string, How> = {
+  'the same in version 2': (want) => v2(want, 0),
+  'different packs in version 2': v2,
+  'packs in version 0': (want) => ({ body: fetchOf(want), headers: {} }),
+}
+
+/** Asks, and reads nothing but the head, until it is told to. */
+async function beginSlow(
+  stack: Stack,
+  id: string,
+  { body, headers }: ReturnType<How>,
+  address = stack.gateway.address,
+): Promise<IncomingMessage> {
+  const sent = request({
+    ...target(address),
+    path: '/large.git/git-upload-pack',
+    method: 'POST',
+    agent: false,
+    headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'X-Request-Id': id, ...headers },
+  })
+  sent.on('error', () => {})
+  sent.end(body)
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  reply.on('error', () => {})
+  return reply
+}
+
+async function readAll(reply: IncomingMessage): Promise<number> {
+  let bytes = 0
+  for await (const chunk of reply) bytes += (chunk as Buffer).length
+  return bytes
+}
+
+const lineOf = (stack: Stack, id: string) => stack.supervisor.line((line) => line['requestId'] === id)
+
+const phases = ({ requests }: HostStatus) => requests.map(({ phase }) => phase)
+
+const clone = (stack: Stack, name = 'newcomer') =>
+  git(stack.folder, ['clone', '--quiet', `${stack.url}/small.git`, join(stack.folder, name)])
+
+async function spooled(stack: Stack): Promise<string> {
+  const { body } = await ask(stack.supervisor.operations, '/metrics')
+  return body
+    .split('\n')
+    .filter((line) => /^sluice_(?:ahead_bytes|spool_bytes|pack_readers)/.test(line))
+    .join('\n')
+}
+
+for (const [kind, how] of Object.entries(kinds)) {
+  test(`those who read ${kind} hold no slot once git has written it, and get all of it`, async () => {
+    const { stack, want } = await startNarrow({ SLUICE_MIN_DOWNLOAD_RATE: 'off' })
+    await using _ = stack
+    const ids = [0, 1, 2, 3].map((n) => `slow-${n}`)
+    const replies = await Promise.all(ids.map((id, n) => beginSlow(stack, id, how(want, n))))
+    await clone(stack)
+    const status = await until('all gits to have ended', async () => {
+      const now = await stack.status()
+      return now.lanes.find(({ lane }) => lane === 'fetch')?.running === 0 && isQuiet(now) && now
+    })
+    assert.deepEqual(phases(status), ['sending', 'sending', 'sending', 'sending'])
+    assert.match(await spooled(stack), /sluice_pack_readers_without_git\{.*\} 4$/m)
+    const sizes = await Promise.all(replies.map(readAll))
+    assert.ok(replies.every(({ complete }) => complete))
+    for (const [n, id] of ids.entries()) {
+      const line = await lineOf(stack, id)
+      assert.deepEqual([line['outcome'], line['bytesOut']], ['completed', sizes[n]])
+      assert.ok(sizes[n]! > 8 * 2 ** 20)
+    }
+    await until('the disk to be given back', async () => /^sluice_ahead_bytes\{.*\} 0$/m.test(await spooled(stack)))
+  })
+}
+
+test('who leaves while it reads what git has written ahead gives the disk back', async () => {
+  const { stack, want } = await startNarrow()
+  await using _ = stack
+  const reply = await beginSlow(stack, 'leaves', v2(want, 1))
+  await until('git to be done', async () => phases(await stack.status()).includes('sending'))
+  assert.match(await spooled(stack), /^sluice_ahead_bytes\{.*\} [1-9]/m)
+  reply.destroy()
+  assert.equal((await lineOf(stack, 'leaves'))['reason'], 'client_gone')
+  await until('the disk to be given back', async () => /^sluice_ahead_bytes\{.*\} 0$/m.test(await spooled(stack)))
+})
+
+test('the status names the user of each who reads a pack, and the worker that writes it, until it has', async () => {
+  // Too little for the pack: git goes at the readers' pace.
+  const { stack, want } = await startNarrow({ SLUICE_PACK_CACHE: '1MiB', SLUICE_FETCH_AHEAD: 'off' })
+  await using _ = stack
+  const begin = (id: string, user: string) => {
+    const { body, headers } = v2(want, 1)
+    return beginSlow(stack, id, { body, headers: { ...headers, 'Sluice-User': user } }, stack.supervisor.address)
+  }
+  // They share one git as soon as the repository is old enough for that.
+  for (let round = 1, isShared = false; !isShared; round++) {
+    const ids = ['ada', 'grace'].map((user) => `${user}-${round}`)
+    const replies = [await begin(ids[0]!, 'ada'), await begin(ids[1]!, 'grace')]
+    const { requests } = await stack.status()
+    await Promise.all(replies.map(readAll))
+    const lines = await Promise.all(ids.map((id) => lineOf(stack, id)))
+    isShared = lines.some((line) => line['cache'] === 'pack')
+    assert.deepEqual(new Set(requests.map(({ user }) => user)), new Set(['ada', 'grace']))
+    assert.ok(requests.every(({ phase, worker }) => phase === 'serving' && typeof worker === 'number'))
+    assert.equal(new Set(requests.map(({ worker }) => worker)).size, isShared ? 1 : 2)
+  }
+})
+
+test('a long request in version 0 that waited for a slot reaches git as it was sent', async () => {
+  const env = { SLUICE_FETCH_SLOTS: '1', SLUICE_FETCH_AHEAD: 'off', SLUICE_MIN_DOWNLOAD_RATE: 'off' }
+  const { stack, want } = await startNarrow(env)
+  await using _ = stack
+  const first = await beginSlow(stack, 'first', v2(want, 1))
+  const haves = Array.from({ length: 8000 }, (_have, n) => pktLine(`have ${n.toString(16).padStart(40, '0')}\n`))
+  const body = `${pktLine(`want ${want}\n`)}${flushPacket}${haves.join('')}${pktLine('done\n')}`
+  const second = beginSlow(stack, 'second', { body, headers: {} })
+  await until('it to wait', async () => (await stack.status()).lanes[0]?.waiting === 1)
+  await readAll(first)
+  assert.ok((await readAll(await second)) > 8 * 2 ** 20)
+  const line = await lineOf(stack, 'second')
+  assert.deepEqual([line['outcome'], line['bytesIn']], ['completed', body.length])
+})
+
+describe('where git cannot run ahead', () => {
+  const env = { SLUICE_FETCH_AHEAD: 'off', SLUICE_PACK_CACHE: 'off', SLUICE_QUEUE_TIMEOUT: '9s' }
+  const windowMs = 6000
+
+  test('a slow reader is ended when another waits for its slot, one at a time, and nobody while none waits', async () => {
+    const { stack, want } = await startNarrow({ ...env, SLUICE_MIN_DOWNLOAD_RATE: '1GiB' })
+    await using _ = stack
+    const ids = ['slow-1', 'slow-2']
+    const replies = await Promise.all(ids.map((id, n) => beginSlow(stack, id, v2(want, n))))
+    await until('both to be slow for long enough', async () => {
+      const { requests } = await stack.status()
+      return requests.length === slots && requests.every(({ ageMs }) => ageMs > 1.5 * windowMs)
+    })
+    await clone(stack)
+    const lines = stack.supervisor.lines.filter((line) => line['reason'] === 'slow_download')
+    assert.deepEqual([lines.length, lines[0]?.['outcome']], [1, 'timed_out'])
+    const [ended] = lines.map((line) => ids.indexOf(line['requestId'] as string))
+    await assert.rejects(readAll(replies[ended!]!))
+    const other = ids[1 - ended!]!
+    assert.ok((await readAll(replies[1 - ended!]!)) > 8 * 2 ** 20)
+    assert.equal((await lineOf(stack, other))['outcome'], 'completed')
+  })
+
+  test('who takes enough is not ended, whoever waits', async () => {
+    const { stack, want } = await startNarrow({ ...env, SLUICE_MIN_DOWNLOAD_RATE: 'off' })
+    await using _ = stack
+    const replies = await Promise.all([1, 2].map((n) => beginSlow(stack, `kept-${n}`, v2(want, n))))
+    await assert.rejects(clone(stack), /too long|busy|503/)
+    await Promise.all(replies.map(readAll))
+    assert.ok(replies.every(({ complete }) => complete))
+  })
+})

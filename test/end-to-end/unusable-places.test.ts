@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { patienceMs, patiently } from '@sluice/shared/testing/patience'
+
+const main = fileURLToPath(new URL('../../apps/gitworker/src/main.ts', import.meta.url))
+
+/** Below /proc, the system says of what is there that it is not; below a device, nothing can be; a file is no folder. */
+const places: readonly (readonly [setting: string, place: string])[] = [
+  ...['/proc/x', '/proc/x/y', '/dev/null/x'].flatMap((place) =>
+    ['SLUICE_RUN_FOLDER', 'SLUICE_SPOOL_FOLDER', 'SLUICE_ROOT'].map((setting) => [setting, place] as const),
+  ),
+  ['SLUICE_ROOT', 'FOLDER/file'],
+  ['SLUICE_RUN_FOLDER', 'FOLDER/file/x'],
+  ['SLUICE_SUPERVISOR', 'unix:/proc/x/sluice.sock'],
+  ['SLUICE_SUPERVISOR', 'unix:/dev/null'],
+  ['SLUICE_SUPERVISOR_OPERATIONS', 'unix:/proc/x/sluice.sock'],
+]
+
+test('a place that cannot be used ends the start in words that name the setting', async () => {
+  await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'file'), '', { mode: 0o755 })
+  for (const [setting, place] of places) {
+    const { code, stderr } = await start({
+      PATH: process.env['PATH'] ?? '',
+      SLUICE_ROOT: folder.path,
+      SLUICE_RUN_FOLDER: join(folder.path, 'run'),
+      SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,
+      [setting]: place.replace('FOLDER', folder.path),
+    })
+    assert.notEqual(code, 0, `${setting}=${place}`)
+    assert.notEqual(code, null, `${setting}=${place} did not end by itself`)
+    assert.match(stderr, new RegExp(`${setting}\\b.*(/proc|/dev|/file)`), `${setting}=${place}`)
+  }
+})
+
+test('a start that hangs ends with the second signal', async () => {
+  await using folder = await temporaryFolder()
+  const silentGit = join(folder.path, 'git')
+  await writeFile(silentGit, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
+  const child = spawn(process.execPath, [main], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      SLUICE_ROOT: folder.path,
+      SLUICE_RUN_FOLDER: join(folder.path, 'run'),
+      SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,
+      SLUICE_GIT: silentGit,
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    const exited = once(child, 'exit')
+    // The sizes: it is about to ask git for its version.
+    await patiently('a first line', once(child.stdout, 'data'))
+    child.kill('SIGTERM')
+    // Two signals within 100 ms count as one.
+    await pause(500)
+    child.kill('SIGTERM')
+    const [code] = (await patiently('the end', exited)) as [number | null]
+    assert.equal(code, 1)
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
+
+function start(env: Record<string, string>): Promise<{ code: number | null; stderr: string }> {
+  return new Promise((resolve) => {
+    const options = { env, timeout: patienceMs, killSignal: 'SIGKILL' } as const
+    const child = execFile(process.execPath, [main], options, (_error, _stdout, stderr) => {
+      resolve({ code: child.exitCode, stderr })
+    })
+  })
+}
