@@ -23,7 +23,7 @@ export async function startApache({ root, folder }: Place): Promise<Contestant> 
   const port = await freePort()
   const configuration = join(folder, 'apache.conf')
   const { httpBackend } = await gitInstallation()
-  const owner = process.getuid?.() === 0 ? accountOf('www-data') : undefined
+  const owner = process.getuid?.() === 0 ? recordOf('www-data') : undefined
   await writeFile(configuration, configurationOf({ root, folder, port, httpBackend, isRoot: owner !== undefined }))
   const apache = await startDaemon({
     command,
@@ -56,7 +56,7 @@ export async function startApache({ root, folder }: Place): Promise<Contestant> 
 }
 
 /** Apache refuses to serve as root. */
-function accountOf(name: string): { uid: number; gid: number } {
+function recordOf(name: string): { uid: number; gid: number } {
   const fields = new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm').exec(readFileSync('/etc/passwd', 'utf8'))
   if (!fields) throw new Error(`There is no user ${name}, as whom Apache could serve.`)
   return { uid: Number(fields[1]), gid: Number(fields[2]) }

@@ -19,7 +19,7 @@ const loaded = ['mpm_event', 'authz_core', 'headers', 'proxy', 'proxy_http', 'pr
 const forBalancers = ['lbmethod_bybusyness', 'slotmem_shm']
 
 /** Apache serves as no root: where it was started by root, as whom Debian has it serve. */
-function accountOf(name: string): string {
+function recordOf(name: string): string {
   return readFileSync('/etc/passwd', 'utf8').includes(`\n${name}:`) ? `User ${name}\nGroup ${name}` : ''
 }
 
@@ -40,7 +40,7 @@ async function startApache({ folder, gateway }: Stack, started: AsyncDisposableS
     `Listen ${proxy}`,
     `ErrorLog "${folder}/error.log"`,
     ...[...loaded, ...forBalancers].map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`),
-    process.getuid?.() === 0 ? accountOf('www-data') : '',
+    process.getuid?.() === 0 ? recordOf('www-data') : '',
   ]
   await writeFile(config, `${lines.join('\n')}\n${site}`)
   // Its children are another user's.

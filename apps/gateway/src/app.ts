@@ -15,7 +15,7 @@ import type { Recorder } from '@sluice/shared/telemetry/recorder'
 import { outcomeOf, Refusal } from '@sluice/shared/refusal/refusal'
 import type { Running } from '@sluice/shared/app/running'
 import { checkSingleHeaders } from '@sluice/shared/http/single-headers'
-import { sourceKey } from '@sluice/shared/admission/client-key'
+import { clientKey } from '@sluice/shared/admission/client-key'
 import type { Access } from './access/access.ts'
 import { answerAside } from './aside/answer.ts'
 import type { AsideOptions } from './aside/answer.ts'
@@ -27,7 +27,7 @@ import type { ForwardContext } from './request/forward.ts'
 import { forwardHeld } from './request/forward-held.ts'
 import type { HoldOptions, WayToHost } from './request/forward-held.ts'
 import { isStuck } from './hosts/host-connection.ts'
-import type { SourceAdmission } from './admission/client-admission.ts'
+import type { ClientAdmission } from './admission/client-admission.ts'
 
 const maxUserAgentLength = 128
 
@@ -37,7 +37,7 @@ export type GatewayParts = {
   readonly connections: Connections
   readonly running: Running
   readonly access: Pick<Access, 'authorise'>
-  readonly sources: SourceAdmission
+  readonly sources: ClientAdmission
   readonly recorder: Recorder
   readonly proxyTrust: ProxyTrust
   readonly sites: SiteOptions
@@ -131,7 +131,7 @@ async function serveGit(
   checkSite(exchange.incoming, parts.sites)
   if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
   const grant = await parts.access.authorise(exchange, request)
-  using _slot = await parts.sources.admit(sourceKey(exchange.source, grant.user), request.repository, exchange.signal)
+  using _slot = await parts.sources.admit(clientKey(exchange.source, grant.user), request.repository, exchange.signal)
   const reason = await forwardHeld(exchange, request, { ...context, grant }, parts, way)
   await exchange.finish()
   return reason

@@ -32,5 +32,5 @@ async function run(onStarted: () => void): Promise<void> {
   log.info({ why, running: supervisor.running.size }, 'draining')
   await leave(supervisor.running, supervisor.connections, hurry)
   const ended = await supervisor.running.drain(supervisor.server, config.drainTimeout, hurry)
-  log.info({ ended, leaked: supervisor.audit.look() }, 'stopped')
+  log.info({ ended, leaked: supervisor.leakCheck.look() }, 'stopped')
 }

@@ -4,7 +4,7 @@ import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { plainName } from '@sluice/shared/git/repository-pattern'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
-import { sourceKey } from '@sluice/shared/admission/client-key'
+import { clientKey } from '@sluice/shared/admission/client-key'
 import type { About, Authority, Grant } from './authority.ts'
 import { loginOf, readCredentials } from './credentials.ts'
 import type { Credentials, LoginCredentials } from './credentials.ts'
@@ -111,7 +111,7 @@ function aboutOf(exchange: Exchange, request: GitRequest): About {
     repository: plainName(request.repository),
     needs: request.service === 'receive-pack' ? 'write' : 'read',
     address: exchange.source,
-    source: sourceKey(exchange.source),
+    source: clientKey(exchange.source),
     incoming: exchange.incoming,
     target: targetOf(request),
     requestId: exchange.id,

@@ -3,7 +3,7 @@ import { addGauge } from '@sluice/shared/telemetry/gauge'
 import { Lane } from '@sluice/shared/admission/lane'
 import type { LaneLimits } from '@sluice/shared/admission/lane'
 
-export type SourceLimits = {
+export type ClientLimits = {
   /** How many requests of one source are passed on at once. */
   readonly sourceRequests: number
   /** How many more may wait. */
@@ -16,11 +16,11 @@ export type SourceLimits = {
  * Bounds what one source has at work and waiting, so that it leaves hosts and gateway to the others. A source is known for
  * as long as it has a request here: there are never more of them than there are connections.
  */
-export class SourceAdmission {
+export class ClientAdmission {
   readonly #limits: LaneLimits
   readonly #lanes = new Map<string, Lane>()
 
-  constructor({ sourceRequests, sourceQueue, queueTimeout }: SourceLimits) {
+  constructor({ sourceRequests, sourceQueue, queueTimeout }: ClientLimits) {
     this.#limits = {
       slots: sourceRequests,
       largestShare: 1,
@@ -69,7 +69,7 @@ export class SourceAdmission {
 }
 
 /** Nothing by source: there may be any number of them. */
-export function addSourceMetrics(registry: Registry, sources: SourceAdmission): void {
+export function addClientMetrics(registry: Registry, sources: ClientAdmission): void {
   const help = 'Sources (users, addresses) that have a request under way.'
   addGauge(registry, 'sluice_sources', help, () => sources.size)
   addGauge(registry, 'sluice_source_waiting', 'Requests that wait for others of their source.', () => sources.waiting)

@@ -32,7 +32,7 @@ import { allowOrigin } from '../request/cross-origin.ts'
 import { connectHost } from '../hosts/host-connection.ts'
 import { readinessOfGateway } from './readiness.ts'
 import { sitesOf } from './sites.ts'
-import { addSourceMetrics, SourceAdmission } from '../admission/client-admission.ts'
+import { addClientMetrics, ClientAdmission } from '../admission/client-admission.ts'
 
 const idleMarginMs = 5000
 
@@ -58,8 +58,8 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const registry = new Registry()
   registry.setDefaultLabels({ app: 'gateway' })
   const tracing = started.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))
-  const sources = new SourceAdmission(config)
-  addSourceMetrics(registry, sources)
+  const sources = new ClientAdmission(config)
+  addClientMetrics(registry, sources)
   const waitingHelp = 'Requests that wait for their host to be there again.'
   addGauge(registry, 'sluice_host_waiting', waitingHelp, () => host.presence.waiting)
   const app = createApp({

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { until } from '@sluice/shared/testing/until'
-import { SourceAdmission } from '../../src/admission/client-admission.ts'
+import { ClientAdmission } from '../../src/admission/client-admission.ts'
 
 const never = new AbortController().signal
 const isRefusal = (reason: string) => (error: unknown) =>
   error instanceof Refusal && error.reason === reason && error.status === 429 && error.headers['Retry-After'] === '1'
 
 test('a source has so many at work, so many waiting, and the next is refused; another source is not', async () => {
-  const sources = new SourceAdmission({ sourceRequests: 2, sourceQueue: 1, queueTimeout: 10_000 })
+  const sources = new ClientAdmission({ sourceRequests: 2, sourceQueue: 1, queueTimeout: 10_000 })
   const held = [await sources.admit('a', 'r', never), await sources.admit('a', 'r', never)]
   const waiting = sources.admit('a', 'r', never)
   await assert.rejects(sources.admit('a', 'r', never), isRefusal('source_full'))
@@ -20,13 +20,13 @@ test('a source has so many at work, so many waiting, and the next is refused; an
 })
 
 test('who waits too long is refused', async () => {
-  const sources = new SourceAdmission({ sourceRequests: 1, sourceQueue: 1, queueTimeout: 10 })
+  const sources = new ClientAdmission({ sourceRequests: 1, sourceQueue: 1, queueTimeout: 10 })
   await sources.admit('a', 'r', never)
   await assert.rejects(sources.admit('a', 'r', never), isRefusal('source_late'))
 })
 
 test('a source is forgotten when it has nothing here, however its requests ended', async () => {
-  const sources = new SourceAdmission({ sourceRequests: 1, sourceQueue: 0, queueTimeout: 10 })
+  const sources = new ClientAdmission({ sourceRequests: 1, sourceQueue: 0, queueTimeout: 10 })
   for (let n = 0; n < 1000; n++) (await sources.admit(`source ${n}`, 'r', never))[Symbol.dispose]()
   const held = await sources.admit('busy', 'r', never)
   await assert.rejects(sources.admit('busy', 'r', never))

@@ -2,7 +2,7 @@ import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import { placeFor } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
 import type { Host } from '../request/host.ts'
@@ -31,13 +31,13 @@ export async function admitFirstPush(
   host: Host,
   { incoming }: Exchange,
   request: GitRequest,
-  account: Account,
+  record: RequestRecord,
 ): Promise<Repository | undefined> {
   // Who connects without a gateway is the operator.
   const mayUser = incoming.headers['sluice-may-create'] !== 'no'
   if (!host.createOnPush || !mayUser || request.service !== 'receive-pack') throw repositoryMissing(request.service)
   placeFor(host.root, request.repository)
-  account.absent = true
+  record.absent = true
   return request.kind === 'advertisement' ? { gitDir: await host.newRepositories.empty.gitDir() } : undefined
 }
 
@@ -63,14 +63,14 @@ export async function createForPush(
   { signal }: Exchange,
   { repository: name }: GitRequest,
   body: RequestBody,
-  account: Account,
+  record: RequestRecord,
 ): Promise<Repository> {
   const push = new PushCommands()
   await body.readOn((beginning) => push.readOn(beginning), maxCommandBytes, signal)
   if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
   const ids = push.commands.filter((command) => !isDeletion(command)).map(({ newId }) => newId)
-  if (await visit.create(ids)) account.created = true
-  delete account.absent
+  if (await visit.create(ids)) record.created = true
+  delete record.absent
   const repository = findRepository(host.root, name)
   if (!repository) throw new Refusal('cannot_create')
   return repository

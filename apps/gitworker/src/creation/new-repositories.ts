@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { RunJob } from '../process/job.ts'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import { initRepository, placeFor } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
 import { settleHead } from '../repository/default-branch.ts'
@@ -89,8 +89,8 @@ export class NewRepositories {
     return new NewRepositories(await EmptyRepository.open(runFolder, format, runJob), notes, options)
   }
 
-  /** @param account is told where the visit's end takes a repository back, or fails to */
-  visit(plainName: string, repository: string, account: Pick<Account, 'takenBack' | 'tidyError'>): Visit {
+  /** @param record is told where the visit's end takes a repository back, or fails to */
+  visit(plainName: string, repository: string, record: Pick<RequestRecord, 'takenBack' | 'tidyError'>): Visit {
     let entry = this.#entries.get(plainName)
     if (!entry)
       this.#entries.set(plainName, (entry = { visitors: 0, creating: undefined, undecided: undefined, pushed: [] }))
@@ -101,9 +101,9 @@ export class NewRepositories {
       if (isOver) return
       isOver = true
       try {
-        if (await this.#leave(plainName, visited)) account.takenBack = true
+        if (await this.#leave(plainName, visited)) record.takenBack = true
       } catch (error) {
-        account.tidyError = error
+        record.tidyError = error
       }
     }
     const create = (ids: readonly string[]) => {

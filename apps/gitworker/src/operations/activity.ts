@@ -1,6 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Outcome } from '@sluice/shared/refusal/refusal'
-import type { Account } from './request-record.ts'
+import type { RequestRecord } from './request-record.ts'
 import { gitsWords } from '../reply/gits-words.ts'
 import { maxListed } from './status.ts'
 import type { FailureStatus, RequestStatus } from './status.ts'
@@ -12,7 +12,7 @@ const maxNameLength = 256
 
 /** What the host does, and what went wrong last, for the status page. */
 export class Activity {
-  readonly #underWay = new Map<Exchange, Account>()
+  readonly #underWay = new Map<Exchange, RequestRecord>()
   readonly #failures: FailureStatus[] = []
 
   get size(): number {
@@ -29,12 +29,12 @@ export class Activity {
     return this.#failures.toReversed()
   }
 
-  shows(exchange: Exchange, account: Account): Disposable {
-    this.#underWay.set(exchange, account)
+  shows(exchange: Exchange, record: RequestRecord): Disposable {
+    this.#underWay.set(exchange, record)
     return { [Symbol.dispose]: () => this.#underWay.delete(exchange) }
   }
 
-  ended(exchange: Exchange, { request, outcome, refusal, said, stderr }: Account): void {
+  ended(exchange: Exchange, { request, outcome, refusal, said, stderr }: RequestRecord): void {
     if (!failures.has(outcome)) return
     this.#failures.push({
       at: new Date().toISOString(),
@@ -52,8 +52,8 @@ export class Activity {
   }
 }
 
-function describe([exchange, account]: [Exchange, Account]): RequestStatus {
-  const { request, phase, stream } = account
+function describe([exchange, record]: [Exchange, RequestRecord]): RequestStatus {
+  const { request, phase, stream } = record
   const hasNoGit = phase === 'serving' && stream !== undefined && stream.worker === undefined
   return {
     requestId: exchange.id,
@@ -66,6 +66,6 @@ function describe([exchange, account]: [Exchange, Account]): RequestStatus {
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
     phase: hasNoGit ? 'sending' : phase,
-    worker: hasNoGit ? undefined : (account.worker ?? stream?.worker),
+    worker: hasNoGit ? undefined : (record.worker ?? stream?.worker),
   }
 }

@@ -7,7 +7,7 @@ import type { GitReport } from '../process/worker-message.ts'
 import type { AnswerCache } from '../cache/references/answers.ts'
 import type { PackCache } from '../cache/packs/pack-cache.ts'
 import { isGitsOwnEnd } from './request-record.ts'
-import type { Account } from './request-record.ts'
+import type { RequestRecord } from './request-record.ts'
 import type { AdaptiveLimit } from '../capacity/adaptive-limit.ts'
 import { laneNames } from '../capacity/admission.ts'
 import type { Admission, LaneName } from '../capacity/admission.ts'
@@ -83,7 +83,7 @@ export class HostMetrics {
     if (maxRssBytes !== null) this.#gitMemory.observe({ service }, maxRssBytes)
   }
 
-  requestEnded({ refusal, worker, signalled, leftovers, finishedAfterDisconnect }: Account): void {
+  requestEnded({ refusal, worker, signalled, leftovers, finishedAfterDisconnect }: RequestRecord): void {
     const endedByItself = refusal === undefined || isGitsOwnEnd(refusal)
     if (worker === undefined || (endedByItself && signalled === undefined)) return
     const ofHooks = finishedAfterDisconnect === false ? 'hook_timeout' : undefined

@@ -11,7 +11,7 @@ import { statusPage } from './status-page.ts'
 import type { Status } from './status.ts'
 
 export type Shown = {
-  readonly host: Pick<Host, 'pool' | 'admission' | 'audit' | 'disks'>
+  readonly host: Pick<Host, 'pool' | 'admission' | 'leakCheck' | 'disks'>
   readonly activity: Activity
   readonly readiness: () => Promise<Readiness>
   readonly facts: Omit<Status['facts'], 'version'>
@@ -47,6 +47,6 @@ async function statusOf({ host, activity, readiness, facts }: Shown): Promise<St
     requestsInAll: activity.size,
     failures: activity.failures,
     disks: (await host.disks.all()).map(([disk, space]) => ({ disk, ...space })),
-    leaked: host.audit.last,
+    leaked: host.leakCheck.last,
   }
 }

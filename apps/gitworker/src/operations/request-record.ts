@@ -11,7 +11,7 @@ import { workerRefusal } from '../process/worker-handle.ts'
 export type Phase = 'reading' | 'queued' | 'starting' | 'serving' | 'ending'
 
 /** What is known of a request, for its line in the log, the metrics and the status page. Filled in as the request gets on. */
-export type Account = {
+export type RequestRecord = {
   phase: Phase
   outcome: Outcome
   request?: GitRequest
@@ -59,17 +59,17 @@ export type Account = {
   stream?: { readonly worker: number | undefined } | undefined
 }
 
-export function newAccount(): Account {
+export function newRecord(): RequestRecord {
   return { phase: 'reading', outcome: 'completed' }
 }
 
 /** Answers with the reason, and notes it. The first one counts. */
-export async function refuse(exchange: Exchange, account: Account, error: unknown): Promise<void> {
+export async function refuse(exchange: Exchange, record: RequestRecord, error: unknown): Promise<void> {
   // A worker may die between its lease and its command.
   const refusal = workerRefusal(error) ?? jobRefusal(error) ?? Refusal.from(error)
-  account.refusal ??= refusal
-  account.outcome = refusal.outcome
-  await exchange.refuse(refusal, account.request)
+  record.refusal ??= refusal
+  record.outcome = refusal.outcome
+  await exchange.refuse(refusal, record.request)
 }
 
 /** A git command of the supervisor's own that failed: the repository, or the disk, is what is wrong. */

@@ -20,7 +20,7 @@ export type Leaked = { readonly processes: number; readonly zombies: number }
  * done against it, and takes nothing for granted but /proc. What it finds, it ends: SIGTERM at the first look, SIGKILL at
  * the next.
  */
-export class Audit implements Disposable {
+export class LeakCheck implements Disposable {
   readonly #log: Logger
   readonly #table: typeof kernelTable
   readonly #over = new Set<RequestMark>()

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import type { Host } from '../request/host.ts'
 import type { GitReply } from '../reply/git-reply.ts'
 import { isCommitted, PushCommands } from './push-commands.ts'
@@ -34,7 +34,7 @@ const maxNameLength = 256
 export class PushEnding {
   readonly #host: Host
   readonly #exchange: Exchange
-  readonly #account: Account
+  readonly #record: RequestRecord
   readonly #body: RequestBody
   readonly #gitDir: string
   readonly #reply: GitReply
@@ -43,10 +43,17 @@ export class PushEnding {
   #wasLetEnd = false
   #ended: Promise<void> | undefined
 
-  constructor(host: Host, exchange: Exchange, account: Account, body: RequestBody, gitDir: string, reply: GitReply) {
+  constructor(
+    host: Host,
+    exchange: Exchange,
+    record: RequestRecord,
+    body: RequestBody,
+    gitDir: string,
+    reply: GitReply,
+  ) {
     this.#host = host
     this.#exchange = exchange
-    this.#account = account
+    this.#record = record
     this.#body = body
     this.#gitDir = gitDir
     this.#reply = reply
@@ -81,8 +88,8 @@ export class PushEnding {
   async conclude(): Promise<void> {
     await this.#ended
     if (!this.#wasLetEnd) return
-    const { git } = this.#account
-    this.#account.finishedAfterDisconnect = git !== undefined && git.signal === null
+    const { git } = this.#record
+    this.#record.finishedAfterDisconnect = git !== undefined && git.signal === null
   }
 
   /** Until nothing of it lives, the host stops, or the time is over. */
@@ -106,7 +113,7 @@ export class PushEnding {
   }
 
   #warn(why: string): void {
-    const { request, worker } = this.#account
+    const { request, worker } = this.#record
     const repository = request?.repository.slice(0, maxNameLength)
     const line = { requestId: this.#exchange.id, repository, worker, why }
     this.#host.log.warn(

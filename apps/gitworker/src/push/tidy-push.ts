@@ -1,4 +1,4 @@
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import type { Host } from '../request/host.ts'
 import { isCommitted, pushCommands } from './push-commands.ts'
 import type { RequestBody } from '../body/request-body.ts'
@@ -10,18 +10,18 @@ export async function tidyAfterPush(
   gitDir: string,
   body: RequestBody,
   note: RequestNote,
-  account: Account,
+  record: RequestRecord,
 ): Promise<void> {
   try {
-    if (note.file !== undefined) (account.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
+    if (note.file !== undefined) (record.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
     // Not with the exchange's signal, which is what has ended it.
     const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
     if (!committed) return
-    if (account.refusal?.reason === 'client_gone') account.committedAfterDisconnect = true
+    if (record.refusal?.reason === 'client_gone') record.committedAfterDisconnect = true
     // Who has been told what became of each reference knows it.
-    else if (account.refusal && !account.rejected) account.committedBeforeEnd = true
+    else if (record.refusal && !record.rejected) record.committedBeforeEnd = true
   } catch (error) {
     // The client has its answer, or is gone; this is for the log.
-    account.tidyError = error
+    record.tidyError = error
   }
 }

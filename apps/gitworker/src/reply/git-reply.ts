@@ -3,7 +3,7 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
 import { LastPackets } from './last-packets.ts'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import { gitsWords } from './gits-words.ts'
 import { PushReply } from './push-reply.ts'
 
@@ -31,11 +31,11 @@ export function watchReply({ kind, service }: GitRequest, maxPush?: number): Git
 }
 
 /** Notes what git has told the client itself: the reply is whole, and stays as it is. */
-export function noteVerdict(account: Account, { refusal, said, rejected }: Verdict): void {
-  account.refusal = refusal
-  account.outcome = refusal.outcome
-  if (said !== '') account.said = said
-  if (rejected && rejected.length > 0) account.rejected = rejected
+export function noteVerdict(record: RequestRecord, { refusal, said, rejected }: Verdict): void {
+  record.refusal = refusal
+  record.outcome = refusal.outcome
+  if (said !== '') record.said = said
+  if (rejected && rejected.length > 0) record.rejected = rejected
 }
 
 class FetchReply implements GitReply {

@@ -3,11 +3,11 @@ import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { plainName } from '@sluice/shared/git/repository-pattern'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
-import { sourceKey } from '@sluice/shared/admission/client-key'
+import { clientKey } from '@sluice/shared/admission/client-key'
 import { packKeyOf } from '../cache/packs/pack-key.ts'
 import { questionOf } from '../cache/references/questions.ts'
 import { refuse } from '../operations/request-record.ts'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import { admitFirstPush } from '../creation/first-push.ts'
 import type { GitCall } from './git-call.ts'
 import type { Host } from './host.ts'
@@ -30,28 +30,27 @@ import { checkServiceIsOn } from '../repository/service-switch.ts'
  */
 
 /** Returns when the request is answered and nothing that it started lives. */
-export async function serveGit(exchange: Exchange, host: Host, account: Account): Promise<void> {
+export async function serveGit(exchange: Exchange, host: Host, record: RequestRecord): Promise<void> {
   try {
     setLimits(exchange, host)
-    const request = (account.request = parseGitRequest(exchange.incoming))
-    await serve(exchange, host, request, account)
+    const request = (record.request = parseGitRequest(exchange.incoming))
+    await serve(exchange, host, request, record)
   } catch (error) {
-    await refuse(exchange, account, error)
+    await refuse(exchange, record, error)
   }
 }
 
-async function serve(exchange: Exchange, host: Host, request: GitRequest, account: Account): Promise<void> {
+async function serve(exchange: Exchange, host: Host, request: GitRequest, record: RequestRecord): Promise<void> {
   if (request.service === 'receive-pack') await host.disks.checkPush(announcedBytes(exchange))
   if (request.kind === 'rpc') exchange.watchUnreadBody()
-  const claim = { repository: plainName(request.repository), source: sourceKey(exchange.source, exchange.user) }
+  const claim = { repository: plainName(request.repository), source: clientKey(exchange.source, exchange.user) }
   // What a first push has created in vain goes with the last who has something to do with it.
-  await using visit = host.newRepositories.visit(claim.repository, request.repository, account)
-  const call = { exchange, host, request, claim, visit, account }
-  const found =
-    findRepository(host.root, request.repository) ?? (await admitFirstPush(host, exchange, request, account))
+  await using visit = host.newRepositories.visit(claim.repository, request.repository, record)
+  const call = { exchange, host, request, claim, visit, record }
+  const found = findRepository(host.root, request.repository) ?? (await admitFirstPush(host, exchange, request, record))
   const body =
     request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
-  account.command = body?.command
+  record.command = body?.command
   if (body?.isProbe) await answerProbe(call, found)
   else if (body && request.service === 'receive-pack') await servePush(call, found, body)
   else if (found) await serveRead(call, found, body)

@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Claim } from '@sluice/shared/admission/fair-queue'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import type { Host } from './host.ts'
 import type { Visit } from '../creation/new-repositories.ts'
 
@@ -13,5 +13,5 @@ export type GitCall = {
   /** For whom it asks for a slot. */
   readonly claim: Claim
   readonly visit: Visit
-  readonly account: Account
+  readonly record: RequestRecord
 }

@@ -4,7 +4,7 @@ import type { GitCommand } from '../process/worker-message.ts'
 import { serviceCommand } from '../git/command.ts'
 import { abortedBy } from '../process/job.ts'
 import { withWord } from '../process/request-processes.ts'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import { laneOf } from '../capacity/admission.ts'
 import type { Host } from './host.ts'
 import { openPushPlace } from '../hooks/push-place.ts'
@@ -50,7 +50,7 @@ export async function startGit(
   const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
   const command = serviceCommand(host.git, request, gitDir, { user, address }, place, filters)
   worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
-  void worker.gone.then(() => host.audit.isOver(worker.mark))
+  void worker.gone.then(() => host.leakCheck.isOver(worker.mark))
   const run = started.move()
   return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
 }
@@ -68,19 +68,19 @@ function warnOfLeftovers({ log }: Host, { repository }: GitRequest, { leftovers:
 }
 
 /** Notes that git is at work for a request. */
-export function noteStart(worker: WorkerHandle, exchange: Exchange, account: Account): void {
-  account.worker = worker.pid
-  account.waitedMs = exchange.milliseconds
-  account.phase = 'serving'
-  void worker.report.then((report) => (account.git = report)).catch(() => {})
+export function noteStart(worker: WorkerHandle, exchange: Exchange, record: RequestRecord): void {
+  record.worker = worker.pid
+  record.waitedMs = exchange.milliseconds
+  record.phase = 'serving'
+  void worker.report.then((report) => (record.git = report)).catch(() => {})
 }
 
 /** Waits until nothing of a run lives, and notes how it ended. */
-export async function concludeRun(worker: WorkerHandle, account: Account): Promise<void> {
+export async function concludeRun(worker: WorkerHandle, record: RequestRecord): Promise<void> {
   await worker.gone
-  account.worker = worker.pid
-  if (worker.leftovers.length > 0) account.leftovers = true
-  account.signalled = worker.signalled
-  if (worker.signalledAfter !== undefined) account.signalledAfterMs = Math.round(worker.signalledAfter * 10) / 10
-  if (account.outcome === 'git_failed' || account.outcome === 'failed') account.stderr = await worker.lastWords()
+  record.worker = worker.pid
+  if (worker.leftovers.length > 0) record.leftovers = true
+  record.signalled = worker.signalled
+  if (worker.signalledAfter !== undefined) record.signalledAfterMs = Math.round(worker.signalledAfter * 10) / 10
+  if (record.outcome === 'git_failed' || record.outcome === 'failed') record.stderr = await worker.lastWords()
 }

@@ -8,7 +8,7 @@ import type { GitReport } from '../process/worker-message.ts'
 import type { GitOptions } from '../git/command.ts'
 import type { RunJob } from '../process/job.ts'
 import type { Admission } from '../capacity/admission.ts'
-import type { Audit } from '../process/leak-check.ts'
+import type { LeakCheck } from '../process/leak-check.ts'
 import type { ObjectFormat } from '../creation/create-repository.ts'
 import type { NewHeads } from '../repository/default-branch.ts'
 import type { NewRepositories } from '../creation/new-repositories.ts'
@@ -18,7 +18,7 @@ import type { FilterOffer } from '../repository/filter-offer.ts'
 import type { Pool } from '../process/pool.ts'
 import type { PushSettings } from '../repository/push-settings.ts'
 import type { ReadAheadBudget } from '../body/read-ahead.ts'
-import type { RunFolder } from '../start/runtime-directory.ts'
+import type { RuntimeDirectory } from '../start/runtime-directory.ts'
 import type { ServiceSwitch } from '../repository/service-switch.ts'
 import type { Sweeper } from '../sweep/sweep.ts'
 import type { WayClearer } from '../sweep/clear-the-way.ts'
@@ -45,8 +45,8 @@ export type Host = {
   readonly requestTimeout: number | undefined
   readonly graces: { readonly push: number; readonly kill: number }
   readonly git: GitOptions
-  readonly runFolder: RunFolder
-  readonly audit: Audit
+  readonly runFolder: RuntimeDirectory
+  readonly leakCheck: LeakCheck
   readonly admission: Admission
   readonly readAhead: ReadAheadBudget
   /** The largest pack that may be pushed to a repository, by its name as it was addressed; undefined is no limit. */

@@ -16,7 +16,7 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { checkSingleHeaders } from '@sluice/shared/http/single-headers'
 import { plainAddress } from '@sluice/shared/admission/client-key'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
-import { newAccount } from '../operations/request-record.ts'
+import { newRecord } from '../operations/request-record.ts'
 import type { Activity } from '../operations/activity.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
 import { serveGit } from './dispatch.ts'
@@ -74,14 +74,14 @@ export function createListener(parts: ListenerParts): Server {
 async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void> {
   const { host, running, activity, recorder, metrics } = parts
   using _ = running.enter(exchange)
-  const account = newAccount()
-  using _shown = activity.shows(exchange, account)
-  const recording = recorder.begin(exchange, () => account.request)
+  const record = newRecord()
+  using _shown = activity.shows(exchange, record)
+  const recording = recorder.begin(exchange, () => record.request)
   if (awaitsAcceptanceHeader in exchange.incoming.headers) exchange.outgoing.writeProcessing()
-  await serveGit(exchange, host, account)
-  metrics.requestEnded(account)
-  activity.ended(exchange, account)
-  const { request: _request, outcome, refusal, phase: _phase, stream: _stream, ...work } = account
+  await serveGit(exchange, host, record)
+  metrics.requestEnded(record)
+  activity.ended(exchange, record)
+  const { request: _request, outcome, refusal, phase: _phase, stream: _stream, ...work } = record
   recording.end({ outcome, reason: refusal?.reason, cause: refusal?.cause, ...work })
 }
 

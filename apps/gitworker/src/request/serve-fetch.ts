@@ -6,7 +6,7 @@ import type { Producer } from '../cache/packs/intake.ts'
 import type { Answering, Question } from '../cache/references/answers.ts'
 import type { PackReader } from '../cache/packs/pack-reader.ts'
 import { refuse } from '../operations/request-record.ts'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import { laneOf, waits } from '../capacity/admission.ts'
 import type { LaneName } from '../capacity/admission.ts'
 import { AnswerCapture } from '../reply/answer-capture.ts'
@@ -42,18 +42,18 @@ type Asked = ReadRequest & Pick<GitCall, 'request' | 'claim'> & { readonly lane:
  * It is nobody's in particular then, has a slot of its own, and ends when the last of them has left.
  */
 export async function serveFetch(call: GitCall, what: ReadRequest): Promise<void> {
-  const { exchange, host, request, claim, visit, account } = call
+  const { exchange, host, request, claim, visit, record } = call
   const { outgoing, signal } = exchange
   const asked: Asked = { ...what, request, claim, lane: laneOf(request) }
-  account.phase = 'queued'
+  record.phase = 'queued'
   const start = (unwanted: AbortSignal) => {
-    delete account.cache
-    return produce(host, asked, exchange, unwanted, account)
+    delete record.cache
+    return produce(host, asked, exchange, unwanted, record)
   }
   using reader = asked.key === undefined ? await readerAlone() : await readerFor(asked.key)
-  account.stream = streamOf(reader)
-  account.waitedMs = exchange.milliseconds
-  account.phase = 'serving'
+  record.stream = streamOf(reader)
+  record.waitedMs = exchange.milliseconds
+  record.phase = 'serving'
   // Its client is gone, or it has taken too long: what it has not read is no matter.
   const leave = () => reader[Symbol.dispose]()
   signal.addEventListener('abort', leave, { once: true })
@@ -66,19 +66,19 @@ export async function serveFetch(call: GitCall, what: ReadRequest): Promise<void
     if (!outgoing.headersSent) begin(exchange, request)
     const verdict = verdictOf(reader)
     if (verdict) {
-      noteVerdict(account, verdict)
+      noteVerdict(record, verdict)
       tellReason(exchange, verdict.refusal)
     }
     await visit.leave()
     await exchange.finish()
   } catch (error) {
     // Answered before git is waited for: its teardown may take as long as its graces.
-    await refuse(exchange, account, signal.aborted ? signal.reason : error)
+    await refuse(exchange, record, signal.aborted ? signal.reason : error)
   }
   signal.removeEventListener('abort', leave)
   leave()
-  account.phase = 'ending'
-  if (reader.wasLast && reader.producer instanceof GitProducer) await reader.producer.conclude(account)
+  record.phase = 'ending'
+  if (reader.wasLast && reader.producer instanceof GitProducer) await reader.producer.conclude(record)
 
   async function readerAlone(): Promise<PackReader> {
     using _waits = waits(exchange, host, asked.lane)
@@ -86,7 +86,7 @@ export async function serveFetch(call: GitCall, what: ReadRequest): Promise<void
   }
 
   async function readerFor(key: string): Promise<PackReader> {
-    account.cache = 'pack'
+    record.cache = 'pack'
     using _ = waits(exchange, host, asked.lane)
     // Who joins others that wait for a slot, and then has to wait for one of its own, waits no longer than they.
     const late = new AbortController()
@@ -107,7 +107,7 @@ function verdictOf({ producer }: PackReader): Verdict | undefined {
 }
 
 /** For the status page: whose git it is that writes what a request reads. */
-function streamOf(reader: PackReader): Account['stream'] {
+function streamOf(reader: PackReader): RequestRecord['stream'] {
   const { producer } = reader
   if (!(producer instanceof GitProducer)) return undefined
   const { worker } = producer.run
@@ -163,9 +163,9 @@ export class GitProducer implements Producer {
   }
 
   /** For the last of its readers; unless it is long over, and the pack was read again. */
-  async conclude(account: Account): Promise<void> {
+  async conclude(record: RequestRecord): Promise<void> {
     const { worker } = this.run
-    if (worker.state !== 'gone' || account.worker === worker.pid) await concludeRun(worker, account)
+    if (worker.state !== 'gone' || record.worker === worker.pid) await concludeRun(worker, record)
   }
 
   /** @returns whether the pack may be given to others later; what git has to say itself, in the pack's place, may not */
@@ -208,12 +208,12 @@ async function produce(
   asked: Asked,
   { source, user }: Pick<Exchange, 'source' | 'user'>,
   unwanted: AbortSignal,
-  account: Account,
+  record: RequestRecord,
 ): Promise<Producer> {
   const { key, request, gitDir, body, question } = asked
   const slot = await slotFor(host, asked, unwanted)
   try {
-    account.phase = 'starting'
+    record.phase = 'starting'
     await checkServiceIsOn(host, gitDir, request, unwanted)
     // Before git is started, and not after: whatever changes from now on shows.
     const state = key === undefined ? undefined : host.answers?.stateOf(gitDir)
@@ -222,8 +222,8 @@ async function produce(
     const run = await startGit(host, request, gitDir, { source, user: whose, signal: unwanted })
     const { worker } = run
     endWith(worker, slot)
-    account.worker = worker.pid
-    void worker.report.then((report) => (account.git = report)).catch(() => {})
+    record.worker = worker.pid
+    void worker.report.then((report) => (record.git = report)).catch(() => {})
     const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
     return new GitProducer(run, asked, state, input, answering)
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { GitReport } from '../process/worker-message.ts'
 import { abortedBy } from '../process/job.ts'
 import { refuse } from '../operations/request-record.ts'
-import type { Account } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
 import type { NewHead } from '../repository/default-branch.ts'
 import { PushEnding } from '../push/end-push.ts'
 import { checkFirstPush, createForPush } from '../creation/first-push.ts'
@@ -45,10 +45,10 @@ import type { WorkerHandle } from '../process/worker-handle.ts'
  * @throws {Refusal} whatever stands in the way of starting git
  */
 export async function servePush(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<void> {
-  const { exchange, host, request, account } = call
+  const { exchange, host, request, record } = call
   if (!found) checkFirstPush(body, host)
   using slot = await waitForSlot(call, body)
-  const { gitDir } = found ?? (await createForPush(host, call.visit, exchange, request, body, account))
+  const { gitDir } = found ?? (await createForPush(host, call.visit, exchange, request, body, record))
   await checkServiceIsOn(host, gitDir, request, exchange.signal)
   const judgement = await judge(call, gitDir, body)
   if (judgement?.refused) return await answerRefused(call, slot, body, judgement.refused, judgement.push)
@@ -57,23 +57,23 @@ export async function servePush(call: GitCall, found: Repository | undefined, bo
 
 /** Returns when nothing of the push lives, and what it may have left has been removed. */
 async function runPush(call: GitCall, gitDir: string, body: RequestBody, denyForce?: boolean): Promise<void> {
-  const { exchange, host, request, account } = call
+  const { exchange, host, request, record } = call
   const newHead = host.newHeads.of(gitDir)
   using _pushing = host.answers?.pushing(gitDir)
-  account.swept = await host.wayClearer.clear(gitDir, pushCommands(body.beginning))
+  record.swept = await host.wayClearer.clear(gitDir, pushCommands(body.beginning))
   await using run = await startGit(host, request, gitDir, exchange, denyForce)
-  noteStart(run.worker, exchange, account)
+  noteStart(run.worker, exchange, record)
   const reply = watchReply(request, host.maxPush(request.repository))
-  const ending = new PushEnding(host, exchange, account, body, gitDir, reply)
+  const ending = new PushEnding(host, exchange, record, body, gitDir, reply)
   const push = { body, worker: run.worker, reply, ending, newHead }
   const progress = await passOn(call, push)
-  account.phase = 'ending'
-  await concludeRun(run.worker, account)
+  record.phase = 'ending'
+  await concludeRun(run.worker, record)
   await ending.conclude()
-  await noteIfTold(push, progress, account)
+  await noteIfTold(push, progress, record)
   const endedByItself = progress === 'ended' && run.worker.signalled === undefined
-  if (!endedByItself) await tidyAfterPush(host, gitDir, body, run.note, account)
-  await settle(newHead, account)
+  if (!endedByItself) await tidyAfterPush(host, gitDir, body, run.note, record)
+  await settle(newHead, record)
 }
 
 /** A push that git is at work for. */
@@ -103,7 +103,7 @@ async function judge(
 
 /** The rules on pushes say no. */
 async function answerRefused(
-  { exchange, visit, account }: GitCall,
+  { exchange, visit, record }: GitCall,
   slot: Disposable,
   body: RequestBody,
   refused: NonNullable<PushJudgement['refused']>,
@@ -112,26 +112,26 @@ async function answerRefused(
   // Reading the rest of it needs no slot.
   slot[Symbol.dispose]()
   await visit.leave()
-  account.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
+  record.protectedRefs = [...refused.objections.keys()].slice(0, 10).map(({ ref }) => ref.slice(0, 256))
   await refusePush(exchange, body, refused, push)
-  account.refusal = refused.refusal
-  account.outcome = refused.refusal.outcome
+  record.refusal = refused.refusal
+  record.outcome = refused.refusal.outcome
 }
 
 /** Sends the client what git writes, and makes true what it says before the reply ends. */
-async function passOn({ exchange, request, visit, account }: GitCall, push: Push): Promise<Progress> {
+async function passOn({ exchange, request, visit, record }: GitCall, push: Push): Promise<Progress> {
   const { body, worker, reply, ending, newHead } = push
   let progress: Progress = 'cut off'
   try {
     const gate = newHead?.gate(exchange.outgoing, reply)
     const stop = () => ending.end(worker, gate === undefined)
     const report = await relay(exchange, request, body, worker, (chunk) => reply.take(chunk), gate, stop)
-    const verdict = await noteEnd(push, report, account)
+    const verdict = await noteEnd(push, report, record)
     if (verdict) tellReason(exchange, verdict.refusal)
     await gate?.close(exchange.signal)
     progress = 'passed on'
     // Whoever pushed may look at once.
-    await settle(newHead, account)
+    await settle(newHead, record)
     await visit.leave()
     // git has its say before it has read all of a push that is too large, say.
     await exchange.readOn(maxReadOnBytes)
@@ -139,7 +139,7 @@ async function passOn({ exchange, request, visit, account }: GitCall, push: Push
     return 'ended'
   } catch (error) {
     // Answered before the worker is waited for: its teardown may take as long as its graces.
-    await refuse(exchange, account, error)
+    await refuse(exchange, record, error)
     return progress
   }
 }
@@ -147,23 +147,23 @@ async function passOn({ exchange, request, visit, account }: GitCall, push: Push
 async function noteEnd(
   { worker, reply }: Push,
   report: Pick<GitReport, 'code'>,
-  account: Account,
+  record: RequestRecord,
 ): Promise<Verdict | undefined> {
   const verdict = await reply.verdict(report, () => worker.lastWords())
-  if (verdict) noteVerdict(account, verdict)
+  if (verdict) noteVerdict(record, verdict)
   return verdict
 }
 
 /** Some clients close the connection once they have what they came for. What git has told them is how the push ended. */
-async function noteIfTold(push: Push, progress: Progress, account: Account): Promise<void> {
+async function noteIfTold(push: Push, progress: Progress, record: RequestRecord): Promise<void> {
   const wasTold = push.ending.wasTold || (progress !== 'cut off' && push.reply.hasReported)
-  if (account.refusal?.reason !== 'client_gone' || !wasTold) return
-  delete account.refusal
-  account.outcome = 'completed'
-  await noteEnd(push, { code: 0 }, account)
+  if (record.refusal?.reason !== 'client_gone' || !wasTold) return
+  delete record.refusal
+  record.outcome = 'completed'
+  await noteEnd(push, { code: 0 }, record)
 }
 
 /** Makes HEAD point to a branch where it is a guess. If that fails, the next push tries again. */
-async function settle(newHead: NewHead | undefined, account: Account): Promise<void> {
-  await newHead?.settle().catch((error) => (account.tidyError = error))
+async function settle(newHead: NewHead | undefined, record: RequestRecord): Promise<void> {
+  await newHead?.settle().catch((error) => (record.tidyError = error))
 }

@@ -23,8 +23,8 @@ export async function serveReferences(
 }
 
 /** The service was on when git gave this answer, and so it is still. */
-async function answerKnown({ exchange, request, account }: GitCall, bytes: Buffer): Promise<void> {
-  account.cache = 'references'
+async function answerKnown({ exchange, request, record }: GitCall, bytes: Buffer): Promise<void> {
+  record.cache = 'references'
   begin(exchange, request, bytes.length)
   exchange.outgoing.write(bytes)
   exchange.sent(bytes.length)

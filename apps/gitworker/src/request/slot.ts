@@ -14,16 +14,16 @@ import type { WorkerHandle } from '../process/worker-handle.ts'
 
 /** Waits for a slot in the request's lane. @throws {Refusal} `queue_full`, `queue_timeout`, or the exchange's end */
 export async function waitForSlot(
-  { exchange, host, request, claim, account }: GitCall,
+  { exchange, host, request, claim, record }: GitCall,
   body: RequestBody | undefined,
 ): Promise<Disposable> {
   const lane = laneOf(request)
-  account.phase = 'queued'
+  record.phase = 'queued'
   // While it waits, its body is read on: a client with much unread could leave without being noticed.
   using _ahead = body?.readAhead(host.readAhead)
   using _waits = waits(exchange, host, lane)
   const slot = await host.admission.admit(lane, claim, exchange.signal)
-  account.phase = 'starting'
+  record.phase = 'starting'
   return slot
 }
 

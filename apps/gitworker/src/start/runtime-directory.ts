@@ -33,7 +33,7 @@ import { Sweeper } from '../sweep/sweep.ts'
  * Who somebody is, is a pid with the time at which that process started: a pid alone may be a stranger's by now.
  */
 
-export type RunFolder = AsyncDisposable & {
+export type RuntimeDirectory = AsyncDisposable & {
   readonly path: string
   /** An empty folder. */
   readonly empty: string
@@ -53,7 +53,7 @@ export type RunFolder = AsyncDisposable & {
  *
  * @throws {ConfigError} where another supervisor is using it, or it cannot be written
  */
-export async function openRunFolder(folder: string, killGrace: number, log: Logger): Promise<RunFolder> {
+export async function openRuntimeDirectory(folder: string, killGrace: number, log: Logger): Promise<RuntimeDirectory> {
   const path = resolve(folder)
   const empty = join(path, 'empty')
   const pushes = join(path, 'pushes')
@@ -97,7 +97,7 @@ export async function openRunFolder(folder: string, killGrace: number, log: Logg
 }
 
 /** @throws {ConfigError} where it cannot be made, or another supervisor is using it */
-export async function checkRunFolder(folder: string): Promise<void> {
+export async function checkRuntimeDirectory(folder: string): Promise<void> {
   const path = resolve(folder)
   try {
     await makeFolders(path)

@@ -5,7 +5,7 @@ import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
 import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './preflight.ts'
-import { checkRunFolder } from './runtime-directory.ts'
+import { checkRuntimeDirectory } from './runtime-directory.ts'
 import { openHostTls } from './start.ts'
 
 /**
@@ -22,7 +22,7 @@ export function startChecksOfHost(
     checkReaper,
     () => checkGitProgram(config.git, process.env['PATH'] ?? ''),
     checkRoot,
-    () => checkRunFolder(config.runFolder),
+    () => checkRuntimeDirectory(config.runFolder),
     () => checkGnupgHome(config),
     () => openOperatorsHooks(config.hooksFolder),
     () => GatewayTrust.open(config, silentLog),

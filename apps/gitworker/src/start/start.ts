@@ -31,7 +31,7 @@ import { jobRunner } from '../process/job.ts'
 import { Activity } from '../operations/activity.ts'
 import { AdaptiveLimit } from '../capacity/adaptive-limit.ts'
 import { Admission, laneReasons } from '../capacity/admission.ts'
-import { Audit } from '../process/leak-check.ts'
+import { LeakCheck } from '../process/leak-check.ts'
 import { WayClearer } from '../sweep/clear-the-way.ts'
 import { NewHeads } from '../repository/default-branch.ts'
 import { DiskSpace } from '../capacity/disk-space.ts'
@@ -48,8 +48,8 @@ import { checkHookScript } from '../hooks/push-folder.ts'
 import { PushSettings } from '../repository/push-settings.ts'
 import { ReadAheadBudget } from '../body/read-ahead.ts'
 import { readinessOfHost } from '../operations/readiness.ts'
-import { openRunFolder } from './runtime-directory.ts'
-import type { RunFolder } from './runtime-directory.ts'
+import { openRuntimeDirectory } from './runtime-directory.ts'
+import type { RuntimeDirectory } from './runtime-directory.ts'
 import type { Host } from '../request/host.ts'
 import { GitProducer } from '../request/serve-fetch.ts'
 import { ServiceSwitch } from '../repository/service-switch.ts'
@@ -64,7 +64,7 @@ export type Supervisor = AsyncDisposable & {
   readonly operations: Address | undefined
   readonly connections: Connections
   readonly running: Running
-  readonly audit: Audit
+  readonly leakCheck: LeakCheck
   /** What was found at the start, for the log. */
   readonly facts: Readonly<Record<string, string>>
 }
@@ -78,7 +78,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const operatorsHooks = await openOperatorsHooks(config.hooksFolder)
   const trust = started.use(await GatewayTrust.open(config, log))
   const root = await openRoot(config)
-  const runFolder = started.use(await openRunFolder(config.runFolder, config.killGrace, log))
+  const runFolder = started.use(await openRuntimeDirectory(config.runFolder, config.killGrace, log))
   const runtime = await findWorkerRuntime(config.workerRuntime, runFolder.path)
   if (runtime.name === 'node') {
     log.warn(
@@ -107,8 +107,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const runJob = jobRunner(pool, git, admission.lanes.job)
   const gitVersion = await checkGit(config.git, runJob)
 
-  const audit = started.use(new Audit(log))
-  metrics.show(pool, admission, () => audit.last, adaptive)
+  const leakCheck = started.use(new LeakCheck(log))
+  metrics.show(pool, admission, () => leakCheck.last, adaptive)
   const packs = started.use(await openPackCache(config, admission, runFolder, log))
   const onGone = (state: number) => packs.forget(state)
   const { referenceCache: maxBytes } = config
@@ -132,7 +132,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     graces: { push: config.pushGrace, kill: config.killGrace },
     git,
     runFolder,
-    audit,
+    leakCheck,
     admission,
     pool,
     runJob,
@@ -197,7 +197,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     operations: operations?.address,
     connections,
     running,
-    audit,
+    leakCheck,
     facts,
     [Symbol.asyncDispose]: () => dispose.disposeAsync(),
   }
@@ -227,7 +227,7 @@ function openAdmission(config: SupervisorConfig, sizes: Sizes, metrics: HostMetr
 async function openPackCache(
   { packCache: budgetBytes, fetchAhead: aheadBytes, minDownloadRate, queueTimeout, spoolFolder }: SupervisorConfig,
   { lanes }: Admission,
-  runFolder: RunFolder,
+  runFolder: RuntimeDirectory,
   log: Logger,
 ): Promise<PackCache> {
   const folder = spoolFolder === 'auto' ? join(runFolder.path, 'spool') : spoolFolder

@@ -8,7 +8,7 @@ import { until } from '@sluice/shared/testing/until'
 import { processes, startOf, ticksNow } from '../../src/process/process-table.ts'
 import type { Process } from '../../src/process/process-table.ts'
 import type { ProcessTable, RequestMark } from '../../src/process/request-processes.ts'
-import { Audit } from '../../src/process/leak-check.ts'
+import { LeakCheck } from '../../src/process/leak-check.ts'
 
 const silent = pino({ level: 'silent' })
 
@@ -36,49 +36,49 @@ const markOf = (child: Sleeper): RequestMark => ({ leader: child.pid, word: 'non
 
 test('what lives of a request that is over is counted and ended, and nothing else', async () => {
   const lines: string[] = []
-  using audit = new Audit(pino({}, { write: (line: string) => void lines.push(line) }))
+  using leakCheck = new LeakCheck(pino({}, { write: (line: string) => void lines.push(line) }))
   const child = await startSleeper()
   const other = await startSleeper({ IN_SLUICE: 'another' })
-  assert.deepEqual(audit.look(), { processes: 0, zombies: 0 })
+  assert.deepEqual(leakCheck.look(), { processes: 0, zombies: 0 })
   await nextTick()
   const ended = once(child, 'exit')
-  audit.isOver(markOf(child))
-  assert.deepEqual(audit.look(), { processes: 1, zombies: 0 })
+  leakCheck.isOver(markOf(child))
+  assert.deepEqual(leakCheck.look(), { processes: 1, zombies: 0 })
   assert.match(lines.at(-1) ?? '', new RegExp(`"processes":\\[{"pid":${child.pid},"name":"sleep"}\\]`))
   assert.deepEqual(await ended, [null, 'SIGTERM'])
-  assert.deepEqual(audit.look(), { processes: 0, zombies: 0 })
+  assert.deepEqual(leakCheck.look(), { processes: 0, zombies: 0 })
   assert.equal(other.exitCode ?? other.signalCode, null)
   await end(other)
 })
 
 test('what does not obey is killed at the next look', async () => {
-  using audit = new Audit(silent)
+  using leakCheck = new LeakCheck(silent)
   const script = 'trap "" TERM; echo ready; while :; do sleep 1; done'
   const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
   await once(child.stdout, 'data')
   await nextTick()
   const ended = once(child, 'exit')
-  audit.isOver(markOf(child as unknown as Sleeper))
-  audit.look()
-  await until('the sleep to have been ended, and to be started anew', () => audit.last.processes > 0)
-  audit.look()
+  leakCheck.isOver(markOf(child as unknown as Sleeper))
+  leakCheck.look()
+  await until('the sleep to have been ended, and to be started anew', () => leakCheck.last.processes > 0)
+  leakCheck.look()
   assert.deepEqual(await ended, [null, 'SIGKILL'])
-  await until('nothing to be left', () => audit.look().processes === 0)
+  await until('nothing to be left', () => leakCheck.look().processes === 0)
 })
 
 test('a process, or a whole session, that has a worker’s number after it is a stranger’s', async () => {
-  using audit = new Audit(silent)
+  using leakCheck = new LeakCheck(silent)
   const stranger = await startSleeper()
   const { pid, since } = { pid: stranger.pid, since: startOf(stranger.pid)! }
   // As though a worker had had that pid, and been over, before.
   const past: ProcessTable = { processes, environmentOf: () => undefined, ticksNow: () => since - 50 }
-  using earlier = new Audit(silent, past)
+  using earlier = new LeakCheck(silent, past)
   earlier.isOver({ leader: pid, word: 'a word', since: since - 100 })
   assert.deepEqual(earlier.look(), { processes: 0, zombies: 0 })
   assert.equal(stranger.exitCode ?? stranger.signalCode, null)
   await nextTick()
-  audit.isOver(markOf(stranger))
-  assert.equal(audit.look().processes, 1, 'one that is older than the end is none')
+  leakCheck.isOver(markOf(stranger))
+  assert.equal(leakCheck.look().processes, 1, 'one that is older than the end is none')
   await end(stranger)
 })
 
@@ -100,11 +100,11 @@ function tableOf(rows: readonly (Partial<Process> & { pid: number; word?: string
 
 const far = 2 ** 40
 
-/** What an audit finds of one request: worker 100, from tick 10 to tick 20, with the word `mine`. */
+/** What a leak check finds of one request: worker 100, from tick 10 to tick 20, with the word `mine`. */
 function found(rows: Parameters<typeof tableOf>[0]): number {
-  using audit = new Audit(silent, tableOf(rows, 20))
-  audit.isOver({ leader: 100, word: 'mine', since: far + 10 })
-  const { processes: live, zombies } = audit.look()
+  using leakCheck = new LeakCheck(silent, tableOf(rows, 20))
+  leakCheck.isOver({ leader: 100, word: 'mine', since: far + 10 })
+  const { processes: live, zombies } = leakCheck.look()
   return live + zombies
 }
 

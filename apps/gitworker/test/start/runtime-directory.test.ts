@@ -11,10 +11,10 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import { identityOf } from '../../src/process/process-table.ts'
 import { readNote } from '../../src/process/request-note.ts'
-import { openRunFolder } from '../../src/start/runtime-directory.ts'
+import { openRuntimeDirectory } from '../../src/start/runtime-directory.ts'
 
 const silent = pino({ level: 'silent' })
-const open = (path: string) => openRunFolder(path, 300, silent)
+const open = (path: string) => openRuntimeDirectory(path, 300, silent)
 
 function startSleeper(): ChildProcess & { pid: number } {
   const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })

@@ -9,7 +9,7 @@ export function plainAddress(address: string): string {
  * Whom a request counts for: a user, else an IPv4 address, else the /64 network of an IPv6 address, since whoever has one
  * of those has them all (RFC 6177).
  */
-export function sourceKey(address: string, user?: string): string {
+export function clientKey(address: string, user?: string): string {
   if (user !== undefined) return `user ${user}`
   if (isIP(address) !== 6) return address
   return `${firstFourGroups(address)}::/64`

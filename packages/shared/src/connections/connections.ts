@@ -7,7 +7,7 @@ import { connectionUnder, http2StreamOf } from '../http/http2-stream.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import type { Reason } from '../refusal/refusal.ts'
-import { plainAddress, sourceKey } from '../admission/client-key.ts'
+import { plainAddress, clientKey } from '../admission/client-key.ts'
 
 /** Beyond the limits, so many are let in, just to be told that they are too many. More are closed at once. */
 const refusedAtOnce = 64
@@ -100,7 +100,7 @@ export class Connections {
     const { limit, perAddress = Infinity, isProxy = () => true } = this.#limits
     this.#open.add(socket)
     const address = socket.remoteAddress
-    const key = address === undefined || isProxy(address) ? undefined : sourceKey(plainAddress(address))
+    const key = address === undefined || isProxy(address) ? undefined : clientKey(plainAddress(address))
     const ofThis = key === undefined ? 0 : this.#count(key, 1)
     if (key !== undefined) this.#keys.set(socket, key)
     // An address that has its share makes room with what is its own.
