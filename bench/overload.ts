@@ -11,7 +11,7 @@ import { until } from '@sluice/shared/testing/until'
 
 /*
  * What happens to everybody when somebody asks for far too much: a program that takes two seconds stands in for git, and ten
- * times more clients than slots come at once; then floods of one kind, or from one source, while another one asks.
+ * times more clients than slots come at once; then floods of one kind, or from one client, while another one asks.
  */
 
 const { values: options } = parseArgs({ options: { slots: { type: 'string', default: '8' } } })
@@ -20,7 +20,7 @@ const slow = fileURLToPath(new URL('takes-two-seconds.sh', import.meta.url))
 
 type Row = { readonly what: string; readonly figure: string; readonly target: string }
 
-const rows = [...(await tooMany()), ...(await floods()), ...(await oneSource())]
+const rows = [...(await tooMany()), ...(await floods()), ...(await oneClient())]
 console.log('| under overload | figure | target |\n| --- | ---: | --- |')
 for (const { what, figure, target } of rows) console.log(`| ${what} | ${figure} | ${target} |`)
 
@@ -93,7 +93,7 @@ async function floods(): Promise<Row[]> {
   return rowsOfFloods
 }
 
-async function oneSource(): Promise<Row[]> {
+async function oneClient(): Promise<Row[]> {
   await using stack = await start({ SLUICE_TRUSTED_PROXIES: '127.0.0.1' })
   const other = (repository: string) => timed(() => fetchFrom(stack, repository, '203.0.113.2'))
   const alone = (await other('a')).ms
@@ -109,7 +109,7 @@ async function oneSource(): Promise<Row[]> {
   await Promise.allSettled(under)
   return [
     {
-      what: 'one source during 200 connections of another, against alone',
+      what: 'one client during 200 connections of another, against alone',
       figure: `${ratios['b']!.toFixed(2)} times`,
       target: 'below 2',
     },
@@ -129,8 +129,8 @@ async function start(env: Record<string, string>): Promise<Stack> {
   return stack
 }
 
-function fetchFrom(stack: Stack, repository: string, source?: string): Promise<Reply> {
-  const headers: Record<string, string> = source === undefined ? {} : { 'X-Forwarded-For': source }
+function fetchFrom(stack: Stack, repository: string, client?: string): Promise<Reply> {
+  const headers: Record<string, string> = client === undefined ? {} : { 'X-Forwarded-For': client }
   return ask(stack.gateway.address, `/${repository}.git/info/refs?service=git-upload-pack`, { headers })
 }
 

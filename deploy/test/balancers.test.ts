@@ -180,7 +180,7 @@ test(
     const line = await until('its line', () =>
       gateways.flatMap(({ lines }) => lines).find(({ requestId }) => requestId === 'claims'),
     )
-    assert.equal(line['source'], '127.0.0.1')
+    assert.equal(line['client'], '127.0.0.1')
     await until('nothing to be at work', async () => isQuiet(await stack.status()))
   },
 )

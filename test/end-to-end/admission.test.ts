@@ -138,7 +138,7 @@ test('a request that waits too long is refused with 503', async () => {
   assert.equal((await held).status, 200)
 })
 
-describe('one source', () => {
+describe('one client', () => {
   const env = { SLUICE_SOURCE_REQUESTS: '2', SLUICE_SOURCE_QUEUE: '3', SLUICE_TRUSTED_PROXIES: '127.0.0.1' }
   const from = (address: string) => ({ 'X-Forwarded-For': address })
 
@@ -158,7 +158,7 @@ describe('one source', () => {
     assert.equal((await fetchFrom(stack, 'other', from('2001:db8::1'))).status, 200)
     await release(stack, 'project')
     assert.equal(countOf(await Promise.all(flood), 200), 5)
-    const line = await stack.supervisor.line((l) => l['source'] === '2001:db8::1')
+    const line = await stack.supervisor.line((l) => l['client'] === '2001:db8::1')
     assert.equal(line['outcome'], 'completed')
   })
 
@@ -176,7 +176,7 @@ describe('one source', () => {
     await until('the refusals', () => stack.gateway.lines.filter((l) => l['reason'] === 'source_full').length === 15)
     await release(stack, 'project')
     assert.equal(countOf(await Promise.all(flood), 200), 5)
-    assert.ok(stack.gateway.lines.filter((l) => 'source' in l).every((l) => l['source'] === '127.0.0.1'))
+    assert.ok(stack.gateway.lines.filter((l) => 'client' in l).every((l) => l['client'] === '127.0.0.1'))
   })
 
   test('git shows its user why it was refused', async () => {

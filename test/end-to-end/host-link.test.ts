@@ -70,7 +70,7 @@ describe('with a secret, a host', () => {
     await git(stack.folder, ['clone', '--quiet', `${stack.url}/project.git`, 'clone'])
     assert.equal((await ask(stack.gateway.address, '/readyz')).status, 200)
     const line = await stack.supervisor.line((each) => each['kind'] === 'rpc')
-    assert.equal(line['source'], '127.0.0.1')
+    assert.equal(line['client'], '127.0.0.1')
     const logs = JSON.stringify([stack.gateway.lines, stack.supervisor.lines])
     for (const secret of [one, two]) assert.ok(!logs.includes(secret))
   })
@@ -98,7 +98,7 @@ describe('with a secret, a host', () => {
       assert.equal(reply.status, 403, secret)
       assert.equal(reply.headers['sluice-reason'], 'wrong_secret')
       const line = await stack.supervisor.line((each) => each['requestId'] === id)
-      assert.equal(line['source'], '127.0.0.1')
+      assert.equal(line['client'], '127.0.0.1')
       assert.equal(line['repository'], undefined)
     }
     assert.equal((await ask(stack.supervisor.address, '/-/trusted')).status, 403)

@@ -156,7 +156,7 @@ describe('the operators’ address', () => {
     })
     assert.equal(shown.repository, 'secret-name.git')
     assert.equal(shown.service, 'upload-pack')
-    assert.equal(shown.source, '127.0.0.1')
+    assert.equal(shown.client, '127.0.0.1')
     assert.ok(shown.worker > 0 && shown.ageMs > 0)
     reply.destroy()
     // A repository that git cannot read: a failure.

@@ -16,7 +16,7 @@ import { until } from '@sluice/shared/testing/until'
 
 const slots = 2
 
-/** Two slots, of which one source may have both. */
+/** Two slots, of which one client may have both. */
 async function startNarrow(env: Record<string, string> = {}) {
   const stack = await startStack({ SLUICE_FETCH_SLOTS: String(slots), SLUICE_LARGEST_SHARE: '100%', ...env })
   const large = join(stack.root, 'large.git')

@@ -37,7 +37,7 @@ export type GatewayParts = {
   readonly connections: Connections
   readonly running: Running
   readonly access: Pick<Access, 'authorise'>
-  readonly sources: ClientAdmission
+  readonly clientAdmission: ClientAdmission
   readonly recorder: Recorder
   readonly proxyTrust: ProxyTrust
   readonly sites: SiteOptions
@@ -68,10 +68,10 @@ export function createApp(parts: GatewayParts) {
   })
   app.all('*', async (c) => {
     const { incoming, outgoing } = c.env
-    const source = clientAddress(incoming, parts.proxyTrust)
     // git's libcurl passes over interim replies; libgit2 and others do not.
     const takesInterimReplies = parts.interimReplies && isGit(incoming.headers['user-agent'])
-    await answer(new Exchange(incoming, outgoing, { source, takesInterimReplies }), parts)
+    const options = { clientAddress: clientAddress(incoming, parts.proxyTrust), takesInterimReplies }
+    await answer(new Exchange(incoming, outgoing, options), parts)
     return RESPONSE_ALREADY_SENT
   })
   return app
@@ -131,7 +131,11 @@ async function serveGit(
   checkSite(exchange.incoming, parts.sites)
   if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
   const grant = await parts.access.authorise(exchange, request)
-  using _slot = await parts.sources.admit(clientKey(exchange.source, grant.user), request.repository, exchange.signal)
+  using _slot = await parts.clientAdmission.admit(
+    clientKey(exchange.clientAddress, grant.user),
+    request.repository,
+    exchange.signal,
+  )
   const reason = await forwardHeld(exchange, request, { ...context, grant }, parts, way)
   await exchange.finish()
   return reason

@@ -98,8 +98,8 @@ export class Access {
   }
 }
 
-function loginFrom({ source }: About, credentials: LoginCredentials): Login {
-  return { client: source, ...loginOf(credentials) }
+function loginFrom({ client }: About, credentials: LoginCredentials): Login {
+  return { client, ...loginOf(credentials) }
 }
 
 function isWrong(error: unknown): error is Refusal {
@@ -110,8 +110,8 @@ function aboutOf(exchange: Exchange, request: GitRequest): About {
   return {
     repository: plainName(request.repository),
     needs: request.service === 'receive-pack' ? 'write' : 'read',
-    address: exchange.source,
-    source: clientKey(exchange.source),
+    address: exchange.clientAddress,
+    client: clientKey(exchange.clientAddress),
     incoming: exchange.incoming,
     target: targetOf(request),
     requestId: exchange.id,

@@ -22,7 +22,7 @@ export type About = {
   /** The client's address, or `local`. */
   readonly address: string
   /** What the address counts as, for fairness: itself, or its network. */
-  readonly source: string
+  readonly client: string
   /** What the client asked, as its connection and headers have it. */
   readonly incoming: IncomingMessage
   /** The path and query of the same, encoded anew. */

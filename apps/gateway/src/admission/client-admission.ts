@@ -4,7 +4,7 @@ import { Lane } from '@sluice/shared/admission/lane'
 import type { LaneLimits } from '@sluice/shared/admission/lane'
 
 export type ClientLimits = {
-  /** How many requests of one source are passed on at once. */
+  /** How many requests of one client are passed on at once. */
   readonly sourceRequests: number
   /** How many more may wait. */
   readonly sourceQueue: number
@@ -13,7 +13,7 @@ export type ClientLimits = {
 }
 
 /**
- * Bounds what one source has at work and waiting, so that it leaves hosts and gateway to the others. A source is known for
+ * Bounds what one client has at work and waiting, so that it leaves hosts and gateway to the others. A client is known for
  * as long as it has a request here: there are never more of them than there are connections.
  */
 export class ClientAdmission {
@@ -30,47 +30,52 @@ export class ClientAdmission {
     }
   }
 
-  /** How many sources have a request here. */
+  /** How many clients have a request here. */
   get size(): number {
     return this.#lanes.size
   }
 
-  /** How many requests wait for others of their source. */
+  /** How many requests wait for others of the same client. */
   get waiting(): number {
     return this.#lanes.values().reduce((sum, lane) => sum + lane.waiting, 0)
   }
 
   /**
-   * Waits until the source may have another request at work; dispose of it when that is over.
+   * Waits until the client may have another request at work; dispose of it when that is over.
    *
    * @throws {Refusal} `source_full`, `source_late`
    * @throws the signal's reason
    */
-  async admit(source: string, repository: string, signal: AbortSignal): Promise<Disposable> {
-    const lane = this.#lanes.get(source) ?? new Lane(this.#limits)
-    this.#lanes.set(source, lane)
+  async admit(client: string, repository: string, signal: AbortSignal): Promise<Disposable> {
+    const lane = this.#lanes.get(client) ?? new Lane(this.#limits)
+    this.#lanes.set(client, lane)
     try {
-      const slot = await lane.admit({ source, repository }, signal)
+      const slot = await lane.admit({ client, repository }, signal)
       return {
         [Symbol.dispose]: () => {
           slot[Symbol.dispose]()
-          setImmediate(() => this.#forget(source, lane))
+          setImmediate(() => this.#forget(client, lane))
         },
       }
     } catch (error) {
-      this.#forget(source, lane)
+      this.#forget(client, lane)
       throw error
     }
   }
 
-  #forget(source: string, lane: Lane): void {
-    if (lane.running === 0 && lane.waiting === 0 && this.#lanes.get(source) === lane) this.#lanes.delete(source)
+  #forget(client: string, lane: Lane): void {
+    if (lane.running === 0 && lane.waiting === 0 && this.#lanes.get(client) === lane) this.#lanes.delete(client)
   }
 }
 
-/** Nothing by source: there may be any number of them. */
-export function addClientMetrics(registry: Registry, sources: ClientAdmission): void {
-  const help = 'Sources (users, addresses) that have a request under way.'
-  addGauge(registry, 'sluice_sources', help, () => sources.size)
-  addGauge(registry, 'sluice_source_waiting', 'Requests that wait for others of their source.', () => sources.waiting)
+/** Nothing by client: there may be any number of them. */
+export function addClientMetrics(registry: Registry, clients: ClientAdmission): void {
+  const help = 'Clients (users, addresses) that have a request under way.'
+  addGauge(registry, 'sluice_sources', help, () => clients.size)
+  addGauge(
+    registry,
+    'sluice_source_waiting',
+    'Requests that wait for others of the same client.',
+    () => clients.waiting,
+  )
 }

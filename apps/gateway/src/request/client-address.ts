@@ -10,7 +10,7 @@ export type ProxyTrust = {
 }
 
 /** What stands for an address where there is none: the other end of a unix socket. */
-export const localSource = 'local'
+export const localClient = 'local'
 
 /**
  * The address of the client that a request comes from. A proxy that is trusted tells whom it has it from; that one may be
@@ -20,14 +20,14 @@ export const localSource = 'local'
 export function clientAddress({ socket, headers }: IncomingMessage, trust: ProxyTrust): string {
   const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
   let client = peer
-  if (!trust.trustedProxies.has(peer)) return client ?? localSource
+  if (!trust.trustedProxies.has(peer)) return client ?? localClient
   for (const hop of hopsOf(headers[trust.forwardedHeader], trust.forwardedHeader).toReversed()) {
     // Not an address: `unknown`, a name, or nonsense. What is known is who said so.
     if (hop === undefined) break
     client = hop
     if (!trust.trustedProxies.has(hop)) break
   }
-  return client ?? localSource
+  return client ?? localClient
 }
 
 /** The addresses in a header, nearest hop last; undefined for what is none. */

@@ -111,7 +111,7 @@ export function forward(
 }
 
 function headersFor(
-  { incoming, id, source }: Exchange,
+  { incoming, id, clientAddress }: Exchange,
   { credentials }: GitHost,
   { grant, span }: ForwardContext,
   body: KeptBody | undefined,
@@ -120,7 +120,7 @@ function headersFor(
     ...span.headers(),
     ...credentials,
     'x-request-id': id,
-    'sluice-source': source,
+    'sluice-source': clientAddress,
     'sluice-may-create': grant.mayCreate ? 'yes' : 'no',
     ...(grant.user !== undefined && { 'sluice-user': encodeURIComponent(grant.user) }),
     ...(body?.isWhole === false && { [awaitsAcceptanceHeader]: 'yes' }),

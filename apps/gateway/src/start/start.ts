@@ -58,8 +58,8 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const registry = new Registry()
   registry.setDefaultLabels({ app: 'gateway' })
   const tracing = started.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))
-  const sources = new ClientAdmission(config)
-  addClientMetrics(registry, sources)
+  const clientAdmission = new ClientAdmission(config)
+  addClientMetrics(registry, clientAdmission)
   const waitingHelp = 'Requests that wait for their host to be there again.'
   addGauge(registry, 'sluice_host_waiting', waitingHelp, () => host.presence.waiting)
   const app = createApp({
@@ -68,7 +68,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     connections,
     running,
     access,
-    sources,
+    clientAdmission,
     recorder: new Recorder(log, new RequestMetrics(registry), tracing),
     proxyTrust: config,
     sites: sitesOf(config),

@@ -11,7 +11,7 @@ const request = { kind: 'rpc', service: 'upload-pack', repository: 'r', protocol
 
 function exchangeWith(authorization: string): Exchange {
   const incoming = { headers: { authorization } }
-  return { incoming, source: '192.0.2.1', id: 'id', signal: new AbortController().signal } as unknown as Exchange
+  return { incoming, clientAddress: '192.0.2.1', id: 'id', signal: new AbortController().signal } as unknown as Exchange
 }
 
 /** Lets in whoever says `Bearer right…`. */

@@ -8,30 +8,30 @@ const never = new AbortController().signal
 const isRefusal = (reason: string) => (error: unknown) =>
   error instanceof Refusal && error.reason === reason && error.status === 429 && error.headers['Retry-After'] === '1'
 
-test('a source has so many at work, so many waiting, and the next is refused; another source is not', async () => {
-  const sources = new ClientAdmission({ sourceRequests: 2, sourceQueue: 1, queueTimeout: 10_000 })
-  const held = [await sources.admit('a', 'r', never), await sources.admit('a', 'r', never)]
-  const waiting = sources.admit('a', 'r', never)
-  await assert.rejects(sources.admit('a', 'r', never), isRefusal('source_full'))
-  using _other = await sources.admit('b', 'r', never)
-  assert.equal(sources.waiting, 1)
+test('a client has so many at work, so many waiting, and the next is refused; another client is not', async () => {
+  const clients = new ClientAdmission({ sourceRequests: 2, sourceQueue: 1, queueTimeout: 10_000 })
+  const held = [await clients.admit('a', 'r', never), await clients.admit('a', 'r', never)]
+  const waiting = clients.admit('a', 'r', never)
+  await assert.rejects(clients.admit('a', 'r', never), isRefusal('source_full'))
+  using _other = await clients.admit('b', 'r', never)
+  assert.equal(clients.waiting, 1)
   held[0]![Symbol.dispose]()
   await waiting
 })
 
 test('who waits too long is refused', async () => {
-  const sources = new ClientAdmission({ sourceRequests: 1, sourceQueue: 1, queueTimeout: 10 })
-  await sources.admit('a', 'r', never)
-  await assert.rejects(sources.admit('a', 'r', never), isRefusal('source_late'))
+  const clients = new ClientAdmission({ sourceRequests: 1, sourceQueue: 1, queueTimeout: 10 })
+  await clients.admit('a', 'r', never)
+  await assert.rejects(clients.admit('a', 'r', never), isRefusal('source_late'))
 })
 
-test('a source is forgotten when it has nothing here, however its requests ended', async () => {
-  const sources = new ClientAdmission({ sourceRequests: 1, sourceQueue: 0, queueTimeout: 10 })
-  for (let n = 0; n < 1000; n++) (await sources.admit(`source ${n}`, 'r', never))[Symbol.dispose]()
-  const held = await sources.admit('busy', 'r', never)
-  await assert.rejects(sources.admit('busy', 'r', never))
-  await assert.rejects(sources.admit('gone', 'r', AbortSignal.abort(new Refusal('client_gone'))))
-  await until('the others to be forgotten', () => sources.size === 1)
+test('a client is forgotten when it has nothing here, however its requests ended', async () => {
+  const clients = new ClientAdmission({ sourceRequests: 1, sourceQueue: 0, queueTimeout: 10 })
+  for (let n = 0; n < 1000; n++) (await clients.admit(`client ${n}`, 'r', never))[Symbol.dispose]()
+  const held = await clients.admit('busy', 'r', never)
+  await assert.rejects(clients.admit('busy', 'r', never))
+  await assert.rejects(clients.admit('gone', 'r', AbortSignal.abort(new Refusal('client_gone'))))
+  await until('the others to be forgotten', () => clients.size === 1)
   held[Symbol.dispose]()
-  await until('all to be forgotten', () => sources.size === 0)
+  await until('all to be forgotten', () => clients.size === 0)
 })

@@ -50,7 +50,7 @@ export type RequestStatus = {
   readonly service: string
   /** `advertisement` or `rpc`. */
   readonly kind: string
-  readonly source: string
+  readonly client: string
   /** Who asks; undefined for nobody in particular. */
   readonly user: string | undefined
   readonly ageMs: number
@@ -70,7 +70,7 @@ export type FailureStatus = {
   readonly requestId: string
   readonly repository: string | undefined
   readonly service: string | undefined
-  readonly source: string
+  readonly client: string
   readonly outcome: string
   readonly reason: string | undefined
   /** What git said, where it was git that failed. */

@@ -78,7 +78,7 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
 const never = new AbortController().signal
 
 /** Jobs are all alike: the first come is the first served. */
-const forItself = { repository: '', source: '' }
+const forItself = { repository: '', client: '' }
 
 async function collect(stdout: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = []

@@ -43,7 +43,7 @@ export async function serveGit(exchange: Exchange, host: Host, record: RequestRe
 async function serve(exchange: Exchange, host: Host, request: GitRequest, record: RequestRecord): Promise<void> {
   if (request.service === 'receive-pack') await host.disks.checkPush(announcedBytes(exchange))
   if (request.kind === 'rpc') exchange.watchUnreadBody()
-  const claim = { repository: plainName(request.repository), source: clientKey(exchange.source, exchange.user) }
+  const claim = { repository: plainName(request.repository), client: clientKey(exchange.clientAddress, exchange.user) }
   // What a first push has created in vain goes with the last who has something to do with it.
   await using visit = host.newRepositories.visit(claim.repository, request.repository, record)
   const call = { exchange, host, request, claim, visit, record }

@@ -32,7 +32,7 @@ export async function startGit(
   host: Host,
   request: GitRequest,
   gitDir: string,
-  { source: address, user, signal }: Pick<Exchange, 'source' | 'user' | 'signal'>,
+  { clientAddress: address, user, signal }: Pick<Exchange, 'clientAddress' | 'user' | 'signal'>,
   denyForce = false,
 ): Promise<GitRun> {
   const filters = await host.filterOffer.isMade(gitDir, request, abortedBy(signal, host.runJob))

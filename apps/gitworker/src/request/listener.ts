@@ -50,7 +50,7 @@ export function createListener(parts: ListenerParts): Server {
     const distrust = trust.refuses(incoming)
     const isBelieved = distrust === undefined && misuse === undefined
     const exchange = new Exchange(incoming, outgoing, {
-      source: isBelieved ? sourceOf(incoming) : peerOf(incoming),
+      clientAddress: isBelieved ? toldAddressOf(incoming) : peerOf(incoming),
       user: isBelieved ? userOf(incoming) : undefined,
       takesInterimReplies: true,
     })
@@ -126,7 +126,7 @@ async function answerReady(exchange: Exchange, readiness: () => Promise<Readines
 }
 
 /** A gateway says whose request it passes on; without one, it is whoever is connected. */
-function sourceOf(incoming: IncomingMessage): string {
+function toldAddressOf(incoming: IncomingMessage): string {
   const told = incoming.headers['sluice-source']
   return typeof told === 'string' && isIP(told) !== 0 ? told : peerOf(incoming)
 }

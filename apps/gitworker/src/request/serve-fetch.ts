@@ -206,7 +206,7 @@ export class GitProducer implements Producer {
 async function produce(
   host: Host,
   asked: Asked,
-  { source, user }: Pick<Exchange, 'source' | 'user'>,
+  { clientAddress, user }: Pick<Exchange, 'clientAddress' | 'user'>,
   unwanted: AbortSignal,
   record: RequestRecord,
 ): Promise<Producer> {
@@ -219,7 +219,7 @@ async function produce(
     const state = key === undefined ? undefined : host.answers?.stateOf(gitDir)
     const answering = question && host.answers?.ask(question)
     const whose = key === undefined ? user : undefined
-    const run = await startGit(host, request, gitDir, { source, user: whose, signal: unwanted })
+    const run = await startGit(host, request, gitDir, { clientAddress, user: whose, signal: unwanted })
     const { worker } = run
     endWith(worker, slot)
     record.worker = worker.pid

@@ -13,7 +13,7 @@ const limits: LaneLimits = {
 }
 
 const never = new AbortController().signal
-const somebody = { repository: 'a', source: '10.0.0.1' }
+const somebody = { repository: 'a', client: '10.0.0.1' }
 
 const isRefusal = (reason: string) => (error: unknown) => error instanceof Refusal && error.reason === reason
 

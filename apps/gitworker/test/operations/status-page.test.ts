@@ -18,7 +18,7 @@ const request: RequestStatus = {
   repository: 'team/project.git',
   service: 'upload-pack',
   kind: 'rpc',
-  source: '192.0.2.7',
+  client: '192.0.2.7',
   ageMs: 1234,
   bytesIn: 512,
   bytesOut: 5_767_168,
@@ -32,7 +32,7 @@ const failure: FailureStatus = {
   requestId: 'f00d',
   repository: 'team/broken.git',
   service: 'receive-pack',
-  source: '2001:db8::17',
+  client: '2001:db8::17',
   outcome: 'timed_out',
   reason: 'idle_timeout',
   said: undefined,
@@ -71,9 +71,9 @@ const extreme: Status = {
   facts: { ...calm.facts, root: `/${'r'.repeat(300)}` },
   ready: false,
   reason: 'x'.repeat(200),
-  requests: [{ ...request, repository: longName, source: 's'.repeat(100), requestId: 'i'.repeat(128) }],
+  requests: [{ ...request, repository: longName, client: 's'.repeat(100), requestId: 'i'.repeat(128) }],
   failures: [
-    { ...failure, repository: longName, source: 's'.repeat(100), reason: 'r'.repeat(100), said: 'w'.repeat(2048) },
+    { ...failure, repository: longName, client: 's'.repeat(100), reason: 'r'.repeat(100), said: 'w'.repeat(2048) },
   ],
   leaked: { processes: 2, zombies: 1 },
 }
@@ -264,16 +264,16 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
 
   test('shows what a client names as text, and runs nothing of it', async () => {
     const repository = '<img src=x onerror=document.title=`run`>'
-    const source = '<script>document.title="run"</script>'
+    const client = '<script>document.title="run"</script>'
     await using opened = await open({
       ...busy,
-      requests: [{ ...request, repository, source, user: '<b>user', requestId: '"]<b>' }],
-      failures: [{ ...failure, repository, source, outcome: '<b>', reason: '<b>reason' }],
+      requests: [{ ...request, repository, client, user: '<b>user', requestId: '"]<b>' }],
+      failures: [{ ...failure, repository, client, outcome: '<b>', reason: '<b>reason' }],
     })
     const { page } = opened
-    const [name, , shownSource] = await cells(page, '#requests tbody tr')
+    const [name, , shownClient] = await cells(page, '#requests tbody tr')
     assert.equal(name, `${repository}\n"]<b>`)
-    assert.equal(shownSource, `${source}\n<b>user`)
+    assert.equal(shownClient, `${client}\n<b>user`)
     const [failedName, failedOutcome] = await cells(page, '#failures tbody tr')
     assert.equal(failedName, `${repository}\nf00d`)
     assert.equal(failedOutcome, '<b>\n<b>reason')

@@ -3,40 +3,41 @@ import type { Queue, QueueAddOptions } from 'p-queue'
 /** For whom a slot is asked: what a lane's slots are shared out by. */
 export type Claim = {
   readonly repository: string
-  readonly source: string
+  readonly client: string
 }
 
 export type ClaimOptions = QueueAddOptions & { readonly claim?: Claim }
 
 type Run = () => Promise<unknown>
 
-/** A repository or a source, for as long as it holds or asks for anything. */
-type Flow = { held: number; asked: number; lastTurn: number }
+/** A repository or a client, for as long as it holds or asks for anything. */
+type Flow = { held: number; asked: number; lastFinish: number }
 
 type Waiting = {
   readonly id: string
   readonly run: Run
   readonly claim: Claim
   readonly repository: Flow
-  readonly source: Flow
-  /** In which round of those who wait it comes: the requests of one repository, or of one source, come in rounds of their own. */
-  readonly turn: number
+  readonly client: Flow
+  /** Its virtual finish time: one later than the last of its repository and of its client, and than now. */
+  readonly finish: number
 }
 
 /**
  * The requests that wait in a lane, in the form in which p-queue takes its queues. The next one is, of those whose
- * repository and source may hold another slot, the one for which these hold the fewest; among these, the one whose turn
- * comes first; then, who has waited longest. So the slots are shared out evenly, whoever sends the most.
+ * repository and client may hold another slot, the one for which these hold the fewest; among these, the one with the
+ * earliest virtual finish time; then, the one that has waited longest. So the slots are shared out evenly, whoever sends
+ * the most. Virtual time is that of self-clocked fair queueing (Golestani, 1994): the finish time of the last one taken.
  *
  * Every step looks at all who wait, which a lane bounds.
  */
 export class FairQueue implements Queue<Run, ClaimOptions> {
-  /** How many slots one repository, or one source, may hold. */
+  /** How many slots one repository, or one client, may hold. */
   most: number
   readonly #waiting: Waiting[] = []
   readonly #repositories = new Flows()
-  readonly #sources = new Flows()
-  #turn = 0
+  readonly #clients = new Flows()
+  #virtualTime = 0
 
   constructor(most: number) {
     this.most = most
@@ -54,19 +55,19 @@ export class FairQueue implements Queue<Run, ClaimOptions> {
 
   enqueue(run: Run, { id = '', claim = nobody }: ClaimOptions = {}): void {
     const repository = this.#repositories.of(claim.repository)
-    const source = this.#sources.of(claim.source)
-    const turn = Math.max(this.#turn, repository.lastTurn, source.lastTurn) + 1
-    for (const flow of [repository, source]) {
+    const client = this.#clients.of(claim.client)
+    const finish = Math.max(this.#virtualTime, repository.lastFinish, client.lastFinish) + 1
+    for (const flow of [repository, client]) {
       flow.asked++
-      flow.lastTurn = turn
+      flow.lastFinish = finish
     }
-    this.#waiting.push({ id, run, claim, repository, source, turn })
+    this.#waiting.push({ id, run, claim, repository, client, finish })
   }
 
   dequeue(): Run | undefined {
     const next = this.#waiting.filter((one) => this.#mayRun(one)).reduce(sooner, undefined)
     if (!next) return undefined
-    this.#turn = Math.max(this.#turn, next.turn)
+    this.#virtualTime = Math.max(this.#virtualTime, next.finish)
     this.remove(next.id)
     return next.run
   }
@@ -77,36 +78,36 @@ export class FairQueue implements Queue<Run, ClaimOptions> {
     return this.#waiting.some(
       (one) =>
         isBelow(one.repository, one.claim.repository === claim.repository) &&
-        isBelow(one.source, one.claim.source === claim.source),
+        isBelow(one.client, one.claim.client === claim.client),
     )
   }
 
   /** A slot is held from now on. To be called when p-queue has started what it took from here, before it takes another. */
-  hold({ repository, source }: Claim): void {
+  hold({ repository, client }: Claim): void {
     this.#repositories.of(repository).held++
-    this.#sources.of(source).held++
+    this.#clients.of(client).held++
   }
 
   /** To be called before p-queue is told that it is over. */
-  release({ repository, source }: Claim): void {
+  release({ repository, client }: Claim): void {
     this.#repositories.of(repository).held--
-    this.#sources.of(source).held--
-    this.#forget({ repository, source })
+    this.#clients.of(client).held--
+    this.#forget({ repository, client })
   }
 
   remove(id: string): void {
     const index = this.#waiting.findIndex((one) => one.id === id)
     if (index === -1) return
-    const [{ repository, source, claim }] = this.#waiting.splice(index, 1) as [Waiting]
+    const [{ repository, client, claim }] = this.#waiting.splice(index, 1) as [Waiting]
     repository.asked--
-    source.asked--
-    // Who leaves, or is refused, costs those who come after it no round.
-    repository.lastTurn = this.#lastTurn((one) => one.repository === repository)
-    source.lastTurn = this.#lastTurn((one) => one.source === source)
+    client.asked--
+    // One that leaves, or is refused, delays no later request of its flows.
+    repository.lastFinish = this.#lastFinish((one) => one.repository === repository)
+    client.lastFinish = this.#lastFinish((one) => one.client === client)
     this.#forget(claim)
   }
 
-  /** Who has to go when too many wait: the last one of those whose repository and source ask for the most. */
+  /** Who has to go when too many wait: the last one of those whose repository and client ask for the most. */
   oneTooMany(): string | undefined {
     const most = this.#waiting.reduce((sum, one) => Math.max(sum, askedBy(one)), 0)
     return this.#waiting.findLast((one) => askedBy(one) === most)?.id
@@ -120,34 +121,34 @@ export class FairQueue implements Queue<Run, ClaimOptions> {
   /** As above. */
   setPriority(): void {}
 
-  #mayRun({ repository, source }: Waiting): boolean {
-    return repository.held < this.most && source.held < this.most
+  #mayRun({ repository, client }: Waiting): boolean {
+    return repository.held < this.most && client.held < this.most
   }
 
-  #lastTurn(isOfFlow: (one: Waiting) => boolean): number {
-    return this.#waiting.reduce((last, one) => (isOfFlow(one) ? Math.max(last, one.turn) : last), 0)
+  #lastFinish(isOfFlow: (one: Waiting) => boolean): number {
+    return this.#waiting.reduce((last, one) => (isOfFlow(one) ? Math.max(last, one.finish) : last), 0)
   }
 
-  #forget({ repository, source }: Claim): void {
+  #forget({ repository, client }: Claim): void {
     this.#repositories.forget(repository)
-    this.#sources.forget(source)
+    this.#clients.forget(client)
   }
 }
 
-const nobody: Claim = { repository: '', source: '' }
+const nobody: Claim = { repository: '', client: '' }
 
 function sooner(best: Waiting | undefined, one: Waiting): Waiting {
   if (!best) return one
-  const order = heldBy(one) - heldBy(best) || one.turn - best.turn
+  const order = heldBy(one) - heldBy(best) || one.finish - best.finish
   return order < 0 ? one : best
 }
 
-function askedBy({ repository, source }: Waiting): number {
-  return repository.asked + source.asked
+function askedBy({ repository, client }: Waiting): number {
+  return repository.asked + client.asked
 }
 
-function heldBy({ repository, source }: Waiting): number {
-  return repository.held + source.held
+function heldBy({ repository, client }: Waiting): number {
+  return repository.held + client.held
 }
 
 /** Flows by their name. Forgets those that hold and ask for nothing, so there are no more than there is work. */
@@ -157,7 +158,7 @@ class Flows {
   of(name: string): Flow {
     const known = this.#flows.get(name)
     if (known) return known
-    const flow = { held: 0, asked: 0, lastTurn: 0 }
+    const flow = { held: 0, asked: 0, lastFinish: 0 }
     this.#flows.set(name, flow)
     return flow
   }

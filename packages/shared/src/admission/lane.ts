@@ -6,7 +6,7 @@ import type { Reason } from '../refusal/refusal.ts'
 
 export type LaneLimits = {
   readonly slots: number
-  /** Which part of the slots one repository, or one source, may hold, at least one slot: 0.75 is three quarters. */
+  /** Which part of the slots one repository, or one client, may hold, at least one slot: 0.75 is three quarters. */
   readonly largestShare: number
   /** How many may wait. One more, and the last of those who ask for the most is refused. */
   readonly queueLength: number

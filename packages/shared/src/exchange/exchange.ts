@@ -28,8 +28,8 @@ const manyPieces = 4096
 const leastPieceBytes = 16
 
 export type ExchangeOptions = {
-  /** The client's address. */
-  readonly source: string
+  /** The client's IP address, or `local`. */
+  readonly clientAddress: string
   /** Who asks, where that is known. */
   readonly user?: string | undefined
   /** Whether the client understands `102 Processing`. It is sent none where a proxy may stand in between. */
@@ -52,8 +52,8 @@ export class Exchange {
   readonly outgoing: ServerResponse
   /** From `X-Request-Id` if that is a plain token, else a new one. */
   readonly id: string
-  /** Whose request it is: the client's address, or `local`. */
-  readonly source: string
+  /** The client's IP address, or `local`. */
+  readonly clientAddress: string
   /** Who asks, once that is known; undefined for nobody in particular. */
   user: string | undefined
   /** The status that a refusal has, where the reply says it in git's own protocol, and 200. */
@@ -76,7 +76,7 @@ export class Exchange {
     this.incoming = incoming
     this.outgoing = outgoing
     this.id = idOf(incoming)
-    this.source = options.source
+    this.clientAddress = options.clientAddress
     this.user = options.user
     this.#stream = http2StreamOf(outgoing)
     // HTTP/1.0 knows of no interim replies, and HTTP/2 needs none: there, no unread body hides what a client does.

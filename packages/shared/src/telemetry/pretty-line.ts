@@ -16,11 +16,11 @@ export function prettyLine(fields: Fields): string {
 }
 
 function requestLine(fields: Fields): string {
-  const { user, source, repository, outcome, reason, ms, bytesIn, bytesOut } = fields
+  const { user, client, repository, outcome, reason, ms, bytesIn, bytesOut } = fields
   const ending = reason === undefined ? textOf(outcome) : textOf(reason)
   const moved = `${size(bytesIn)} ↑ ${size(bytesOut)} ↓`
   return [
-    cut(textOf(user ?? source), 12).padEnd(12),
+    cut(textOf(user ?? client), 12).padEnd(12),
     whatOf(fields).padEnd(9),
     cutMiddle(textOf(repository ?? '-'), 24).padEnd(24),
     cut(ending, 15).padEnd(15),

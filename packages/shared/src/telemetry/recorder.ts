@@ -49,7 +49,7 @@ export class Recorder {
       attributes: {
         'http.request.method': exchange.incoming.method,
         'http.response.status_code': exchange.outgoing.headersSent ? status : undefined,
-        'client.address': exchange.source,
+        'client.address': exchange.clientAddress,
         'error.type': failed ? (reason ?? outcome) : undefined,
         'git.service': request?.service,
         'git.protocol.version': request?.version,

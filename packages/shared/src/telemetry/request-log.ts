@@ -45,7 +45,7 @@ export function logRequest(
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
     ms: exchange.milliseconds,
-    source: exchange.source,
+    client: exchange.clientAddress,
     user: exchange.user,
     err: cause,
     ...more,

@@ -13,7 +13,7 @@ const limits: LaneLimits = {
 }
 
 const never = new AbortController().signal
-const somebody = { repository: 'a', source: '10.0.0.1' }
+const somebody = { repository: 'a', client: '10.0.0.1' }
 
 const isRefusal = (reason: string) => (error: unknown) => error instanceof Refusal && error.reason === reason
 
@@ -52,19 +52,19 @@ describe('a lane', () => {
   test('says whether giving a slot back would let somebody run', async () => {
     const lane = new Lane({ ...limits, slots: 4, largestShare: 0.5 })
     const [one, other] = [
-      { repository: 'a', source: '10.0.0.1' },
-      { repository: 'b', source: '10.0.0.2' },
+      { repository: 'a', client: '10.0.0.1' },
+      { repository: 'b', client: '10.0.0.2' },
     ]
     const held = await Promise.all([one, one].map((claim) => lane.admit(claim, never)))
     assert.equal(lane.isWaitedFor(one), false)
     const leave = new AbortController()
     const waits = lane.admit(one, leave.signal)
-    // Its own source and repository have all they may: another's slot would be of no use.
+    // Its own client and repository have all they may: another's slot would be of no use.
     assert.deepEqual([lane.isWaitedFor(one), lane.isWaitedFor(other)], [true, false])
     leave.abort()
     await assert.rejects(waits)
     held.push(...(await Promise.all([other, other].map((claim) => lane.admit(claim, never)))))
-    const third = lane.admit({ repository: 'c', source: '10.0.0.3' }, never)
+    const third = lane.admit({ repository: 'c', client: '10.0.0.3' }, never)
     assert.deepEqual([lane.isWaitedFor(one), lane.isWaitedFor(other)], [true, true])
     // With fewer slots than are held, one that comes free goes to nobody.
     lane.resize(3)
@@ -114,13 +114,13 @@ describe('a lane', () => {
   })
 })
 
-describe('between repositories and sources', () => {
+describe('between repositories and clients', () => {
   test('one busy repository does not make another wait behind its queue', async () => {
     const lane = new Lane({ ...limits, slots: 2 })
     const granted: string[] = []
-    const busy = { repository: 'busy', source: '10.0.0.1' }
+    const busy = { repository: 'busy', client: '10.0.0.1' }
     const asked = [1, 2, 3, 4, 5].map((n) => queueUp(lane, granted, `busy ${n}`, busy))
-    asked.push(queueUp(lane, granted, 'other', { repository: 'other', source: '10.0.0.2' }))
+    asked.push(queueUp(lane, granted, 'other', { repository: 'other', client: '10.0.0.2' }))
     assert.deepEqual(await serveInTurn(granted, asked), ['busy 1', 'busy 2', 'other', 'busy 3', 'busy 4', 'busy 5'])
   })
 
@@ -128,28 +128,28 @@ describe('between repositories and sources', () => {
     const lane = new Lane(limits)
     const granted: string[] = []
     const asked = [1, 2, 3].map((n) => queueUp(lane, granted, `busy ${n}`))
-    asked.push(queueUp(lane, granted, 'other', { repository: 'other', source: '10.0.0.2' }))
+    asked.push(queueUp(lane, granted, 'other', { repository: 'other', client: '10.0.0.2' }))
     assert.deepEqual(await serveInTurn(granted, asked), ['busy 1', 'busy 2', 'other', 'busy 3'])
   })
 
-  test('nor does one busy source on the same repository', async () => {
+  test('nor does one busy client on the same repository', async () => {
     const lane = new Lane({ ...limits, slots: 2 })
     const granted: string[] = []
     const asked = [1, 2, 3, 4].map((n) => queueUp(lane, granted, `busy ${n}`))
-    asked.push(queueUp(lane, granted, 'other', { ...somebody, source: '10.0.0.2' }))
+    asked.push(queueUp(lane, granted, 'other', { ...somebody, client: '10.0.0.2' }))
     assert.deepEqual(await serveInTurn(granted, asked), ['busy 1', 'busy 2', 'other', 'busy 3', 'busy 4'])
   })
 
   for (const [who, other] of [
-    ['repository', { ...somebody, source: '10.0.0.2' }],
-    ['source', { ...somebody, repository: 'b' }],
+    ['repository', { ...somebody, client: '10.0.0.2' }],
+    ['client', { ...somebody, repository: 'b' }],
   ] as const) {
     test(`one ${who} gets no more than its share, and what is left is for others at once`, async () => {
       const lane = new Lane({ ...limits, slots: 4, largestShare: 0.75 })
       const held: Disposable[] = []
       const keep = (slot: Disposable) => held.push(slot)
       for (const claim of [somebody, other, somebody, other]) void lane.admit(claim, never).then(keep)
-      using _other = await lane.admit({ repository: 'others', source: '10.0.0.9' }, never)
+      using _other = await lane.admit({ repository: 'others', client: '10.0.0.9' }, never)
       assert.equal(held.length, 3)
       assert.deepEqual([lane.running, lane.waiting], [4, 1])
       held[0]![Symbol.dispose]()
@@ -169,7 +169,7 @@ describe('between repositories and sources', () => {
     const slot = await lane.admit(somebody, never)
     const asked = [1, 2, 3].map((n) => queueUp(lane, granted, `busy ${n}`))
     for (const one of asked) one.catch(() => {})
-    const other = queueUp(lane, granted, 'other', { repository: 'other', source: '10.0.0.2' })
+    const other = queueUp(lane, granted, 'other', { repository: 'other', client: '10.0.0.2' })
     await assert.rejects(asked[2]!, isRefusal('queue_full'))
     assert.equal(lane.waiting, 3)
     slot[Symbol.dispose]()
@@ -179,7 +179,7 @@ describe('between repositories and sources', () => {
 
 test('those who are refused, or leave, do not cost who comes after them their turn', async () => {
   const lane = new Lane({ ...limits, queueLength: 3 })
-  const slot = await lane.admit({ repository: 'other', source: '10.0.0.3' }, never)
+  const slot = await lane.admit({ repository: 'other', client: '10.0.0.3' }, never)
   const granted: string[] = []
   for (let n = 0; n < 100; n++) {
     const leaver = new AbortController()
@@ -189,7 +189,7 @@ test('those who are refused, or leave, do not cost who comes after them their tu
   }
   const asked = [queueUp(lane, granted, 'after the leavers')]
   for (const n of [1, 2])
-    asked.push(queueUp(lane, granted, `later ${n}`, { repository: `r${n}`, source: `10.0.1.${n}` }))
+    asked.push(queueUp(lane, granted, `later ${n}`, { repository: `r${n}`, client: `10.0.1.${n}` }))
   slot[Symbol.dispose]()
   assert.deepEqual(await serveInTurn(granted, asked), ['after the leavers', 'later 1', 'later 2'])
 })

@@ -15,7 +15,7 @@ import { until } from '../../testing/until.ts'
 async function serverWith(limits: ConnectionLimits, host = '127.0.0.1') {
   const connections = new Connections(limits)
   const server = createServer((incoming, outgoing) => {
-    const exchange = new Exchange(incoming, outgoing, { source: 'test', takesInterimReplies: false })
+    const exchange = new Exchange(incoming, outgoing, { clientAddress: 'test', takesInterimReplies: false })
     try {
       connections.check(exchange)
       void exchange.reply(200, 'ok', {})

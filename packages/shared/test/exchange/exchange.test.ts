@@ -25,7 +25,7 @@ async function exchangeFor(
   client.write(`${head}\r\n\r\n`)
   client.write(body)
   const [incoming, outgoing] = await once(server, 'request')
-  const exchange = new Exchange(incoming, outgoing, { source: 'test', takesInterimReplies })
+  const exchange = new Exchange(incoming, outgoing, { clientAddress: 'test', takesInterimReplies })
   const dispose = async () => {
     client.destroy()
     server.closeAllConnections()

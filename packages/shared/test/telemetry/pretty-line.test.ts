@@ -10,7 +10,7 @@ const request = {
   kind: 'rpc',
   repository: 'team/app.git',
   user: 'alice',
-  source: '192.0.2.1',
+  client: '192.0.2.1',
   ms: 12.4,
   bytesIn: 345,
   bytesOut: 1_234_567,

@@ -17,7 +17,7 @@ const mostRight = 100_000
 
 const hashArgon2 = promisify(argon2)
 
-/** Checks passwords, off the event loop and a few at a time, fairly between sources and users. */
+/** Checks passwords, off the event loop and a few at a time, fairly between clients and users. */
 export class PasswordCheck {
   readonly #lane = new Lane({
     slots: atOnce,
@@ -47,7 +47,7 @@ export class PasswordCheck {
     // No line has such a name, and no password is empty.
     if (hash === undefined || user.length > mostNameLength || password === '') return false
     if (this.knows(passwords, user, password)) return true
-    using _slot = await this.#lane.admit({ source: about.source, repository: user }, about.signal)
+    using _slot = await this.#lane.admit({ client: about.client, repository: user }, about.signal)
     // Meanwhile, another request of this user may have been here.
     if (this.knows(passwords, user, password)) return true
     const fits = await verify(hash, password)
@@ -63,7 +63,7 @@ export class PasswordCheck {
   }
 }
 
-type Claimed = Pick<About, 'source' | 'signal'>
+type Claimed = Pick<About, 'client' | 'signal'>
 
 async function verify(hash: PasswordHash, password: string): Promise<boolean> {
   if (hash.kind === 'bcrypt') return await verifyBcrypt(password, hash.text)

@@ -18,7 +18,7 @@ const about = {
   repository: 'r',
   needs: 'read',
   address: '192.0.2.1',
-  source: '192.0.2.1',
+  client: '192.0.2.1',
   requestId: 'id',
   signal: new AbortController().signal,
 } as const

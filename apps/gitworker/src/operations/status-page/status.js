@@ -198,13 +198,13 @@ const requestRows = rows({
   within: bodyOf('requests'),
   template: 'request',
   keyOf: (/** @type {RequestStatus} */ { requestId }) => requestId,
-  fillRow(row, { requestId, repository, service, kind, source, user, phase, worker, bytesIn, bytesOut, ageMs }) {
+  fillRow(row, { requestId, repository, service, kind, client, user, phase, worker, bytesIn, bytesOut, ageMs }) {
     fill(row, {
       requestId,
       repository,
       service,
       kind,
-      source,
+      client,
       user: user ?? '',
       phase,
       worker: worker === undefined ? '–' : String(worker),
@@ -220,12 +220,12 @@ const failureRows = rows({
   within: bodyOf('failures'),
   template: 'failure',
   keyOf: (/** @type {FailureStatus} */ { requestId, at }) => `${at} ${requestId}`,
-  fillRow(row, { at, requestId, repository, service, source, outcome, reason, said, status, ms }) {
+  fillRow(row, { at, requestId, repository, service, client, outcome, reason, said, status, ms }) {
     fill(row, {
       requestId,
       repository: repository ?? 'no repository',
       service: service ?? '–',
-      source,
+      client,
       outcome,
       reason: reason === undefined || reason === outcome ? '' : reason,
       said: said ?? '',
