@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import { influenceOf, readCommandRequest } from '../../git/command-request.ts'
+import { influenceOf, readCommandRequest } from '../../git/protocol-v2.ts'
 import { isFilterFixed } from './filter-spec.ts'
 
 /**

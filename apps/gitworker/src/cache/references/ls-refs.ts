@@ -1,4 +1,4 @@
-import { influenceOf, readCommandRequest } from '../../git/command-request.ts'
+import { influenceOf, readCommandRequest } from '../../git/protocol-v2.ts'
 
 /**
  * What of a request's body the answer to `ls-refs` depends on: gitprotocol-v2(5).
