@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream'
+import type { BodyReader } from '@sluice/shared/exchange/body-reader'
 
-/** Covers git's `http.postBuffer`: a body of that size is read whole. */
+/** git's `http.postBuffer`: a body of that size is read whole. */
 const maxBytes = 1024 * 1024
 
-/** What all requests that wait may have read ahead together. */
+/** What all waiting requests together may have read ahead. */
 export class ReadAheadBudget {
   #left: number
 
@@ -25,31 +25,25 @@ export class ReadAheadBudget {
 }
 
 /**
- * Reads on from a stream that is paused, up to 1 MiB while the budget lasts, until it is disposed of; then the stream is
- * paused again. What was read counts against the budget for that long: whoever has a slot is one of few.
- *
- * @param onChunk takes each chunk
+ * Reads on, up to 1 MiB while the budget lasts, until it is disposed of. What was read counts against the budget for that
+ * long: only requests that wait are many, and those that have a slot are few.
  */
-export function readAhead(stream: Readable, budget: ReadAheadBudget, onChunk: (chunk: Buffer) => void): Disposable {
+export function readAhead(body: BodyReader, budget: ReadAheadBudget): Disposable {
   let bytes = 0
-  const onReadable = () => {
-    for (let chunk; bytes < maxBytes && budget.left > 0 && (chunk = stream.read() as Buffer | null) !== null;) {
-      bytes += chunk.length
-      budget.take(chunk.length)
-      onChunk(chunk)
-    }
-    if (bytes >= maxBytes || budget.left <= 0) stop()
-  }
-  const stop = () => {
-    // Paused first: without its reader the stream would start to flow.
-    stream.pause()
-    stream.off('readable', onReadable)
-  }
-  stream.on('readable', onReadable)
+  const reading = body.readAhead({
+    get left() {
+      return Math.min(maxBytes - bytes, budget.left)
+    },
+    take(count) {
+      bytes += count
+      budget.take(count)
+    },
+  })
   return {
     [Symbol.dispose]() {
-      stop()
+      reading[Symbol.dispose]()
       budget.giveBack(bytes)
+      bytes = 0
     },
   }
 }

@@ -1,48 +1,65 @@
-import { createGunzip } from 'node:zlib'
-import type { Readable, Writable } from 'node:stream'
-import { errnoOf } from '@sluice/shared/machine/errno'
+import type { Writable } from 'node:stream'
+import type { BodyReader } from '@sluice/shared/exchange/body-reader'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import { isPktLines, flushPacket, pktLength } from '@sluice/shared/git/pkt-line'
-import { pump } from '@sluice/shared/exchange/pump'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { flushPacket, isPktLines, pktLength } from '@sluice/shared/git/pkt-line'
+import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Service } from '@sluice/shared/git/git-route'
+import { commandIn, parseProtocolV2 } from '../git/protocol-v2.ts'
+import type { ProtocolV2Request } from '../git/protocol-v2.ts'
+import { openInflated } from './inflate.ts'
 import { readAhead } from './read-ahead.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 
-/** Fetch requests are small by nature; up to here one is read whole, and checked, before anything is started. */
+/** Fetch requests are small by nature. One that is no larger is read whole, and checked, before anything is started. */
 const maxCollectedBytes = 64 * 1024
 
-/** The body of a POST, inflated, with its beginning read and checked: what follows goes to git as it comes. */
+/** The body of a POST, inflated. Its beginning has been read and checked; the rest goes to git as it comes. */
 export class RequestBody {
+  /** All of the request, parsed, where it is in protocol version 2 and small. */
+  readonly protocolV2: ProtocolV2Request | undefined
+  /** In protocol version 2: `ls-refs`, `fetch` … */
+  readonly command: string | undefined
   #beginning: Buffer
   #isWhole: boolean
-  readonly #source: Source
+  readonly #rest: BodyReader
   readonly #limit: number
-  /** What was read after the beginning, before git was there to take it. */
-  readonly #ahead: Buffer[] = []
-
-  private constructor(beginning: Buffer, isWhole: boolean, source: Source, limit: number) {
-    this.#beginning = beginning
-    this.#isWhole = isWhole
-    this.#source = source
-    this.#limit = limit
-  }
 
   /**
    * Reads until there is enough to judge by: all of a fetch request that is small, or a push's first pkt-line.
    *
+   * @param maxFetchRequest in bytes, inflated
    * @throws {Refusal} `wrong_content_encoding`, `bad_gzip`, `bad_pkt_line`, `body_too_large`, or the exchange's end
    */
-  static async read(exchange: Exchange, service: Service, maxFetchRequest: number): Promise<RequestBody> {
-    const source = openSource(exchange)
+  static async read(
+    exchange: Exchange,
+    request: Pick<GitRequest, 'service' | 'version'>,
+    maxFetchRequest: number,
+  ): Promise<RequestBody> {
+    const rest = openInflated(exchange)
     exchange.invite()
-    const enough = service === 'upload-pack' ? maxCollectedBytes + 1 : flushPacket.length + 1
-    const { bytes, isWhole } = await readBeginning(source, enough, exchange.signal)
-    const limit = service === 'upload-pack' ? maxFetchRequest : Infinity
+    const isFetch = request.service === 'upload-pack'
+    const enough = isFetch ? maxCollectedBytes + 1 : flushPacket.length + 1
+    const { bytes, isWhole } = await refusing(rest.read(enough, exchange.signal))
+    const limit = isFetch ? maxFetchRequest : Infinity
     if (bytes.length > limit) throw new Refusal('body_too_large')
-    const isComplete = isWhole && service === 'upload-pack'
-    if (isComplete ? !isPktLines(bytes) : pktLength(bytes) === undefined) throw new Refusal('bad_pkt_line')
-    return new RequestBody(bytes, isWhole, source, limit)
+    return new RequestBody({ ...parse(request, bytes, isWhole), bytes, isWhole, rest, limit })
+  }
+
+  private constructor(
+    read: Parsed & {
+      readonly bytes: Buffer
+      readonly isWhole: boolean
+      readonly rest: BodyReader
+      readonly limit: number
+    },
+  ) {
+    this.protocolV2 = read.protocolV2
+    this.command = read.command
+    this.#beginning = read.bytes
+    this.#isWhole = read.isWhole
+    this.#rest = read.rest
+    this.#limit = read.limit
   }
 
   /** All of the body where `isWhole`. */
@@ -55,17 +72,25 @@ export class RequestBody {
   }
 
   /**
+   * git sends this before a large body, to find out whether it will be let in (probe_rpc in remote-curl.c). It asks for
+   * nothing and needs no git.
+   */
+  get isProbe(): boolean {
+    return this.isWhole && this.beginning.toString('latin1') === flushPacket
+  }
+
+  /**
    * Reads on, until there is enough, all of it, or `most` bytes.
    *
-   * @param isEnough is asked with every bit that comes; what it is given begins with what it was given before
+   * @param isEnough is asked after each chunk; what it is given begins with what it was given before
    * @throws {Refusal} `bad_gzip`, or the exchange's end
    */
   async readOn(isEnough: (beginning: Buffer) => Promise<boolean>, most: number, signal: AbortSignal): Promise<void> {
-    // What dribbles in must not be copied as a whole each time.
-    let room = Buffer.concat([this.#beginning, ...this.#ahead.splice(0)])
+    // Room is doubled each time: a body that comes in small chunks is not copied as a whole for each of them.
+    let room = Buffer.concat([this.#beginning, ...this.#rest.take()])
     this.#beginning = room
     while (!(await isEnough(this.#beginning)) && !this.#isWhole && this.#beginning.length < most) {
-      const { bytes, isWhole } = await readBeginning(this.#source, 1, signal)
+      const { bytes, isWhole } = await refusing(this.#rest.read(1, signal))
       const length = this.#beginning.length
       if (length + bytes.length > room.length) room = Buffer.concat([this.#beginning], 2 * length + bytes.length)
       bytes.copy(room, length)
@@ -74,32 +99,9 @@ export class RequestBody {
     }
   }
 
-  /** The command of a request in protocol version 2: its first line, as gitprotocol-v2(5) has it. */
-  get command(): string | undefined {
-    return /^....command=([a-z-]{1,32})/.exec(this.beginning.toString('latin1', 0, 64))?.[1]
-  }
-
-  /** All of the body, where it is at hand and has been checked. */
-  get whole(): Buffer | undefined {
-    return this.isWhole && this.#limit !== Infinity ? this.beginning : undefined
-  }
-
-  /**
-   * git sends this before a large body, to find out whether it will be let in (probe_rpc in remote-curl.c): it asks for
-   * nothing and needs no git.
-   */
-  get isProbe(): boolean {
-    return this.isWhole && this.beginning.toString('latin1') === flushPacket
-  }
-
-  /** Reads on, bounded, until disposed of: to be used while the request waits. */
+  /** Reads on, within a bound, until disposed of. To be used while the request waits. */
   readAhead(budget: ReadAheadBudget): Disposable | undefined {
-    if (this.isWhole) return undefined
-    const { stream, onBytes } = this.#source
-    return readAhead(stream, budget, (chunk) => {
-      onBytes(chunk.length)
-      this.#ahead.push(chunk)
-    })
+    return this.isWhole ? undefined : readAhead(this.#rest, budget)
   }
 
   /**
@@ -108,94 +110,40 @@ export class RequestBody {
    * @throws {Refusal} `bad_gzip`, `body_too_large`, or the exchange's end
    */
   async feed(stdin: Writable): Promise<void> {
-    let bytes = 0
-    for (const chunk of [this.beginning, ...this.#ahead.splice(0)]) {
-      bytes += chunk.length
-      stdin.write(chunk)
-    }
+    let bytes = this.beginning.length
     if (bytes > this.#limit) throw new Refusal('body_too_large')
-    if (!this.isWhole) await this.#feedRest(stdin, bytes)
+    stdin.write(this.beginning)
+    const count = (more: number) => {
+      bytes += more
+      if (bytes > this.#limit) throw new Refusal('body_too_large')
+    }
+    if (!this.isWhole) await refusing(this.#rest.pumpTo(stdin, count))
     stdin.end()
   }
+}
 
-  /** @param bytes how many have been sent already */
-  async #feedRest(stdin: Writable, bytes: number): Promise<void> {
-    const { stream, onBytes } = this.#source
-    try {
-      await pump(stream, stdin, (count) => {
-        onBytes(count)
-        bytes += count
-        if (bytes > this.#limit) throw new Refusal('body_too_large')
-      })
-    } catch (error) {
-      throw asRefusal(error)
-    }
+type Parsed = Pick<RequestBody, 'protocolV2' | 'command'>
+
+/**
+ * Of a push, and of a fetch that is not whole, only the first pkt-line is looked at.
+ *
+ * @throws {Refusal} `bad_pkt_line`
+ */
+function parse({ service, version }: Pick<GitRequest, 'service' | 'version'>, bytes: Buffer, isWhole: boolean): Parsed {
+  const isV2 = service === 'upload-pack' && version === 2
+  const isPart = service === 'receive-pack' || !isWhole
+  const protocolV2 = isV2 && !isPart ? parseProtocolV2(bytes) : undefined
+  const isSound = isPart ? pktLength(bytes) !== undefined : isV2 ? protocolV2 !== undefined : isPktLines(bytes)
+  if (!isSound) throw new Refusal('bad_pkt_line')
+  return { protocolV2, command: protocolV2?.command ?? (isV2 ? commandIn(bytes) : undefined) }
+}
+
+/** Turns zlib's errors, and those of a client that broke off within its body, into refusals. */
+async function refusing<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    throw new Refusal(errnoOf(error).startsWith('Z_') ? 'bad_gzip' : 'client_gone', { cause: error })
   }
-}
-
-type Source = {
-  readonly stream: Readable
-  /** To be told of what is read from `stream`, unless that was counted before it was inflated. */
-  readonly onBytes: (count: number) => void
-}
-
-/** The body as it was meant, counted as it came over the wire. */
-function openSource(exchange: Exchange): Source {
-  const { incoming } = exchange
-  const onBytes = (count: number) => exchange.received(count)
-  const encoding = incoming.headers['content-encoding']?.toLowerCase() ?? 'identity'
-  if (encoding === 'identity') return { stream: incoming, onBytes }
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') {
-    throw new Refusal('wrong_content_encoding', { headers: { 'Accept-Encoding': 'gzip' } })
-  }
-  const gunzip = createGunzip()
-  gunzip.on('error', () => {}) // Told to whoever reads.
-  pump(incoming, gunzip, onBytes).then(
-    () => gunzip.end(),
-    (error: Error) => gunzip.destroy(error),
-  )
-  return { stream: gunzip, onBytes: () => {} }
-}
-
-function readBeginning(
-  { stream, onBytes }: Source,
-  enough: number,
-  signal: AbortSignal,
-): Promise<{ bytes: Buffer; isWhole: boolean }> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
-    const onReadable = () => {
-      for (let chunk; length < enough && (chunk = stream.read() as Buffer | null) !== null;) {
-        chunks.push(chunk)
-        length += chunk.length
-        onBytes(chunk.length)
-      }
-      if (length >= enough) finish(false)
-    }
-    const onEnd = () => finish(true)
-    const onError = (error: Error) => finish(false, error)
-    const onAbort = () => finish(false, signal.reason as Error)
-    const finish = (isWhole: boolean, error?: Error) => {
-      // Paused first: without its reader the stream would start to flow.
-      stream.pause()
-      stream.off('readable', onReadable).off('end', onEnd).off('error', onError)
-      signal.removeEventListener('abort', onAbort)
-      if (error) reject(asRefusal(error))
-      else resolve({ bytes: Buffer.concat(chunks), isWhole })
-    }
-    if (signal.aborted) return onAbort()
-    // It may have come to its end while it was read ahead.
-    if (stream.readableEnded) return onEnd()
-    if (stream.destroyed) return onError(stream.errored ?? new Error('The body was cut off.'))
-    signal.addEventListener('abort', onAbort)
-    stream.on('readable', onReadable).on('end', onEnd).on('error', onError)
-  })
-}
-
-/** zlib's errors, and a client that broke off in mid-body. */
-function asRefusal(error: unknown): Refusal {
-  if (error instanceof Refusal) return error
-  const code = errnoOf(error)
-  return new Refusal(code.startsWith('Z_') ? 'bad_gzip' : 'client_gone', { cause: error })
 }

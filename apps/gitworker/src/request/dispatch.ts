@@ -48,8 +48,7 @@ async function serve(exchange: Exchange, host: Host, request: GitRequest, record
   await using visit = host.newRepositories.visit(claim.repository, request.repository, record)
   const call = { exchange, host, request, claim, visit, record }
   const found = findRepository(host.root, request.repository) ?? (await admitFirstPush(host, exchange, request, record))
-  const body =
-    request.kind === 'rpc' ? await RequestBody.read(exchange, request.service, host.maxFetchRequest) : undefined
+  const body = request.kind === 'rpc' ? await RequestBody.read(exchange, request, host.maxFetchRequest) : undefined
   record.command = body?.command
   if (body?.isProbe) await answerProbe(call, found)
   else if (body && request.service === 'receive-pack') await servePush(call, found, body)
@@ -60,9 +59,9 @@ async function serve(exchange: Exchange, host: Host, request: GitRequest, record
 /** What changes nothing: advertisements, `ls-refs` and fetches. */
 async function serveRead(call: GitCall, { gitDir }: Repository, body: RequestBody | undefined): Promise<void> {
   const { host, request } = call
-  const question = host.answers && questionOf(request, gitDir, body?.whole, host.build)
+  const question = host.answers && questionOf(request, gitDir, body?.protocolV2, host.build)
   if (question || !body) return await serveReferences(call, gitDir, body, question)
-  const key = host.sharesPacks ? packKeyOf(request, gitDir, body.whole, host.build) : undefined
+  const key = host.sharesPacks ? packKeyOf(request, gitDir, body.protocolV2, host.build) : undefined
   await serveFetch(call, { key, gitDir, body, question: undefined })
 }
 

@@ -1,14 +1,13 @@
 import type { Readable, Writable } from 'node:stream'
 
 /**
- * Copies `source` to `sink` at the sink's pace, and tells of every chunk before it is written; what `onBytes` returns is
- * written in its place. Neither is ended or destroyed: what
- * the end of one means for the other is the caller's to say.
- *
- * What `onBytes` returns, if anything, is written in the chunk's place.
+ * Copies `source` to `sink` at the sink's pace. Neither is ended or destroyed: what the end of one means for the other is
+ * the caller's to say.
  *
  * Resolves at the source's end, or as soon as the sink takes no more (git may exit without reading all of its input).
- * Rejects with the source's error, or with what `onBytes` throws.
+ * Rejects with the source's error, where it is closed before its end, or with what `onBytes` throws.
+ *
+ * @param onBytes is told of each chunk before it is written; what it returns, if anything, is written in its place
  */
 export function pump(
   source: Readable,

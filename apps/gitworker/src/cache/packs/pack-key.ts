@@ -1,30 +1,31 @@
 import { createHash } from 'node:crypto'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import { influenceOf, readCommandRequest } from '../../git/protocol-v2.ts'
+import { influences } from '../../git/protocol-v2.ts'
+import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
 import { isFilterFixed } from './filter-spec.ts'
 
 /**
- * What a pack depends on that the repository does not say, as a key of bounded size; undefined if it is not one that may be
- * shared: not a `fetch` in protocol version 2, or one that names references (`want-ref`, `deepen-not`, a filter's). What the
- * repository says is its state (`AnswerCache.stateOf`): a pack is another one's only while that is the same.
+ * The key of a pack: a hash of all that it depends on outside its repository. What it depends on inside is the repository's
+ * state (`AnswerCache.stateOf`): a pack may be read again only while that is the same.
  *
- * @param body all of the request's body, inflated, or undefined
- * @param build git's version, and what of its command line changes an answer
+ * @param asked the request's body; undefined where it is not in protocol version 2, or too large to be parsed
+ * @param build git's version, and what of its command line changes a reply
+ * @returns undefined if the pack may not be shared: the request is no `fetch`, or names references (`want-ref`, `deepen-not`,
+ *   some filters)
  */
 export function packKeyOf(
   request: GitRequest,
   gitDir: string,
-  body: Buffer | undefined,
+  asked: ProtocolV2Request | undefined,
   build: string,
 ): string | undefined {
-  if (request.service !== 'upload-pack' || request.kind !== 'rpc' || request.version !== 2 || !body) return undefined
-  const read = readCommandRequest(body)
-  if (read?.command !== 'fetch') return undefined
-  const influences = read.capabilities.map(influenceOf)
-  if (influences.includes(undefined)) return undefined
-  const hashDigits = influences.includes('object-format=sha256') ? 64 : 40
-  if (!read.args.every((line) => isIndependent(line, hashDigits))) return undefined
-  const parts = [build, gitDir, request.protocol, influences.filter(Boolean), read.args]
+  if (request.service !== 'upload-pack' || request.kind !== 'rpc' || request.version !== 2) return undefined
+  if (asked?.command !== 'fetch' || !asked.isPlain) return undefined
+  const influence = influences(asked)
+  if (!influence) return undefined
+  const hashDigits = influence.includes('object-format=sha256') ? 64 : 40
+  if (!asked.args.every((line) => isIndependent(line, hashDigits))) return undefined
+  const parts = [build, gitDir, request.protocol, influence, asked.args]
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64')
 }
 

@@ -1,16 +1,15 @@
-import { influenceOf, readCommandRequest } from '../../git/protocol-v2.ts'
+import { influences } from '../../git/protocol-v2.ts'
+import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
 
 /**
- * What of a request's body the answer to `ls-refs` depends on: gitprotocol-v2(5).
+ * What of a request the reply to `ls-refs` depends on: gitprotocol-v2(5).
  *
- * @param body of a POST to git-upload-pack in protocol version 2
  * @returns undefined if it is another command, or is not understood
  */
-export function lsRefsKey(body: Buffer): string | undefined {
-  const read = readCommandRequest(body)
-  if (read?.command !== 'ls-refs' || !read.args.every((line) => known.test(line))) return undefined
-  const influences = read.capabilities.map(influenceOf)
-  return influences.includes(undefined) ? undefined : [...influences.filter(Boolean), '', ...read.args].join('\n')
+export function lsRefsKey(asked: ProtocolV2Request | undefined): string | undefined {
+  if (asked?.command !== 'ls-refs' || !asked.isPlain || !asked.args.every((line) => known.test(line))) return undefined
+  const influence = influences(asked)
+  return influence && [...influence, '', ...asked.args].join('\n')
 }
 
 const known = /^(?:peel|symrefs|unborn|ref-prefix [^\n\0]*)$/

@@ -1,4 +1,5 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
 import type { Question } from './answers.ts'
 import { lsRefsKey } from './ls-refs.ts'
 
@@ -6,17 +7,19 @@ import { lsRefsKey } from './ls-refs.ts'
  * The question that a request puts, if it is one whose answer may be kept. Nobody's identity is in it: no configuration
  * makes git's answers depend on who asks, and its hooks run for pushes and packs only.
  *
- * @param body all of a POST's body, inflated, or undefined
+ * @param asked a POST's body; undefined where it is not in protocol version 2, or too large to be parsed
  * @param build git's version, and what of its command line and environment changes an answer; not what the repository's
  *   own configuration says, which is looked at each time
  */
 export function questionOf(
   request: GitRequest,
   gitDir: string,
-  body: Buffer | undefined,
+  asked: ProtocolV2Request | undefined,
   build: string,
 ): Question | undefined {
-  return request.kind === 'advertisement' ? advertisement(request, gitDir, build) : lsRefs(request, gitDir, body, build)
+  return request.kind === 'advertisement'
+    ? advertisement(request, gitDir, build)
+    : lsRefs(request, gitDir, asked, build)
 }
 
 function advertisement({ service, version }: GitRequest, gitDir: string, build: string): Question {
@@ -34,11 +37,11 @@ const spoilers = {
 function lsRefs(
   { service, version, protocol }: GitRequest,
   gitDir: string,
-  body: Buffer | undefined,
+  asked: ProtocolV2Request | undefined,
   build: string,
 ): Question | undefined {
-  if (service !== 'upload-pack' || version !== 2 || body === undefined) return undefined
-  const lines = lsRefsKey(body)
+  if (service !== 'upload-pack' || version !== 2) return undefined
+  const lines = lsRefsKey(asked)
   if (lines === undefined) return undefined
   return { gitDir, kind: 'refs', key: JSON.stringify([build, 'ls-refs', protocol, lines]), spoiltBy: [] }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { packKeyOf } from '../../../src/cache/packs/pack-key.ts'
 
 const request: GitRequest = {
@@ -19,7 +20,7 @@ function body(args: string[], capabilities: string[] = [], command = 'fetch'): B
 }
 
 const keyOf = (sent: Buffer | undefined, other: { request?: GitRequest; gitDir?: string; build?: string } = {}) =>
-  packKeyOf(other.request ?? request, other.gitDir ?? '/r', sent, other.build ?? 'git')
+  packKeyOf(other.request ?? request, other.gitDir ?? '/r', sent && parseProtocolV2(sent), other.build ?? 'git')
 
 test('requests for the same pack have the same key, whoever sends them', () => {
   const key = keyOf(body([want, 'done']))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { AnswerCache } from '../../../src/cache/references/answers.ts'
+import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { packKeyOf } from '../../../src/cache/packs/pack-key.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 import { readFetched } from '../../support/fetched-pack.ts'
@@ -43,7 +44,7 @@ async function run(random: SeededRandom, counts: Record<'asked' | 'shared' | 'ma
 
   const ask = async (asked: Asked, meanwhile: () => Promise<void>) => {
     counts.asked++
-    const key = packKeyOf(asked.request, gitDir, asked.body, 'build')
+    const key = packKeyOf(asked.request, gitDir, asked.body && parseProtocolV2(asked.body), 'build')
     assert.ok(key !== undefined, asked.name)
     const state = cache.stateOf(gitDir)
     const known = made.get(key)

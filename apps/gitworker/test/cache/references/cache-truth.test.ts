@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { AnswerCache } from '../../../src/cache/references/answers.ts'
 import type { Question } from '../../../src/cache/references/answers.ts'
+import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { questionOf } from '../../../src/cache/references/questions.ts'
 import { advertisement, answerOf, lsRefs } from '../../support/git-answers.ts'
 import type { Asked } from '../../support/git-answers.ts'
@@ -44,7 +45,8 @@ async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' |
   const { gitDir } = repository
   // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
   using cache = new AnswerCache({ now: () => Date.now() + 5000 })
-  const question = ({ request, body }: Asked) => questionOf(request, gitDir, body, 'build') as Question
+  const question = ({ request, body }: Asked) =>
+    questionOf(request, gitDir, body && parseProtocolV2(body), 'build') as Question
   const history: string[] = []
 
   const change = async () => {

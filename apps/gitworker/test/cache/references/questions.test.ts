@@ -2,12 +2,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { lsRefsKey } from '../../../src/cache/references/ls-refs.ts'
 import { questionOf } from '../../../src/cache/references/questions.ts'
 import { advertisement, lsRefs } from '../../support/git-answers.ts'
 import type { Asked } from '../../support/git-answers.ts'
 
-const question = ({ request, body }: Asked, build = '2.39.5') => questionOf(request, '/srv/r.git', body, build)
+const question = ({ request, body }: Asked, build = '2.39.5') =>
+  questionOf(request, '/srv/r.git', body && parseProtocolV2(body), build)
+
+function lsRefsRequest() {
+  const { request, body } = lsRefs([])
+  return { request, body: body && parseProtocolV2(body) }
+}
 
 test('capabilities do not depend on refs; every other advertisement does', () => {
   const kinds = [
@@ -55,7 +62,7 @@ test('what git does not look at makes no other question', () => {
 })
 
 test('what a later git may look at makes another question', () => {
-  const { request, body } = lsRefs([])
+  const { request, body } = lsRefsRequest()
   const other = questionOf({ ...request, protocol: 'version=2:hurry' }, '/srv/r.git', body, '2.39.5')
   assert.ok(other)
   assert.notEqual(other.key, question(lsRefs([]))?.key)
@@ -70,7 +77,7 @@ test('what would spoil an answer is named', () => {
 })
 
 test('packs, pushes and earlier versions of the protocol are no questions', () => {
-  const { request, body } = lsRefs([])
+  const { request, body } = lsRefsRequest()
   assert.ok(questionOf(request, '/srv/r.git', body, ''))
   assert.equal(questionOf(request, '/srv/r.git', undefined, ''), undefined, 'a body that was not read whole')
   assert.equal(questionOf({ ...request, version: 1 }, '/srv/r.git', body, ''), undefined)
@@ -85,7 +92,7 @@ test('packs, pushes and earlier versions of the protocol are no questions', () =
 const start = pktLine('command=ls-refs\n')
 
 test('the shortest request is understood', () => {
-  assert.equal(lsRefsKey(Buffer.from(start + flushPacket)), '')
+  assert.equal(lsRefsKey(parseProtocolV2(Buffer.from(start + flushPacket))), '')
 })
 
 for (const [what, body] of Object.entries({
@@ -112,6 +119,6 @@ for (const [what, body] of Object.entries({
   'two line feeds': `${start}0001${pktLine('peel\n\n')}${flushPacket}`,
 })) {
   test(`not understood: ${what}`, () => {
-    assert.equal(lsRefsKey(Buffer.from(body)), undefined)
+    assert.equal(lsRefsKey(parseProtocolV2(Buffer.from(body))), undefined)
   })
 }
