@@ -1,7 +1,13 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import type { GitCommand } from '../process/worker-message.ts'
 import type { ConfigFiles, ConfigSetting } from './config-file.ts'
 import { clientEnvironment, gitEnvironment } from './environment.ts'
+
+/** git to be run: `argv[0]` is the program; nothing else of the supervisor's environment is passed on. */
+export type GitCommand = {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+}
 
 /** What of the configuration git's command lines depend on. */
 export type GitOptions = {

@@ -1,4 +1,4 @@
-import type { GitCommand } from './worker-message.ts'
+import type { GitCommand } from '../git/command.ts'
 import { environmentOf, processes, ticksNow } from './process-table.ts'
 import type { Process } from './process-table.ts'
 

@@ -1,11 +1,6 @@
-/** What the supervisor and a worker say to each other over the worker's message channel. */
+import type { GitCommand } from '../git/command.ts'
 
-/** git to be run: `argv[0]` is the program; nothing else of the supervisor's environment is passed on. */
-export type GitCommand = {
-  readonly argv: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-  readonly cwd: string
-}
+/** What the supervisor and a worker say to each other over the worker's message channel. */
 
 /** How a command is to be ended when it must be. Times in milliseconds. */
 export type Graces = {

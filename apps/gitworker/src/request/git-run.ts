@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import type { GitCommand } from '../process/worker-message.ts'
 import { serviceCommand } from '../git/command.ts'
+import type { GitCommand } from '../git/command.ts'
 import { abortedBy } from '../process/job.ts'
 import { withWord } from '../process/request-processes.ts'
 import type { RequestRecord } from '../operations/request-record.ts'

@@ -1,4 +1,5 @@
-import type { FromWorker, GitCommand, Graces, ToWorker } from '../process/worker-message.ts'
+import type { GitCommand } from '../git/command.ts'
+import type { FromWorker, Graces, ToWorker } from '../process/worker-message.ts'
 import { tearDown } from '../process/teardown.ts'
 import type { Runtime } from './runtime.ts'
 

@@ -1,5 +1,6 @@
 import { dlopen } from 'bun:ffi'
-import type { GitCommand, GitReport, Leftover } from '../process/worker-message.ts'
+import type { GitCommand } from '../git/command.ts'
+import type { GitReport, Leftover } from '../process/worker-message.ts'
 import { guard } from './guard.ts'
 
 /*

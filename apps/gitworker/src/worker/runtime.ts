@@ -1,4 +1,5 @@
-import type { GitCommand, GitReport, Leftover } from '../process/worker-message.ts'
+import type { GitCommand } from '../git/command.ts'
+import type { GitReport, Leftover } from '../process/worker-message.ts'
 
 /** What differs between Bun and Node; all else of a worker is the same on both. */
 export type Runtime = {
