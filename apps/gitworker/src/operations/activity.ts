@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Outcome } from '@sluice/shared/refusal/refusal'
 import type { RequestRecord } from './request-record.ts'
-import { gitsWords } from '../reply/gits-words.ts'
+import { gitsWords } from '../git/messages.ts'
 import { maxListed } from './status.ts'
 import type { FailureStatus, RequestStatus } from './status.ts'
 

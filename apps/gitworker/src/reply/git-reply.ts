@@ -4,7 +4,7 @@ import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
 import { LastPackets } from './last-packets.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
-import { gitsWords } from './gits-words.ts'
+import { gitsWords } from '../git/messages.ts'
 import { PushReply } from './push-reply.ts'
 
 /** What a git has told its client, watched as it passes, and what that says about how the request ended. */

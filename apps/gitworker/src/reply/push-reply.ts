@@ -8,7 +8,7 @@ import { reasonInWords, reasonOfReport } from '../git/faults.ts'
 import { DefectHint } from './defect-hint.ts'
 import type { Insertion } from './defect-hint.ts'
 import type { GitReply, Verdict } from './git-reply.ts'
-import { gitsWords, plain } from './gits-words.ts'
+import { gitsWords, plain } from '../git/messages.ts'
 
 /**
  * What receive-pack tells its client. All that is to be known of it, and all that is put in between, comes from one look at
