@@ -1,9 +1,7 @@
-import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { Claim } from '@sluice/shared/admission/fair-queue'
 import { Lane } from '@sluice/shared/admission/lane'
 import type { LaneLimits } from '@sluice/shared/admission/lane'
-import type { Host } from '../request/host.ts'
 
 /*
  * Four lanes with slots of their own, so that a flood in one cannot starve another: three for what clients ask, one for
@@ -21,20 +19,6 @@ export type LaneName = (typeof laneNames)[number]
 export function laneOf(request: Pick<GitRequest, 'kind' | 'service'>): LaneName {
   if (request.service === 'upload-pack') return 'fetch'
   return request.kind === 'advertisement' ? 'push-advertisement' : 'push'
-}
-
-/** So that a queue's own deadline comes first. */
-const marginMs = 1000
-
-/** Who waits for a slot is not idle: until it is disposed of, the queue's deadline counts. */
-export function waits(
-  exchange: Exchange,
-  host: Pick<Host, 'admission' | 'idleTimeout' | 'silentGitTimeout'>,
-  lane: LaneName,
-): Disposable {
-  const { queueTimeout } = host.admission.lanes[lane].limits
-  exchange.limitIdleness(Math.max(host.idleTimeout, queueTimeout + marginMs))
-  return { [Symbol.dispose]: () => exchange.limitIdleness(host.idleTimeout, host.silentGitTimeout) }
 }
 
 /** Is told of everybody who has waited for a slot, however that ended. */

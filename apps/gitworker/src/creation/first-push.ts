@@ -5,8 +5,7 @@ import { repositoryMissing } from '@sluice/shared/git/repository-missing'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { placeFor } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
-import type { Host } from '../request/host.ts'
-import type { Visit } from './new-repositories.ts'
+import type { NewRepositories, Visit } from './new-repositories.ts'
 import { isCreation, isDeletion, PushCommands } from '../push/push-commands.ts'
 import { isRefName } from '../push/ref-target.ts'
 import { findRepository } from '../repository/repository.ts'
@@ -21,6 +20,14 @@ import type { RequestBody } from '../body/request-body.ts'
 /** Where commands go on beyond this, git may have them: what comes of it is looked at afterwards in any case. */
 const maxCommandBytes = 1024 * 1024
 
+export type FirstPushServices = {
+  /** The real path of the folder below which all repositories lie. */
+  readonly root: string
+  readonly createOnPush: boolean
+  readonly defaultObjectFormat: ObjectFormat
+  readonly newRepositories: NewRepositories
+}
+
 /**
  * Lets in a request to a repository that does not exist, if it may belong to a push that creates it.
  *
@@ -28,27 +35,30 @@ const maxCommandBytes = 1024 * 1024
  * @throws {Refusal} `repository_missing`, `cannot_create`, `name_too_long`, or `create_failed` where there is none to show
  */
 export async function admitFirstPush(
-  host: Host,
+  services: FirstPushServices,
   { incoming }: Exchange,
   request: GitRequest,
   record: RequestRecord,
 ): Promise<Repository | undefined> {
   // Who connects without a gateway is the operator.
   const mayUser = incoming.headers['sluice-may-create'] !== 'no'
-  if (!host.createOnPush || !mayUser || request.service !== 'receive-pack') throw repositoryMissing(request.service)
-  placeFor(host.root, request.repository)
+  if (!services.createOnPush || !mayUser || request.service !== 'receive-pack') throw repositoryMissing(request.service)
+  placeFor(services.root, request.repository)
   record.absent = true
-  return request.kind === 'advertisement' ? { gitDir: await host.newRepositories.empty.gitDir() } : undefined
+  return request.kind === 'advertisement' ? { gitDir: await services.newRepositories.empty.gitDir() } : undefined
 }
 
 /**
  * To be called before the push waits for anything. @throws {Refusal} `repository_missing` where what has come of it already
  * shows that it creates no reference
  */
-export function checkFirstPush(body: RequestBody, host: Host): void {
+export function checkFirstPush(
+  body: RequestBody,
+  { defaultObjectFormat }: Pick<FirstPushServices, 'defaultObjectFormat'>,
+): void {
   const push = new PushCommands()
   while (push.read(body.beginning));
-  if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
+  if ((push.isWhole || body.isWhole) && !creates(push, defaultObjectFormat)) throw nothingToCreate(defaultObjectFormat)
 }
 
 /**
@@ -58,7 +68,7 @@ export function checkFirstPush(body: RequestBody, host: Host): void {
  *   the exchange's end
  */
 export async function createForPush(
-  host: Host,
+  { root, defaultObjectFormat }: FirstPushServices,
   visit: Visit,
   { signal }: Exchange,
   { repository: name }: GitRequest,
@@ -67,11 +77,11 @@ export async function createForPush(
 ): Promise<Repository> {
   const push = new PushCommands()
   await body.readOn((beginning) => push.readOn(beginning), maxCommandBytes, signal)
-  if ((push.isWhole || body.isWhole) && !creates(push, host.defaultObjectFormat)) throw nothingToCreate(host)
+  if ((push.isWhole || body.isWhole) && !creates(push, defaultObjectFormat)) throw nothingToCreate(defaultObjectFormat)
   const ids = push.commands.filter((command) => !isDeletion(command)).map(({ newId }) => newId)
   if (await visit.create(ids)) record.created = true
   delete record.absent
-  const repository = findRepository(host.root, name)
+  const repository = findRepository(root, name)
   if (!repository) throw new Refusal('cannot_create')
   return repository
 }
@@ -86,8 +96,8 @@ function creates({ commands }: PushCommands, format: ObjectFormat): boolean {
   })
 }
 
-function nothingToCreate({ defaultObjectFormat }: Host): Refusal {
-  const format = { sha1: 'SHA-1', sha256: 'SHA-256' }[defaultObjectFormat]
+function nothingToCreate(objectFormat: ObjectFormat): Refusal {
+  const format = { sha1: 'SHA-1', sha256: 'SHA-256' }[objectFormat]
   return new Refusal('repository_missing', {
     sentence: `There is no repository of this name, and this push creates no reference (by ${format}) to create one with.`,
   })

@@ -1,17 +1,22 @@
-const maxSaid = 2048
+const maxLength = 2048
 
-/** What git gives as reasons, without progress and without what hooks say: the last 2 KiB, harmless in a terminal. */
-export function gitsWords(text: string): string {
+/**
+ * The reasons that git gives for a failure: its lines that begin with `fatal:` or `error:`, without progress and without
+ * the output of hooks.
+ *
+ * @returns the last 2048 characters, safe to print to a terminal
+ */
+export function errorLines(text: string): string {
   const lines = text.split(/[\n\r]/).filter((line) => /^(?:fatal|error): /.test(line))
-  return plain([...new Set(lines)].join('; ')).slice(-maxSaid)
+  return printable([...new Set(lines)].join('; ')).slice(-maxLength)
 }
 
-/** At most 2 KiB, with nothing that a terminal would take for an order. */
-export function harmless(text: string): string {
-  return plain(text).slice(0, maxSaid)
+/** The first 2048 characters of a text, safe to print to a terminal. */
+export function beginningInPrint(text: string): string {
+  return printable(text).slice(0, maxLength)
 }
 
-/** With nothing that a terminal would take for an order. */
-export function plain(text: string): string {
+/** The text with a question mark in place of each control character, which a terminal could take for a command. */
+export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?')
 }

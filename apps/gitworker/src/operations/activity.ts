@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Outcome } from '@sluice/shared/refusal/refusal'
 import type { RequestRecord } from './request-record.ts'
-import { gitsWords } from '../git/messages.ts'
+import { errorLines } from '../git/messages.ts'
 import { maxListed } from './status.ts'
 import type { FailureStatus, RequestStatus } from './status.ts'
 
@@ -44,7 +44,7 @@ export class Activity {
       client: exchange.clientAddress,
       outcome,
       reason: refusal?.reason,
-      said: said ?? (stderr === undefined ? undefined : gitsWords(stderr)),
+      said: said ?? (stderr === undefined ? undefined : errorLines(stderr)),
       status: refusal?.status ?? exchange.outgoing.statusCode,
       ms: exchange.milliseconds,
     })

@@ -6,12 +6,18 @@ import type { Pages } from '@sluice/shared/operations/operations'
 import { version } from '@sluice/shared/version'
 import type { Activity } from './activity.ts'
 import { laneNames } from '../capacity/admission.ts'
-import type { Host } from '../request/host.ts'
+import type { Admission } from '../capacity/admission.ts'
+import type { DiskSpace } from '../capacity/disk-space.ts'
+import type { LeakCheck } from '../process/leak-check.ts'
+import type { Pool } from '../process/pool.ts'
 import { statusPage } from './status-page.ts'
 import type { Status } from './status.ts'
 
 export type Shown = {
-  readonly host: Pick<Host, 'pool' | 'admission' | 'leakCheck' | 'disks'>
+  readonly pool: Pick<Pool, 'counts'>
+  readonly admission: Admission
+  readonly leakCheck: Pick<LeakCheck, 'last'>
+  readonly disks: Pick<DiskSpace, 'all'>
   readonly activity: Activity
   readonly readiness: () => Promise<Readiness>
   readonly facts: Omit<Status['facts'], 'version'>
@@ -28,9 +34,9 @@ export function operatorsPages(registry: Registry, shown: Shown): Pages {
   }
 }
 
-async function statusOf({ host, activity, readiness, facts }: Shown): Promise<Status> {
+async function statusOf({ pool, admission, leakCheck, disks, activity, readiness, facts }: Shown): Promise<Status> {
   const ready = await readiness()
-  const { lanes } = host.admission
+  const { lanes } = admission
   return {
     at: new Date().toISOString(),
     facts: { version, ...facts },
@@ -38,7 +44,7 @@ async function statusOf({ host, activity, readiness, facts }: Shown): Promise<St
     memoryBytes: process.memoryUsage.rss(),
     ready: isReady(ready),
     reason: ready.reason,
-    workers: host.pool.counts,
+    workers: pool.counts,
     lanes: laneNames.map((lane) => {
       const { slots, running, waiting, limits } = lanes[lane]
       return { lane, slots, configured: limits.slots, running, waiting, queueLength: limits.queueLength }
@@ -46,7 +52,7 @@ async function statusOf({ host, activity, readiness, facts }: Shown): Promise<St
     requests: activity.requests,
     requestsInAll: activity.size,
     failures: activity.failures,
-    disks: (await host.disks.all()).map(([disk, space]) => ({ disk, ...space })),
-    leaked: host.leakCheck.last,
+    disks: (await disks.all()).map(([disk, space]) => ({ disk, ...space })),
+    leaked: leakCheck.last,
   }
 }

@@ -3,15 +3,26 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 import { bounded, readinessOf } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
 import type { Running } from '@sluice/shared/app/running'
-import type { Host } from '../request/host.ts'
+import type { DiskSpace } from '../capacity/disk-space.ts'
+import type { RunJob } from '../process/job.ts'
+import type { Pool } from '../process/pool.ts'
 
-/** For a disk that hangs, or a git that cannot be started: one that is only slow must not empty a balancer's list. */
+export type ReadinessServices = {
+  /** The folder below which all repositories lie. */
+  readonly root: string
+  readonly createOnPush: boolean
+  readonly pool: Pick<Pool, 'isFailing' | 'isGitFailing'>
+  readonly runJob: RunJob
+  readonly disks: Pick<DiskSpace, 'shortage'>
+}
+
+/** How long a check may take. These are long, because a host that is only slow must stay in a load balancer's list. */
 const rootWithinMs = 3000
 const gitWithinMs = 3000
 
 /** @returns a function that tells whether this host takes requests, and if not, why */
 export function readinessOfHost(
-  { root, createOnPush, pool, runJob, disks }: Pick<Host, 'root' | 'createOnPush' | 'pool' | 'runJob' | 'disks'>,
+  { root, createOnPush, pool, runJob, disks }: ReadinessServices,
   running: Running,
 ): () => Promise<Readiness> {
   const lookAtRoot = bounded(() => problemOf(root, createOnPush), rootWithinMs, 'the root does not answer')

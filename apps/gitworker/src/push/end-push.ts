@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Logger } from '@sluice/shared/telemetry/log'
 import type { RequestRecord } from '../operations/request-record.ts'
-import type { Host } from '../request/host.ts'
 import type { GitReply } from '../reply/git-reply.ts'
 import { isCommitted, PushCommands } from './push-commands.ts'
 import type { RequestBody } from '../body/request-body.ts'
+import type { RunJob } from '../process/job.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 
 /*
@@ -31,8 +32,19 @@ const maxLookedAt = 100
 
 const maxNameLength = 256
 
+export type PushEndingServices = {
+  /** Milliseconds for which a push whose input was closed may go on before it is ended. */
+  readonly pushGrace: number
+  /** Milliseconds for which the hooks of a push that has happened may go on after its client has gone. */
+  readonly hookTimeout: number
+  /** Aborted when the host stops and ends what still runs. */
+  readonly ending: AbortSignal
+  readonly runJob: RunJob
+  readonly log: Logger
+}
+
 export class PushEnding {
-  readonly #host: Host
+  readonly #services: PushEndingServices
   readonly #exchange: Exchange
   readonly #record: RequestRecord
   readonly #body: RequestBody
@@ -44,14 +56,14 @@ export class PushEnding {
   #ended: Promise<void> | undefined
 
   constructor(
-    host: Host,
+    services: PushEndingServices,
     exchange: Exchange,
     record: RequestRecord,
     body: RequestBody,
     gitDir: string,
     reply: GitReply,
   ) {
-    this.#host = host
+    this.#services = services
     this.#exchange = exchange
     this.#record = record
     this.#body = body
@@ -76,9 +88,9 @@ export class PushEnding {
     const mayGoOn = !endsHooks.has(reason)
     this.wasTold = isPassedOn && this.#reply.hasReported
     worker.detach((chunk) => void this.#reply.take(chunk))
-    if (mayGoOn && !this.#reply.hasReported) await this.#wait(worker, this.#host.graces.push)
+    if (mayGoOn && !this.#reply.hasReported) await this.#wait(worker, this.#services.pushGrace)
     this.#wasLetEnd = this.#reply.hasReported || (worker.state !== 'gone' && (await this.#haveMoved()))
-    if (this.#wasLetEnd && mayGoOn) await this.#wait(worker, this.#host.hookTimeout)
+    if (this.#wasLetEnd && mayGoOn) await this.#wait(worker, this.#services.hookTimeout)
     if (this.#wasLetEnd && worker.state !== 'gone') this.#warn(mayGoOn ? 'hook_timeout' : reason)
     // The grace for its own clean-up has passed by now, or is for what is not left any more.
     worker.stop(mayGoOn || this.#wasLetEnd ? 0 : undefined)
@@ -95,7 +107,7 @@ export class PushEnding {
   /** Until nothing of it lives, the host stops, or the time is over. */
   async #wait(worker: WorkerHandle, milliseconds: number): Promise<void> {
     const over = new AbortController()
-    const signal = AbortSignal.any([over.signal, this.#host.ending])
+    const signal = AbortSignal.any([over.signal, this.#services.ending])
     void worker.gone.then(() => over.abort())
     await wait(milliseconds, undefined, { signal }).catch(() => {})
   }
@@ -109,14 +121,14 @@ export class PushEnding {
     const moves = commands.filter(({ oldId, newId }) => oldId !== newId).slice(0, maxLookedAt)
     const signal = AbortSignal.timeout(lookMs)
     // Whatever goes wrong: it is not known that they have moved.
-    return await isCommitted(this.#gitDir, moves, (args) => this.#host.runJob(args, { signal })).catch(() => false)
+    return await isCommitted(this.#gitDir, moves, (args) => this.#services.runJob(args, { signal })).catch(() => false)
   }
 
   #warn(why: string): void {
     const { request, worker } = this.#record
     const repository = request?.repository.slice(0, maxNameLength)
     const line = { requestId: this.#exchange.id, repository, worker, why }
-    this.#host.log.warn(
+    this.#services.log.warn(
       line,
       'ended the hooks of a push that had happened: they went on for too long without their client',
     )

@@ -1,21 +1,29 @@
 import type { RequestRecord } from '../operations/request-record.ts'
-import type { Host } from '../request/host.ts'
 import { isCommitted, pushCommands } from './push-commands.ts'
 import type { RequestBody } from '../body/request-body.ts'
+import type { RunJob } from '../process/job.ts'
 import type { RequestNote } from '../process/request-note.ts'
+
+export type TidyServices = {
+  readonly sweeper: {
+    /** @returns the paths of what was removed */
+    sweep(noteFile: string): Promise<string[]>
+  }
+  readonly runJob: RunJob
+}
 
 /** After a push that did not end by itself: removes what it left, and finds out whether it took effect all the same. */
 export async function tidyAfterPush(
-  host: Host,
+  { sweeper, runJob }: TidyServices,
   gitDir: string,
   body: RequestBody,
   note: RequestNote,
   record: RequestRecord,
 ): Promise<void> {
   try {
-    if (note.file !== undefined) (record.swept ??= []).push(...(await host.sweeper.sweep(note.file)))
+    if (note.file !== undefined) (record.swept ??= []).push(...(await sweeper.sweep(note.file)))
     // Not with the exchange's signal, which is what has ended it.
-    const committed = await isCommitted(gitDir, pushCommands(body.beginning), host.runJob)
+    const committed = await isCommitted(gitDir, pushCommands(body.beginning), runJob)
     if (!committed) return
     if (record.refusal?.reason === 'client_gone') record.committedAfterDisconnect = true
     // Who has been told what became of each reference knows it.

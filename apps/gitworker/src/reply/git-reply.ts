@@ -4,7 +4,7 @@ import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
 import { LastPackets } from './last-packets.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
-import { gitsWords } from '../git/messages.ts'
+import { errorLines } from '../git/messages.ts'
 import { PushReply } from './push-reply.ts'
 
 /** What a git has told its client, watched as it passes, and what that says about how the request ended. */
@@ -50,6 +50,6 @@ class FetchReply implements GitReply {
   async verdict({ code }: Pick<GitReport, 'code'>, stderr: () => Promise<string>): Promise<Verdict | undefined> {
     if (code === 0) return undefined
     const words = `${await stderr()}\n${this.#last.text()}`
-    return { refusal: new Refusal(reasonInWords(words) ?? 'git_failed'), said: gitsWords(words) }
+    return { refusal: new Refusal(reasonInWords(words) ?? 'git_failed'), said: errorLines(words) }
   }
 }

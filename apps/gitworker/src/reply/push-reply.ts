@@ -8,7 +8,7 @@ import { reasonInWords, reasonOfReport } from '../git/faults.ts'
 import { DefectHint } from './defect-hint.ts'
 import type { Insertion } from './defect-hint.ts'
 import type { GitReply, Verdict } from './git-reply.ts'
-import { gitsWords, plain } from '../git/messages.ts'
+import { errorLines, printable } from '../git/messages.ts'
 
 /**
  * What receive-pack tells its client. All that is to be known of it, and all that is put in between, comes from one look at
@@ -46,10 +46,10 @@ export class PushReply implements GitReply {
     const all = `${words}\n${await stderr()}`
     const reason = code === 0 && !isWhole && error === undefined ? this.#unreported(all) : this.#reason(code, all)
     if (reason === undefined) return undefined
-    const lines = rejected.map(({ ref, why }) => plain(`${ref}: ${why}`))
+    const lines = rejected.map(({ ref, why }) => printable(`${ref}: ${why}`))
     if (rejectedCount > lines.length) lines.push(`and ${rejectedCount - lines.length} more`)
     const unpacked = unpack === undefined || unpack === 'ok' ? '' : `\nerror: unpack: ${unpack}`
-    const said = gitsWords(error === undefined ? all + unpacked : `${all}\nfatal: ${error}`)
+    const said = errorLines(error === undefined ? all + unpacked : `${all}\nfatal: ${error}`)
     return { refusal: this.#refusal(reason), said, rejected: lines }
   }
 

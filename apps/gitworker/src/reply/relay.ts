@@ -9,7 +9,7 @@ import { reasons, Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from '../process/worker-message.ts'
 import { mistakesIn, reasonInWords } from '../git/faults.ts'
 import { isShortage } from '../git/shortage.ts'
-import { harmless } from '../git/messages.ts'
+import { beginningInPrint } from '../git/messages.ts'
 import type { RequestBody } from '../body/request-body.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
@@ -75,7 +75,9 @@ export async function failureOf(worker: WorkerHandle): Promise<Refusal> {
   const words = await worker.lastWords()
   const reason = reasonInWords(words) ?? (isShortage(words) ? 'no_resources' : 'git_failed')
   if (reason !== 'git_refused') return new Refusal(reason)
-  return new Refusal(reason, { sentence: `${reasons.git_refused.sentence} It says: ${harmless(mistakesIn(words))}` })
+  return new Refusal(reason, {
+    sentence: `${reasons.git_refused.sentence} It says: ${beginningInPrint(mistakesIn(words))}`,
+  })
 }
 
 /**

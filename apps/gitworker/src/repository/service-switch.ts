@@ -3,7 +3,6 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { abortedBy } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
 import { ConfigQuestion } from './config-question.ts'
-import type { Host } from '../request/host.ts'
 
 /**
  * Whether a repository's own configuration switches a service off: `http.uploadpack=false` or `http.receivepack=false`,
@@ -18,9 +17,14 @@ export class ServiceSwitch {
   }
 }
 
+export type ServiceSwitchServices = {
+  readonly serviceSwitch: ServiceSwitch
+  readonly runJob: RunJob
+}
+
 /** @throws {Refusal} `service_disabled`, `repository_unreadable` */
 export async function checkServiceIsOn(
-  { serviceSwitch, runJob }: Host,
+  { serviceSwitch, runJob }: ServiceSwitchServices,
   gitDir: string,
   { service }: GitRequest,
   signal: AbortSignal,

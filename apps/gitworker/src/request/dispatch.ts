@@ -1,82 +1,125 @@
+import { clientKey } from '@sluice/shared/admission/client-key'
+import type { Connections } from '@sluice/shared/connections/connections'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import { plainName } from '@sluice/shared/git/repository-pattern'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
-import { clientKey } from '@sluice/shared/admission/client-key'
-import { packKeyOf } from '../cache/packs/pack-key.ts'
-import { questionOf } from '../cache/references/questions.ts'
+import { plainName } from '@sluice/shared/git/repository-pattern'
+import { RequestBody } from '../body/request-body.ts'
+import type { DiskSpace } from '../capacity/disk-space.ts'
+import { admitFirstPush } from '../creation/first-push.ts'
+import type { FirstPushServices } from '../creation/first-push.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
-import { admitFirstPush } from '../creation/first-push.ts'
-import type { GitCall } from './git-call.ts'
-import type { Host } from './host.ts'
 import { contentType } from '../reply/relay.ts'
 import { findRepository } from '../repository/repository.ts'
 import type { Repository } from '../repository/repository.ts'
-import { RequestBody } from '../body/request-body.ts'
-import { serveFetch } from './serve-fetch.ts'
-import { servePush } from './serve-push.ts'
-import { serveReferences } from './serve-references.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
+import type { ServiceSwitchServices } from '../repository/service-switch.ts'
+import type { GitCall } from './git-call.ts'
+import type { Fetches } from './serve-fetch.ts'
+import type { Pushes } from './serve-push.ts'
+import type { References } from './serve-references.ts'
 
 /*
- * The way of one request through this host:
+ * The way of a request through this host:
  *
  *   limits → parse → find the repository → read the body's beginning ─┬─▶ a probe         answered here
- *                                                                     ├─▶ a push          serve-push
- *                                                                     ├─▶ references      serve-references ─┐ not known
- *                                                                     └─▶ a fetch ─────────────────────▶ serve-fetch
+ *                                                                     ├─▶ a push          serve-push ──────▶ run-push
+ *                                                                     ├─▶ references      serve-references ─┐ not cached
+ *                                                                     └─▶ a fetch         serve-fetch ──────┴▶ readers
  */
 
-/** Returns when the request is answered and nothing that it started lives. */
-export async function serveGit(exchange: Exchange, host: Host, record: RequestRecord): Promise<void> {
-  try {
-    setLimits(exchange, host)
-    const request = (record.request = parseGitRequest(exchange.incoming))
-    await serve(exchange, host, request, record)
-  } catch (error) {
-    await refuse(exchange, record, error)
+/** What bounds each request. */
+export type RequestLimits = {
+  readonly connections: Connections
+  /** Milliseconds without a byte in either direction. */
+  readonly idleTimeout: number
+  /** Milliseconds for which git may work without writing anything. */
+  readonly silentGitTimeout: number
+  /** Milliseconds for the whole request; undefined is no limit. */
+  readonly requestTimeout: number | undefined
+  /** Bytes of a fetch's body, inflated. */
+  readonly maxFetchRequest: number
+}
+
+/** What each kind of request is served by. */
+export type Servers = {
+  readonly references: References
+  readonly fetches: Fetches
+  readonly pushes: Pushes
+}
+
+export type DispatchServices = {
+  readonly limits: RequestLimits
+  readonly disks: DiskSpace
+  readonly firstPushes: FirstPushServices
+  readonly settings: ServiceSwitchServices
+  readonly servers: Servers
+}
+
+/** Serves git requests, each by what is responsible for its kind. */
+export class Dispatcher {
+  readonly #services: DispatchServices
+
+  constructor(services: DispatchServices) {
+    this.#services = services
+  }
+
+  /** Returns when the request has been answered and nothing that it started lives. Never rejects. */
+  async serve(exchange: Exchange, record: RequestRecord): Promise<void> {
+    try {
+      setLimits(exchange, this.#services.limits)
+      const request = (record.request = parseGitRequest(exchange.incoming))
+      await this.#admit(exchange, request, record)
+    } catch (error) {
+      await refuse(exchange, record, error)
+    }
+  }
+
+  async #admit(exchange: Exchange, request: GitRequest, record: RequestRecord): Promise<void> {
+    const { disks, firstPushes } = this.#services
+    if (request.service === 'receive-pack') await disks.checkPush(announcedBytes(exchange))
+    if (request.kind === 'rpc') exchange.watchUnreadBody()
+    const claim = {
+      repository: plainName(request.repository),
+      client: clientKey(exchange.clientAddress, exchange.user),
+    }
+    // A repository that a first push has created in vain is removed with its last visitor.
+    await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
+    const found =
+      findRepository(firstPushes.root, request.repository) ??
+      (await admitFirstPush(firstPushes, exchange, request, record))
+    await this.#dispatch({ exchange, request, claim, visit, record }, found)
+  }
+
+  /** @param found undefined where the repository is yet to be created */
+  async #dispatch(call: GitCall, found: Repository | undefined): Promise<void> {
+    const { limits, servers } = this.#services
+    const { exchange, request, record } = call
+    const { service, kind } = request
+    const body = kind === 'rpc' ? await RequestBody.read(exchange, request, limits.maxFetchRequest) : undefined
+    record.command = body?.command
+    if (body?.isProbe) await this.#answerProbe(call, found)
+    else if (body && service === 'receive-pack') await servers.pushes.serve(call, found, body)
+    else if (!found) throw repositoryMissing(service)
+    else if (!body || body.command === 'ls-refs') await servers.references.serve(call, found.gitDir, body)
+    else await servers.fetches.serve(call, found.gitDir, body)
+  }
+
+  /** A client must hear that a push would be taken also where the repository is yet to be created. */
+  async #answerProbe({ exchange, request }: GitCall, found: Repository | undefined): Promise<void> {
+    if (found) await checkServiceIsOn(this.#services.settings, found.gitDir, request, exchange.signal)
+    await exchange.reply(200, '', { 'Content-Type': contentType(request) })
   }
 }
 
-async function serve(exchange: Exchange, host: Host, request: GitRequest, record: RequestRecord): Promise<void> {
-  if (request.service === 'receive-pack') await host.disks.checkPush(announcedBytes(exchange))
-  if (request.kind === 'rpc') exchange.watchUnreadBody()
-  const claim = { repository: plainName(request.repository), client: clientKey(exchange.clientAddress, exchange.user) }
-  // What a first push has created in vain goes with the last who has something to do with it.
-  await using visit = host.newRepositories.visit(claim.repository, request.repository, record)
-  const call = { exchange, host, request, claim, visit, record }
-  const found = findRepository(host.root, request.repository) ?? (await admitFirstPush(host, exchange, request, record))
-  const body = request.kind === 'rpc' ? await RequestBody.read(exchange, request, host.maxFetchRequest) : undefined
-  record.command = body?.command
-  if (body?.isProbe) await answerProbe(call, found)
-  else if (body && request.service === 'receive-pack') await servePush(call, found, body)
-  else if (found) await serveRead(call, found, body)
-  else throw repositoryMissing(request.service)
-}
-
-/** What changes nothing: advertisements, `ls-refs` and fetches. */
-async function serveRead(call: GitCall, { gitDir }: Repository, body: RequestBody | undefined): Promise<void> {
-  const { host, request } = call
-  const question = host.answers && questionOf(request, gitDir, body?.protocolV2, host.build)
-  if (question || !body) return await serveReferences(call, gitDir, body, question)
-  const key = host.sharesPacks ? packKeyOf(request, gitDir, body.protocolV2, host.build) : undefined
-  await serveFetch(call, { key, gitDir, body, question: undefined })
-}
-
-function setLimits(exchange: Exchange, { connections, idleTimeout, silentGitTimeout, requestTimeout }: Host): void {
-  connections.check(exchange)
-  exchange.limitIdleness(idleTimeout, silentGitTimeout)
-  if (requestTimeout !== undefined) exchange.limitDuration(requestTimeout)
+function setLimits(exchange: Exchange, limits: RequestLimits): void {
+  limits.connections.check(exchange)
+  exchange.limitIdleness(limits.idleTimeout, limits.silentGitTimeout)
+  if (limits.requestTimeout !== undefined) exchange.limitDuration(limits.requestTimeout)
 }
 
 function announcedBytes({ incoming }: Exchange): number {
   return Number(incoming.headers['content-length'] ?? 0)
-}
-
-/** A host that would take a push must say so of a repository that is yet to be created, too. */
-async function answerProbe({ exchange, host, request }: GitCall, found: Repository | undefined): Promise<void> {
-  if (found) await checkServiceIsOn(host, found.gitDir, request, exchange.signal)
-  await exchange.reply(200, '', { 'Content-Type': contentType(request) })
 }

@@ -1,81 +1,100 @@
-import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { GitRequest } from '@sluice/shared/git/git-route'
-import { serviceCommand } from '../git/command.ts'
+import type { GitRequest, Service } from '@sluice/shared/git/git-route'
 import type { GitCommand } from '../git/command.ts'
-import { abortedBy } from '../process/job.ts'
-import { withWord } from '../process/request-processes.ts'
-import type { RequestRecord } from '../operations/request-record.ts'
+import type { Logger } from '@sluice/shared/telemetry/log'
 import { laneOf } from '../capacity/admission.ts'
-import type { Host } from './host.ts'
-import { openPushPlace } from '../hooks/push-place.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
+import type { LeakCheck } from '../process/leak-check.ts'
+import type { Pool } from '../process/pool.ts'
 import type { RequestNote } from '../process/request-note.ts'
+import { withWord } from '../process/request-processes.ts'
+import type { RequestMark } from '../process/request-processes.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
+import type { GitReport, Graces } from '../process/worker-message.ts'
 
 const maxNameLength = 256
 
-/** git at work for a request, in a worker of its own. Disposing of it ends it, and waits until nothing of it lives. */
+/** git at work for a request, in a worker of its own. Disposing of it ends git and waits until no process of it lives. */
 export type GitRun = AsyncDisposable & {
   readonly worker: WorkerHandle
-  /** What is noted of it, by which what it may leave is told. */
+  /** The note on disk from which what a push has left is found. */
   readonly note: RequestNote
 }
 
-/**
- * Starts git for a request that has a slot.
- *
- * @param gitDir the repository
- * @param client who asks, from where; its signal ends the wait for a worker
- * @param denyForce whether no branch of this push may move otherwise than forward
- * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, or the signal's reason
- */
-export async function startGit(
-  host: Host,
-  request: GitRequest,
-  gitDir: string,
-  { clientAddress: address, user, signal }: Pick<Exchange, 'clientAddress' | 'user' | 'signal'>,
-  denyForce = false,
-): Promise<GitRun> {
-  const filters = await host.filterOffer.isMade(gitDir, request, abortedBy(signal, host.runJob))
-  await using started = new AsyncDisposableStack()
-  const isPush = laneOf(request) === 'push'
-  const place = isPush ? started.use(await openPushPlace(host, request, gitDir, denyForce, signal)) : undefined
-  const worker = await host.pool.lease(signal)
-  // The note stays until what a push may have left has been removed, which is after the worker's end.
-  const note = started.use(host.runFolder.note(worker.mark, isPush ? gitDir : undefined))
-  started.use(worker)
-  // What an earlier push left may be nobody's now. If it cannot be removed, that is tried again.
-  worker.gone.then(() => host.sweeper.tryAgain(gitDir)).catch(() => {})
-  void worker.gone.then(() => warnOfLeftovers(host, request, worker))
-  worker.report.then((report) => host.onGitEnded(request.service, report)).catch(() => {})
-  const graces = { term: isPush ? host.graces.push : 0, kill: host.graces.kill, drain: isPush }
-  const command = serviceCommand(host.git, request, gitDir, { user, address }, place, filters)
-  worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
-  void worker.gone.then(() => host.leakCheck.isOver(worker.mark))
-  const run = started.move()
-  return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
+export type GitRunServices = {
+  readonly pool: Pick<Pool, 'lease'>
+  readonly runtimeDirectory: {
+    note(worker: RequestMark, gitDir: string | undefined): RequestNote
+    readonly sweeper: { tryAgain(gitDir: string): Promise<unknown> }
+  }
+  readonly leakCheck: Pick<LeakCheck, 'isOver'>
+  /** Is told how each git that served a request has ended. */
+  readonly onGitEnded: (service: Service, report: GitReport) => void
+  readonly log: Logger
 }
 
-/** A push says there what it makes: see push-words.ts. */
+/** What is to be run. */
+export type GitStart = {
+  readonly request: GitRequest
+  readonly gitDir: string
+  readonly command: GitCommand
+  readonly graces: Graces
+  /** Ends the wait for a worker. */
+  readonly signal: AbortSignal
+}
+
+/** Starts git for requests that have a slot. */
+export class GitRuns {
+  readonly #services: GitRunServices
+
+  constructor(services: GitRunServices) {
+    this.#services = services
+  }
+
+  /** @throws {Refusal} `no_worker`, `draining`, or the signal's reason */
+  async start({ request, gitDir, command, graces, signal }: GitStart): Promise<GitRun> {
+    const { pool, runtimeDirectory } = this.#services
+    const isPush = laneOf(request) === 'push'
+    await using started = new AsyncDisposableStack()
+    const worker = await pool.lease(signal)
+    // The note outlives the worker: what a push has left is found by it.
+    const note = started.use(runtimeDirectory.note(worker.mark, isPush ? gitDir : undefined))
+    started.use(worker)
+    this.#watch(worker, request, gitDir)
+    worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
+    const run = started.move()
+    return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
+  }
+
+  /** What is to be done when git has ended, and when nothing of it lives, whatever becomes of the request. */
+  #watch(worker: WorkerHandle, request: GitRequest, gitDir: string): void {
+    const { runtimeDirectory, leakCheck, onGitEnded, log } = this.#services
+    worker.report.then((report) => onGitEnded(request.service, report)).catch(() => {})
+    void worker.gone.then(() => leakCheck.isOver(worker.mark))
+    void worker.gone.then(() => warnOfLeftovers(log, request, worker))
+    // What an earlier push left may have been in use by this git. If it cannot be removed now, it is tried again later.
+    worker.gone.then(() => runtimeDirectory.sweeper.tryAgain(gitDir)).catch(() => {})
+  }
+}
+
+/** Has the git of a push append to its note what it starts, and in which folders: see push-trace.ts. */
 function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
   return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }
 }
 
-/** What a hook has started in the background is lost work to somebody: they are to find out why. */
-function warnOfLeftovers({ log }: Host, { repository }: GitRequest, { leftovers: processes }: WorkerHandle): void {
+/** Whoever started something in the background from a hook must be able to find out why it was ended. */
+function warnOfLeftovers(log: Logger, { repository }: GitRequest, { leftovers: processes }: WorkerHandle): void {
   if (processes.length === 0) return
   const line = { repository: repository.slice(0, maxNameLength), processes }
   log.warn(line, 'ended what git or a hook had left running in the background')
 }
 
-/** Notes that git is at work for a request. */
-export function noteStart(worker: WorkerHandle, exchange: Exchange, record: RequestRecord): void {
+/** Notes which worker serves a request, and later how its git has ended. */
+export function noteWorker(worker: WorkerHandle, record: RequestRecord): void {
   record.worker = worker.pid
-  record.waitedMs = exchange.milliseconds
-  record.phase = 'serving'
   void worker.report.then((report) => (record.git = report)).catch(() => {})
 }
 
-/** Waits until nothing of a run lives, and notes how it ended. */
+/** Waits until no process of a run lives, and notes how it ended. */
 export async function concludeRun(worker: WorkerHandle, record: RequestRecord): Promise<void> {
   await worker.gone
   record.worker = worker.pid

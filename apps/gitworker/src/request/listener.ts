@@ -19,15 +19,14 @@ import type { TlsMaterial } from '@sluice/shared/http/tls-files'
 import { newRecord } from '../operations/request-record.ts'
 import type { Activity } from '../operations/activity.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
-import { serveGit } from './dispatch.ts'
+import type { Dispatcher } from './dispatch.ts'
 import type { GatewayTrust } from './gateway-trust.ts'
-import type { Host } from './host.ts'
 
 /** Longer than a gateway keeps an idle connection, so that it is never the host that closes one under a new request. */
 const keepAliveMs = 75_000
 
 export type ListenerParts = {
-  readonly host: Host
+  readonly dispatcher: Dispatcher
   readonly connections: Connections
   readonly running: Running
   readonly activity: Activity
@@ -72,13 +71,13 @@ export function createListener(parts: ListenerParts): Server {
 }
 
 async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void> {
-  const { host, running, activity, recorder, metrics } = parts
+  const { dispatcher, running, activity, recorder, metrics } = parts
   using _ = running.enter(exchange)
   const record = newRecord()
   using _shown = activity.shows(exchange, record)
   const recording = recorder.begin(exchange, () => record.request)
   if (awaitsAcceptanceHeader in exchange.incoming.headers) exchange.outgoing.writeProcessing()
-  await serveGit(exchange, host, record)
+  await dispatcher.serve(exchange, record)
   metrics.requestEnded(record)
   activity.ended(exchange, record)
   const { request: _request, outcome, refusal, phase: _phase, stream: _stream, ...work } = record

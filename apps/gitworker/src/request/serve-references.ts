@@ -1,28 +1,43 @@
-import type { Question } from '../cache/references/answers.ts'
-import type { GitCall } from './git-call.ts'
-import { begin } from '../reply/relay.ts'
 import type { RequestBody } from '../body/request-body.ts'
-import { serveFetch } from './serve-fetch.ts'
+import type { AnswerCache } from '../cache/references/answers.ts'
+import { questionOf } from '../cache/references/questions.ts'
+import { laneOf } from '../capacity/admission.ts'
+import { begin } from '../reply/relay.ts'
+import type { GitCall } from './git-call.ts'
+import type { Readers } from './readers.ts'
+import { serveRead } from './serve-fetch.ts'
 
-/**
- * Answers an advertisement or `ls-refs`: from the cache where git would say the same again, or else by git, whose answer the
- * cache may keep.
- *
- * @param question as the cache knows it; undefined where the cache is switched off
- */
-export async function serveReferences(
-  call: GitCall,
-  gitDir: string,
-  body: RequestBody | undefined,
-  question: Question | undefined,
-): Promise<void> {
-  const { answers } = call.host
-  const known = question && answers?.lookUp(question)
-  if (known) return await answerKnown(call, known)
-  await serveFetch(call, { key: undefined, gitDir, body, question })
+export type ReferenceServices = {
+  readonly readers: Readers
+  /** Undefined where references are not cached. */
+  readonly answers: Pick<AnswerCache, 'lookUp'> | undefined
+  /** What git's answers depend on beside the repository: its version, and how it is started. */
+  readonly build: string
 }
 
-/** The service was on when git gave this answer, and so it is still. */
+/** Serves advertisements and `ls-refs`: from the cache where git would answer the same again, or else by git. */
+export class References {
+  readonly #services: ReferenceServices
+
+  constructor(services: ReferenceServices) {
+    this.#services = services
+  }
+
+  /**
+   * @param body undefined for an advertisement
+   * @throws {Refusal} where git cannot be started, or the exchange's end
+   */
+  async serve(call: GitCall, gitDir: string, body: RequestBody | undefined): Promise<void> {
+    const { readers, answers, build } = this.#services
+    const { request, claim } = call
+    const question = answers && questionOf(request, gitDir, body?.protocolV2, build)
+    const known = question && answers.lookUp(question)
+    if (known) return await answerKnown(call, known)
+    await serveRead(readers, call, { request, gitDir, body, claim, lane: laneOf(request), key: undefined, question })
+  }
+}
+
+/** The service need not be checked: it was on when git gave this answer, and the configuration has not changed since. */
 async function answerKnown({ exchange, request, record }: GitCall, bytes: Buffer): Promise<void> {
   record.cache = 'references'
   begin(exchange, request, bytes.length)

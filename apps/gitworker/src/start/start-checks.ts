@@ -6,7 +6,7 @@ import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
 import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './preflight.ts'
 import { checkRuntimeDirectory } from './runtime-directory.ts'
-import { openHostTls } from './start.ts'
+import { openHostTls } from './listener.ts'
 
 /**
  * Everything of a host that can be known before it starts.

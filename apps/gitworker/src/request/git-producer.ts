@@ -1,0 +1,114 @@
+import type { Readable } from 'node:stream'
+import type { Claim } from '@sluice/shared/admission/fair-queue'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Producer } from '../cache/packs/intake.ts'
+import type { Answering } from '../cache/references/answers.ts'
+import type { LaneName } from '../capacity/admission.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
+import { workerRefusal } from '../process/worker-handle.ts'
+import type { WorkerHandle } from '../process/worker-handle.ts'
+import { AnswerCapture } from '../reply/answer-capture.ts'
+import { watchReply } from '../reply/git-reply.ts'
+import type { GitReply, Verdict } from '../reply/git-reply.ts'
+import { failureOf, rejectionOf, silenceAfterEnd } from '../reply/relay.ts'
+import { concludeRun } from './git-runs.ts'
+
+/** A git that reads a repository, with what it holds while it is at work. */
+export type ReadingGit = {
+  readonly worker: WorkerHandle
+  /** The slot, and in it the run: disposed of when git is gone, or to end it. */
+  readonly held: AsyncDisposable
+  readonly request: GitRequest
+  readonly lane: LaneName
+  readonly claim: Claim
+  /** The state of its repository from just before git was started. */
+  readonly state: number | undefined
+}
+
+/** A git that writes for everybody who reads the same: several requests, or one. */
+export class GitProducer implements Producer {
+  readonly lane: LaneName
+  readonly claim: Claim
+  readonly state: number | undefined
+  readonly worker: WorkerHandle
+  readonly ended: Promise<'keep' | 'forget'>
+  readonly silent: Promise<void>
+  /** What was wrong, once git has ended with an error that it has told its readers itself. */
+  verdict: Verdict | undefined
+  readonly #held: AsyncDisposable
+
+  /**
+   * @param input rejects when the request's body cannot be given to git
+   * @param answering undefined where the answer is not to be kept
+   */
+  constructor(
+    { worker, held, request, lane, claim, state }: ReadingGit,
+    input: Promise<void>,
+    answering: Answering | undefined,
+  ) {
+    this.lane = lane
+    this.claim = claim
+    this.state = state
+    this.worker = worker
+    this.#held = held
+    const reply = watchReply(request)
+    const capture = answering && new AnswerCapture(answering)
+    // A paused stream does not begin to flow because a listener is added.
+    worker.stdout.pause().on('data', (chunk: Buffer) => {
+      reply.take(chunk)
+      capture?.take(chunk)
+    })
+    this.silent = silenceAfterEnd(worker)
+    this.ended = this.#end(reply, input, capture)
+    void worker.gone.then(() => this.#release())
+  }
+
+  get output(): Readable {
+    return this.worker.stdout
+  }
+
+  get holdsSlot(): boolean {
+    return this.worker.state !== 'gone'
+  }
+
+  /** Notes how git ended: for its last reader. Does nothing for one that reads a pack again whose git is long gone. */
+  async conclude(record: RequestRecord): Promise<void> {
+    const { worker } = this
+    if (worker.state !== 'gone' || record.worker === worker.pid) await concludeRun(worker, record)
+  }
+
+  stop(): void {
+    this.output.destroy()
+    this.#release()
+  }
+
+  /** @returns whether others may be given the output later: not if it is a message of git's in place of a pack */
+  async #end(reply: GitReply, input: Promise<void>, capture: AnswerCapture | undefined): Promise<'keep' | 'forget'> {
+    const { worker } = this
+    try {
+      const report = await Promise.race([worker.report, rejectionOf(input)])
+      if (report.signal !== null) throw new Refusal('git_killed')
+      if (report.code !== 0 && worker.outputBytes === 0) throw await failureOf(worker)
+      if (report.code === 0 && !capture) return 'keep'
+      await Promise.race([outputEnd(worker.stdout), this.silent])
+      if (report.code === 0) capture?.store()
+      this.verdict = await reply.verdict(report, () => worker.lastWords())
+      return report.code === 0 ? 'keep' : 'forget'
+    } catch (error) {
+      this.stop()
+      throw workerRefusal(error) ?? error
+    }
+  }
+
+  #release(): void {
+    // The note cannot be removed from a disk that has become read-only. That does no harm: it names a process that is gone.
+    void Promise.resolve(this.#held[Symbol.asyncDispose]()).catch(() => {})
+  }
+}
+
+/** Resolves when all of a stream has been read, or when it is closed before that. */
+async function outputEnd(output: Readable): Promise<void> {
+  if (output.readableEnded || output.destroyed) return
+  await new Promise((resolve) => output.once('end', resolve).once('close', resolve))
+}

@@ -1,0 +1,49 @@
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { PackCache } from '../cache/packs/pack-cache.ts'
+import type { PackReader } from '../cache/packs/pack-reader.ts'
+import type { AnswerCache } from '../cache/references/answers.ts'
+import type { GitCall } from './git-call.ts'
+import type { Slots } from './slots.ts'
+import type { Read, ReadStarter } from './start-read.ts'
+
+export type ReadersServices = {
+  readonly packs: Pick<PackCache, 'read' | 'readAlone'>
+  readonly slots: Slots
+  readonly starter: ReadStarter
+  /** Undefined where references are not cached. */
+  readonly answers: Pick<AnswerCache, 'stateOf'> | undefined
+}
+
+/** Gives each request that reads a reader, which has a git of its own or shares one. */
+export class Readers {
+  readonly #services: ReadersServices
+
+  constructor(services: ReadersServices) {
+    this.#services = services
+  }
+
+  /** @throws {Refusal} where git cannot be started, or the exchange's end */
+  async open({ exchange, record }: GitCall, read: Read): Promise<PackReader> {
+    const { packs, slots, starter } = this.#services
+    const start = (unwanted: AbortSignal) => {
+      delete record.cache
+      return starter.start(read, exchange, unwanted, record)
+    }
+    using _patience = slots.patienceWith(exchange, read.lane)
+    if (read.key === undefined) return await packs.readAlone(start, exchange.signal)
+    record.cache = 'pack'
+    using late = lateAfter(slots.queueTimeout(read.lane))
+    const stateNow = () => this.#services.answers?.stateOf(read.gitDir)
+    return await packs.read(read.key, stateNow, start, AbortSignal.any([exchange.signal, late.signal]))
+  }
+}
+
+/**
+ * Bounds the whole wait of a request that shares: it may first wait with others for their slot, and then for one of its
+ * own, and waits no longer than the others do.
+ */
+function lateAfter(milliseconds: number): Disposable & { readonly signal: AbortSignal } {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(new Refusal('queue_timeout')), milliseconds)
+  return { signal: late.signal, [Symbol.dispose]: () => clearTimeout(timer) }
+}

@@ -1,0 +1,153 @@
+import type { RequestBody } from '../body/request-body.ts'
+import type { AnswerCache } from '../cache/references/answers.ts'
+import { refuse } from '../operations/request-record.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
+import type { WorkerHandle } from '../process/worker-handle.ts'
+import type { GitReport } from '../process/worker-message.ts'
+import { PushEnding } from '../push/end-push.ts'
+import type { PushEndingServices } from '../push/end-push.ts'
+import { pushCommands } from '../push/push-commands.ts'
+import { maxReadOnBytes } from '../push/refused-push.ts'
+import { tidyAfterPush } from '../push/tidy-push.ts'
+import type { TidyServices } from '../push/tidy-push.ts'
+import { noteVerdict, watchReply } from '../reply/git-reply.ts'
+import type { GitReply, Verdict } from '../reply/git-reply.ts'
+import { relay } from '../reply/relay.ts'
+import { tellReason } from '../reply/reply-trailer.ts'
+import type { NewHead, NewHeads } from '../repository/default-branch.ts'
+import type { WayClearer } from '../sweep/clear-the-way.ts'
+import type { GitCall } from './git-call.ts'
+import { concludeRun, noteWorker } from './git-runs.ts'
+import type { PushStarter } from './start-push.ts'
+
+/*
+ * A push that has a slot and is allowed:
+ *
+ *   clear the way for its locks            clear-the-way
+ *   start git                              start-push
+ *   pass its reply on                      relay, push-reply ── cut off ──▶ end-push: git is ended, or its hooks may end
+ *     before the report: settle HEAD       report-gate, default-branch            │
+ *   git's processes are gone ◀────────────────────────────────────────────────────┘
+ *   remove what it may have left           tidy-push: unless git ended by itself
+ *
+ * From before git starts until all of this is over, the reference cache answers nothing about the repository's references.
+ */
+
+export type PushRunServices = {
+  readonly starter: PushStarter
+  readonly newHeads: NewHeads
+  readonly wayClearer: WayClearer
+  /** Undefined where references are not cached. */
+  readonly answers: Pick<AnswerCache, 'pushing'> | undefined
+  /** The largest pack that may be pushed to a repository, in bytes, by its name as addressed; undefined is no limit. */
+  readonly maxPush: (repository: string) => number | undefined
+  /** What ends a push and tidies up after it. */
+  readonly endings: PushEndingServices & TidyServices
+}
+
+/** A push that git is at work for. */
+type Push = {
+  readonly body: RequestBody
+  readonly worker: WorkerHandle
+  readonly reply: GitReply
+  readonly ending: PushEnding
+  /** Undefined unless HEAD is a guess. */
+  readonly newHead: NewHead | undefined
+}
+
+/** How far the reply has come: git's output not to its end, all of it on its way, or the end of the reply as well. */
+type Progress = 'cut off' | 'passed on' | 'ended'
+
+/** Runs git for pushes that have a slot. */
+export class PushRuns {
+  readonly #services: PushRunServices
+
+  constructor(services: PushRunServices) {
+    this.#services = services
+  }
+
+  /**
+   * Returns when nothing of the push lives, and what it may have left has been removed.
+   *
+   * @throws {Refusal} where git cannot be started
+   */
+  async run(call: GitCall, gitDir: string, body: RequestBody, denyForce: boolean): Promise<void> {
+    const { starter, newHeads, wayClearer, answers, maxPush, endings } = this.#services
+    const { exchange, request, record } = call
+    const newHead = newHeads.of(gitDir)
+    using _pushing = answers?.pushing(gitDir)
+    record.swept = await wayClearer.clear(gitDir, pushCommands(body.beginning))
+    await using run = await starter.start(exchange, request, gitDir, denyForce)
+    const { worker, note } = run
+    noteStart(call, worker)
+    const reply = watchReply(request, maxPush(request.repository))
+    const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
+    const push = { body, worker, reply, ending, newHead }
+    const progress = await passOn(call, push)
+    await conclude(push, progress, record)
+    const endedByItself = progress === 'ended' && worker.signalled === undefined
+    if (!endedByItself) await tidyAfterPush(endings, gitDir, body, note, record)
+    await settle(newHead, record)
+  }
+}
+
+function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
+  noteWorker(worker, record)
+  record.waitedMs = exchange.milliseconds
+  record.phase = 'serving'
+}
+
+/** Sends the client what git writes, and makes true what it says before the reply ends. */
+async function passOn({ exchange, request, visit, record }: GitCall, push: Push): Promise<Progress> {
+  const { body, worker, reply, ending, newHead } = push
+  let progress: Progress = 'cut off'
+  try {
+    const gate = newHead?.gate(exchange.outgoing, reply)
+    const stop = () => ending.end(worker, gate === undefined)
+    const report = await relay(exchange, request, body, worker, (chunk) => reply.take(chunk), gate, stop)
+    const verdict = await noteEnd(push, report, record)
+    if (verdict) tellReason(exchange, verdict.refusal)
+    await gate?.close(exchange.signal)
+    progress = 'passed on'
+    // Whoever pushed may look at the repository as soon as the reply ends.
+    await settle(newHead, record)
+    await visit.leave()
+    // git answers before it has read all of a push that is too large, for example.
+    await exchange.readOn(maxReadOnBytes)
+    await exchange.finish()
+    return 'ended'
+  } catch (error) {
+    // Answered before the worker is waited for: its teardown may take as long as its graces.
+    await refuse(exchange, record, error)
+    return progress
+  }
+}
+
+/** Waits until nothing of the push lives, and notes how it ended. */
+async function conclude(push: Push, progress: Progress, record: RequestRecord): Promise<void> {
+  const { worker, reply, ending } = push
+  record.phase = 'ending'
+  await concludeRun(worker, record)
+  await ending.conclude()
+  // Some clients close the connection as soon as they have git's report: that is how the push ended then.
+  const wasTold = ending.wasTold || (progress !== 'cut off' && reply.hasReported)
+  if (record.refusal?.reason !== 'client_gone' || !wasTold) return
+  delete record.refusal
+  record.outcome = 'completed'
+  await noteEnd(push, { code: 0 }, record)
+}
+
+async function noteEnd(
+  { worker, reply }: Push,
+  report: Pick<GitReport, 'code'>,
+  record: RequestRecord,
+): Promise<Verdict | undefined> {
+  const verdict = await reply.verdict(report, () => worker.lastWords())
+  if (verdict) noteVerdict(record, verdict)
+  return verdict
+}
+
+/** Makes HEAD point to a branch where it is a guess. If that fails, the next push tries again. */
+async function settle(newHead: NewHead | undefined, record: RequestRecord): Promise<void> {
+  await newHead?.settle().catch((error) => (record.tidyError = error))
+}

@@ -1,0 +1,44 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { serviceCommand } from '../git/command.ts'
+import { openPushPlace } from '../hooks/push-place.ts'
+import type { PushPlaceServices } from '../hooks/push-place.ts'
+import type { GitRun, GitRuns } from './git-runs.ts'
+
+export type PushStarterServices = PushPlaceServices & {
+  readonly gitRuns: GitRuns
+  /** Milliseconds from the end of its input to SIGTERM, and from there to SIGKILL. */
+  readonly pushGrace: number
+  readonly killGrace: number
+}
+
+/** Starts git for pushes. */
+export class PushStarter {
+  readonly #services: PushStarterServices
+
+  constructor(services: PushStarterServices) {
+    this.#services = services
+  }
+
+  /**
+   * Starts git for a push that has a slot, in a place of its own, which is removed after git.
+   *
+   * @param denyForce whether branches may move only forward in this push
+   * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, `hooks_unusable`, or the exchange's end
+   */
+  async start(
+    { clientAddress: address, user, signal }: Pick<Exchange, 'clientAddress' | 'user' | 'signal'>,
+    request: GitRequest,
+    gitDir: string,
+    denyForce: boolean,
+  ): Promise<GitRun> {
+    const { gitRuns, git, pushGrace, killGrace } = this.#services
+    await using started = new AsyncDisposableStack()
+    const place = started.use(await openPushPlace(this.#services, request, gitDir, denyForce, signal))
+    const command = serviceCommand(git, request, gitDir, { user, address }, place)
+    const graces = { term: pushGrace, kill: killGrace, drain: true }
+    const { worker, note } = started.use(await gitRuns.start({ request, gitDir, command, graces, signal }))
+    const run = started.move()
+    return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
+  }
+}

@@ -1,0 +1,83 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { AnswerCache, Question } from '../cache/references/answers.ts'
+import { serviceCommand } from '../git/command.ts'
+import type { GitOptions } from '../git/command.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
+import { abortedBy } from '../process/job.ts'
+import { workerRefusal } from '../process/worker-handle.ts'
+import type { FilterOffer } from '../repository/filter-offer.ts'
+import { checkServiceIsOn } from '../repository/service-switch.ts'
+import type { ServiceSwitchServices } from '../repository/service-switch.ts'
+import { GitProducer } from './git-producer.ts'
+import { noteWorker } from './git-runs.ts'
+import type { GitRun, GitRuns } from './git-runs.ts'
+import type { SlotClaim, Slots } from './slots.ts'
+
+export type ReadStarterServices = {
+  readonly slots: Slots
+  readonly gitRuns: GitRuns
+  readonly git: GitOptions
+  /** What the repositories' own configurations say. */
+  readonly settings: ServiceSwitchServices & { readonly filterOffer: FilterOffer }
+  /** Undefined where references are not cached. */
+  readonly answers: Pick<AnswerCache, 'ask' | 'stateOf'> | undefined
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly killGrace: number
+}
+
+/** What is to be read of a repository: an advertisement, a list of references, or a pack. */
+export type Read = SlotClaim & {
+  readonly request: GitRequest
+  readonly gitDir: string
+  /** The key of a pack that others may share; undefined for everything else. */
+  readonly key: string | undefined
+  /** What git is asked, where its answer may be kept. */
+  readonly question: Question | undefined
+}
+
+type Client = Pick<Exchange, 'clientAddress' | 'user'>
+
+/** Starts git for everything that is read. */
+export class ReadStarter {
+  readonly #services: ReadStarterServices
+
+  constructor(services: ReadStarterServices) {
+    this.#services = services
+  }
+
+  /**
+   * Waits for a slot and a worker, on behalf of everybody who reads the same, and starts git.
+   *
+   * @param unwanted is aborted when nobody waits for it any more
+   * @param record of the request that asked first
+   */
+  async start(read: Read, client: Client, unwanted: AbortSignal, record: RequestRecord): Promise<GitProducer> {
+    const { slots, answers, settings } = this.#services
+    const { request, gitDir, key, question, body } = read
+    try {
+      await using started = new AsyncDisposableStack()
+      started.use(await slots.take(read, unwanted))
+      record.phase = 'starting'
+      await checkServiceIsOn(settings, gitDir, request, unwanted)
+      // Taken before git is started, so that whatever changes from now on shows.
+      const state = key === undefined ? undefined : answers?.stateOf(gitDir)
+      const answering = question && answers?.ask(question)
+      const { worker } = started.use(await this.#run(read, client, unwanted))
+      noteWorker(worker, record)
+      const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
+      return new GitProducer({ ...read, worker, held: started.move(), state }, input, answering)
+    } catch (error) {
+      throw workerRefusal(error) ?? error
+    }
+  }
+
+  async #run({ request, gitDir, key }: Read, { clientAddress, user }: Client, signal: AbortSignal): Promise<GitRun> {
+    const { git, gitRuns, settings, killGrace } = this.#services
+    const filters = await settings.filterOffer.isMade(gitDir, request, abortedBy(signal, settings.runJob))
+    // A pack that is shared is nobody's in particular.
+    const client = { user: key === undefined ? user : undefined, address: clientAddress }
+    const command = serviceCommand(git, request, gitDir, client, undefined, filters)
+    return await gitRuns.start({ request, gitDir, command, graces: { term: 0, kill: killGrace, drain: false }, signal })
+  }
+}

@@ -1,0 +1,72 @@
+import { statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigError, isPassing } from '@sluice/shared/config/config'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import type { Producer } from '../cache/packs/intake.ts'
+import { PackCache } from '../cache/packs/pack-cache.ts'
+import { AnswerCache } from '../cache/references/answers.ts'
+import type { Admission } from '../capacity/admission.ts'
+import type { SupervisorConfig } from '../config/config.ts'
+import { GitProducer } from '../request/git-producer.ts'
+import { partOf } from './part.ts'
+import type { Part } from './part.ts'
+
+export type Caches = Part<{
+  readonly packs: PackCache
+  /** Undefined where references are not cached. */
+  readonly answers: AnswerCache | undefined
+}>
+
+/**
+ * @param runtimeDirectory its path
+ * @throws {ConfigError} where the folder for spools cannot be used
+ */
+export async function openCaches(
+  config: SupervisorConfig,
+  admission: Admission,
+  runtimeDirectory: string,
+  log: Logger,
+): Promise<Caches> {
+  await using opened = new AsyncDisposableStack()
+  const packs = opened.use(await openPackCache(config, admission, runtimeDirectory, log))
+  const { referenceCache: maxBytes } = config
+  const onGone = (state: number) => packs.forget(state)
+  const answers = maxBytes === undefined ? undefined : opened.use(new AnswerCache({ maxBytes, onGone }))
+  return partOf(opened, { packs, answers })
+}
+
+async function openPackCache(
+  { packCache: budgetBytes, fetchAhead: aheadBytes, minDownloadRate, queueTimeout, spoolFolder }: SupervisorConfig,
+  { lanes }: Admission,
+  runtimeDirectory: string,
+  log: Logger,
+): Promise<PackCache> {
+  const folder = spoolFolder === 'auto' ? join(runtimeDirectory, 'spool') : spoolFolder
+  const slowReaders = {
+    isWaitedFor: (one: Producer) =>
+      one instanceof GitProducer && one.holdsSlot && lanes[one.lane].isWaitedFor(one.claim),
+    minBytesPerSecond: minDownloadRate,
+    windowMs: (queueTimeout * 2) / 3,
+    tooSlow: () => new Refusal('slow_download'),
+  }
+  const onProblem = (problem: string) => log.warn(problem)
+  try {
+    const packs = await PackCache.open({ folder, budgetBytes, aheadBytes, slowReaders, onProblem })
+    if (packs.usesDisk && isInMemory(folder)) log.warn({ folder }, spoolInMemory)
+    return packs
+  } catch (error) {
+    const problem = `SLUICE_SPOOL_FOLDER: ${folder} cannot be used (${errnoOf(error)}).`
+    throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
+  }
+}
+
+const spoolInMemory =
+  'SLUICE_SPOOL_FOLDER is in memory (tmpfs), which packs of up to SLUICE_PACK_CACHE and SLUICE_FETCH_AHEAD would take: name a folder on a disk, or lower both'
+
+/** Whether a folder lies on tmpfs or ramfs, by the numbers in statfs(2). */
+function isInMemory(folder: string): boolean {
+  const { type } = statfsSync(folder)
+  return type === 0x0102_1994 || type === 0x8584_58f6
+}

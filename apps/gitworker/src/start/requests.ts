@@ -1,0 +1,145 @@
+import { refRulesBy } from '@sluice/shared/git/ref-rules'
+import { lookUpBy } from '@sluice/shared/git/repository-pattern'
+import type { Connections } from '@sluice/shared/connections/connections'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { ReadAheadBudget } from '../body/read-ahead.ts'
+import type { DiskSpace } from '../capacity/disk-space.ts'
+import type { SupervisorConfig } from '../config/config.ts'
+import { NewRepositories } from '../creation/new-repositories.ts'
+import type { HostMetrics } from '../operations/metrics.ts'
+import { NewHeads } from '../repository/default-branch.ts'
+import { FilterOffer } from '../repository/filter-offer.ts'
+import { PushSettings } from '../repository/push-settings.ts'
+import { ServiceSwitch } from '../repository/service-switch.ts'
+import { Dispatcher } from '../request/dispatch.ts'
+import { GitRuns } from '../request/git-runs.ts'
+import { Readers } from '../request/readers.ts'
+import { PushRuns } from '../request/run-push.ts'
+import { Fetches } from '../request/serve-fetch.ts'
+import { Pushes } from '../request/serve-push.ts'
+import { References } from '../request/serve-references.ts'
+import { Slots } from '../request/slots.ts'
+import { PushStarter } from '../request/start-push.ts'
+import { ReadStarter } from '../request/start-read.ts'
+import { WayClearer } from '../sweep/clear-the-way.ts'
+import type { Caches } from './caches.ts'
+import type { Storage } from './storage.ts'
+import type { Workers } from './workers.ts'
+
+/** What requests are served with. None of it needs an end of its own. */
+export type RequestParts = {
+  readonly config: SupervisorConfig
+  readonly storage: Storage
+  readonly workers: Workers
+  readonly caches: Caches
+  readonly disks: DiskSpace
+  readonly connections: Connections
+  /** Aborted when the host stops and ends what still runs. */
+  readonly ending: AbortSignal
+  readonly metrics: HostMetrics
+  readonly log: Logger
+}
+
+type Common = {
+  readonly slots: Slots
+  readonly gitRuns: GitRuns
+  readonly settings: Settings
+}
+
+type Settings = ReturnType<typeof repositorySettings>
+
+/** Puts together what serves each kind of request. */
+export async function openRequests(parts: RequestParts): Promise<Dispatcher> {
+  const { config, storage, workers, disks, connections } = parts
+  const settings = repositorySettings(workers)
+  const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
+  const readAhead = new ReadAheadBudget()
+  const common: Common = {
+    slots: new Slots({ admission: workers.admission, readAhead, idleTimeout, silentGitTimeout }),
+    gitRuns: gitRunsOf(parts),
+    settings,
+  }
+  const newRepositories = await openNewRepositories(parts)
+  const firstPushes = { root: storage.root, createOnPush, defaultObjectFormat, newRepositories }
+  const { references, fetches } = readingServers(parts, common)
+  const pushes = new Pushes({
+    slots: common.slots,
+    firstPushes,
+    settings,
+    protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),
+    runs: pushRuns(parts, common),
+  })
+  const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
+  return new Dispatcher({ limits, disks, firstPushes, settings, servers: { references, fetches, pushes } })
+}
+
+/** What the repositories' own configurations say, and git to read them with. */
+function repositorySettings({ runJob }: Workers) {
+  return {
+    serviceSwitch: new ServiceSwitch(),
+    filterOffer: new FilterOffer(),
+    pushSettings: new PushSettings(),
+    runJob,
+  } as const
+}
+
+function gitRunsOf({ storage, workers, metrics, log }: RequestParts): GitRuns {
+  const { pool, leakCheck } = workers
+  const { runtimeDirectory } = storage
+  return new GitRuns({
+    pool,
+    runtimeDirectory,
+    leakCheck,
+    onGitEnded: (service, report) => metrics.gitEnded(service, report),
+    log,
+  })
+}
+
+async function openNewRepositories({ config, storage, workers, log }: RequestParts): Promise<NewRepositories> {
+  return await NewRepositories.open({
+    runFolder: storage.runtimeDirectory.path,
+    root: storage.root,
+    format: config.defaultObjectFormat,
+    runJob: workers.runJob,
+    log,
+  })
+}
+
+function readingServers({ config, workers, caches }: RequestParts, { slots, gitRuns, settings }: Common) {
+  const { git, gitVersion } = workers
+  const { packs, answers } = caches
+  const build = `${gitVersion} ${JSON.stringify(git)}`
+  const starter = new ReadStarter({ slots, gitRuns, git, settings, answers, killGrace: config.killGrace })
+  const readers = new Readers({ packs, slots, starter, answers })
+  return {
+    references: new References({ readers, answers, build }),
+    fetches: new Fetches({ readers, sharesPacks: config.packCache !== undefined, build }),
+  }
+}
+
+function pushRuns(parts: RequestParts, { gitRuns, settings }: Common): PushRuns {
+  const { config, storage, workers, caches, ending, log } = parts
+  const { runtimeDirectory, operatorsHooks } = storage
+  const { git, runJob } = workers
+  const { pushGrace, killGrace, hookTimeout } = config
+  const maxPush = lookUpBy(config.maxPush)
+  const { pushSettings } = settings
+  return new PushRuns({
+    starter: new PushStarter({
+      gitRuns,
+      git,
+      runtimeDirectory,
+      runJob,
+      pushSettings,
+      operatorsHooks,
+      maxPush,
+      pushGrace,
+      killGrace,
+    }),
+    newHeads: new NewHeads(runJob),
+    wayClearer: new WayClearer(),
+    answers: caches.answers,
+    maxPush,
+    endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },
+  })
+}

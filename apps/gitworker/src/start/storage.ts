@@ -1,0 +1,35 @@
+import type { Logger } from '@sluice/shared/telemetry/log'
+import type { PackCache } from '../cache/packs/pack-cache.ts'
+import { DiskSpace } from '../capacity/disk-space.ts'
+import type { SupervisorConfig } from '../config/config.ts'
+import type { HooksFolder } from '../hooks/hook-plan.ts'
+import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import { partOf } from './part.ts'
+import type { Part } from './part.ts'
+import { openRoot } from './preflight.ts'
+import { openRuntimeDirectory } from './runtime-directory.ts'
+import type { RuntimeDirectory } from './runtime-directory.ts'
+
+/** The folders of a host. */
+export type Storage = Part<{
+  /** The real path of the folder below which all repositories lie. */
+  readonly root: string
+  readonly runtimeDirectory: RuntimeDirectory
+  /** The operator's hooks for all repositories, if there are any. */
+  readonly operatorsHooks: HooksFolder | undefined
+}>
+
+/** @throws {ConfigError} where a folder cannot be used, or another supervisor uses the runtime directory */
+export async function openStorage(config: SupervisorConfig, log: Logger): Promise<Storage> {
+  await using opened = new AsyncDisposableStack()
+  const operatorsHooks = await openOperatorsHooks(config.hooksFolder)
+  const root = await openRoot(config)
+  const runtimeDirectory = opened.use(await openRuntimeDirectory(config.runFolder, config.killGrace, log))
+  return partOf(opened, { root, runtimeDirectory, operatorsHooks })
+}
+
+/** Watches how much is free on the disks that a host writes to. */
+export function watchDisks(config: SupervisorConfig, { root, runtimeDirectory }: Storage, packs: PackCache): DiskSpace {
+  const folders = { root, run: runtimeDirectory.path, ...(packs.usesDisk && { spool: packs.folder }) }
+  return new DiskSpace(folders, config.minFreeDisk)
+}
