@@ -520,8 +520,8 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     const live = await page.evaluate(`[...document.querySelectorAll('[aria-live], [role=status], [role=alert]')]
       .map(({ id, ariaLive }) => id + ' ' + ariaLive)`)
     assert.deepEqual(live, ['readiness polite'])
-    await page.send('Accessibility.enable')
-    const { nodes } = (await page.send('Accessibility.getFullAXTree')) as {
+    await page.session.send('Accessibility.enable')
+    const { nodes } = (await page.session.send('Accessibility.getFullAXTree')) as {
       nodes: { ignored: boolean; role?: { value: string }; name?: { value: string } }[]
     }
     const named = (role: string) =>
@@ -545,8 +545,8 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
   test('points to the JSON where there is no JavaScript', async () => {
     await using opened = await open(busy)
     const { page } = opened
-    await page.send('Emulation.setScriptExecutionDisabled', { value: true })
-    await page.send('Page.reload')
+    await page.session.send('Emulation.setScriptExecutionDisabled', { value: true })
+    await page.reload()
     await shows(page, '.notice', /needs JavaScript/)
     assert.match(await page.evaluate<string>(`document.querySelector('.notice a').href`), /\/-\/status\.json$/)
   })
