@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
+import { on, once } from 'node:events'
 import { EndedError } from '@sluice/shared/app/run-app'
 
 /** An application that runs as a process of its own, until it is stopped or disposed of. */
@@ -36,13 +37,21 @@ export async function startApp(name: string, main: string, env: NodeJS.ProcessEn
     throw new EndedError(`The ${name}`, code || 1)
   })
   failed.catch(() => {})
-  const [message] = (await Promise.race([once(child, 'message'), failed])) as [{ address: string; operations?: string }]
+  const { address, operations } = await Promise.race([listens(child), failed])
 
   const stop = async () => {
     stopping = true
     child.kill('SIGTERM')
     await exited
   }
-  const { address, operations } = message
   return { address, operations, failed, stop, hurry: () => child.kill('SIGTERM'), [Symbol.asyncDispose]: stop }
+}
+
+/** Waits for what `announceListening` says. A process that node watches for changes says other things, too. */
+async function listens(child: ChildProcess): Promise<{ address: string; operations?: string }> {
+  for await (const [message] of on(child, 'message')) {
+    if ((message as { type?: unknown })?.type === 'listening')
+      return message as { address: string; operations?: string }
+  }
+  throw new Error('The channel of messages has ended.')
 }
