@@ -24,7 +24,8 @@ else {
 function release([next, ...others]: readonly string[]): string | undefined {
   if (next === undefined || others.length > 0 || !version.test(next)) return 'Usage: npm run release -- 1.2.3'
   const today = packageIn('.').version
-  if (next.localeCompare(today, 'en', { numeric: true }) <= 0) return `${next} is not above ${today}, the version today.`
+  if (next.localeCompare(today, 'en', { numeric: true }) <= 0)
+    return `${next} is not above ${today}, the version today.`
   if (git('status', '--porcelain') !== '') return 'There are changes that are not committed: git status'
   if (git('tag', '--list', `v${next}`) !== '') return `There is a tag v${next} already.`
   const changelog = readFileSync(join(project, 'CHANGELOG.md'), 'utf8')
@@ -36,7 +37,7 @@ function release([next, ...others]: readonly string[]): string | undefined {
   for (const folder of packages) setVersion(folder, next)
   execFileSync('npm', ['install', '--package-lock-only', '--ignore-scripts'], { cwd: project, stdio: 'ignore' })
   git('commit', '--quiet', '--all', '--message', `Release ${next}`)
-  git('tag', '--annotate', `v${next}`, '--message', `Sluice ${next}\n\n${changes}`)
+  git('tag', '--annotate', '--cleanup=verbatim', `v${next}`, '--message', `Sluice ${next}\n\n${changes}`)
   return undefined
 }
 
