@@ -19,7 +19,7 @@ import { until } from '@sluice/shared/testing/until'
 
 /** However git, a client or a host behaves: the answer is true, and nothing outlives its request. */
 
-const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.sh`, import.meta.url))
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}.sh`, import.meta.url))
 
 const path = '/project.git/info/refs?service=git-upload-pack'
 

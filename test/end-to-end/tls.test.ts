@@ -27,7 +27,7 @@ import { until } from '@sluice/shared/testing/until'
 
 const skip = noCertificates ?? false
 
-const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.sh`, import.meta.url))
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}.sh`, import.meta.url))
 
 const advertisement = '/project.git/info/refs?service=git-upload-pack'
 
