@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { noCache } from '@sluice/shared/exchange/exchange'
+import { noCache } from '@sluice/shared/http/no-cache'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { Refusal } from '@sluice/shared/refusal/refusal'

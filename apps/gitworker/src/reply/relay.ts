@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
-import { noCache } from '@sluice/shared/exchange/exchange'
+import { noCache } from '@sluice/shared/http/no-cache'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'

@@ -13,14 +13,6 @@ export function http2StreamOf(message: IncomingMessage | ServerResponse): Server
   return 'stream' in message ? (message.stream as ServerHttp2Stream) : undefined
 }
 
-/**
- * Whether a reply has been ended by this side, and is out. When a client cancels a stream, Node finishes the reply by
- * itself, says `close`, and only then ends the request's body as though it were whole.
- */
-export function isReplied(outgoing: ServerResponse): boolean {
-  return outgoing.writableFinished && (http2StreamOf(outgoing) === undefined || outgoing.writableEnded)
-}
-
 /** Ends a stream with an error code (RST_STREAM), whatever the client does. Closing it could look like a reply's end. */
 export function resetStream(stream: ServerHttp2Stream): void {
   stream.destroy(new Error('The reply is not whole.'))

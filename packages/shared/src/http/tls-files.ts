@@ -3,7 +3,6 @@ import type { KeyObject } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { SecureContextOptions } from 'node:tls'
 import { ConfigError } from '../config/config.ts'
-import type { Logger } from '../telemetry/log.ts'
 import { WatchedFiles } from '../config/watched-files.ts'
 
 /** Paths of PEM files. */
@@ -13,6 +12,13 @@ export type TlsPaths = {
   readonly key?: string | undefined
   /** The roots that the other side's certificate must come from. */
   readonly ca?: string | undefined
+}
+
+/** Where it is told what became of the files. */
+export type TlsLog = {
+  info(fields: object, message: string): void
+  warn(message: string): void
+  error(message: string): void
 }
 
 /** What the files say, as Node takes it. TLS 1.0 and 1.1 are gone (RFC 8996). */
@@ -28,7 +34,7 @@ export type TlsMaterial = Pick<SecureContextOptions, 'cert' | 'key' | 'ca'> & { 
 export async function openTlsFiles(
   paths: TlsPaths,
   setting: string,
-  log: Logger,
+  log: TlsLog,
   onChange: (material: TlsMaterial) => void,
 ): Promise<WatchedFiles<TlsMaterial>> {
   const { certificate, key, ca } = paths
@@ -90,7 +96,7 @@ function keyIn(text: string, path: string | undefined): KeyObject {
   }
 }
 
-function warnOfExpiry({ cert }: TlsMaterial, path: string | undefined, log: Logger): void {
+function warnOfExpiry({ cert }: TlsMaterial, path: string | undefined, log: TlsLog): void {
   if (typeof cert !== 'string') return
   const { validFromDate, validToDate } = new X509Certificate(cert)
   const now = Date.now()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { interimReplyDueAt } from '../../src/exchange/interim-replies.ts'
+import { interimReplyDueAt } from '../../../src/exchange/upload/interim-replies.ts'
 
 test('interim replies come soon at first, ever more rarely then, and are fewer than a proxy takes', () => {
   const due: number[] = []

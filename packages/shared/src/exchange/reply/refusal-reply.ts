@@ -1,0 +1,33 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { inBandRefusal } from '../../git/in-band-refusal.ts'
+import type { GitRequest } from '../../git/git-route.ts'
+import type { Refusal } from '../../refusal/refusal.ts'
+
+export type RefusalReply = {
+  readonly status: number
+  readonly text: string | Buffer
+  readonly headers: OutgoingHttpHeaders
+  /** The refusal's own status, where the reply tells it in git's protocol and has 200. */
+  readonly standsFor?: number
+}
+
+/**
+ * How a client is told of a refusal: in git's own protocol where the client shows it there, else as plain text.
+ *
+ * @param request what git has asked for, if it may be told in its own protocol
+ */
+export function refusalReply(
+  refusal: Refusal,
+  { headers: asked }: IncomingMessage,
+  requestId: string,
+  request: GitRequest | undefined,
+): RefusalReply {
+  const told = { 'X-Request-Id': requestId, 'Sluice-Reason': refusal.reason }
+  const inBand = request && inBandRefusal(request, asked, refusal)
+  if (inBand) {
+    const headers = { 'Content-Type': inBand.contentType, ...told }
+    return { status: 200, text: inBand.body, headers, standsFor: refusal.status }
+  }
+  const headers = { 'Content-Type': 'text/plain; charset=utf-8', ...told, ...refusal.headers }
+  return { status: refusal.status, text: `${refusal.sentence}\n`, headers }
+}

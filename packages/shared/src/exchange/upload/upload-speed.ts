@@ -1,0 +1,36 @@
+import type { ServerResponse } from 'node:http'
+import { lookUntilClosed } from './look-until-closed.ts'
+import type { Upload } from './upload.ts'
+
+/** Slow machines compute for a minute between two pieces of a pack, and send nothing meanwhile. */
+export const speedWindowMs = 120_000
+
+type Uploading = {
+  readonly upload: Upload
+  readonly counters: { readonly bytesIn: number }
+  readonly outgoing: ServerResponse
+}
+
+/**
+ * Judges the speed of an upload, over one window of time after another.
+ *
+ * @param onSlow is told when less than this came in a window, although this side waited for it. An upload that is waited for
+ *   at both ends of a window counts as waited for all the while.
+ */
+export function watchSpeed(
+  { upload, counters, outgoing }: Uploading,
+  bytesPerSecond: number,
+  windowMs: number,
+  onSlow: () => void,
+): void {
+  const leastBytes = (bytesPerSecond * windowMs) / 1000
+  let before = counters.bytesIn
+  let wasWaitedFor = false
+  lookUntilClosed(outgoing, windowMs, () => {
+    const { isWaitedFor } = upload
+    const { bytesIn } = counters
+    if (wasWaitedFor && isWaitedFor && bytesIn - before < leastBytes) onSlow()
+    wasWaitedFor = isWaitedFor
+    before = bytesIn
+  })
+}
