@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
@@ -109,8 +110,7 @@ export class HostPresence implements Disposable {
       reject(error)
     }
     const timer = setTimeout(() => leave(this.#unreachable()), withinMs)
-    const onAbort = () => leave(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
+    using _leaving = addAbortListener(signal, () => leave(signal.reason as Error))
     this.#waiting.add(waiter)
     this.#bytes += bytes
     this.#release()
@@ -118,7 +118,6 @@ export class HostPresence implements Disposable {
       return await promise
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
       this.#bytes -= bytes
     }
   }

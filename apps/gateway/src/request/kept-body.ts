@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { flushPacket } from '@sluice/shared/git/pkt-line'
+import { orAborted } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
 /** Nearly all requests of fetches, and small pushes, are no larger. Of others this much is read, and kept, at first. */
@@ -49,7 +50,7 @@ export class KeptBody {
     exchange.invite()
     body.#begin()
     const length = Number(exchange.incoming.headers['content-length'] ?? NaN)
-    if (length <= keptBytes) await body.#untilWhole(exchange.signal)
+    if (length <= keptBytes) await orAborted(body.#end.promise, exchange.signal)
     return body
   }
 
@@ -136,13 +137,6 @@ export class KeptBody {
     if (this.#isWhole) return
     clearTimeout(this.#acceptance)
     this.#acceptance = setTimeout(() => this.accepted(), acceptedAfterMs)
-  }
-
-  async #untilWhole(signal: AbortSignal): Promise<void> {
-    const onAbort = () => this.#end.reject(signal.reason as Refusal)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    await this.#end.promise.finally(() => signal.removeEventListener('abort', onAbort))
   }
 }
 

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Lane } from '@sluice/shared/admission/lane'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from './worker-message.ts'
@@ -53,8 +54,7 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
     await using worker = await pool.lease(signal)
     const deadline = AbortSignal.timeout(deadlineMs)
     const end = signal ? AbortSignal.any([signal, deadline]) : deadline
-    const stop = () => worker.stop()
-    end.addEventListener('abort', stop)
+    using _stopping = addAbortListener(end, () => worker.stop())
     try {
       worker.serve(withWord(jobCommand(git, args), worker.mark), graces)
       worker.stdin.end()
@@ -69,8 +69,6 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
       signal?.throwIfAborted()
       if (deadline.aborted) throw new JobError(`git ${args[0]} took longer than ${deadlineMs} ms.`)
       throw workerRefusal(error) ?? error
-    } finally {
-      end.removeEventListener('abort', stop)
     }
   }
 }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { WorkerHandle, WorkerStartError } from './worker-handle.ts'
@@ -112,14 +113,13 @@ export class Pool implements AsyncDisposable {
       this.#waiters.delete(waiter)
       reject(signal?.reason)
     }
-    signal?.addEventListener('abort', leave)
+    using _leaving = signal && addAbortListener(signal, leave)
     this.#waiters.add(waiter)
     this.#refill()
     try {
       return await promise
     } finally {
       this.#waiters.delete(waiter)
-      signal?.removeEventListener('abort', leave)
     }
   }
 

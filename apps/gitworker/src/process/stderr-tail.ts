@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { within } from '@sluice/shared/machine/race'
 
 const maxBytes = 64 * 1024
 
@@ -19,10 +20,7 @@ export class StderrTail {
 
   /** At most 64 KiB, the last ones. To be asked for when git has exited. */
   async text(): Promise<string> {
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, lastWordsMs)
-    await Promise.race([this.#ended.promise, late])
-    clearTimeout(timer)
+    await within(lastWordsMs, this.#ended.promise, undefined)
     return Buffer.concat(this.#chunks).subarray(-maxBytes).toString()
   }
 

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
+import { within } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { parseFromWorker } from './worker-message.ts'
 import type { GitCommand } from '../git/command.ts'
@@ -248,11 +249,8 @@ export class WorkerHandle implements AsyncDisposable {
   }
 
   async #channelClosed(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, lastMessageMs)
-    this.#process.once('disconnect', resolve)
-    await promise
-    clearTimeout(timer)
+    const closed = new Promise<void>((resolve) => this.#process.once('disconnect', resolve))
+    await within(lastMessageMs, closed, undefined)
   }
 
   /**

@@ -1,5 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { orAborted, within } from '@sluice/shared/machine/race'
 import type { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { RequestRecord } from '../operations/request-record.ts'
@@ -106,10 +106,8 @@ export class PushEnding {
 
   /** Until nothing of it lives, the host stops, or the time is over. */
   async #wait(worker: WorkerHandle, milliseconds: number): Promise<void> {
-    const over = new AbortController()
-    const signal = AbortSignal.any([over.signal, this.#services.ending])
-    void worker.gone.then(() => over.abort())
-    await wait(milliseconds, undefined, { signal }).catch(() => {})
+    const over = orAborted(worker.gone, this.#services.ending).catch(() => {})
+    await within(milliseconds, over, undefined)
   }
 
   /** For a client that has not asked for a report: whether a reference is what it wanted it to be, and was not before. */

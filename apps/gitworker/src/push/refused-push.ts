@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { Writable } from 'node:stream'
 import { noCache } from '@sluice/shared/http/no-cache'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
@@ -102,13 +103,8 @@ async function forget(body: RequestBody, signal: AbortSignal): Promise<void> {
     },
   })
   nowhere.on('error', () => {})
-  const stop = () => void nowhere.destroy()
-  signal.addEventListener('abort', stop)
-  try {
-    await body.feed(nowhere)
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  using _stopping = addAbortListener(signal, () => nowhere.destroy())
+  await body.feed(nowhere)
   signal.throwIfAborted()
 }
 

@@ -5,6 +5,7 @@ import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { pump } from '@sluice/shared/exchange/pump'
+import { orAborted } from '@sluice/shared/machine/race'
 import { reasons, Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from '../process/worker-message.ts'
 import { mistakesIn, reasonInWords } from '../git/faults.ts'
@@ -47,7 +48,7 @@ export async function relay(
   // Exit and the end of standard output come in any order, and both are waited for.
   const git = Promise.all([worker.report, Promise.race([output, silenceAfterEnd(worker)])])
   try {
-    const [report] = await Promise.race([git, rejectionOf(input), abortion(signal)])
+    const [report] = await orAborted(Promise.race([git, rejectionOf(input)]), signal)
     await conclude(exchange, request, report, worker)
     return report
   } catch (error) {
@@ -123,11 +124,4 @@ export async function silenceAfterEnd(worker: WorkerHandle): Promise<void> {
 /** Rejects if `promise` does; never resolves. */
 export function rejectionOf(promise: Promise<void>): Promise<never> {
   return new Promise((_, reject) => void promise.catch(reject))
-}
-
-function abortion(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Refusal)
-    signal.addEventListener('abort', () => reject(signal.reason as Refusal), { once: true })
-  })
 }

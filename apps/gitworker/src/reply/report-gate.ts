@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { Writable } from 'node:stream'
 import type { GitReply } from './git-reply.ts'
 
@@ -32,7 +33,7 @@ export class ReportGate extends Writable {
   async close(signal: AbortSignal): Promise<void> {
     if (this.destroyed || signal.aborted) return
     const { promise: over, resolve } = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    using _leaving = addAbortListener(signal, () => resolve())
     this.once('finish', resolve).once('close', resolve).end()
     await over
   }

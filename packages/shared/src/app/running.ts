@@ -1,5 +1,5 @@
 import { closeAfter } from '../http/kept-connection.ts'
-import { setMaxListeners } from 'node:events'
+import { addAbortListener, setMaxListeners } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Connections } from '../connections/connections.ts'
@@ -88,12 +88,10 @@ export class Running {
       this.#ending.abort()
     }
     const timer = setTimeout(end, timeoutMs)
-    hurry.addEventListener('abort', end, { once: true })
-    if (hurry.aborted) end()
+    using _hurrying = addAbortListener(hurry, end)
     await Promise.all([closed, over])
     clearTimeout(timer)
     clearInterval(lastWords)
-    hurry.removeEventListener('abort', end)
     return ended
   }
 

@@ -1,3 +1,5 @@
+import { within } from '../machine/race.ts'
+
 /** What `/readyz` says, in both applications. */
 export type Readiness = {
   readonly status: 'ok' | 'unavailable'
@@ -44,12 +46,6 @@ export function bounded<T>(look: () => Promise<T>, withinMs: number, late: T): (
   let underWay: Promise<T> | undefined
   return async () => {
     underWay ??= look().finally(() => (underWay = undefined))
-    const { promise: tooLate, resolve } = Promise.withResolvers<T>()
-    const timer = setTimeout(() => resolve(late), withinMs)
-    try {
-      return await Promise.race([underWay, tooLate])
-    } finally {
-      clearTimeout(timer)
-    }
+    return await within(withinMs, underWay, late)
   }
 }

@@ -7,6 +7,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
 import { AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace'
 import type { SpanExporter } from '@opentelemetry/sdk-trace'
+import { within } from '../machine/race.ts'
 import { errnoOf } from '../machine/errno.ts'
 import { headersOf, receivedContext } from './trace-context.ts'
 import type { TraceContext } from './trace-context.ts'
@@ -78,10 +79,8 @@ export function openOtlpTracing(app: string, endpoint: string, onProblem: (messa
       }
     },
     async [Symbol.asyncDispose]() {
-      const { promise: tooLate, resolve } = Promise.withResolvers<void>()
-      const timer = setTimeout(resolve, sendWithinMs)
-      await Promise.race([provider.shutdown().catch(() => {}), tooLate])
-      clearTimeout(timer)
+      const sent = provider.shutdown().catch(() => {})
+      await within(sendWithinMs, sent, undefined)
       agent.destroy()
     },
   }

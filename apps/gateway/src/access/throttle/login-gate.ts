@@ -1,4 +1,5 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { orAborted } from '@sluice/shared/machine/race'
 
 /** Where time comes from. Milliseconds. */
 export type Clock = {
@@ -51,13 +52,4 @@ export class LoginGate {
 function tooMany(milliseconds: number): Refusal {
   const seconds = Math.max(1, Math.ceil(milliseconds / 1000))
   return new Refusal('too_many_logins', { headers: { 'Retry-After': String(seconds) } })
-}
-
-/** @throws the signal's reason, where that comes first */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort))
 }

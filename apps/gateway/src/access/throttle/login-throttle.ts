@@ -2,7 +2,8 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Refusal } from '@sluice/shared/refusal/refusal'
-import { LoginGate, orAborted } from './login-gate.ts'
+import { orAborted } from '@sluice/shared/machine/race'
+import { LoginGate } from './login-gate.ts'
 import type { Clock } from './login-gate.ts'
 
 /** The same wrong log-in again teaches nobody anything. It is a loop, and slows down nobody but itself. */
