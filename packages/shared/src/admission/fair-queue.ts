@@ -1,22 +1,14 @@
-import type { Queue, QueueAddOptions } from 'p-queue'
-
 /** For whom a slot is asked: what a lane's slots are shared out by. */
 export type Claim = {
   readonly repository: string
   readonly client: string
 }
 
-export type ClaimOptions = QueueAddOptions & { readonly claim?: Claim }
-
-type Run = () => Promise<unknown>
-
 /** A repository or a client, for as long as it holds or asks for anything. */
 type Flow = { held: number; asked: number; lastFinish: number }
 
-type Waiting = {
-  readonly id: string
-  readonly run: Run
-  readonly claim: Claim
+type Place<W> = {
+  readonly waiter: W
   readonly repository: Flow
   readonly client: Flow
   /** Its virtual finish time: one later than the last of its repository and of its client, and than now. */
@@ -24,109 +16,95 @@ type Waiting = {
 }
 
 /**
- * The requests that wait in a lane, in the form in which p-queue takes its queues. The next one is, of those whose
- * repository and client may hold another slot, the one for which these hold the fewest; among these, the one with the
- * earliest virtual finish time; then, the one that has waited longest. So the slots are shared out evenly, whoever sends
- * the most. Virtual time is that of self-clocked fair queueing (Golestani, 1994): the finish time of the last one taken.
+ * Those who wait for a slot, and who of them is next: of those whose repository and client may hold another slot, the one
+ * for which these hold the fewest; among these, the one with the earliest virtual finish time; then, the one that has waited
+ * longest. So the slots are shared out evenly, whoever sends the most. Virtual time is that of self-clocked fair queueing
+ * (Golestani, 1994): the finish time of the last one taken.
  *
  * Every step looks at all who wait, which a lane bounds.
  */
-export class FairQueue implements Queue<Run, ClaimOptions> {
+export class FairQueue<W extends { readonly claim: Claim }> {
   /** How many slots one repository, or one client, may hold. */
-  most: number
-  readonly #waiting: Waiting[] = []
+  mostHeld = Infinity
+  readonly #places: Place<W>[] = []
   readonly #repositories = new Flows()
   readonly #clients = new Flows()
   #virtualTime = 0
 
-  constructor(most: number) {
-    this.most = most
-  }
-
   /** How many wait. */
-  get length(): number {
-    return this.#waiting.length
-  }
-
-  /** What p-queue goes by: it asks for another only if this is not 0. So those that may not run yet do not count. */
   get size(): number {
-    return this.#waiting.some((one) => this.#mayRun(one)) ? 1 : 0
+    return this.#places.length
   }
 
-  enqueue(run: Run, { id = '', claim = nobody }: ClaimOptions = {}): void {
-    const repository = this.#repositories.of(claim.repository)
-    const client = this.#clients.of(claim.client)
+  has(waiter: W): boolean {
+    return this.#places.some((place) => place.waiter === waiter)
+  }
+
+  add(waiter: W): void {
+    const repository = this.#repositories.of(waiter.claim.repository)
+    const client = this.#clients.of(waiter.claim.client)
     const finish = Math.max(this.#virtualTime, repository.lastFinish, client.lastFinish) + 1
     for (const flow of [repository, client]) {
       flow.asked++
       flow.lastFinish = finish
     }
-    this.#waiting.push({ id, run, claim, repository, client, finish })
+    this.#places.push({ waiter, repository, client, finish })
   }
 
-  dequeue(): Run | undefined {
-    const next = this.#waiting.filter((one) => this.#mayRun(one)).reduce(sooner, undefined)
+  /** The next one, who holds a slot from now on; undefined where nobody waits who may have another. */
+  take(): W | undefined {
+    const next = this.#places.filter((place) => this.#mayHoldMore(place)).reduce(sooner<W>, undefined)
     if (!next) return undefined
-    this.#virtualTime = Math.max(this.#virtualTime, next.finish)
-    this.remove(next.id)
-    return next.run
+    const { waiter, repository, client, finish } = next
+    repository.held++
+    client.held++
+    this.#virtualTime = Math.max(this.#virtualTime, finish)
+    this.remove(waiter)
+    return waiter
   }
 
-  /** Whether somebody who waits could run if one slot less were held with this claim. */
-  couldRunWithout(claim: Claim): boolean {
-    const isBelow = (flow: Flow, isSame: boolean) => flow.held - (isSame ? 1 : 0) < this.most
-    return this.#waiting.some(
-      (one) =>
-        isBelow(one.repository, one.claim.repository === claim.repository) &&
-        isBelow(one.client, one.claim.client === claim.client),
-    )
-  }
-
-  /** A slot is held from now on. To be called when p-queue has started what it took from here, before it takes another. */
-  hold({ repository, client }: Claim): void {
-    this.#repositories.of(repository).held++
-    this.#clients.of(client).held++
-  }
-
-  /** To be called before p-queue is told that it is over. */
-  release({ repository, client }: Claim): void {
-    this.#repositories.of(repository).held--
-    this.#clients.of(client).held--
-    this.#forget({ repository, client })
-  }
-
-  remove(id: string): void {
-    const index = this.#waiting.findIndex((one) => one.id === id)
-    if (index === -1) return
-    const [{ repository, client, claim }] = this.#waiting.splice(index, 1) as [Waiting]
-    repository.asked--
-    client.asked--
-    // One that leaves, or is refused, delays no later request of its flows.
-    repository.lastFinish = this.#lastFinish((one) => one.repository === repository)
-    client.lastFinish = this.#lastFinish((one) => one.client === client)
+  /** A slot that was taken with this claim is free again. */
+  giveBack(claim: Claim): void {
+    this.#repositories.of(claim.repository).held--
+    this.#clients.of(claim.client).held--
     this.#forget(claim)
   }
 
+  /** Does nothing where this one does not wait. */
+  remove(waiter: W): void {
+    const index = this.#places.findIndex((place) => place.waiter === waiter)
+    if (index === -1) return
+    const [{ repository, client }] = this.#places.splice(index, 1) as [Place<W>]
+    repository.asked--
+    client.asked--
+    // One that leaves, or is refused, delays no later request of its flows.
+    repository.lastFinish = this.#lastFinish((place) => place.repository === repository)
+    client.lastFinish = this.#lastFinish((place) => place.client === client)
+    this.#forget(waiter.claim)
+  }
+
   /** Who has to go when too many wait: the last one of those whose repository and client ask for the most. */
-  oneTooMany(): string | undefined {
-    const most = this.#waiting.reduce((sum, one) => Math.max(sum, askedBy(one)), 0)
-    return this.#waiting.findLast((one) => askedBy(one) === most)?.id
+  oneTooMany(): W | undefined {
+    const most = this.#places.reduce((sum, place) => Math.max(sum, askedBy(place)), 0)
+    return this.#places.findLast((place) => askedBy(place) === most)?.waiter
   }
 
-  /** Of p-queue's interface, and of no use here: nothing in a lane has a priority. */
-  filter(): Run[] {
-    return []
+  /** Whether somebody who waits could take a slot if one slot less were held with this claim. */
+  couldTakeWithout(claim: Claim): boolean {
+    const isBelow = (flow: Flow, isSame: boolean) => flow.held - (isSame ? 1 : 0) < this.mostHeld
+    return this.#places.some(
+      ({ repository, client, waiter }) =>
+        isBelow(repository, waiter.claim.repository === claim.repository) &&
+        isBelow(client, waiter.claim.client === claim.client),
+    )
   }
 
-  /** As above. */
-  setPriority(): void {}
-
-  #mayRun({ repository, client }: Waiting): boolean {
-    return repository.held < this.most && client.held < this.most
+  #mayHoldMore({ repository, client }: Place<W>): boolean {
+    return repository.held < this.mostHeld && client.held < this.mostHeld
   }
 
-  #lastFinish(isOfFlow: (one: Waiting) => boolean): number {
-    return this.#waiting.reduce((last, one) => (isOfFlow(one) ? Math.max(last, one.finish) : last), 0)
+  #lastFinish(isOfFlow: (place: Place<W>) => boolean): number {
+    return this.#places.reduce((last, place) => (isOfFlow(place) ? Math.max(last, place.finish) : last), 0)
   }
 
   #forget({ repository, client }: Claim): void {
@@ -135,19 +113,17 @@ export class FairQueue implements Queue<Run, ClaimOptions> {
   }
 }
 
-const nobody: Claim = { repository: '', client: '' }
-
-function sooner(best: Waiting | undefined, one: Waiting): Waiting {
-  if (!best) return one
-  const order = heldBy(one) - heldBy(best) || one.finish - best.finish
-  return order < 0 ? one : best
+function sooner<W>(best: Place<W> | undefined, place: Place<W>): Place<W> {
+  if (!best) return place
+  const order = heldBy(place) - heldBy(best) || place.finish - best.finish
+  return order < 0 ? place : best
 }
 
-function askedBy({ repository, client }: Waiting): number {
+function askedBy({ repository, client }: Place<unknown>): number {
   return repository.asked + client.asked
 }
 
-function heldBy({ repository, client }: Waiting): number {
+function heldBy({ repository, client }: Place<unknown>): number {
   return repository.held + client.held
 }
 

@@ -1,6 +1,7 @@
+import { addAbortListener } from 'node:events'
 import PQueue from 'p-queue'
 import { FairQueue } from './fair-queue.ts'
-import type { Claim, ClaimOptions } from './fair-queue.ts'
+import type { Claim } from './fair-queue.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import type { Reason } from '../refusal/refusal.ts'
 
@@ -12,56 +13,60 @@ export type LaneLimits = {
   readonly queueLength: number
   /** Milliseconds; refused after it. */
   readonly queueTimeout: number
-  /** What those are refused with who cannot wait, and those who have waited too long. */
+  /** Why somebody is refused who cannot wait, and somebody who has waited too long. */
   readonly reasons: { readonly full: Reason; readonly late: Reason }
 }
 
+type Waiter = {
+  readonly claim: Claim
+  readonly grant: (slot: Disposable) => void
+  readonly refuse: (reason: unknown) => void
+}
+
 /**
- * Slots of one kind, and those who wait for one. A slot is held for as long as its holder keeps it, which is until nothing
- * of the request's worker lives: p-queue's own idea of a task being over (its function returned, or its signal fired) is
- * never that of a process being over.
+ * Slots of one kind, and those who wait for one.
+ *
+ *   waits (fair queue) ──▶ holds a slot (p-queue) ──▶ over: its slot is disposed of
+ *            └──▶ refused: too many wait, it waited too long, or it has left
+ *
+ * The fair queue says who is next; p-queue counts those who hold a slot, and says when one comes free. Nobody waits inside
+ * p-queue, and it gets no signal and no timeout: a slot is held until nothing of the request's worker lives, and p-queue
+ * would free it while the process still runs.
  */
 export class Lane {
   readonly limits: LaneLimits
-  readonly #queue: PQueue<FairQueue, ClaimOptions>
-  readonly #waiting: FairQueue
-  /** How each that waits is made to leave. */
-  readonly #leave = new Map<string, (reason: unknown) => void>()
-  #lastId = 0
+  readonly #holders: PQueue
+  readonly #waiters = new FairQueue<Waiter>()
 
   constructor(limits: LaneLimits) {
     this.limits = limits
-    const waiting = new FairQueue(Infinity)
-    // p-queue makes its queue itself, without arguments; this lane has to know it.
-    const queueClass = function () {
-      return waiting
-    } as unknown as new () => FairQueue
-    this.#waiting = waiting
-    this.#queue = new PQueue({ concurrency: limits.slots, queueClass })
+    this.#holders = new PQueue({ concurrency: limits.slots })
+    this.#holders.addEventListener('next', () => this.#fill())
     this.resize(limits.slots)
   }
 
   /** How many may run now. What runs already goes on. */
   get slots(): number {
-    return this.#queue.concurrency
+    return this.#holders.concurrency
   }
 
   get running(): number {
-    return this.#queue.pending
+    return this.#holders.pending
   }
 
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiters.size
   }
 
   /** Whether somebody waits who could run if a slot with this claim were given back. */
   isWaitedFor(claim: Claim): boolean {
-    return this.running <= this.slots && this.#waiting.couldRunWithout(claim)
+    return this.running <= this.slots && this.#waiters.couldTakeWithout(claim)
   }
 
   resize(slots: number): void {
-    this.#waiting.most = Math.max(1, Math.floor(slots * this.limits.largestShare))
-    this.#queue.concurrency = slots
+    this.#waiters.mostHeld = Math.max(1, Math.floor(slots * this.limits.largestShare))
+    this.#holders.concurrency = slots
+    this.#fill()
   }
 
   /**
@@ -72,52 +77,49 @@ export class Lane {
    */
   async admit(claim: Claim, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted()
-    const id = String(++this.#lastId)
-    const { promise: granted, resolve: grant, reject: refuse } = Promise.withResolvers<Disposable>()
-    // Only for as long as it waits: aborting a task that runs would free its slot under a living process.
-    const waiting = new AbortController()
-    const leave = (reason: unknown) => waiting.abort(reason)
-    const onAbort = () => leave(signal.reason)
-    let isWaiting = true
-    let timer: NodeJS.Timeout | undefined
-    const stopWaiting = () => {
-      isWaiting = false
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      this.#leave.delete(id)
+    const { promise: granted, resolve: grant, reject } = Promise.withResolvers<Disposable>()
+    const refuse = (reason: unknown) => {
+      this.#waiters.remove(waiter)
+      reject(reason)
     }
-
-    const hold = () => {
-      stopWaiting()
-      this.#waiting.hold(claim)
-      const { promise: over, resolve: release } = Promise.withResolvers<void>()
-      grant(
-        once(() => {
-          this.#waiting.release(claim)
-          release()
-        }),
-      )
-      return over
-    }
-    const task = this.#queue.add(hold, { id, claim, signal: waiting.signal })
-    task.catch((reason: unknown) => {
-      stopWaiting()
-      refuse(reason)
-    })
+    const waiter = { claim, grant, refuse }
+    this.#waiters.add(waiter)
+    this.#fill()
     // Where there is a slot, which is most of the time, it is held by now.
-    if (isWaiting) {
-      timer = setTimeout(() => leave(new Refusal(this.limits.reasons.late)), this.limits.queueTimeout)
-      signal.addEventListener('abort', onAbort)
-      this.#leave.set(id, leave)
-      this.#makeRoom()
+    if (!this.#waiters.has(waiter)) return await granted
+    const timer = setTimeout(() => refuse(new Refusal(this.limits.reasons.late)), this.limits.queueTimeout)
+    using _leaving = addAbortListener(signal, () => refuse(signal.reason))
+    this.#makeRoom()
+    try {
+      return await granted
+    } finally {
+      clearTimeout(timer)
     }
-    return granted
+  }
+
+  /** Gives away the slots that are free, for as long as somebody waits who may have one. */
+  #fill(): void {
+    while (this.running < this.slots) {
+      const waiter = this.#waiters.take()
+      if (!waiter) return
+      void this.#holders.add(() => this.#hold(waiter))
+    }
+  }
+
+  /** Resolves when the slot is given back. */
+  #hold({ claim, grant }: Waiter): Promise<void> {
+    const { promise: over, resolve: release } = Promise.withResolvers<void>()
+    const giveBack = () => {
+      this.#waiters.giveBack(claim)
+      release()
+    }
+    grant(once(giveBack))
+    return over
   }
 
   #makeRoom(): void {
     if (this.waiting <= this.limits.queueLength) return
-    const last = this.#waiting.oneTooMany()
-    if (last !== undefined) this.#leave.get(last)?.(new Refusal(this.limits.reasons.full))
+    this.#waiters.oneTooMany()?.refuse(new Refusal(this.limits.reasons.full))
   }
 }
 
