@@ -1,13 +1,13 @@
 import { isIP } from 'node:net'
 
-/** A client's address in one spelling: IPv4 addresses that IPv6 sockets wrap (`::ffff:10.0.0.1`) come out plain. */
+/** An IPv4 address that an IPv6 socket shows as `::ffff:10.0.0.1` in its plain spelling; any other address as it is. */
 export function plainAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
 }
 
 /**
- * Whom a request counts for: a user, else an IPv4 address, else the /64 network of an IPv6 address, since whoever has one
- * of those has them all (RFC 6177).
+ * The client that a request counts for: a user, else an IPv4 address, else the /64 network of an IPv6 address, since whoever
+ * has one address of such a network has them all (RFC 6177).
  */
 export function clientKey(address: string, user?: string): string {
   if (user !== undefined) return `user ${user}`

@@ -2,7 +2,7 @@ import { formatAddress } from '../network/address.ts'
 import type { Address } from '../network/address.ts'
 import type { Logger } from '../telemetry/log.ts'
 
-/** Says where an application listens: in the log, and to whoever started it with a channel. */
+/** Says where an application listens: in the log, and to the parent process if that started it with an IPC channel. */
 export function announceListening(
   log: Logger,
   app: { readonly address: Address; readonly operations: Address | undefined },

@@ -13,12 +13,12 @@ import { makeFolders } from '../machine/make-folders.ts'
 const backlog = 4096
 
 /**
- * Makes a server listen, and returns the address with the port that it got. A unix socket's folder is created, and a
- * socket that a dead process has left is replaced; only the owner and the group may connect.
+ * Makes a server listen, and returns the address with the port that it got. For a unix socket, the folder is created and a
+ * socket that a dead process left is replaced; only the owner and the group may connect.
  *
- * @param setting the variable that the address is from, for messages
- * @param options `reusePort`: whether other processes may listen on the same TCP port, and the kernel share out connections
- * @throws {ConfigError} where that cannot be
+ * @param setting the variable that the address comes from, for messages
+ * @param options `reusePort`: whether other processes may listen on the same TCP port, with the kernel sharing out connections
+ * @throws {ConfigError} where it cannot
  */
 export async function listen(
   server: Server,
@@ -34,7 +34,7 @@ export async function listen(
   }
 }
 
-/** Listens, and stops at once. The parameters are those of `listen`. @throws {ConfigError} where that cannot be */
+/** Tries whether `listen` would work with these parameters, and stops at once. @throws {ConfigError} where it would not */
 export async function tryListening(...[address, setting, options]: ParametersBehindServer): Promise<void> {
   const server = createServer()
   await listen(server, address, setting, options)
@@ -48,7 +48,7 @@ type ParametersBehindServer = Parameters<typeof listen> extends [Server, ...infe
 async function tryToListen(server: Server, address: Address, reusePort: boolean): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)
   const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort }
-  // Nobody else may connect before the rights are set, whatever the umask.
+  // Nobody else may connect before the permissions are set, whatever the umask.
   const mask = address.kind === 'unix' ? process.umask(0o117) : undefined
   server.listen({ ...where, backlog })
   if (mask !== undefined) process.umask(mask)

@@ -1,9 +1,9 @@
 import { ConfigError } from '../config/config.ts'
 
-/** EX_CONFIG of sysexits.h: starting again will not help. */
+/** EX_CONFIG of sysexits.h: another start will not help. */
 const badConfiguration = 78
 
-/** An application that was started by this one has ended by itself, and has said why. */
+/** An application that this one started has ended by itself, and has said why. */
 export class EndedError extends Error {
   override readonly name = 'EndedError'
   readonly exitCode: number
@@ -15,8 +15,8 @@ export class EndedError extends Error {
 }
 
 /**
- * Runs an application until it ends, and turns whatever it throws at its start into one message on standard error and
- * an exit code: 0; 78 for a configuration that no later start can work with; 1 for everything else.
+ * Runs an application until it ends, and sets the exit code: 0, or 78 where the configuration is wrong and will stay so, or 1
+ * for any other error. The message of an error goes to standard error.
  */
 export async function runApp(app: () => Promise<void>): Promise<void> {
   try {

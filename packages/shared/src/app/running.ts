@@ -7,10 +7,18 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { connectionUnder } from '../http/http2-stream.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
-/** After the end of a drain's time, the last words on a connection may take so long, and at most twice that. */
+/** How long the last bytes of a connection may take once the time for draining is over; twice that at most. */
 const lastWordsMs = 1000
 
-/** The exchanges that are under way in this process, so that a server can stop without cutting them off. */
+/**
+ * The exchanges that are under way in this process, so that a server can stop without cutting them off.
+ *
+ *   serving ──▶ leaving ──▶ draining ──▶ ending
+ *
+ * leaving: still accepts, and each reply is the last on its connection.
+ * draining: accepts no more, and waits for what runs.
+ * ending: the time is over, or somebody is in a hurry: what runs is aborted.
+ */
 export class Running {
   readonly #exchanges = new Set<Exchange>()
   readonly #connections: Connections
@@ -24,12 +32,12 @@ export class Running {
     setMaxListeners(0, this.#ending.signal)
   }
 
-  /** Aborted when what still runs is to be ended: for what goes on when its exchange is over already. */
+  /** Aborted when what still runs must end. For work that goes on after its exchange is over. */
   get ending(): AbortSignal {
     return this.#ending.signal
   }
 
-  /** Whether this process is about to stop: who looks at its readiness is to send it no more. */
+  /** Whether this process is about to stop, and its readiness must say so. */
   get isLeaving(): boolean {
     return this.#isLeaving
   }
@@ -48,7 +56,7 @@ export class Running {
     return {
       [Symbol.dispose]: () => {
         this.#exchanges.delete(exchange)
-        // The connection of a request that is over would keep a draining server for its keep-alive time.
+        // A kept connection would hold up a draining server for the keep-alive time.
         if (this.#isDraining) setImmediate(() => this.#closeUnused())
         if (this.size === 0) this.#onEmpty?.()
       },
@@ -56,9 +64,9 @@ export class Running {
   }
 
   /**
-   * Says that this process will stop, and goes on accepting for a while: a load balancer that has not looked yet may send
-   * requests, and none of them is refused. Each is the last on its connection, so that none meets one that is being closed.
-   * `hurry` cuts it short.
+   * Begins to leave, and goes on accepting for a while: a load balancer that has not looked at the readiness yet still sends
+   * requests, and none of them is refused. Each is the last on its connection, so that no request meets a connection that is
+   * being closed. `hurry` cuts it short.
    */
   async leave(delayMs: number, hurry: AbortSignal): Promise<void> {
     this.#isLeaving = true
@@ -67,16 +75,16 @@ export class Running {
   }
 
   /**
-   * Stops accepting, and waits until all that runs is over. After `timeoutMs`, or when `hurry` is aborted, the rest is
-   * ended with `draining`.
+   * Stops accepting, and waits until nothing runs any more. After `timeoutMs`, or when `hurry` is aborted, the rest is aborted
+   * with `draining`.
    *
-   * @returns how many exchanges had to be ended
+   * @returns how many exchanges were aborted
    */
   async drain(server: Server, timeoutMs: number, hurry: AbortSignal): Promise<number> {
     this.#isLeaving = true
     this.#isDraining = true
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    // A connection may be closed while what it asked for is still being taken down.
+    // An exchange may outlive its connection: its git is still being torn down.
     const over = this.size === 0 ? undefined : new Promise<void>((resolve) => (this.#onEmpty = resolve))
     this.#closeUnused()
     let ended = 0
@@ -95,12 +103,12 @@ export class Running {
     return ended
   }
 
-  /** Closes the connections that no exchange uses: idle ones, and those whose request has not arrived as a whole. */
+  /** Closes the connections that no exchange uses: idle ones, and those whose request head has not arrived. */
   #closeUnused(): void {
     for (const connection of this.#unused()) this.#connections.end(connection)
   }
 
-  /** From now on, destroys the connections that have been without an exchange for a while: nobody reads what is left. */
+  /** From now on, destroys connections that have had no exchange for a while: their clients do not read what is left. */
   #destroyUnread(): NodeJS.Timeout {
     let before = new Set<Socket>()
     return setInterval(() => {
@@ -116,7 +124,7 @@ export class Running {
   }
 }
 
-/** Has the reply say `Connection: close`, where it has not begun. HTTP/2 has a word of its own for it (GOAWAY). */
+/** Makes a reply that has not begun say `Connection: close`. HTTP/2 has GOAWAY for it. */
 function makeLast({ outgoing }: Exchange): void {
   if (!outgoing.headersSent && outgoing.shouldKeepAlive) closeAfter(outgoing)
 }

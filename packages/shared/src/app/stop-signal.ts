@@ -1,9 +1,9 @@
-/** npm hands a terminal's Ctrl-C on to a process that has had it from the terminal already: that is one wish, not two. */
+/** Ctrl-C reaches a process twice, from the terminal and through npm. Within this time, two signals count as one. */
 const sameWishMs = 100
 
 /**
- * Resolves at the first SIGTERM or SIGINT, or when the process that started this one with a channel is gone. `hurry` is
- * aborted at the second.
+ * Resolves at the first SIGTERM or SIGINT, or when the parent process, if it started this one with an IPC channel, is gone.
+ * `hurry` is aborted at the second.
  */
 export function untilStopped(): Promise<{ why: string; hurry: AbortSignal }> {
   const hurry = new AbortController()
@@ -23,10 +23,10 @@ export function untilStopped(): Promise<{ why: string; hurry: AbortSignal }> {
   })
 }
 
-/** A start that hangs (a disk that is gone) is not waited for much longer than that by who wants the process to stop. */
+/** How long a start that hangs, such as on a disk that is gone, may hold up a stop. */
 const startMayTakeMs = 10_000
 
-/** Waits for a start. When the process is to stop meanwhile, and the start does not come to an end, it ends without it. */
+/** Waits for a start. Where the process is told to stop meanwhile and the start still hangs, the process exits. */
 export async function startUnlessStopped<T>(stopped: ReturnType<typeof untilStopped>, start: Promise<T>): Promise<T> {
   let isStarting = true
   const giveUp = () => {

@@ -2,19 +2,19 @@ export type ConnectionLimit = { readonly limit: number; readonly warning?: strin
 
 const most = 10_000
 
-/** The beginning of a request's body, and what Node keeps for a connection. Measured: 83 KiB. */
+/** Memory of a connection before its request is judged: what Node keeps, and the body's beginning. Measured: 83 KiB. */
 const bytesBeforeJudged = 96 * 1024
 
-/** For the listeners, the log, /proc, and what Node needs itself. Measured: 24 in the supervisor. */
+/** Descriptors for the listeners, the log, /proc, and Node itself. Measured: 24 in the host. */
 export const ownDescriptors = 64
 
 /**
- * How many connections may be open at once. A number that was asked for is kept, with a warning where there are not
- * enough descriptors for it.
+ * How many connections may be open at once. A configured number is kept, with a warning where there are too few descriptors
+ * for it.
  *
- * @param descriptors as many as are there for connections and for the process itself; undefined: no limit is known
- * @param perConnection how many one takes
- * @param memoryBytes of the machine; what may be read of a request before it is judged takes an eighth of it at most
+ * @param descriptors how many the process may open in all; undefined: no limit is known
+ * @param perConnection how many descriptors a connection takes
+ * @param memoryBytes of the machine. What is read of requests before they are judged takes an eighth of it at most
  */
 export function connectionLimit(
   setting: number | 'auto',

@@ -9,24 +9,24 @@ import { Refusal } from '../refusal/refusal.ts'
 import type { Reason } from '../refusal/refusal.ts'
 import { plainAddress, clientKey } from '../admission/client-key.ts'
 
-/** Beyond the limits, so many are let in, just to be told that they are too many. More are closed at once. */
+/** How many connections beyond the limits are let in, only to be told so. Any more are closed at once. */
 const refusedAtOnce = 64
 
 export type ConnectionLimits = {
   readonly limit: number
-  /** How many of them one address may hold. */
+  /** How many of them one client address may hold. */
   readonly perAddress?: number
-  /** Whose connections carry those of many clients. */
+  /** Whether an address is a proxy's, whose connections carry the requests of many clients. Everybody is, unless given. */
   readonly isProxy?: (address: string | undefined) => boolean
-  /** How many HTTP/2 requests there may be on all of them. */
+  /** How many HTTP/2 requests may be open on all connections together. */
   readonly streams?: number
   /** Whether an idle connection is closed to make room for a new one, the longest idle first. */
   readonly closesIdle?: boolean
 }
 
 /**
- * The connections of a server, bounded in all and by address. A server itself does not count one that has sent nothing yet.
- * One with TLS counts from its first byte, not from the end of its handshake, and once.
+ * The connections of a server, bounded in all and by client address. Unlike the server's own count, this one includes
+ * connections that have sent nothing yet. One with TLS counts once, and before its handshake.
  */
 export class Connections {
   readonly #limits: ConnectionLimits
@@ -35,7 +35,7 @@ export class Connections {
   readonly #byAddress = new Map<string, number>()
   readonly #keys = new WeakMap<Socket, string>()
   readonly #idle: IdleConnections | undefined
-  /** How to end the connections that carry something else than plain HTTP/1. */
+  /** How to end a connection that carries TLS or HTTP/2. */
   readonly #endings = new WeakMap<Socket, () => void>()
   readonly #asked = new WeakSet<Socket>()
   #streams = 0
@@ -49,7 +49,7 @@ export class Connections {
     return this.#open.size
   }
 
-  /** How many have not carried a request yet. */
+  /** How many have carried no request yet. */
   get unasked(): number {
     return this.#open.size - [...this.#open].filter((socket) => this.#asked.has(socket)).length
   }
@@ -76,7 +76,7 @@ export class Connections {
     })
   }
 
-  /** @throws {Refusal} where the exchange's connection is one too many, which is closed with the reply; or its stream is */
+  /** @throws {Refusal} where the exchange's connection is one too many, and closes with the reply; or its stream is */
   check({ incoming, outgoing }: Exchange): void {
     const reason = this.#tooMany.size > 0 && this.#tooMany.get(connectionUnder(incoming.socket))
     if (reason) throw new Refusal(reason, { headers: { Connection: 'close' } })
@@ -84,7 +84,7 @@ export class Connections {
     if (this.#streams > streams && http2StreamOf(outgoing)) throw new Refusal('too_many_connections')
   }
 
-  /** Ends a connection when what is being sent over it is out. */
+  /** Ends a connection as soon as what is being sent over it is out. */
   end(connection: Socket): void {
     const ending = this.#endings.get(connection)
     if (ending) ending()
@@ -103,7 +103,7 @@ export class Connections {
     const key = address === undefined || isProxy(address) ? undefined : clientKey(plainAddress(address))
     const ofThis = key === undefined ? 0 : this.#count(key, 1)
     if (key !== undefined) this.#keys.set(socket, key)
-    // An address that has its share makes room with what is its own.
+    // An address that has its share makes room with a connection of its own.
     if (ofThis > perAddress) this.#makeRoom(socket, 'source_full', (other) => this.#keys.get(other) === key)
     else if (this.size > limit) this.#makeRoom(socket, 'too_many_connections', () => true)
     if (this.#tooMany.has(socket) && this.#tooMany.size > refusedAtOnce) socket.destroy()

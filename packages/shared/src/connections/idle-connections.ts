@@ -3,12 +3,12 @@ import type { Server, Socket } from 'node:net'
 import { connectionUnder } from '../http/http2-stream.ts'
 
 /**
- * The connections on which something has been asked and nothing is at the moment. They are kept for their clients' next
- * requests, and may be closed at any time (RFC 9112 section 9.5); a new connection has more need of their place.
+ * The connections that have carried requests and carry none at the moment. They are kept for their clients' next requests,
+ * and may be closed at any time (RFC 9112 section 9.5) to make room for a new connection.
  */
 export class IdleConnections {
   readonly #underWay = new WeakMap<Socket, number>()
-  /** The one that has been idle for longest comes first. */
+  /** In the order in which they became idle. */
   readonly #idle = new Set<Socket>()
 
   watch(server: Server): void {
@@ -25,7 +25,7 @@ export class IdleConnections {
     this.#idle.delete(connection)
   }
 
-  /** Closes the one that has been idle for longest of those that fit. @returns whether there was one */
+  /** Closes that one of the fitting connections that has been idle for longest. @returns whether there was one */
   closeOne(fits: (connection: Socket) => boolean): boolean {
     const connection = this.#idle.values().find(fits)
     if (!connection) return false

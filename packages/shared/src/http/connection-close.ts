@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events'
 
-/** Who waits for the end of a connection, or of a stream. */
+/** What is called when a connection or a stream closes. */
 const waiting = new WeakMap<EventEmitter, Set<() => void>>()
 
 /**
- * Calls back when a connection or a stream closes, until disposed of. However many requests wait (a client may send any number
- * of them without waiting for replies), the connection has one listener.
+ * Calls back when a connection or a stream closes, until disposed of. A client may send any number of requests ahead; however
+ * many of them wait here, the connection has one listener.
  */
 export function onClose(carrier: EventEmitter, callback: () => void): Disposable {
   const callbacks = waiting.get(carrier) ?? listenTo(carrier)

@@ -27,8 +27,9 @@ export type HttpServerOptions = {
 }
 
 /**
- * Node's HTTP server, set up for bodies that take hours: the time of a whole request is not limited here, but its
- * silence is by `Exchange.limitIdleness`. A client that asks before it sends (`Expect: 100-continue`) is told to go on by `Exchange.invite`.
+ * Node's HTTP server, set up for bodies that take hours. The time of a whole request is not limited here; its silence is
+ * limited by `Exchange.limitIdleness`. A client that asks before it sends (`Expect: 100-continue`) is told to go on by
+ * `Exchange.invite`.
  */
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions): Server {
   const ofHttp1 = forHttp1(listener)
@@ -41,11 +42,14 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
 
 export type TlsServerOptions = HttpServerOptions & {
   readonly tls: TlsMaterial
-  /** Is told of connections that did not get as far as a request: by code, such as ERR_SSL_HTTP_REQUEST, and address. */
+  /** Is told of a connection that failed before its first request: the code, such as ERR_SSL_HTTP_REQUEST, and the address. */
   readonly onTlsProblem: (code: string, address: string | undefined) => void
 }
 
-/** The same with TLS, for gateways. Clients that present a certificate are looked at by the listener: probes have none. */
+/**
+ * The same with TLS, for the link between gateway and host. A client without a certificate is let in, since probes have none;
+ * the listener checks the certificate of a gateway.
+ */
 export function createHttpsServer(listener: RequestListener, options: TlsServerOptions): HttpsServer {
   const { tls, headerTimeout } = options
   const asks = { requestCert: tls.ca !== undefined, rejectUnauthorized: false }
@@ -53,7 +57,10 @@ export function createHttpsServer(listener: RequestListener, options: TlsServerO
   return prepareTls(server, listener, options)
 }
 
-/** The same with TLS, and with HTTP/2 for clients that offer it (RFC 7301), for which Node gives requests the same looks. */
+/**
+ * The same with TLS, and with HTTP/2 for clients that offer it (RFC 7301). Node gives HTTP/2 requests the interface of HTTP/1
+ * requests.
+ */
 export function createHttp2Server(listener: RequestListener, options: TlsServerOptions): Http2SecureServer {
   const limits = { ...limitsFor(options), ...http2Limits, handshakeTimeout: options.headerTimeout }
   const server = createSecureServer({ ...limits, ...options.tls, allowHTTP1: true })
@@ -79,8 +86,8 @@ function prepareTls<S extends HttpsServer | Http2SecureServer>(
 }
 
 /**
- * Node's parser takes any version that a request line may name. What is neither HTTP/1.0 nor HTTP/1.1, and not real HTTP/2
- * either, is refused: who sent it reads the reply by other rules. Of what is sent ahead, one begins at a time.
+ * Refuses every version but HTTP/1.0, HTTP/1.1 and real HTTP/2: Node's parser takes any version that a request line names,
+ * and a client of another version would read the reply by other rules. Requests that are sent ahead begin one at a time.
  */
 export function forHttp1(listener: RequestListener): RequestListener {
   const ofHttp1 = oneByOne(listener)
@@ -108,19 +115,20 @@ function limitsFor({ headerTimeout, keepAliveTimeout }: HttpServerOptions) {
   }
 }
 
-/** What has begun can say no more of it. */
+/** A reply that has begun can no longer announce in its head that it is the last. */
 function endConnectionAfter(outgoing: ServerResponse): void {
   if (outgoing.headersSent) outgoing.shouldKeepAlive = false
   else closeAfter(outgoing)
 }
 
 /**
- * What Node's parser refuses never becomes a request; it is answered with a sentence all the same. Where it is the body of a
- * request that is being served, whoever serves it says so; and what follows a whole request is no fault of that one's.
+ * What Node's parser refuses never becomes a request, but is answered with a sentence. There are two exceptions. Where the
+ * malformed part is the body of a request that is being served, that request is told (`malformedBody`) and answers. Where it
+ * follows a whole request, that request is served to its end, and the connection closes after it.
  */
 function answerUnparsable(error: Error, socket: Duplex): void {
   const underWay = '_httpMessage' in socket ? (socket._httpMessage as ServerResponse | null) : null
-  // Without TLS, or with a broken one, there is no way to answer.
+  // On a TLS port, a client without TLS cannot read an answer, nor can one whose handshake failed.
   const isSecured =
     !('encrypted' in socket) || ('getProtocol' in socket && (socket as TLSSocket).getProtocol() !== null)
   if (underWay !== null && socket.writable && isMalformed(error)) {
@@ -145,10 +153,10 @@ function answerUnparsable(error: Error, socket: Duplex): void {
   )
 }
 
-/** Told to a request whose body the parser cannot read. */
+/** The event of a request whose body the parser cannot read. */
 export const malformedBody = 'malformedBody'
 
-/** A fault in what was sent, rather than of the connection, or its end before that of the request. */
+/** Whether what was sent is at fault. A broken connection, or one that ends in mid-request, is something else. */
 function isMalformed(error: Error): boolean {
   const code = errnoOf(error)
   return code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE'

@@ -1,13 +1,13 @@
 import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import { stopUpload } from './http2-stream.ts'
 
-/** After it was told that it is over, a session may take so long to send what is left. */
+/** How long a session that has been told to end may take to send what is left. */
 const lastWordsMs = 5000
 
-/** What is left of a request's body after its reply: longer than `Exchange.drain` takes. */
+/** How long the rest of a request's body may take after the reply. Longer than an exchange drains it. */
 const restOfBodyMs = 10_000
 
-/** Bytes of a body that a client may send ahead of being read, on each stream: what limits an upload is this by round trip. */
+/** How many bytes of a body a client may send on a stream before any are read. An upload gets at most this per round trip. */
 export const http2WindowBytes = 256 * 1024
 
 /** As in HTTP/1: Node's own limit. */
@@ -24,18 +24,18 @@ export const http2Limits = {
     initialWindowSize: http2WindowBytes,
     maxHeaderListSize: maxHeaderBytes,
   },
-  // Megabytes, beyond which a session gets no new streams.
+  // In megabytes. Beyond it, a session gets no new streams.
   maxSessionMemory: 10,
   maxHeaderListPairs: 128,
   maxSettings: 32,
   maxSessionInvalidFrames: 100,
   maxSessionRejectedStreams: 100,
-  // Streams opened and cancelled at once (CVE-2023-44487): so many, and so many more a second.
+  // How many streams may be opened and cancelled at once (CVE-2023-44487), and how many more each second.
   streamResetBurst: 200,
   streamResetRate: 33,
 } as const satisfies SecureServerOptions
 
-/** Ends sessions in which nothing is asked: Node has no such limit for them. Times are in milliseconds. */
+/** Ends idle sessions, for which Node has no limit. Times are in milliseconds. */
 export function endIdleSessions(
   server: Http2SecureServer,
   { headerTimeout, keepAliveTimeout }: { headerTimeout: number; keepAliveTimeout: number },

@@ -3,15 +3,15 @@ import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { http2StreamOf } from './http2-stream.ts'
 
-/** More than so many sent ahead are sent by nobody who waits for the replies. The connection is closed. */
+/** Nobody who means to read the replies sends more requests ahead than this. The connection is closed. */
 const mostWaiting = 1024
 
 type Begin = () => unknown
 
 /**
- * Begins with a request when the reply to the one before it on its connection is out, in a turn of the event loop of its own.
- * Node hands over all that a client has sent ahead in one turn: two thousand requests are in 64 KiB, and to begin with all
- * of them at once stops everybody else. Replies leave in this order in any case (RFC 9112 section 9.3.2).
+ * Begins a request when the reply to the one before it on its connection is out, in a turn of the event loop of its own.
+ * Node hands over in one turn all that a client has sent ahead. 64 KiB hold two thousand requests, and to begin them all at
+ * once would stop everybody else. The replies leave in this order in any case (RFC 9112 section 9.3.2).
  *
  *     first ──▶ begins ──▶ its reply is out ──▶ next turn ──▶ the next begins ──▶ …
  *                                 └──▶ the connection is over ──▶ the rest is forgotten
@@ -40,7 +40,7 @@ export function oneByOne(listener: RequestListener): RequestListener {
       lines.set(socket, own)
       begin(incoming, outgoing, own)
     } else if (line.length < mostWaiting) {
-      // A connection that is over has no reply any more that would say so.
+      // A connection that has closed brings no more `close` of a reply: what waits is forgotten here.
       line.push(() => (socket.writable ? begin(incoming, outgoing, line) : line.splice(0)))
     } else {
       socket.destroy()
@@ -49,11 +49,11 @@ export function oneByOne(listener: RequestListener): RequestListener {
 }
 
 /**
- * The same for HTTP/2, whose requests do not wait for each other's replies: of those that come at once on one connection,
- * each begins in a turn of its own. What was cancelled before that costs next to nothing.
+ * The same for HTTP/2, where requests do not wait for each other's replies. Requests that come at once on one connection
+ * begin in a turn each. One that was cancelled before its turn costs next to nothing.
  */
 export function oneATurn(listener: RequestListener): RequestListener {
-  /** What waits on each connection with which something was begun in this turn. */
+  /** What waits on each connection on which a request has begun in this turn. */
   const lines = new WeakMap<Http2Session, Begin[]>()
 
   function goOn(session: Http2Session, line: Begin[]): void {

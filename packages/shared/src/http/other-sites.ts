@@ -4,26 +4,27 @@ import type { HostNames } from '../network/host-name.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
 /**
- * Keeps pages of other web sites from using a browser's way to this server. git and other clients send none of the headers
- * that this goes by, but for `Host`.
+ * Keeps pages of other web sites from using this server through a visitor's browser. Of the headers that this goes by, git
+ * and other clients send only `Host`.
  */
 export type SiteOptions = {
-  /** The names by which this server may be asked for, beside those of the loopback; `any`: all. */
+  /** The names under which this server may be asked, besides those of the loopback; `any`: all. */
   readonly hostNames: HostNames | 'any'
-  /** What else can be done about a name that is refused, in words that end the sentence. */
+  /** What else can be done about a refused name: the end of the sentence that the user gets. */
   readonly hint: string
-  /** Other sites whose pages may ask, by their `Origin` header. */
+  /** Whether pages of this origin may ask, though it is another site. */
   readonly mayAsk: (origin: string) => boolean
 }
 
 /**
- * A name of another site's that leads here (DNS rebinding) makes this server a part of that site, for a browser.
+ * Refuses names that are not this server's. A name of another site that leads here (DNS rebinding) makes this server a part
+ * of that site, for a browser.
  *
  * @throws {Refusal} `unknown_host`
  */
 export function checkHostName(incoming: IncomingMessage, { hostNames, hint }: SiteOptions): void {
   const text = hostHeader(incoming)
-  // HTTP/1.0 may say none; browsers always do.
+  // HTTP/1.0 may have none. Browsers always send it.
   if (hostNames === 'any' || text === undefined || text === '') return
   const host = readHostName(text)
   if (host && (isLoopbackName(host.name) || hostNames.has(host.name))) return
@@ -33,7 +34,7 @@ export function checkHostName(incoming: IncomingMessage, { hostNames, hint }: Si
 }
 
 /**
- * Whether a page of another site asks, which a browser says itself (https://www.w3.org/TR/fetch-metadata/).
+ * Refuses requests of other sites' pages, which browsers mark themselves (https://www.w3.org/TR/fetch-metadata/).
  *
  * @throws {Refusal} `cross_site`
  */
@@ -43,12 +44,12 @@ export function checkSite(incoming: IncomingMessage, { mayAsk }: SiteOptions): v
   if (isFromOtherSite(incoming)) throw new Refusal('cross_site')
 }
 
-/** Another origin of the same site (a page on another port, say) is another site here. */
+/** Any other origin counts as another site here, such as a page of the same host on another port. */
 export function isFromOtherSite(incoming: IncomingMessage): boolean {
   const { 'sec-fetch-site': site, origin } = incoming.headers
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
   if (origin === undefined) return false
-  // Browsers say nothing more to servers without TLS that are not on their own machine, and old ones never do.
+  // Browsers send no `Sec-Fetch-Site` to a server without TLS on another machine, and old ones never do.
   const told = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]
   const [theirs, ours] = [told, hostHeader(incoming)].map((text) => readHostName(text ?? ''))
   return !theirs || !ours || theirs.name !== ours.name || theirs.port !== ours.port

@@ -3,10 +3,10 @@ import { hostHeader, readHostName } from '../network/host-name.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
 /**
- * Headers that decide something and of which there is one. Node takes the first, or joins them, and a proxy before it may
- * take the last: two of them could mean one thing there and another here (RFC 9110 section 5.3). Lists (`X-Forwarded-For`,
- * `Forwarded`, `Accept`, `tracestate`) may come in several lines; a second `traceparent` makes both void (W3C), and a second
- * `Content-Length` is refused by the parser.
+ * Headers that decide something and may come only once. Of two, Node takes the first or joins them, and a proxy in front may
+ * take the last: the request could mean one thing there and another here (RFC 9110 section 5.3). Not in the list: headers
+ * whose value is a list (`X-Forwarded-For`, `Forwarded`, `Accept`, `tracestate`), which may come in several lines;
+ * `traceparent`, of which two are ignored (W3C); and `Content-Length`, of which the parser refuses a second.
  */
 const single: ReadonlySet<string> = new Set([
   'authorization',
@@ -42,7 +42,7 @@ export function checkSingleHeaders(incoming: IncomingMessage): void {
   checkOneHost(incoming)
 }
 
-/** HTTP/2 has `:authority` and may have `Host`; in HTTP/1.1 a proxy's form of the address has a host, too. */
+/** HTTP/2 has `:authority` and may have `Host` as well; in HTTP/1.1, an absolute address (`GET http://…`) names a host, too. */
 function checkOneHost(incoming: IncomingMessage): void {
   const { headers, url = '' } = incoming
   const told = hostHeader(incoming)

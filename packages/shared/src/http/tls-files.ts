@@ -7,7 +7,7 @@ import { WatchedFiles } from '../config/watched-files.ts'
 
 /** Paths of PEM files. */
 export type TlsPaths = {
-  /** The certificate, and behind it those that lead to the root. */
+  /** The certificate, followed by those between it and the root. */
   readonly certificate?: string | undefined
   readonly key?: string | undefined
   /** The roots that the other side's certificate must come from. */
@@ -21,15 +21,15 @@ export type TlsLog = {
   error(message: string): void
 }
 
-/** What the files say, as Node takes it. TLS 1.0 and 1.1 are gone (RFC 8996). */
+/** The contents of the files, as Node takes them. TLS 1.0 and 1.1 are deprecated (RFC 8996). */
 export type TlsMaterial = Pick<SecureContextOptions, 'cert' | 'key' | 'ca'> & { readonly minVersion: 'TLSv1.2' }
 
 /**
- * Reads certificate, key and roots, and goes on looking at them. New ones are for new connections; broken ones change
- * nothing and are told in the log.
+ * Reads certificate, key and roots, and watches them. New ones are used for new connections. Broken ones change nothing, and
+ * the log tells of them.
  *
- * @param setting the variables that the paths are from, for messages
- * @throws {ConfigError} where they are not right at the start
+ * @param setting the variables that name the files, for messages
+ * @throws {ConfigError} where the files are not right at the start
  */
 export async function openTlsFiles(
   paths: TlsPaths,

@@ -2,16 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import { http2StreamOf, resetStream } from './http2-stream.ts'
 
-/** A reply is looked at so often; one of which nothing has been taken in between is cut. Slow machines compute for minutes. */
+/** A reply of which nothing was taken between two looks is cut. Slow clients compute for minutes before they read on. */
 const lookEveryMs = 5 * 60_000
 
 /**
- * Cuts replies that have been ended by this side, and of which their clients take nothing more: a client that opens no
- * HTTP/2 window, or never reads, would keep a stream or a connection for ever. What is still being made has deadlines of its
- * own (`Exchange.limitIdleness`).
+ * Cuts replies that this side has ended and whose clients take nothing more. A client that never reads, or opens no HTTP/2
+ * window, would keep a connection or a stream for ever. Replies that are still being made have deadlines of their own
+ * (`Exchange.limitIdleness`).
  */
 export function cutUnreadReplies(server: Server, everyMs = lookEveryMs): void {
-  /** What each has had left at the last look. */
+  /** How many bytes each had left at the last look. */
   const replies = new Map<ServerResponse, number | undefined>()
   const onRequest = (_: IncomingMessage, outgoing: ServerResponse) => {
     replies.set(outgoing, undefined)
@@ -29,7 +29,7 @@ export function cutUnreadReplies(server: Server, everyMs = lookEveryMs): void {
   server.once('close', () => clearInterval(timer))
 }
 
-/** Bytes that have been written and not been taken; undefined where there may come more, or all is out. */
+/** Bytes that the client has still to take; undefined where more may be written, or all is out. */
 function leftOf(outgoing: ServerResponse): number | undefined {
   if (!outgoing.writableEnded || outgoing.writableFinished) return undefined
   return (http2StreamOf(outgoing) ?? outgoing.socket ?? outgoing).writableLength

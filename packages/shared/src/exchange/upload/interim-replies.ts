@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * `102 Processing` (RFC 2518 section 10.1) to a client that waits with a large unread body: a write is what shows that
- * nobody is there any more.
+ * When to send `102 Processing` (RFC 2518 section 10.1) to a client whose large body nobody reads yet: only a write shows
+ * whether the client is still there.
  */
 
 /**
@@ -15,11 +15,12 @@ const firstAfterMs = 250
 const steadyReplies = 4
 
 /**
- * When the next interim reply is due: four a quarter of a second apart, since most clients that leave do so at once, and
- * then at twice the time each, up to a minute. A client that leaves later holds a place for as long as it has waited.
+ * When the next interim reply is due. The first four come a quarter of a second apart, since most clients that leave do so at
+ * once; each further one at twice the time of the one before, up to 32 s. So a client that leaves keeps its place at most as
+ * long again as it has waited, until then.
  *
  * @param sent how many this request has had
- * @returns milliseconds since the wait began; undefined when there have been as many as a proxy might take
+ * @returns milliseconds since the wait began; undefined when there have been as many as a proxy takes
  */
 export function interimReplyDueAt(sent: number): number | undefined {
   if (sent >= mostReplies) return undefined
@@ -28,9 +29,10 @@ export function interimReplyDueAt(sent: number): number | undefined {
 }
 
 /**
- * Whether nothing stands between this server and git that may not pass an interim reply on. Apache's mod_proxy turned a
- * push into 502 with them. Proxies tell of themselves as a rule: HTTP/1.0 (nginx, unless told otherwise), `Via` (RFC 9110
- * section 7.6.3), `Forwarded` (RFC 7239), or the headers that came before it.
+ * Whether no proxy stands between this server and git, which might not pass on an interim reply: Apache's mod_proxy turned a
+ * push with them into 502. Proxies show themselves as a rule: by HTTP/1.0 (nginx by default), `Via` (RFC 9110 section 7.6.3),
+ * `Forwarded` (RFC 7239), or the headers that came before it. HTTP/2 needs no interim replies: there, no unread body hides
+ * what a client does.
  */
 export function isAskedDirectly({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
   const isHttp11 = httpVersionMajor === 1 && httpVersionMinor >= 1
