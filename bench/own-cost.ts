@@ -10,7 +10,7 @@ import { git, importHistory } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { WorkerHandle } from '../apps/gitworker/src/process/worker-handle.ts'
-import { findWorkerRuntime } from '../apps/gitworker/src/process/worker-runtime.ts'
+import { findWorkerRuntime } from '../apps/gitworker/src/process/spawn/worker-runtime.ts'
 
 /*
  * What Sluice costs beyond git: the CPU of a worker's life, the latency that is added to one request, and the memory

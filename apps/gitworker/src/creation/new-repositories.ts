@@ -14,8 +14,8 @@ import { NewFolders } from './new-folders.ts'
 import { clearNotes, dropNote, hiddenBeside, removeEmpty, takeBack, writeNote } from './new-repository.ts'
 import type { Note } from './new-repository.ts'
 import { findRepository, isThere } from '../repository/repository.ts'
-import { areAllBelow, conditionOf, contentsOf } from './untouched.ts'
-import type { Contents } from './untouched.ts'
+import { areAllBelow, conditionOf, contentsOf } from './pristine.ts'
+import type { Contents } from './pristine.ts'
 
 /*
  * Repositories that pushes create, by their plain names:

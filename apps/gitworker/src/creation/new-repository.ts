@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { isAtWorkWith } from '../process/still-used.ts'
-import { conditionOf } from './untouched.ts'
-import type { Contents } from './untouched.ts'
+import { isAtWorkWith } from '../process/path-in-use.ts'
+import { conditionOf } from './pristine.ts'
+import type { Contents } from './pristine.ts'
 
 /*
  * What is made on disk for a first push, and how it is taken back where it was made in vain. A note in the runtime

@@ -11,8 +11,8 @@ import type { FromWorker, GitReport, Graces, Leftover, ToWorker } from './worker
 import { startOf, ticksNow } from './process-table.ts'
 import type { RequestMark } from './request-processes.ts'
 import { endSession, killGroup } from './session.ts'
-import { StderrTail } from './stderr-tail.ts'
-import type { WorkerRuntime } from './worker-runtime.ts'
+import { StderrTail } from './spawn/stderr-tail.ts'
+import type { WorkerRuntime } from './spawn/worker-runtime.ts'
 
 /*
  * A worker, seen from the supervisor, and the owner of its process.

@@ -4,18 +4,18 @@ import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 import type { GitReport } from '../process/worker-message.ts'
-import { PushEnding } from '../push/end-push.ts'
-import type { PushEndingServices } from '../push/end-push.ts'
+import { PushEnding } from '../push/interrupted-push.ts'
+import type { PushEndingServices } from '../push/interrupted-push.ts'
 import { pushCommands } from '../push/push-commands.ts'
 import { maxReadOnBytes } from '../push/refused-push.ts'
-import { tidyAfterPush } from '../push/tidy-push.ts'
-import type { TidyServices } from '../push/tidy-push.ts'
+import { tidyAfterPush } from '../push/clean-up-push.ts'
+import type { TidyServices } from '../push/clean-up-push.ts'
 import { noteVerdict, watchReply } from '../reply/git-reply.ts'
 import type { GitReply, Verdict } from '../reply/git-reply.ts'
 import { relay } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { NewHead, NewHeads } from '../repository/default-branch.ts'
-import type { WayClearer } from '../sweep/clear-the-way.ts'
+import type { WayClearer } from '../sweep/stale-locks.ts'
 import type { GitCall } from './git-call.ts'
 import { concludeRun, noteWorker } from './git-runs.ts'
 import type { PushStarter } from './start-push.ts'
@@ -23,12 +23,12 @@ import type { PushStarter } from './start-push.ts'
 /*
  * A push that has a slot and is allowed:
  *
- *   clear the way for its locks            clear-the-way
+ *   clear the way for its locks            stale-locks
  *   start git                              start-push
- *   pass its reply on                      relay, push-reply ── cut off ──▶ end-push: git is ended, or its hooks may end
+ *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: git is ended, or its hooks may end
  *     before the report: settle HEAD       report-gate, default-branch            │
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
- *   remove what it may have left           tidy-push: unless git ended by itself
+ *   remove what it may have left           clean-up-push: unless git ended by itself
  *
  * From before git starts until all of this is over, the reference cache answers nothing about the repository's references.
  */

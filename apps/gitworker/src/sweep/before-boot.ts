@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { isInUse } from '../process/still-used.ts'
+import { isInUse } from '../process/path-in-use.ts'
 
 /*
  * What was made before this machine started has no owner that lives: its maker ended with the machine. That holds for

@@ -2,7 +2,7 @@ import { opendir, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { foundFromBeforeBoot } from './before-boot.ts'
-import { keepFilesIn, keepReason, quarantineName, shallowName } from './remains.ts'
+import { keepFilesIn, keepReason, quarantineName, shallowName } from './push-leftovers.ts'
 import { commonDirOf } from '../repository/repository.ts'
 
 /*

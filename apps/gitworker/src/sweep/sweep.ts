@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { readNote } from '../process/request-note.ts'
 import type { Noted } from '../process/request-note.ts'
-import { removeRemains } from './remains.ts'
+import { removeRemains } from './push-leftovers.ts'
 
 /*
  * Removes what dead pushes have left, and remembers what could not be removed yet:

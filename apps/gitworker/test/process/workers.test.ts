@@ -13,7 +13,7 @@ import { sessionMembers } from '../../src/process/process-table.ts'
 import { laneReasons } from '../../src/capacity/admission.ts'
 import { Pool } from '../../src/process/pool.ts'
 import { WorkerHandle, WorkerStartError } from '../../src/process/worker-handle.ts'
-import { findWorkerRuntime } from '../../src/process/worker-runtime.ts'
+import { findWorkerRuntime } from '../../src/process/spawn/worker-runtime.ts'
 
 const graces = { term: 0, kill: 500, drain: false }
 const silent = pino({ level: 'silent' })

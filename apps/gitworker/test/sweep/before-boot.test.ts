@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { foundFromBeforeBoot } from '../../src/sweep/before-boot.ts'
-import { WayClearer } from '../../src/sweep/clear-the-way.ts'
+import { WayClearer } from '../../src/sweep/stale-locks.ts'
 
 /** What is older than this machine's start has no owner that lives. */
 

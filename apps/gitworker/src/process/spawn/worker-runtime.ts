@@ -14,7 +14,7 @@ export type WorkerRuntime = {
   readonly env: Readonly<Record<string, string>>
 }
 
-const entry = (runtime: 'bun' | 'node') => fileURLToPath(new URL(`../worker/main.${runtime}.ts`, import.meta.url))
+const entry = (runtime: 'bun' | 'node') => fileURLToPath(new URL(`../../worker/main.${runtime}.ts`, import.meta.url))
 
 const run = promisify(execFile)
 

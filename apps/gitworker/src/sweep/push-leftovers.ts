@@ -6,7 +6,7 @@ import { freePackedRefs } from './packed-refs.ts'
 import type { PushWords } from '../git/push-trace.ts'
 import { commonDirOf } from '../repository/repository.ts'
 import type { Noted } from '../process/request-note.ts'
-import { isInUse, worksIn } from '../process/still-used.ts'
+import { isInUse, worksIn } from '../process/path-in-use.ts'
 
 /*
  * A push that is ended by a signal, its own or SIGPIPE's, leaves its quarantine behind (`objects/tmp_objdir-incoming-*`,
