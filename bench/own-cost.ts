@@ -9,7 +9,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
-import { WorkerHandle } from '../apps/gitworker/src/process/worker-handle.ts'
+import { SpawnedWorker } from '../apps/gitworker/src/process/spawn/spawned-worker.ts'
 import { findWorkerRuntime } from '../apps/gitworker/src/process/spawn/worker-runtime.ts'
 
 /*
@@ -42,7 +42,7 @@ async function workerLife(count: number): Promise<Figure[]> {
     let programs = 0
     for (let index = 0; index < count; index++) {
       progress(`worker lives on ${name}`, index, count)
-      await using worker = new WorkerHandle({ runtime, cwd: folder.path, startTimeout: 5000 })
+      await using worker = new SpawnedWorker({ runtime, cwd: folder.path, startTimeout: 5000 })
       await worker.ready
       worker.serve({ argv: ['/bin/true'], env: {}, cwd: '/' }, { term: 0, kill: 1000, drain: false })
       worker.stdin.end()

@@ -1,69 +1,67 @@
-import { addAbortListener } from 'node:events'
-import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { WorkerHandle, WorkerStartError } from './worker-handle.ts'
-import type { WorkerOptions } from './worker-handle.ts'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { WorkerStartError } from './worker-handle.ts'
+import type { WorkerHandle } from './worker-handle.ts'
+import { WorkerQueue } from './worker-queue.ts'
+import { WorkerStarts } from './worker-starts.ts'
+import type { StartOptions } from './worker-starts.ts'
 
 /*
- * The pool keeps some idle workers ready. Each is leased once:
+ * The pool keeps some workers idle. Each is leased once, and a replacement is started at the same time.
  *
- *   lease ──▶ an idle worker, or the next one to become idle      at the same time: start its replacement
+ *   worker-starts ──ready──▶ idle ──lease──▶ leased ──▶ gone
+ *                      └── somebody waits (worker-queue) ──▲
  *
- * When workers fail to start, those who wait are refused, and starting is tried again after a pause that doubles.
+ * While workers cannot be started, those who wait are refused.
  */
-
-const firstPauseMs = 100
-const longestPauseMs = 10_000
 
 /** An idle worker is replaced after this time, so that none grows old with the memory of the host at its start. */
 const maxIdleAgeMs = 10 * 60_000
 const cullEveryMs = 30_000
 
-type Waiter = { readonly give: (worker: WorkerHandle) => void; readonly refuse: (reason: unknown) => void }
-
 export type WorkerCounts = Readonly<Record<'starting' | 'idle' | 'serving' | 'draining' | 'stopping', number>>
 
-export type PoolOptions = WorkerOptions & {
+export type PoolOptions = StartOptions & {
   /** How many workers are kept idle or starting, beyond those that serve. */
   readonly warm: number
-  /** Is told of every start: after how many milliseconds the worker was ready, or undefined where it failed. */
-  onStart?(milliseconds: number | undefined): void
 }
 
 export class Pool implements AsyncDisposable {
-  readonly #options: PoolOptions
-  readonly #log: Logger
-  readonly #starting = new Set<WorkerHandle>()
+  readonly #starts: WorkerStarts
+  readonly #queue = new WorkerQueue()
   readonly #idle: WorkerHandle[] = []
   readonly #leased = new Set<WorkerHandle>()
-  readonly #waiters = new Set<Waiter>()
   readonly #culling: NodeJS.Timeout
-  #pauseMs = 0
-  #pause: NodeJS.Timeout | undefined
-  #nextRefill: NodeJS.Immediate | undefined
-  #closed = false
+  #isClosed = false
   #isGitFailing = false
 
   constructor(options: PoolOptions, log: Logger) {
-    this.#options = options
-    this.#log = log
+    const startsFor = {
+      wanted: () => options.warm + this.#queue.length,
+      idle: () => this.#idle.length,
+      onReady: (worker: WorkerHandle) => this.#welcome(worker),
+      // Those who wait for one of the others that are starting may still get it.
+      onFailure: (cause: unknown, starting: number) =>
+        this.#queue.refuse(() => new Refusal('no_worker', { cause }), starting),
+    }
+    this.#starts = new WorkerStarts(options, startsFor, log)
     this.#culling = setInterval(() => this.#cull(), cullEveryMs)
     this.#culling.unref()
-    this.#refill()
+    this.#starts.fill()
   }
 
   /** How many workers are in each state. */
   get counts(): WorkerCounts {
-    const counts = { starting: this.#starting.size, idle: 0, serving: 0, draining: 0, stopping: 0 }
+    const counts = { starting: this.#starts.count, idle: 0, serving: 0, draining: 0, stopping: 0 }
     for (const { state } of this.#idle) counts[state === 'idle' ? 'idle' : 'stopping']++
-    // Leased and still idle: its command comes next.
+    // A leased worker that is still idle gets its command next.
     for (const { state } of this.#leased) counts[state === 'draining' || state === 'stopping' ? state : 'serving']++
     return counts
   }
 
   /** Whether the last attempt to start a worker failed. */
   get isFailing(): boolean {
-    return this.#pauseMs > 0
+    return this.#starts.isFailing
   }
 
   /** Whether the last worker that was to start git could not. */
@@ -79,23 +77,22 @@ export class Pool implements AsyncDisposable {
    */
   async lease(signal?: AbortSignal): Promise<WorkerHandle> {
     signal?.throwIfAborted()
-    if (this.#closed) throw new Refusal('draining')
+    if (this.#isClosed) throw new Refusal('draining')
     const idle = this.#takeIdle()
-    if (!idle) return this.#nextReady(signal)
+    if (!idle) return await this.#nextReady(signal)
     this.#markLeased(idle)
     // Not now: this worker's request comes first.
-    this.#refillSoon()
+    this.#starts.fillSoon()
     return idle
   }
 
   /** Ends all workers, those that serve included. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true
+    this.#isClosed = true
     clearInterval(this.#culling)
-    clearTimeout(this.#pause)
-    for (const waiter of this.#waiters) waiter.refuse(new Refusal('draining'))
-    const all = [...this.#starting, ...this.#idle, ...this.#leased]
-    await Promise.all(all.map((worker) => worker[Symbol.asyncDispose]()))
+    this.#queue.refuse(() => new Refusal('draining'))
+    const workers = [this.#starts, ...this.#idle, ...this.#leased]
+    await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()))
   }
 
   #takeIdle(): WorkerHandle | undefined {
@@ -107,75 +104,15 @@ export class Pool implements AsyncDisposable {
 
   async #nextReady(signal: AbortSignal | undefined): Promise<WorkerHandle> {
     if (this.isFailing) throw new Refusal('no_worker')
-    const { promise, resolve, reject } = Promise.withResolvers<WorkerHandle>()
-    const waiter: Waiter = { give: resolve, refuse: reject }
-    const leave = () => {
-      this.#waiters.delete(waiter)
-      reject(signal?.reason)
-    }
-    using _leaving = signal && addAbortListener(signal, leave)
-    this.#waiters.add(waiter)
-    this.#refill()
-    try {
-      return await promise
-    } finally {
-      this.#waiters.delete(waiter)
-    }
-  }
-
-  /**
-   * Starts as many workers as are missing: one for each who waits, and the warm ones. One at a time: starting a process
-   * blocks for milliseconds, in which nobody else is answered.
-   */
-  #refill(least = 0): void {
-    if (this.#closed || this.#pause) return
-    const wanted = Math.max(this.#options.warm + this.#waiters.size, least)
-    const missing = wanted - this.#starting.size - this.#idle.length
-    if (missing > 0) void this.#start()
-    if (missing > 1) this.#refillSoon()
-  }
-
-  #refillSoon(): void {
-    if (this.#nextRefill) return
-    this.#nextRefill = setImmediate(() => {
-      this.#nextRefill = undefined
-      this.#refill()
-    })
-  }
-
-  async #start(): Promise<void> {
-    let worker: WorkerHandle | undefined
-    try {
-      worker = new WorkerHandle(this.#options)
-      this.#starting.add(worker)
-      await worker.ready
-      this.#options.onStart?.(performance.now() - worker.startedAt)
-      this.#starting.delete(worker)
-      this.#endPause()
-      this.#welcome(worker)
-    } catch (error) {
-      if (worker) this.#starting.delete(worker)
-      if (this.#closed) return
-      this.#options.onStart?.(undefined)
-      this.#backOff(error)
-    }
-  }
-
-  /** Workers start again. */
-  #endPause(): void {
-    this.#pauseMs = 0
-    if (!this.#pause) return
-    clearTimeout(this.#pause)
-    this.#pause = undefined
-    this.#refillSoon()
+    const next = this.#queue.wait(signal)
+    this.#starts.fill()
+    return await next
   }
 
   #welcome(worker: WorkerHandle): void {
-    const [waiter] = this.#waiters
-    if (waiter) {
-      this.#waiters.delete(waiter)
+    if (this.#queue.length > 0) {
       this.#markLeased(worker)
-      waiter.give(worker)
+      this.#queue.give(worker)
       return
     }
     this.#idle.push(worker)
@@ -197,25 +134,7 @@ export class Pool implements AsyncDisposable {
     const index = this.#idle.indexOf(worker)
     if (index === -1) return
     this.#idle.splice(index, 1)
-    this.#refill()
-  }
-
-  #backOff(error: unknown): void {
-    // Those who wait for one of the others that are starting may still get it.
-    const tooMany = [...this.#waiters].slice(this.#starting.size)
-    for (const waiter of tooMany) {
-      this.#waiters.delete(waiter)
-      waiter.refuse(new Refusal('no_worker', { cause: error }))
-    }
-    if (this.#pause) return
-    this.#pauseMs = Math.min(Math.max(this.#pauseMs * 2, firstPauseMs), longestPauseMs)
-    this.#log.error({ err: error, retryMs: this.#pauseMs }, 'a worker could not be started')
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined
-      // At least one, to find out whether they start again.
-      this.#refill(1)
-      if (this.#starting.size === 0 && !this.#pause) this.#pauseMs = 0
-    }, this.#pauseMs)
+    this.#starts.fill()
   }
 
   #cull(): void {

@@ -12,6 +12,7 @@ import { jobRunner } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
 import { LeakCheck } from '../process/leak-check.ts'
 import { Pool } from '../process/pool.ts'
+import { SpawnedWorker } from '../process/spawn/spawned-worker.ts'
 import { findWorkerRuntime } from '../process/spawn/worker-runtime.ts'
 import type { WorkerRuntime } from '../process/spawn/worker-runtime.ts'
 import { adaptFetchSlots, openAdmission } from './admission.ts'
@@ -44,12 +45,11 @@ export async function openWorkers(
   await using opened = new AsyncDisposableStack()
   const runtime = await findRuntime(config, runtimeDirectory, log)
   const sizes = sizesFor(config, runtime.name, log)
+  const spawnOptions = { runtime, cwd: runtimeDirectory.empty, startTimeout: config.workerStartTimeout }
   const pool = opened.use(
     new Pool(
       {
-        runtime,
-        cwd: runtimeDirectory.empty,
-        startTimeout: config.workerStartTimeout,
+        startWorker: () => new SpawnedWorker(spawnOptions),
         warm: config.warmWorkers,
         onStart: (milliseconds) => metrics.workerStarted(milliseconds),
       },

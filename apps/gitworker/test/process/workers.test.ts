@@ -12,7 +12,9 @@ import { jobRunner, JobError } from '../../src/process/job.ts'
 import { sessionMembers } from '../../src/process/process-table.ts'
 import { laneReasons } from '../../src/capacity/admission.ts'
 import { Pool } from '../../src/process/pool.ts'
-import { WorkerHandle, WorkerStartError } from '../../src/process/worker-handle.ts'
+import { SpawnedWorker } from '../../src/process/spawn/spawned-worker.ts'
+import { WorkerStartError } from '../../src/process/worker-handle.ts'
+import type { WorkerHandle } from '../../src/process/worker-handle.ts'
 import { findWorkerRuntime } from '../../src/process/spawn/worker-runtime.ts'
 
 const graces = { term: 0, kill: 500, drain: false }
@@ -32,7 +34,7 @@ for (const name of ['bun', 'node'] as const) {
     async function start(startTimeout = 60_000) {
       await using folder = await temporaryFolder()
       const runtime = await findWorkerRuntime(name, folder.path)
-      const worker = new WorkerHandle({ runtime, cwd: '/', startTimeout })
+      const worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout })
       await worker.ready
       return worker
     }
@@ -99,7 +101,7 @@ for (const name of ['bun', 'node'] as const) {
 
     test('that is late to start is given up and gone', async () => {
       const runtime = { name, program: '/bin/sleep', args: ['1000'], env: {} }
-      await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 50 })
+      await using worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout: 50 })
       await assert.rejects(worker.ready, /was not ready after 50 ms/)
       await worker.gone
       assert.deepEqual(membersOf(worker), [])
@@ -116,8 +118,8 @@ describe('the pool', () => {
   async function start(warm: number, program?: string) {
     const folder = await temporaryFolder()
     const runtime = await findWorkerRuntime('auto', folder.path)
-    const options = { cwd: '/', startTimeout: 60_000, warm, runtime: program ? { ...runtime, program } : runtime }
-    const pool = new Pool(options, silent)
+    const options = { cwd: '/', startTimeout: 60_000, runtime: program ? { ...runtime, program } : runtime }
+    const pool = new Pool({ startWorker: () => new SpawnedWorker(options), warm }, silent)
     return {
       pool,
       async [Symbol.asyncDispose]() {
@@ -204,7 +206,7 @@ describe('the pool', () => {
       args: ['-c', 'echo no such thing >&2; exit 1'],
       env: {},
     } as const
-    await using worker = new WorkerHandle({ runtime, cwd: '/', startTimeout: 60_000 })
+    await using worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout: 60_000 })
     await assert.rejects(
       worker.ready,
       (error) => error instanceof WorkerStartError && /no such thing/.test(error.message),
