@@ -4,6 +4,7 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from './worker-message.ts'
 import { withWord } from './request-processes.ts'
 import type { Pool } from './pool.ts'
+import type { SpawnLog } from './spawn-log.ts'
 import { workerRefusal } from './worker-handle.ts'
 import { jobCommand } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
@@ -31,6 +32,8 @@ export type RunJob = (
     okCodes?: readonly number[]
     /** Whose reason the job ends with when it is aborted. */
     signal?: AbortSignal
+    /** The request that the job is for, as the debug log names it. */
+    requestId?: string
     /** What git's standard output is; `latin1` is a character for each byte. UTF-8 unless given. */
     encoding?: 'utf8' | 'latin1'
   },
@@ -48,15 +51,16 @@ export function abortedBy(signal: AbortSignal, runJob: RunJob): RunJob {
  * @returns a function from git's arguments to its standard output. It throws JobError, the signal's reason, or a Refusal
  *   where there is no worker.
  */
-export function jobRunner(pool: Pool, git: GitOptions, lane: Lane): RunJob {
-  return async (args, { okCodes = [0], signal, encoding = 'utf8' } = {}) => {
+export function jobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: SpawnLog): RunJob {
+  return async (args, { okCodes = [0], signal, requestId, encoding = 'utf8' } = {}) => {
     using _slot = await lane.admit(forItself, signal ?? never)
     await using worker = await pool.lease(signal)
     const deadline = AbortSignal.timeout(deadlineMs)
     const end = signal ? AbortSignal.any([signal, deadline]) : deadline
     using _stopping = addAbortListener(end, () => worker.stop())
     try {
-      worker.serve(withWord(jobCommand(git, args), worker.mark), graces)
+      const command = withWord(jobCommand(git, args), worker.mark)
+      worker.serve(spawnLog.begin(worker, command, requestId), graces)
       worker.stdin.end()
       const [output, report] = await Promise.all([collect(worker.stdout), worker.report])
       if (report.code === null || !okCodes.includes(report.code)) {

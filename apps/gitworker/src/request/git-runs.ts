@@ -6,6 +6,7 @@ import type { RequestRecord } from '../operations/request-record.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
 import type { RequestNote } from '../process/request-note.ts'
+import type { SpawnLog } from '../process/spawn-log.ts'
 import { withWord } from '../process/request-processes.ts'
 import type { RequestMark } from '../process/request-processes.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
@@ -27,6 +28,7 @@ export type GitRunServices = {
     readonly sweeper: { tryAgain(gitDir: string): Promise<unknown> }
   }
   readonly leakCheck: Pick<LeakCheck, 'isOver'>
+  readonly spawnLog: Pick<SpawnLog, 'begin'>
   /** Is told how each git that served a request has ended. */
   readonly onGitEnded: (service: Service, report: GitReport) => void
   readonly log: Logger
@@ -34,6 +36,8 @@ export type GitRunServices = {
 
 /** What is to be run. */
 export type GitStart = {
+  /** For the debug log. */
+  readonly requestId: string
   readonly request: GitRequest
   readonly gitDir: string
   readonly command: GitCommand
@@ -51,8 +55,8 @@ export class GitRuns {
   }
 
   /** @throws {Refusal} `no_worker`, `draining`, or the signal's reason */
-  async start({ request, gitDir, command, graces, signal }: GitStart): Promise<GitRun> {
-    const { pool, runtimeDirectory } = this.#services
+  async start({ requestId, request, gitDir, command, graces, signal }: GitStart): Promise<GitRun> {
+    const { pool, runtimeDirectory, spawnLog } = this.#services
     const isPush = laneOf(request) === 'push'
     await using started = new AsyncDisposableStack()
     const worker = await pool.lease(signal)
@@ -60,7 +64,8 @@ export class GitRuns {
     const note = started.use(runtimeDirectory.note(worker.mark, isPush ? gitDir : undefined))
     started.use(worker)
     this.#watch(worker, request, gitDir)
-    worker.serve(withWord(isPush ? tracedTo(note.file, command) : command, worker.mark), graces)
+    const marked = withWord(isPush ? tracedTo(note.file, command) : command, worker.mark)
+    worker.serve(spawnLog.begin(worker, marked, requestId), graces)
     const run = started.move()
     return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
   }

@@ -27,7 +27,7 @@ export class PushStarter {
    * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, `hooks_unusable`, or the exchange's end
    */
   async start(
-    { clientAddress: address, user, signal }: Pick<Exchange, 'clientAddress' | 'user' | 'signal'>,
+    { id, clientAddress: address, user, signal }: Pick<Exchange, 'id' | 'clientAddress' | 'user' | 'signal'>,
     request: GitRequest,
     gitDir: string,
     denyForce: boolean,
@@ -37,7 +37,9 @@ export class PushStarter {
     const place = started.use(await openPushPlace(this.#services, request, gitDir, denyForce, signal))
     const command = serviceCommand(git, request, gitDir, { user, address }, place)
     const graces = { term: pushGrace, kill: killGrace, drain: true }
-    const { worker, note } = started.use(await gitRuns.start({ request, gitDir, command, graces, signal }))
+    const { worker, note } = started.use(
+      await gitRuns.start({ requestId: id, request, gitDir, command, graces, signal }),
+    )
     const run = started.move()
     return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
   }

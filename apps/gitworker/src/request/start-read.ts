@@ -36,7 +36,7 @@ export type Read = SlotClaim & {
   readonly question: Question | undefined
 }
 
-type Client = Pick<Exchange, 'clientAddress' | 'user'>
+type Client = Pick<Exchange, 'id' | 'clientAddress' | 'user'>
 
 /** Starts git for everything that is read. */
 export class ReadStarter {
@@ -72,12 +72,17 @@ export class ReadStarter {
     }
   }
 
-  async #run({ request, gitDir, key }: Read, { clientAddress, user }: Client, signal: AbortSignal): Promise<GitRun> {
+  async #run(
+    { request, gitDir, key }: Read,
+    { id, clientAddress, user }: Client,
+    signal: AbortSignal,
+  ): Promise<GitRun> {
     const { git, gitRuns, settings, killGrace } = this.#services
     const filters = await settings.filterOffer.isMade(gitDir, request, abortedBy(signal, settings.runJob))
     // A pack that is shared is nobody's in particular.
     const client = { user: key === undefined ? user : undefined, address: clientAddress }
     const command = serviceCommand(git, request, gitDir, client, undefined, filters)
-    return await gitRuns.start({ request, gitDir, command, graces: { term: 0, kill: killGrace, drain: false }, signal })
+    const graces = { term: 0, kill: killGrace, drain: false }
+    return await gitRuns.start({ requestId: id, request, gitDir, command, graces, signal })
   }
 }

@@ -84,12 +84,13 @@ function repositorySettings({ runJob }: Workers) {
 }
 
 function gitRunsOf({ storage, workers, metrics, log }: RequestParts): GitRuns {
-  const { pool, leakCheck } = workers
+  const { pool, leakCheck, spawnLog } = workers
   const { runtimeDirectory } = storage
   return new GitRuns({
     pool,
     runtimeDirectory,
     leakCheck,
+    spawnLog,
     onGitEnded: (service, report) => metrics.gitEnded(service, report),
     log,
   })

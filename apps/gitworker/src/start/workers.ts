@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { readMachine } from '@sluice/shared/machine/machine'
 import type { Admission } from '../capacity/admission.ts'
@@ -12,6 +13,7 @@ import { jobRunner } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
 import { LeakCheck } from '../process/leak-check.ts'
 import { Pool } from '../process/pool.ts'
+import { SpawnLog } from '../process/spawn-log.ts'
 import { SpawnedWorker } from '../process/spawn/spawned-worker.ts'
 import { findWorkerRuntime } from '../process/spawn/worker-runtime.ts'
 import type { WorkerRuntime } from '../process/spawn/worker-runtime.ts'
@@ -31,6 +33,7 @@ export type Workers = Part<{
   readonly adaptive: AdaptiveLimit | undefined
   readonly git: GitOptions
   readonly gitVersion: string
+  readonly spawnLog: SpawnLog
   readonly runJob: RunJob
   readonly leakCheck: LeakCheck
 }>
@@ -61,7 +64,8 @@ export async function openWorkers(
   const configFiles = await writeConfigFiles(runtimeDirectory.gitConfig, config)
   const path = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'
   const git: GitOptions = { ...config, path, cwd: runtimeDirectory.empty, configFiles }
-  const runJob = jobRunner(pool, git, admission.lanes.job)
+  const spawnLog = SpawnLog.open(log, config.gitTrace, join(runtimeDirectory.path, 'traces'))
+  const runJob = jobRunner(pool, git, admission.lanes.job, spawnLog)
   const gitVersion = await checkGit(config.git, runJob)
   const leakCheck = opened.use(new LeakCheck(log))
   metrics.show(pool, admission, () => leakCheck.last, adaptive)
@@ -73,6 +77,7 @@ export async function openWorkers(
     adaptive,
     git,
     gitVersion,
+    spawnLog,
     runJob,
     leakCheck,
   })

@@ -12,6 +12,7 @@ import { jobRunner, JobError } from '../../src/process/job.ts'
 import { sessionMembers } from '../../src/process/process-table.ts'
 import { laneReasons } from '../../src/capacity/admission.ts'
 import { Pool } from '../../src/process/pool.ts'
+import { SpawnLog } from '../../src/process/spawn-log.ts'
 import { SpawnedWorker } from '../../src/process/spawn/spawned-worker.ts'
 import { WorkerStartError } from '../../src/process/worker-handle.ts'
 import type { WorkerHandle } from '../../src/process/worker-handle.ts'
@@ -233,7 +234,8 @@ describe('the pool', () => {
     const limits = { fsckObjects: true, packThreads: 1, gnupgHome: undefined }
     const options = { git: 'git', path, cwd: cwd.path, configFiles, ...limits }
     const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 1000, reasons: laneReasons })
-    const runJob = jobRunner(started.pool, options, lane)
+    const spawnLog = SpawnLog.open(silent, [], join(configs.path, 'traces'))
+    const runJob = jobRunner(started.pool, options, lane, spawnLog)
     assert.match(await runJob(['version']), /^git version 2\./)
     assert.equal(await runJob(['config', '--get', 'no.such'], { okCodes: [0, 1] }), '')
     await assert.rejects(

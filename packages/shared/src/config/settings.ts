@@ -6,6 +6,8 @@ import { parseOrigins } from '../network/origins.ts'
 import { parseNetworks } from '../network/networks.ts'
 import { parseRefRules } from '../git/ref-rules.ts'
 import { parsePatternTable } from '../git/repository-pattern.ts'
+import { parseTraceSwitches } from '../git/trace-switches.ts'
+import type { TraceSwitch } from '../git/trace-switches.ts'
 
 /**
  * Every SLUICE_* variable of both applications. One environment may serve both, so each application knows the names of
@@ -731,6 +733,16 @@ export const settings = {
     purpose: 'json: one object a line, for machines. pretty: for people.',
     fallback: 'json',
     schema: z.enum(['json', 'pretty']),
+  },
+  gitTrace: {
+    name: 'SLUICE_GIT_TRACE',
+    apps: ['supervisor'],
+    takes:
+      'off, or names such as trace,packet,performance (git’s GIT_TRACE, GIT_TRACE_PACKET, GIT_TRACE_PERFORMANCE …)',
+    purpose:
+      'Which of its own traces git writes. They go to the log, with SLUICE_LOG_LEVEL=debug only: a bounded part of each command’s, and nothing of it to clients. They name references and files.',
+    fallback: 'off',
+    schema: z.union([z.literal('off').transform((): TraceSwitch[] => []), checked(parseTraceSwitches)]),
   },
 } satisfies Record<string, Setting<unknown>>
 
