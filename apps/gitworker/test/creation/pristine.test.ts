@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { NewFolders } from '../../src/creation/new-folders.ts'
-import { hiddenBeside, takeBack, takeBackLater } from '../../src/creation/new-repository.ts'
+import { hiddenBeside, takeBack, takeBackLater } from '../../src/creation/take-back.ts'
 import { conditionOf, contentsOf } from '../../src/creation/pristine.ts'
 
 /** When a repository that was created for a push may be removed again, and when it must stay. */
