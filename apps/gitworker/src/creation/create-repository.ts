@@ -5,21 +5,21 @@ import type { RunJob } from '../process/job.ts'
 import { initialHead } from '../repository/default-branch.ts'
 import { findRepository, isBelow, isInsideRepository, isThere, kindOf, realPathOf } from '../repository/repository.ts'
 
-/** git's name for how a repository names its objects. */
+/** How a repository names its objects, as git calls it. */
 export type ObjectFormat = 'sha1' | 'sha256'
 
-/** PATH_MAX without the NUL that ends a path. */
+/** PATH_MAX of Linux, without the NUL at the end. */
 const maxPathBytes = 4095
 
-/** git needs so much below a repository: a quarantine, and in it a pack with its temporary name, or a reference's lock. */
+/** Paths in a repository may be this much longer than its own: a temporary pack in a quarantine, or a reference's lock. */
 const roomInsideBytes = 300
 
 /**
- * Where a push to `name` creates its repository: `name.git` below the root. Changes nothing.
+ * The path at which a push to `name` creates its repository: `name.git` below the root. Changes nothing.
  *
- * @param name checked by the name rules, of a repository that has not been found
- * @throws {Refusal} `cannot_create` where a part of the name is a file, a repository, or a link out of the root, or where
- *   there would be two repositories with the same plain name; `name_too_long` where git could not work in it
+ * @param name passed the name rules, and no repository was found by it
+ * @throws {Refusal} `cannot_create` if a part of the name is a file, a repository, or a link out of the root, or if two
+ *   repositories would have the same plain name; `name_too_long` if git could not work there
  */
 export function placeFor(root: string, name: string): string {
   if (/^\.git$/i.test(basename(name))) {
@@ -47,7 +47,7 @@ export function placeFor(root: string, name: string): string {
   return target
 }
 
-/** Every folder between the root and the new repository is missing, or a folder below the root. */
+/** Each part of the path between the root and the new repository must be missing, or be a folder below the root. */
 function checkParents(root: string, parent: string): void {
   let folder = root
   for (const part of relative(root, parent).split(sep).filter(Boolean)) {
@@ -59,10 +59,10 @@ function checkParents(root: string, parent: string): void {
 }
 
 /**
- * Makes an empty bare repository of a folder that is missing. What is made for a push, and what is shown to a push before
- * that, come from here, so that the two cannot differ.
+ * Makes an empty bare repository, in a folder that does not exist yet. The repository that a push creates and the empty one
+ * that it is shown before are both made here, so that they cannot differ.
  *
- * @throws {JobError} where git says no
+ * @throws {JobError} if git fails
  */
 export async function initRepository(folder: string, format: ObjectFormat, runJob: RunJob): Promise<void> {
   const options = ['--quiet', '--bare', '--template=', `--object-format=${format}`]

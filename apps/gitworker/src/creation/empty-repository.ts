@@ -7,9 +7,10 @@ import type { ObjectFormat } from './create-repository.ts'
 import { isGitDirectory } from '../repository/repository.ts'
 
 /**
- * A repository of the supervisor's own, in its runtime directory, that is made as a first push's is. What git says of it
- * is what it would say of any that is yet to be created; a push is shown that, and nothing is created for the asking.
- * Nothing is ever pushed to it. It is asked like any other, so that its answers are kept in memory like any other's.
+ * An empty repository of the supervisor's own, in its runtime directory, which is made in the way in which a first push's
+ * is. git advertises it exactly as it would advertise a repository that has just been created. A first push is shown
+ * that, so that asking creates nothing. Nothing is ever pushed to it. Requests read it like any other, and the cache keeps
+ * its advertisement like any other's.
  */
 export class EmptyRepository {
   readonly #folder: string
@@ -23,7 +24,7 @@ export class EmptyRepository {
     this.#runJob = runJob
   }
 
-  /** Removes that of an earlier supervisor, whose git may have been another one. The new one is made when it is needed. */
+  /** Removes the one of an earlier supervisor, which may have had another git. A new one is made when it is needed. */
   static async open(runFolder: string, format: ObjectFormat, runJob: RunJob): Promise<EmptyRepository> {
     const folder = join(runFolder, 'empty.git')
     await rm(folder, { recursive: true, force: true })
@@ -33,7 +34,7 @@ export class EmptyRepository {
   /** @throws {Refusal} `create_failed` where it cannot be made, or there is no worker for it */
   async gitDir(): Promise<string> {
     if (this.#making === undefined && isGitDirectory(this.#folder)) return this.#folder
-    // Of many who ask at once, and whoever of them leaves.
+    // Many may ask at once. It is made once, whichever of them leaves.
     await (this.#making ??= this.#make().finally(() => (this.#making = undefined)))
     return this.#folder
   }

@@ -13,11 +13,11 @@ import type { Repository } from '../repository/repository.ts'
 import type { RequestBody } from '../body/request-body.ts'
 
 /*
- * A first push is shown an empty repository without there being one. Its repository is created when its commands have
- * come, and only if one of them creates a reference: whatever else is sent to a name without a repository costs nothing.
+ * A first push is shown an empty repository before its own exists. Its own is created once its commands have arrived, and
+ * only if one of them creates a reference. Nothing else that is sent to a name without a repository changes the disk.
  */
 
-/** Where commands go on beyond this, git may have them: what comes of it is looked at afterwards in any case. */
+/** A push with more commands than this is given to git unread. Whether it left anything is checked afterwards anyway. */
 const maxCommandBytes = 1024 * 1024
 
 export type FirstPushServices = {
@@ -29,10 +29,10 @@ export type FirstPushServices = {
 }
 
 /**
- * Lets in a request to a repository that does not exist, if it may belong to a push that creates it.
+ * Admits a request to a repository that does not exist, if it may belong to a push that creates it.
  *
- * @returns for an advertisement, the empty repository that is to be shown in its place
- * @throws {Refusal} `repository_missing`, `cannot_create`, `name_too_long`, or `create_failed` where there is none to show
+ * @returns for an advertisement, the empty repository to be shown in its place
+ * @throws {Refusal} `repository_missing`, `cannot_create`, `name_too_long`, or `create_failed` if the empty one cannot be made
  */
 export async function admitFirstPush(
   services: FirstPushServices,
@@ -40,7 +40,7 @@ export async function admitFirstPush(
   request: GitRequest,
   record: RequestRecord,
 ): Promise<Repository | undefined> {
-  // Who connects without a gateway is the operator.
+  // Whoever connects without a gateway is the operator.
   const mayUser = incoming.headers['sluice-may-create'] !== 'no'
   if (!services.createOnPush || !mayUser || request.service !== 'receive-pack') throw repositoryMissing(request.service)
   placeFor(services.root, request.repository)
@@ -49,8 +49,9 @@ export async function admitFirstPush(
 }
 
 /**
- * To be called before the push waits for anything. @throws {Refusal} `repository_missing` where what has come of it already
- * shows that it creates no reference
+ * To be called before the push waits for anything.
+ *
+ * @throws {Refusal} `repository_missing` if what has arrived of it already shows that it creates no reference
  */
 export function checkFirstPush(
   body: RequestBody,
@@ -64,8 +65,8 @@ export function checkFirstPush(
 /**
  * Creates the repository of a push that has a slot, once its commands are known.
  *
- * @throws {Refusal} `repository_missing` where none creates a reference; `cannot_create`, `create_failed`; `bad_gzip`, or
- *   the exchange's end
+ * @throws {Refusal} `repository_missing` if none creates a reference; `cannot_create`, `create_failed`; `bad_gzip`, or the
+ *   reason why the exchange ended
  */
 export async function createForPush(
   { root, defaultObjectFormat }: FirstPushServices,
@@ -90,7 +91,7 @@ function creates({ commands }: PushCommands, format: ObjectFormat): boolean {
   const idLength = { sha1: 40, sha256: 64 }[format]
   return commands.some((command) => {
     const hasIds = command.oldId.length === idLength && command.newId.length === idLength
-    // A name need not be UTF-8.
+    // git allows names that are not UTF-8.
     const isName = isRefName(command.ref.replaceAll('\uFFFD', 'x'))
     return hasIds && isName && isCreation(command) && !isDeletion(command)
   })

@@ -3,14 +3,14 @@ import { dirname } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /**
- * Folders that were made on the way to new repositories of which none is kept so far. They go with the last of these: each
- * repository claims all of them that are above it, whichever it was made for.
+ * Folders that were made above new repositories, none of which is kept so far. Each repository claims all that are above
+ * it, whichever repository they were made for. They are removed with the last one that claims them.
  */
 export class NewFolders {
-  /** How many claim it. */
+  /** How many repositories claim each folder. */
   readonly #claims = new Map<string, number>()
 
-  /** Makes what is missing above a repository. @returns all that it claims, the outermost first */
+  /** Makes the folders that are missing above a repository. @returns all that it claims, the outermost first */
   makeAbove(target: string): string[] {
     for (const folder of makeFoldersAbove(target)) this.#claims.set(folder, 0)
     const claimed: string[] = []
@@ -21,7 +21,7 @@ export class NewFolders {
     return claimed
   }
 
-  /** To be called when a repository is gone. */
+  /** To be called when a repository has been removed. */
   release(claimed: readonly string[]): void {
     for (const folder of claimed) {
       const others = (this.#claims.get(folder) ?? 1) - 1
@@ -30,7 +30,7 @@ export class NewFolders {
     }
   }
 
-  /** To be called when a repository is there to stay. */
+  /** To be called when a repository stays. */
   keep(claimed: readonly string[]): void {
     for (const folder of claimed) this.#claims.delete(folder)
   }

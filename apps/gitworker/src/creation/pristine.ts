@@ -3,41 +3,42 @@ import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { JobError } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
+import { isKeepName, isLockName, shallowName } from '../repository/git-files.ts'
 
 const isFolder = 'folder'
 
-/** Listed a moment ago, and gone when it was looked at. */
+/** It was in a list of names, and had gone when it was looked at. */
 const isGone = 'gone'
 
-/** What is in a folder: by path, what tells each file from any other, or `folder`. */
+/** What is in a folder, by path: what distinguishes each file from any other, or `folder`. */
 export type Contents = Readonly<Record<string, string>>
 
 /**
  * What has become of a repository that was created for a push:
  *
- * - `untouched`: it is as it was made.
- * - `objects`: there are objects in it, besides, as a push leaves them whose references are all refused; or somebody else's.
- * - `unsure`: something unfinished is in it, which may be anybody's, or was in it a moment ago.
+ * - `pristine`: it is as it was made.
+ * - `objects`: it also contains objects. A push whose references are all refused leaves some; so may somebody else.
+ * - `unsure`: it contains something unfinished, or did a moment ago. That may be anybody's.
  * - `used`: somebody has put something else into it.
  */
-export type Condition = 'untouched' | 'objects' | 'unsure' | 'used'
+export type Condition = 'pristine' | 'objects' | 'unsure' | 'used'
 
-/** Takes in all of a repository that has just been made: some ten entries. */
+/** Lists all of a repository. One that has just been made has some ten entries. */
 export function contentsOf(folder: string): Contents {
   return Object.fromEntries(entriesIn(folder))
 }
 
 /**
- * Stops at the first thing that decides: where a push has brought a hundred thousand references, one is enough.
+ * Stops as soon as the answer is known: of the hundred thousand references that a push has brought, one is enough.
  *
- * @param made what was in it when it was made, wherever it was then
+ * @param made what was in it when it was made, which may have been at another path
  */
 export function conditionOf(folder: string, made: Contents): Condition {
   try {
     if (Object.entries(made).some(([name, identity]) => identityOf(join(folder, name)) !== identity)) return 'used'
-    let condition: Condition = 'untouched'
+    let condition: Condition = 'pristine'
     for (const [name, identity] of entriesIn(folder)) {
-      const next = made[name] === identity ? 'untouched' : whatIsNew(name, identity)
+      const next = made[name] === identity ? 'pristine' : whatIsNew(name, identity)
       if (next === 'used') return next
       if (conditions.indexOf(next) > conditions.indexOf(condition)) condition = next
     }
@@ -47,11 +48,11 @@ export function conditionOf(folder: string, made: Contents): Condition {
   }
 }
 
-const conditions: readonly Condition[] = ['untouched', 'objects', 'unsure', 'used']
+const conditions: readonly Condition[] = ['pristine', 'objects', 'unsure', 'used']
 
 /**
- * What is in a folder and below, with paths from there on; the objects last, since there may be many. Other pushes may be at
- * work: what goes meanwhile is `gone`.
+ * All that is in a folder, with paths relative to it. Objects come last, since there may be many. Other pushes may be at
+ * work meanwhile: what they remove is `gone`.
  */
 function* entriesIn(folder: string, below = ''): Generator<[name: string, identity: string]> {
   const names = namesIn(join(folder, below), below !== '')
@@ -72,26 +73,29 @@ function namesIn(folder: string, mayBeGone: boolean): string[] {
   }
 }
 
-/** Empty folders are nobody's: that of an object, and that of a reference's lock, stay when what was in them has gone. */
+/** An empty folder belongs to nobody: git leaves those of objects and of references' locks when it removes these. */
 function whatIsNew(name: string, identity: string): Condition {
   if (identity === isGone) return 'unsure'
-  if (identity === isFolder && folderOfGits.test(name)) return 'untouched'
+  if (identity === isFolder && folderOfGits.test(name)) return 'pristine'
   if (identity !== isFolder && object.test(name)) return 'objects'
   return isUnfinished(name) ? 'unsure' : 'used'
 }
 
 const folderOfGits = /^(?:objects\/[0-9a-f]{2}$|refs\/)/
 
-/** Where git has them: gitrepository-layout(5). */
+/** Where git puts objects: gitrepository-layout(5). */
 const object =
   /^objects\/(?:[0-9a-f]{2}\/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack\/pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.(?:pack|idx|rev))$/
 
-/** Locks, quarantines, temporary packs and lists of shallow commits: of a push that is under way, or of whoever else. */
+/** Whether it belongs to something that is under way, which may be a push or anything else. */
 function isUnfinished(name: string): boolean {
-  return /\.(?:lock|keep)$|^objects\/.*(?:tmp_|incoming-)|^shallow_\w{6}$/.test(name)
+  return isLockName(name) || isKeepName(name) || shallowName.test(name) || unfinishedObjects.test(name)
 }
 
-/** A folder's own times tell of locks that came and went. */
+/** Quarantines and all that is in them, temporary packs, and temporary objects. */
+const unfinishedObjects = /^objects\/.*(?:tmp_|incoming-)/
+
+/** The times of a folder change with every lock in it, so they are left out. */
 function identityOf(path: string): string {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   if (!found) return isGone
@@ -99,11 +103,11 @@ function identityOf(path: string): string {
 }
 
 /**
- * Whether the objects of a repository are all reachable from these ids: then they came with them.
+ * Whether all objects of a repository can be reached from these ids. Then they came with them.
  *
- * @param ids some that a push has named
+ * @param ids some of those that a push has named
  */
-export async function areAllBelow(gitDir: string, ids: readonly string[], runJob: RunJob): Promise<boolean> {
+export async function areAllReachable(gitDir: string, ids: readonly string[], runJob: RunJob): Promise<boolean> {
   const linesOf = async (args: readonly string[]) =>
     (await runJob(['--git-dir', gitDir, ...args])).split('\n').filter(Boolean)
   try {
@@ -111,7 +115,7 @@ export async function areAllBelow(gitDir: string, ids: readonly string[], runJob
     const all = await linesOf(['cat-file', '--batch-all-objects', '--batch-check=%(objectname)'])
     return all.every((id) => below.has(id))
   } catch (error) {
-    // One of them is missing, or there are more than can be told apart here.
+    // One of the ids is missing, or git's output is too long.
     if (error instanceof JobError) return false
     throw error
   }

@@ -25,17 +25,17 @@ async function newRepository() {
 const id = 'a'.repeat(38)
 
 const changes = [
-  { what: 'nothing', change: async () => {}, condition: 'untouched' },
-  { what: 'its own rename', change: (bare: string) => rename(bare, bare), condition: 'untouched' },
+  { what: 'nothing', change: async () => {}, condition: 'pristine' },
+  { what: 'its own rename', change: (bare: string) => rename(bare, bare), condition: 'pristine' },
   {
     what: 'an empty folder of a reference',
     change: (bare: string) => mkdir(join(bare, 'refs/heads/x')),
-    condition: 'untouched',
+    condition: 'pristine',
   },
   {
     what: 'an empty folder of objects',
     change: (bare: string) => mkdir(join(bare, 'objects/ab')),
-    condition: 'untouched',
+    condition: 'pristine',
   },
   {
     what: 'objects',
@@ -106,8 +106,8 @@ for (const { what, change, condition } of changes) {
     await change(bare)
     assert.equal(conditionOf(bare, note.made), condition)
     const before = existsSync(bare) && contentsOf(bare)
-    assert.equal(await takeBack(noteFile, note), condition === 'untouched')
-    if (condition !== 'untouched') assert.deepEqual(existsSync(bare) && contentsOf(bare), before)
+    assert.equal(await takeBack(noteFile, note), condition === 'pristine')
+    if (condition !== 'pristine') assert.deepEqual(existsSync(bare) && contentsOf(bare), before)
     else assert.equal(existsSync(bare), false)
     assert.deepEqual(
       (await readdir(join(bare, '..'))).filter((name) => name.endsWith('.lock')),
@@ -137,7 +137,7 @@ test('what other pushes do meanwhile does not make a new repository look used', 
   try {
     await once(pushes, 'message')
     const seen = new Set(Array.from({ length: 2000 }, () => conditionOf(bare, note.made)))
-    assert.deepEqual([...seen].toSorted(), ['unsure', 'untouched'])
+    assert.deepEqual([...seen].toSorted(), ['pristine', 'unsure'])
   } finally {
     await pushes.terminate()
   }

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto'
+import { renameSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { RunJob } from '../process/job.ts'
+import { isThere } from '../repository/repository.ts'
+import { initRepository } from './create-repository.ts'
+import type { ObjectFormat } from './create-repository.ts'
+import { dropNote, writeNote } from './creation-note.ts'
+import type { CreationNote } from './creation-note.ts'
+import { NewFolders } from './new-folders.ts'
+import { contentsOf } from './pristine.ts'
+import type { Contents } from './pristine.ts'
+import { hiddenBeside, removeEmpty, takeBack } from './take-back.ts'
+
+/*
+ * The steps on disk by which a repository is created for a push, and then kept or taken back. A note (creation-note.ts)
+ * says at every step what there is.
+ *
+ *   note ─▶ NAME.git.<uuid>.lock is initialised ─▶ note with its contents ─▶ renamed to NAME.git ─┬─▶ kept: no note
+ *                                                                                                 └─▶ taken back
+ */
+
+/** Creating a repository is tried so often, when the folders above it are taken back meanwhile. */
+const attempts = 3
+
+/** A repository that has been created, and that may still be taken back. */
+export type Provisional = { readonly noteFile: string; readonly note: CreationNote & { readonly made: Contents } }
+
+export class RepositoryMaker {
+  readonly #notes: string
+  readonly #format: ObjectFormat
+  readonly #runJob: RunJob
+  readonly #folders = new NewFolders()
+
+  /** @param notes the folder for notes */
+  constructor(notes: string, format: ObjectFormat, runJob: RunJob) {
+    this.#notes = notes
+    this.#format = format
+    this.#runJob = runJob
+  }
+
+  /** @throws {Refusal} `create_failed`, or where there is no worker for it */
+  async make(target: string): Promise<Provisional> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#tryToMake(target)
+      } catch (cause) {
+        const lostItsFolder = !isThere(dirname(target))
+        if (lostItsFolder && attempt < attempts) continue
+        throw cause instanceof Refusal ? cause : new Refusal('create_failed', { cause })
+      }
+    }
+  }
+
+  /**
+   * Takes it back if it holds no more than is expected, and else keeps it.
+   *
+   * @returns whether it was taken back
+   */
+  async takeBack({ note, noteFile }: Provisional, expected: Contents): Promise<boolean> {
+    const isGone = await takeBack(noteFile, { ...note, made: expected })
+    if (isGone) this.#folders.release(note.folders)
+    else this.#folders.keep(note.folders)
+    dropNote(noteFile)
+    return isGone
+  }
+
+  /** From now on it is a repository like any other. */
+  keep({ note, noteFile }: Provisional): void {
+    this.#folders.keep(note.folders)
+    dropNote(noteFile)
+  }
+
+  async #tryToMake(target: string): Promise<Provisional> {
+    const noteFile = join(this.#notes, randomUUID())
+    const hidden = hiddenBeside(target)
+    let folders: readonly string[] = []
+    try {
+      folders = this.#folders.makeAbove(target)
+      writeNote(noteFile, { target, hidden, folders })
+      await initRepository(hidden, this.#format, this.#runJob)
+      const note = { target, hidden, folders, made: contentsOf(hidden) }
+      writeNote(noteFile, note)
+      renameSync(hidden, target)
+      return { noteFile, note }
+    } catch (error) {
+      await rm(hidden, { recursive: true, force: true })
+      removeEmpty(folders)
+      this.#folders.release(folders)
+      dropNote(noteFile)
+      throw error
+    }
+  }
+}
