@@ -5,20 +5,20 @@ import type { RunJob } from '../process/job.ts'
 import { commonDirOf } from '../repository/repository.ts'
 
 /*
- * git has one folder of hooks for a repository. Where there are hooks for a push, it is shown a folder of our own, with a
- * link to hook.sh for each: so that the operator's run before the repository's, and so that nothing that is set for
- * receive-pack reaches the git commands of either. Where there are none, which is the rule, nothing is done.
+ * git runs the hooks of one folder. If a push has hooks, git is shown a folder of ours with a link to hook.sh for each of
+ * them. The script runs the operator's hook before the repository's own, and keeps what is set for receive-pack from the
+ * git commands of both. Most pushes have no hooks; for them nothing is done.
  */
 
 export type HooksFolder = { readonly folder: string; readonly names: readonly string[] }
 
 export type HookPlan = {
-  /** `folder` is as git would name it: `hooks`, from within the repository; `path` is the whole of it. */
+  /** `folder` is the path as git would use it, such as `hooks`, relative to the repository. `path` is absolute. */
   readonly own: HooksFolder & { readonly path: string }
   readonly operators: HooksFolder | undefined
 }
 
-/** What receive-pack, or git below it, runs: githooks(5). */
+/** The hooks that receive-pack runs, or git commands that it starts: githooks(5). */
 const servers = [
   'pre-receive',
   'update',
@@ -31,9 +31,9 @@ const servers = [
 ] as const
 
 /**
- * Looks which hooks a push to a repository has. Costs no more than two looks for each that could be.
+ * Finds the hooks of a push to a repository, with at most two system calls for each that could exist.
  *
- * @returns undefined where there are none
+ * @returns undefined if there are none
  */
 export async function planHooks(
   gitDir: string,
@@ -42,13 +42,13 @@ export async function planHooks(
   runJob: RunJob,
 ): Promise<HookPlan | undefined> {
   const folder = await ownFolder(gitDir, settings, runJob)
-  // git's working folder is the repository while it serves.
+  // receive-pack works in the repository's folder.
   const path = resolve(gitDir, folder)
   const names = await hooksIn(path, servers)
   return names.length === 0 && operators === undefined ? undefined : { own: { folder, path, names }, operators }
 }
 
-/** The hooks that git would run: files that this user may execute. Where there is no folder, one look tells. */
+/** The hooks that git would run: files that this user may execute. */
 async function hooksIn(folder: string, names: readonly string[]): Promise<string[]> {
   if (!(await stat(folder).catch(() => undefined))?.isDirectory()) return []
   const found = await Promise.all(names.map((name) => isExecutable(join(folder, name))))
@@ -66,13 +66,13 @@ export async function isExecutable(path: string): Promise<boolean> {
 
 async function ownFolder(gitDir: string, settings: OwnSettings, runJob: RunJob): Promise<string> {
   const said = settings.get('core.hookspath')
-  // With no value it is an error, which git tells.
+  // git reports a variable without a value as an error.
   if (said === undefined || said === null) {
     const commonDir = commonDirOf(gitDir)
     return commonDir === gitDir ? 'hooks' : join(commonDir, 'hooks')
   }
   if (!/^[~%:]/.test(said)) return said
-  // Somebody's home, or what else git may know.
+  // A home folder, or another prefix that git expands.
   const args = ['--git-dir', gitDir, 'config', '--type=path', '--get', '--end-of-options', 'core.hooksPath']
   return (await runJob(args, { okCodes: [0, 1] })).replace(/\n$/, '') || 'hooks'
 }

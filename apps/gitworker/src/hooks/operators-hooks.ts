@@ -5,17 +5,17 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 import { isExecutable } from './hook-plan.ts'
 import type { HooksFolder } from './hook-plan.ts'
 
-/** The hooks that can run before others of the same name. proc-receive and push-to-checkout do something in git's place. */
+/** The hooks that can run before others of the same name. Those that act in git's place cannot: proc-receive, push-to-checkout. */
 const shareable = ['pre-receive', 'update', 'post-receive', 'post-update', 'reference-transaction']
 
-/** What looks like a hook's name. A README, a `pre-receive.sample` and a folder do not. */
+/** What looks like a hook's name. `README` and `pre-receive.sample` do not. */
 const hookName = /^[a-z][a-z0-9-]*$/
 
 /**
- * The operator's hooks for all repositories. Which there are is settled at the start: one that is gone later, or not
- * executable any more, fails, and with it the push.
+ * The operator's hooks for all repositories. They are listed once, at the start. If one is removed later, or is no longer
+ * executable, it fails, and the push with it.
  *
- * @throws {ConfigError} where the folder cannot be read, or something in it would not run
+ * @throws {ConfigError} if the folder cannot be read, or something in it would not run
  */
 export async function openOperatorsHooks(path: string | undefined): Promise<HooksFolder | undefined> {
   if (path === undefined) return undefined

@@ -22,20 +22,20 @@ import { isExecutable } from './hook-plan.ts'
 import type { HookPlan } from './hook-plan.ts'
 
 /*
- * What a push has for itself, in the run folder, as long as anything of it lives:
+ * A folder of a push's own, in the runtime directory, which exists as long as anything of the push lives:
  *
  *   <name>/home/        HOME: empty, and no other push's
- *   <name>/gitconfig    what is set for receive-pack
- *   <name>/hooks/       a link to hook.sh for each hook that there is; git would pass over one that leads nowhere
- *   <name>/hooks.sh     where these are
- *   <name>/input.*      what the operator's hook and the repository's own both read
+ *   <name>/gitconfig    the configuration of receive-pack
+ *   <name>/hooks/       a link to hook.sh for each hook that exists; git ignores a link that leads nowhere
+ *   <name>/hooks.sh     where the hooks are
+ *   <name>/input.*      the input that the operator's hook and the repository's own both read
  */
 
 export type PushFolder = AsyncDisposable & { readonly home: string; readonly config: string; readonly hooks: string }
 
 const hookScript = fileURLToPath(new URL('hook.sh', import.meta.url))
 
-/** @throws {ConfigError} where hooks could not be run: git would pass over them in silence */
+/** @throws {ConfigError} if hooks could not be run, since git would ignore them without a word */
 export async function checkHookScript(): Promise<void> {
   if (await isExecutable(hookScript)) return
   throw new ConfigError([
@@ -44,10 +44,11 @@ export async function checkHookScript(): Promise<void> {
 }
 
 /**
- * Puts the script that hooks run through where nobody replaces it as long as it is needed: when a new version is installed
- * in the place of the one that runs, its sources are gone for a while.
+ * Copies the script that hooks run through to a place where nobody replaces it while it is needed. When a new version is
+ * installed over the one that runs, the sources are missing for a while.
  *
- * @returns where it is: among the sources if nothing may be executed in the run folder, as is often so
+ * @returns the copy's path, or the one among the sources if nothing may be executed in the runtime directory (`/run` is
+ *   often mounted noexec)
  */
 export async function placeHookScript(runFolder: string): Promise<string> {
   const placed = join(runFolder, 'hook.sh')
@@ -62,11 +63,11 @@ export async function placeHookScript(runFolder: string): Promise<string> {
 }
 
 /**
- * Makes a folder that nobody has had before.
+ * Makes a new folder for a push. Disposing of it removes it.
  *
- * @param parent the run folder's folder for these
- * @param onLeft is told why it could not be removed; the next supervisor tries again
- * @throws {Refusal} `no_resources` where it cannot be made
+ * @param parent the folder of all of these, in the runtime directory
+ * @param onLeft is told why it could not be removed. The next supervisor tries again
+ * @throws {Refusal} `no_resources` if it cannot be made
  */
 export async function openPushFolder(parent: string, onLeft: (error: unknown) => void): Promise<PushFolder> {
   const path = await mkdtemp(join(parent, 'push-')).catch(shortage)
@@ -82,10 +83,10 @@ export async function openPushFolder(parent: string, onLeft: (error: unknown) =>
 }
 
 /**
- * Writes what receive-pack is to find there.
+ * Writes the configuration and the hooks of a push into its folder.
  *
- * @param script what hooks run through
- * @throws {Refusal} `no_resources` where that cannot be done; `hooks_unusable` where git would pass over the hooks
+ * @param script the script that hooks run through
+ * @throws {Refusal} `no_resources` if that cannot be done; `hooks_unusable` if git would ignore the hooks
  */
 export async function furnish(
   { config, hooks }: PushFolder,
@@ -121,8 +122,8 @@ export async function furnish(
 }
 
 /**
- * Removes what pushes of an earlier supervisor have left here. What that is has been settled when this returns. Removing it may
- * take longer, and keeps nobody waiting.
+ * Removes the folders of an earlier supervisor's pushes. They have been listed when this returns; removing them may take
+ * longer, and nobody waits for it.
  *
  * @param onLeft as for `openPushFolder`
  */
@@ -135,14 +136,14 @@ function shortage(cause: unknown): never {
   throw new Refusal('no_resources', { cause })
 }
 
-/** POSIX shell: within single quotes only they themselves are special. */
+/** As a POSIX shell reads it: within single quotes, only the single quote itself is special. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 /**
- * A hook may have taken its own right to write from what it left. Links are removed, and not followed; what is mounted there
- * is somebody else's.
+ * A hook may have left folders that this user may not write to, which are made writable. Links are removed and not followed.
+ * If something is mounted there, it is somebody else's, and nothing is removed.
  */
 async function removeWhole(path: string): Promise<void> {
   const mounted = await mountBelow(path)
@@ -155,7 +156,7 @@ async function removeWhole(path: string): Promise<void> {
   })
 }
 
-/** proc_pid_mountinfo(5): the fifth field is where it is, with white space and backslashes as octal numbers. */
+/** proc_pid_mountinfo(5): the fifth field is the mount point, with white space and backslashes as octal numbers. */
 async function mountBelow(path: string): Promise<string | undefined> {
   const [lines, folder] = await Promise.all([
     readFile('/proc/self/mountinfo', 'utf8'),

@@ -24,9 +24,9 @@ export type PushPlaceServices = {
 }
 
 /**
- * Makes what a push has of its own: a HOME, its configuration, and its hooks. To be disposed of when nothing of it lives.
+ * Prepares what a push has of its own: a HOME, its configuration, and its hooks. To be disposed of when nothing of it lives.
  *
- * @param denyForce whether no branch may move otherwise than forward
+ * @param denyForce whether branches may only be fast-forwarded
  * @throws {Refusal} `repository_unreadable`, `no_resources`, `hooks_unusable`, or the signal's reason
  */
 export async function openPushPlace(

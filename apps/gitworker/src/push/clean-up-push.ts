@@ -4,7 +4,7 @@ import type { RequestBody } from '../body/request-body.ts'
 import type { RunJob } from '../process/job.ts'
 import type { RequestNote } from '../process/request-note.ts'
 
-export type TidyServices = {
+export type CleanUpServices = {
   readonly sweeper: {
     /** @returns the paths of what was removed */
     sweep(noteFile: string): Promise<string[]>
@@ -12,9 +12,9 @@ export type TidyServices = {
   readonly runJob: RunJob
 }
 
-/** After a push that did not end by itself: removes what it left, and finds out whether it took effect all the same. */
-export async function tidyAfterPush(
-  { sweeper, runJob }: TidyServices,
+/** After a push that did not end by itself: removes what it has left, and finds out whether it took effect nevertheless. */
+export async function cleanUpAfterPush(
+  { sweeper, runJob }: CleanUpServices,
   gitDir: string,
   body: RequestBody,
   note: RequestNote,
@@ -22,14 +22,14 @@ export async function tidyAfterPush(
 ): Promise<void> {
   try {
     if (note.file !== undefined) (record.swept ??= []).push(...(await sweeper.sweep(note.file)))
-    // Not with the exchange's signal, which is what has ended it.
+    // Not with the exchange's signal, which has been aborted.
     const committed = await isCommitted(gitDir, pushCommands(body.beginning), runJob)
     if (!committed) return
     if (record.refusal?.reason === 'client_gone') record.committedAfterDisconnect = true
-    // Who has been told what became of each reference knows it.
+    // A client that has git's report on each reference knows.
     else if (record.refusal && !record.rejected) record.committedBeforeEnd = true
   } catch (error) {
-    // The client has its answer, or is gone; this is for the log.
+    // For the log: the client has its answer, or is gone.
     record.tidyError = error
   }
 }

@@ -11,23 +11,24 @@ import type { WorkerHandle } from '../process/worker-handle.ts'
 
 /*
  * The end of a push whose exchange is over before git is. Once the references have moved, the push has happened, and its
- * post-receive and post-update hooks deploy, or notify: that a client has left is no reason to end them.
+ * post-receive and post-update hooks deploy, or notify somebody. They are not ended because the client has left.
  *
  *   over ──input closed, output read on──▶ grace ──not moved──▶ torn down
  *     │                                      │ moved               ▲
  *     └── moved ──────────▶ hooks may end by themselves ───────────┘ SLUICE_HOOK_TIMEOUT, or the host stops
  *
- * That they have moved is told by git's report; of a push that wants none, by the references. Each of these waits is over
- * when nothing of the push lives. A supervisor that is killed takes the hooks with it, as it takes all of its requests.
+ * git's report says whether the references have moved. For a push that wants no report, the references are looked at. Each
+ * of these waits ends as soon as nothing of the push lives. If the supervisor is killed, the hooks are ended with it, as is
+ * everything that it serves.
  */
 
-/** What ends hooks, too: they have had their time, or the host stops. */
+/** Reasons for which hooks are ended, too: they have had their time, or the host stops. */
 const endsHooks: ReadonlySet<string> = new Set(['git_silent', 'draining'])
 
-/** How long the look at the references may take. */
+/** How long git may take to list the references. */
 const lookMs = 5000
 
-/** So many references are looked at. */
+/** At most so many references are looked at. */
 const maxLookedAt = 100
 
 const maxNameLength = 256
@@ -35,7 +36,7 @@ const maxNameLength = 256
 export type PushEndingServices = {
   /** Milliseconds for which a push whose input was closed may go on before it is ended. */
   readonly pushGrace: number
-  /** Milliseconds for which the hooks of a push that has happened may go on after its client has gone. */
+  /** Milliseconds for which the hooks of a push that has happened may go on after its client has left. */
   readonly hookTimeout: number
   /** Aborted when the host stops and ends what still runs. */
   readonly ending: AbortSignal
@@ -50,7 +51,7 @@ export class PushEnding {
   readonly #body: RequestBody
   readonly #gitDir: string
   readonly #reply: GitReply
-  /** Whether the client had been sent git's report, or its beginning, when its exchange ended. */
+  /** Whether the client had been sent at least the beginning of git's report when its exchange ended. */
   wasTold = false
   #wasLetEnd = false
   #ended: Promise<void> | undefined
@@ -72,9 +73,9 @@ export class PushEnding {
   }
 
   /**
-   * Ends the worker, or lets its hooks end: to be called when the exchange is over and git is not.
+   * Ends the worker, or lets its hooks end. To be called when the exchange is over and git is not.
    *
-   * @param isPassedOn whether the client gets what git writes at once
+   * @param isPassedOn whether the client is sent what git writes at once
    */
   end(worker: WorkerHandle, isPassedOn: boolean): void {
     this.#ended = this.#end(worker, isPassedOn)
@@ -82,7 +83,7 @@ export class PushEnding {
 
   async #end(worker: WorkerHandle, isPassedOn: boolean): Promise<void> {
     const { signal } = this.#exchange
-    // It is not over: git, or its worker, is.
+    // The exchange goes on: it is git, or its worker, that has failed.
     if (!signal.aborted) return worker.stop()
     const { reason } = signal.reason as Refusal
     const mayGoOn = !endsHooks.has(reason)
@@ -92,11 +93,11 @@ export class PushEnding {
     this.#wasLetEnd = this.#reply.hasReported || (worker.state !== 'gone' && (await this.#haveMoved()))
     if (this.#wasLetEnd && mayGoOn) await this.#wait(worker, this.#services.hookTimeout)
     if (this.#wasLetEnd && worker.state !== 'gone') this.#warn(mayGoOn ? 'hook_timeout' : reason)
-    // The grace for its own clean-up has passed by now, or is for what is not left any more.
+    // The grace in which git cleans up has passed by now, or there is nothing left to clean up.
     worker.stop(mayGoOn || this.#wasLetEnd ? 0 : undefined)
   }
 
-  /** What is to be said of it when nothing of it lives. */
+  /** Completes the record of the push. To be called when nothing of it lives. */
   async conclude(): Promise<void> {
     await this.#ended
     if (!this.#wasLetEnd) return
@@ -104,13 +105,13 @@ export class PushEnding {
     this.#record.finishedAfterDisconnect = git !== undefined && git.signal === null
   }
 
-  /** Until nothing of it lives, the host stops, or the time is over. */
+  /** Waits until nothing of the push lives, the host stops, or the time is over. */
   async #wait(worker: WorkerHandle, milliseconds: number): Promise<void> {
     const over = orAborted(worker.gone, this.#services.ending).catch(() => {})
     await within(milliseconds, over, undefined)
   }
 
-  /** For a client that has not asked for a report: whether a reference is what it wanted it to be, and was not before. */
+  /** For a client that has not asked for a report: whether a reference has become what the push wanted it to be. */
   async #haveMoved(): Promise<boolean> {
     const reading = new PushCommands()
     reading.read(this.#body.beginning)
@@ -118,7 +119,7 @@ export class PushEnding {
     if (capabilities.has('report-status') || capabilities.has('report-status-v2')) return false
     const moves = commands.filter(({ oldId, newId }) => oldId !== newId).slice(0, maxLookedAt)
     const signal = AbortSignal.timeout(lookMs)
-    // Whatever goes wrong: it is not known that they have moved.
+    // If git cannot say, they are not known to have moved.
     return await isCommitted(this.#gitDir, moves, (args) => this.#services.runJob(args, { signal })).catch(() => false)
   }
 

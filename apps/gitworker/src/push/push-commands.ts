@@ -1,27 +1,28 @@
 import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { pktLength } from '@sluice/shared/git/pkt-line'
 import type { RunJob } from '../process/job.ts'
-import { isRefName } from './ref-target.ts'
+import { isRefName } from '../git/ref-name.ts'
 
-/** What a push asks for: gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". */
+/** One update that a push asks for: gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". */
 export type PushCommand = { readonly oldId: string; readonly newId: string; readonly ref: string }
 
 export function isCreation({ oldId }: PushCommand): boolean {
   return isNull(oldId)
 }
 
-/** Whatever the old id is said to be: git deletes with a wrong one, too. */
+/** The old id does not matter: git deletes even if it is wrong. */
 export function isDeletion({ newId }: PushCommand): boolean {
   return isNull(newId)
 }
 
 /**
- * Reads the commands of a push as receive-pack does (read_head_info in builtin/receive-pack.c), from as much of its body
- * as there is. Where git would give up, or would take one form or the other, both count: what git may carry out is here.
+ * Reads the commands of a push as receive-pack does (read_head_info in builtin/receive-pack.c), from as much of its body as
+ * has arrived. Whatever git might carry out is among the commands. So where git might give up, reading goes on, and where
+ * git would read one of two forms, both are read.
  */
 export class PushCommands {
   readonly commands: PushCommand[] = []
-  /** `report-status`, `side-band-64k` …: git looks for them in every line. */
+  /** `report-status`, `side-band-64k` and others. git looks for them in every line. */
   readonly capabilities = new Set<string>()
   readonly #turn = new LoopTurn()
   #offset = 0
@@ -29,23 +30,23 @@ export class PushCommands {
   #isInCertificate = false
   #certificate = ''
 
-  /** Whether all commands have been read, or something that git takes for no push: then it carries out none. */
+  /** Whether all commands have been read. Also true for a body that git does not take for a push: it carries out nothing. */
   get isWhole(): boolean {
     return this.#isWhole
   }
 
   /**
-   * Reads on, for not too long at a time.
+   * Reads on, for a bounded time.
    *
-   * @param body the push's body, from its beginning; no less of it than the time before
-   * @returns whether there is more to be read in it at once
+   * @param body the push's body from its beginning, at least as much as the time before
+   * @returns whether more could be read from it right away
    */
   read(body: Buffer): boolean {
     const enough = this.#offset + inOneTurn
     while (!this.#isWhole && body.length >= this.#offset + 4) {
       if (this.#offset >= enough) return true
       const length = pktLength(body, this.#offset)
-      // The delimiter and the end of a response end the list, too; of other lengths git dies.
+      // A delimiter and a response-end packet also end the list. git dies of invalid lengths.
       if (length === undefined || length < 4) return this.#end()
       const end = this.#offset + length
       if (body.length < end) return false
@@ -55,9 +56,9 @@ export class PushCommands {
     return false
   }
 
-  /** Reads all that is there, and lets others have the event loop meanwhile. @returns whether all commands have been read */
+  /** Reads all of it, and lets others have the event loop in between. @returns whether all commands have been read */
   async readOn(body: Buffer): Promise<boolean> {
-    // Also between one call and the next: what has come already may be given to it without a turn of the loop.
+    // Also before the first read: several calls may follow each other within one turn of the loop.
     do await this.#turn.letOthers()
     while (this.read(body))
     return this.#isWhole
@@ -72,7 +73,7 @@ export class PushCommands {
       return
     }
     if (nul !== -1) this.#readCapabilities(payload.slice(nul + 1))
-    // git takes the end of the packet off, and then reads up to a NUL.
+    // git removes a line feed at the end of the packet, and then reads up to a NUL.
     const text = nul === -1 && line.endsWith('\n') ? line.slice(0, -1) : line
     if (text === 'push-cert') this.#isInCertificate = true
     else this.#readCommand(text)
@@ -83,7 +84,7 @@ export class PushCommands {
     for (const word of words.split(/\s+/)) if (word !== '') this.capabilities.add(word)
   }
 
-  /** A signed push has its commands in a certificate, whose lines need not be those of the packets. */
+  /** A signed push has its commands in a certificate. A line of it may span packets. */
   #end(): false {
     this.#isWhole = true
     for (const line of this.#certificate.split(/\n+/)) this.#readCommand(line)
@@ -97,13 +98,13 @@ export class PushCommands {
   }
 }
 
-/** In bytes. A client may send thousands of lines in so many. */
+/** In bytes, which may be thousands of lines. */
 const inOneTurn = 16 * 1024
 
-/** Two ids and a letter, with spaces between them. */
+/** Two SHA-1 ids and a name of one letter, with spaces between them. */
 const shortestCommand = 83
 
-/** An id is as long as the repository's object format has it: SHA-1 or SHA-256. */
+/** Ids are those of SHA-1 or SHA-256. */
 const command = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^]+)$/i
 
 function isNull(id: string): boolean {
@@ -112,14 +113,14 @@ function isNull(id: string): boolean {
 
 const maxAskedFor = 100
 
-/** The first commands in the beginning of a push's body, as far as they are there. */
+/** The first commands of a push, as far as the beginning of its body contains them. */
 export function pushCommands(beginning: Buffer): PushCommand[] {
   const reading = new PushCommands()
   while (reading.commands.length < maxAskedFor && reading.read(beginning));
   return reading.commands.slice(0, maxAskedFor)
 }
 
-/** Whether a reference is, or is not, as one of the commands wanted it: for a push whose client did not wait to hear it. */
+/** Whether at least one of the commands has taken effect, judging by what the references are now. */
 export async function isCommitted(gitDir: string, commands: readonly PushCommand[], runJob: RunJob): Promise<boolean> {
   if (commands.length === 0) return false
   const refs = commands.map(({ ref }) => ref)

@@ -7,41 +7,42 @@ import { plainName } from '@sluice/shared/git/repository-pattern'
 import type { RunJob } from '../process/job.ts'
 import { isCreation, isDeletion, PushCommands } from './push-commands.ts'
 import type { PushCommand } from './push-commands.ts'
-import { isRefName, keepsRefsInFiles, namesFromGit, namesInFiles } from './ref-target.ts'
+import { isRefName } from '../git/ref-name.ts'
+import { keepsRefsInFiles, namesFromGit, namesInFiles } from './ref-target.ts'
 import { commonDirOf } from '../repository/repository.ts'
 import { protectedRef } from './refused-push.ts'
 import type { RequestBody } from '../body/request-body.ts'
 
-/** Some ten thousand commands: more are refused where there are rules, since all must be known before git may begin. */
+/** Some ten thousand commands. With rules, a push with more is refused, since all must be known before git may begin. */
 const maxCommandBytes = 1024 * 1024
 
-/** Where git has to be asked whether a reference is symbolic, which takes a process each. */
+/** Applies where git has to be asked whether a reference is symbolic, which takes one process each. */
 const maxAskedFor = 64
 
-/** In bytes. No file can have a longer name (PATH_MAX), nor can a reference. */
+/** In bytes: PATH_MAX. No file can have a longer path, so no reference can have a longer name. */
 const maxNameBytes = 4096
 
-/** What is to be done with a push that rules are about. */
+/** What the rules say about a push. */
 export type PushJudgement = {
-  /** Why nothing of it may be done, and why by command; undefined where git may have it. */
+  /** Why nothing of it may be done, as a whole and by command. Undefined if git may have it. */
   readonly refused: { readonly refusal: Refusal; readonly objections: ReadonlyMap<PushCommand, string> } | undefined
   readonly push: PushCommands
-  /** Whether it changes a branch that may only move forward, which git itself must find out when it has the objects. */
+  /** Whether it changes a branch that may only move forward. Whether it does is git's to find out, with the objects. */
   readonly denyForce: boolean
 }
 
 export type JudgedRepository = {
   readonly root: string
   readonly gitDir: string
-  /** As it was addressed. */
+  /** The name by which it was addressed. */
   readonly name: string
   readonly rulesOf: (names: readonly string[]) => RefRules | undefined
 }
 
 /**
- * Judges a push by its commands, before git is started for it. Costs nothing where no rule is about the repository.
+ * Judges a push by its commands, before git is started for it. Costs nothing if no rule is about the repository.
  *
- * @throws {Refusal} `bad_gzip`, `repository_unreadable`, or the exchange's end
+ * @throws {Refusal} `bad_gzip`, `repository_unreadable`, or the reason why the exchange ended
  */
 export async function judgePush(
   exchange: Exchange,
@@ -49,7 +50,7 @@ export async function judgePush(
   body: RequestBody,
   runJob: RunJob,
 ): Promise<PushJudgement | undefined> {
-  // A symbolic link, or a work tree, gives a repository one more name; no way around the rules for the others.
+  // A symbolic link or a work tree gives a repository one more name. The rules for its other names hold as well.
   const commonDir = commonDirOf(gitDir)
   const rules = rulesOf([name, relative(root, gitDir), relative(root, commonDir)])
   if (!rules) return undefined
@@ -67,7 +68,7 @@ export async function judgePush(
     const { ref } = command
     const unusable = whyUnusable(ref)
     if (unusable !== undefined) objections.set(command, unusable)
-    // git refuses these names, and says so.
+    // git itself refuses names that are invalid.
     if (unusable !== undefined || !isRefName(ref)) continue
     const names = isInFiles ? namesInFiles(gitDir, commonDir, ref) : await namesFromGit(gitDir, ref, runJob)
     for (const other of names) {
@@ -81,7 +82,7 @@ export async function judgePush(
   return refused(push, protectedRef(plainName(name), objections), objections)
 }
 
-/** Why no rule can be looked up for a name, where that is so. */
+/** Why no rule can be looked up for a name. Undefined if one can. */
 function whyUnusable(ref: string): string | undefined {
   if (ref.includes('\uFFFD')) return 'its name is not UTF-8, so that no rule can be looked up for it'
   return Buffer.byteLength(ref) > maxNameBytes ? `its name is longer than ${maxNameBytes} bytes` : undefined
@@ -103,7 +104,7 @@ function isUpdate(command: PushCommand): boolean {
   return !isCreation(command) && !isDeletion(command)
 }
 
-/** receive.denyNonFastForwards looks at these only (update in builtin/receive-pack.c). */
+/** receive.denyNonFastForwards applies to these only (update in builtin/receive-pack.c). */
 function isBranch(ref: string): boolean {
   return ref.startsWith('refs/heads/')
 }

@@ -1,35 +1,36 @@
 import { basename, dirname, join, relative } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { hasInvalidPart, isRefName } from '../git/ref-name.ts'
 import { JobError } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
 import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/repository.ts'
 
 /*
- * A reference may be another name for one (git-symbolic-ref(1)); a push to it changes the other. So what holds for a
- * reference is asked for by all the names that lead to it.
+ * A reference may be symbolic (git-symbolic-ref(1)): a push to it changes the reference that it leads to. So a push is
+ * judged by all the names that it may change.
  */
 
-/** git follows five (SYMREF_MAXDEPTH in refs.c), each of which may have a second name by a link. */
+/** git follows five symbolic references (SYMREF_MAXDEPTH in refs.c), each of which may have more names through links. */
 const maxNames = 16
 
-/** Whether refs are kept in files of their own, as far as can be told without git: else it is asked. */
+/** Whether references are known to be kept in files of their own. If not, git has to be asked for their targets. */
 export function keepsRefsInFiles(commonDir: string): boolean {
   const config = beginningOf(join(commonDir, 'config'))
   return config !== undefined && config.length < 8000 && !/refstorage|include/i.test(config)
 }
 
 /**
- * The name of a reference and, where it is symbolic, of all those that it leads to. Looks at no more than the files that
- * the names have. Only a loose reference can be symbolic; one in packed-refs cannot.
+ * The name of a reference and, if it is symbolic, the names of all that it leads to. Reads only the files of these names:
+ * loose references can be symbolic, those in packed-refs cannot.
  *
- * @param gitDir the repository, and with it the references of a linked work tree's own
+ * @param gitDir the repository, which for a linked work tree has references of its own
  * @throws {Refusal} `repository_unreadable`
  */
 export function namesInFiles(gitDir: string, commonDir: string, ref: string): string[] {
   const names = [ref]
   for (const name of names) {
     if (names.length > maxNames) break
-    if (invalid.test(name)) continue
+    if (hasInvalidPart(name)) continue
     const [, plainName = name] = inWorkTree.exec(name) ?? []
     const path = join(ofWorkTree.test(name) ? gitDir : commonDir, isOfMain(name) ? plainName : name)
     const next = [targetOf(path), nameBehindLinks(commonDir, path), plainName]
@@ -38,11 +39,11 @@ export function namesInFiles(gitDir: string, commonDir: string, ref: string): st
   return names
 }
 
-/** The same, by asking git: for repositories that keep their references in another way. */
+/** The same, for repositories that keep their references in another way: asks git. */
 export async function namesFromGit(gitDir: string, ref: string, runJob: RunJob): Promise<string[]> {
   if (!isRefName(ref)) return [ref]
   try {
-    // 1: it is not symbolic, or not there.
+    // Exit code 1: it is not symbolic, or does not exist.
     const target = await runJob(['--git-dir', gitDir, 'symbolic-ref', '--quiet', '--', ref], { okCodes: [0, 1] })
     return target === '' ? [ref] : [ref, target.trim()]
   } catch (cause) {
@@ -50,7 +51,7 @@ export async function namesFromGit(gitDir: string, ref: string, runJob: RunJob):
   }
 }
 
-/** `ref: ` in its file, or a symbolic link whose text is a reference's name (files_read_raw_ref in refs/files-backend.c). */
+/** A file with `ref: `, or a symbolic link to a reference's name (files_read_raw_ref in refs/files-backend.c). */
 function targetOf(path: string): string | undefined {
   const link = linkAt(path)
   if (link?.startsWith('refs/')) return link
@@ -58,7 +59,7 @@ function targetOf(path: string): string | undefined {
   return text?.startsWith('ref:') ? text.slice('ref:'.length).trim() : undefined
 }
 
-/** A folder on the way may be a symbolic link to another one below `refs`. */
+/** A folder on the path may be a symbolic link to another one below `refs`. */
 function nameBehindLinks(commonDir: string, path: string): string | undefined {
   const folder = realPathOf(dirname(path))
   const common = realPathOf(commonDir)
@@ -66,20 +67,12 @@ function nameBehindLinks(commonDir: string, path: string): string | undefined {
   return join(relative(common, folder), basename(path))
 }
 
-/** gitrepository-layout(5): these are each work tree's own, as is HEAD, to which a symbolic reference may lead, too. */
+/** References that each work tree has for itself, HEAD among them: gitrepository-layout(5). */
 const ofWorkTree = /^(?:refs\/(?:worktree|bisect|rewritten)\/|[^/]+$)/
 
-/** git-worktree(1), "Refs": another work tree's name for a reference, or the main one's. */
+/** A reference of the main work tree, or of another linked one, by its full name: git-worktree(1), "Refs". */
 const inWorkTree = /^(?:main-worktree|worktrees\/[^/]+)\/(.+)$/
 
 function isOfMain(name: string): boolean {
   return name.startsWith('main-worktree/')
 }
-
-/** git-check-ref-format(1): with any other name git refuses the command itself. */
-export function isRefName(name: string): boolean {
-  return /^refs\/[^/]/.test(name) && !invalid.test(name)
-}
-
-/** Of control characters git knows those of ASCII only: what is called invalid here and taken there would be under no rule. */
-const invalid = /[\0-\x20\x7f~^:?*[\\\uFFFD]|\.\.|@\{|\/\/|(?:^|\/)\.|^\/|\.lock(?:\/|$)|[./]$/u

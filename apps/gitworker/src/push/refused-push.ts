@@ -6,25 +6,25 @@ import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { PushCommand } from './push-commands.ts'
 import type { PushJudgement } from './push-rules.ts'
-import { isRefName } from './ref-target.ts'
+import { isRefName } from '../git/ref-name.ts'
 import type { RequestBody } from '../body/request-body.ts'
 
-/** So much of a push that is refused, by us or by git, is read and forgotten, so that its client gets to read all of the reply. */
+/** Of a push that Sluice or git refuses, at most so much is read and dropped, so that its client reads the whole reply. */
 export const maxReadOnBytes = 256 * 1024 * 1024
 
-/** So many references are named one by one, and with so much of their names. */
+/** At most so many references are named one by one, and at most so much of their names. */
 const maxNamed = 10
 const maxNameLength = 256
 
-/** The largest side-band packet that git takes (LARGE_PACKET_MAX in pkt-line.h), without its length and band. */
+/** The payload of the largest side-band packet that git accepts: LARGE_PACKET_MAX in pkt-line.h, less length and band. */
 const maxBandBytes = 65_515
 
 /**
- * Answers a push in receive-pack's place: a message for its user at once, and when the body has been read, what has become
- * of each reference, in the form that gitprotocol-pack(5) has for it. git is not asked.
+ * Answers a push in receive-pack's place, without starting git. The user gets a message at once. When the body has been
+ * read, the client gets a report on each reference, as in gitprotocol-pack(5).
  *
- * @throws {Refusal} the reason itself, where the client knows no form in which it could be told (without `report-status` it
- *   would take the push for done); or the exchange's end
+ * @throws {Refusal} the refusal itself, if the client has not asked for a report: without `report-status`, it would take
+ *   the push for done; or the reason why the exchange ended
  */
 export async function refusePush(
   exchange: Exchange,
@@ -59,7 +59,7 @@ export async function refusePush(
   await exchange.finish()
 }
 
-/** The refusal of a push with these objections, in words for its user and for the log. */
+/** The refusal of a push for these objections, worded for its user and for the log. */
 export function protectedRef(repository: string, objections: ReadonlyMap<PushCommand, string>): Refusal {
   const lines = [...objections]
     .slice(0, maxNamed)
@@ -82,17 +82,17 @@ function reportOf(
   const told = new Set<string>()
   const byRef = new Map([...objections].map(([{ ref }, why]) => [ref, why]))
   for (const { ref } of commands) {
-    // A name that would break the line is none of git's.
+    // A name that git would not accept could break the line.
     if (told.has(ref) || !isRefName(ref)) continue
     told.add(ref)
     const why = byRef.get(ref)
-    // The name as it came: by another one its client would not know it. With as much as is said besides, it fits a packet.
+    // The client knows the reference by this name only. Names are short enough for line and name to fit one packet.
     lines.push(`ng ${ref} ${why === undefined ? others : plain(`protected: ${why}`)}\n`)
   }
   return lines.map(pktLine).join('') + flushPacket
 }
 
-/** Reads the rest of the body: a client that is still sending would see a broken connection, not the reply. */
+/** Reads the rest of the body. Otherwise a client that is still sending would see a broken connection and no reply. */
 async function forget(body: RequestBody, signal: AbortSignal): Promise<void> {
   let bytes = 0
   const nowhere = new Writable({
@@ -113,7 +113,7 @@ function band(number: 1 | 2, bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${head}${String.fromCharCode(number)}`, 'latin1'), bytes])
 }
 
-/** What a terminal would take for an order. */
+/** Replaces control characters, some of which are commands to a terminal. */
 function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, '?')
 }

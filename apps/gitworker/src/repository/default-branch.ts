@@ -8,39 +8,40 @@ import { ReportGate } from '../reply/report-gate.ts'
 import { beginningOf } from './repository.ts'
 
 /*
- * A repository that is created for a push needs a HEAD before it is known which branches will come. It gets `main` and a
- * file that says so. The first push that brings a branch settles it, so that a clone after a push of `master` checks
- * something out: to the branch if it is one, or else to `main`, `master`, or the first of them. It is left as it is if it
- * leads to a branch that exists, or if somebody has pointed it to another branch, which may be yet to come.
+ * A repository that is created for a push needs a HEAD before it is known which branches will come. It gets `main`, and a
+ * file that marks this as a guess. The first push that brings branches settles it, so that a clone checks something out
+ * even if only `master` was pushed. If one branch came, HEAD is pointed to it; if several did, to `main`, `master`, or the
+ * first of them. HEAD stays as it is if it leads to a branch that exists, or if somebody has pointed it elsewhere, even to
+ * a branch that does not exist yet.
  */
 
 const guess = 'main'
 const mark = 'sluice-head-is-a-guess'
 
-/** git's options for `init`, and the mark in the folder that it made. */
+/** git's options for `init`, and the marking of the repository that it has made. */
 export const initialHead = {
   initOptions: ['-c', `init.defaultBranch=${guess}`],
   mark: (gitDir: string) => writeFile(join(gitDir, mark), ''),
 } as const
 
-/** HEAD of a repository that is pushed to while it is a guess. */
+/** The HEAD of a repository that is pushed to, as long as it is a guess. */
 export type NewHead = {
   /**
-   * Settles it if a branch has come, once for the push. Whoever asks again waits for the same. It belongs to no client, and
-   * goes on when one has left.
+   * Settles HEAD if a branch has come. For one push this happens once, however often it is called. It goes on if the client
+   * leaves.
    *
-   * @throws {JobError} where git says no: the next push tries again
+   * @throws {JobError} if git fails; the next push tries again
    */
   settle(): Promise<void>
   /**
-   * A way to the client that holds back what tells of success until HEAD is settled.
+   * A stream to the client that holds back git's report of success until HEAD is settled.
    *
    * @param reply watches what goes through it
    */
   gate(outgoing: Writable, reply: GitReply): ReportGate
 }
 
-/** The heads that are guesses: of one repository, they are settled one after the other. */
+/** Settles HEADs that are guesses. For one repository, pushes take turns. */
 export class NewHeads {
   readonly #settling = new Map<string, Promise<void>>()
   readonly #runJob: RunJob
@@ -49,7 +50,7 @@ export class NewHeads {
     this.#runJob = runJob
   }
 
-  /** To be asked before git starts. Costs a look where HEAD is no guess. */
+  /** To be called before git starts. @returns undefined if HEAD is no guess, at the cost of one system call */
   of(gitDir: string): NewHead | undefined {
     if (!existsSync(join(gitDir, mark))) return undefined
     let settled: Promise<void> | undefined
@@ -69,7 +70,7 @@ export class NewHeads {
   }
 }
 
-/** After a push: if HEAD is still a guess and leads to no branch, makes it point to one that exists. */
+/** If HEAD is still a guess and leads to no branch, points it to one that exists. */
 export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> {
   const marked = join(gitDir, mark)
   if (!existsSync(marked)) return
@@ -84,18 +85,18 @@ export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> 
   await rm(marked, { force: true })
 }
 
-/** Whether HEAD is as it was made. git follows a branch that is itself another name, so its file is looked at first. */
+/** Whether HEAD is as it was made. Its file is read first, because git would also follow a branch that is symbolic. */
 async function isStillAGuess(gitDir: string, inRepository: readonly string[], runJob: RunJob): Promise<boolean> {
   const made = `refs/heads/${guess}`
   if (beginningOf(join(gitDir, 'HEAD')) === `ref: ${made}\n`) return true
-  // Where references are in tables, the file says nothing. 1: it is no symbolic reference.
+  // With reftable, the file says nothing. Exit code 1: HEAD is not symbolic.
   const target = await runJob([...inRepository, 'symbolic-ref', '--quiet', 'HEAD'], { okCodes: [0, 1] })
   return target.trim() === made
 }
 
-/** @returns its name, a character for each byte; undefined where there is no branch */
+/** @returns the branch's name, one character for each byte. Undefined if there is no branch */
 async function branchFor(inRepository: readonly string[], runJob: RunJob): Promise<string | undefined> {
-  // A pattern stands for what is below it, too; what it names comes before that.
+  // A pattern also matches what is below it. The reference of that very name is listed first.
   const branchesAt = async (pattern: string, most: number) => {
     const args = [...inRepository, 'for-each-ref', `--count=${most}`, '--format=%(refname)', '--', pattern]
     return (await runJob(args, { encoding: 'latin1' })).split('\n').filter(Boolean)
@@ -109,10 +110,9 @@ async function branchFor(inRepository: readonly string[], runJob: RunJob): Promi
 }
 
 /**
- * git's arguments. A name that is not UTF-8 cannot be one of them, since they are text here: a shell makes it, from digits
- * alone.
+ * git's arguments. They are text here, so a name that is not UTF-8 cannot be one of them. A shell makes it from digits.
  *
- * @param branch a character for each byte
+ * @param branch its name, one character for each byte
  */
 function pointHeadTo(branch: string): string[] {
   const bytes = Buffer.from(branch, 'latin1')

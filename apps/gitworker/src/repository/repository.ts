@@ -9,17 +9,17 @@ export type Repository = {
   readonly gitDir: string
 }
 
-/** git's own order (enter_repo in path.c): a work tree's repository, then the folder itself, then the same with `.git`. */
+/** In git's own order (enter_repo in path.c). */
 const suffixes = ['/.git', '', '.git/.git', '.git']
 
 /**
- * The one place that turns a repository's name into a folder. Synchronous: the files are on this host's own disks and as a
- * rule in the kernel's memory, where a look takes microseconds, and a request that is to be refused is refused at once.
+ * The one place that turns a repository's name into a folder. It is synchronous: the files are on this host's own disks, and
+ * what is looked up is nearly always in the kernel's cache, where it takes microseconds.
  *
  * @param root the real path of the folder below which all repositories lie
- * @param name checked by the name rules
- * @returns undefined if there is none, if a symbolic link leads out of the root, or if it lies inside another repository:
- *   what that one's pushes can write (a work tree, say) must not be able to pass for a repository with hooks
+ * @param name passed the name rules
+ * @returns undefined if there is none, if a symbolic link leads out of the root, or if it lies inside another repository.
+ *   Pushes to that one may write files there, such as its work tree, which must not pass for a repository with hooks
  * @throws {Refusal} `repository_unreadable`
  */
 export function findRepository(root: string, name: string): Repository | undefined {
@@ -31,7 +31,7 @@ export function findRepository(root: string, name: string): Repository | undefin
   return undefined
 }
 
-/** Whether a folder on the way from the root to the one that `name` means is a repository, or has one as its `.git`. */
+/** Whether a folder between the root and the one that `name` stands for is a repository, or has one as its `.git`. */
 export function isInsideRepository(root: string, name: string): boolean {
   let folder = root
   for (const part of name
@@ -39,7 +39,7 @@ export function isInsideRepository(root: string, name: string): boolean {
     .split('/')
     .slice(0, -1)) {
     folder = join(folder, part)
-    // Below what is not there, there is nothing.
+    // Below a folder that does not exist, there is nothing.
     if (kindOf(folder) === undefined) return false
     if (isGitDirectory(folder) || lookUp(() => lstatSync(join(folder, '.git'), quietly)) !== undefined) return true
   }
@@ -54,7 +54,7 @@ export function isGitDirectory(folder: string): boolean {
   return isWhole || isLinkedWorkTree(folder)
 }
 
-/** A linked work tree's folder has a HEAD of its own and shares the rest with the repository that `commondir` names. */
+/** The folder of a linked work tree has a HEAD of its own. The rest is in the repository that its `commondir` names. */
 function isLinkedWorkTree(folder: string): boolean {
   const commonDir = firstLine(join(folder, 'commondir'))
   return commonDir !== undefined && kindOf(resolve(folder, commonDir, 'objects')) === 'folder'
@@ -69,7 +69,7 @@ function gitDirectory(root: string, candidate: string): string | undefined {
   return real !== undefined && isBelow(root, real) ? real : undefined
 }
 
-/** `.git` as a file names the git directory of a submodule or a linked work tree: gitrepository-layout(5). */
+/** In a submodule or a linked work tree, `.git` is a file that names the git directory: gitrepository-layout(5). */
 function targetOfGitFile(file: string): string | undefined {
   const [, target] = /^gitdir: (.+)$/.exec(firstLine(file) ?? '') ?? []
   return target === undefined ? undefined : resolve(dirname(file), target)
@@ -84,7 +84,7 @@ export function kindOf(path: string): 'file' | 'folder' | undefined {
   return found?.isDirectory() ? 'folder' : found?.isFile() ? 'file' : undefined
 }
 
-/** Whether there is anything, be it a link that leads nowhere. @throws {Refusal} `repository_unreadable` */
+/** Whether there is anything at a path, even a link that leads nowhere. @throws {Refusal} `repository_unreadable` */
 export function isThere(path: string): boolean {
   return lookUp(() => lstatSync(path, quietly)) !== undefined
 }
@@ -95,9 +95,9 @@ function firstLine(path: string): string | undefined {
   return beginningOf(path)?.split('\n', 1)[0]
 }
 
-/** The first 8 KiB of a file; undefined where there is none. @throws {Refusal} `repository_unreadable` */
+/** The first 8 KiB of a file. Undefined if there is none. @throws {Refusal} `repository_unreadable` */
 export function beginningOf(path: string): string | undefined {
-  // A pipe in its place must not hold up the whole host.
+  // Opening a pipe would block the whole host.
   if (kindOf(path) !== 'file') return undefined
   const file = lookUp(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
   if (file === undefined) return undefined
@@ -110,27 +110,27 @@ export function beginningOf(path: string): string | undefined {
   }
 }
 
-/** An error costs far more than an undefined, and most of what is looked for is not there. */
+/** Most of what is looked for does not exist, and an error costs far more than an undefined. */
 const quietly = { throwIfNoEntry: false } as const
 
-/** The folder that holds what the work trees of a repository share: itself, where it is not a linked work tree's. */
+/** The folder of what work trees of a repository share. For any but a linked work tree it is `gitDir` itself. */
 export function commonDirOf(gitDir: string): string {
   const commonDir = firstLine(join(gitDir, 'commondir'))
   return commonDir === undefined ? gitDir : (lookUp(() => realpathSync.native(resolve(gitDir, commonDir))) ?? gitDir)
 }
 
-/** Where a symbolic link leads, as it is written; undefined for what is none. @throws {Refusal} `repository_unreadable` */
+/** The text of a symbolic link. Undefined if it is none. @throws {Refusal} `repository_unreadable` */
 export function linkAt(path: string): string | undefined {
   const isLink = lookUp(() => lstatSync(path, quietly))?.isSymbolicLink() === true
   return isLink ? lookUp(() => readlinkSync(path)) : undefined
 }
 
-/** The real path of what is there. @throws {Refusal} `repository_unreadable` */
+/** The real path. Undefined if there is nothing. @throws {Refusal} `repository_unreadable` */
 export function realPathOf(path: string): string | undefined {
   return lookUp(() => realpathSync.native(path))
 }
 
-/** What is not there, or cannot be there, is undefined; what may not be looked at, or a failing disk, is an error. */
+/** What does not exist, or cannot, is undefined. A lack of permission or a failing disk is an error. */
 function lookUp<T>(look: () => T): T | undefined {
   try {
     return look()

@@ -8,8 +8,8 @@ import { PushEnding } from '../push/interrupted-push.ts'
 import type { PushEndingServices } from '../push/interrupted-push.ts'
 import { pushCommands } from '../push/push-commands.ts'
 import { maxReadOnBytes } from '../push/refused-push.ts'
-import { tidyAfterPush } from '../push/clean-up-push.ts'
-import type { TidyServices } from '../push/clean-up-push.ts'
+import { cleanUpAfterPush } from '../push/clean-up-push.ts'
+import type { CleanUpServices } from '../push/clean-up-push.ts'
 import { noteVerdict, watchReply } from '../reply/git-reply.ts'
 import type { GitReply, Verdict } from '../reply/git-reply.ts'
 import { relay } from '../reply/relay.ts'
@@ -42,7 +42,7 @@ export type PushRunServices = {
   /** The largest pack that may be pushed to a repository, in bytes, by its name as addressed; undefined is no limit. */
   readonly maxPush: (repository: string) => number | undefined
   /** What ends a push and tidies up after it. */
-  readonly endings: PushEndingServices & TidyServices
+  readonly endings: PushEndingServices & CleanUpServices
 }
 
 /** A push that git is at work for. */
@@ -86,7 +86,7 @@ export class PushRuns {
     const progress = await passOn(call, push)
     await conclude(push, progress, record)
     const endedByItself = progress === 'ended' && worker.signalled === undefined
-    if (!endedByItself) await tidyAfterPush(endings, gitDir, body, note, record)
+    if (!endedByItself) await cleanUpAfterPush(endings, gitDir, body, note, record)
     await settle(newHead, record)
   }
 }

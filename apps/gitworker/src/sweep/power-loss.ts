@@ -1,31 +1,31 @@
 import { opendir, readdir, rm } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
-import { foundFromBeforeBoot } from './before-boot.ts'
-import { keepFilesIn, keepReason, quarantineName, shallowName } from './push-leftovers.ts'
+import { isLockName, ownLocks, quarantineName, sharedLocks, shallowName } from '../repository/git-files.ts'
 import { commonDirOf } from '../repository/repository.ts'
+import { foundFromBeforeBoot } from './before-boot.ts'
+import { isOfPushHere, keepFilesIn, keepReason } from './keep-files.ts'
 
 /*
- * What a power loss leaves in a repository. Nobody has told whose it is; that it is older than the machine's start says that
- * it is nobody's any more.
+ * What a power loss leaves in a repository. No note says whose it is. If it is older than this machine's start, its maker
+ * is dead.
  */
 
-/** gitrepository-layout(5): a work tree's own, and those that it shares with others. */
-export const ownLocks = ['HEAD.lock', 'index.lock']
-export const sharedLocks = ['packed-refs.lock', 'shallow.lock', 'config.lock', 'reftable/tables.list.lock']
-
-/** So many names of references are looked at. */
+/** At most so many names below `refs` are looked at. */
 const maxRefs = 100_000
 
-/** For a repository that is known to have been pushed to: looks at all that it could have been. */
+/** Looks through a repository that is known to have been pushed to. @returns the paths of what was removed */
 export async function sweepAfterPowerLoss(gitDir: string): Promise<string[]> {
   const commonDir = commonDirOf(gitDir)
   return removeFromBeforeBoot(gitDir, [
-    ...ownLocks.map((name) => join(gitDir, name)),
-    ...sharedLocks.map((name) => join(commonDir, name)),
+    ...locksIn(gitDir, commonDir),
     ...(await locksOfRefs(join(commonDir, 'refs'))),
-    ...(await remainsOfPushes(commonDir)),
+    ...(await leftoversOfPushes(commonDir)),
   ])
+}
+
+/** The paths at which git locks what is not a single reference. */
+export function locksIn(gitDir: string, commonDir: string): string[] {
+  return [...ownLocks.map((name) => join(gitDir, name)), ...sharedLocks.map((name) => join(commonDir, name))]
 }
 
 /** @returns those of the paths that were removed: this user's, from before this machine's start */
@@ -38,20 +38,16 @@ export async function removeFromBeforeBoot(gitDir: string, paths: readonly strin
   return stale
 }
 
-/** The paths of quarantines and temporary shallow files, and of `.keep` files that a push on this host has made. */
-export async function remainsOfPushes(commonDir: string): Promise<string[]> {
+/** The paths of quarantines, of temporary lists of shallow commits, and of `.keep` files that a push on this host has made. */
+export async function leftoversOfPushes(commonDir: string): Promise<string[]> {
   const objects = join(commonDir, 'objects')
-  const found = (await readdir(objects)).filter((name) => quarantineName.test(name)).map((name) => join(objects, name))
-  found.push(
-    ...(await readdir(commonDir)).filter((name) => shallowName.test(name)).map((name) => join(commonDir, name)),
-  )
-  for (const path of await keepFilesIn(objects)) if (isFromHere(await keepReason(path))) found.push(path)
+  const found = [...(await pathsIn(objects, quarantineName)), ...(await pathsIn(commonDir, shallowName))]
+  for (const path of await keepFilesIn(objects)) if (isOfPushHere(await keepReason(path))) found.push(path)
   return found
 }
 
-/** Others keep packs for reasons of their own. */
-function isFromHere(reason: string): boolean {
-  return /^receive-pack \d+ on /.test(reason) && reason.endsWith(` on ${hostname()}`)
+async function pathsIn(folder: string, pattern: RegExp): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => pattern.test(name)).map((name) => join(folder, name))
 }
 
 async function locksOfRefs(refs: string): Promise<string[]> {
@@ -59,7 +55,7 @@ async function locksOfRefs(refs: string): Promise<string[]> {
   let names = 0
   for await (const entry of await opendir(refs, { recursive: true })) {
     if (++names > maxRefs) break
-    if (entry.isFile() && entry.name.endsWith('.lock')) found.push(join(entry.parentPath, entry.name))
+    if (entry.isFile() && isLockName(entry.name)) found.push(join(entry.parentPath, entry.name))
   }
   return found
 }

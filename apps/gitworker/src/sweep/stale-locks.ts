@@ -1,41 +1,39 @@
 import { join } from 'node:path'
-import { freePackedRefs } from './packed-refs.ts'
-import { ownLocks, remainsOfPushes, removeFromBeforeBoot, sharedLocks } from './power-loss.ts'
-import type { PushCommand } from '../push/push-commands.ts'
-import { isRefName } from '../push/ref-target.ts'
+import { removeStalePackedRefs } from './packed-refs.ts'
+import { leftoversOfPushes, locksIn, removeFromBeforeBoot } from './power-loss.ts'
+import { isRefName } from '../git/ref-name.ts'
 import { commonDirOf } from '../repository/repository.ts'
 
 /*
- * What stands in a push's way and is nobody's: locks that a power loss has left, and a `packed-refs.new`. Nothing is searched
- * for. Each push looks at the few files that its own git is going to need, which costs microseconds; and the first one to
- * a repository since the start also at quarantines and `.keep` files, which only take up disk space.
+ * What would make a push fail and belongs to nobody: locks that a power loss has left, and a `packed-refs.new`. Nothing is
+ * searched for. Each push looks at the few files that its own git is going to need, which costs microseconds. The first
+ * push to a repository since the start also looks at quarantines and `.keep` files, which only take up disk space.
  */
 
-/** When there are more, all are looked at again. */
+/** When there are more, all repositories are looked through again. */
 const maxKnown = 10_000
 
 export class WayClearer {
-  /** The repositories that have been looked through. */
+  /** The repositories that have been looked through since the start. */
   readonly #known = new Set<string>()
 
   /**
-   * Removes what stands in a push's way and is proven to be nobody's. Never fails: git will say what is still there.
+   * Removes what would make a push fail and is proven to be nobody's. Never fails: git will say what is still there.
    *
-   * @param commands the push's, as many as are looked after
+   * @param commands the first of the push's
    * @returns the paths of what was removed, if anything was
    */
-  async clear(gitDir: string, commands: readonly PushCommand[]): Promise<string[] | undefined> {
+  async clear(gitDir: string, commands: readonly { readonly ref: string }[]): Promise<string[] | undefined> {
     try {
       const commonDir = commonDirOf(gitDir)
       const refs = commands.map(({ ref }) => ref).filter(isRefName)
       const removed = await removeFromBeforeBoot(gitDir, [
-        ...ownLocks.map((name) => join(gitDir, name)),
-        ...sharedLocks.map((name) => join(commonDir, name)),
+        ...locksIn(gitDir, commonDir),
         ...refs.map((ref) => join(commonDir, `${ref}.lock`)),
-        ...(this.#isKnown(gitDir) ? [] : await remainsOfPushes(commonDir)),
+        ...(this.#isKnown(gitDir) ? [] : await leftoversOfPushes(commonDir)),
       ])
-      // A lock from before the boot is out of the way only now.
-      removed.push(...freePackedRefs(commonDir))
+      // It takes packed-refs.lock, which may only now be free.
+      removed.push(...removeStalePackedRefs(commonDir))
       return removed.length === 0 ? undefined : removed
     } catch {
       return undefined

@@ -4,25 +4,26 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { readNote } from '../process/request-note.ts'
 import type { Noted } from '../process/request-note.ts'
-import { removeRemains } from './push-leftovers.ts'
+import { removeLeftovers } from './push-leftovers.ts'
 
 /*
  * Removes what dead pushes have left, and remembers what could not be removed yet:
  *
- *   note of a push ──sweep──▶ removed
- *        └── somebody still uses it ──▶ owed/<uuid> ──tried again: each minute, when a git of the repository has ended,
- *                                                     by the next supervisor──▶ removed
+ *   a push's note ──sweep──▶ removed
+ *        └── in use ──▶ postponed, as owed/<uuid> ──tryAgain──▶ removed
+ *
+ * It is tried again each minute, when a git command of the same repository has ended, and by the next supervisor.
  */
 
 const tryAgainEveryMs = 60_000
 
-/** More than so many are forgotten, and left to their age. */
-const maxOwed = 1000
+/** If there are more, the oldest are forgotten. What they name is left where it is. */
+const maxPostponed = 1000
 
 export class Sweeper implements Disposable {
   readonly #folder: string
-  /** The notes of pushes whose remains are still used, by file. */
-  readonly #owed = new Map<string, Noted>()
+  /** The notes of pushes whose leftovers are still in use, by file. */
+  readonly #postponed = new Map<string, Noted>()
   readonly #timer: NodeJS.Timeout
 
   private constructor(folder: string) {
@@ -30,45 +31,48 @@ export class Sweeper implements Disposable {
     this.#timer = setInterval(() => void this.tryAgain().catch(() => {}), tryAgainEveryMs).unref()
   }
 
-  /** @param folder where the notes are kept that are owed, those of earlier supervisors among them */
+  /** @param folder where postponed notes are kept, including those of earlier supervisors */
   static async open(folder: string): Promise<Sweeper> {
     await mkdir(folder, { recursive: true })
     const sweeper = new Sweeper(folder)
-    for (const name of await readdir(folder)) sweeper.#owe(join(folder, name))
+    for (const name of await readdir(folder)) sweeper.#remember(join(folder, name))
     return sweeper
   }
 
   /**
-   * Removes what a push has left of which nothing lives any more.
+   * Removes what a push has left, when no process of it lives any more.
    *
-   * @param file its note, which is taken away if something is owed
+   * @param file the push's note, which is moved away if anything is postponed
    * @returns the paths of what was removed
-   * @throws where the repository cannot be looked at: then all is owed
+   * @throws if the repository cannot be read; then everything is postponed
    */
   async sweep(file: string): Promise<string[]> {
-    let isOwed = true
+    let isPostponed = true
     try {
-      const remains = await removeRemains(readNote(file))
-      isOwed = remains.isOwed
-      return remains.removed
+      const removal = await removeLeftovers(readNote(file))
+      isPostponed = removal.isPostponed
+      return removal.removed
     } finally {
-      if (isOwed) {
+      if (isPostponed) {
         const kept = join(this.#folder, randomUUID())
         renameSync(file, kept)
-        this.#owe(kept)
+        this.#remember(kept)
       }
     }
   }
 
-  /** @param gitDir only what is owed there; of all repositories unless given */
+  /**
+   * @param gitDir limits it to one repository
+   * @returns the paths of what was removed
+   */
   async tryAgain(gitDir?: string): Promise<string[]> {
     const removed: string[] = []
-    for (const [file, noted] of this.#owed) {
+    for (const [file, noted] of this.#postponed) {
       if (gitDir !== undefined && noted.gitDir !== gitDir) continue
-      // One repository that cannot be looked at must not keep the others waiting.
-      const remains = await removeRemains(noted).catch(() => ({ removed: [], isOwed: true }))
-      removed.push(...remains.removed)
-      if (!remains.isOwed) this.#settle(file)
+      // One repository that cannot be read must not keep the others waiting.
+      const removal = await removeLeftovers(noted).catch(() => ({ removed: [], isPostponed: true }))
+      removed.push(...removal.removed)
+      if (!removal.isPostponed) this.#forget(file)
     }
     return removed
   }
@@ -77,14 +81,14 @@ export class Sweeper implements Disposable {
     clearInterval(this.#timer)
   }
 
-  #owe(file: string): void {
-    this.#owed.set(file, readNote(file))
-    const [oldest] = this.#owed.keys()
-    if (this.#owed.size > maxOwed && oldest !== undefined) this.#settle(oldest)
+  #remember(file: string): void {
+    this.#postponed.set(file, readNote(file))
+    const [oldest] = this.#postponed.keys()
+    if (this.#postponed.size > maxPostponed && oldest !== undefined) this.#forget(oldest)
   }
 
-  #settle(file: string): void {
-    this.#owed.delete(file)
+  #forget(file: string): void {
+    this.#postponed.delete(file)
     rmSync(file, { force: true })
   }
 }

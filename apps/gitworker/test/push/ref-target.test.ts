@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { git, tryGit } from '@sluice/shared/testing/git'
+import { git } from '@sluice/shared/testing/git'
 import { commonDirOf } from '../../src/repository/repository.ts'
-import { isRefName, keepsRefsInFiles, namesInFiles } from '../../src/push/ref-target.ts'
+import { keepsRefsInFiles, namesInFiles } from '../../src/push/ref-target.ts'
 
 async function repository() {
   const folder = await temporaryFolder()
@@ -88,33 +87,4 @@ test('git is asked where the configuration may keep references elsewhere', async
   assert.equal(keepsRefsInFiles(at.gitDir), false)
   await at.write('config', `${'# long\n'.repeat(2000)}[extensions]\n\trefStorage = reftable\n`)
   assert.equal(keepsRefsInFiles(at.gitDir), false)
-})
-
-test('a reference’s name is told from one that git refuses', async () => {
-  const valid = ['refs/heads/main', 'refs/heads/übung', 'refs/a', 'refs/heads/a.b@c', 'refs/tags/v1.0-rc.1']
-  const invalid = [
-    'HEAD',
-    'main',
-    'refs/',
-    'refs//a',
-    'refs/heads/a b',
-    'refs/heads/.a',
-    'refs/heads/a.lock',
-    'refs/a..b',
-  ]
-  valid.push(
-    'refs/heads/a\u0080b',
-    'refs/heads/a\u0085',
-    'refs/heads/foo./bar',
-    'refs/heads/a.LOCK',
-    'refs/heads/@',
-    'refs/a@',
-  )
-  for (const name of valid) {
-    assert.ok(isRefName(name), name)
-    assert.equal((await tryGit(tmpdir(), ['check-ref-format', name])).code, 0, name)
-  }
-  for (const name of [...invalid, 'refs/a/', 'refs/a.', 'refs/a@{1}', 'refs/a\n', 'refs/heads/a.lock/b', '/refs/a']) {
-    assert.ok(!isRefName(name), name)
-  }
 })
