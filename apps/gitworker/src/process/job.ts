@@ -14,7 +14,7 @@ const maxOutputBytes = 1024 * 1024
 const deadlineMs = 30_000
 const graces = { term: 0, kill: 1000, drain: false }
 
-/** A git command of our own that failed; the message is git's own standard error. */
+/** A git command of our own that failed. The message is what git said on standard error. */
 export class JobError extends Error {
   override readonly name = 'JobError'
   readonly report: GitReport | undefined
@@ -28,13 +28,13 @@ export class JobError extends Error {
 export type RunJob = (
   args: readonly string[],
   options?: {
-    /** The exit codes that are no failure; 0 unless given. */
+    /** Exit codes that are not a failure. Only 0 by default. */
     okCodes?: readonly number[]
-    /** Whose reason the job ends with when it is aborted. */
+    /** When it is aborted, the job is ended and throws the signal's reason. */
     signal?: AbortSignal
     /** The request that the job is for, as the debug log names it. */
     requestId?: string
-    /** What git's standard output is; `latin1` is a character for each byte. UTF-8 unless given. */
+    /** The encoding of git's standard output. UTF-8 by default; `latin1` gives one character for each byte. */
     encoding?: 'utf8' | 'latin1'
   },
 ) => Promise<string>
@@ -45,11 +45,11 @@ export function abortedBy(signal: AbortSignal, runJob: RunJob): RunJob {
 }
 
 /**
- * The one way in which the supervisor runs git for itself (init, config, version): in a worker, like any request, with
- * a slot of their own lane, bounded output and a deadline.
+ * The one way in which the supervisor runs git for itself (init, config, version): in a worker, as for a request, with a
+ * slot in the lane for jobs, bounded output and a deadline.
  *
  * @returns a function from git's arguments to its standard output. It throws JobError, the signal's reason, or a Refusal
- *   where there is no worker.
+ *   if there is no worker
  */
 export function jobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: SpawnLog): RunJob {
   return async (args, { okCodes = [0], signal, requestId, encoding = 'utf8' } = {}) => {
@@ -79,7 +79,7 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: Spa
 
 const never = new AbortController().signal
 
-/** Jobs are all alike: the first come is the first served. */
+/** All jobs have the same claim, so they are served in the order in which they came. */
 const forItself = { repository: '', client: '' }
 
 async function collect(stdout: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -7,18 +7,19 @@ import { signalAll } from './session.ts'
 
 const everyMs = 60_000
 
-/** How many requests that are over are remembered. */
+/** At most so many requests that are over are remembered. */
 const maxRemembered = 10_000
 
+/** At most so many processes are named in the log. */
 const maxNamed = 20
 
-/** What is left of requests that are over: it should be nothing. */
+/** How many processes are left of requests that are over. It should be none. */
 export type Leaked = { readonly processes: number; readonly zombies: number }
 
 /**
- * Looks from time to time whether anything lives, or is a zombie, of a request that is over. It is the check on all that is
- * done against it, and takes nothing for granted but /proc. What it finds, it ends: SIGTERM at the first look, SIGKILL at
- * the next.
+ * Looks once a minute for processes of requests that are over, living or zombies. It checks everything that is done to
+ * prevent them, and relies on nothing but /proc. It ends what it finds: with SIGTERM at the first look, with SIGKILL at the
+ * next.
  */
 export class LeakCheck implements Disposable {
   readonly #log: Logger
@@ -35,7 +36,7 @@ export class LeakCheck implements Disposable {
     this.#timer.unref()
   }
 
-  /** A request is over: from now on, nothing of it may live. */
+  /** To be called when a request is over. From now on, nothing of it may live. */
   isOver(mark: RequestMark): void {
     this.#over.add({ ...mark, until: this.#table.ticksNow() })
     const [oldest] = this.#over

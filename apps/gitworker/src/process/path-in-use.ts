@@ -3,9 +3,9 @@ import { basename, join, resolve } from 'node:path'
 import { isLive, processes } from './process-table.ts'
 
 /**
- * Whether a living process works with a path: works in it, has it in its arguments or environment by whatever name, or has
- * something in it open. Sees this user's processes, in this PID namespace. Reads some files for each: milliseconds on a
- * busy host.
+ * Whether a living process uses a path: has its working folder in it, has it in its arguments or environment by any name, or
+ * has a file in it open. Finds this user's processes in this PID namespace. Reads some files for each process, which takes
+ * milliseconds on a busy host.
  *
  * @param path absolute, and free of symbolic links
  */
@@ -13,7 +13,7 @@ export function isInUse(path: string): boolean {
   return processes().some((process) => isLive(process) && (worksWith(process.pid, path) || hasOpen(process.pid, path)))
 }
 
-/** The same but for open files, since this process has some open itself. */
+/** The same without open files, since this process has some open itself. */
 export function isAtWorkWith(path: string): boolean {
   return processes().some((process) => isLive(process) && worksWith(process.pid, path))
 }
@@ -27,7 +27,7 @@ function worksWith(pid: number, path: string): boolean {
   )
 }
 
-/** Whether one of these arguments, or of these variables, is a path's name: `--git-dir=project.git`, in the folder above. */
+/** Whether one of these arguments or variables names a path, such as `--git-dir=project.git` in the folder above. */
 function names(words: string, cwd: string, path: string): boolean {
   if (words.includes(path)) return true
   const name = basename(path)
@@ -45,14 +45,12 @@ function isWithin(target: string, path: string): boolean {
   return target === path || target.startsWith(`${path}/`)
 }
 
-/** Whether a process lives that works in a folder, as receive-pack does in its repository. */
+/** Whether a process with this pid has a folder as its working folder, as receive-pack has its repository. */
 export function worksIn(pid: number, folder: string): boolean {
   return linkOf(`/proc/${pid}/cwd`) === folder
 }
 
-/*
- * What cannot be read has ended while we looked, or is another user's.
- */
+/* What cannot be read belongs to another user, or to a process that has just ended. */
 
 function linkOf(path: string): string {
   try {

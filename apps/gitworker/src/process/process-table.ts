@@ -3,14 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** A line of the kernel's process table: /proc/<pid>/stat, proc_pid_stat(5). */
 export type Process = {
   readonly pid: number
-  /** The program's name: the kernel's, of at most 15 bytes. */
+  /** The program's name as the kernel has it: at most 15 bytes. */
   readonly name: string
-  /** One letter: `Z` is a zombie, which runs nothing. */
+  /** One letter. `Z` is a zombie: a process that has ended and has not been reaped. */
   readonly state: string
   readonly parent: number
   readonly group: number
   readonly session: number
-  /** In ticks since the boot: see `ticksNow`. With the pid, it tells a process from a later one. */
+  /** In ticks since the boot (see `ticksNow`). Together with the pid, it identifies a process. */
   readonly startedAt: number
 }
 
@@ -22,7 +22,7 @@ export function processes(): Process[] {
     .filter((process) => process !== undefined)
 }
 
-/** Whether it runs. Zombies do not, though kill(2) with signal 0 cannot tell them from the living. */
+/** Whether it runs. kill(2) with signal 0 would succeed for zombies, too. */
 export function isLive({ state }: Process): boolean {
   return state !== 'Z' && state !== 'X'
 }
@@ -34,17 +34,17 @@ export function sessionMembers(leader: number): number[] {
     .map(({ pid }) => pid)
 }
 
-/** When a process started, in ticks since the boot; undefined if there is none. */
+/** When a process started, in ticks since the boot. Undefined if there is no such process. */
 export function startOf(pid: number): number | undefined {
   return readProcess(pid)?.startedAt
 }
 
-/** Whether the process that was seen still has its pid. To be asked right before a signal is sent. */
+/** Whether the pid still belongs to the process that was seen. To be called right before a signal is sent. */
 export function isSame({ pid, startedAt }: Process): boolean {
   return startOf(pid) === startedAt
 }
 
-/** What a process was given at its start as `NAME=value`; undefined where it is another user's, a zombie, or gone. */
+/** The environment that a process was started with, as `NAME=value`. Undefined for another user's, a zombie, or none. */
 export function environmentOf(pid: number): string[] | undefined {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
@@ -53,14 +53,14 @@ export function environmentOf(pid: number): string[] | undefined {
   }
 }
 
-/** The time since the boot in the kernel's ticks, of which Linux has 100 a second for all that it tells programs. */
+/** The time since the boot in ticks. Towards programs, Linux always has 100 a second. */
 export function ticksNow(): number {
   return Math.floor(parseFloat(readFileSync('/proc/uptime', 'latin1')) * 100 + 0.5)
 }
 
 /**
- * What tells a process from a later one with the same pid: its start, in ticks since the boot that is named. Undefined if
- * there is no such process.
+ * Identifies a process, also after this machine has been restarted: its pid, its start in ticks since the boot, and the
+ * boot's id. Undefined if there is no such process.
  */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid)
@@ -81,7 +81,7 @@ function readProcess(pid: number): Process | undefined {
   return { pid, name, state, parent: Number(parent), group: Number(group), session: Number(session), startedAt }
 }
 
-/** The fields from the third on; the second is the program's name, which may contain spaces and parentheses. */
+/** The fields from the third on. The second is the program's name, which may contain spaces and parentheses. */
 function fieldsOf(line: string): string[] {
   return line.slice(line.lastIndexOf(')') + 2).split(' ')
 }

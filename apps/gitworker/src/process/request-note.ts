@@ -5,40 +5,40 @@ import { wordsOfPush } from '../git/push-trace.ts'
 import type { PushWords } from '../git/push-trace.ts'
 
 /*
- * A note of a request that is served: one line of our own, and behind it what git says of what it starts (GIT_TRACE):
+ * A note of a request that is being served: one line of our own, followed by the trace of a push's git (GIT_TRACE):
  *
  *   {"worker":"4711 123456 boot","word":"…","gitDir":"/srv/git/project.git"}
  *   22:35:06.337067 run-command.c:655  trace: run_command: … git index-pack …
  *
- * It is all that is left of a push whose supervisor, worker and git were killed.
+ * If supervisor, worker and git are killed, nothing else says what the push has left.
  */
 
 export type RequestNote = Disposable & {
-  /** Undefined where it could not be written. */
+  /** Undefined if it could not be written. */
   readonly file: string | undefined
 }
 
 /** What a note says. */
 export type Noted = {
   readonly worker?: string
-  /** What everything that it started has in its environment. */
+  /** The request's word, which all its processes have in their environment. */
   readonly word?: string
-  /** Where a push may have left something. */
+  /** The repository in which a push may have left something. */
   readonly gitDir?: string
   readonly words?: PushWords | undefined
 }
 
-/** git's first words are what counts. Hooks' git commands may go on to write much more. */
+/** Only the beginning of the trace matters. git may go on to write much more. */
 const maxBytes = 64 * 1024
 const trimEveryMs = 1000
 
-/** Notes that a worker serves, until disposed of. */
+/** Writes a note on what a worker serves. Disposing of it removes it. */
 export function writeNote(file: string, { leader, word }: RequestMark, gitDir: string | undefined): RequestNote {
   try {
     const noted: Noted = { worker: identityOf(leader) ?? '', word, ...(gitDir !== undefined && { gitDir }) }
     writeFileSync(file, `${JSON.stringify(noted)}\n`)
   } catch {
-    // A full disk must not stop service. What such a push leaves when it is killed is left to its age.
+    // A full disk must not stop the service. If a push without a note is killed, what it leaves is not removed.
     return { file: undefined, [Symbol.dispose]: () => rmSync(file, { force: true }) }
   }
   const trimming = gitDir === undefined ? undefined : setInterval(() => trim(file), trimEveryMs).unref()
@@ -51,12 +51,12 @@ export function writeNote(file: string, { leader, word }: RequestMark, gitDir: s
   }
 }
 
-/** git appends, so its next word follows where the file ends now. */
+/** git appends, so that it goes on at the file's new end. */
 function trim(file: string): void {
   try {
     if (statSync(file).size > maxBytes) truncateSync(file, maxBytes)
   } catch {
-    // It has been put away.
+    // It has been removed or moved.
   }
 }
 
@@ -72,6 +72,6 @@ export function readNote(file: string): Noted {
       words,
     }
   } catch {
-    return {} // Cut short, by a full disk or a crash.
+    return {} // It was cut short by a full disk or a crash.
   }
 }

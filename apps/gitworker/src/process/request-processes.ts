@@ -3,31 +3,32 @@ import { environmentOf, processes, ticksNow } from './process-table.ts'
 import type { Process } from './process-table.ts'
 
 /*
- * Which processes belong to a request. A pid proves nothing, since it comes round again. What proves it:
+ * Which processes belong to a request. A pid proves nothing, since pids are used again. Proof is one of these:
  *
- *   the session or group of the request's worker   while that number has not been free since: some member is older than
- *                                                  the request's end, and a number that has a member is given to nobody
- *   the request's word in the environment          of what took a session of its own. `at` copies environments, too: a
- *                                                  process that another daemon has started is that daemon's
- *   a parent that belongs to it, or a session      of what has cleared its environment
+ *   the session or group of the request's worker   if that number cannot have been used again. That is so if some member
+ *                                                  is older than the request's end: the kernel gives nobody a number that
+ *                                                  still has members
+ *   the request's word in the environment          for a process that has left the session. Its parent must have ended:
+ *                                                  `at` copies environments, too, and what a daemon starts is the daemon's
+ *   a parent or a session that belongs to it       for a process that has cleared its environment
  *
- * Nothing of a request is older than the request.
+ * No process of a request is older than the request.
  */
 
 /** The variable that holds a request's word: it is in the environment of all that the request starts. */
 export const wordVariable = 'IN_SLUICE'
 
-/** What the processes of a request are told by. */
+/** What identifies the processes of a request. */
 export type RequestMark = {
   /** The worker's pid, which is the number of its session and group. */
   readonly leader: number
   /** Random, and the request's own. */
   readonly word: string
-  /** When the worker started, in ticks since the boot: nothing of the request is older. */
+  /** When the worker started, in ticks since the boot. No process of the request is older. */
   readonly since: number
-  /** Ticks; undefined while it is not over. */
+  /** When the request was over, in ticks since the boot. Undefined until then. */
   readonly until?: number
-  /** Whether the number of its session may have been free since nobody knows when, so that only the word proves anything. */
+  /** Whether the number of its session may have been used again, so that only the word proves anything. */
   readonly isOldNews?: boolean
 }
 
@@ -36,7 +37,7 @@ export function withWord(command: GitCommand, { word }: RequestMark): GitCommand
   return { ...command, env: { ...command.env, [wordVariable]: word } }
 }
 
-/** What is looked at; tests put another in its place. */
+/** What the kernel tells of processes. Tests put another in its place. */
 export type ProcessTable = {
   processes(): Process[]
   environmentOf(pid: number): string[] | undefined
@@ -48,7 +49,7 @@ export const kernelTable: ProcessTable = { processes, environmentOf, ticksNow }
 /**
  * The processes of one request, its worker and zombies included.
  *
- * @param known what was shown to be the request's before; its parents may have ended since
+ * @param known processes that were found to be the request's before. Their parents may have ended since
  */
 export function processesOf(mark: RequestMark, known: readonly Process[] = []): Process[] {
   return processesOfAny([mark], kernelTable, known)
@@ -72,7 +73,7 @@ export function processesOfAny(
   const adopters = adoptersOf(all)
   carriersOf(marks, candidates, table, adopters).forEach(add)
   const others = new Set(all.filter(({ pid }) => adopters.has(pid)).map(({ session }) => session))
-  // Nobody can join a session but by being born there.
+  // A process can only be born into a session; it cannot join one.
   const sessions = new Set(known.map(({ session }) => session))
   for (let before = -1; before < ours.size;) {
     before = ours.size
@@ -85,12 +86,12 @@ export function processesOfAny(
   return [...ours.values()]
 }
 
-/** What tells a process from a later one with the same pid. */
+/** Identifies a process among those with the same pid. */
 export function identify({ pid, startedAt }: Process): string {
   return `${pid} ${startedAt}`
 }
 
-/** Those whose session or group has a worker's number, where that is still the worker's. */
+/** Processes whose session or group has a worker's number, if that number has not been used again. */
 function membersOf(marks: readonly RequestMark[], candidates: readonly Process[], table: ProcessTable): Process[] {
   const byLeader = new Map(marks.map((mark) => [mark.leader, mark]))
   const found = new Map<RequestMark, Process[]>()
@@ -106,7 +107,7 @@ function membersOf(marks: readonly RequestMark[], candidates: readonly Process[]
   return [...found].flatMap(([mark, members]) => (members.some(proves(mark)) ? members : []))
 }
 
-/** Those that have the word of a request and have lost their parents. */
+/** Orphans that have the word of a request in their environment. */
 function carriersOf(
   marks: readonly RequestMark[],
   candidates: readonly Process[],
@@ -129,7 +130,7 @@ function wordOf({ pid }: Process, table: ProcessTable): string | undefined {
   return entry?.slice(prefix.length) || undefined
 }
 
-/** Orphans are given to the nearest ancestor that asks for them, or to PID 1: to one of this process's own ancestors. */
+/** The processes that orphans are given to. The nearest subreaper or PID 1 is an ancestor of this process, too. */
 function adoptersOf(all: readonly Process[]): Set<number> {
   const parentOf = new Map(all.map(({ pid, parent }) => [pid, parent]))
   const found = new Set([1])

@@ -6,9 +6,10 @@ import type { RequestMark } from './request-processes.ts'
 import { tearDown } from './teardown.ts'
 
 /**
- * Ends what is left of a request whose worker is gone, or is not ours to talk to. Resolves when nothing of it lives.
+ * Ends what is left of a request whose worker is dead, or belongs to an earlier supervisor. Resolves when nothing of the
+ * request lives.
  *
- * @param onSignal is told of each signal before it is sent, and whom it is for
+ * @param onSignal is called before each signal, with the processes that it is for
  */
 export async function endSession(
   mark: RequestMark,
@@ -28,14 +29,14 @@ export async function endSession(
   )
 }
 
-/** SIGKILL to a worker's group, and so to the worker, which must not have been reaped. */
+/** Sends SIGKILL to a worker's group and the worker itself, which must not have been reaped. */
 export function killGroup(leader: number): void {
   sendSignal(-leader, 'SIGKILL')
 }
 
-/** The group at once, so that nothing is missed that is being forked, and whoever is not in it. */
+/** Signals the group as a whole, so that no process is missed that is just being forked, and the others one by one. */
 function signalRequest(leader: number, targets: readonly Process[], signal: NodeJS.Signals): void {
-  // As long as one of them has it, the group's number cannot be a stranger's.
+  // While one of them is in the group, its number cannot be another group's.
   const isOurs = targets.some((target) => target.group === leader && isSame(target))
   if (isOurs) sendSignal(-leader, signal)
   signalAll(
@@ -44,12 +45,12 @@ function signalRequest(leader: number, targets: readonly Process[], signal: Node
   )
 }
 
-/** One by one, where the pid is still that of the process that was seen. */
+/** Signals processes one by one, if the pid still belongs to the process that was seen. */
 export function signalAll(targets: readonly Process[], signal: NodeJS.Signals): void {
   for (const target of targets) if (isSame(target)) sendSignal(target.pid, signal)
 }
 
-/** Whoever is to receive it may have ended by itself meanwhile. */
+/** The receiver may have ended by itself meanwhile. */
 function sendSignal(to: number, signal: NodeJS.Signals): void {
   try {
     process.kill(to, signal)

@@ -1,13 +1,13 @@
 import type { Graces } from './worker-message.ts'
 
 /*
- * The end of a request's processes, for every reason alike, in the worker and in the supervisor:
+ * How the processes of a request are ended, for whatever reason, in the worker and in the supervisor:
  *
  *   pipes closed ──grace──▶ SIGTERM ──grace──▶ SIGKILL ──▶ empty ──▶ what it left on disk is removed
  *        └────────────────────┴───────────────────┴── as soon as nothing lives ──▶
  *
- * The pipes are closed by whoever holds them, before this begins: a half-sent push then ends by itself within
- * milliseconds and takes its quarantine with it, which no signal makes it do.
+ * Whoever holds the pipes closes them before this begins. A push that was half sent then ends by itself within
+ * milliseconds, and removes its quarantine, which it does not do on a signal.
  */
 
 /** All the processes of one request. */
@@ -15,16 +15,16 @@ export type Target = {
   /** Whether none of them lives. */
   isEmpty(): boolean
   terminate(): void
-  /** May have to be called again: what a killed process leaves is found only then. */
+  /** May have to be called again: the children of a killed process may be found only then. */
   kill(): void
-  /** Called before each signal, while those who may leave something can still be asked. */
+  /** Is called before each signal is sent. */
   beforeSignal?(signal: 'SIGTERM' | 'SIGKILL'): void
 }
 
-/** How often a target is looked at. */
+/** How often a target is checked. */
 const lookEveryMs = 20
 
-/** Resolves when nothing of the target lives, with the strongest signal that it took. */
+/** Resolves when nothing of the target lives, with the strongest signal that was needed. */
 export async function tearDown(target: Target, graces: Graces): Promise<'SIGTERM' | 'SIGKILL' | undefined> {
   if (await emptyWithin(target, graces.term)) return undefined
   target.beforeSignal?.('SIGTERM')

@@ -1,36 +1,36 @@
 import type { GitCommand } from '../git/command.ts'
 
-/** What the supervisor and a worker say to each other over the worker's message channel. */
+/** The messages between the supervisor and a worker, over the worker's message channel. */
 
-/** How a command is to be ended when it must be. Times in milliseconds. */
+/** How a command is ended when it has to be. Times are in milliseconds. */
 export type Graces = {
   /** From closing git's pipes to SIGTERM. */
   readonly term: number
   /** From SIGTERM to SIGKILL. */
   readonly kill: number
   /**
-   * Whether git is to be left its standard output, read and thrown away, when its input is closed: a receive-pack that
-   * cannot write dies of SIGPIPE, and leaves its quarantine behind.
+   * Whether git's standard output stays open when its input is closed, and is read and dropped. A receive-pack that cannot
+   * write dies of SIGPIPE and leaves its quarantine behind.
    */
   readonly drain: boolean
 }
 
 export type ToWorker =
   | { readonly type: 'serve'; readonly command: GitCommand; readonly graces: Graces }
-  /** `term` is the grace before SIGTERM, in place of the command's own. */
+  /** `term` replaces the command's own grace before SIGTERM. */
   | { readonly type: 'stop'; readonly term: number }
 
-/** How git ended: `code` or `signal`, as of waitpid(2). */
+/** How git ended: an exit code or a signal, as from waitpid(2). */
 export type GitReport = {
   readonly code: number | null
   readonly signal: string | null
-  /** User and system time of git and of all that it waited for; null where the runtime cannot tell (Node). */
+  /** User and system time of git and of all that it waited for. Null if the runtime cannot tell, as on Node. */
   readonly cpuMs: number | null
-  /** The largest resident set of these processes; null where the runtime cannot tell. */
+  /** The largest resident set among these processes. Null if the runtime cannot tell. */
   readonly maxRssBytes: number | null
 }
 
-/** A process that outlived git. `name` is the kernel's, of at most 15 bytes. */
+/** A process that outlived git. `name` is the kernel's, at most 15 bytes. */
 export type Leftover = { readonly pid: number; readonly name: string }
 
 const maxLeftovers = 10
@@ -39,14 +39,14 @@ const maxNameLength = 64
 export type FromWorker =
   | { readonly type: 'ready' }
   | ({ readonly type: 'exited' } & GitReport)
-  /** git could not be started; `error` has errno's name. */
+  /** git could not be started. `error` contains errno's name. */
   | { readonly type: 'not_started'; readonly error: string }
-  /** Processes that outlived git have been found: some of them. */
+  /** Processes that outlived git have been found. Only the first are listed. */
   | { readonly type: 'leftovers'; readonly processes: readonly Leftover[] }
-  /** All that is left of the request is sent this signal now. */
+  /** This signal is sent now to all that is left of the request. */
   | { readonly type: 'signalling'; readonly signal: 'SIGTERM' | 'SIGKILL' }
 
-/** Reads a message at the supervisor's border; undefined for what no worker of this version sends. */
+/** Checks a message that has come from a worker. Undefined for what no worker of this version sends. */
 export function parseFromWorker(message: unknown): FromWorker | undefined {
   if (typeof message !== 'object' || message === null || !('type' in message)) return undefined
   const m = message as Record<string, unknown>

@@ -1,4 +1,4 @@
-/** The little of Bun that workers use, declared here because Bun's own types would replace Node's everywhere. */
+/** The part of Bun that workers use. Bun's own type declarations would replace Node's everywhere. */
 
 declare namespace Bun {
   function spawn(

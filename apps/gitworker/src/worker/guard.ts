@@ -4,17 +4,18 @@ import { tearDown } from '../process/teardown.ts'
 import type { Runtime } from './runtime.ts'
 
 /*
- * The life of a worker, seen from inside. It leads its session and process group; the supervisor holds the other ends
- * of its standard streams, which git inherits, and of its message channel.
+ * The life of a worker, seen from inside. It is the leader of its session and process group. git inherits its standard
+ * streams. The supervisor holds their other ends, and that of the message channel.
  *
  *   waiting ──serve──▶ serving ──git exited, nothing left──▶ exit
  *      │                  │ stop, or the channel is lost, or git exited and left something
  *      │                  └──▶ ending: see teardown.ts ──▶ exit
  *      └── stop, or the channel is lost ──▶ exit
  *
- * A worker exits only when nothing of its request lives; as long as it lives, its pid cannot be reused, so its group's id cannot be a stranger's.
+ * A worker exits only when nothing of its request lives. As long as it lives, its pid is not used again, so that the group
+ * with this number is its own.
  *
- * Every millisecond here is paid by every request: what is loaded at the start is small.
+ * Every request pays for every millisecond here, so little is loaded at the start.
  */
 
 export function guard(runtime: Runtime): void {
@@ -22,7 +23,7 @@ export function guard(runtime: Runtime): void {
   let gitRuns = false
   let ending = false
 
-  // The group's SIGTERM is for git: the worker stays to reap and to report.
+  // SIGTERM to the group is meant for git. The worker stays, to reap and to report.
   process.on('SIGTERM', () => {})
   process.on('disconnect', () => stop())
   process.on('message', (message: ToWorker) => {
@@ -66,7 +67,7 @@ export function guard(runtime: Runtime): void {
   }
 }
 
-/** Messages are small enough for the channel's buffer, so that each is out when this returns. */
+/** Messages fit into the channel's buffer, so that each has been sent when this returns. */
 function say(message: FromWorker): void {
   if (process.connected) process.send?.(message)
 }

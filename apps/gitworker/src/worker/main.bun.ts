@@ -4,9 +4,9 @@ import type { GitReport, Leftover } from '../process/worker-message.ts'
 import { guard } from './guard.ts'
 
 /*
- * A worker on Bun. As a child subreaper (prctl(2)) it becomes the parent of whatever git leaves behind, even of what
- * took a session of its own: nothing is left for PID 1, and waitpid(2) is the kernel's own word that nothing is left at
- * all. `Bun.spawn` and libc's close are used where node:child_process and node:fs would double the worker's start.
+ * A worker on Bun. As a child subreaper (prctl(2)), it becomes the parent of whatever git leaves behind, even of a process
+ * that has taken a session of its own. So nothing is left to PID 1, and waitpid(2) proves that nothing is left at all.
+ * `Bun.spawn` and libc's close are used because node:child_process and node:fs would double the time of the start.
  */
 
 const { symbols: libc } = dlopen('libc.so.6', {
@@ -18,7 +18,7 @@ const { symbols: libc } = dlopen('libc.so.6', {
 const PR_SET_CHILD_SUBREAPER = 36
 const WNOHANG = 1
 
-/** So many of the processes that outlived git are named. */
+/** At most so many of the processes that outlived git are named. */
 const maxNamed = 10
 
 if (libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error('prctl(PR_SET_CHILD_SUBREAPER) failed')
@@ -39,7 +39,7 @@ async function run({ argv, env, cwd }: GitCommand): Promise<GitReport> {
   }
 }
 
-/** Reaps what has ended. 0 means that children live, -1 that there are none (ECHILD). */
+/** Reaps what has ended. waitpid(2) returns 0 if children live, and -1 if there are none (ECHILD). */
 function hasLeftovers(): boolean {
   let pid: number
   do pid = libc.waitpid(-1, null, WNOHANG)
@@ -52,7 +52,7 @@ function terminate(): void {
   signalChildren('SIGTERM')
 }
 
-/** Each child that dies hands its own children to the worker, so this is called until `hasLeftovers` says no. */
+/** The children of each child that dies become the worker's, so this is called until there are no leftovers. */
 function kill(): void {
   signalChildren('SIGKILL')
 }
@@ -68,7 +68,7 @@ function signalChildren(signal: NodeJS.Signals): void {
   for (const pid of children()) process.kill(pid, signal)
 }
 
-/** Unreaped children of one's own: their pids cannot be anybody else's. */
+/** The worker's own children. Until they are reaped, their pids cannot be other processes'. */
 function children(): number[] {
   const { readdirSync, readFileSync } = fileSystem()
   return readdirSync('/proc/self/task').flatMap((task) =>
@@ -76,7 +76,7 @@ function children(): number[] {
   )
 }
 
-/** Loaded here only, because most workers never need it and it takes 4 ms. */
+/** Loaded on demand: most workers never need it, and it takes 4 ms. */
 function fileSystem() {
   return require('node:fs') as typeof import('node:fs')
 }

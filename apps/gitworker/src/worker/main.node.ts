@@ -11,15 +11,15 @@ import { signalAll } from '../process/session.ts'
 import { guard } from './guard.ts'
 
 /*
- * A worker on Node, for where Bun is missing. Node cannot become a subreaper or wait for processes that it did not
- * start, so what git leaves behind is found in /proc, and reaped by PID 1.
+ * A worker on Node, for hosts without Bun. Node cannot become a subreaper, nor wait for processes that it did not start.
+ * So what git leaves behind is found in /proc, and reaped by PID 1.
  */
 
 guard({ run, hasLeftovers, leftovers, terminate, kill })
 
 let mark: RequestMark | undefined
 
-/** So many of the processes that outlived git are named. */
+/** At most so many of the processes that outlived git are named. */
 const maxNamed = 10
 
 async function run({ argv: [program = '', ...args], env, cwd }: GitCommand): Promise<GitReport> {
@@ -46,7 +46,7 @@ function terminate(): void {
   signalAll(others(), 'SIGTERM')
 }
 
-/** The group, and with it the worker, whose own pid cannot have become a stranger's. What is not in it is the supervisor's to end. */
+/** Kills the group, and with it the worker. The supervisor ends what has left the group. */
 function kill(): void {
   process.kill(-process.pid, 'SIGKILL')
 }

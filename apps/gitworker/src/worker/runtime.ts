@@ -1,21 +1,21 @@
 import type { GitCommand } from '../git/command.ts'
 import type { GitReport, Leftover } from '../process/worker-message.ts'
 
-/** What differs between Bun and Node; all else of a worker is the same on both. */
+/** What differs between Bun and Node. Everything else in a worker is the same on both. */
 export type Runtime = {
   /**
-   * Runs git in the worker's own group, on the worker's own standard streams, and closes the worker's copies of the
-   * first two: whoever reads git's output would otherwise never see its end.
+   * Runs git in the worker's group, on the worker's standard streams. Closes the worker's own copies of the first two, since
+   * whoever reads git's output would otherwise never see its end.
    *
-   * Rejects where git cannot be started, with errno's name in the message.
+   * Rejects if git cannot be started, with errno's name in the message.
    */
   run(command: GitCommand): Promise<GitReport>
-  /** Whether anything that git started still lives, besides this worker. Called after git's own exit. */
+  /** Whether anything that git started still lives. Is called after git's own exit. */
   hasLeftovers(): boolean
-  /** Who that is, for the log: some of them. Costs more than the question. */
+  /** The first of these processes, for the log. Costs more than asking whether there are any. */
   leftovers(): Leftover[]
-  /** SIGTERM to everything of this request. The worker itself is hit too, and ignores it. */
+  /** Sends SIGTERM to everything of this request. The worker gets it, too, and ignores it. */
   terminate(): void
-  /** SIGKILL to everything of this request; on Node that includes the worker, and this does not return. */
+  /** Sends SIGKILL to everything of this request. On Node that includes the worker, and this does not return. */
   kill(): void
 }

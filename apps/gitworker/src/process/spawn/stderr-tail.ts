@@ -3,10 +3,10 @@ import { within } from '@sluice/shared/machine/race'
 
 const maxBytes = 64 * 1024
 
-/** How long git's last words may take to arrive after its exit: something that git left may hold the pipe open. */
+/** What git has written may arrive so long after its exit. It is not waited for longer, since a leftover may hold the pipe open. */
 const lastWordsMs = 200
 
-/** The end of what git says on its standard error. */
+/** Keeps the end of what git writes to standard error. */
 export class StderrTail {
   #chunks: Buffer[] = []
   #bytes = 0
@@ -18,7 +18,7 @@ export class StderrTail {
     stderr.on('close', () => this.#ended.resolve())
   }
 
-  /** At most 64 KiB, the last ones. To be asked for when git has exited. */
+  /** At most the last 64 KiB. To be called when git has exited. */
   async text(): Promise<string> {
     await within(lastWordsMs, this.#ended.promise, undefined)
     return Buffer.concat(this.#chunks).subarray(-maxBytes).toString()

@@ -19,9 +19,9 @@ const entry = (runtime: 'bun' | 'node') => fileURLToPath(new URL(`../../worker/m
 const run = promisify(execFile)
 
 /**
- * @param wanted `auto` is Bun where it is installed and runs, else Node
- * @param folder where files that make workers start faster may be kept
- * @throws {ConfigError} where Bun is asked for and is not there
+ * @param wanted `auto` is Bun if it is installed and runs, or else Node
+ * @param folder for files that make workers start faster
+ * @throws {ConfigError} if Bun is asked for and cannot be run
  */
 export async function findWorkerRuntime(wanted: 'auto' | 'bun' | 'node', folder: string): Promise<WorkerRuntime> {
   if (wanted === 'node') return onNode(folder)
@@ -35,17 +35,17 @@ export async function findWorkerRuntime(wanted: 'auto' | 'bun' | 'node', folder:
   ])
 }
 
-/** Without the cache, taking the types out of its sources would cost each worker 50 ms. */
+/** The cache saves each worker 50 ms, in which Node would strip the types from its sources. */
 function onNode(folder: string): WorkerRuntime {
   const env = { NODE_COMPILE_CACHE: join(folder, 'compile-cache') }
   return { name: 'node', program: process.execPath, args: [entry('node')], env }
 }
 
 /**
- * The worker's sources as one file of plain JavaScript, which saves each worker 2 ms, and as few threads as Bun can do
- * with: fewer cost less at the start, and each counts against pids.max.
+ * The worker's sources are bundled into one file of plain JavaScript, which saves each worker 2 ms. Bun gets as few threads
+ * as it can run with: each takes time at the start, and counts against pids.max.
  *
- * @returns undefined if this is no Bun that runs: the npm package's program is a stub until its install script has run
+ * @returns undefined if it does not run. The program in the npm package is a stub until its install script has run
  */
 async function onBun(program: string, folder: string): Promise<WorkerRuntime | undefined> {
   const worker = join(folder, 'worker.js')
