@@ -12,6 +12,8 @@ unset GIT_CONFIG_PARAMETERS
 # Each of these may name a file of the supervisor's: a push's note, or its log's.
 unset GIT_TRACE GIT_TRACE_PACKET GIT_TRACE_PERFORMANCE GIT_TRACE_SETUP GIT_TRACE_REFS GIT_TRACE_SHALLOW
 unset GIT_TRACE_PACK_ACCESS GIT_TRACE_CURL GIT_TRACE2 GIT_TRACE2_EVENT GIT_TRACE2_PERF
+# git sets these itself where one of the last three is set.
+unset GIT_TRACE2_PARENT_SID GIT_TRACE2_PARENT_NAME
 GIT_CONFIG_GLOBAL=$plain_config
 export GIT_CONFIG_GLOBAL
 

@@ -17,24 +17,23 @@ import type { WorkerProcessOptions } from './worker-process.ts'
  *      │                  │                │                   │                         ▲
  *      └──────────────────┴──────stop──────┴───▶ stopping ◀────┘ ──process ended─────────┘
  *
- *   ready, exited    #onMessage
- *   serve, stop      by the methods of these names; #fail stops, too
+ *   ready, exited    #onMessage. serve and stop have methods of these names; #fail stops, too
  *   process ended    #onEnded, or #onNotStarted where there never was one
  *
- * The worker's process exits only when nothing of its request is left. If it dies before that, or takes too long, this
- * side ends its group.
+ * The process exits only when nothing of its request is left. If it dies before, or is late, this side ends the rest.
  */
 
-export type SpawnOptions = WorkerProcessOptions & {
-  /** Milliseconds. */
-  readonly startTimeout: number
-}
+/** `startTimeout` is in milliseconds. */
+export type SpawnOptions = WorkerProcessOptions & { readonly startTimeout: number }
 
 /** The supervisor gives a worker this long for its own teardown, beyond the graces, before it kills the group itself. */
 const lateAfterMs = 2000
 
 export class SpawnedWorker implements WorkerHandle {
   readonly startedAt = performance.now()
+  readonly pid: number | undefined
+  readonly stdin: Writable
+  readonly stdout: Readable
   readonly #ready = Promise.withResolvers<void>()
   readonly #report = Promise.withResolvers<GitReport>()
   readonly #gone = Promise.withResolvers<void>()
@@ -60,6 +59,9 @@ export class SpawnedWorker implements WorkerHandle {
       onNotStarted: (error) => this.#onNotStarted(error),
       onEnded: () => void this.#onEnded(),
     })
+    this.pid = this.#process.pid
+    this.stdin = this.#process.stdin
+    this.stdout = this.#process.stdout
     this.#startTimer = setTimeout(() => {
       this.#fail(new WorkerStartError(`The worker was not ready after ${options.startTimeout} ms.`))
     }, options.startTimeout)
@@ -69,21 +71,9 @@ export class SpawnedWorker implements WorkerHandle {
     return this.#state
   }
 
-  get pid(): number | undefined {
-    return this.#process.pid
-  }
-
   get mark(): RequestMark {
     const leader = this.pid!
     return (this.#mark ??= { leader, word: randomUUID(), since: startOf(leader) ?? ticksNow() })
-  }
-
-  get stdin(): Writable {
-    return this.#process.stdin
-  }
-
-  get stdout(): Readable {
-    return this.#process.stdout
   }
 
   get outputBytes(): number {
