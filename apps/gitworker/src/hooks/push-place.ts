@@ -1,7 +1,7 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { GitOptions, PushPlace } from '../git/command.ts'
-import { abortedBy } from '../process/job.ts'
-import type { RunJob } from '../process/job.ts'
+import { forRequest } from '../process/job.ts'
+import type { JobOwner, RunJob } from '../process/job.ts'
 import { pushConfig } from '../git/push-config.ts'
 import type { PushSettings } from '../repository/push-settings.ts'
 import { planHooks } from './hook-plan.ts'
@@ -34,10 +34,10 @@ export async function openPushPlace(
   { repository }: GitRequest,
   gitDir: string,
   denyForce: boolean,
-  signal: AbortSignal,
+  owner: JobOwner,
 ): Promise<PushPlace & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const runHere = abortedBy(signal, runJob)
+  const runHere = forRequest(owner, runJob)
   const own = await pushSettings.of(gitDir, runHere)
   const plan = await planHooks(gitDir, own, operatorsHooks, runHere)
   const folder = opened.use(await runtimeDirectory.openPush())

@@ -25,6 +25,9 @@ export class JobError extends Error {
   }
 }
 
+/** What a job needs to know of the request that it is for. */
+export type JobOwner = { readonly id: string; readonly signal: AbortSignal }
+
 export type RunJob = (
   args: readonly string[],
   options?: {
@@ -39,9 +42,9 @@ export type RunJob = (
   },
 ) => Promise<string>
 
-/** Runs jobs that end when the signal is aborted. */
-export function abortedBy(signal: AbortSignal, runJob: RunJob): RunJob {
-  return (args, options) => runJob(args, { signal, ...options })
+/** Runs jobs on behalf of a request. They are ended when its signal is aborted. */
+export function forRequest({ id, signal }: JobOwner, runJob: RunJob): RunJob {
+  return (args, options) => runJob(args, { signal, requestId: id, ...options })
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { GitRequest, Service } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { abortedBy } from '../process/job.ts'
-import type { RunJob } from '../process/job.ts'
+import { forRequest } from '../process/job.ts'
+import type { JobOwner, RunJob } from '../process/job.ts'
 import { ConfigQuestion } from './config-question.ts'
 
 /**
@@ -27,9 +27,9 @@ export async function checkServiceIsOn(
   { serviceSwitch, runJob }: ServiceSwitchServices,
   gitDir: string,
   { service }: GitRequest,
-  signal: AbortSignal,
+  owner: JobOwner,
 ): Promise<void> {
-  if (!(await serviceSwitch.isOff(gitDir, service, abortedBy(signal, runJob)))) return
+  if (!(await serviceSwitch.isOff(gitDir, service, forRequest(owner, runJob)))) return
   const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
   throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
 }

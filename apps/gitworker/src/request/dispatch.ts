@@ -109,7 +109,7 @@ export class Dispatcher {
 
   /** A client must hear that a push would be taken also where the repository is yet to be created. */
   async #answerProbe({ exchange, request }: GitCall, found: Repository | undefined): Promise<void> {
-    if (found) await checkServiceIsOn(this.#services.settings, found.gitDir, request, exchange.signal)
+    if (found) await checkServiceIsOn(this.#services.settings, found.gitDir, request, exchange)
     await exchange.reply(200, '', { 'Content-Type': contentType(request) })
   }
 }

@@ -15,7 +15,7 @@ import type { GitReply, Verdict } from '../reply/git-reply.ts'
 import { relay } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { NewHead, NewHeads } from '../repository/default-branch.ts'
-import type { WayClearer } from '../sweep/stale-locks.ts'
+import type { StaleLocks } from '../sweep/stale-locks.ts'
 import type { GitCall } from './git-call.ts'
 import { concludeRun, noteWorker } from './git-runs.ts'
 import type { PushStarter } from './start-push.ts'
@@ -23,7 +23,7 @@ import type { PushStarter } from './start-push.ts'
 /*
  * A push that has a slot and is allowed:
  *
- *   clear the way for its locks            stale-locks
+ *   remove stale locks                     stale-locks
  *   start git                              start-push
  *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: git is ended, or its hooks may end
  *     before the report: settle HEAD       report-gate, default-branch            │
@@ -36,7 +36,7 @@ import type { PushStarter } from './start-push.ts'
 export type PushRunServices = {
   readonly starter: PushStarter
   readonly newHeads: NewHeads
-  readonly wayClearer: WayClearer
+  readonly staleLocks: StaleLocks
   /** Undefined where references are not cached. */
   readonly answers: Pick<AnswerCache, 'pushing'> | undefined
   /** The largest pack that may be pushed to a repository, in bytes, by its name as addressed; undefined is no limit. */
@@ -72,11 +72,11 @@ export class PushRuns {
    * @throws {Refusal} where git cannot be started
    */
   async run(call: GitCall, gitDir: string, body: RequestBody, denyForce: boolean): Promise<void> {
-    const { starter, newHeads, wayClearer, answers, maxPush, endings } = this.#services
+    const { starter, newHeads, staleLocks, answers, maxPush, endings } = this.#services
     const { exchange, request, record } = call
     const newHead = newHeads.of(gitDir)
     using _pushing = answers?.pushing(gitDir)
-    record.swept = await wayClearer.clear(gitDir, pushCommands(body.beginning))
+    record.swept = await staleLocks.remove(gitDir, pushCommands(body.beginning))
     await using run = await starter.start(exchange, request, gitDir, denyForce)
     const { worker, note } = run
     noteStart(call, worker)

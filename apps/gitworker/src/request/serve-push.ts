@@ -2,7 +2,7 @@ import type { RequestBody } from '../body/request-body.ts'
 import { checkFirstPush, createForPush } from '../creation/first-push.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
 import type { RefRules } from '@sluice/shared/git/ref-rules'
-import { abortedBy } from '../process/job.ts'
+import { forRequest } from '../process/job.ts'
 import { judgePush } from '../push/push-rules.ts'
 import type { PushJudgement } from '../push/push-rules.ts'
 import { refusePush } from '../push/refused-push.ts'
@@ -64,7 +64,7 @@ export class Pushes {
     const { exchange, request, visit, record } = call
     using _slot = await slots.waitFor(call, body)
     const { gitDir } = found ?? (await createForPush(firstPushes, visit, exchange, request, body, record))
-    await checkServiceIsOn(settings, gitDir, request, exchange.signal)
+    await checkServiceIsOn(settings, gitDir, request, exchange)
     const judgement = await this.#judge(call, gitDir, body)
     if (judgement && isRefused(judgement)) return judgement
     await runs.run(call, gitDir, body, judgement?.denyForce ?? false)
@@ -76,7 +76,7 @@ export class Pushes {
     const { protectedRefs: rulesOf, firstPushes, settings } = this.#services
     if (!rulesOf) return undefined
     const repository = { root: firstPushes.root, gitDir, name: request.repository, rulesOf }
-    return await judgePush(exchange, repository, body, abortedBy(exchange.signal, settings.runJob))
+    return await judgePush(exchange, repository, body, forRequest(exchange, settings.runJob))
   }
 }
 

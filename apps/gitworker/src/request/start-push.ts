@@ -34,7 +34,7 @@ export class PushStarter {
   ): Promise<GitRun> {
     const { gitRuns, git, pushGrace, killGrace } = this.#services
     await using started = new AsyncDisposableStack()
-    const place = started.use(await openPushPlace(this.#services, request, gitDir, denyForce, signal))
+    const place = started.use(await openPushPlace(this.#services, request, gitDir, denyForce, { id, signal }))
     const command = serviceCommand(git, request, gitDir, { user, address }, place)
     const graces = { term: pushGrace, kill: killGrace, drain: true }
     const { worker, note } = started.use(

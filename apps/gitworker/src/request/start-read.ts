@@ -4,7 +4,7 @@ import type { AnswerCache, Question } from '../cache/references/answers.ts'
 import { serviceCommand } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
-import { abortedBy } from '../process/job.ts'
+import { forRequest } from '../process/job.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 import type { FilterOffer } from '../repository/filter-offer.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
@@ -59,7 +59,7 @@ export class ReadStarter {
       await using started = new AsyncDisposableStack()
       started.use(await slots.take(read, unwanted))
       record.phase = 'starting'
-      await checkServiceIsOn(settings, gitDir, request, unwanted)
+      await checkServiceIsOn(settings, gitDir, request, { id: client.id, signal: unwanted })
       // Taken before git is started, so that whatever changes from now on shows.
       const state = key === undefined ? undefined : answers?.stateOf(gitDir)
       const answering = question && answers?.ask(question)
@@ -78,7 +78,7 @@ export class ReadStarter {
     signal: AbortSignal,
   ): Promise<GitRun> {
     const { git, gitRuns, settings, killGrace } = this.#services
-    const filters = await settings.filterOffer.isMade(gitDir, request, abortedBy(signal, settings.runJob))
+    const filters = await settings.filterOffer.isMade(gitDir, request, forRequest({ id, signal }, settings.runJob))
     // A pack that is shared is nobody's in particular.
     const client = { user: key === undefined ? user : undefined, address: clientAddress }
     const command = serviceCommand(git, request, gitDir, client, undefined, filters)

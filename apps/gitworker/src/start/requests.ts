@@ -21,7 +21,7 @@ import { References } from '../request/serve-references.ts'
 import { Slots } from '../request/slots.ts'
 import { PushStarter } from '../request/start-push.ts'
 import { ReadStarter } from '../request/start-read.ts'
-import { WayClearer } from '../sweep/stale-locks.ts'
+import { StaleLocks } from '../sweep/stale-locks.ts'
 import type { Caches } from './caches.ts'
 import type { Storage } from './storage.ts'
 import type { Workers } from './workers.ts'
@@ -138,7 +138,7 @@ function pushRuns(parts: RequestParts, { gitRuns, settings }: Common): PushRuns 
       killGrace,
     }),
     newHeads: new NewHeads(runJob),
-    wayClearer: new WayClearer(),
+    staleLocks: new StaleLocks(),
     answers: caches.answers,
     maxPush,
     endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },

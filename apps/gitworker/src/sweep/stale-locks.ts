@@ -13,7 +13,7 @@ import { commonDirOf } from '../repository/repository.ts'
 /** When there are more, all repositories are looked through again. */
 const maxKnown = 10_000
 
-export class WayClearer {
+export class StaleLocks {
   /** The repositories that have been looked through since the start. */
   readonly #known = new Set<string>()
 
@@ -23,7 +23,7 @@ export class WayClearer {
    * @param commands the first of the push's
    * @returns the paths of what was removed, if anything was
    */
-  async clear(gitDir: string, commands: readonly { readonly ref: string }[]): Promise<string[] | undefined> {
+  async remove(gitDir: string, commands: readonly { readonly ref: string }[]): Promise<string[] | undefined> {
     try {
       const commonDir = commonDirOf(gitDir)
       const refs = commands.map(({ ref }) => ref).filter(isRefName)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { foundFromBeforeBoot } from '../../src/sweep/before-boot.ts'
-import { WayClearer } from '../../src/sweep/stale-locks.ts'
+import { StaleLocks } from '../../src/sweep/stale-locks.ts'
 
 /** What is older than this machine's start has no owner that lives. */
 
@@ -82,7 +82,7 @@ test('a push gets what it needs out of its way, and looks once at what only take
     await utimes(at(`objects/pack/pack-${name}.keep`), long, long)
   }
   for (const name of ['objects/incoming-abc123', 'refs/heads/folder.lock']) await utimes(at(name), long, long)
-  const clearer = new WayClearer()
+  const staleLocks = new StaleLocks()
   const none = '0'.repeat(40)
   const commands = [
     'refs/heads/a/b',
@@ -92,7 +92,7 @@ test('a push gets what it needs out of its way, and looks once at what only take
     'refs/heads/a/b/c',
   ].map((ref) => ({ oldId: none, newId: none, ref }))
   assert.deepEqual(
-    (await clearer.clear(folder.path, commands))?.toSorted(),
+    (await staleLocks.remove(folder.path, commands))?.toSorted(),
     [
       'objects/incoming-abc123',
       'objects/pack/pack-push.keep',
@@ -104,5 +104,5 @@ test('a push gets what it needs out of its way, and looks once at what only take
   )
   assert.deepEqual((await readdir(at('objects'))).toSorted(), ['incoming-new', 'pack'])
   assert.deepEqual((await readdir(at('refs/heads'))).toSorted(), ['a', 'folder.lock', 'other.lock'])
-  assert.equal(await clearer.clear(folder.path, commands), undefined)
+  assert.equal(await staleLocks.remove(folder.path, commands), undefined)
 })
