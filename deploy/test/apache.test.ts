@@ -4,13 +4,14 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { freePort } from '@sluice/shared/testing/free-port'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { target } from '@sluice/shared/testing/http'
 import { capturePush, largeRepository } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
-import { adapted, freePort, skipWithout, startBalancer } from './balancer.ts'
+import { adapted, skipWithout, startBalancer } from './balancer.ts'
 
 /** The example configuration of Apache, with a real one. */
 

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { ask } from '@sluice/shared/testing/http'
 import { patiently } from '@sluice/shared/testing/patience'
 import { until } from '@sluice/shared/testing/until'
@@ -21,15 +19,6 @@ export async function adapted(name: string, replacements: Record<string, string>
     text = text.replace(from, to)
   }
   return text
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Runs a balancer until it is disposed of; ready when it passes a request on. */

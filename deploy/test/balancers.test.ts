@@ -7,13 +7,14 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@sluice/shared/testing/free-port'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { ask, target } from '@sluice/shared/testing/http'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { App, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
-import { adapted, freePort, skipWithout, startBalancer } from './balancer.ts'
+import { adapted, skipWithout, startBalancer } from './balancer.ts'
 
 /** The example configurations of load balancers, with real ones, in front of two gateways and a host. */
 

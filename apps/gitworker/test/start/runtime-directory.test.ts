@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import type { ChildProcess, SpawnOptions } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,6 +12,7 @@ import { until } from '@sluice/shared/testing/until'
 import { identityOf } from '../../src/process/process-table.ts'
 import { readNote } from '../../src/process/request-note.ts'
 import { openRuntimeDirectory } from '../../src/start/runtime-directory.ts'
+import { startOther } from '../support/other-process.ts'
 
 const silent = pino({ level: 'silent' })
 const open = (path: string) => openRuntimeDirectory(path, 300, silent)
@@ -19,18 +20,6 @@ const open = (path: string) => openRuntimeDirectory(path, 300, silent)
 function startSleeper(): ChildProcess & { pid: number } {
   const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
   return child as ChildProcess & { pid: number }
-}
-
-/** A process of somebody else's, ended when it is disposed of. */
-async function startOther(options: SpawnOptions) {
-  const child = spawn('/bin/sleep', ['1000'], { ...options, stdio: 'ignore' })
-  const gone = once(child, 'exit')
-  await once(child, 'spawn')
-  const end = async () => {
-    child.kill('SIGKILL')
-    await gone
-  }
-  return { end, [Symbol.asyncDispose]: end }
 }
 
 const note = (folder: string, pid: number, content: object) =>

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import type { SpawnOptions } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +6,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { foundFromBeforeBoot } from '../../src/sweep/before-boot.ts'
 import { StaleLocks } from '../../src/sweep/stale-locks.ts'
+import { startOther } from '../support/other-process.ts'
 
 /** What is older than this machine's start has no owner that lives. */
 
@@ -19,18 +17,6 @@ async function make(path: string, seconds?: number): Promise<string> {
   await writeFile(path, '')
   if (seconds !== undefined) await utimes(path, seconds, seconds)
   return path
-}
-
-/** A process of somebody else's, ended when it is disposed of. */
-async function startOther(options: SpawnOptions) {
-  const child = spawn('/bin/sleep', ['1000'], { ...options, stdio: 'ignore' })
-  const gone = once(child, 'exit')
-  await once(child, 'spawn')
-  const end = async () => {
-    child.kill('SIGKILL')
-    await gone
-  }
-  return { end, [Symbol.asyncDispose]: end }
 }
 
 test('a file from before the start is found, one from after it is not, nor one that is not there', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 
-/** For programs that cannot say which port they have got. */
+/** A TCP port of the loopback that nobody listens on, for programs that cannot report which one the kernel gave them. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
