@@ -61,8 +61,8 @@ export class SpawnLog {
     if (!this.#isOn) return command
     const about = { worker: worker.pid, ...(requestId !== undefined && { requestId }) }
     const args = loggedArguments(command)
-    this.#log.debug({ ...about, args, cwd: command.cwd }, 'spawn')
-    void this.#logEnd(worker, { ...about, args })
+    this.#log.debug({ args, ...about, cwd: command.cwd }, 'spawn')
+    void this.#logEnd(worker, { args, ...about })
     return this.#switches.length === 0 ? command : this.#traced(worker, command, about)
   }
 
@@ -75,7 +75,7 @@ export class SpawnLog {
   }
 
   #traced(worker: ServingWorker, command: GitCommand, about: object): GitCommand {
-    const onLine = (trace: string) => this.#log.debug({ ...about, trace }, 'git trace')
+    const onLine = (trace: string) => this.#log.debug({ trace, ...about }, 'git trace')
     const variables: string[] = this.#switches.map((name) => traceVariables[name])
     // A push's goes to its note, where it must stay: see request-note.ts.
     const note = variables.includes('GIT_TRACE') ? command.env['GIT_TRACE'] : undefined

@@ -48,7 +48,11 @@ function rest(fields: Fields): string {
 const hidden = new Set(['level', 'time', 'pid', 'app', 'hostname', 'msg', 'v', 'err'])
 
 function isPlain(value: unknown): boolean {
-  return ['string', 'number', 'boolean'].includes(typeof value)
+  return ['string', 'number', 'boolean'].includes(typeof value) || isListOfTexts(value)
+}
+
+function isListOfTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
@@ -63,6 +67,7 @@ function size(bytes: unknown): string {
 
 /** On one line, and with nothing that steers a terminal: names are the clients'. */
 function textOf(value: unknown): string {
+  if (isListOfTexts(value)) return textOf(value.join(' '))
   const text =
     typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? `${value}` : ''
   return text.slice(0, 1000).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')

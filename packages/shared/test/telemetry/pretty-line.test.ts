@@ -53,4 +53,6 @@ test('another line has its facts behind its sentence, and what went wrong', () =
     err: { message: 'boom' },
   }
   assert.equal(prettyLine(fields), 'gateway draining running=3 (boom)')
+  const spawned = { app: 'supervisor', msg: 'spawn', args: ['git', 'upload-pack'], worker: 5, more: [{}] }
+  assert.equal(prettyLine(spawned), 'host    spawn args=git upload-pack worker=5')
 })
