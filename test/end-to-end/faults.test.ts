@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { git } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, target } from '@sluice/shared/testing/http'
-import { beginFetch, capturePush, fetchOf, largeRepository } from '@sluice/shared/testing/requests'
+import { beginFetch, fetchOf, largeRepository, prepareLargePush } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -26,11 +27,7 @@ let count = 0
 
 before(async () => {
   stack = await startStack({ SLUICE_KILL_GRACE: '1s' })
-  repository = join(stack.root, 'large.git')
-  await largeRepository(repository)
-  // Small packs, too, are indexed and not unpacked.
-  await git(repository, ['config', 'receive.unpackLimit', '1'])
-  push = await capturePush(stack.folder, repository)
+  ;({ repository, push } = await prepareLargePush(stack))
   // Warm connections and workers belong to the picture before.
   await ask(stack.gateway.address, '/large.git/info/refs?service=git-upload-pack')
 })
@@ -156,10 +153,8 @@ test('a push that is cut in mid-pack leaves nothing, and the next one succeeds',
 
 test('a push whose git ignores the end of its input is swept', async () => {
   // A hook runs within the quarantine; this one obeys no SIGTERM, so that receive-pack is killed around it.
-  await mkdir(join(repository, 'hooks'), { recursive: true })
   const hook = join(repository, 'hooks/pre-receive')
-  await writeFile(hook, '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 1; done\n')
-  await chmod(hook, 0o755)
+  await writeHook(repository, 'pre-receive', 'trap "" TERM\nwhile :; do sleep 1; done')
   try {
     const sent = beginPush('stuck-hook', push.body.length)
     await until('the hook to run', async () =>
@@ -191,9 +186,7 @@ test('a push that is cut after its last byte is committed or not, never half', a
 test('a push whose client leaves while a hook runs is committed, and logged as that', async () => {
   const old = await git(repository, ['rev-parse', 'main'])
   const hook = join(repository, 'hooks/pre-receive')
-  await mkdir(join(repository, 'hooks'), { recursive: true })
-  await writeFile(hook, '#!/bin/sh\nwhile ! test -e go; do sleep 0.02; done\n')
-  await chmod(hook, 0o755)
+  await writeHook(repository, 'pre-receive', 'while ! test -e go; do sleep 0.02; done')
   const sent = beginPush('left-in-hook', push.body.length)
   await until('the hook to run', async () => (await commandLines()).some((line) => line.includes('hooks/pre-receive')))
   sent.destroy()

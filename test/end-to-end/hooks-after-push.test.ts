@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
@@ -272,13 +273,6 @@ async function leaveInHook(stack: Stack, postReceive: string) {
 /** The request's own line. */
 function endOf(stack: Stack, id: string): Promise<LogLine> {
   return stack.supervisor.line((line) => line['requestId'] === id && line['outcome'] !== undefined)
-}
-
-async function writeHook(gitDir: string, name: string, script: string): Promise<void> {
-  const file = join(gitDir, 'hooks', name)
-  await mkdir(join(gitDir, 'hooks'), { recursive: true })
-  await writeFile(file, `#!/bin/sh\n${script}\n`)
-  await chmod(file, 0o755)
 }
 
 /** Sends a push of commands whose objects are all there, with an empty pack, and keeps the connection. */

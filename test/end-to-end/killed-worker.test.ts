@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
@@ -58,10 +59,7 @@ async function repositoryWith(stack: Stack, script: string): Promise<string> {
   await mkdir(gitDir)
   await git(gitDir, ['init', '--quiet', '--bare', '.'])
   await importHistory(gitDir, 1)
-  await mkdir(join(gitDir, 'hooks'), { recursive: true })
-  const hook = join(gitDir, 'hooks/pre-receive')
-  await writeFile(hook, `#!/bin/sh\n${script}\necho yes >began\nwhile :; do sleep 1; done\n`)
-  await chmod(hook, 0o755)
+  await writeHook(gitDir, 'pre-receive', `${script}\necho yes >began\nwhile :; do sleep 1; done`)
   return gitDir
 }
 

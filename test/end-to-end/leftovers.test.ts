@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { ClientRequest } from 'node:http'
 import { basename, join } from 'node:path'
@@ -11,8 +11,9 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pktLine } from '@sluice/shared/git/pkt-line'
 import { git, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { target } from '@sluice/shared/testing/http'
-import { capturePush, largeRepository } from '@sluice/shared/testing/requests'
+import { prepareLargePush } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -30,10 +31,7 @@ let count = 0
 
 before(async () => {
   stack = await startStack({ SLUICE_KILL_GRACE: '1s' })
-  repository = join(stack.root, 'large.git')
-  await largeRepository(repository)
-  await git(repository, ['config', 'receive.unpackLimit', '1'])
-  push = await capturePush(stack.folder, repository)
+  ;({ repository, push } = await prepareLargePush(stack))
   old = await git(repository, ['rev-parse', 'main'])
 })
 after(async () => {
@@ -187,9 +185,7 @@ for (const [what, happens] of [
       await git(work, ['config', 'receive.unpackLimit', '1'])
       await writeFile(join(work, 'file-of-mine'), 'mine')
       await git(work, ['add', '.'])
-      await mkdir(join(gitDir, 'hooks'), { recursive: true })
-      await writeFile(join(gitDir, 'hooks/pre-commit'), '#!/bin/sh\nuntil test -e .git/go; do sleep 0.02; done\n')
-      await chmod(join(gitDir, 'hooks/pre-commit'), 0o755)
+      await writeHook(gitDir, 'pre-commit', 'until test -e .git/go; do sleep 0.02; done')
       // With paths, git holds index.lock while the hook runs.
       const commit = git(stack.folder, ['-C', work, 'commit', '--quiet', '-m', 'Mine', '--', 'file-of-mine'])
       try {
@@ -278,9 +274,7 @@ test('pushes from a shallow history that are ended leave nothing, and take nothi
 
 test('a pack that a killed push holds on to is let go, and one that somebody else holds is not', async () => {
   const hook = join(repository, 'hooks/update')
-  await mkdir(join(repository, 'hooks'), { recursive: true })
-  await writeFile(hook, '#!/bin/sh\nwhile :; do sleep 0.05; done\n')
-  await chmod(hook, 0o755)
+  await writeHook(repository, 'update', 'while :; do sleep 0.05; done')
   const others = join(repository, 'objects/pack/pack-others.keep')
   await writeFile(others, 'receive-pack 1 on elsewhere\n')
   const held = beginPush()

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importCommit, importHistory, packOf } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
@@ -86,10 +87,7 @@ describe('a client that leaves as soon as it has the report finds HEAD settled',
 test('a hook that goes on after the report does not keep HEAD from being settled', async () => {
   const name = newName()
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/only'])
-  await mkdir(join(bareOf(name), 'hooks'))
-  const hook = join(bareOf(name), 'hooks/post-receive')
-  await writeFile(hook, '#!/bin/sh\nexec sleep 600\n')
-  await chmod(hook, 0o755)
+  await writeHook(bareOf(name), 'post-receive', 'exec sleep 600')
   await pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k')
   assert.equal(await headOf(name), 'refs/heads/master')
 })
@@ -98,11 +96,8 @@ test('a hook that is slow, so that git gives signs of life, does not settle HEAD
   const name = newName()
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/only'])
   await git(bareOf(name), ['config', 'receive.keepAlive', '1'])
-  await mkdir(join(bareOf(name), 'hooks'))
-  const hook = join(bareOf(name), 'hooks/pre-receive')
   // An empty packet comes each second.
-  await writeFile(hook, '#!/bin/sh\nexec sleep 3\n')
-  await chmod(hook, 0o755)
+  await writeHook(bareOf(name), 'pre-receive', 'exec sleep 3')
   const heard = await pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k')
   assert.ok(heard.includes('0005\u0001'))
   assert.equal(await headOf(name), 'refs/heads/master')

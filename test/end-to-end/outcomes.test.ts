@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { deflateSync } from 'node:zlib'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, sendRaw, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
@@ -37,12 +38,6 @@ async function repository(config: Record<string, string> = {}) {
   await git(clone, ['remote', 'set-url', 'origin', `${stack.url}/${name}`])
   for (const [key, value] of Object.entries(config)) await git(gitDir, ['config', key, value])
   return { name, gitDir, clone, url: `${stack.url}/${name}` }
-}
-
-async function hook(gitDir: string, name: string, script: string): Promise<void> {
-  await mkdir(join(gitDir, 'hooks'), { recursive: true })
-  await writeFile(join(gitDir, 'hooks', name), script)
-  await chmod(join(gitDir, 'hooks', name), 0o755)
 }
 
 /** The line of the last POST about a repository, in both logs: the host's, and the gateway's must agree. */
@@ -111,7 +106,7 @@ describe('a push that is the user’s to mend is refused, at info', () => {
   for (const { what, config, hook: script, args, said } of pushes) {
     test(what, async () => {
       const { name, gitDir, clone } = await repository(config)
-      if (script) await hook(gitDir, ...script)
+      if (script) await writeHook(gitDir, ...script)
       const { code } = await tryGit(clone, ['push', '-q', 'origin', ...args])
       assert.notEqual(code, 0)
       const line = await lineOf(name)
@@ -134,7 +129,7 @@ test('a checked-out branch is not pushed to', async () => {
 
 test('a client that asks for no side-band is told, and logged, the same', async () => {
   const { name, gitDir, clone } = await repository()
-  await hook(gitDir, 'update', '#!/bin/sh\nexit 1\n')
+  await writeHook(gitDir, 'update', '#!/bin/sh\nexit 1\n')
   await tryGit(clone, ['-c', 'sendpack.sideband=false', 'push', '-q', 'origin', 'HEAD:main'])
   assert.deepEqual(endOf(await lineOf(name)), ['refused', 'push_rejected', 'info'])
 })
@@ -224,7 +219,7 @@ describe('what is wrong with the repository is ours, at warn', () => {
 
   test('a hook that cannot be run', async () => {
     const { name, gitDir, clone } = await repository()
-    await hook(gitDir, 'pre-receive', '#!/nonexistent\n')
+    await writeHook(gitDir, 'pre-receive', '#!/nonexistent\n')
     await tryGit(clone, ['push', '-q', 'origin', 'HEAD:main'])
     assert.deepEqual(endOf(await lineOf(name)), ['git_failed', 'git_failed', 'warn'])
   })
@@ -307,7 +302,7 @@ describe('what is no request that git does is the client’s mistake', () => {
 
 test('a client that leaves when it has its report is completed', async () => {
   const { name, gitDir, clone } = await repository()
-  await hook(gitDir, 'post-receive', '#!/bin/sh\necho running >&2\nwhile ! test -e go; do sleep 0.1; done\n')
+  await writeHook(gitDir, 'post-receive', '#!/bin/sh\necho running >&2\nwhile ! test -e go; do sleep 0.1; done\n')
   const [from, to] = (await git(clone, ['rev-parse', 'HEAD~1', 'HEAD'])).split('\n')
   const pack = await packOf(clone, `${to}\n^${from}\n`)
   const command = `${from} ${to} refs/heads/main\0report-status side-band-64k\n`

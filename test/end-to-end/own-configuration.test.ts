@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { git, importCommit, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
@@ -38,12 +39,6 @@ async function commit(work: string, name: string, bytes = 10): Promise<void> {
   await git(work, ['commit', '--quiet', '-m', name])
 }
 
-async function addHook(bare: string, name: string, script: string, folder = 'hooks'): Promise<void> {
-  await mkdir(join(bare, folder), { recursive: true })
-  await writeFile(join(bare, folder, name), `#!/bin/sh\n${script}\n`)
-  await chmod(join(bare, folder, name), 0o755)
-}
-
 const names = ['pre-receive', 'update', 'reference-transaction', 'post-receive', 'post-update']
 
 describe('the git commands of hooks', () => {
@@ -57,7 +52,7 @@ describe('the git commands of hooks', () => {
       for (const setting of own) await git(bare, ['config', ...setting.split(/=(.*)/).slice(0, 2)])
       const seen = join(bare, 'seen')
       for (const name of names) {
-        await addHook(
+        await writeHook(
           bare,
           name,
           `{ echo "== ${name}"; env | grep ^GIT_CONFIG_P; git config --show-scope --list; } >>seen`,
@@ -81,7 +76,7 @@ describe('the git commands of hooks', () => {
     ] as const) {
       const { bare, work } = await repositoryAndClone()
       const script = 'read line; printf "%s|%s|%s|%s" "$0" "$PWD" "$GIT_DIR" "$line" >"$(pwd)/seen"'
-      await addHook(bare, 'post-receive', script, hooksPath)
+      await writeHook(bare, 'post-receive', script, hooksPath)
       if (hooksPath !== undefined) await git(bare, ['config', 'core.hooksPath', hooksPath])
       await commit(work, 'new')
       const [old, now] = [await git(bare, ['rev-parse', 'main']), await git(work, ['rev-parse', 'main'])]
@@ -93,7 +88,7 @@ describe('the git commands of hooks', () => {
 
   test('are those of git alone where the repository switches hooks off, or has ones that may not be executed', async () => {
     const { bare, work } = await repositoryAndClone()
-    await addHook(bare, 'pre-receive', 'exit 1')
+    await writeHook(bare, 'pre-receive', 'exit 1')
     await git(bare, ['config', 'core.hooksPath', '/dev/null'])
     await commit(work, 'new')
     await git(work, ['push', '--quiet', 'origin', 'main'])
@@ -109,12 +104,12 @@ describe('the git commands of hooks', () => {
     await git(stack.folder, ['clone', '--quiet', join(stack.root, `own-${count - 1}.git`), tree])
     await git(tree, ['config', 'receive.denyCurrentBranch', 'updateInstead'])
     const script = (name: string) => `echo "$0 $PWD" >"${tree}/${name}.seen"`
-    await addHook(
+    await writeHook(
       join(tree, '.git'),
       'push-to-checkout',
       `${script('push-to-checkout')}; git read-tree -u -m HEAD "$1"`,
     )
-    await addHook(join(tree, '.git'), 'post-receive', script('post-receive'))
+    await writeHook(join(tree, '.git'), 'post-receive', script('post-receive'))
     const work = join(stack.folder, `from-tree-${count}`)
     await git(stack.folder, ['clone', '--quiet', `${stack.url}/checked-out-${count}`, work])
     await commit(work, 'new')
@@ -123,7 +118,7 @@ describe('the git commands of hooks', () => {
     assert.equal(await seen('push-to-checkout'), `hooks/push-to-checkout ${tree}/.git`)
     assert.equal(await seen('post-receive'), `hooks/post-receive ${tree}/.git`)
     await rm(join(tree, '.git/hooks/push-to-checkout'))
-    await addHook(join(tree, '.git'), 'post-index-change', script('post-index-change'))
+    await writeHook(join(tree, '.git'), 'post-index-change', script('post-index-change'))
     await commit(work, 'newer')
     await git(work, ['push', '--quiet', 'origin', 'main'])
     assert.equal(await seen('post-index-change'), `${tree}/.git/hooks/post-index-change ${tree}`)
@@ -132,7 +127,7 @@ describe('the git commands of hooks', () => {
 
   test('a hook of a linked work tree is the repository’s', async () => {
     const { bare, work } = await repositoryAndClone()
-    await addHook(bare, 'pre-receive', 'echo "no, says the hook" >&2; exit 1')
+    await writeHook(bare, 'pre-receive', 'echo "no, says the hook" >&2; exit 1')
     await git(bare, ['worktree', 'add', '--quiet', '-b', 'side', join(stack.root, `tree-${count}`), 'main'])
     await commit(work, 'new')
     const { stderr } = await tryGit(work, ['push', `${stack.url}/tree-${count}`, 'main:refs/heads/other'])

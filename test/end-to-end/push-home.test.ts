@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -28,12 +29,6 @@ async function repositoryAndClone(on = stack): Promise<{ bare: string; work: str
   return { bare, work: join(on.folder, name) }
 }
 
-async function addHook(bare: string, name: string, script: string): Promise<void> {
-  await mkdir(join(bare, 'hooks'), { recursive: true })
-  await writeFile(join(bare, 'hooks', name), `#!/bin/sh\n${script}\n`)
-  await chmod(join(bare, 'hooks', name), 0o755)
-}
-
 let pushes = 0
 const push = (work: string) => tryGit(work, ['push', 'origin', `main:refs/heads/push-${++pushes}`])
 
@@ -45,8 +40,8 @@ test('what a hook leaves in its HOME is nobody else’s, and gone with the push'
   const leaves = 'echo "machine example.org" >~/.netrc; git config --file ~/.gitconfig core.hooksPath /tmp'
   const locks = 'mkdir -p ~/a/b; touch ~/a/b/c; ln -s / ~/a/root; chmod 0 ~/a/b ~/a'
   for (const { bare: each } of [{ bare }, other]) {
-    await addHook(each, 'pre-receive', `echo "HOME: $(ls -A ~ | tr '\\n' ' ')in $HOME"; ${leaves}`)
-    await addHook(each, 'post-receive', `echo "later: $(ls -A ~ | tr '\\n' ' ')"; ${locks}`)
+    await writeHook(each, 'pre-receive', `echo "HOME: $(ls -A ~ | tr '\\n' ' ')in $HOME"; ${leaves}`)
+    await writeHook(each, 'post-receive', `echo "later: $(ls -A ~ | tr '\\n' ' ')"; ${locks}`)
   }
   const homes = new Set<string>()
   for (const folder of [work, work, other.work]) {
@@ -84,7 +79,7 @@ test('git for a fetch has a HOME that nobody can make, not even root', async () 
 test('what is left after a supervisor was killed is removed by the next one', async () => {
   await using own = await startStack()
   const { bare, work } = await repositoryAndClone(own)
-  await addHook(bare, 'pre-receive', 'echo secret >~/.netrc; touch "$PWD/reached"; while :; do sleep 1; done')
+  await writeHook(bare, 'pre-receive', 'echo secret >~/.netrc; touch "$PWD/reached"; while :; do sleep 1; done')
   const pushed = push(work)
   await until('the hook to run', async () => (await readdir(bare)).includes('reached'))
   assert.equal((await leftOf(own)).length, 1)
@@ -132,7 +127,7 @@ describe('signed pushes', { skip: gpg === undefined && 'gpg is not installed' },
         await using signing = await startStack(env)
         const { bare, work } = await repositoryAndClone(signing)
         await git(bare, ['config', 'receive.certNonceSeed', 'seed'])
-        await addHook(bare, 'post-receive', 'echo "status $GIT_PUSH_CERT_STATUS, nonce $GIT_PUSH_CERT_NONCE_STATUS"')
+        await writeHook(bare, 'post-receive', 'echo "status $GIT_PUSH_CERT_STATUS, nonce $GIT_PUSH_CERT_NONCE_STATUS"')
         const args = ['-c', `user.signingKey=${fingerprint}`, 'push', '--signed', 'origin', 'main:refs/heads/signed']
         const { stderr } = await tryGit(work, args, { env: { GNUPGHOME: users } })
         assert.match(stderr, new RegExp(`status ${status}, nonce (?:OK|SLOP)`))

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { git, importCommit, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
@@ -31,13 +32,6 @@ async function commit(work: string, message: string): Promise<string> {
   await git(work, ['add', '.'])
   await git(work, ['commit', '--quiet', '-m', message])
   return git(work, ['rev-parse', 'HEAD'])
-}
-
-async function addHook(bare: string, name: string, script: string): Promise<void> {
-  const path = join(bare, 'hooks', name)
-  await mkdir(join(bare, 'hooks'), { recursive: true })
-  await writeFile(path, `#!/bin/sh\n${script}\n`)
-  await chmod(path, 0o755)
 }
 
 const tip = (bare: string, ref: string) => git(bare, ['rev-parse', '--verify', ref])
@@ -94,7 +88,7 @@ for (const version of [0, 1, 2]) {
       const { bare, work } = await repositoryAndClone()
       const old = await tip(bare, 'main')
       await commit(work, 'new')
-      await addHook(bare, 'update', 'test "$1" != refs/heads/forbidden')
+      await writeHook(bare, 'update', 'test "$1" != refs/heads/forbidden')
       const refused = await tryGit(work, [...config, 'push', '--atomic', 'origin', 'main', 'main:forbidden'])
       assert.equal(refused.code, 1)
       assert.match(refused.stderr, /atomic/)
@@ -104,7 +98,7 @@ for (const version of [0, 1, 2]) {
     test('push options reach the hooks of a repository that allows them', async () => {
       const { bare, work } = await repositoryAndClone()
       await commit(work, 'new')
-      await addHook(bare, 'pre-receive', 'echo "option: $GIT_PUSH_OPTION_0"')
+      await writeHook(bare, 'pre-receive', 'echo "option: $GIT_PUSH_OPTION_0"')
       const denied = await tryGit(work, [...config, 'push', '-o', 'ci.skip', 'origin', 'main'])
       assert.match(denied.stderr, /the receiving end does not support push options/)
       await git(bare, ['config', 'receive.advertisePushOptions', 'true'])
@@ -116,7 +110,7 @@ for (const version of [0, 1, 2]) {
       const { bare, work } = await repositoryAndClone()
       const old = await tip(bare, 'main')
       await commit(work, 'new')
-      await addHook(bare, 'pre-receive', 'echo "The freeze is on until Monday." >&2; exit 1')
+      await writeHook(bare, 'pre-receive', 'echo "The freeze is on until Monday." >&2; exit 1')
       const refused = await tryGit(work, [...config, 'push', 'origin', 'main'])
       assert.equal(refused.code, 1)
       assert.match(refused.stderr, /remote: The freeze is on until Monday\./)
@@ -176,7 +170,7 @@ test('nothing is created inside a repository, below a file, or by a fetch', asyn
 test('hooks find who pushed, as from http-backend, and nothing of the supervisor’s environment', async () => {
   const { bare, work } = await repositoryAndClone()
   await commit(work, 'new')
-  await addHook(bare, 'post-receive', 'env')
+  await writeHook(bare, 'post-receive', 'env')
   const { stderr } = await tryGit(work, ['push', 'origin', 'main'])
   assert.match(stderr, /remote: REMOTE_ADDR=127\.0\.0\.1/)
   assert.match(stderr, /remote: GIT_COMMITTER_EMAIL=anonymous@http\.127\.0\.0\.1/)

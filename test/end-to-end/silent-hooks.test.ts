@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
@@ -87,10 +88,7 @@ async function repository(stack: Stack, name: string, preReceive: string): Promi
   await mkdir(gitDir)
   await git(gitDir, ['init', '--quiet', '--bare', '.'])
   await importHistory(gitDir, 1)
-  await mkdir(join(gitDir, 'hooks'), { recursive: true })
-  const hook = join(gitDir, 'hooks/pre-receive')
-  await writeFile(hook, `#!/bin/sh\n${preReceive}\n`)
-  await chmod(hook, 0o755)
+  await writeHook(gitDir, 'pre-receive', preReceive)
   return await git(gitDir, ['rev-parse', 'main'])
 }
 

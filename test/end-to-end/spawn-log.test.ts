@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -34,12 +35,6 @@ async function clone(name: string) {
   return { ...result, path: join(stack.folder, name) }
 }
 
-async function writeHook(script: string): Promise<void> {
-  await mkdir(join(repository, 'hooks'), { recursive: true })
-  await writeFile(join(repository, 'hooks/pre-receive'), `#!/bin/sh\n${script}\n`)
-  await chmod(join(repository, 'hooks/pre-receive'), 0o755)
-}
-
 test('git is logged under its request, and its trace is not shown to the user', async () => {
   const { stdout, stderr } = await clone('clone')
   assert.doesNotMatch(stdout + stderr, anyTrace)
@@ -56,7 +51,11 @@ test('git is logged under its request, and its trace is not shown to the user', 
 })
 
 test('a push is traced to the log only, and its hooks do not trace', async () => {
-  await writeHook('env | grep ^GIT_TRACE; git --git-dir=. rev-parse --git-dir; echo seen by the hook')
+  await writeHook(
+    repository,
+    'pre-receive',
+    'env | grep ^GIT_TRACE; git --git-dir=. rev-parse --git-dir; echo seen by the hook',
+  )
   const { path } = await clone('push')
   await git(path, ['commit', '--quiet', '--allow-empty', '-m', 'one more'])
   const { code, stdout, stderr } = await tryGit(path, ['push', 'origin', 'HEAD:refs/heads/pushed'])
@@ -68,7 +67,7 @@ test('a push is traced to the log only, and its hooks do not trace', async () =>
 })
 
 test('what a traced push has made is still known when it is killed', async () => {
-  await writeHook('kill -9 $PPID')
+  await writeHook(repository, 'pre-receive', 'kill -9 $PPID')
   const { path } = await clone('killed-push')
   await git(path, ['commit', '--quiet', '--allow-empty', '-m', 'another one'])
   assert.notEqual((await tryGit(path, ['push', 'origin', 'HEAD:refs/heads/killed'])).code, 0)

@@ -38,6 +38,14 @@ export async function capturePush(folder: string, gitDir: string): Promise<{ bod
   return { body: Buffer.concat([Buffer.from(command + flushPacket), pack]), id }
 }
 
+/** The repository `large.git`, whose pushes are indexed and never unpacked, and a push to it as git would send it. */
+export async function prepareLargePush({ root, folder }: { readonly root: string; readonly folder: string }) {
+  const repository = join(root, 'large.git')
+  await largeRepository(repository)
+  await git(repository, ['config', 'receive.unpackLimit', '1'])
+  return { repository, push: await capturePush(folder, repository) }
+}
+
 /** Sends a fetch (protocol version 0) of everything below `want`, and hands over the reply when it has begun. */
 export async function beginFetch(
   address: string,
