@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { within } from '@sluice/shared/machine/race'
 
 /*
  * Reads the trace that git writes to a file, and bounds what it takes: a trace of a fetch can have as many lines as the
@@ -33,16 +34,18 @@ export function followTrace(file: string, ended: Promise<void>, onLine: OnLine):
   } catch {
     return false
   }
-  void follow(file, ended, onLine)
+  // On a disk that has become read-only, the file stays.
+  follow(file, ended, onLine).catch(() => {})
   return true
 }
 
 async function follow(file: string, ended: Promise<void>, onLine: OnLine): Promise<void> {
   const lines = new TraceLines(onLine)
+  const isEnded = ended.then(() => true)
   let offset = 0
   try {
     for (let isOver = false; !isOver;) {
-      isOver = await isOverWithin(everyMs, ended)
+      isOver = await within(everyMs, isEnded, false)
       const { bytes, next } = await readOn(file, offset)
       lines.add(bytes)
       offset = next
@@ -62,14 +65,6 @@ async function readOn(file: string, offset: number): Promise<{ bytes: Buffer; ne
   const isTooLong = (await trace.stat()).size > maxFileBytes
   if (isTooLong) await trace.truncate()
   return { bytes: buffer.subarray(0, bytesRead), next: isTooLong ? 0 : offset + bytesRead }
-}
-
-async function isOverWithin(milliseconds: number, ended: Promise<void>): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<false>()
-  const timer = setTimeout(resolve, milliseconds, false).unref()
-  const isOver = await Promise.race([late, ended.then(() => true)])
-  clearTimeout(timer)
-  return isOver
 }
 
 /** Passes on the trace in a request's note (request-note.ts), which stands behind a line that is not git's. */
