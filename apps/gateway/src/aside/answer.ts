@@ -1,5 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/reasons'
 import { answerPreflight } from '../request/cross-origin.ts'
 import type { CorsOrigins } from '../request/cross-origin.ts'
 import type { OriginOptions } from '../request/original-request.ts'

@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { pktLine } from '@sluice/shared/git/pkt-line'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/reasons'
 
 /**
  * git since 2.44 asks for an archive by POST, and would show of a refusal its status only; it shows an error packet

@@ -1,6 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/reasons'
 
 /**
  * Says in the words of LFS's API that it is not offered: git-lfs shows `message` to its user. With 501 it stops asking for

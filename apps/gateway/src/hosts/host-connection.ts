@@ -1,7 +1,7 @@
 import { Pool } from 'undici'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { openHostSecrets, secretHeader, trustedPath } from '@sluice/shared/host-protocol/secret'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { openTlsFiles } from '@sluice/shared/http/tls-files'

@@ -1,4 +1,4 @@
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../config/config.ts'
 import { Access } from '../access/access.ts'

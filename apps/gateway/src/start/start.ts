@@ -20,7 +20,7 @@ import { RequestMetrics } from '@sluice/shared/telemetry/request-metrics'
 import { Running } from '@sluice/shared/app/running'
 import { openTlsFiles } from '@sluice/shared/http/tls-files'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
-import type { WatchedFiles } from '@sluice/shared/config/watched-files'
+import type { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import { openTracing } from '@sluice/shared/telemetry/tracing'
 import { noCache } from '@sluice/shared/http/no-cache'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -142,7 +142,7 @@ export async function openGatewayTls(
   { tlsCertificate: certificate, tlsKey: key }: GatewayConfig,
   log: Logger,
   onChange: (material: TlsMaterial) => void,
-): Promise<WatchedFiles<TlsMaterial> | undefined> {
+): Promise<ReloadedFile<TlsMaterial> | undefined> {
   if (certificate === undefined && key === undefined) return undefined
   return await openTlsFiles({ certificate, key }, 'SLUICE_TLS_CERTIFICATE and SLUICE_TLS_KEY', log, onChange)
 }

@@ -1,4 +1,4 @@
-import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/reasons'
 import { isShortage } from './shortage.ts'
 
 /*

@@ -1,7 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Outcome, Reason } from '@sluice/shared/refusal/refusal'
+import type { Outcome, Reason } from '@sluice/shared/refusal/reasons'
 import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
 import { JobError } from '../process/job.ts'

@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { openHostSecrets, secretHeader } from '@sluice/shared/host-protocol/secret'
 import type { HostSecrets } from '@sluice/shared/host-protocol/secret'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
-import type { Reason } from '@sluice/shared/refusal/refusal'
-import type { WatchedFiles } from '@sluice/shared/config/watched-files'
+import type { Reason } from '@sluice/shared/refusal/reasons'
+import type { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import type { SupervisorConfig } from '../config/config.ts'
 
 /** Whoever is refused in a loop gets a line in the log so often, not for each request. */
@@ -23,13 +23,13 @@ type TrustConfig = Pick<SupervisorConfig, 'supervisor' | 'hostSecretFile' | 'hos
  */
 export class GatewayTrust implements Disposable {
   readonly #log: Logger
-  readonly #secrets: WatchedFiles<HostSecrets> | undefined
+  readonly #secrets: ReloadedFile<HostSecrets> | undefined
   /** Not asked of the connection: one of TCP that was just reset has no address either. */
   readonly #isUnix: boolean
   readonly #wantsCertificate: boolean
   readonly #told = new Map<Reason, { at: number; since: number }>()
 
-  private constructor(config: TrustConfig, log: Logger, secrets: WatchedFiles<HostSecrets> | undefined) {
+  private constructor(config: TrustConfig, log: Logger, secrets: ReloadedFile<HostSecrets> | undefined) {
     this.#log = log
     this.#secrets = secrets
     this.#isUnix = config.supervisor.kind === 'unix'

@@ -1,4 +1,4 @@
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-error.ts'
 
 /**
  * Opens one part of an application, as its start does, to see whether that works. What it returns is given back at once.

@@ -6,7 +6,7 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { connectionUnder, http2StreamOf } from '../http/http2-stream.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { Refusal } from '../refusal/refusal.ts'
-import type { Reason } from '../refusal/refusal.ts'
+import type { Reason } from '../refusal/reasons.ts'
 import { plainAddress, clientKey } from '../admission/client-key.ts'
 
 /** How many connections beyond the limits are let in, only to be told so. Any more are closed at once. */

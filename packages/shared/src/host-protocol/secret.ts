@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Logger } from '../telemetry/log.ts'
-import { WatchedFiles } from '../config/watched-files.ts'
+import { ReloadedFile } from '../config/reloaded-file.ts'
 
 /** The request header in which a gateway shows that it is one. */
 export const secretHeader = 'sluice-secret'
@@ -51,8 +51,8 @@ function digestOf(secret: string): Buffer {
 }
 
 /** @throws {ConfigError} where the file is not right at the start; later, the old secrets stay valid */
-export async function openHostSecrets(path: string, log: Logger): Promise<WatchedFiles<HostSecrets>> {
-  return await WatchedFiles.open(setting, {
+export async function openHostSecrets(path: string, log: Logger): Promise<ReloadedFile<HostSecrets>> {
+  return await ReloadedFile.open(setting, {
     paths: [path],
     parse: ([text = '']) => new HostSecrets(text, path),
     onChange: () => log.info(`${setting}: the secrets of ${path} were read anew`),

@@ -36,7 +36,7 @@ export async function openTlsFiles(
   setting: string,
   log: TlsLog,
   onChange: (material: TlsMaterial) => void,
-): Promise<WatchedFiles<TlsMaterial>> {
+): Promise<ReloadedFile<TlsMaterial>> {
   const { certificate, key, ca } = paths
   if ((certificate === undefined) !== (key === undefined)) {
     throw new ConfigError([`${setting}: a certificate needs its key, and a key its certificate; set both, or none.`])
@@ -46,7 +46,7 @@ export async function openTlsFiles(
     const texts = Object.fromEntries(named.map(([name], index) => [name, contents[index]]))
     return materialOf(paths, texts)
   }
-  const files = await WatchedFiles.open(setting, {
+  const files = await ReloadedFile.open(setting, {
     paths: named.map(([, path]) => path),
     parse,
     onChange(material) {

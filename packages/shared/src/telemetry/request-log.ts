@@ -1,8 +1,8 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import type { GitRequest } from '../git/git-route.ts'
 import type { Logger } from './log.ts'
-import { statusOf } from '../refusal/refusal.ts'
-import type { Outcome } from '../refusal/refusal.ts'
+import { statusOf } from '../refusal/reasons.ts'
+import type { Outcome } from '../refusal/reasons.ts'
 import type { Ending } from './recorder.ts'
 
 /** A client that leaves, or asks for what it may not have, is no fault of the server's. */

@@ -3,8 +3,8 @@ import type { Registry } from 'prom-client'
 import type { Exchange } from '../exchange/exchange.ts'
 import { addGauge } from './gauge.ts'
 import type { GitRequest } from '../git/git-route.ts'
-import { reasons } from '../refusal/refusal.ts'
-import type { Outcome } from '../refusal/refusal.ts'
+import { reasons } from '../refusal/reasons.ts'
+import type { Outcome } from '../refusal/reasons.ts'
 
 /** What both applications count about requests. Labels take values of our own tables only, so there are never many series. */
 export class RequestMetrics {

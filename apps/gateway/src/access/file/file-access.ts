@@ -1,6 +1,6 @@
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { WatchedFiles } from '@sluice/shared/config/watched-files'
+import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import type { Authority } from '../authority.ts'
 import { PasswordCheck } from './password-check.ts'
 import { readPasswordFile } from './password-file.ts'
@@ -43,7 +43,7 @@ export async function openFileAccess(passwordPath: string, rulesPath: string, lo
 
 async function open(passwordPath: string, rulesPath: string, log: Logger) {
   const setting = 'SLUICE_PASSWORD_FILE and SLUICE_ACCESS_FILE'
-  return await WatchedFiles.open(setting, {
+  return await ReloadedFile.open(setting, {
     paths: [passwordPath, rulesPath],
     parse([passwordText = '', rulesText = '']) {
       const passwords = readPasswordFile(passwordText, passwordPath)

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { WatchedFiles } from '@sluice/shared/config/watched-files'
+import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 
 /** The keys that tokens are signed with. */
 export type TokenKeys = Disposable & {
@@ -79,7 +79,7 @@ async function fetchBounded(address: string, options: RequestInit): Promise<Resp
 
 async function openKeyFile(path: string, log: Logger): Promise<TokenKeys> {
   const setting = 'SLUICE_JWT_KEYS'
-  const files = await WatchedFiles.open(setting, {
+  const files = await ReloadedFile.open(setting, {
     paths: [path],
     parse: ([text = '']) => readKeys(text, path),
     onChange: () => log.info(`${setting}: the keys of ${path} were read anew`),

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { formatAddress } from '@sluice/shared/network/address'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import type { GatewayConfig } from '../../config/config.ts'
 import type { Authority, Grant } from '../authority.ts'
 

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { configurationTable } from '@sluice/shared/config/settings-table'
+import { configurationTable } from './reference/settings.ts'
 
 /** `npm run readme`: puts the table of all settings between its two marks in the README. */
 

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-error.ts'
 import { errnoOf } from '../machine/errno.ts'
 
 /** How soon a change is noticed. The files are small, and read whole: times tell nothing of what a mount has swapped. */
@@ -19,7 +19,7 @@ export type Watching<T> = {
 }
 
 /** What some files say, now: they are looked at for as long as this lives. What is wrong in them changes nothing. */
-export class WatchedFiles<T> implements Disposable {
+export class ReloadedFile<T> implements Disposable {
   readonly #watching: Watching<T>
   #seen: readonly string[]
   #current: T
@@ -38,9 +38,9 @@ export class WatchedFiles<T> implements Disposable {
    * @param setting the variable, or variables, that name the files, for messages
    * @throws {ConfigError} where a file cannot be read or is not right; one that is not there may still be mounted
    */
-  static async open<T>(setting: string, watching: Watching<T>): Promise<WatchedFiles<T>> {
+  static async open<T>(setting: string, watching: Watching<T>): Promise<ReloadedFile<T>> {
     try {
-      return new WatchedFiles(watching, await readAll(watching.paths))
+      return new ReloadedFile(watching, await readAll(watching.paths))
     } catch (error) {
       const { message, cause } = error as Error
       throw new ConfigError([`${setting}: ${message}.`], { mayHeal: errnoOf(cause) === 'ENOENT' })
