@@ -1,4 +1,5 @@
 import { ConfigError } from '@sluice/shared/config/config-error'
+import { isLoopback } from '@sluice/shared/network/loopback'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../config/config.ts'
 import { Access } from '../access/access.ts'
@@ -7,10 +8,10 @@ import { openFileAccess } from '../access/file/file-access.ts'
 import { openForwardAccess } from '../access/forward/forward-access.ts'
 import { openJwtAccess } from '../access/jwt/jwt-access.ts'
 import { LoginThrottle } from '../access/throttle/login-throttle.ts'
-import { isLoopback, openAccess } from '../access/unguarded/unguarded-access.ts'
+import { openUnguardedAccess } from '../access/unguarded/unguarded-access.ts'
 
 /** @throws {ConfigError} where the mode that was chosen lacks a setting, or a file of it is not right */
-export async function openAccessOf(config: GatewayConfig, log: Logger): Promise<Access & AsyncDisposable> {
+export async function openAccess(config: GatewayConfig, log: Logger): Promise<Access & AsyncDisposable> {
   const authority = await openAuthority(config, log)
   if (authority.asksForLogin) warnOfClearText(config, log)
   const access = new Access(authority, new LoginThrottle())
@@ -22,7 +23,7 @@ async function openAuthority(config: GatewayConfig, log: Logger): Promise<Author
 }
 
 const modes: Record<GatewayConfig['access'], (config: GatewayConfig, log: Logger) => Authority | Promise<Authority>> = {
-  open: openAccess,
+  open: openUnguardedAccess,
   file: (config, log) => {
     const passwords = required(config.passwordFile, 'SLUICE_PASSWORD_FILE', 'file')
     return openFileAccess(passwords, required(config.accessFile, 'SLUICE_ACCESS_FILE', 'file'), log)

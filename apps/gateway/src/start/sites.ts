@@ -1,6 +1,6 @@
 import { readHostName } from '@sluice/shared/network/host-name'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
-import { isLoopback } from '../access/unguarded/unguarded-access.ts'
+import { isLoopback } from '@sluice/shared/network/loopback'
 import type { GatewayConfig } from '../config/config.ts'
 import { mayUse } from '../request/cross-origin.ts'
 

@@ -1,7 +1,7 @@
 import { tryListening } from '@sluice/shared/app/listen'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import type { StartCheck } from '@sluice/shared/config/start-checks'
-import { openAccessOf } from './open-access.ts'
+import { openAccess } from './open-access.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { connectHost } from '../hosts/host-connection.ts'
 import { openGatewayTls } from './start.ts'
@@ -10,7 +10,7 @@ import { openGatewayTls } from './start.ts'
 export function startChecksOfGateway(config: GatewayConfig): StartCheck[] {
   const { gatewayOperations, listen } = config
   return [
-    () => openAccessOf(config, silentLog),
+    () => openAccess(config, silentLog),
     () => connectHost(config, silentLog),
     () => openGatewayTls(config, silentLog, () => {}),
     () => tryListening(listen, 'SLUICE_LISTEN', config),

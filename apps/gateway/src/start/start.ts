@@ -24,7 +24,7 @@ import type { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import { openTracing } from '@sluice/shared/telemetry/tracing'
 import { noCache } from '@sluice/shared/http/no-cache'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { openAccessOf } from './open-access.ts'
+import { openAccess } from './open-access.ts'
 import { createApp } from '../app.ts'
 import { singleHost } from '../hosts/choose-host.ts'
 import type { GatewayConfig } from '../config/config.ts'
@@ -53,7 +53,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const host = started.use(await connectHost(config, log))
   const connections = limitConnections(config, log)
   const running = new Running(connections)
-  const access = started.use(await openAccessOf(config, log))
+  const access = started.use(await openAccess(config, log))
   const readiness = readinessOfGateway(running, host, access, config.hostWait)
   const registry = new Registry()
   registry.setDefaultLabels({ app: 'gateway' })

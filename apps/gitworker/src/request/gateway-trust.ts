@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
+import { isLoopback } from '@sluice/shared/network/loopback'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { openHostSecrets, secretHeader } from '@sluice/shared/host-protocol/secret'
 import type { HostSecrets } from '@sluice/shared/host-protocol/secret'
@@ -112,5 +113,5 @@ function checkExposure({ supervisor, hostSecretFile, hostTlsCertificate, hostTls
 }
 
 function isPrivate(address: Address): boolean {
-  return address.kind === 'unix' || /^(127\.\d+\.\d+\.\d+|::1|localhost)$/i.test(address.host)
+  return address.kind === 'unix' || isLoopback(address.host)
 }

@@ -46,13 +46,6 @@ export function hostHeader({ headers }: IncomingMessage): string | undefined {
   return typeof authority === 'string' ? authority : headers.host
 }
 
-/** A name or an address of this machine that leads nowhere else, whoever's DNS is asked (RFC 6761 section 6.3). */
-export function isLoopbackName(name: string): boolean {
-  if (isIP(name) === 4) return name.startsWith('127.')
-  if (isIP(name) === 6) return name === '::1' || name.startsWith('::ffff:7f')
-  return name === 'localhost' || name.endsWith('.localhost')
-}
-
 /** Names that are accepted: `git.example.org`, and with `*.example.org` all below it. */
 export type HostNames = { has(name: string): boolean }
 

@@ -6,10 +6,10 @@ import type { Address } from '../network/address.ts'
 import { isReady, probedPath } from './health.ts'
 import { forHttp1 } from '../http/http-server.ts'
 import type { Readiness } from './health.ts'
-import { isLoopbackName, readHostName } from '../network/host-name.ts'
+import { readHostName } from '../network/host-name.ts'
+import { isLoopback } from '../network/loopback.ts'
 import { listen } from '../app/listen.ts'
 import { isFromOtherSite } from '../http/other-sites.ts'
-import { plainAddress } from '../admission/client-key.ts'
 
 /** What is answered to an operator. */
 export type Page = {
@@ -87,10 +87,10 @@ const textHeaders = { 'Content-Type': 'text/plain; charset=utf-8' }
  */
 function isAskedHere({ socket, headers }: IncomingMessage): boolean {
   const { localAddress } = socket
-  const isLoopback = localAddress !== undefined && isLoopbackName(plainAddress(localAddress))
-  if (!isLoopback || headers.host === undefined) return true
+  const isLocal = localAddress !== undefined && isLoopback(localAddress)
+  if (!isLocal || headers.host === undefined) return true
   const host = readHostName(headers.host)
-  return host !== undefined && (isIP(host.name) !== 0 || isLoopbackName(host.name))
+  return host !== undefined && (isIP(host.name) !== 0 || isLoopback(host.name))
 }
 
 /** To follow a link here is no harm; a page of another site gets nothing for its own use. */
