@@ -7,6 +7,7 @@ import { isReady, probedPath } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
 import { awaitsAcceptanceHeader, notBegunHeader } from '@sluice/shared/host-protocol/headers'
 import { trustedPath } from '@sluice/shared/host-protocol/secret'
+import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import { createHttpServer, createHttpsServer } from '@sluice/shared/http/http-server'
 import { checkHostName, checkSite } from '@sluice/shared/http/other-sites'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
@@ -136,7 +137,7 @@ function userOf({ headers }: IncomingMessage): string | undefined {
   if (typeof told !== 'string') return undefined
   try {
     const user = decodeURIComponent(told)
-    return /\p{Cc}/u.test(user) ? undefined : user
+    return isUserName(user) ? user : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import { fitsPattern } from './name-pattern.ts'
-import { plainName } from './repository-pattern.ts'
+import { plainName } from './repository-name.ts'
 
 /**
  * What may be done to a reference by a push: `no-force`: it only moves forward, and stays; `no-delete`: it stays;

@@ -1,6 +1,7 @@
 import { errors, jwtVerify } from 'jose'
 import type { JWTPayload } from 'jose'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Authority } from '../authority.ts'
 import { isLikeSignedToken } from '../credentials.ts'
@@ -63,8 +64,7 @@ function tokenIn(credentials: LoginCredentials): string {
 }
 
 function checkUser(sub: unknown): string {
-  const isText = typeof sub === 'string' && sub.isWellFormed()
-  if (!isText || sub === '' || sub.length > 256 || /\p{Cc}/u.test(sub)) {
+  if (typeof sub !== 'string' || !isUserName(sub)) {
     throw new Refusal('login_failed', { sentence: 'The token is for nobody: its "sub" is not a user name.' })
   }
   return sub
