@@ -1,5 +1,5 @@
 import { settings } from '@sluice/shared/config/settings'
-import type { Setting } from '@sluice/shared/config/settings'
+import type { Setting } from '@sluice/shared/config/settings/setting'
 
 /** The table of all settings for the README, in Markdown. */
 export function configurationTable(): string {

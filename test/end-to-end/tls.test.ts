@@ -406,7 +406,7 @@ test('one connection too many is refused over TLS, too', { skip }, async () => {
   const second = await secured.session()
   const refused = await begin(second, { ':path': advertisement })
   assert.equal(refused.headers[':status'], 429)
-  assert.equal(refused.headers['sluice-reason'], 'source_full')
+  assert.equal(refused.headers['sluice-reason'], 'client_full')
   assert.ok((await readAll(refused.stream)).isWhole)
   await until('it to be closed', () => second.destroyed)
   const sent = request({ ...target(secured.stack.gateway.address), path: advertisement, rejectUnauthorized: false })

@@ -5,9 +5,9 @@ import type { LaneLimits } from '@sluice/shared/admission/lane'
 
 export type ClientLimits = {
   /** How many requests of one client are passed on at once. */
-  readonly sourceRequests: number
+  readonly clientRequests: number
   /** How many more may wait. */
-  readonly sourceQueue: number
+  readonly clientQueue: number
   /** Milliseconds. */
   readonly queueTimeout: number
 }
@@ -20,13 +20,13 @@ export class ClientAdmission {
   readonly #limits: LaneLimits
   readonly #lanes = new Map<string, Lane>()
 
-  constructor({ sourceRequests, sourceQueue, queueTimeout }: ClientLimits) {
+  constructor({ clientRequests, clientQueue, queueTimeout }: ClientLimits) {
     this.#limits = {
-      slots: sourceRequests,
+      slots: clientRequests,
       largestShare: 1,
-      queueLength: sourceQueue,
+      queueLength: clientQueue,
       queueTimeout,
-      reasons: { full: 'source_full', late: 'source_late' },
+      reasons: { full: 'client_full', late: 'client_late' },
     }
   }
 
@@ -43,7 +43,7 @@ export class ClientAdmission {
   /**
    * Waits until the client may have another request at work; dispose of it when that is over.
    *
-   * @throws {Refusal} `source_full`, `source_late`
+   * @throws {Refusal} `client_full`, `client_late`
    * @throws the signal's reason
    */
   async admit(client: string, repository: string, signal: AbortSignal): Promise<Disposable> {
@@ -71,11 +71,10 @@ export class ClientAdmission {
 /** Nothing by client: there may be any number of them. */
 export function addClientMetrics(registry: Registry, clients: ClientAdmission): void {
   const help = 'Clients (users, addresses) that have a request under way.'
-  addGauge(registry, 'sluice_sources', help, () => clients.size)
-  addGauge(
-    registry,
-    'sluice_source_waiting',
-    'Requests that wait for others of the same client.',
-    () => clients.waiting,
-  )
+  const waitingHelp = 'Requests that wait for others of the same client.'
+  addGauge(registry, 'sluice_clients', help, () => clients.size)
+  addGauge(registry, 'sluice_client_waiting', waitingHelp, () => clients.waiting)
+  // The names of the version before, which the next one will not have.
+  addGauge(registry, 'sluice_sources', 'The former name of sluice_clients.', () => clients.size)
+  addGauge(registry, 'sluice_source_waiting', 'The former name of sluice_client_waiting.', () => clients.waiting)
 }

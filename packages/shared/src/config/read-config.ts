@@ -1,7 +1,8 @@
 import type { ZodError } from 'zod'
-import type { Setting } from './settings.ts'
-import { settings } from './settings.ts'
 import { ConfigError } from './config-error.ts'
+import { textOf } from './former-names.ts'
+import type { Setting } from './settings/setting.ts'
+import { settings } from './settings.ts'
 
 type Settings = Record<string, Setting<unknown>>
 
@@ -13,26 +14,35 @@ export type Config<S extends Settings> = {
 /**
  * Reads the wanted settings from the environment. An empty variable counts as one that is not set.
  *
- * @throws {ConfigError} naming every bad value and every SLUICE_* variable that no application knows
+ * @throws {ConfigError} naming every bad value, and every SLUICE_* variable that no application knows
  */
 export function readConfig<S extends Settings>(wanted: S, env: NodeJS.ProcessEnv): Config<S> {
   const problems = unknownNames(env)
   const values: Record<string, unknown> = {}
   for (const [key, setting] of Object.entries(wanted)) {
-    const text = env[setting.name] || setting.fallback
-    const parsed = text === undefined ? undefined : setting.schema.safeParse(text)
-    if (parsed?.success) values[key] = parsed.data
-    else problems.push(`${setting.name} takes ${setting.takes}, not ${quote(text)}${whyNot(parsed?.error)}.`)
+    const read = readSetting(setting, env)
+    if ('problem' in read) problems.push(read.problem)
+    else values[key] = read.value
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return values as Config<S>
 }
 
+function readSetting(setting: Setting<unknown>, env: NodeJS.ProcessEnv): { value: unknown } | { problem: string } {
+  const found = textOf(setting, env)
+  if (typeof found === 'object') return found
+  const text = found ?? setting.fallback
+  const parsed = text === undefined ? undefined : setting.schema.safeParse(text)
+  if (parsed?.success) return { value: parsed.data }
+  return { problem: `${setting.name} takes ${setting.takes}, not ${quote(text)}${whyNot(parsed?.error)}.` }
+}
+
 function unknownNames(env: NodeJS.ProcessEnv): string[] {
-  const known = new Set<string>(Object.values(settings).map((setting) => setting.name))
+  const all: readonly Setting<unknown>[] = Object.values(settings)
+  const known = new Set<string | undefined>(all.flatMap(({ name, formerly }) => [name, formerly]))
   return Object.keys(env)
     .filter((name) => name.startsWith('SLUICE_') && !known.has(name))
-    .map((name) => `${name} is not a setting of Sluice. The README lists them all.`)
+    .map((name) => `${name} is not a setting of Sluice. docs/reference/settings.md lists them all.`)
 }
 
 /** What a setting's own schema says of the part of a long value that is wrong. */

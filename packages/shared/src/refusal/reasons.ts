@@ -191,12 +191,12 @@ export const reasons = {
     outcome: 'shed',
     sentence: 'The server is busy: no worker became free in time. Please try again in a moment.',
   },
-  source_full: {
+  client_full: {
     status: 429,
     outcome: 'shed',
     sentence: 'Too many requests from you are under way already. Please try again in a moment.',
   },
-  source_late: {
+  client_late: {
     status: 429,
     outcome: 'shed',
     sentence: 'This request waited too long for others of yours to end. Please try again in a moment.',
