@@ -1,14 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { configurationTable } from './reference/settings.ts'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { metricsReference } from './reference/metrics.ts'
+import { refusalsReference } from './reference/refusals.ts'
+import { settingsReference } from './reference/settings.ts'
 
-/** `npm run readme`: puts the table of all settings between its two marks in the README. */
+/** `npm run docs`: writes the pages of docs/reference/ that follow from the code. */
 
-const readme = new URL('../README.md', import.meta.url)
-const marked = /(<!-- settings -->\n)[\s\S]*?(<!-- \/settings -->)/
+const folder = new URL('../docs/reference/', import.meta.url)
 
-const text = await readFile(readme, 'utf8')
-if (!marked.test(text)) throw new Error('README.md has no marks for the table of settings.')
-await writeFile(
-  readme,
-  text.replace(marked, (_, before: string, after: string) => `${before}${configurationTable()}\n${after}`),
-)
+await mkdir(folder, { recursive: true })
+await writeFile(new URL('settings.md', folder), settingsReference())
+await writeFile(new URL('refusals.md', folder), refusalsReference())
+await writeFile(new URL('metrics.md', folder), await metricsReference())

@@ -2,10 +2,24 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { settings } from '@sluice/shared/config/settings'
-import { configurationTable } from '../../scripts/reference/settings.ts'
+import { metricsReference } from '../../scripts/reference/metrics.ts'
+import { refusalsReference } from '../../scripts/reference/refusals.ts'
+import { settingsReference } from '../../scripts/reference/settings.ts'
 
-test('the README lists every setting as the code has it', async () => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-  assert.ok(readme.includes(configurationTable()), 'Run: npm run readme')
-  for (const { name } of Object.values(settings)) assert.ok(readme.includes(`\`${name}\``), name)
+async function page(name: string): Promise<string> {
+  return await readFile(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8')
+}
+
+test('the reference lists every setting as the code has it', async () => {
+  const text = await page('settings.md')
+  assert.equal(text, settingsReference(), 'Run: npm run docs')
+  for (const { name } of Object.values(settings)) assert.ok(text.includes(`| \`${name}\` |`), name)
+})
+
+test('the reference lists every reason as the code has it', async () => {
+  assert.equal(await page('refusals.md'), refusalsReference(), 'Run: npm run docs')
+})
+
+test('the reference lists every metric as the applications serve it', async () => {
+  assert.equal(await page('metrics.md'), await metricsReference(), 'Run: npm run docs')
 })
