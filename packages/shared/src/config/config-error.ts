@@ -1,4 +1,4 @@
-/** Everything that is wrong with the configuration, or with what it names, a line each. */
+/** Everything that is wrong with the configuration, or with the files and addresses that it names: a line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -14,10 +14,13 @@ export class ConfigError extends Error {
   }
 }
 
-/** What a user of Unix knows to be wrong for good; everything else (no such file, no space, in use) can change by itself. */
+/**
+ * Errors that stay until somebody mends their cause. Others (no such file, no space, address in use) can go by
+ * themselves.
+ */
 const lasting = new Set(['EINVAL', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'ENOTSOCK', 'EPERM', 'EACCES'])
 
-/** Whether what went wrong with a file or an address, by errno's name, may go right at a later start. */
+/** Whether what failed with this errno, for a file or an address, may succeed at a later start. */
 export function isPassing(errno: string): boolean {
   return !lasting.has(errno)
 }

@@ -3,8 +3,8 @@ import type { Setting } from './settings/setting.ts'
 /** For a version, a setting that has a new name also goes by its old one. */
 
 /**
- * The text that the environment has for a setting, under either of its names. An empty variable counts as one that is not
- * set.
+ * The text that the environment has for a setting, under either of its names. An empty variable counts as one that is
+ * not set.
  *
  * @returns undefined where neither is set; a problem where they say different things
  */

@@ -3,8 +3,8 @@ import { ConfigError } from './config-error.ts'
 import { errnoOf } from '../machine/errno.ts'
 
 /**
- * How soon a change is noticed. The files are small and are read whole each time: the times of a file do not show that a
- * mount has put another one in its place.
+ * How soon a change is noticed. The files are small and are read whole each time: the times of a file do not show that
+ * a mount has put another one in its place.
  */
 const lookEveryMs = 1000
 
@@ -13,7 +13,9 @@ const maxBytes = 1024 * 1024
 
 export type Reloading<T> = {
   readonly paths: readonly string[]
-  /** Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where. */
+  /**
+   * Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where.
+   */
   readonly parse: (contents: readonly string[]) => T
   /** Is told when a new value has taken the place of the old one. */
   readonly onChange?: (value: T) => void
@@ -43,8 +45,8 @@ export class ReloadedFile<T> implements Disposable {
 
   /**
    * @param setting the variable, or variables, that name the files, for messages
-   * @throws {ConfigError} where a file cannot be read or is not right. It may heal where a file is missing, since that may
-   *   still be mounted.
+   * @throws {ConfigError} where a file cannot be read or is not right. It may heal where a file is missing, since
+   *   that may still be mounted.
    */
   static async open<T>(setting: string, reloading: Reloading<T>): Promise<ReloadedFile<T>> {
     try {

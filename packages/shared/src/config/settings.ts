@@ -46,7 +46,8 @@ export type SettingGroup = {
 
 /**
  * Every SLUICE_* variable of both applications, by the name that the code uses. One environment may serve both: each
- * application knows all names and reads the settings that are its own. `npm run docs` makes the reference from this table.
+ * application knows all names and reads the settings that are its own. `npm run docs` makes the reference from this
+ * table.
  */
 export const settings = {
   ...addresses,

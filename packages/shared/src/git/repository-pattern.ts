@@ -2,8 +2,8 @@ import { fitsPattern } from './name-pattern.ts'
 import { plainName } from './repository-name.ts'
 
 /**
- * Values for repositories by patterns of their names: `team/*`, `big/**`, `**`. The first pattern that fits decides. What a
- * pattern may hold is in name-pattern.ts.
+ * Values for repositories by patterns of their names: `team/*`, `big/**`, `**`. The first pattern that fits decides.
+ * What a pattern may hold is in name-pattern.ts.
  */
 export type PatternTable<T> = readonly { readonly pattern: string; readonly value: T }[]
 

@@ -23,8 +23,8 @@ type ReasonRow = {
 }
 
 /**
- * Every reason for which Sluice does not do what a client asked. The name is a stable code for logs, metrics and scripts.
- * `npm run docs` makes the reference from this table.
+ * Every reason for which Sluice does not do what a client asked. The name is a stable code for logs, metrics and
+ * scripts. `npm run docs` makes the reference from this table.
  */
 export const reasons = {
   bad_address: {

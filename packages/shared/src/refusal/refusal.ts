@@ -31,7 +31,9 @@ export class Refusal extends Error {
     return reasons[this.reason].outcome
   }
 
-  /** Turns anything that was thrown into a refusal. An unforeseen error becomes `internal`, with itself as the cause. */
+  /**
+   * Turns anything that was thrown into a refusal. An unforeseen error becomes `internal`, with itself as the cause.
+   */
   static from(thrown: unknown): Refusal {
     return thrown instanceof Refusal ? thrown : new Refusal('internal', { cause: thrown })
   }

@@ -5,7 +5,7 @@ import { statusOf } from '../refusal/reasons.ts'
 import type { Outcome } from '../refusal/reasons.ts'
 import type { Ending } from './recorder.ts'
 
-/** A client that leaves, or asks for what it may not have, is no fault of the server's. */
+/** It is not the server's fault when a client leaves, or asks for what it may not have. */
 const levels = {
   completed: 'info',
   refused: 'info',
@@ -57,7 +57,7 @@ export function logRequest(
   return status
 }
 
-/** A proxy's form of an address can have a log-in in it, or a token. */
+/** The absolute form of an address, as proxies send it, can have a log-in or a token in it. */
 function withoutLogin(url: string): string {
   return url.replace(/^([a-z]+:)?\/\/[^/?]*@/i, '$1//')
 }

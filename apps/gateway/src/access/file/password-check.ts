@@ -13,8 +13,8 @@ const mostWaiting = 256
 const longestWaitMs = 10_000
 
 /**
- * git logs in with every request, so a password that was right is remembered until the user's hash changes. There is one
- * entry for each user.
+ * git logs in with every request, so a password that was right is remembered until the user's hash changes. There is
+ * one entry for each user.
  */
 const mostRight = 100_000
 

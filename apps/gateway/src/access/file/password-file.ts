@@ -8,8 +8,8 @@ export type PasswordHash = { readonly kind: 'bcrypt' | 'argon2id'; readonly text
 export type Passwords = ReadonlyMap<string, PasswordHash>
 
 /**
- * Anyone can have a hash computed by trying to log in, so its cost is bounded, whatever the file asks for. 2^15 rounds of
- * bcrypt take about two seconds.
+ * Anyone can have a hash computed by trying to log in, so its cost is bounded, whatever the file asks for. 2^15 rounds
+ * of bcrypt take about two seconds.
  */
 const mostRounds = 15
 const mostMemoryKib = 256 * 1024

@@ -25,14 +25,14 @@ const fileForm = z.strictObject({
 })
 
 /**
- * What a user may do with a repository. A user who is undefined is nobody in particular. The repository may be addressed in
- * any way: rules are about its plain name.
+ * What a user may do with a repository. A user who is undefined is nobody in particular. The repository may be
+ * addressed in any way: rules are about its plain name.
  */
 export type Rules = (repository: string, user: string | undefined) => { rights: Rights; mayCreate: boolean }
 
 /**
- * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: whoever is not
- * in it may do nothing there. Where no rule fits, nobody may do anything.
+ * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: whoever is
+ * not in it may do nothing there. Where no rule fits, nobody may do anything.
  *
  * @throws {Error} in words
  */

@@ -28,8 +28,8 @@ const maxReplyBytes = 64 * 1024
 const nothing: Grant = { user: undefined, rights: 'none', mayCreate: false }
 
 /**
- * Asks the operator's own service about each request, as nginx's auth_request does. 2xx lets the request in; 401, or 407
- * for a log-in to a proxy, asks for a log-in; 403 and 404 refuse it. Whatever else happens lets nobody in.
+ * Asks the operator's own service about each request, as nginx's auth_request does. 2xx lets the request in; 401, or
+ * 407 for a log-in to a proxy, asks for a log-in; 403 and 404 refuse it. Whatever else happens lets nobody in.
  */
 export function openForwardAccess(options: ForwardOptions, log: Logger): Authority {
   return new ForwardAccess(options, log)

@@ -7,8 +7,9 @@ import type { LoginCredentials } from '../credentials.ts'
 export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /**
- * The headers in which services name the user; the first that is there counts. They are those of Authelia (and of Traefik's
- * and Caddy's examples), oauth2-proxy with `--set-xauthrequest`, oauth2-proxy and others as a proxy, and authentik.
+ * The headers in which services name the user; the first that is there counts. They are those of Authelia (and of
+ * Traefik's and Caddy's examples), oauth2-proxy with `--set-xauthrequest`, oauth2-proxy and others as a proxy, and
+ * authentik.
  */
 const userHeaders = ['remote-user', 'x-auth-request-user', 'x-forwarded-user', 'x-authentik-username'] as const
 

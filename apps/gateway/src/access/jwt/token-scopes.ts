@@ -6,8 +6,8 @@ const mostScopes = 200
 const longestScope = 512
 
 /**
- * What a token's scopes allow on a repository: `repo:read`, `repo:write` and `repo:create` for all repositories, or each
- * with a pattern, `repo:write:team/**`. They add up. Scopes of other services mean nothing here.
+ * What a token's scopes allow on a repository: `repo:read`, `repo:write` and `repo:create` for all repositories, or
+ * each with a pattern, `repo:write:team/**`. They add up. Scopes of other services mean nothing here.
  *
  * @param scope the claim: names with spaces between them (RFC 8693 section 4.2), or a list of names
  * @param repository as it was addressed: patterns are about its plain name

@@ -1,11 +1,9 @@
 import { formatAddress } from '@sluice/shared/network/address'
 import { isLoopback } from '@sluice/shared/network/loopback'
 import { ConfigError } from '@sluice/shared/config/config-error'
+import { openToNetworkWords } from '@sluice/shared/config/settings/access'
 import type { GatewayConfig } from '../../config/config.ts'
 import type { Authority, Grant } from '../authority.ts'
-
-/** The words by which an operator lets a whole network in. Nobody writes them by accident. */
-const openToNetworkWords = 'everyone on this network may read and push'
 
 const everything: Grant = { user: undefined, rights: 'write', mayCreate: true }
 
