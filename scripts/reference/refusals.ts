@@ -1,18 +1,29 @@
+import { outcomes } from '@sluice/shared/refusal/outcomes'
 import { reasons } from '@sluice/shared/refusal/reasons'
 import { reference, table } from './markdown.ts'
 
-/** `docs/reference/refusals.md`: all reasons for which a request is not done. */
+/** `docs/reference/refusals.md`: how requests can end, and all reasons for which one is not done. */
 export function refusalsReference(): string {
-  const rows = Object.entries(reasons).map(([reason, { status, outcome, sentence, advice }]) => [
+  const ofOutcomes = Object.entries(outcomes).map(([outcome, { level, meaning, advice }]) => [
+    `\`${outcome}\``,
+    meaning,
+    level,
+    advice,
+  ])
+  const ofReasons = Object.entries(reasons).map(([reason, { status, outcome, sentence, advice }]) => [
     `\`${reason}\``,
     String(status),
     `\`${outcome}\``,
     sentence,
     advice,
   ])
-  return reference('Refusals', 'packages/shared/src/refusal/reasons.ts', [
-    'Each refusal has a reason: a stable code in the header `Sluice-Reason`, in the `reason` of both logs and in `sluice_refusals_total`. The sentence is what the client is told, where it does not get one with more details. git shows it to its user after `remote:`.',
-    'A refused POST of git itself is answered with status 200 and the sentence in git’s own protocol, since git would not show it otherwise. The log then has the status that the reply stands for.',
-    table(['reason', 'status', 'outcome', 'what the client is told', 'what it means, and what to do'], rows),
+  return reference('Outcomes and refusals', 'packages/shared/src/refusal/', [
+    'Each request has an outcome, and each refusal has a reason. `outcome` is in the line that each application logs for a request, and in `sluice_requests_total`. `reason` is beside it, in `sluice_refusals_total`, and in the header `Sluice-Reason` of the reply. `requestId` is the `X-Request-Id` of the reply, and is in both logs.',
+    'A refused POST of git itself is answered with status 200 and the sentence in git’s own protocol, since git would not show it otherwise. `status` in the log is the one that this stands for. What git itself says at its end is in a reply of 200, too, and in the line of the host: `said`, and `rejected` for references.',
+    '## Outcomes',
+    table(['outcome', 'what happened', 'level', 'what to do'], ofOutcomes),
+    '## Reasons',
+    'The client is told the sentence of the reason, or one with more details. git shows it to its user after `remote:`.',
+    table(['reason', 'status', 'outcome', 'what the client is told', 'what it means, and what to do'], ofReasons),
   ])
 }

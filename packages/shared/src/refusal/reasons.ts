@@ -1,16 +1,4 @@
-/** How a request ended, as logs and metrics name it. */
-export type Outcome =
-  | 'completed'
-  /** The request was not right, or not allowed. */
-  | 'refused'
-  /** Too much to do, or about to stop: try again. */
-  | 'shed'
-  | 'client_gone'
-  | 'timed_out'
-  /** git, or the repository's hooks, said no, or git was killed. */
-  | 'git_failed'
-  /** Sluice could not do its part. */
-  | 'failed'
+import type { Outcome } from './outcomes.ts'
 
 type ReasonRow = {
   /** RFC 9110. */

@@ -1,5 +1,6 @@
 import { reasons } from './reasons.ts'
-import type { Outcome, Reason } from './reasons.ts'
+import type { Outcome } from './outcomes.ts'
+import type { Reason } from './reasons.ts'
 
 /** Seconds that a client should wait after a 429 or 503 (`Retry-After`, RFC 9110 section 10.2.3). */
 const retryAfterSeconds = 1

@@ -1,7 +1,7 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import type { GitRequest } from '../git/git-route.ts'
 import type { Logger } from './log.ts'
-import type { Outcome } from '../refusal/reasons.ts'
+import type { Outcome } from '../refusal/outcomes.ts'
 import { logRequest } from './request-log.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { Span, Tracing } from './tracing.ts'

@@ -2,19 +2,8 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { GitRequest } from '../git/git-route.ts'
 import type { Logger } from './log.ts'
 import { statusOf } from '../refusal/reasons.ts'
-import type { Outcome } from '../refusal/reasons.ts'
+import { outcomes } from '../refusal/outcomes.ts'
 import type { Ending } from './recorder.ts'
-
-/** It is not the server's fault when a client leaves, or asks for what it may not have. */
-const levels = {
-  completed: 'info',
-  refused: 'info',
-  client_gone: 'info',
-  shed: 'warn',
-  timed_out: 'warn',
-  git_failed: 'warn',
-  failed: 'error',
-} as const satisfies Record<Outcome, string>
 
 const maxNameLength = 256
 
@@ -53,7 +42,7 @@ export function logRequest(
   const what = request
     ? `${request.service} ${request.kind} ${repository}`
     : `${incoming.method} ${withoutLogin(incoming.url ?? '').slice(0, maxNameLength)}`
-  log[levels[outcome]](line, `${what}: ${reason ?? outcome}`)
+  log[outcomes[outcome].level](line, `${what}: ${reason ?? outcome}`)
   return status
 }
 

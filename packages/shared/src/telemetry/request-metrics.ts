@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { addGauge } from './gauge.ts'
 import type { GitRequest } from '../git/git-route.ts'
 import { reasons } from '../refusal/reasons.ts'
-import type { Outcome } from '../refusal/reasons.ts'
+import type { Outcome } from '../refusal/outcomes.ts'
 
 /**
  * What both applications count about requests. Labels only have values from our own tables, so there are never many
