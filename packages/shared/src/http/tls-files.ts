@@ -2,8 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { SecureContextOptions } from 'node:tls'
-import { ConfigError } from '../config/config.ts'
-import { WatchedFiles } from '../config/watched-files.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { ReloadedFile } from '../config/reloaded-file.ts'
 
 /** Paths of PEM files. */
 export type TlsPaths = {
