@@ -4,7 +4,7 @@ import { addCounters, addGauge, addGauges } from '@sluice/shared/telemetry/gauge
 import type { Service } from '@sluice/shared/git/git-route'
 import type { Lane } from '@sluice/shared/admission/lane'
 import type { GitReport } from '../process/worker-message.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
+import type { AnswerCache } from '../cache/references/reference-cache.ts'
 import type { PackCache } from '../cache/packs/pack-cache.ts'
 import { isGitsOwnEnd } from './request-record.ts'
 import type { RequestRecord } from './request-record.ts'

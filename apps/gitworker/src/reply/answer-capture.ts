@@ -1,4 +1,4 @@
-import type { Answering } from '../cache/references/answers.ts'
+import type { Answering } from '../cache/references/reference-cache.ts'
 
 /** git's answer as it goes by, for the cache. Gives up on one that grows too large for it. */
 export class AnswerCapture {

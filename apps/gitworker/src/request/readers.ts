@@ -1,7 +1,7 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { PackCache } from '../cache/packs/pack-cache.ts'
 import type { PackReader } from '../cache/packs/pack-reader.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
+import type { AnswerCache } from '../cache/references/reference-cache.ts'
 import type { GitCall } from './git-call.ts'
 import type { Slots } from './slots.ts'
 import type { Read, ReadStarter } from './start-read.ts'

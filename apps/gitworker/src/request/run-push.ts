@@ -1,5 +1,5 @@
 import type { RequestBody } from '../body/request-body.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
+import type { AnswerCache } from '../cache/references/reference-cache.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'

@@ -1,6 +1,6 @@
 import type { RequestBody } from '../body/request-body.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
-import { questionOf } from '../cache/references/questions.ts'
+import type { AnswerCache } from '../cache/references/reference-cache.ts'
+import { questionOf } from '../cache/references/cache-key.ts'
 import { laneOf } from '../capacity/admission.ts'
 import { begin } from '../reply/relay.ts'
 import type { GitCall } from './git-call.ts'

@@ -1,6 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import type { AnswerCache, Question } from '../cache/references/answers.ts'
+import type { AnswerCache, Question } from '../cache/references/reference-cache.ts'
 import { serviceCommand } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import type { RequestRecord } from '../operations/request-record.ts'

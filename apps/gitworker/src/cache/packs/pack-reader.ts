@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
-import type { Producer } from './intake.ts'
-import type { Production } from './production.ts'
+import type { Producer } from './pack-source.ts'
+import type { Production } from './shared-pack.ts'
 
 /** What a reader has in memory, beyond what its sink takes: what it read from the spool and its client not yet. */
 const bufferBytes = 128 * 1024

@@ -1,4 +1,4 @@
-import type { Producer } from './intake.ts'
+import type { Producer } from './pack-source.ts'
 import type { PackReader } from './pack-reader.ts'
 
 /** Starts a producer. The signal is aborted when nobody waits for it any more. May reject. */

@@ -1,6 +1,6 @@
-import type { Producer } from './intake.ts'
+import type { Producer } from './pack-source.ts'
 import type { PackReader } from './pack-reader.ts'
-import type { Production } from './production.ts'
+import type { Production } from './shared-pack.ts'
 
 /*
  * A git holds a slot until all that it writes has been taken from it; so one whose reader is slow must not wait for that.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PackReader } from '../../../src/cache/packs/pack-reader.ts'
-import type { Production } from '../../../src/cache/packs/production.ts'
+import type { Production } from '../../../src/cache/packs/shared-pack.ts'
 import { SlowReaders } from '../../../src/cache/packs/slow-readers.ts'
 
 const kibi = 1024

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { AnswerCache } from '../../../src/cache/references/answers.ts'
-import type { AnswerCacheOptions, Question } from '../../../src/cache/references/answers.ts'
+import { AnswerCache } from '../../../src/cache/references/reference-cache.ts'
+import type { AnswerCacheOptions, Question } from '../../../src/cache/references/reference-cache.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 
 async function setUp(options: AnswerCacheOptions = {}) {

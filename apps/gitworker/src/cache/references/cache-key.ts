@@ -1,6 +1,6 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
-import type { Question } from './answers.ts'
+import type { Question } from './reference-cache.ts'
 import { lsRefsKey } from './ls-refs.ts'
 
 /**

@@ -4,9 +4,9 @@ import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { lsRefsKey } from '../../../src/cache/references/ls-refs.ts'
-import { questionOf } from '../../../src/cache/references/questions.ts'
-import { advertisement, lsRefs } from '../../support/git-answers.ts'
-import type { Asked } from '../../support/git-answers.ts'
+import { questionOf } from '../../../src/cache/references/cache-key.ts'
+import { advertisement, lsRefs } from '../../support/git-replies.ts'
+import type { Asked } from '../../support/git-replies.ts'
 
 const question = ({ request, body }: Asked, build = '2.39.5') =>
   questionOf(request, '/srv/r.git', body && parseProtocolV2(body), build)
