@@ -1,23 +1,23 @@
-import type { Answering } from '../cache/references/reference-cache.ts'
+import type { PendingEntry } from '../cache/references/reference-cache.ts'
 
-/** git's answer as it goes by, for the cache. Gives up on one that grows too large for it. */
+/** Collects git's reply as it passes, for the reference cache. Gives up on a reply that is too large for it. */
 export class AnswerCapture {
-  readonly #answering: Answering
+  readonly #entry: PendingEntry
   #chunks: Buffer[] = []
   #bytes = 0
 
-  constructor(answering: Answering) {
-    this.#answering = answering
+  constructor(entry: PendingEntry) {
+    this.#entry = entry
   }
 
   take(chunk: Buffer): void {
     this.#bytes += chunk.length
-    if (this.#bytes > this.#answering.maxBytes) this.#chunks = []
+    if (this.#bytes > this.#entry.maxBytes) this.#chunks = []
     else this.#chunks.push(chunk)
   }
 
-  /** To be called when git has ended well, and all of it has gone by. */
+  /** To be called when git has ended well, and all of the reply has passed. */
   store(): void {
-    if (this.#bytes > 0 && this.#bytes <= this.#answering.maxBytes) this.#answering.store(Buffer.concat(this.#chunks))
+    if (this.#bytes > 0 && this.#bytes <= this.#entry.maxBytes) this.#entry.store(Buffer.concat(this.#chunks))
   }
 }

@@ -12,7 +12,7 @@ import { writeConfigFiles } from '../../src/git/config-file.ts'
 export type Asked = { readonly name: string; readonly request: GitRequest; readonly body: Buffer | undefined }
 
 /** git's own answer, by the very command that a worker runs; undefined if git refuses. */
-export async function answerOf({ request, body }: Asked, gitDir: string): Promise<Buffer | undefined> {
+export async function replyOf({ request, body }: Asked, gitDir: string): Promise<Buffer | undefined> {
   const client = { user: undefined, address: '127.0.0.1' }
   const { argv, env, cwd } = serviceCommand(gitOptions, request, gitDir, client)
   const child = spawn(argv[0]!, argv.slice(1), { env, cwd, stdio: ['pipe', 'pipe', 'ignore'] })

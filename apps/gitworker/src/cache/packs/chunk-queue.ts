@@ -1,5 +1,5 @@
 /** A stretch of a stream in memory: what lies from `start` on, in the chunks that it came in. */
-export class Backlog {
+export class ChunkQueue {
   #start = 0
   #bytes = 0
   #chunks: Buffer[] = []

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache'
-import { Gathering, letGo } from './single-flight.ts'
+import { SingleFlight, letGo } from './single-flight.ts'
 import type { Start } from './single-flight.ts'
 import type { Producer } from './pack-source.ts'
 import type { PackReader } from './pack-reader.ts'
-import { Production } from './shared-pack.ts'
-import type { ProductionOptions } from './shared-pack.ts'
+import { SharedPack } from './shared-pack.ts'
+import type { SharedPackOptions } from './shared-pack.ts'
 import { lookEveryMs, SlowReaders } from './slow-readers.ts'
 import type { SlowReadersOptions } from './slow-readers.ts'
 import { prepareSpoolFolder, SpoolBudgetError, SpoolFolder } from './spool-folder.ts'
@@ -56,14 +56,14 @@ export class PackCache implements AsyncDisposable {
   readonly #aheadFolder: SpoolFolder
   readonly #slowReaders: SlowReaders
   #lookTimer: NodeJS.Timeout | undefined
-  readonly #gatherings = new Map<string, Gathering>()
-  readonly #joinable = new Map<string, Production>()
+  readonly #flights = new Map<string, SingleFlight>()
+  readonly #joinable = new Map<string, SharedPack>()
   /** All that run or are read. */
-  readonly #inUse = new Set<Production>()
+  readonly #inUse = new Set<SharedPack>()
   /** Finished spools that nobody reads: the least recently used one first. */
-  readonly #idle = new Set<Production>()
+  readonly #idle = new Set<SharedPack>()
   /** What ends the life of each finished spool. */
-  readonly #lives = new Map<Production, NodeJS.Timeout>()
+  readonly #lives = new Map<SharedPack, NodeJS.Timeout>()
   readonly #askedFor = new LRUCache<string, true>({ max: maxRemembered, ttl: rememberedForMs, ttlResolution: 0 })
   #offTimer: NodeJS.Timeout | undefined
   #diskFailsUntil = 0
@@ -114,12 +114,12 @@ export class PackCache implements AsyncDisposable {
     return this.#countReaders(({ isOver }) => isOver)
   }
 
-  #countReaders(ofThese: (production: Production) => boolean): number {
+  #countReaders(ofThese: (pack: SharedPack) => boolean): number {
     return this.#inUse.values().reduce((sum, one) => sum + (ofThese(one) ? one.readers : 0), 0)
   }
 
   /**
-   * Joins the production with this key, or starts one. A `start` is called at most once, and for all who wait by then; it
+   * Joins the pack with this key, or starts one. A `start` is called at most once, and for all who wait by then; it
    * must obey its own signal, not that of the request, which may leave while others wait. If it rejects, that is the error
    * of the one who gave it alone, and the next one's is called.
    *
@@ -130,17 +130,17 @@ export class PackCache implements AsyncDisposable {
   async read(key: string, stateNow: () => number | undefined, start: Start, signal: AbortSignal): Promise<PackReader> {
     signal.throwIfAborted()
     if (this.#isClosed) throw closed()
-    const production = this.#joinable.get(key)
+    const pack = this.#joinable.get(key)
     // Without the disk, a second reader would be tied to the pace of the first.
-    if (production && !(production.state === 'direct' && this.#isOff)) {
-      if (production.producer.state === stateNow()) {
+    if (pack && !(pack.state === 'direct' && this.#isOff)) {
+      if (pack.producer.state === stateNow()) {
         this.hits++
-        return production.join()
+        return pack.join()
       }
-      production.drop()
+      pack.drop()
     }
-    const gathering = this.#gatherings.get(key) ?? this.#gather(key)
-    return await gathering.wait(start, signal)
+    const flight = this.#flights.get(key) ?? this.#startFlight(key)
+    return await flight.wait(start, signal)
   }
 
   /**
@@ -155,23 +155,23 @@ export class PackCache implements AsyncDisposable {
       letGo(producer)
       throw (signal.reason as Error | undefined) ?? closed()
     }
-    const production = this.#open(producer, { isSpooled: false, isClosed: true, isForOne: true }, (changed) =>
+    const pack = this.#open(producer, { isSpooled: false, isClosed: true, isForOne: true }, (changed) =>
       this.#noteUse(changed),
     )
-    return production.join()
+    return pack.join()
   }
 
   /** Drops all packs that were made in a state that no repository is in any more. Those who read one go on. */
   forget(state: number): void {
-    for (const production of this.#joinable.values()) if (production.producer.state === state) production.drop()
+    for (const pack of this.#joinable.values()) if (pack.producer.state === state) pack.drop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#offTimer)
     clearInterval(this.#lookTimer)
-    for (const gathering of this.#gatherings.values()) gathering.close(closed())
-    for (const production of [...this.#inUse, ...this.#idle]) production.close(closed())
+    for (const flight of this.#flights.values()) flight.close(closed())
+    for (const pack of [...this.#inUse, ...this.#idle]) pack.close(closed())
     await Promise.all([this.#folder.closed(), this.#aheadFolder.closed()])
   }
 
@@ -179,15 +179,15 @@ export class PackCache implements AsyncDisposable {
     return this.#offTimer !== undefined
   }
 
-  #gather(key: string): Gathering {
-    const gathering = new Gathering(
+  #startFlight(key: string): SingleFlight {
+    const flight = new SingleFlight(
       (producer, count) => this.#produce(key, producer, count),
       () => {
-        if (this.#gatherings.get(key) === gathering) this.#gatherings.delete(key)
+        if (this.#flights.get(key) === flight) this.#flights.delete(key)
       },
     )
-    if (!this.#isOff) this.#gatherings.set(key, gathering)
-    return gathering
+    if (!this.#isOff) this.#flights.set(key, flight)
+    return flight
   }
 
   #produce(key: string, producer: Producer, count: number): () => PackReader {
@@ -197,18 +197,18 @@ export class PackCache implements AsyncDisposable {
     const isWantedAgain = this.#askedFor.has(key) && !this.#isOff
     this.#askedFor.set(key, true)
     const isSpooled = isWantedAgain && !isClosed
-    const production = this.#open(producer, { isSpooled, isClosed }, (changed) => this.#onChange(key, changed))
-    if (!isClosed) this.#joinable.set(key, production)
-    return () => production.join()
+    const pack = this.#open(producer, { isSpooled, isClosed }, (changed) => this.#onChange(key, changed))
+    if (!isClosed) this.#joinable.set(key, pack)
+    return () => pack.join()
   }
 
   #open(
     producer: Producer,
-    kind: Pick<ProductionOptions, 'isSpooled' | 'isClosed' | 'isForOne'>,
-    onChange: (production: Production) => void,
-  ): Production {
+    kind: Pick<SharedPackOptions, 'isSpooled' | 'isClosed' | 'isForOne'>,
+    onChange: (pack: SharedPack) => void,
+  ): SharedPack {
     this.#lookTimer ??= setInterval(() => this.#look(), lookEveryMs).unref()
-    return new Production(producer, {
+    return new SharedPack(producer, {
       ...kind,
       folder: this.#folder,
       aheadFolder: this.#aheadFolder,
@@ -228,29 +228,29 @@ export class PackCache implements AsyncDisposable {
     this.#lookTimer = undefined
   }
 
-  #onChange(key: string, production: Production): void {
-    if (!production.isJoinable && this.#joinable.get(key) === production) this.#joinable.delete(key)
-    this.#boundLife(production)
-    this.#noteUse(production)
-    this.#idle.delete(production)
-    if (!this.#inUse.has(production) && production.isJoinable) this.#idle.add(production)
+  #onChange(key: string, pack: SharedPack): void {
+    if (!pack.isJoinable && this.#joinable.get(key) === pack) this.#joinable.delete(key)
+    this.#boundLife(pack)
+    this.#noteUse(pack)
+    this.#idle.delete(pack)
+    if (!this.#inUse.has(pack) && pack.isJoinable) this.#idle.add(pack)
   }
 
-  #noteUse(production: Production): void {
-    if (!production.isOver || production.readers > 0) this.#inUse.add(production)
-    else this.#inUse.delete(production)
+  #noteUse(pack: SharedPack): void {
+    if (!pack.isOver || pack.readers > 0) this.#inUse.add(pack)
+    else this.#inUse.delete(pack)
   }
 
   /** From when it is whole: the clock runs on, whoever reads it. */
-  #boundLife(production: Production): void {
-    const isAlive = production.state === 'finished' && production.isJoinable
-    const timer = this.#lives.get(production)
+  #boundLife(pack: SharedPack): void {
+    const isAlive = pack.state === 'finished' && pack.isJoinable
+    const timer = this.#lives.get(pack)
     if (isAlive && !timer) {
       const life = this.#options.lifeMs ?? defaultLifeMs
-      this.#lives.set(production, setTimeout(() => production.drop(), life).unref())
+      this.#lives.set(pack, setTimeout(() => pack.drop(), life).unref())
     } else if (!isAlive && timer) {
       clearTimeout(timer)
-      this.#lives.delete(production)
+      this.#lives.delete(pack)
     }
   }
 

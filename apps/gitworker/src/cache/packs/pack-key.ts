@@ -6,7 +6,7 @@ import { isFilterFixed } from './filter-spec.ts'
 
 /**
  * The key of a pack: a hash of all that it depends on outside its repository. What it depends on inside is the repository's
- * state (`AnswerCache.stateOf`): a pack may be read again only while that is the same.
+ * state (`ReferenceCache.stateOf`): a pack may be read again only while that is the same.
  *
  * @param asked the request's body; undefined where it is not in protocol version 2, or too large to be parsed
  * @param build git's version, and what of its command line changes a reply

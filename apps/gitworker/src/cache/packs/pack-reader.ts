@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Producer } from './pack-source.ts'
-import type { Production } from './shared-pack.ts'
+import type { SharedPack } from './shared-pack.ts'
 
 /** What a reader has in memory, beyond what its sink takes: what it read from the spool and its client not yet. */
 const bufferBytes = 128 * 1024
@@ -10,9 +10,9 @@ const slowBufferBytes = 16 * 1024
 const slowMs = 250
 const fastMs = 5
 
-/** One of those who read a production, at the pace of a sink of its own. Disposing of it is leaving. */
+/** One of those who read a pack, at the pace of a sink of its own. Disposing of it is leaving. */
 export class PackReader implements Disposable {
-  readonly #production: Production
+  readonly #pack: SharedPack
   #sink: Writable | undefined
   #onBytes: (count: number) => void = () => {}
   #position = 0
@@ -27,12 +27,12 @@ export class PackReader implements Disposable {
   #failure: { readonly error: unknown } | undefined
   #wake = () => {}
 
-  constructor(production: Production) {
-    this.#production = production
+  constructor(pack: SharedPack) {
+    this.#pack = pack
   }
 
   get producer(): Producer {
-    return this.#production.producer
+    return this.#pack.producer
   }
 
   /** Whether it has left, and nobody else was reading then. */
@@ -42,7 +42,7 @@ export class PackReader implements Disposable {
 
   /** How many bytes there are to read; undefined while the producer is at work. */
   get totalBytes(): number | undefined {
-    return this.#production.totalBytes
+    return this.#pack.totalBytes
   }
 
   /** How many bytes the sink has been given. */
@@ -57,7 +57,7 @@ export class PackReader implements Disposable {
 
   /** Whether it has read all that is in the spool, and its sink takes more. */
   get isReady(): boolean {
-    return this.#sink !== undefined && !this.#isFull && this.#position >= this.#production.spooledUntil
+    return this.#sink !== undefined && !this.#isFull && this.#position >= this.#pack.spooledUntil
   }
 
   /**
@@ -72,14 +72,14 @@ export class PackReader implements Disposable {
     this.#onBytes = onBytes
     const onDrain = () => {
       this.#isFull = false
-      this.#production.advance(this)
+      this.#pack.advance(this)
       this.wake()
     }
     const onClose = () => this.wake()
     sink.on('drain', onDrain).on('close', onClose)
     try {
       while (!this.#isOver(sink)) {
-        if (this.#isCopying || this.#isFull || this.#position >= this.#production.spooledUntil) await this.#news()
+        if (this.#isCopying || this.#isFull || this.#position >= this.#pack.spooledUntil) await this.#news()
         else await this.#copyFromSpool(sink)
       }
     } finally {
@@ -114,8 +114,8 @@ export class PackReader implements Disposable {
   [Symbol.dispose](): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    this.#production.leave(this)
-    this.#wasLast = this.#production.readers === 0
+    this.#pack.leave(this)
+    this.#wasLast = this.#pack.readers === 0
     this.wake()
   }
 
@@ -123,20 +123,20 @@ export class PackReader implements Disposable {
     if (this.#failure) throw this.#failure.error
     if (sink.destroyed) return true
     if (this.#hasLeft) throw new Error('The reader left before the end.')
-    return this.#production.isWholeAt(this.#position)
+    return this.#pack.isWholeAt(this.#position)
   }
 
   #news(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
-      this.#production.advance(this)
+      this.#pack.advance(this)
     })
   }
 
   async #copyFromSpool(sink: Writable): Promise<void> {
     this.#isCopying = true
     const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(this.#bufferBytes))
-    const count = await this.#production.readSpool(buffer, this.#position)
+    const count = await this.#pack.readSpool(buffer, this.#position)
     // Much may have happened meanwhile, and a sink that was closed gives no answer.
     if (this.#isOver(sink)) return
     this.#onBytes(count)

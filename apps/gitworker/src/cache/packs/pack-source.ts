@@ -20,7 +20,7 @@ export type Producer = {
   stop(): void
 }
 
-export type IntakeEvents = {
+export type PackSourceEvents = {
   readonly onChunk: (chunk: Buffer) => void
   /** The output is whole: it is at its end, and git has ended by itself. */
   readonly onWhole: (use: 'keep' | 'forget') => void
@@ -28,15 +28,15 @@ export type IntakeEvents = {
 }
 
 /** The reading side of a producer: its output, in chunks, for as long as more is wanted, and how it ended. */
-export class Intake {
+export class PackSource {
   readonly #producer: Producer
-  readonly #events: IntakeEvents
+  readonly #events: PackSourceEvents
   #isFlowing = false
   #outputHasEnded = false
   #isDetached = false
   #ended: 'not yet' | 'keep' | 'forget' | 'badly' = 'not yet'
 
-  constructor(producer: Producer, events: IntakeEvents) {
+  constructor(producer: Producer, events: PackSourceEvents) {
     this.#producer = producer
     this.#events = events
     const { output, ended, silent } = producer

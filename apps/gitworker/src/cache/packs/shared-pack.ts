@@ -1,5 +1,5 @@
-import { Backlog } from './chunk-queue.ts'
-import { Intake } from './pack-source.ts'
+import { ChunkQueue } from './chunk-queue.ts'
+import { PackSource } from './pack-source.ts'
 import type { Producer } from './pack-source.ts'
 import { PackReader } from './pack-reader.ts'
 import { Spool } from './spool.ts'
@@ -18,18 +18,18 @@ import type { SpoolFolder } from './spool-folder.ts'
  *
  *   direct, spooling, live ──the producer fails, or the last reader leaves──▶ failed
  *
- * direct: one reader gets everything as it comes; the backlog has all of it, so that a second may still join.
- * spooling: everything goes to the spool, and each reader gets it from there; the backlog has what is not yet written. So
+ * direct: one reader gets everything as it comes; the queue has all of it, so that a second may still join.
+ * spooling: everything goes to the spool, and each reader gets it from there; the queue has what is not yet written. So
  *   the producer runs at the disk's pace. A spool for a slow reader begins where that one is, and nobody may join.
- * live: what was spooled is read from there to its end; the backlog, which begins there, and all that comes after it go to
+ * live: what was spooled is read from there to its end; the queue, which begins there, and all that comes after it go to
  *   all readers at once, at the pace of the slowest. Nobody may join.
  * finished: what was spooled may be read and joined until it is dropped.
  * failed: nothing is left; every reader gets the error.
  */
 
-export type ProductionState = 'direct' | 'spooling' | 'live' | 'finished' | 'failed'
+export type PackState = 'direct' | 'spooling' | 'live' | 'finished' | 'failed'
 
-export type ProductionOptions = {
+export type SharedPackOptions = {
   /** For what several read. */
   readonly folder: SpoolFolder
   /** For what a producer writes ahead of a slow reader. */
@@ -45,24 +45,24 @@ export type ProductionOptions = {
   /** What the producer may write to disk at a time ahead of a slow reader. */
   readonly maxSlowBytes: number
   /** Its state, or who reads it, has changed. */
-  readonly onChange: (production: Production) => void
+  readonly onChange: (pack: SharedPack) => void
   /** The spool cannot be written, or read. */
   readonly onDiskProblem: (error: Error) => void
 }
 
 /** How much of a direct stream is kept so that another reader can join it. */
-export const maxBeginningBytes = 4 * 1024 * 1024
+export const maxJoinableBytes = 4 * 1024 * 1024
 
 /** What may wait for the disk. */
 const maxUnwrittenBytes = 1024 * 1024
 
-export class Production {
+export class SharedPack {
   readonly producer: Producer
-  readonly #options: ProductionOptions
-  readonly #intake: Intake
+  readonly #options: SharedPackOptions
+  readonly #source: PackSource
   readonly #readers = new Set<PackReader>()
-  readonly #backlog = new Backlog()
-  #state: ProductionState
+  readonly #queue = new ChunkQueue()
+  #state: PackState
   #spool: Spool | undefined
   /** How far into the stream the first byte of the spool is. */
   #spoolStart = 0
@@ -76,12 +76,12 @@ export class Production {
   /** How far any reader has ever come. */
   #furthest = 0
 
-  constructor(producer: Producer, options: ProductionOptions) {
+  constructor(producer: Producer, options: SharedPackOptions) {
     this.producer = producer
     this.#options = options
     this.#state = options.isSpooled ? 'spooling' : options.isForOne ? 'live' : 'direct'
     this.#isDropped = options.isClosed
-    this.#intake = new Intake(producer, {
+    this.#source = new PackSource(producer, {
       onChunk: (chunk) => this.#onChunk(chunk),
       onWhole: (use) => {
         this.#isWhole = true
@@ -92,7 +92,7 @@ export class Production {
     })
   }
 
-  get state(): ProductionState {
+  get state(): PackState {
     return this.#state
   }
 
@@ -116,9 +116,9 @@ export class Production {
 
   /** Whose pace the producer is held to now: those who have not taken what they were given, and whom it waits for. */
   get heldBackBy(): readonly PackReader[] {
-    if (this.isOver || this.#isWhole || !this.#intake.isPaused) return []
+    if (this.isOver || this.#isWhole || !this.#source.isPaused) return []
     if (this.#state !== 'spooling') return [...this.#readers].filter((reader) => reader.hasBegun && !reader.isReady)
-    return this.#isFarAhead && this.#backlog.bytes < maxUnwrittenBytes ? [...this.#readers] : []
+    return this.#isFarAhead && this.#queue.bytes < maxUnwrittenBytes ? [...this.#readers] : []
   }
 
   /** How many bytes it has; undefined until that is known. */
@@ -146,7 +146,7 @@ export class Production {
     return reader
   }
 
-  /** The last reader to leave takes an unfinished production with it. */
+  /** The last reader to leave takes an unfinished pack with it. */
   leave(reader: PackReader): void {
     this.#readers.delete(reader)
     if (!this.isOver && this.#readers.size === 0) return this.#fail(new Error('Nobody reads this pack any more.'))
@@ -172,7 +172,7 @@ export class Production {
     this.#isDropped = true
     this.#state = 'spooling'
     this.#dropRead()
-    this.#spoolStart = this.#backlog.start
+    this.#spoolStart = this.#queue.start
     this.#options.onChange(this)
     this.#proceed()
   }
@@ -189,7 +189,7 @@ export class Production {
     this.#fail(error)
   }
 
-  /** Whether a reader that has so many bytes has all. @throws the error of a production that failed */
+  /** Whether a reader that has so many bytes has all. @throws the error of a pack that failed */
   isWholeAt(position: number): boolean {
     if (this.#error) throw this.#error
     return this.#state === 'finished' && position === this.#produced
@@ -207,11 +207,11 @@ export class Production {
   }
 
   #onChunk(chunk: Buffer): void {
-    this.#backlog.push(chunk)
+    this.#queue.push(chunk)
     this.#produced += chunk.length
     if (this.#state === 'direct') {
       this.#passOn(chunk, this.#produced - chunk.length)
-      if (this.#backlog.bytes > maxBeginningBytes) this.#becomeLive()
+      if (this.#queue.bytes > maxJoinableBytes) this.#becomeLive()
     }
     this.#proceed()
   }
@@ -220,15 +220,15 @@ export class Production {
   #proceed(): void {
     switch (this.#state) {
       case 'direct':
-        return this.#intake.flow(this.#areAllReady())
+        return this.#source.flow(this.#areAllReady())
       case 'spooling': {
-        if (this.#backlog.bytes > 0 && !this.#isWriting) void this.#write()
-        return this.#intake.flow(this.#backlog.bytes < maxUnwrittenBytes && !this.#isFarAhead)
+        if (this.#queue.bytes > 0 && !this.#isWriting) void this.#write()
+        return this.#source.flow(this.#queue.bytes < maxUnwrittenBytes && !this.#isFarAhead)
       }
       case 'live':
-        this.#passBacklogOn()
+        this.#passQueueOn()
         this.#finishIfDone()
-        return this.#intake.flow(this.#areAllReady())
+        return this.#source.flow(this.#areAllReady())
       case 'finished':
       case 'failed':
     }
@@ -237,13 +237,13 @@ export class Production {
   async #write(): Promise<void> {
     this.#isWriting = true
     try {
-      while (this.#state === 'spooling' && this.#backlog.bytes > 0) {
-        if (this.#isForSlow && this.spooledBytes + this.#backlog.bytes > this.#options.maxSlowBytes) {
+      while (this.#state === 'spooling' && this.#queue.bytes > 0) {
+        if (this.#isForSlow && this.spooledBytes + this.#queue.bytes > this.#options.maxSlowBytes) {
           throw new SpoolBudgetError(`The ${this.#options.maxSlowBytes} bytes for one slow reader are used up.`)
         }
         this.#spool ??= new Spool(this.#isForSlow ? this.#options.aheadFolder : this.#options.folder)
-        await this.#spool.append(this.#backlog.chunks)
-        this.#backlog.dropUntil(this.spooledUntil)
+        await this.#spool.append(this.#queue.chunks)
+        this.#queue.dropUntil(this.spooledUntil)
         this.#wakeAll()
         this.#proceed()
       }
@@ -272,7 +272,7 @@ export class Production {
 
   /** Forgets what all readers have been given. */
   #dropRead(): void {
-    this.#backlog.dropUntil([...this.#readers].reduce((least, { position }) => Math.min(least, position), Infinity))
+    this.#queue.dropUntil([...this.#readers].reduce((least, { position }) => Math.min(least, position), Infinity))
   }
 
   get #isFarAhead(): boolean {
@@ -285,11 +285,11 @@ export class Production {
     return true
   }
 
-  #passBacklogOn(): void {
+  #passQueueOn(): void {
     while (this.#areAllReady()) {
       this.#closeSpool()
-      const position = this.#backlog.start
-      const chunk = this.#backlog.shift()
+      const position = this.#queue.start
+      const chunk = this.#queue.shift()
       if (!chunk) return
       this.#passOn(chunk, position)
     }
@@ -303,21 +303,21 @@ export class Production {
 
   #finishIfDone(): void {
     if (this.isOver || !this.#isWhole) return
-    if (this.#state !== 'direct' && this.#backlog.bytes > 0) return
+    if (this.#state !== 'direct' && this.#queue.bytes > 0) return
     this.#end('finished')
   }
 
   #fail(error: Error): void {
     if (this.#state === 'failed') return
     this.#error = error
-    this.#intake.stop()
+    this.#source.stop()
     this.#closeSpool()
     this.#end('failed')
   }
 
   #end(state: 'finished' | 'failed'): void {
     this.#state = state
-    this.#backlog.clear()
+    this.#queue.clear()
     this.#wakeAll()
     this.#options.onChange(this)
   }

@@ -15,7 +15,7 @@ type Waiter = {
  * and keeps a place in a queue for the others. If it cannot be started, only the one whose start that was is told so, and
  * the next one's own is tried: what one may not have, another may.
  */
-export class Gathering {
+export class SingleFlight {
   readonly #waiters = new Set<Waiter>()
   readonly #controller = new AbortController()
   readonly #onStarted: (producer: Producer, count: number) => () => PackReader

@@ -1,10 +1,10 @@
 import type { Producer } from './pack-source.ts'
 import type { PackReader } from './pack-reader.ts'
-import type { Production } from './shared-pack.ts'
+import type { SharedPack } from './shared-pack.ts'
 
 /*
  * A git holds a slot until all that it writes has been taken from it; so one whose reader is slow must not wait for that.
- * Twice a second, each production is looked at that is held back by its readers:
+ * Twice a second, each pack is looked at that is held back by its readers:
  *
  *   held back at two looks, and little was taken in between, or somebody waits for its slot ──▶ it runs ahead, to disk
  *   no room on disk, and somebody waits for its slot ──▶ of those whose readers have all taken too little for a whole
@@ -35,7 +35,7 @@ const restMs = 1000
 
 type Sample = { readonly at: number; readonly position: number }
 
-/** How a production was held back, up to the last look. */
+/** How a pack was held back, up to the last look. */
 type Held = {
   readonly produced: number
   /** At how many looks in a row its slot was waited for. */
@@ -47,7 +47,7 @@ type Held = {
 /** Sees to it that no slot is held for as long as the slowest reader takes. */
 export class SlowReaders {
   readonly #options: SlowReadersOptions
-  #held = new Map<Production, Held>()
+  #held = new Map<SharedPack, Held>()
   #restsUntil = 0
 
   constructor(options: SlowReadersOptions) {
@@ -55,33 +55,33 @@ export class SlowReaders {
   }
 
   /**
-   * @param productions those whose producers are at work
+   * @param packs those whose producers are at work
    * @param mayRunAhead whether there is a disk for that
    */
-  look(productions: Iterable<Production>, mayRunAhead: boolean, now = performance.now()): void {
+  look(packs: Iterable<SharedPack>, mayRunAhead: boolean, now = performance.now()): void {
     const before = this.#held
     this.#held = new Map()
-    for (const production of productions) {
-      const readers = production.heldBackBy
+    for (const pack of packs) {
+      const readers = pack.heldBackBy
       if (readers.length === 0) continue
-      const then = before.get(production)
-      const held = this.#note(production, readers, then, now)
-      this.#held.set(production, held)
+      const then = before.get(pack)
+      const held = this.#note(pack, readers, then, now)
+      this.#held.set(pack, held)
       const isSlow = then !== undefined && held.produced - then.produced < fastBytes
-      if (mayRunAhead && then && (isSlow || held.waitedFor > 0)) production.runAhead()
+      if (mayRunAhead && then && (isSlow || held.waitedFor > 0)) pack.runAhead()
     }
     this.#endSlowest(now)
   }
 
-  #note(production: Production, readers: readonly PackReader[], before: Held | undefined, now: number): Held {
+  #note(pack: SharedPack, readers: readonly PackReader[], before: Held | undefined, now: number): Held {
     const samplesOf = (reader: PackReader) => {
       const samples = before?.readers.get(reader) ?? []
       samples.push({ at: now, position: reader.position })
       return this.#withoutOld(samples, now)
     }
     return {
-      produced: production.produced,
-      waitedFor: this.#options.isWaitedFor(production.producer) ? (before?.waitedFor ?? 0) + 1 : 0,
+      produced: pack.produced,
+      waitedFor: this.#options.isWaitedFor(pack.producer) ? (before?.waitedFor ?? 0) + 1 : 0,
       readers: new Map(readers.map((reader) => [reader, samplesOf(reader)])),
     }
   }

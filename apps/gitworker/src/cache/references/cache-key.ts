@@ -1,35 +1,50 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
-import type { Question } from './reference-cache.ts'
+import type { Trait } from '../fingerprint/repository-config.ts'
 import { lsRefsKey } from './ls-refs.ts'
 
+/** What a reply about references depends on. */
+export type CacheKey = {
+  /** The real path of the repository: the same one whatever name led to it. */
+  readonly gitDir: string
+  /** What of the repository the reply depends on: its configuration alone, or its references too. */
+  readonly kind: 'capabilities' | 'refs'
+  /** Everything else that the reply depends on. */
+  readonly variant: string
+  /** If the repository has any of these traits, git does not give the same reply twice. */
+  readonly uncacheableBecause: readonly Trait[]
+}
+
 /**
- * The question that a request puts, if it is one whose answer may be kept. Nobody's identity is in it: no configuration
- * makes git's answers depend on who asks, and its hooks run for pushes and packs only.
+ * The key of a request whose reply may be kept. The user is not part of it: git's replies do not depend on who asks, and
+ * hooks run for pushes and packs only.
  *
  * @param asked a POST's body; undefined where it is not in protocol version 2, or too large to be parsed
- * @param build git's version, and what of its command line and environment changes an answer; not what the repository's
- *   own configuration says, which is looked at each time
+ * @param build git's version, and everything in its command line and environment that changes a reply; not the
+ *   repository's own configuration, which every look-up checks
+ * @returns undefined for every other request
  */
-export function questionOf(
+export function cacheKeyOf(
   request: GitRequest,
   gitDir: string,
   asked: ProtocolV2Request | undefined,
   build: string,
-): Question | undefined {
+): CacheKey | undefined {
   return request.kind === 'advertisement'
     ? advertisement(request, gitDir, build)
     : lsRefs(request, gitDir, asked, build)
 }
 
-function advertisement({ service, version }: GitRequest, gitDir: string, build: string): Question {
-  const key = JSON.stringify([build, service, version])
-  // gitprotocol-v2(5): capabilities only, and refs on request. A push has no version 2 and shows refs all the same.
+function advertisement({ service, version }: GitRequest, gitDir: string, build: string): CacheKey {
+  const variant = JSON.stringify([build, service, version])
+  // gitprotocol-v2(5): the advertisement has capabilities only, and `ls-refs` lists references. Pushes have no version 2,
+  // and are shown references even if they ask for it.
   const kind = service === 'upload-pack' && version === 2 ? 'capabilities' : 'refs'
-  return { gitDir, kind, key, spoiltBy: spoilers[service] }
+  return { gitDir, kind, variant, uncacheableBecause: traitsShownBy[service] }
 }
 
-const spoilers = {
+/** The traits that show in the advertisement of a service. */
+const traitsShownBy = {
   'upload-pack': ['session-id'],
   'receive-pack': ['session-id', 'push-certificate', 'alternates'],
 } as const
@@ -39,9 +54,9 @@ function lsRefs(
   gitDir: string,
   asked: ProtocolV2Request | undefined,
   build: string,
-): Question | undefined {
+): CacheKey | undefined {
   if (service !== 'upload-pack' || version !== 2) return undefined
   const lines = lsRefsKey(asked)
   if (lines === undefined) return undefined
-  return { gitDir, kind: 'refs', key: JSON.stringify([build, 'ls-refs', protocol, lines]), spoiltBy: [] }
+  return { gitDir, kind: 'refs', variant: JSON.stringify([build, 'ls-refs', protocol, lines]), uncacheableBecause: [] }
 }

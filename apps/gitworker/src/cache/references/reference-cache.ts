@@ -1,83 +1,73 @@
 import { LRUCache } from 'lru-cache'
-import type { Trait } from '../fingerprint/repository-config.ts'
+import type { CacheKey } from './cache-key.ts'
 import { entryBytes, Snapshots } from './snapshots.ts'
 import type { Snapshot, SnapshotOptions } from './snapshots.ts'
 
-export type Question = {
-  /** A real path: one for a repository, whatever name led to it. */
-  readonly gitDir: string
-  /** What the answer depends on: the configuration only, or the references too. */
-  readonly kind: 'capabilities' | 'refs'
-  /** Everything else that the answer depends on. */
-  readonly key: string
-  /** With any of these in the repository the answer is not the same twice. */
-  readonly spoiltBy: readonly Trait[]
-}
-
-/** A question that git has been asked. */
-export type Answering = {
-  /** A longer answer is not kept. */
+/** A reply that git is about to write, and that may become an entry. */
+export type PendingEntry = {
+  /** A longer reply is not kept. */
   readonly maxBytes: number
   /**
-   * To be called when git has ended with 0, with all that it wrote to standard output.
+   * Call it when git has ended with exit code 0, with everything that it wrote to standard output.
    *
-   * @returns whether it was kept
+   * @returns whether the reply was kept
    */
-  store(bytes: Buffer): boolean
+  store(reply: Buffer): boolean
 }
 
-export type AnswerCacheOptions = Partial<Omit<SnapshotOptions, 'maxBytes'>> & {
-  /** In all, fingerprints included. */
+export type ReferenceCacheOptions = Partial<Omit<SnapshotOptions, 'maxBytes'>> & {
+  /** The bound of the whole cache, including fingerprints. */
   readonly maxBytes?: number
-  readonly maxAnswerBytes?: number
+  readonly maxEntryBytes?: number
 }
 
 /**
- * git's answers, given again for as long as git would give the same. Which that is, the repository itself is asked each
- * time (fingerprint.ts). A push through this host, besides, takes its repository out of here for as long as it lasts.
+ * Keeps git's replies about references: advertisements and `ls-refs`. An entry is used for as long as git would give the
+ * same reply. Each look-up finds that out from the repository's files (fingerprint.ts). In addition, the references of a
+ * repository are not cached while a push to it is under way.
  */
-export class AnswerCache implements Disposable {
+export class ReferenceCache implements Disposable {
   hits = 0
   misses = 0
-  /** Questions whose answers were not to be kept: while pushed to, just changed, not understood, or too large. */
-  notCacheable = 0
+  /** Replies that could not be kept: the repository was being pushed to, had just changed or is not understood, or they were too large. */
+  uncacheable = 0
   readonly #snapshots: Snapshots
-  readonly #answers: LRUCache<string, Buffer>
-  /** How many pushes are under way, by repository. */
+  readonly #entries: LRUCache<string, Buffer>
+  /** The number of pushes under way, by repository. */
   readonly #pushes = new Map<string, number>()
-  readonly #maxAnswerBytes: number
+  readonly #maxEntryBytes: number
 
-  constructor(options: AnswerCacheOptions = {}) {
+  constructor(options: ReferenceCacheOptions = {}) {
     const { maxBytes = 64 * 1024 * 1024, maxRepositories = 4096 } = options
-    this.#maxAnswerBytes = options.maxAnswerBytes ?? Math.floor(maxBytes / 8)
+    this.#maxEntryBytes = options.maxEntryBytes ?? Math.floor(maxBytes / 8)
     this.#snapshots = new Snapshots({ ...options, maxRepositories, maxBytes: Math.ceil(maxBytes / 4) })
-    this.#answers = new LRUCache({
+    this.#entries = new LRUCache({
       maxSize: Math.ceil((maxBytes * 3) / 4),
-      sizeCalculation: (bytes, key) => bytes.length + key.length + entryBytes,
+      sizeCalculation: (reply, name) => reply.length + name.length + entryBytes,
     })
   }
 
-  /** @returns what git would answer now, to be read only */
-  lookUp(question: Question): Buffer | undefined {
-    const bytes = this.#find(question)
-    if (bytes) this.hits++
+  /** @returns the reply that git would give now, which must not be changed */
+  lookUp(key: CacheKey): Buffer | undefined {
+    const reply = this.#find(key)
+    if (reply) this.hits++
     else this.misses++
-    return bytes
+    return reply
   }
 
-  /** To be called before git starts. @returns undefined if its answer is not to be kept */
-  ask(question: Question): Answering | undefined {
-    const snapshot = this.#isPushedTo(question) ? undefined : this.#snapshots.now(question.gitDir, scopeOf(question))
-    if (snapshot && !question.spoiltBy.some((trait) => snapshot.fingerprint.traits.has(trait))) {
-      return { maxBytes: this.#maxAnswerBytes, store: (bytes) => this.#store(question, snapshot, bytes) }
+  /** Call it before git is started. @returns undefined if the reply may not be kept */
+  prepareEntry(key: CacheKey): PendingEntry | undefined {
+    const snapshot = this.#isPushedTo(key) ? undefined : this.#snapshots.now(key.gitDir, scopeOf(key))
+    if (snapshot && !key.uncacheableBecause.some((trait) => snapshot.fingerprint.traits.has(trait))) {
+      return { maxBytes: this.#maxEntryBytes, store: (reply) => this.#store(key, snapshot, reply) }
     }
-    this.notCacheable++
+    this.uncacheable++
     return undefined
   }
 
   /**
-   * A number that changes when anything does that a pack from this repository depends on. Undefined while that is not
-   * known: something has just changed, or is not understood.
+   * A number that changes whenever something changes that a pack from this repository depends on. Undefined while that is
+   * not known: the repository has just changed, or is not understood.
    */
   stateOf(gitDir: string): number | undefined {
     const snapshot = this.#snapshots.now(gitDir, 'pack')
@@ -85,12 +75,12 @@ export class AnswerCache implements Disposable {
   }
 
   /**
-   * To be held from before git is started for a push until nothing of it can change the repository any more: nothing is
-   * looked up or asked in between, and what was asked before it can no longer be kept.
+   * Hold it from before git is started for a push until nothing of the push can change the repository any more. Until then,
+   * its references are neither looked up nor kept. Entries that were prepared before the push can no longer be stored.
    */
   pushing(gitDir: string): Disposable {
     this.#pushes.set(gitDir, (this.#pushes.get(gitDir) ?? 0) + 1)
-    // The snapshot that an answer belongs to is its generation. None of references can come about before the push is over.
+    // A pending entry belongs to one snapshot. No snapshot of references is taken before the push is over.
     this.#snapshots.drop(gitDir, 'refs')
     this.#snapshots.drop(gitDir, 'pack')
     let isOver = false
@@ -108,46 +98,46 @@ export class AnswerCache implements Disposable {
 
   [Symbol.dispose](): void {
     this.#snapshots[Symbol.dispose]()
-    this.#answers.clear()
+    this.#entries.clear()
   }
 
-  /** Capabilities follow from the configuration alone, which no push writes. */
-  #isPushedTo({ gitDir, kind }: Question): boolean {
+  /** Capabilities depend on the configuration alone, which no push writes. */
+  #isPushedTo({ gitDir, kind }: CacheKey): boolean {
     return kind === 'refs' && this.#pushes.has(gitDir)
   }
 
-  #find(question: Question): Buffer | undefined {
-    if (this.#isPushedTo(question)) return undefined
-    const snapshot = this.#snapshots.peek(question.gitDir, scopeOf(question))
-    const bytes = snapshot && this.#answers.get(keyOf(snapshot, question))
-    if (!bytes) return undefined
-    if (snapshot.fingerprint.stands()) return bytes
-    this.#snapshots.drop(question.gitDir, scopeOf(question))
+  #find(key: CacheKey): Buffer | undefined {
+    if (this.#isPushedTo(key)) return undefined
+    const snapshot = this.#snapshots.peek(key.gitDir, scopeOf(key))
+    const reply = snapshot && this.#entries.get(entryName(snapshot, key))
+    if (!reply) return undefined
+    if (snapshot.fingerprint.stands()) return reply
+    this.#snapshots.drop(key.gitDir, scopeOf(key))
     return undefined
   }
 
-  #store(question: Question, snapshot: Snapshot, bytes: Buffer): boolean {
+  #store(key: CacheKey, snapshot: Snapshot, reply: Buffer): boolean {
     const isKept =
-      bytes.length <= this.#maxAnswerBytes &&
-      this.#snapshots.peek(question.gitDir, scopeOf(question)) === snapshot &&
+      reply.length <= this.#maxEntryBytes &&
+      this.#snapshots.peek(key.gitDir, scopeOf(key)) === snapshot &&
       snapshot.fingerprint.stands()
-    if (isKept) this.#answers.set(keyOf(snapshot, question), copyOf(bytes))
-    else this.notCacheable++
+    if (isKept) this.#entries.set(entryName(snapshot, key), copyOf(reply))
+    else this.uncacheable++
     return isKept
   }
 }
 
-function scopeOf({ kind }: Question): 'config' | 'refs' {
+function scopeOf({ kind }: CacheKey): 'config' | 'refs' {
   return kind === 'capabilities' ? 'config' : 'refs'
 }
 
-function keyOf({ id }: Snapshot, { key }: Question): string {
-  return `${id} ${key}`
+function entryName({ id }: Snapshot, { variant }: CacheKey): string {
+  return `${id} ${variant}`
 }
 
-/** Of its own memory: a slice would keep alive all that it was cut from. */
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(copy)
+/** In memory of its own: a slice would keep the whole buffer alive that it was cut from. */
+function copyOf(reply: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(reply.length)
+  reply.copy(copy)
   return copy
 }

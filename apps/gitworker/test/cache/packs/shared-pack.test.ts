@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
-import { maxBeginningBytes, Production } from '../../../src/cache/packs/shared-pack.ts'
+import { maxJoinableBytes, SharedPack } from '../../../src/cache/packs/shared-pack.ts'
 import { SpoolFolder } from '../../../src/cache/packs/spool-folder.ts'
 import { FakeClient, FakeProducer, hashOf, openFiles } from '../../support/pack-producer.ts'
 import { SeededRandom } from '../../support/seeded-random.ts'
@@ -21,8 +21,8 @@ type Options = {
   isForOne?: boolean
 }
 
-/** A production in a folder of its own; at the end, nothing of it may be open. */
-async function startProduction(producer: FakeProducer, options: Options = {}) {
+/** A pack in a folder of its own; at the end, nothing of it may be open. */
+async function startPack(producer: FakeProducer, options: Options = {}) {
   const temporary = await temporaryFolder()
   const remove = async () => {
     await temporary[Symbol.asyncDispose]()
@@ -42,23 +42,23 @@ function produceIn(
   const problems: string[] = []
   const onDiskProblem = (error: Error) => void problems.push(error.message)
   const common = { folder, aheadFolder, maxSlowBytes, isForOne, isClosed: isForOne, onChange: () => {}, onDiskProblem }
-  const production = new Production(producer, { ...common, isSpooled, maxAheadBytes })
+  const pack = new SharedPack(producer, { ...common, isSpooled, maxAheadBytes })
   const read = (client = new FakeClient()) => {
-    const reader = production.join()
+    const reader = pack.join()
     const copied = reader.copyTo(client, () => {}).then(() => client.whole())
     copied.catch(() => {})
     return { reader, client, copied }
   }
   return {
-    production,
+    pack,
     folder,
     aheadFolder,
     problems,
     path,
     read,
     async [Symbol.asyncDispose]() {
-      production.drop()
-      if (!production.isOver || production.readers > 0) production.close(new Error('The test is over.'))
+      pack.drop()
+      if (!pack.isOver || pack.readers > 0) pack.close(new Error('The test is over.'))
       await Promise.all([folder.closed(), aheadFolder.closed()])
       assert.deepEqual(openFiles(path), [])
       assert.deepEqual([folder.bytes, folder.spools, aheadFolder.bytes, aheadFolder.spools], [0, 0, 0, 0])
@@ -70,27 +70,27 @@ function produceIn(
 test('fifty readers at different speeds, one of them late, all get the same bytes', async () => {
   const total = 6 * mebi + 5
   const producer = new FakeProducer(total, 3 * mebi)
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   const early = Array.from({ length: 49 }, (_, index) => shared.read(new FakeClient({ turns: index % 10 })))
-  await until('the beginning to be spooled', () => shared.production.spooledBytes === 3 * mebi)
+  await until('the beginning to be spooled', () => shared.pack.spooledBytes === 3 * mebi)
   await until('the fastest to be through it', () => early[0]!.client.bytes === 3 * mebi)
   const readers = [...early, shared.read()]
   producer.goOn()
   await Promise.all(readers.map(({ copied }) => copied))
   const expected = hashOf(total)
   for (const { client } of readers) assert.equal(client.sha1, expected)
-  assert.equal(shared.production.state, 'finished')
+  assert.equal(shared.pack.state, 'finished')
   assert.equal(producer.stops, 0)
 })
 
 test('a second reader that comes while all of a direct stream is in memory gets it from its beginning', async () => {
   const producer = new FakeProducer(8 * mebi, 2 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false })
+  await using shared = await startPack(producer, { isSpooled: false })
   const first = shared.read()
   await until('the first to have it', () => first.client.bytes === 2 * mebi)
-  assert.equal(shared.production.state, 'direct')
+  assert.equal(shared.pack.state, 'direct')
   const second = shared.read()
-  assert.equal(shared.production.state, 'spooling')
+  assert.equal(shared.pack.state, 'spooling')
   producer.goOn()
   await Promise.all([first.copied, second.copied])
   assert.deepEqual([first.client.sha1, second.client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
@@ -99,7 +99,7 @@ test('a second reader that comes while all of a direct stream is in memory gets 
 
 test('a direct reader that is held back when the second comes goes on where it was', async () => {
   const producer = new FakeProducer(8 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false })
+  await using shared = await startPack(producer, { isSpooled: false })
   const first = shared.read(new FakeClient({ mayTake: false }))
   await until('it to be held back', () => producer.output.isPaused())
   const second = shared.read()
@@ -110,42 +110,42 @@ test('a direct reader that is held back when the second comes goes on where it w
 })
 
 test('a direct stream may be joined until 4 MiB have passed, and is not on disk', async () => {
-  const producer = new FakeProducer(8 * mebi, maxBeginningBytes)
-  await using shared = await startProduction(producer, { isSpooled: false })
+  const producer = new FakeProducer(8 * mebi, maxJoinableBytes)
+  await using shared = await startPack(producer, { isSpooled: false })
   const { client, copied } = shared.read()
-  await until('4 MiB', () => client.bytes === maxBeginningBytes)
-  assert.equal(shared.production.isJoinable, true)
-  producer.goOn(maxBeginningBytes + 1)
-  await until('one more', () => client.bytes === maxBeginningBytes + 1)
-  assert.equal(shared.production.isJoinable, false)
+  await until('4 MiB', () => client.bytes === maxJoinableBytes)
+  assert.equal(shared.pack.isJoinable, true)
+  producer.goOn(maxJoinableBytes + 1)
+  await until('one more', () => client.bytes === maxJoinableBytes + 1)
+  assert.equal(shared.pack.isJoinable, false)
   producer.goOn()
   await copied
   assert.equal(client.sha1, hashOf(8 * mebi))
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.isJoinable, false)
   assert.deepEqual([shared.folder.spools, openFiles(shared.path)], [0, []])
 })
 
 test('a short direct stream leaves nothing to be joined', async () => {
-  await using shared = await startProduction(new FakeProducer(1000), { isSpooled: false })
+  await using shared = await startPack(new FakeProducer(1000), { isSpooled: false })
   await shared.read().copied
-  assert.equal(shared.production.state, 'finished')
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.state, 'finished')
+  assert.equal(shared.pack.isJoinable, false)
 })
 
 test('an empty output ends well', async () => {
-  await using shared = await startProduction(new FakeProducer(0))
+  await using shared = await startPack(new FakeProducer(0))
   const client = new FakeClient()
   const listeners = () => ['drain', 'close', 'error'].map((event) => client.listenerCount(event))
   const before = listeners()
-  await shared.production.join().copyTo(client, () => {})
+  await shared.pack.join().copyTo(client, () => {})
   assert.deepEqual([client.bytes, listeners()], [0, before])
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.isJoinable, false)
 })
 
 for (const isSpooled of [false, true]) {
   test(`the producer is stopped when the last reader leaves, and only then (${isSpooled ? 'spooled' : 'direct'})`, async () => {
     const producer = new FakeProducer(8 * mebi, mebi)
-    await using shared = await startProduction(producer, { isSpooled })
+    await using shared = await startPack(producer, { isSpooled })
     const first = shared.read()
     const second = isSpooled ? shared.read() : undefined
     await until('a part to arrive', () => first.client.bytes === mebi)
@@ -161,14 +161,14 @@ for (const isSpooled of [false, true]) {
     last.reader[Symbol.dispose]()
     await assert.rejects(last.copied)
     assert.equal(producer.stops, 1)
-    assert.deepEqual([shared.production.state, shared.production.isJoinable], ['failed', false])
+    assert.deepEqual([shared.pack.state, shared.pack.isJoinable], ['failed', false])
   })
 }
 
 test('nothing is lost while a reader does not read yet', async () => {
   const producer = new FakeProducer(mebi)
-  await using shared = await startProduction(producer, { isSpooled: false })
-  const reader = shared.production.join()
+  await using shared = await startPack(producer, { isSpooled: false })
+  const reader = shared.pack.join()
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   assert.equal(producer.produced, 0)
   const client = new FakeClient()
@@ -178,10 +178,10 @@ test('nothing is lost while a reader does not read yet', async () => {
 })
 
 test('nor while the disk is given up', async () => {
-  await using shared = await startProduction(new FakeProducer(mebi), { budget: 0 })
+  await using shared = await startPack(new FakeProducer(mebi), { budget: 0 })
   const first = shared.read()
-  const reader = shared.production.join()
-  await until('the disk to be given up', () => shared.production.state === 'live')
+  const reader = shared.pack.join()
+  await until('the disk to be given up', () => shared.pack.state === 'live')
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   assert.equal(first.client.bytes, 0)
   const client = new FakeClient()
@@ -191,14 +191,14 @@ test('nor while the disk is given up', async () => {
 
 test('who leaves before anything is copied leaves nothing behind', async () => {
   const producer = new FakeProducer(8 * mebi)
-  await using shared = await startProduction(producer)
-  shared.production.join()[Symbol.dispose]()
+  await using shared = await startPack(producer)
+  shared.pack.join()[Symbol.dispose]()
   assert.equal(producer.stops, 1)
 })
 
 test('a client that is closed has left; what its reader says of it is no error', async () => {
   const producer = new FakeProducer(8 * mebi, mebi)
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   const { client, copied } = shared.read(new FakeClient({ mayTake: false }))
   await until('something to arrive', () => client.writableLength > 0)
   client.destroy()
@@ -209,8 +209,8 @@ test('a client that is closed has left; what its reader says of it is no error',
 for (const isSpooled of [false, true]) {
   test(`what the count throws is that reader’s own failure (${isSpooled ? 'spooled' : 'direct'})`, async () => {
     const producer = new FakeProducer(8 * mebi)
-    await using shared = await startProduction(producer, { isSpooled })
-    using reader = shared.production.join()
+    await using shared = await startPack(producer, { isSpooled })
+    using reader = shared.pack.join()
     const other = isSpooled ? shared.read() : undefined
     let calls = 0
     const copied = reader.copyTo(new FakeClient(), () => {
@@ -226,10 +226,10 @@ for (const isSpooled of [false, true]) {
 
 test('a producer that fails fails all its readers, those behind included, at once', async () => {
   const producer = new FakeProducer(8 * mebi, 2 * mebi)
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   const fast = shared.read()
   const slow = shared.read(new FakeClient({ mayTake: false }))
-  const idle = shared.production.join()
+  const idle = shared.pack.join()
   await until('the fast one to have it all', () => fast.client.bytes === 2 * mebi)
   producer.fail(new Error('git was killed'))
   await assert.rejects(fast.copied, /git was killed/)
@@ -238,7 +238,7 @@ test('a producer that fails fails all its readers, those behind included, at onc
     idle.copyTo(new FakeClient(), () => {}),
     /git was killed/,
   )
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.isJoinable, false)
   assert.equal(producer.stops, 0)
 })
 
@@ -247,10 +247,10 @@ test('an output that is whole is not taken for a pack before its git has ended w
     const producer = new FakeProducer(mebi)
     const { promise: ended, reject: fail } = Promise.withResolvers<'keep'>()
     Object.assign(producer, { ended })
-    await using shared = await startProduction(producer, { isSpooled })
+    await using shared = await startPack(producer, { isSpooled })
     const { client, copied } = shared.read()
     await until('everything', () => client.bytes === mebi && producer.output.readableEnded)
-    assert.equal(shared.production.isOver, false)
+    assert.equal(shared.pack.isOver, false)
     fail(new Error('killed at the very end'))
     await assert.rejects(copied, /killed at the very end/)
   }
@@ -259,10 +259,10 @@ test('an output that is whole is not taken for a pack before its git has ended w
 test('what is not to be kept goes to those who read it, and to nobody later', async () => {
   const producer = new FakeProducer(mebi)
   producer.use = 'forget'
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   const slow = shared.read(new FakeClient({ mayTake: false }))
   await shared.read().copied
-  assert.deepEqual([shared.production.state, shared.production.isJoinable], ['finished', false])
+  assert.deepEqual([shared.pack.state, shared.pack.isJoinable], ['finished', false])
   slow.client.take()
   await slow.copied
   assert.equal(slow.client.sha1, hashOf(mebi))
@@ -272,7 +272,7 @@ test('what is not to be kept goes to those who read it, and to nobody later', as
 test('an output that breaks off is a failure, and its git is stopped', async () => {
   for (const error of [undefined, new Error('broken pipe')]) {
     const producer = new FakeProducer(8 * mebi, mebi)
-    await using shared = await startProduction(producer)
+    await using shared = await startPack(producer)
     const { client, copied } = shared.read()
     await until('a part', () => client.bytes === mebi)
     producer.output.destroy(error)
@@ -287,7 +287,7 @@ test('an output that was closed before anybody read it is a failure', async () =
     producer.output.on('error', () => {})
     producer.output.destroy(error)
     await until('it to be closed', () => producer.output.closed)
-    await using shared = await startProduction(producer)
+    await using shared = await startPack(producer)
     await assert.rejects(shared.read().copied, error ?? /closed before its end/)
   }
 })
@@ -306,34 +306,34 @@ function holdWrites(t: TestContext) {
 test('what the disk cannot take yet holds the producer back', async (t) => {
   const writes = holdWrites(t)
   const producer = new FakeProducer(8 * mebi)
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   shared.read(new FakeClient({ mayTake: false }))
   await until('it to wait for the disk', () => producer.output.isPaused())
   assert.ok(producer.produced >= mebi && producer.produced <= 1.25 * mebi, `${producer.produced} bytes`)
   writes.letGo()
-  await until('everything to be on disk', () => shared.production.state === 'finished')
+  await until('everything to be on disk', () => shared.pack.state === 'finished')
 })
 
 test('the producer runs on to its end while no client takes anything', async () => {
   const producer = new FakeProducer(8 * mebi, 2 ** 18)
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   const { client } = shared.read(new FakeClient({ mayTake: false }))
-  await until('it to be held back', () => client.writableLength > 0 && shared.production.spooledBytes === 2 ** 18)
+  await until('it to be held back', () => client.writableLength > 0 && shared.pack.spooledBytes === 2 ** 18)
   producer.goOn()
-  await until('everything to be on disk', () => shared.production.state === 'finished')
+  await until('everything to be on disk', () => shared.pack.state === 'finished')
 })
 
 for (const end of ['letGo', 'fail'] as const) {
-  test(`a production that failed while it was written stays so (${end})`, async (t) => {
+  test(`a pack that failed while it was written stays so (${end})`, async (t) => {
     const writes = holdWrites(t)
-    await using shared = await startProduction(new FakeProducer(mebi / 2))
+    await using shared = await startPack(new FakeProducer(mebi / 2))
     const { reader, copied } = shared.read()
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
     reader[Symbol.dispose]()
     await assert.rejects(copied)
     writes[end]()
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-    assert.deepEqual([shared.production.state, shared.problems], ['failed', []])
+    assert.deepEqual([shared.pack.state, shared.problems], ['failed', []])
   })
 }
 
@@ -342,24 +342,24 @@ test('what was not spooled as a whole is not joined when it has ended', async (t
   const producer = new FakeProducer(30_000)
   const { promise: ended, resolve: end } = Promise.withResolvers<'keep'>()
   Object.assign(producer, { ended })
-  await using shared = await startProduction(producer, { isSpooled: false })
+  await using shared = await startPack(producer, { isSpooled: false })
   const first = shared.read(new FakeClient({ mayTake: false }))
   await until('it to be given all of it', () => first.reader.position === 30_000)
   const second = shared.read()
   second.reader[Symbol.dispose]()
   writes.fail()
-  await until('the disk to be given up', () => shared.production.state === 'live')
+  await until('the disk to be given up', () => shared.pack.state === 'live')
   first.client.take()
   await until('the output to end', () => producer.output.readableEnded)
   end('keep')
   await first.copied
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.isJoinable, false)
 })
 
 test('a reader that leaves while it reads from the disk writes nothing more', async () => {
-  await using shared = await startProduction(new FakeProducer(mebi))
+  await using shared = await startPack(new FakeProducer(mebi))
   await shared.read().copied
-  const reader = shared.production.join()
+  const reader = shared.pack.join()
   const client = new FakeClient()
   let counted = 0
   const copied = reader.copyTo(client, (count) => (counted += count))
@@ -371,12 +371,12 @@ test('a reader that leaves while it reads from the disk writes nothing more', as
 
 test('a slow reader holds back nobody and has little in memory, and no more waits for the disk than a little', async () => {
   const producer = new FakeProducer(32 * mebi)
-  await using shared = await startProduction(producer)
+  await using shared = await startPack(producer)
   const slow = shared.read(new FakeClient({ mayTake: false }))
   const fast = shared.read()
   let mostUnwritten = 0
   producer.output.on('data', () => {
-    mostUnwritten = Math.max(mostUnwritten, producer.produced - shared.production.spooledBytes)
+    mostUnwritten = Math.max(mostUnwritten, producer.produced - shared.pack.spooledBytes)
   })
   await fast.copied
   assert.ok(slow.client.mostHeld > 0 && slow.client.mostHeld <= 256 * 1024, `${slow.client.mostHeld} bytes`)
@@ -389,7 +389,7 @@ test('a slow reader holds back nobody and has little in memory, and no more wait
 
 test('a direct stream runs at its reader’s pace', async () => {
   const producer = new FakeProducer(32 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false })
+  await using shared = await startPack(producer, { isSpooled: false })
   const { client, copied } = shared.read(new FakeClient({ mayTake: false }))
   await until('it to be held back', () => client.writableNeedDrain && producer.output.isPaused())
   assert.ok(producer.produced <= 256 * 1024, `${producer.produced} bytes`)
@@ -400,12 +400,12 @@ test('a direct stream runs at its reader’s pace', async () => {
 
 test('the producer is no further ahead of the fastest reader than it may be, when there is not much room', async () => {
   const producer = new FakeProducer(32 * mebi)
-  await using shared = await startProduction(producer, { maxAheadBytes: 2 * mebi, budget: 68 * mebi })
+  await using shared = await startPack(producer, { maxAheadBytes: 2 * mebi, budget: 68 * mebi })
   shared.folder.take(34 * mebi)
   using _others = { [Symbol.dispose]: () => shared.folder.giveBack(34 * mebi) }
   const slow = shared.read(new FakeClient({ mayTake: false }))
   const fast = shared.read(new FakeClient({ mayTake: false }))
-  await until('it to wait', () => shared.production.spooledBytes >= 2 * mebi && producer.output.isPaused())
+  await until('it to wait', () => shared.pack.spooledBytes >= 2 * mebi && producer.output.isPaused())
   assert.ok(producer.produced <= 2.5 * mebi, `${producer.produced} bytes`)
   fast.client.take()
   await fast.copied
@@ -416,7 +416,7 @@ test('the producer is no further ahead of the fastest reader than it may be, whe
 
 test('a slow reader that comes further does not hold the fastest one back', async () => {
   const producer = new FakeProducer(32 * mebi, 16 * mebi)
-  await using shared = await startProduction(producer, { maxAheadBytes: 2 * mebi })
+  await using shared = await startPack(producer, { maxAheadBytes: 2 * mebi })
   const slow = shared.read(new FakeClient({ mayTake: false, turns: 50 }))
   const fast = shared.read()
   await until('the fast one to have what there is', () => fast.client.bytes === 16 * mebi)
@@ -430,12 +430,12 @@ test('a slow reader that comes further does not hold the fastest one back', asyn
 
 test('when the budget is used up, all read what is spooled, and then go on together at the pace of the slowest', async () => {
   const producer = new FakeProducer(32 * mebi)
-  await using shared = await startProduction(producer, { budget: 3 * mebi })
+  await using shared = await startPack(producer, { budget: 3 * mebi })
   const slow = shared.read(new FakeClient({ mayTake: false }))
   const fast = shared.read()
-  await until('the budget to be used up', () => shared.production.state === 'live')
-  assert.equal(shared.production.isJoinable, false)
-  await until('the fast one to be at the end of it', () => fast.client.bytes === shared.production.spooledBytes)
+  await until('the budget to be used up', () => shared.pack.state === 'live')
+  assert.equal(shared.pack.isJoinable, false)
+  await until('the fast one to be at the end of it', () => fast.client.bytes === shared.pack.spooledBytes)
   assert.ok(producer.output.isPaused())
   assert.ok(producer.produced <= 5 * mebi, `${producer.produced} bytes`)
   slow.client.take()
@@ -452,10 +452,10 @@ test('when the budget is used up, all read what is spooled, and then go on toget
 
 test('when the slowest of those who go on together leaves, the others do not wait for it', async () => {
   const producer = new FakeProducer(32 * mebi)
-  await using shared = await startProduction(producer, { budget: mebi })
+  await using shared = await startPack(producer, { budget: mebi })
   const slow = shared.read(new FakeClient({ mayTake: false }))
   const fast = shared.read()
-  await until('the fast one to wait', () => shared.production.state === 'live' && producer.output.isPaused())
+  await until('the fast one to wait', () => shared.pack.state === 'live' && producer.output.isPaused())
   slow.reader[Symbol.dispose]()
   await fast.copied
   assert.equal(fast.client.sha1, hashOf(32 * mebi))
@@ -464,7 +464,7 @@ test('when the slowest of those who go on together leaves, the others do not wai
 
 test('a disk that cannot be used at all costs nobody a byte, however far the first was', async () => {
   const producer = new FakeProducer(8 * mebi, 2 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false, budget: 0 })
+  await using shared = await startPack(producer, { isSpooled: false, budget: 0 })
   const first = shared.read()
   await until('the first to have a part', () => first.client.bytes === 2 * mebi)
   const second = shared.read(new FakeClient({ turns: 2 }))
@@ -476,16 +476,16 @@ test('a disk that cannot be used at all costs nobody a byte, however far the fir
 
 test('who has all that was spooled is not held up when the others, who had not, have left', async () => {
   const producer = new FakeProducer(3 * mebi, 2 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false, budget: mebi })
+  await using shared = await startPack(producer, { isSpooled: false, budget: mebi })
   const first = shared.read()
   await until('the first to have a part', () => first.client.bytes === 2 * mebi)
   const second = shared.read(new FakeClient({ mayTake: false }))
-  await until('the disk to be given up', () => shared.production.state === 'live')
+  await until('the disk to be given up', () => shared.pack.state === 'live')
   second.reader[Symbol.dispose]()
   producer.goOn()
   await first.copied
   assert.equal(first.client.sha1, hashOf(3 * mebi))
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.isJoinable, false)
 })
 
 test('a full disk fails nobody', async (t) => {
@@ -505,23 +505,23 @@ test('a full disk fails nobody', async (t) => {
 })
 
 test('a spool that cannot be read fails its reader, and is not joined again', async () => {
-  await using shared = await startProduction(new FakeProducer(mebi))
+  await using shared = await startPack(new FakeProducer(mebi))
   const behind = shared.read(new FakeClient({ mayTake: false }))
   await shared.read().copied
-  assert.equal(shared.production.isJoinable, true)
+  assert.equal(shared.pack.isJoinable, true)
   truncateSync(openFiles(shared.path)[0]!.split(' ')[0]!, 200_000)
   behind.client.take()
   await assert.rejects(behind.copied, /ended before its end/)
-  assert.equal(shared.production.isJoinable, false)
+  assert.equal(shared.pack.isJoinable, false)
   assert.equal(shared.problems.length, 1)
 })
 
 test('a finished spool is closed when it is dropped, once its last reader has left', async () => {
-  await using shared = await startProduction(new FakeProducer(2 * mebi))
+  await using shared = await startPack(new FakeProducer(2 * mebi))
   await shared.read().copied
   const late = shared.read(new FakeClient({ mayTake: false }))
-  shared.production.drop()
-  assert.equal(shared.production.isJoinable, false)
+  shared.pack.drop()
+  assert.equal(shared.pack.isJoinable, false)
   assert.equal(openFiles(shared.path).length, 1)
   late.client.take()
   await late.copied
@@ -532,15 +532,15 @@ test('a finished spool is closed when it is dropped, once its last reader has le
 for (const isForOne of [false, true]) {
   test(`a producer runs ahead of a reader that takes nothing, and all of it is read later (${isForOne ? 'one' : 'shared'})`, async () => {
     const producer = new FakeProducer(8 * mebi)
-    await using shared = await startProduction(producer, { isSpooled: false, isForOne })
+    await using shared = await startPack(producer, { isSpooled: false, isForOne })
     const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
-    await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
-    shared.production.runAhead()
-    assert.deepEqual(shared.production.heldBackBy, [])
-    await until('everything to be on disk', () => shared.production.state === 'finished')
+    await until('it to be held back', () => shared.pack.heldBackBy.includes(reader))
+    shared.pack.runAhead()
+    assert.deepEqual(shared.pack.heldBackBy, [])
+    await until('everything to be on disk', () => shared.pack.state === 'finished')
     assert.ok(shared.aheadFolder.bytes > 7 * mebi && shared.aheadFolder.bytes < 8 * mebi)
     assert.ok(client.mostHeld <= 128 * 1024, `${client.mostHeld} bytes in memory`)
-    assert.equal(shared.production.isJoinable, false)
+    assert.equal(shared.pack.isJoinable, false)
     client.take()
     await copied
     assert.equal(client.sha1, hashOf(8 * mebi))
@@ -550,20 +550,20 @@ for (const isForOne of [false, true]) {
 
 test('a producer that has used up what a slow reader may have keeps to its pace, and may run ahead again', async () => {
   const producer = new FakeProducer(16 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false, isForOne: true, maxSlowBytes: 3 * mebi })
+  await using shared = await startPack(producer, { isSpooled: false, isForOne: true, maxSlowBytes: 3 * mebi })
   const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
-  const heldBack = () => shared.production.heldBackBy.includes(reader)
+  const heldBack = () => shared.pack.heldBackBy.includes(reader)
   await until('it to be held back', heldBack)
-  shared.production.runAhead()
+  shared.pack.runAhead()
   await until('it to be held back again', heldBack)
-  assert.equal(shared.production.state, 'live')
+  assert.equal(shared.pack.state, 'live')
   assert.ok(shared.aheadFolder.bytes > mebi && shared.aheadFolder.bytes <= 3 * mebi)
   assert.ok(producer.produced <= 5 * mebi, `${producer.produced} bytes`)
   client.take()
   await until('it to have read that', () => shared.aheadFolder.bytes === 0)
   client.holdAgain()
   await until('it to be held back once more', heldBack)
-  shared.production.runAhead()
+  shared.pack.runAhead()
   await until('more to be on disk', () => shared.aheadFolder.bytes > mebi)
   client.take()
   await copied
@@ -573,11 +573,11 @@ test('a producer that has used up what a slow reader may have keeps to its pace,
 
 test('where there is no room for slow readers, nothing changes for them, and nothing is said of the disk', async () => {
   const producer = new FakeProducer(8 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false, isForOne: true, aheadBudget: 0 })
+  await using shared = await startPack(producer, { isSpooled: false, isForOne: true, aheadBudget: 0 })
   const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
-  await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
-  shared.production.runAhead()
-  assert.deepEqual([shared.production.state, shared.production.heldBackBy], ['live', [reader]])
+  await until('it to be held back', () => shared.pack.heldBackBy.includes(reader))
+  shared.pack.runAhead()
+  assert.deepEqual([shared.pack.state, shared.pack.heldBackBy], ['live', [reader]])
   client.take()
   await copied
   assert.deepEqual([client.sha1, shared.problems], [hashOf(8 * mebi), []])
@@ -585,10 +585,10 @@ test('where there is no room for slow readers, nothing changes for them, and not
 
 test('a reader that leaves while its producer runs ahead takes everything with it', async () => {
   const producer = new FakeProducer(8 * mebi, 4 * mebi)
-  await using shared = await startProduction(producer, { isSpooled: false, isForOne: true })
+  await using shared = await startPack(producer, { isSpooled: false, isForOne: true })
   const { reader, copied } = shared.read(new FakeClient({ mayTake: false }))
-  await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
-  shared.production.runAhead()
+  await until('it to be held back', () => shared.pack.heldBackBy.includes(reader))
+  shared.pack.runAhead()
   await until('some of it to be on disk', () => shared.aheadFolder.bytes > mebi)
   reader[Symbol.dispose]()
   await assert.rejects(copied, /left before the end/)
@@ -597,12 +597,12 @@ test('a reader that leaves while its producer runs ahead takes everything with i
 
 test('a disk that fails while a producer runs ahead costs its reader nothing', async (t) => {
   const writes = holdWrites(t)
-  await using shared = await startProduction(new FakeProducer(8 * mebi), { isSpooled: false, isForOne: true })
+  await using shared = await startPack(new FakeProducer(8 * mebi), { isSpooled: false, isForOne: true })
   const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
-  await until('it to be held back', () => shared.production.heldBackBy.includes(reader))
-  shared.production.runAhead()
+  await until('it to be held back', () => shared.pack.heldBackBy.includes(reader))
+  shared.pack.runAhead()
   writes.fail()
-  await until('the disk to be given up', () => shared.production.state === 'live')
+  await until('the disk to be given up', () => shared.pack.state === 'live')
   client.take()
   await copied
   assert.equal(client.sha1, hashOf(8 * mebi))
@@ -623,7 +623,7 @@ test('whatever readers do, and however little room there is, each gets every byt
       maxAheadBytes: mebi + below(4 * mebi),
     }
     const producer = new FakeProducer(total, below(total + 1))
-    await using shared = await startProduction(producer, {
+    await using shared = await startPack(producer, {
       ...options,
       isSpooled: options.isSpooled && !options.isForOne,
     })
@@ -635,7 +635,7 @@ test('whatever readers do, and however little room there is, each gets every byt
       const { client } = readers[below(count)]!
       if (below(3) === 0) client.holdAgain()
       else client.take()
-      if (below(2) === 0) shared.production.runAhead()
+      if (below(2) === 0) shared.pack.runAhead()
       if (below(8) === 0) producer.goOn()
       for (let turn = below(30); turn > 0; turn--) await new Promise(setImmediate)
     }

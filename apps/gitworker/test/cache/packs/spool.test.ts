@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { Backlog } from '../../../src/cache/packs/chunk-queue.ts'
+import { ChunkQueue } from '../../../src/cache/packs/chunk-queue.ts'
 import { SpoolFolder } from '../../../src/cache/packs/spool-folder.ts'
 import { Spool } from '../../../src/cache/packs/spool.ts'
 import { openFiles } from '../../support/pack-producer.ts'
@@ -63,22 +63,22 @@ test('what a budget does not allow is not written', async () => {
   assert.equal(await opened.spool.read(Buffer.alloc(10), 0), 3)
 })
 
-test('a backlog forgets up to any place, in the middle of a chunk as well', () => {
-  const backlog = new Backlog()
-  for (const text of ['abc', 'def', 'ghi']) backlog.push(Buffer.from(text))
-  const rest = () => [backlog.start, backlog.bytes, Buffer.concat([...backlog.chunks]).toString()]
-  backlog.dropUntil(3)
+test('a queue forgets up to any place, in the middle of a chunk as well', () => {
+  const queue = new ChunkQueue()
+  for (const text of ['abc', 'def', 'ghi']) queue.push(Buffer.from(text))
+  const rest = () => [queue.start, queue.bytes, Buffer.concat([...queue.chunks]).toString()]
+  queue.dropUntil(3)
   assert.deepEqual(rest(), [3, 6, 'defghi'])
-  assert.equal(backlog.chunks.length, 2)
-  backlog.dropUntil(4)
+  assert.equal(queue.chunks.length, 2)
+  queue.dropUntil(4)
   assert.deepEqual(rest(), [4, 5, 'efghi'])
-  backlog.dropUntil(2)
+  queue.dropUntil(2)
   assert.deepEqual(rest(), [4, 5, 'efghi'])
-  assert.equal(backlog.shift()?.toString(), 'ef')
-  backlog.dropUntil(100)
+  assert.equal(queue.shift()?.toString(), 'ef')
+  queue.dropUntil(100)
   assert.deepEqual(rest(), [9, 0, ''])
-  backlog.push(Buffer.from('jkl'))
-  backlog.clear()
+  queue.push(Buffer.from('jkl'))
+  queue.clear()
   assert.deepEqual(rest(), [12, 0, ''])
-  assert.equal(backlog.shift(), undefined)
+  assert.equal(queue.shift(), undefined)
 })

@@ -4,12 +4,12 @@ import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { lsRefsKey } from '../../../src/cache/references/ls-refs.ts'
-import { questionOf } from '../../../src/cache/references/cache-key.ts'
+import { cacheKeyOf } from '../../../src/cache/references/cache-key.ts'
 import { advertisement, lsRefs } from '../../support/git-replies.ts'
 import type { Asked } from '../../support/git-replies.ts'
 
-const question = ({ request, body }: Asked, build = '2.39.5') =>
-  questionOf(request, '/srv/r.git', body && parseProtocolV2(body), build)
+const keyFor = ({ request, body }: Asked, build = '2.39.5') =>
+  cacheKeyOf(request, '/srv/r.git', body && parseProtocolV2(body), build)
 
 function lsRefsRequest() {
   const { request, body } = lsRefs([])
@@ -18,41 +18,41 @@ function lsRefsRequest() {
 
 test('capabilities do not depend on refs; every other advertisement does', () => {
   const kinds = [
-    question(advertisement('upload-pack', 'version=2')),
-    question(advertisement('upload-pack', 'version=1')),
-    question(advertisement('upload-pack')),
-    question(advertisement('receive-pack', 'version=2')),
-    question(lsRefs([])),
-  ].map((asked) => asked?.kind)
+    keyFor(advertisement('upload-pack', 'version=2')),
+    keyFor(advertisement('upload-pack', 'version=1')),
+    keyFor(advertisement('upload-pack')),
+    keyFor(advertisement('receive-pack', 'version=2')),
+    keyFor(lsRefs([])),
+  ].map((key) => key?.kind)
   assert.deepEqual(kinds, ['capabilities', 'refs', 'refs', 'refs', 'refs'])
 })
 
-test('whatever git answers differently to is another question', () => {
+test('whatever git replies differently to has another key', () => {
   const keys = [
-    question(advertisement('upload-pack')),
-    question(advertisement('upload-pack'), '2.55.0'),
-    question(advertisement('upload-pack', 'version=1')),
-    question(advertisement('upload-pack', 'version=2')),
-    question(advertisement('receive-pack')),
-    question(advertisement('receive-pack', 'version=1')),
-    question(lsRefs([])),
-    question(lsRefs([]), '2.55.0'),
-    question(lsRefs(['peel'])),
-    question(lsRefs(['symrefs'])),
-    question(lsRefs(['unborn'])),
-    question(lsRefs(['ref-prefix refs/heads/'])),
-    question(lsRefs(['ref-prefix refs/tags/'])),
-    question(lsRefs(['ref-prefix refs/heads/', 'ref-prefix refs/tags/'])),
-    question(lsRefs([], ['object-format=sha1'])),
-    question(lsRefs([], ['object-format=sha256'])),
-    question(lsRefs([], ['session-id=1'])),
-  ].map((asked) => asked?.key)
+    keyFor(advertisement('upload-pack')),
+    keyFor(advertisement('upload-pack'), '2.55.0'),
+    keyFor(advertisement('upload-pack', 'version=1')),
+    keyFor(advertisement('upload-pack', 'version=2')),
+    keyFor(advertisement('receive-pack')),
+    keyFor(advertisement('receive-pack', 'version=1')),
+    keyFor(lsRefs([])),
+    keyFor(lsRefs([]), '2.55.0'),
+    keyFor(lsRefs(['peel'])),
+    keyFor(lsRefs(['symrefs'])),
+    keyFor(lsRefs(['unborn'])),
+    keyFor(lsRefs(['ref-prefix refs/heads/'])),
+    keyFor(lsRefs(['ref-prefix refs/tags/'])),
+    keyFor(lsRefs(['ref-prefix refs/heads/', 'ref-prefix refs/tags/'])),
+    keyFor(lsRefs([], ['object-format=sha1'])),
+    keyFor(lsRefs([], ['object-format=sha256'])),
+    keyFor(lsRefs([], ['session-id=1'])),
+  ].map((key) => key?.variant)
   assert.equal(new Set(keys).size, keys.length)
   assert.ok(!keys.includes(undefined))
 })
 
-test('what git does not look at makes no other question', () => {
-  const same = (a: Asked, b: Asked) => assert.deepEqual(question(a), question(b))
+test('what git does not look at makes no other key', () => {
+  const same = (a: Asked, b: Asked) => assert.deepEqual(keyFor(a), keyFor(b))
   same(advertisement('upload-pack'), advertisement('upload-pack', 'version=0'))
   same(
     lsRefs(['peel\n'], ['agent=git/2.39.5\n']),
@@ -61,32 +61,32 @@ test('what git does not look at makes no other question', () => {
   same(lsRefs([], ['session-id=1']), lsRefs([], ['session-id=2\n', 'agent=x']))
 })
 
-test('what a later git may look at makes another question', () => {
+test('what a later git may look at makes another key', () => {
   const { request, body } = lsRefsRequest()
-  const other = questionOf({ ...request, protocol: 'version=2:hurry' }, '/srv/r.git', body, '2.39.5')
+  const other = cacheKeyOf({ ...request, protocol: 'version=2:hurry' }, '/srv/r.git', body, '2.39.5')
   assert.ok(other)
-  assert.notEqual(other.key, question(lsRefs([]))?.key)
+  assert.notEqual(other.variant, keyFor(lsRefs([]))?.variant)
 })
 
-test('what would spoil an answer is named', () => {
-  assert.deepEqual(question(advertisement('upload-pack', 'version=2'))?.spoiltBy, ['session-id'])
-  assert.deepEqual(question(advertisement('upload-pack'))?.spoiltBy, ['session-id'])
+test('the traits that make a reply uncacheable are named', () => {
+  assert.deepEqual(keyFor(advertisement('upload-pack', 'version=2'))?.uncacheableBecause, ['session-id'])
+  assert.deepEqual(keyFor(advertisement('upload-pack'))?.uncacheableBecause, ['session-id'])
   const push = ['session-id', 'push-certificate', 'alternates']
-  assert.deepEqual(question(advertisement('receive-pack'))?.spoiltBy, push)
-  assert.deepEqual(question(lsRefs([]))?.spoiltBy, [])
+  assert.deepEqual(keyFor(advertisement('receive-pack'))?.uncacheableBecause, push)
+  assert.deepEqual(keyFor(lsRefs([]))?.uncacheableBecause, [])
 })
 
-test('packs, pushes and earlier versions of the protocol are no questions', () => {
+test('packs, pushes and earlier versions of the protocol have no key', () => {
   const { request, body } = lsRefsRequest()
-  assert.ok(questionOf(request, '/srv/r.git', body, ''))
-  assert.equal(questionOf(request, '/srv/r.git', undefined, ''), undefined, 'a body that was not read whole')
-  assert.equal(questionOf({ ...request, version: 1 }, '/srv/r.git', body, ''), undefined)
+  assert.ok(cacheKeyOf(request, '/srv/r.git', body, ''))
+  assert.equal(cacheKeyOf(request, '/srv/r.git', undefined, ''), undefined, 'a body that was not read whole')
+  assert.equal(cacheKeyOf({ ...request, version: 1 }, '/srv/r.git', body, ''), undefined)
   const push = parseGitRequest({
     method: 'POST',
     url: '/r.git/git-receive-pack',
     headers: { 'git-protocol': 'version=2', 'content-type': 'application/x-git-receive-pack-request' },
   })
-  assert.equal(questionOf(push, '/srv/r.git', body, ''), undefined)
+  assert.equal(cacheKeyOf(push, '/srv/r.git', body, ''), undefined)
 })
 
 const start = pktLine('command=ls-refs\n')

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { AnswerCache } from '../../../src/cache/references/reference-cache.ts'
-import type { AnswerCacheOptions, Question } from '../../../src/cache/references/reference-cache.ts'
+import { ReferenceCache } from '../../../src/cache/references/reference-cache.ts'
+import type { CacheKey } from '../../../src/cache/references/cache-key.ts'
+import type { ReferenceCacheOptions } from '../../../src/cache/references/reference-cache.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 
-async function setUp(options: AnswerCacheOptions = {}) {
+async function setUp(options: ReferenceCacheOptions = {}) {
   const folder = await temporaryFolder()
   const create = (name: string) => {
     const gitDir = join(folder.path, name)
@@ -18,17 +19,22 @@ async function setUp(options: AnswerCacheOptions = {}) {
     return gitDir
   }
   const gitDir = create('r.git')
-  const cache = new AnswerCache({ now: () => Date.now() + 5000, ...options })
-  const question = (key: string, of = gitDir): Question => ({ gitDir: of, kind: 'refs', key, spoiltBy: [] })
+  const cache = new ReferenceCache({ now: () => Date.now() + 5000, ...options })
+  const key = (variant: string, of = gitDir): CacheKey => ({
+    gitDir: of,
+    kind: 'refs',
+    variant,
+    uncacheableBecause: [],
+  })
   await untilClockTicks(folder.path)
   return {
     cache,
     gitDir,
     create,
-    question,
-    keep: (key: string, bytes: string | Buffer, of = gitDir) =>
-      cache.ask(question(key, of))?.store(Buffer.from(bytes)) ?? false,
-    found: (key: string, of = gitDir) => cache.lookUp(question(key, of))?.toString(),
+    key,
+    keep: (variant: string, bytes: string | Buffer, of = gitDir) =>
+      cache.prepareEntry(key(variant, of))?.store(Buffer.from(bytes)) ?? false,
+    found: (variant: string, of = gitDir) => cache.lookUp(key(variant, of))?.toString(),
     tick: () => untilClockTicks(folder.path),
     async [Symbol.asyncDispose]() {
       cache[Symbol.dispose]()
@@ -41,21 +47,21 @@ function setMain(gitDir: string, digit: string) {
   fs.writeFileSync(join(gitDir, 'refs/heads/main'), `${digit.repeat(40)}\n`)
 }
 
-test('an answer is given again until the repository changes', async () => {
+test('a reply is given again until the repository changes', async () => {
   await using s = await setUp()
   assert.equal(s.found('q'), undefined)
-  assert.ok(s.keep('q', 'answer'))
-  assert.equal(s.found('q'), 'answer')
+  assert.ok(s.keep('q', 'reply'))
+  assert.equal(s.found('q'), 'reply')
   assert.equal(s.found('another'), undefined)
   setMain(s.gitDir, '2')
   assert.equal(s.found('q'), undefined)
   setMain(s.gitDir, '1')
   assert.equal(s.found('q'), undefined, 'also when it changes back')
-  const { hits, misses, notCacheable } = s.cache
-  assert.deepEqual({ hits, misses, notCacheable }, { hits: 1, misses: 4, notCacheable: 0 })
+  const { hits, misses, uncacheable } = s.cache
+  assert.deepEqual({ hits, misses, uncacheable }, { hits: 1, misses: 4, uncacheable: 0 })
 })
 
-test('several answers stand together and fall together', async () => {
+test('several entries stand together and fall together', async () => {
   await using s = await setUp()
   assert.ok(s.keep('q', 'first') && s.keep('p', 'second') && s.keep('q', 'third'))
   assert.deepEqual([s.found('q'), s.found('p')], ['third', 'second'])
@@ -67,53 +73,53 @@ test('several answers stand together and fall together', async () => {
 
 test('capabilities outlive a change of refs', async () => {
   await using s = await setUp()
-  const question: Question = { ...s.question('q'), kind: 'capabilities' }
-  assert.ok(s.cache.ask(question)?.store(Buffer.from('capabilities')))
-  assert.equal(s.found('q'), undefined, 'the same key in another kind of question')
+  const cacheKey: CacheKey = { ...s.key('q'), kind: 'capabilities' }
+  assert.ok(s.cache.prepareEntry(cacheKey)?.store(Buffer.from('capabilities')))
+  assert.equal(s.found('q'), undefined, 'the same variant of another kind')
   setMain(s.gitDir, '2')
-  assert.equal(s.cache.lookUp(question)?.toString(), 'capabilities')
+  assert.equal(s.cache.lookUp(cacheKey)?.toString(), 'capabilities')
 })
 
-test('what changes while git answers is not kept', async () => {
+test('what changes while git replies is not kept', async () => {
   await using s = await setUp()
-  const answering = s.cache.ask(s.question('q'))
+  const pending = s.cache.prepareEntry(s.key('q'))
   setMain(s.gitDir, '2')
-  assert.equal(answering?.store(Buffer.from('stale')), false)
-  assert.equal(s.cache.notCacheable, 1)
+  assert.equal(pending?.store(Buffer.from('stale')), false)
+  assert.equal(s.cache.uncacheable, 1)
 })
 
-test('nothing is kept of what has just changed, however long git takes to answer', async () => {
+test('nothing is kept of what has just changed, however long git takes to reply', async () => {
   let ahead = 0
   const window = 3_600_000
   await using s = await setUp({ now: () => Date.now() + ahead, racyWindowMs: window, fineRacyWindowMs: window })
   assert.equal(s.keep('q', 'too early'), false)
-  const answering = s.cache.ask(s.question('q'))
+  const pending = s.cache.prepareEntry(s.key('q'))
   ahead = 2 * window
-  assert.ok(!answering?.store(Buffer.from('too early')))
+  assert.ok(!pending?.store(Buffer.from('too early')))
   assert.equal(s.found('q'), undefined)
-  assert.ok(s.keep('q', 'answer'))
+  assert.ok(s.keep('q', 'reply'))
 })
 
-test('during a push nothing is known of its repository, and what was asked before it is not kept', async () => {
+test('during a push nothing is known of its repository, and an entry prepared before it is not kept', async () => {
   await using s = await setUp()
   const other = s.create('other.git')
   await s.tick()
-  assert.ok(s.keep('q', 'answer') && s.keep('q', 'answer', other))
-  const before = s.cache.ask(s.question('q'))
+  assert.ok(s.keep('q', 'reply') && s.keep('q', 'reply', other))
+  const before = s.cache.prepareEntry(s.key('q'))
   const push = s.cache.pushing(s.gitDir)
   const second = s.cache.pushing(s.gitDir)
   assert.equal(s.found('q'), undefined)
-  assert.equal(s.cache.ask(s.question('q')), undefined)
+  assert.equal(s.cache.prepareEntry(s.key('q')), undefined)
   assert.equal(before?.store(Buffer.from('stale')), false)
-  assert.equal(s.found('q', other), 'answer')
+  assert.equal(s.found('q', other), 'reply')
   push[Symbol.dispose]()
   push[Symbol.dispose]()
-  assert.equal(s.cache.ask(s.question('q')), undefined, 'one of two pushes is still under way')
+  assert.equal(s.cache.prepareEntry(s.key('q')), undefined, 'one of two pushes is still under way')
   second[Symbol.dispose]()
   assert.equal(s.found('q'), undefined, 'nothing survives a push')
   assert.equal(before?.store(Buffer.from('stale')), false)
   assert.ok(s.keep('q', 'new'))
-  assert.equal(before?.store(Buffer.from('stale')), false, 'nor is it kept beside what was asked after it')
+  assert.equal(before?.store(Buffer.from('stale')), false, 'nor is it kept beside an entry that was prepared after it')
   assert.equal(s.found('q'), 'new')
 })
 
@@ -150,18 +156,18 @@ test('it is told which states are gone', async () => {
   assert.deepEqual(gone, [first, second])
 })
 
-test('a question is not for the cache if something in the repository spoils its answer', async () => {
+test('a reply that differs each time because of the repository is not kept', async () => {
   await using s = await setUp()
   fs.writeFileSync(join(s.gitDir, 'config'), '[receive]\n\tcertNonceSeed = x\n')
   await s.tick()
-  const question: Question = { ...s.question('q'), spoiltBy: ['push-certificate'] }
-  assert.equal(s.cache.ask(question), undefined)
-  assert.ok(s.keep('q', 'answer'), 'others are')
-  assert.equal(s.cache.notCacheable, 1)
+  const cacheKey: CacheKey = { ...s.key('q'), uncacheableBecause: ['push-certificate'] }
+  assert.equal(s.cache.prepareEntry(cacheKey), undefined)
+  assert.ok(s.keep('q', 'reply'), 'others are')
+  assert.equal(s.cache.uncacheable, 1)
 })
 
-test('memory is bounded, in all and for each answer', async () => {
-  await using s = await setUp({ maxBytes: 100_000, maxAnswerBytes: 20_000 })
+test('memory is bounded, in all and for each entry', async () => {
+  await using s = await setUp({ maxBytes: 100_000, maxEntryBytes: 20_000 })
   assert.equal(s.keep('large', Buffer.alloc(20_001)), false)
   for (let index = 0; index < 10; index++) assert.ok(s.keep(`${index}`, Buffer.alloc(20_000)))
   const left = Array.from({ length: 10 }, (_, index) => s.found(`${index}`) !== undefined)
@@ -172,10 +178,10 @@ test('as many repositories are remembered as it is told', async () => {
   await using s = await setUp({ maxRepositories: 2 })
   const all = ['a.git', 'b.git', 'c.git'].map(s.create)
   await s.tick()
-  for (const gitDir of all) assert.ok(s.keep('q', 'answer', gitDir))
+  for (const gitDir of all) assert.ok(s.keep('q', 'reply', gitDir))
   assert.deepEqual(
     all.map((gitDir) => s.found('q', gitDir)),
-    [undefined, 'answer', 'answer'],
+    [undefined, 'reply', 'reply'],
   )
 })
 
@@ -194,18 +200,18 @@ test('no file is left open of what is replaced, dropped or disposed of', async (
   const open = () =>
     [a, b].map((gitDir) => fs.readdirSync('/proc/self/fd').filter((fd) => opened(fd).startsWith(gitDir)).length)
   await s.tick()
-  assert.ok(s.keep('q', 'answer', a))
+  assert.ok(s.keep('q', 'reply', a))
   assert.deepEqual(open(), [1, 0])
   setList(a, 'two')
   await s.tick()
-  assert.ok(s.keep('q', 'answer', a))
+  assert.ok(s.keep('q', 'reply', a))
   assert.deepEqual(open(), [1, 0])
-  assert.ok(s.keep('q', 'answer', b))
+  assert.ok(s.keep('q', 'reply', b))
   assert.deepEqual(open(), [0, 1])
   s.cache[Symbol.dispose]()
   assert.deepEqual(open(), [0, 0])
-  using small = new AnswerCache({ now: () => Date.now() + 5000, maxBytes: 1000 })
-  assert.equal(small.ask(s.question('q', a)), undefined, 'nor of what is too large to be remembered')
+  using small = new ReferenceCache({ now: () => Date.now() + 5000, maxBytes: 1000 })
+  assert.equal(small.prepareEntry(s.key('q', a)), undefined, 'nor of what is too large to be remembered')
   assert.deepEqual(open(), [0, 0])
 })
 
@@ -217,12 +223,12 @@ function opened(fd: string): string {
   }
 }
 
-test('an answer is a copy, and what is empty is an answer too', async () => {
+test('an entry is a copy, and an empty reply is an entry too', async () => {
   await using s = await setUp()
-  const bytes = Buffer.from('answer')
-  assert.ok(s.cache.ask(s.question('q'))?.store(bytes))
+  const bytes = Buffer.from('reply')
+  assert.ok(s.cache.prepareEntry(s.key('q'))?.store(bytes))
   bytes.fill('x')
-  assert.equal(s.found('q'), 'answer')
+  assert.equal(s.found('q'), 'reply')
   assert.ok(s.keep('empty', ''))
   assert.equal(s.found('empty'), '')
 })
