@@ -1,7 +1,7 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { offersFilters } from '../git/command.ts'
 import type { RunJob } from '../process/job.ts'
-import { ConfigQuestion } from './config-question.ts'
+import { ConfigQuestion } from './config-lookup.ts'
 
 /**
  * Whether partial clones are offered for a request: where the version of the protocol alone does not say, as its repository

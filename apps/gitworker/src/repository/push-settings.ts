@@ -1,7 +1,7 @@
 import type { OwnSettings } from '../git/push-config.ts'
 import { ownNames } from '../git/push-config.ts'
 import type { RunJob } from '../process/job.ts'
-import { ConfigQuestion } from './config-question.ts'
+import { ConfigQuestion } from './config-lookup.ts'
 
 const words = new RegExp([...new Set(ownNames.map((name) => name.split('.')[1]))].join('|'), 'i')
 const pattern = `^(${ownNames.map((name) => name.replace('.', '\\.')).join('|')})$`

@@ -2,7 +2,7 @@ import type { GitRequest, Service } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { abortedBy } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
-import { ConfigQuestion } from './config-question.ts'
+import { ConfigQuestion } from './config-lookup.ts'
 
 /**
  * Whether a repository's own configuration switches a service off: `http.uploadpack=false` or `http.receivepack=false`,

@@ -1,5 +1,5 @@
-import type { Trait } from './repository-config.ts'
-import { lookAtConfig } from './repository-config.ts'
+import type { Trait } from '../../git/repository-config.ts'
+import { lookAtConfig } from '../../git/repository-config.ts'
 import { isHashOrWithin, lookAtLooseRefs } from './loose-refs.ts'
 import { lookAtFolder, lookAtObjects } from './objects-folder.ts'
 import { StatInfo } from './stat-info.ts'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { StatInfo } from './stat-info.ts'
+import type { StatInfo } from '../cache/fingerprint/stat-info.ts'
 
 /**
  * Something in a repository that makes one kind of answer differ while nothing that is looked at does: `session-id` is
