@@ -1,59 +1,90 @@
-import { readFileSync } from 'node:fs'
-import type { StatInfo } from '../cache/fingerprint/stat-info.ts'
+import { createHash } from 'node:crypto'
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
-/**
- * Something in a repository that makes one kind of answer differ while nothing that is looked at does: `session-id` is
- * random, a `push-certificate`'s nonce tells the time, the refs of `alternates` are other repositories', and a `promisor`
- * may be asked for objects that are not there.
+/*
+ * Only git can parse a repository's own configuration correctly. Without git, two things are certain about its text:
+ *
+ *   - A text that lacks a word sets nothing with that word in its name: names are neither split nor escaped.
+ *   - The same text always says the same.
+ *
+ * Both hold only for all of the text that git reads. So a configuration is read here only if it is the repository's own
+ * (a linked work tree uses that of its repository), includes no other files, and is small.
  */
-export type Trait = 'session-id' | 'push-certificate' | 'alternates' | 'promisor'
 
-export type RepositoryConfig = { readonly refStorage: 'files' | 'reftable'; readonly traits: readonly Trait[] }
+const maxBytes = 1024 * 1024
 
-/** Takes in a repository's own configuration. @returns undefined if what is read here is not all, or not understood */
-export function lookAtConfig(gitDir: string, files: StatInfo): RepositoryConfig | undefined {
-  let text = ''
-  // The second is read where `extensions.worktreeConfig` is set; it must not surprise where that is not seen.
-  for (const path of [`${gitDir}/config`, `${gitDir}/config.worktree`]) {
-    const kind = files.look(path)
-    if (kind === 'absent') continue
-    const more = kind === 'file' ? textOf(path) : undefined
-    if (more === undefined) return undefined
-    text += more.endsWith('\n') ? more : `${more}\n`
+/** The second one is read by git where `extensions.worktreeConfig` is set. It counts here wherever it exists. */
+export const configFileNames = ['config', 'config.worktree'] as const
+
+/** The whole text of a repository's own configuration. */
+export class RepositoryConfig {
+  readonly #texts: readonly string[]
+
+  /**
+   * Reads the configuration. Synchronous: it is short and as a rule in the kernel's memory, where this takes microseconds.
+   *
+   * @param gitDir the real path of a git directory
+   * @returns undefined if this is not all that git reads, or cannot be read: then only git can tell
+   */
+  static read(gitDir: string): RepositoryConfig | undefined {
+    try {
+      if (statSync(join(gitDir, 'commondir'), quietly) !== undefined) return undefined
+      const texts = configFileNames.map((name) => textOf(join(gitDir, name)))
+      return texts.some((text) => includes.test(text)) ? undefined : new RepositoryConfig(texts)
+    } catch {
+      return undefined
+    }
   }
-  return judge(text)
+
+  private constructor(texts: readonly string[]) {
+    this.#texts = texts
+  }
+
+  /** Whether the text says anything that matches. Without a match, no setting of that name is set. */
+  mentions(words: RegExp): boolean {
+    return this.#texts.some((text) => words.test(text))
+  }
+
+  /** The same for the same text, and for no other. */
+  get hash(): string {
+    return createHash('sha256').update(JSON.stringify(this.#texts)).digest('base64')
+  }
+
+  /** Where references are kept; undefined if the configuration is not in the form that git itself writes. */
+  get refStorage(): RefStorage | undefined {
+    const text = this.#texts.map((part) => (part === '' || part.endsWith('\n') ? part : `${part}\n`)).join('')
+    return unclear.test(text) ? undefined : refStorageIn(text)
+  }
 }
 
-function textOf(path: string): string | undefined {
+export type RefStorage = 'files' | 'reftable'
+
+/** An exception costs far more than an undefined. */
+const quietly = { throwIfNoEntry: false } as const
+
+/** Each byte is a character. @returns an empty text for a file that does not exist */
+function textOf(path: string): string {
+  const found = statSync(path, quietly)
+  if (found === undefined) return ''
+  if (!found.isFile() || found.size > maxBytes) throw new Error(`${path} is no small file.`)
+  // If a pipe takes its place just now, it must not block the whole host.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return undefined
+    return readFileSync(file, 'latin1')
+  } finally {
+    closeSync(file)
   }
 }
 
-/** Only git can read its configuration rightly, but a text without certain words cannot say certain things. */
-function judge(text: string): RepositoryConfig | undefined {
-  if (uncertain.test(text)) return undefined
-  const refStorage = refStorageIn(text)
-  if (!refStorage) return undefined
-  return { refStorage, traits: words.filter(([word]) => word.test(text)).map(([, trait]) => trait) }
-}
+/** `[include]` and `[includeIf …]`: the included file changes by itself. */
+const includes = /\[\s*include/i
 
-/**
- * What is included changes by itself; a line that goes on in the next one is not to be mistaken for a section; an unknown
- * format may keep its refs anywhere.
- */
-const uncertain = /\[\s*include|\\\r?\n|repositoryformatversion(?! = [01]\n)/i
+/** A line that is continued in the next one, which may look like a section; and unknown formats of a repository. */
+const unclear = /\\\r?\n|repositoryformatversion(?! = [01]\n)/i
 
-const words: readonly (readonly [RegExp, Trait])[] = [
-  [/advertisesid/i, 'session-id'],
-  [/certnonceseed/i, 'push-certificate'],
-  [/promisor|partialclone/i, 'promisor'],
-]
-
-/** gitrepository-layout(5) and git-config(1) on `extensions.*`: one that is not known here could mean anything. */
-function refStorageIn(text: string): RepositoryConfig['refStorage'] | undefined {
+/** gitrepository-layout(5) and git-config(1), `extensions.*`: one that is not known here may mean anything. */
+function refStorageIn(text: string): RefStorage | undefined {
   const seen = new Set<string>()
   const rest = text.replace(extensionsSection, (_, settings: string) => {
     for (const line of settings.split('\n').slice(0, -1)) seen.add(line.trim().toLowerCase())
@@ -68,7 +99,7 @@ function refStorageIn(text: string): RepositoryConfig['refStorage'] | undefined 
   return storage === 'files' || storage === 'reftable' ? storage : undefined
 }
 
-/** Written as git writes it, up to the next section; any other form is not understood. */
+/** As git writes it, up to the next section. Any other form is not understood. */
 const extensionsSection = /^\[extensions\]\n((?:[ \t]*[a-z]+ = [\w./:-]+\n)+)(?![^[])/gim
 
 const harmless = /^(?:objectformat|compatobjectformat|worktreeconfig|partialclone|preciousobjects|noop) = /

@@ -1,5 +1,4 @@
-import type { Trait } from '../../git/repository-config.ts'
-import { lookAtConfig } from '../../git/repository-config.ts'
+import { configFileNames, RepositoryConfig } from '../../git/repository-config.ts'
 import { isHashOrWithin, lookAtLooseRefs } from './loose-refs.ts'
 import { lookAtFolder, lookAtObjects } from './objects-folder.ts'
 import { StatInfo } from './stat-info.ts'
@@ -32,6 +31,13 @@ export type Fingerprint = {
   /** What it takes up in memory, roughly. */
   readonly bytes: number
 } & Disposable
+
+/**
+ * Something about a repository that makes a kind of reply differ although no file has changed: the id of `session-id` is
+ * random, the nonce of a `push-certificate` contains the time, `alternates` show references of other repositories, and a
+ * `promisor` may be asked for missing objects.
+ */
+export type Trait = 'session-id' | 'push-certificate' | 'alternates' | 'promisor'
 
 /**
  * What an answer depends on: `config` is what capabilities do; `refs` is that, all references and which objects there are;
@@ -79,6 +85,23 @@ function lookAtAll(gitDir: string, scope: Scope, files: StatInfo, traits: Set<Tr
   if (objects.borrows) traits.add('alternates')
   return config.refStorage === 'reftable' ? lookAtReftable(gitDir, files) : lookAtRefs(gitDir, scope, files)
 }
+
+/** @returns undefined if the configuration is not all that git reads, or is not understood */
+function lookAtConfig(gitDir: string, files: StatInfo) {
+  // A link leads to a file that is not looked at.
+  if (!configFileNames.every((name) => isFileOrAbsent(files.look(`${gitDir}/${name}`)))) return undefined
+  // Read after the files were looked at: a change in between shows in their times.
+  const config = RepositoryConfig.read(gitDir)
+  const refStorage = config?.refStorage
+  if (!config || !refStorage) return undefined
+  return { refStorage, traits: traitsByWord.filter(([word]) => config.mentions(word)).map(([, trait]) => trait) }
+}
+
+const traitsByWord: readonly (readonly [RegExp, Trait])[] = [
+  [/advertisesid/i, 'session-id'],
+  [/certnonceseed/i, 'push-certificate'],
+  [/promisor|partialclone/i, 'promisor'],
+]
 
 /** What makes commits have other parents than they say, or says it for them. */
 function lookAtHistory(gitDir: string, files: StatInfo): boolean {

@@ -1,6 +1,6 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
-import type { Trait } from '../../git/repository-config.ts'
+import type { Trait } from '../fingerprint/fingerprint.ts'
 import { lsRefsKey } from './ls-refs.ts'
 
 /** What a reply about references depends on. */
