@@ -1,10 +1,10 @@
-/** A stretch of a stream in memory: what lies from `start` on, in the chunks that it came in. */
+/** The part of a stream that is in memory: everything from `start` on, in the chunks in which it came. */
 export class ChunkQueue {
   #start = 0
   #bytes = 0
   #chunks: Buffer[] = []
 
-  /** How far into the stream the first of its bytes is. */
+  /** The position of its first byte in the stream. */
   get start(): number {
     return this.#start
   }
@@ -29,7 +29,7 @@ export class ChunkQueue {
     return chunk
   }
 
-  /** Forgets what lies before `position`. */
+  /** Removes everything before a position in the stream. */
   dropUntil(position: number): void {
     let bytes = Math.min(position - this.#start, this.#bytes)
     if (bytes <= 0) return

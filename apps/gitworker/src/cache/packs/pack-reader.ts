@@ -1,18 +1,35 @@
 import type { Writable } from 'node:stream'
 import type { Producer } from './pack-source.ts'
-import type { SharedPack } from './shared-pack.ts'
 
-/** What a reader has in memory, beyond what its sink takes: what it read from the spool and its client not yet. */
+/** How much of the spool a reader has in memory that its client has not yet taken. */
 const bufferBytes = 128 * 1024
 
-/** The same of one whose client takes that long for as much as it was given: there may be thousands of those. */
+/** The same for a client that takes more than `slowMs` for that much: there may be thousands of those. */
 const slowBufferBytes = 16 * 1024
 const slowMs = 250
 const fastMs = 5
 
-/** One of those who read a pack, at the pace of a sink of its own. Disposing of it is leaving. */
+/** A pack, for those who read it. */
+export type ReadablePack = {
+  readonly producer: Producer
+  /** The number of its readers. */
+  readonly readers: number
+  /** How many bytes it has; undefined until that is known. */
+  readonly totalBytes: number | undefined
+  /** The position up to which it is read from disk. What follows is passed on by `take`. */
+  readonly spooledUntil: number
+  /** Reads from a position before `spooledUntil`. @returns the number of bytes that were read */
+  readSpool(buffer: Buffer, position: number): Promise<number>
+  /** Whether a reader at this position has everything. @throws the producer's error */
+  isWholeAt(position: number): boolean
+  /** Tells the pack that the reader has come further, or can take more. */
+  advance(reader: PackReader): void
+  leave(reader: PackReader): void
+}
+
+/** One of those who read a pack, at the pace of its own sink. To dispose of it is to leave. */
 export class PackReader implements Disposable {
-  readonly #pack: SharedPack
+  readonly #pack: ReadablePack
   #sink: Writable | undefined
   #onBytes: (count: number) => void = () => {}
   #position = 0
@@ -20,14 +37,14 @@ export class PackReader implements Disposable {
   #bufferBytes = bufferBytes
   /** Part of the spool is on its way to the sink. */
   #isCopying = false
-  /** The sink has had enough of what was passed on to it. */
+  /** The sink has asked for a pause. */
   #isFull = false
   #hasLeft = false
   #wasLast = false
   #failure: { readonly error: unknown } | undefined
   #wake = () => {}
 
-  constructor(pack: SharedPack) {
+  constructor(pack: ReadablePack) {
     this.#pack = pack
   }
 
@@ -35,7 +52,7 @@ export class PackReader implements Disposable {
     return this.#pack.producer
   }
 
-  /** Whether it has left, and nobody else was reading then. */
+  /** Whether it has left as the last reader. */
   get wasLast(): boolean {
     return this.#wasLast
   }
@@ -55,17 +72,17 @@ export class PackReader implements Disposable {
     return this.#sink !== undefined
   }
 
-  /** Whether it has read all that is in the spool, and its sink takes more. */
+  /** Whether it has read everything on disk, and its sink takes more. */
   get isReady(): boolean {
     return this.#sink !== undefined && !this.#isFull && this.#position >= this.#pack.spooledUntil
   }
 
   /**
-   * Copies everything to the sink at its pace, and tells the size of every chunk before it is written. The sink is not
-   * ended: what a failure means for it is the caller's to say. To be called once; at its end the reader has left.
+   * Copies everything to the sink, at its pace, and calls `onBytes` with the size of each chunk before it is written. The
+   * sink is not ended: the caller decides what a failure means for it. Call it once; when it settles, the reader has left.
    *
-   * Resolves when the producer has ended well and the sink has been given all of it, or when the sink takes no more.
-   * Rejects with the producer's error, with what `onBytes` throws, or when the reader leaves before the end.
+   * Resolves when the producer has ended well and the sink has been given everything, or when the sink has been destroyed.
+   * Rejects with the producer's error, with what `onBytes` throws, or because the reader has left before the end.
    */
   async copyTo(sink: Writable, onBytes: (count: number) => void): Promise<void> {
     this.#sink = sink
@@ -88,12 +105,12 @@ export class PackReader implements Disposable {
     }
   }
 
-  /** Something has changed that it may be waiting for. */
+  /** Makes it look again: something has changed that it may be waiting for. */
   wake(): void {
     this.#wake()
   }
 
-  /** Passes on what follows its position, from memory; only while it is ready. */
+  /** Passes on the chunk that follows its position. Only while it is ready. */
   take(chunk: Buffer): void {
     try {
       this.#onBytes(chunk.length)
@@ -105,7 +122,7 @@ export class PackReader implements Disposable {
     if (!this.#sink!.write(chunk)) this.#isFull = true
   }
 
-  /** Ends its copying with an error: it leaves, and the others go on. */
+  /** Makes it leave with an error. The other readers go on. */
   end(error: unknown): void {
     this.#failure ??= { error }
     this.wake()
@@ -137,12 +154,12 @@ export class PackReader implements Disposable {
     this.#isCopying = true
     const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(this.#bufferBytes))
     const count = await this.#pack.readSpool(buffer, this.#position)
-    // Much may have happened meanwhile, and a sink that was closed gives no answer.
+    // Much may have happened meanwhile, and a closed sink never calls back.
     if (this.#isOver(sink)) return
     this.#onBytes(count)
     this.#position += count
     const since = performance.now()
-    // The buffer is the sink's until it says that it has written it.
+    // The buffer belongs to the sink until it says that it has written it.
     sink.write(buffer.subarray(0, count), () => {
       this.#isCopying = false
       this.#fitBuffer(performance.now() - since)
