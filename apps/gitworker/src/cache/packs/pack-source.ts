@@ -1,33 +1,33 @@
 import type { Readable } from 'node:stream'
 
-/** A git that writes a pack, as its owner hands it over. */
+/** A git that writes a pack. */
 export type Producer = {
   /** git's standard output, of which nothing has been read. */
   readonly output: Readable
   /**
-   * Which state its repository was in just before it was started: who finds it in the same may have its output, too.
-   * Undefined where that was not known.
+   * The state of its repository just before it was started; undefined if that was not known. Requests that find the
+   * repository in the same state may share its output.
    */
   readonly state: number | undefined
   /**
-   * Resolves when git has ended by itself, with whether its output may be given to others later: not if git has put words
-   * of its own in the pack's place. Rejects when it failed or was killed. The output's end is waited for apart.
+   * Resolves when git has ended by itself, with whether its output may be given to later requests: not if it is a message
+   * of git's in place of a pack. Rejects if git failed or was killed. The end of the output is waited for separately.
    */
   readonly ended: Promise<'keep' | 'forget'>
-  /** Resolves when nothing more will come of its output though that does not end: something else holds it open. */
+  /** Resolves when nothing more will come although the output does not end: another process holds it open. */
   readonly silent?: Promise<void>
-  /** Tears it down. Called at most once, and only before it has ended. */
+  /** Ends it with all of its processes. Called at most once, and only before it has ended. */
   stop(): void
 }
 
 export type PackSourceEvents = {
   readonly onChunk: (chunk: Buffer) => void
-  /** The output is whole: it is at its end, and git has ended by itself. */
+  /** The output is at its end, and git has ended by itself. */
   readonly onWhole: (use: 'keep' | 'forget') => void
   readonly onFailure: (error: Error) => void
 }
 
-/** The reading side of a producer: its output, in chunks, for as long as more is wanted, and how it ended. */
+/** Reads the output of a producer, for as long as more is wanted, and tells how it ended. */
 export class PackSource {
   readonly #producer: Producer
   readonly #events: PackSourceEvents
@@ -40,7 +40,7 @@ export class PackSource {
     this.#producer = producer
     this.#events = events
     const { output, ended, silent } = producer
-    // Without this, the first listener would make it flow.
+    // Otherwise the first listener would make it flow.
     output.pause()
     output.on('data', events.onChunk).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
     const onBadEnd = (error: Error) => {
@@ -49,7 +49,7 @@ export class PackSource {
     }
     ended.then(this.#onGoodEnd, onBadEnd)
     void silent?.then(this.#onEnd)
-    // What is closed already says nothing more; and nobody can be told before this constructor has returned.
+    // A stream that is closed already emits nothing more. Its owner can be told only after this constructor has returned.
     if (output.destroyed) queueMicrotask(this.#onClose)
   }
 
@@ -65,10 +65,10 @@ export class PackSource {
     else this.#producer.output.pause()
   }
 
-  /** Nothing more is wanted, and nothing more will be said. */
+  /** Ends the producer. No event follows. */
   stop(): void {
     this.#detach()
-    // What it says while it is torn down is nobody's concern.
+    // Errors while it is torn down are of no interest.
     this.#producer.output.on('error', () => {})
     if (this.#ended === 'not yet') this.#producer.stop()
   }

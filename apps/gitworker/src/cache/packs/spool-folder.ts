@@ -6,17 +6,17 @@ import { join, resolve } from 'node:path'
 import { makeFolders } from '@sluice/shared/machine/make-folders'
 import type { Spool } from './spool.ts'
 
-/** Each takes a descriptor for as long as it lives. */
+/** Each one takes a file descriptor for as long as it lives. */
 const maxSpools = 256
 
-/** The disk's budget, or the number of spools, is used up by what cannot be removed now. */
+/** The budget, or the number of spools, is used up by spools that cannot be removed now. */
 export class SpoolBudgetError extends Error {
   override readonly name = 'SpoolBudgetError'
 }
 
-/** The folder that spools are made in, and the account of what they take. Their files have no names. */
+/** Makes spools, as files without names, and keeps count of the disk space that they take. */
 export class SpoolFolder {
-  /** On disk, or about to be. */
+  /** The disk space that is taken, or about to be. */
   bytes = 0
   spools = 0
   readonly #path: string
@@ -31,12 +31,12 @@ export class SpoolFolder {
     this.#makeRoom = makeRoom
   }
 
-  /** Whether no more than half of what it may take is taken. */
+  /** Whether no more than half of the budget is taken. */
   get isRoomy(): boolean {
     return this.bytes <= this.#budgetBytes / 2
   }
 
-  /** Whether another spool may be begun, and have so much, without that anything is removed. */
+  /** Whether there is room for another spool of this size without removing any. */
   hasRoomFor(bytes: number): boolean {
     return this.spools < maxSpools && this.bytes + bytes <= this.#budgetBytes
   }
@@ -50,14 +50,14 @@ export class SpoolFolder {
     this.#open.add(spool)
   }
 
-  /** Called before its descriptor is closed: whoever waits for room gets it at once. */
+  /** To be called before its descriptor is closed, so that the room can be used at once. */
   remove(spool: Spool): void {
     this.spools--
     this.giveBack(spool.bytes)
     void spool.closed.then(() => this.#open.delete(spool))
   }
 
-  /** Resolves when every spool that is being closed is. */
+  /** Resolves when every spool has been closed. */
   async closed(): Promise<void> {
     await Promise.all([...this.#open].map((spool) => spool.closed))
   }
@@ -74,7 +74,7 @@ export class SpoolFolder {
     this.bytes -= bytes
   }
 
-  /** A file without a name: it goes away with its descriptor, whatever becomes of this process. */
+  /** A file without a name. It goes with its descriptor, whatever becomes of this process. */
   async create(): Promise<FileHandle> {
     const path = join(this.#path, `${prefix}${randomUUID()}`)
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
@@ -91,12 +91,12 @@ export class SpoolFolder {
 
 const prefix = 'sluice-pack-'
 
-/** Makes the folder if need be, and removes what an earlier process left that was killed while it made a spool. */
+/** Makes the folder if need be, and removes what an earlier process has left that was killed while it made a spool. */
 export async function prepareSpoolFolder(folder: string): Promise<string> {
   const path = resolve(folder)
   await makeFolders(path, 0o700)
   for (const name of await readdir(path)) {
-    // Nothing else: the folder may have been named by mistake.
+    // Nothing else is removed: the folder may have been named by mistake.
     const file = join(path, name)
     if (name.startsWith(prefix) && (await lstat(file)).isFile()) await rm(file, { force: true })
   }

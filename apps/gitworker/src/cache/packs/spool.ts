@@ -3,8 +3,8 @@ import type { FileHandle } from 'node:fs/promises'
 import type { SpoolFolder } from './spool-folder.ts'
 
 /**
- * A file without a name that one producer appends to and many read. Its descriptor is closed when nothing uses it any
- * more: a number that is closed too early may be another file's before a pending read comes to it.
+ * A file without a name to which one producer appends, and which many read. Its descriptor is closed only when no operation
+ * uses it any more: otherwise a pending read could find another file under the same number.
  */
 export class Spool {
   /** Resolves when it has given back its descriptor and its part of the budget. Never rejects. */
@@ -23,16 +23,16 @@ export class Spool {
     folder.add(this)
   }
 
-  /** How much is written, and so can be read. */
+  /** How much has been written, and can be read. */
   get bytes(): number {
     return this.#bytes
   }
 
   /**
-   * Writes the chunks, or a first part of them, at the end. One call at a time.
+   * Appends the chunks, or the first part of them. One call at a time.
    *
    * @returns how many bytes were written
-   * @throws {SpoolBudgetError} or errno's error; what was written before remains readable
+   * @throws {SpoolBudgetError} or errno's error; what was written before can still be read
    */
   async append(chunks: readonly Buffer[]): Promise<number> {
     this.#begin()
@@ -59,7 +59,7 @@ export class Spool {
     return written
   }
 
-  /** Fills as much of the buffer as is written from `position` on. */
+  /** Reads what is written from `position` on, up to the size of the buffer. @returns the number of bytes */
   read(buffer: Buffer, position: number): Promise<number> {
     const length = Math.min(buffer.length, this.#bytes - position)
     this.#begin()
@@ -74,7 +74,7 @@ export class Spool {
     })
   }
 
-  /** To be called once; nothing may be begun after it. */
+  /** To be called once. No operation may begin after it. */
   close(): void {
     this.#isClosing = true
     if (this.#operations === 0) void this.#close()
@@ -91,7 +91,7 @@ export class Spool {
 
   async #close(): Promise<void> {
     this.#folder.remove(this)
-    // Nothing depends on how it is closed: its data are not wanted.
+    // An error does no harm: nobody needs its content any more.
     await this.#file?.close().catch(() => {})
     this.#closed.resolve()
   }

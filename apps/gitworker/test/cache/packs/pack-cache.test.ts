@@ -7,7 +7,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import type { Start } from '../../../src/cache/packs/single-flight.ts'
 import { PackCache } from '../../../src/cache/packs/pack-cache.ts'
-import type { PackCacheOptions } from '../../../src/cache/packs/pack-cache.ts'
+import type { PackCacheOptions } from '../../../src/cache/packs/pack-cache-options.ts'
 import { FakeClient, FakeProducer, hashOf, openFiles } from '../../support/pack-producer.ts'
 
 const mebi = 2 ** 20
