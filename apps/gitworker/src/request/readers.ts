@@ -1,6 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { PackCache } from '../cache/packs/pack-cache.ts'
-import type { PackReader } from '../cache/packs/pack-reader.ts'
+import type { PackReader } from '../cache/packs/stream/pack-reader.ts'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import type { GitCall } from './git-call.ts'
 import type { Slots } from './slots.ts'

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
-import type { Producer } from '../../src/cache/packs/pack-source.ts'
+import type { Producer } from '../../src/cache/packs/stream/pack-source.ts'
 
 /** Repeated, it never falls on the same place of two buffers. */
 const pattern = randomBytes(2 ** 20 + 13)

@@ -1,17 +1,17 @@
 import { LRUCache } from 'lru-cache'
-import { DiskBreaker } from './disk-breaker.ts'
+import { DiskBreaker } from './spool/disk-breaker.ts'
 import { FinishedPacks } from './finished-packs.ts'
 import { usesDisk } from './pack-cache-options.ts'
 import type { PackCacheOptions } from './pack-cache-options.ts'
-import type { PackReader } from './pack-reader.ts'
-import type { Producer } from './pack-source.ts'
+import type { PackReader } from './stream/pack-reader.ts'
+import type { Producer } from './stream/pack-source.ts'
 import { PacksInUse } from './packs-in-use.ts'
 import { SharedPack } from './shared-pack.ts'
 import type { SharedPackOptions } from './shared-pack.ts'
 import { letGo, SingleFlight } from './single-flight.ts'
 import type { Start } from './single-flight.ts'
 import { noneIsTooSlow, SlowReaders } from './slow-readers.ts'
-import { prepareSpoolFolder, SpoolFolder } from './spool-folder.ts'
+import { prepareSpoolFolder, SpoolFolder } from './spool/spool-folder.ts'
 
 const defaultLifeMs = 5 * 60_000
 const defaultMaxAheadBytes = 256 * 1024 * 1024

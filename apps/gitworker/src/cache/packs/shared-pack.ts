@@ -1,9 +1,9 @@
-import { PackReader } from './pack-reader.ts'
-import type { ReadablePack } from './pack-reader.ts'
-import type { Producer } from './pack-source.ts'
-import { PackStream } from './pack-stream.ts'
-import type { PackState } from './pack-stream.ts'
-import type { PackStreamOptions } from './pack-stream-options.ts'
+import { PackReader } from './stream/pack-reader.ts'
+import type { ReadablePack } from './stream/pack-reader.ts'
+import type { Producer } from './stream/pack-source.ts'
+import { PackStream } from './stream/pack-stream.ts'
+import type { PackState } from './stream/pack-stream.ts'
+import type { PackStreamOptions } from './stream/pack-stream-options.ts'
 
 export type SharedPackOptions = PackStreamOptions & {
   /** Whether nobody may join after it has begun. */

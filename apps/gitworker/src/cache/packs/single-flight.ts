@@ -1,5 +1,5 @@
-import type { PackReader } from './pack-reader.ts'
-import type { Producer } from './pack-source.ts'
+import type { PackReader } from './stream/pack-reader.ts'
+import type { Producer } from './stream/pack-source.ts'
 
 /** Starts a producer. The signal is aborted when nobody waits for it any more. May reject. */
 export type Start = (signal: AbortSignal) => Promise<Producer>

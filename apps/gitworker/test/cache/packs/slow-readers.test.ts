@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PackReader } from '../../../src/cache/packs/pack-reader.ts'
+import type { PackReader } from '../../../src/cache/packs/stream/pack-reader.ts'
 import type { SharedPack } from '../../../src/cache/packs/shared-pack.ts'
 import { SlowReaders } from '../../../src/cache/packs/slow-readers.ts'
 

@@ -6,7 +6,7 @@ import type { Producer } from './pack-source.ts'
 import { maxJoinableBytes, maxUnwrittenBytes } from './pack-stream-options.ts'
 import type { PackStreamEvents, PackStreamOptions } from './pack-stream-options.ts'
 import { ReaderSet } from './reader-set.ts'
-import { SpoolBudgetError } from './spool-folder.ts'
+import { SpoolBudgetError } from '../spool/spool-folder.ts'
 import { SpoolWriter } from './spool-writer.ts'
 
 /*

@@ -1,7 +1,7 @@
 import type { ChunkQueue } from './chunk-queue.ts'
-import { Spool } from './spool.ts'
-import { SpoolBudgetError } from './spool-folder.ts'
-import type { SpoolFolder } from './spool-folder.ts'
+import { Spool } from '../spool/spool.ts'
+import { SpoolBudgetError } from '../spool/spool-folder.ts'
+import type { SpoolFolder } from '../spool/spool-folder.ts'
 
 export type SpoolWriterEvents = {
   /** Whether to go on: it is looked at before each write. */

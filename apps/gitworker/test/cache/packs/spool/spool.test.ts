@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { ChunkQueue } from '../../../src/cache/packs/chunk-queue.ts'
-import { SpoolFolder } from '../../../src/cache/packs/spool-folder.ts'
-import { Spool } from '../../../src/cache/packs/spool.ts'
-import { openFiles } from '../../support/pack-producer.ts'
+import { ChunkQueue } from '../../../../src/cache/packs/stream/chunk-queue.ts'
+import { SpoolFolder } from '../../../../src/cache/packs/spool/spool-folder.ts'
+import { Spool } from '../../../../src/cache/packs/spool/spool.ts'
+import { openFiles } from '../../../support/pack-producer.ts'
 
 async function openSpool(budget = 2 ** 20) {
   const temporary = await temporaryFolder()

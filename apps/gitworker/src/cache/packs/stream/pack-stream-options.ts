@@ -1,4 +1,4 @@
-import type { SpoolFolder } from './spool-folder.ts'
+import type { SpoolFolder } from '../spool/spool-folder.ts'
 
 export type PackStreamOptions = {
   /** For packs with several readers. */

@@ -1,4 +1,4 @@
-import type { SpoolFolder } from './spool-folder.ts'
+import type { SpoolFolder } from '../spool/spool-folder.ts'
 
 /** How far a producer is ahead of the reader that is furthest. */
 export class Lead {
