@@ -29,7 +29,7 @@ export class FinishedPacks {
   }
 
   close(error: Error): void {
-    for (const pack of [...this.#idle]) pack.close(error)
+    for (const pack of this.#idle) pack.close(error)
   }
 
   #boundLife(pack: SharedPack): void {

@@ -34,7 +34,7 @@ export class PacksInUse {
 
   close(error: Error): void {
     this.#stopLooking()
-    for (const pack of [...this.#packs]) pack.close(error)
+    for (const pack of this.#packs) pack.close(error)
   }
 
   #look(): void {
