@@ -18,7 +18,7 @@ export type PushLimits = {
   readonly hooksPath: string | undefined
 }
 
-/** What a repository's own configuration sets for pushes: git's canonical names, with the last value of each; null if a name has no value. */
+/** What a repository's own configuration sets for pushes: git's canonical names, each with its last value, or null. */
 export type OwnSettings = ReadonlyMap<string, string | null>
 
 /** The names that `OwnSettings` may have. */

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { entriesOf } from './folder-entries.ts'
 import type { StatInfo } from './stat-info.ts'
 
-/** Files and folders below `refs`. With more of them, other requests would have to wait for the look. They belong in packed-refs. */
+/** Files and folders below `refs`. A look at more of them would keep other requests waiting. They belong in packed-refs. */
 const maxEntries = 1100
 
 /**
@@ -56,7 +56,7 @@ export function isHashOrWithin(path: string, below: readonly string[]): boolean 
   return target !== undefined && below.some((folder) => target.startsWith(`${folder}/`))
 }
 
-/** git passes over them too, files and folders alike. A lock becomes a reference by a rename, which changes the folder's times. */
+/** git skips them too, files and folders alike. A lock becomes a reference by a rename, which changes the folder's times. */
 function isPassedOver(name: string): boolean {
   return name.startsWith('.') || name.endsWith('.lock')
 }

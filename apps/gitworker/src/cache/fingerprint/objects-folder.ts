@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { entriesOf } from './folder-entries.ts'
 import type { StatInfo } from './stat-info.ts'
 
-/** Folders of objects for one repository. With more of them, other requests would have to wait for the look. */
+/** Folders of objects for one repository. A look at more of them would keep other requests waiting. */
 const maxStores = 8
 
 /** Entries of a folder of packs, or of objects. A repository with more should be repacked. */

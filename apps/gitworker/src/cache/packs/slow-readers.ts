@@ -6,10 +6,11 @@ import type { SharedPack } from './shared-pack.ts'
  * A git holds its slot until everything that it writes has been taken. So git must not have to wait for slow readers. Twice
  * a second, each pack is looked at whose producer waits for its readers:
  *
- *   waits at two looks, and little was taken in between, or a request is queued for its slot ──▶ the producer runs ahead,
- *   to disk
- *   there is no room on disk, and a request is queued for its slot ──▶ among the packs whose readers have all taken too
- *   little for a whole window, the slowest one loses its readers; the next one follows later, if its slot is still wanted
+ *   it waits at two looks, and little was taken in between, or a request is queued for its slot
+ *     ──▶ the producer runs ahead, to disk
+ *   there is no room on disk, and a request is queued for its slot
+ *     ──▶ among the packs whose readers have all taken too little for a whole window, the slowest one loses its readers;
+ *         the next one follows later, if its slot is still wanted
  *
  * What a reader takes goes first into the buffers on the way to its client, which hold megabytes. So a slow reader may look
  * slower than it is. That is why the pace since the producer first had to wait decides which pack is the slowest.

@@ -29,7 +29,7 @@ export type ReferenceCacheOptions = Partial<Omit<SnapshotOptions, 'maxBytes'>> &
 export class ReferenceCache implements Disposable {
   hits = 0
   misses = 0
-  /** Replies that could not be kept: the repository was being pushed to, had just changed or is not understood, or they were too large. */
+  /** Replies that could not be kept: their repository was pushed to, had just changed, or is not understood; or too large. */
   uncacheable = 0
   readonly #snapshots: Snapshots
   readonly #entries: LRUCache<string, Buffer>
