@@ -1,23 +1,23 @@
 import type { PendingEntry } from '../cache/references/reference-cache.ts'
 
-/** Collects git's reply as it passes, for the reference cache. Gives up on a reply that is too large for it. */
+/** git's answer as it goes by, for the cache. Gives up on one that grows too large for it. */
 export class AnswerCapture {
-  readonly #entry: PendingEntry
+  readonly #answering: PendingEntry
   #chunks: Buffer[] = []
   #bytes = 0
 
-  constructor(entry: PendingEntry) {
-    this.#entry = entry
+  constructor(answering: PendingEntry) {
+    this.#answering = answering
   }
 
   take(chunk: Buffer): void {
     this.#bytes += chunk.length
-    if (this.#bytes > this.#entry.maxBytes) this.#chunks = []
+    if (this.#bytes > this.#answering.maxBytes) this.#chunks = []
     else this.#chunks.push(chunk)
   }
 
-  /** To be called when git has ended well, and all of the reply has passed. */
+  /** To be called when git has ended well, and all of it has gone by. */
   store(): void {
-    if (this.#bytes > 0 && this.#bytes <= this.#entry.maxBytes) this.#entry.store(Buffer.concat(this.#chunks))
+    if (this.#bytes > 0 && this.#bytes <= this.#answering.maxBytes) this.#answering.store(Buffer.concat(this.#chunks))
   }
 }

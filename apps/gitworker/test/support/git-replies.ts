@@ -8,17 +8,17 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { serviceCommand } from '../../src/git/command.ts'
 import { writeConfigFiles } from '../../src/git/config-file.ts'
 
-/** A request that the cache may answer. */
+/** A request whose reply may be cached. */
 export type Asked = { readonly name: string; readonly request: GitRequest; readonly body: Buffer | undefined }
 
-/** git's own answer, by the very command that a worker runs; undefined if git refuses. */
+/** git's own reply, by the command that a worker runs; undefined if git refuses. */
 export async function replyOf({ request, body }: Asked, gitDir: string): Promise<Buffer | undefined> {
   const client = { user: undefined, address: '127.0.0.1' }
   const { argv, env, cwd } = serviceCommand(gitOptions, request, gitDir, client)
   const child = spawn(argv[0]!, argv.slice(1), { env, cwd, stdio: ['pipe', 'pipe', 'ignore'] })
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  child.stdin.on('error', () => {}) // git's exit says more.
+  child.stdin.on('error', () => {}) // git's exit code tells more.
   child.stdin.end(body)
   const [code] = (await once(child, 'close')) as [number | null]
   return code === 0 ? Buffer.concat(chunks) : undefined
@@ -43,7 +43,7 @@ export function advertisement(service: Service, protocol?: string): Asked {
   return { name: `${service} ${protocol ?? 'version=0'}`, request, body: undefined }
 }
 
-/** `lines` are the arguments, `capabilities` what goes before them; each with its line feed or without. */
+/** `lines` are the arguments. Each line, and each capability, may have a line feed at its end. */
 export function lsRefs(lines: readonly string[], capabilities?: readonly string[]): Asked {
   return commandOf('ls-refs', lines, capabilities)
 }
