@@ -1,7 +1,7 @@
 import { html } from 'hono/html'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { OriginOptions } from '../request/original-request.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 import { replyHtml } from './html.ts'
 import { hostAsked, repositoryAddress, repositoryIn, serverAddress } from './repository-address.ts'
 

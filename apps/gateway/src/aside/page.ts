@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { OriginOptions } from '../request/original-request.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 import { replyHtml } from './html.ts'
 import { repositoryAddress, repositoryIn, serverAddress } from './repository-address.ts'
 

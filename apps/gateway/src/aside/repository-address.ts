@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { checkRepositoryName } from '@sluice/shared/git/repository-name'
-import { originOf, shownHost } from '../request/original-request.ts'
-import type { OriginOptions } from '../request/original-request.ts'
+import { originOf, shownHost } from '../client/original-request.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 
 /**
  * What a path says of a repository: all up to its first part that ends in `.git`, or all of it. Nothing here knows which

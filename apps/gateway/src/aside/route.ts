@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isGitAddress, splitTarget } from '@sluice/shared/git/git-route'
-import { isPreflight } from '../request/cross-origin.ts'
+import { isPreflight } from '../client/cross-origin.ts'
 import { prefersHtml } from './accept.ts'
 
 /** What is asked that is none of git's smart HTTP. A path is decoded and begins with a slash. */

@@ -6,7 +6,7 @@ import { openHostSecrets, secretHeader, trustedPath } from '@sluice/shared/host-
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { openTlsFiles } from '@sluice/shared/http/tls-files'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
-import type { GitHost } from './choose-host.ts'
+import type { GitHost } from './placement.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { HostPresence } from './host-presence.ts'
 

@@ -1,7 +1,7 @@
 import { bounded, readinessOf } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
 import type { Running } from '@sluice/shared/app/running'
-import type { GitHost } from '../hosts/choose-host.ts'
+import type { GitHost } from '../hosts/placement.ts'
 import { lookAtHost } from '../hosts/host-connection.ts'
 
 /** Longer than the host itself takes to say that something hangs. A host that is late is busy, not gone. */

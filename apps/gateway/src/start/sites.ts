@@ -2,7 +2,7 @@ import { readHostName } from '@sluice/shared/network/host-name'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
 import { isLoopback } from '../access/unguarded/unguarded-access.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { mayUse } from '../request/cross-origin.ts'
+import { mayUse } from '../client/cross-origin.ts'
 
 type SiteConfig = Pick<GatewayConfig, 'access' | 'corsOrigins' | 'hostNames' | 'listen' | 'publicUrl'>
 

@@ -1,6 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import type { ChooseHost, GitHost } from '../hosts/choose-host.ts'
+import type { ChooseHost, GitHost } from '../hosts/placement.ts'
 import { forward } from './forward.ts'
 import type { ForwardContext } from './forward.ts'
 import { KeptBody } from './kept-body.ts'

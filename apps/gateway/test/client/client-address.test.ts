@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { parseNetworks } from '@sluice/shared/network/networks'
-import { clientAddress } from '../../src/request/client-address.ts'
+import { clientAddress } from '../../src/client/client-address.ts'
 
 function addressOf(
   remoteAddress: string | undefined,
