@@ -1,5 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { pktLine } from '@sluice/shared/git/pkt-line'
+import { reasonHeaders } from '@sluice/shared/host-protocol/from-host'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Reason } from '@sluice/shared/refusal/refusal'
 
@@ -18,7 +19,7 @@ export async function answerArchive(exchange: Exchange): Promise<Reason> {
   await exchange.reply(200, pktLine(`ERR ${refusal.sentence}\n`), {
     'Content-Type': 'application/x-git-upload-archive-result',
     'X-Request-Id': exchange.id,
-    'Sluice-Reason': refusal.reason,
+    ...reasonHeaders(refusal.reason),
   })
   return refusal.reason
 }

@@ -1,4 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { reasonHeaders } from '@sluice/shared/host-protocol/from-host'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Reason } from '@sluice/shared/refusal/refusal'
 
@@ -13,7 +14,7 @@ export async function answerLfs(exchange: Exchange): Promise<Reason> {
   await exchange.reply(status, `${JSON.stringify({ message: sentence, request_id: exchange.id })}\n`, {
     'Content-Type': 'application/vnd.git-lfs+json',
     'X-Request-Id': exchange.id,
-    'Sluice-Reason': reason,
+    ...reasonHeaders(reason),
   })
   return reason
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Origins } from '@sluice/shared/network/origins'
+import { reasonHeader } from '@sluice/shared/host-protocol/headers'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
 /** Whose pages may use this remote from a browser (the Fetch standard's CORS protocol); undefined: nobody's. */
@@ -21,7 +22,7 @@ const requestHeaders = [
 ].join(', ')
 
 /** What a page may read of a reply beside what it always may. */
-const replyHeaders = ['Allow', 'Content-Type', 'Retry-After', 'Sluice-Reason', 'WWW-Authenticate', 'X-Request-Id'].join(
+const replyHeaders = ['Allow', 'Content-Type', 'Retry-After', reasonHeader, 'WWW-Authenticate', 'X-Request-Id'].join(
   ', ',
 )
 

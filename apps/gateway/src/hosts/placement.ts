@@ -1,20 +1,35 @@
-import type { Dispatcher } from 'undici'
-import type { HostPresence } from './host-presence.ts'
+import type { Host } from './host.ts'
 
-/** A machine that keeps repositories, as the gateway sees it. */
-export type GitHost = {
-  readonly dispatcher: Dispatcher
-  /** Has a new connection for each request: one that was kept may have been lost since, which only using it shows. */
-  readonly singleUse: Dispatcher
-  /** The headers by which the host knows this gateway. */
-  readonly credentials: Readonly<Record<string, string>>
-  readonly presence: HostPresence
+/**
+ * The one place that knows which host keeps which repository. It is asked again for each attempt at a request, since a
+ * repository may have moved meanwhile.
+ */
+export type Placement = {
+  /**
+   * @returns the host to send this request to; it need not be there at the moment
+   * @throws the signal's reason
+   */
+  hostFor(wanted: Wanted): Promise<Host>
+  /** Looks at the hosts. Takes as long as the slowest answer, bounded. */
+  reach(): Promise<Reach>
+  /** How many requests wait for a host to be there again. */
+  readonly waiting: number
 }
 
-/** The one place that knows which host keeps a repository. */
-export type ChooseHost = (repository: string) => GitHost
+export type Wanted = {
+  /** The repository's plain name (`plainName`), so that `R` and `R.git` get the same host. */
+  readonly repository: string
+  /** What the request needs the repository for. A push's advertisement counts as `write`. */
+  readonly purpose: 'read' | 'write'
+  /** Whose request it is (`clientKey`): all steps of one clone can go to one host. */
+  readonly client: string
+  readonly signal: AbortSignal
+}
 
-/** One host for all repositories. */
-export function singleHost(host: GitHost): ChooseHost {
-  return () => host
+/** How much of what is kept can be served now, or will be before requests that are held give up. */
+export type Reach = {
+  /** The share of all repositories, from 0 to 1. */
+  readonly share: number
+  /** In words, what is wrong with a host that cannot be reached. */
+  readonly problem: string | undefined
 }

@@ -4,7 +4,7 @@ import type { StartCheck } from '@sluice/shared/config/start-checks'
 import { openAccessOf } from './open-access.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { connectHost } from '../hosts/host-connection.ts'
-import { openGatewayTls } from './start.ts'
+import { openGatewayTls } from './server.ts'
 
 /** Everything of a gateway that can be known before it starts. */
 export function startChecksOfGateway(config: GatewayConfig): StartCheck[] {

@@ -3,6 +3,7 @@ import type { BodyReader } from '@sluice/shared/exchange/body-reader'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, isPktLines, pktLength } from '@sluice/shared/git/pkt-line'
+import { smallBodyBytes } from '@sluice/shared/host-protocol/small-body'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { commandIn, parseProtocolV2 } from '../git/protocol-v2.ts'
@@ -10,9 +11,6 @@ import type { ProtocolV2Request } from '../git/protocol-v2.ts'
 import { openInflated } from './inflate.ts'
 import { readAhead } from './read-ahead.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
-
-/** Fetch requests are small. Up to this size they are read whole, and checked, before anything is started. */
-const maxCollectedBytes = 64 * 1024
 
 /** The body of a POST, inflated. Its beginning has been read and checked; the rest goes to git as it comes. */
 export class RequestBody {
@@ -39,7 +37,7 @@ export class RequestBody {
     const rest = openInflated(exchange)
     exchange.invite()
     const isFetch = request.service === 'upload-pack'
-    const enough = isFetch ? maxCollectedBytes + 1 : flushPacket.length + 1
+    const enough = isFetch ? smallBodyBytes + 1 : flushPacket.length + 1
     const { bytes, isWhole } = await refusing(rest.read(enough, exchange.signal))
     const limit = isFetch ? maxFetchRequest : Infinity
     if (bytes.length > limit) throw new Refusal('body_too_large')
