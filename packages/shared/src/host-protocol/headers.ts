@@ -6,7 +6,7 @@
 /** Request. The address of the client, or `local` where it has none (a unix socket). */
 export const clientHeader = 'sluice-client'
 
-/** Request. What `sluice-client` was called up to version 0.1; written and read for one version more. */
+/** Request. The name of `sluice-client` in version 0.1. Written and read until version 0.3. */
 export const oldClientHeader = 'sluice-source'
 
 /** Request. The user that the gateway has let in, percent-encoded; left out where nobody has logged in. */
