@@ -17,8 +17,10 @@ export type AsideOptions = {
 }
 
 /**
+ * Answers a request that is not git's smart HTTP.
+ *
  * @returns the reason, where the reply says that something is not offered
- * @throws {Refusal} where nothing has been said yet
+ * @throws {Refusal} where the client has not been told anything yet
  */
 export async function answerAside(
   exchange: Exchange,

@@ -4,8 +4,8 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Reason } from '@sluice/shared/refusal/refusal'
 
 /**
- * Says in the words of LFS's API that it is not offered: git-lfs shows `message` to its user. With 501 it stops asking for
- * locks, and pushes on; it does not try again.
+ * Says in the form of LFS's API that LFS is not offered: git-lfs shows `message` to its user. After a 501 it stops asking
+ * for locks, goes on with the push, and does not try again.
  *
  * Source: docs/api/batch.md and docs/api/locking.md of https://github.com/git-lfs/git-lfs
  */

@@ -5,24 +5,24 @@ import { plainAddress } from '@sluice/shared/admission/client-key'
 
 export type ProxyTrust = {
   readonly trustedProxies: Networks
-  /** The one header that is read; the other one may have been written by the client itself. */
+  /** The one header that is read. A client may have written the other one itself. */
   readonly forwardedHeader: 'x-forwarded-for' | 'forwarded'
 }
 
-/** What stands for an address where there is none: the other end of a unix socket. */
+/** Stands for the address of a client that has none: the other end of a unix socket. */
 export const localClient = 'local'
 
 /**
- * The address of the client that a request comes from. A proxy that is trusted tells whom it has it from; that one may be
- * a trusted proxy again. The first address from behind that is not trusted is the client's: whatever stands before it in
- * the header, the client itself may have written.
+ * The address of the client that a request comes from. A trusted proxy says from whom it got the request, which may be a
+ * trusted proxy again. Read from the end of the header, the first address that is not a trusted proxy's is the client's:
+ * the client itself may have written whatever stands before it.
  */
 export function clientAddress({ socket, headers }: IncomingMessage, trust: ProxyTrust): string {
   const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
   let client = peer
   if (!trust.trustedProxies.has(peer)) return client ?? localClient
   for (const hop of hopsOf(headers[trust.forwardedHeader], trust.forwardedHeader).toReversed()) {
-    // Not an address: `unknown`, a name, or nonsense. What is known is who said so.
+    // Not an address: `unknown`, a name, or nonsense. Who said so is all that is known.
     if (hop === undefined) break
     client = hop
     if (!trust.trustedProxies.has(hop)) break
@@ -30,7 +30,7 @@ export function clientAddress({ socket, headers }: IncomingMessage, trust: Proxy
   return client ?? localClient
 }
 
-/** The addresses in a header, nearest hop last; undefined for what is none. */
+/** The addresses in a header, the nearest hop last; undefined for a hop that is not an address. */
 function hopsOf(value: string | string[] | undefined, header: ProxyTrust['forwardedHeader']): (string | undefined)[] {
   const parts = [value ?? []].flat().join(',').split(',').filter(Boolean)
   return parts.map((part) => addressIn(header === 'forwarded' ? forOf(part) : part.trim()))

@@ -4,10 +4,10 @@ import type { Origins } from '@sluice/shared/network/origins'
 import { reasonHeader } from '@sluice/shared/host-protocol/headers'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
-/** Whose pages may use this remote from a browser (the Fetch standard's CORS protocol); undefined: nobody's. */
+/** Origins whose pages may use this remote from a browser (CORS, in the Fetch standard); undefined: none. */
 export type CorsOrigins = Origins | 'any' | undefined
 
-/** What a page may send beside what it always may. `User-Agent` is here for browsers in which pages may set it. */
+/** Headers that a page may send besides those that it always may. Some browsers let pages set `User-Agent`. */
 const requestHeaders = [
   'Authorization',
   'Content-Type',
@@ -21,12 +21,12 @@ const requestHeaders = [
   'Tracestate',
 ].join(', ')
 
-/** What a page may read of a reply beside what it always may. */
+/** Headers of a reply that a page may read besides those that it always may. */
 const replyHeaders = ['Allow', 'Content-Type', 'Retry-After', reasonHeader, 'WWW-Authenticate', 'X-Request-Id'].join(
   ', ',
 )
 
-/** What browsers take at most: Chromium forgets it after two hours. */
+/** How long a browser may remember the answer to a preflight. Chromium forgets it after two hours in any case. */
 const maxAgeSeconds = 7200
 
 export function mayUse(origins: CorsOrigins, origin: string): boolean {
@@ -34,12 +34,13 @@ export function mayUse(origins: CorsOrigins, origin: string): boolean {
 }
 
 /**
- * To be called before anything else answers, so that the page gets to read refusals, too. `Access-Control-Allow-Credentials`
- * is never said: a page sends a log-in of its own, and no cookie or password that the browser keeps for this server.
+ * Writes the headers of CORS. To be called before anything else answers, so that pages can read refusals, too.
+ * `Access-Control-Allow-Credentials` is never sent: a page sends a log-in of its own, never a cookie or a password that the
+ * browser keeps for this server.
  */
 export function allowOrigin({ headers }: IncomingMessage, outgoing: ServerResponse, origins: CorsOrigins): void {
   if (origins === undefined) return
-  // What a cache keeps of a reply to one page must not be given to another.
+  // A cache must not give one page the reply to another.
   if (origins !== 'any') outgoing.setHeader('Vary', 'Origin')
   const { origin } = headers
   if (origin === undefined || !mayUse(origins, origin)) return
@@ -47,14 +48,14 @@ export function allowOrigin({ headers }: IncomingMessage, outgoing: ServerRespon
   outgoing.setHeader('Access-Control-Expose-Headers', replyHeaders)
 }
 
-/** A browser asks, before it sends what a page wants, whether that page may. */
+/** Before a browser sends a page's request, it may ask whether the page is allowed to. */
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 }
 
 /**
- * It has no log-in, and the answer is the same for every repository: whether the page's user may do what it wants is seen
- * when it does it.
+ * A preflight has no log-in, and its answer is the same for every repository. Whether the page's user may do something is
+ * decided when the request itself comes.
  *
  * @throws {Refusal} `cross_site` for pages that are not allowed
  */

@@ -4,18 +4,18 @@ import type { HostName } from '@sluice/shared/network/host-name'
 import { plainAddress } from '@sluice/shared/admission/client-key'
 import type { ProxyTrust } from './client-address.ts'
 
-/** The scheme and the host that a client has asked: what there is before the path in the address that it used. */
+/** What stands before the path in the address that a client used. */
 export type Origin = { readonly scheme: 'http' | 'https'; readonly host: string }
 
 export type OriginOptions = {
   readonly trust: ProxyTrust
-  /** The address that clients know this remote by, if the operator has said so: it is taken, whatever a client writes. */
+  /** The address under which clients know this remote, if the operator has set it. It wins over what a client writes. */
   readonly publicUrl: URL | undefined
 }
 
 /**
- * Where a request was sent to. The scheme is the connection's, or what a trusted proxy says of its own; the host is the one
- * that the client has written, and proves nothing. Only the operator's own word on both is more than the client's.
+ * The origin that a request was sent to. The scheme is the connection's, or a trusted proxy's word on its own connection.
+ * The host is what the client has written, and proves nothing. Only an address that the operator has set is certain.
  */
 export function originOf(incoming: IncomingMessage, { trust, publicUrl }: OriginOptions): Origin {
   if (publicUrl) return { scheme: publicUrl.protocol === 'https:' ? 'https' : 'http', host: publicUrl.host }
@@ -25,8 +25,8 @@ export function originOf(incoming: IncomingMessage, { trust, publicUrl }: Origin
 }
 
 /**
- * The host as the client knows it, for what only the client itself is told: behind a trusted proxy, the one that the proxy
- * says. Rules must not go by it, since many proxies hand on what a client has written there.
+ * The host as the client knows it; behind a trusted proxy, the one that the proxy names. Use it only in what the client
+ * itself is told. Rules must not go by it, since many proxies pass on what a client has written there.
  */
 export function shownHost(incoming: IncomingMessage, trust: ProxyTrust): string {
   const host = readHostName(toldByProxy(incoming, trust, 'host') ?? '')
@@ -46,7 +46,7 @@ function schemeFromProxy(incoming: IncomingMessage, trust: ProxyTrust): 'http' |
 function toldByProxy({ socket, headers }: IncomingMessage, trust: ProxyTrust, what: 'proto' | 'host') {
   const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
   if (!trust.trustedProxies.has(peer)) return undefined
-  // The last one is the nearest proxy's: those before it may be the client's own.
+  // The nearest proxy has written the last one. Those before it may be the client's own.
   const last = (name: string) => [headers[name] ?? []].flat().join(',').split(',').at(-1)?.trim()
   return trust.forwardedHeader === 'forwarded'
     ? new RegExp(`(?:^|;)\\s*${what}="?([^\\s;"]+)"?\\s*(?:;|$)`, 'i').exec(last('forwarded') ?? '')?.[1]
@@ -57,7 +57,7 @@ function formatHost({ name, port }: HostName): string {
   return `${name.includes(':') ? `[${name}]` : name}${port === undefined ? '' : `:${port}`}`
 }
 
-/** For HTTP/1.0, which may say none. */
+/** For HTTP/1.0, where a request need not name a host. */
 function localHost({ socket }: IncomingMessage): string {
   const { localAddress, localPort } = socket
   if (localAddress === undefined) return 'localhost'
