@@ -17,7 +17,7 @@ import type { IdlenessLimits } from '../request/idleness.ts'
 import { limitConnections } from './connections.ts'
 import { listenerFor } from './listener.ts'
 import { metricsOf } from './metrics.ts'
-import { openAccessOf } from './open-access.ts'
+import { startAccess } from './access.ts'
 import { readinessOfGateway } from './readiness.ts'
 import { openServer } from './server.ts'
 import { sitesOf } from './sites.ts'
@@ -40,7 +40,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   await using parts = new AsyncDisposableStack()
   const host = parts.use(await connectHost(config, log))
   const connections = limitConnections(config, log)
-  const access = parts.use(await openAccessOf(config, log))
+  const access = parts.use(await startAccess(config, log))
   const tracing = parts.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))
 
   const placement = singleHost(host, config.hostWait)

@@ -9,8 +9,12 @@ import { openJwtAccess } from '../access/jwt/jwt-access.ts'
 import { LoginThrottle } from '../access/throttle/login-throttle.ts'
 import { isLoopback, openAccess } from '../access/unguarded/unguarded-access.ts'
 
-/** @throws {ConfigError} where the mode that was chosen lacks a setting, or a file of it is not right */
-export async function openAccessOf(config: GatewayConfig, log: Logger): Promise<Access & AsyncDisposable> {
+/**
+ * Starts what decides who may do what, in the mode of `SLUICE_ACCESS`.
+ *
+ * @throws {ConfigError} where that mode lacks a setting, or one of its files is not right
+ */
+export async function startAccess(config: GatewayConfig, log: Logger): Promise<Access & AsyncDisposable> {
   const authority = await openAuthority(config, log)
   if (authority.asksForLogin) warnOfClearText(config, log)
   const access = new Access(authority, new LoginThrottle())
