@@ -13,8 +13,8 @@ export type ClientLimits = {
 }
 
 /**
- * Bounds what one client has at work and waiting, so that it leaves hosts and gateway to the others. A client is known for
- * as long as it has a request here: there are never more of them than there are connections.
+ * Bounds how many requests of one client are at work and waiting, so that others get their part of hosts and gateway. A
+ * client is remembered only while it has a request here, so there are never more clients than connections.
  */
 export class ClientAdmission {
   readonly #limits: LaneLimits
@@ -35,14 +35,16 @@ export class ClientAdmission {
     return this.#lanes.size
   }
 
-  /** How many requests wait for others of the same client. */
+  /** How many requests wait until others of the same client end. */
   get waiting(): number {
     return this.#lanes.values().reduce((sum, lane) => sum + lane.waiting, 0)
   }
 
   /**
-   * Waits until the client may have another request at work; dispose of it when that is over.
+   * Waits until the client may have another request at work. Dispose of the result when that request is over.
    *
+   * @param client whose request it is (`clientKey`)
+   * @param repository its plain name; a client's requests for different repositories take turns
    * @throws {Refusal} `client_full`, `client_late`
    * @throws the signal's reason
    */
@@ -68,7 +70,7 @@ export class ClientAdmission {
   }
 }
 
-/** Nothing by client: there may be any number of them. */
+/** No label names a client, since there may be any number of them. */
 export function addClientMetrics(registry: Registry, clients: ClientAdmission): void {
   const help = 'Clients (users, addresses) that have a request under way.'
   const waitingHelp = 'Requests that wait for others of the same client.'

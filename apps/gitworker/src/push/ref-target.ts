@@ -1,5 +1,6 @@
 import { basename, dirname, join, relative } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { RepositoryConfig } from '../git/repository-config.ts'
 import { JobError } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
 import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/repository.ts'
@@ -12,10 +13,9 @@ import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/reposito
 /** git follows five (SYMREF_MAXDEPTH in refs.c), each of which may have a second name by a link. */
 const maxNames = 16
 
-/** Whether refs are kept in files of their own, as far as can be told without git: else it is asked. */
+/** Whether references are certainly kept in files of their own. Otherwise, git must be asked for their targets. */
 export function keepsRefsInFiles(commonDir: string): boolean {
-  const config = beginningOf(join(commonDir, 'config'))
-  return config !== undefined && config.length < 8000 && !/refstorage|include/i.test(config)
+  return RepositoryConfig.read(commonDir)?.refStorage === 'files'
 }
 
 /**

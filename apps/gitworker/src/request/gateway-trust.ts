@@ -1,10 +1,11 @@
+import { isLoopback } from '@sluice/shared/network/loopback'
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
-import { isLoopback } from '@sluice/shared/network/loopback'
 import { ConfigError } from '@sluice/shared/config/config-error'
-import { openHostSecrets, secretHeader } from '@sluice/shared/host-protocol/secret'
+import { secretOf } from '@sluice/shared/host-protocol/from-gateway'
+import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
 import type { HostSecrets } from '@sluice/shared/host-protocol/secret'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
@@ -49,8 +50,8 @@ export class GatewayTrust implements Disposable {
     if (this.#isUnix) return undefined
     if (this.#wantsCertificate && !(socket as TLSSocket).authorized) return 'wrong_certificate'
     if (this.#secrets === undefined) return undefined
-    const given = headers[secretHeader]
-    return typeof given === 'string' && this.#secrets.current.has(given) ? undefined : 'wrong_secret'
+    const given = secretOf(headers)
+    return given !== undefined && this.#secrets.current.has(given) ? undefined : 'wrong_secret'
   }
 
   /** Says in the log that somebody is not served, and what to do about it if it is a gateway; once a minute. */
@@ -62,7 +63,7 @@ export class GatewayTrust implements Disposable {
     const others = told?.since ?? 0
     const words = {
       wrong_secret:
-        secretHeader in headers
+        secretOf(headers) !== undefined
           ? 'a request had a secret that is not in SLUICE_HOST_SECRET_FILE'
           : 'a request had no secret; gateways need the same SLUICE_HOST_SECRET_FILE as this supervisor',
       wrong_certificate: `a connection had no valid certificate (${authorizationErrorOf(socket)}); gateways need SLUICE_HOST_TLS_CERTIFICATE from a root in SLUICE_HOST_TLS_CA`,

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Origin } from '../../request/original-request.ts'
+import type { Origin } from '../../client/original-request.ts'
 import type { About } from '../authority.ts'
 import type { LoginCredentials } from '../credentials.ts'
 
