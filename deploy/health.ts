@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { request as requestWithTls } from 'node:https'
-import { readConfig } from '@sluice/shared/config/config'
+import { readConfig } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
 
 /**

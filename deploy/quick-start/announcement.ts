@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatAddress, parseAddress } from '@sluice/shared/network/address'
-import type { Config } from '@sluice/shared/config/config'
+import type { Config } from '@sluice/shared/config/read-config'
 import type { settings } from '@sluice/shared/config/settings'
 
 const accessInWords = {

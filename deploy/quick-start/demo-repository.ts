@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { gitEnvironment } from '../../apps/gitworker/src/git/environment.ts'
 import { gitIsMissing } from '../../apps/gitworker/src/start/preflight.ts'

@@ -139,7 +139,7 @@ test('a request that waits too long is refused with 503', async () => {
 })
 
 describe('one client', () => {
-  const env = { SLUICE_SOURCE_REQUESTS: '2', SLUICE_SOURCE_QUEUE: '3', SLUICE_TRUSTED_PROXIES: '127.0.0.1' }
+  const env = { SLUICE_CLIENT_REQUESTS: '2', SLUICE_CLIENT_QUEUE: '3', SLUICE_TRUSTED_PROXIES: '127.0.0.1' }
   const from = (address: string) => ({ 'X-Forwarded-For': address })
 
   test('has so many requests at work and waiting, then 429; another one is served meanwhile', async () => {
@@ -153,7 +153,7 @@ describe('one client', () => {
     })
     assert.equal(countOf(refused, 429), 195)
     assert.equal(refused[0]?.headers['retry-after'], '1')
-    assert.equal(refused[0]?.headers['sluice-reason'], 'source_full')
+    assert.equal(refused[0]?.headers['sluice-reason'], 'client_full')
     assert.equal((await fetchFrom(stack, 'other', from('203.0.113.2'))).status, 200)
     assert.equal((await fetchFrom(stack, 'other', from('2001:db8::1'))).status, 200)
     await release(stack, 'project')
@@ -165,7 +165,7 @@ describe('one client', () => {
   test('is an IPv6 network, not each of its addresses', async () => {
     await using stack = await startWaiting(['project'], env)
     const flood = many(20, (n) => fetchFrom(stack, 'project', from(`2001:db8::${n + 1}`)))
-    await until('the refusals', () => stack.gateway.lines.filter((l) => l['reason'] === 'source_full').length === 15)
+    await until('the refusals', () => stack.gateway.lines.filter((l) => l['reason'] === 'client_full').length === 15)
     await release(stack, 'project')
     assert.equal(countOf(await Promise.all(flood), 200), 5)
   })
@@ -173,14 +173,14 @@ describe('one client', () => {
   test('cannot pass for another by a header of its own', async () => {
     await using stack = await startWaiting(['project'], { ...env, SLUICE_TRUSTED_PROXIES: 'none' })
     const flood = many(20, (n) => fetchFrom(stack, 'project', from(`203.0.113.${n + 1}`)))
-    await until('the refusals', () => stack.gateway.lines.filter((l) => l['reason'] === 'source_full').length === 15)
+    await until('the refusals', () => stack.gateway.lines.filter((l) => l['reason'] === 'client_full').length === 15)
     await release(stack, 'project')
     assert.equal(countOf(await Promise.all(flood), 200), 5)
     assert.ok(stack.gateway.lines.filter((l) => 'client' in l).every((l) => l['client'] === '127.0.0.1'))
   })
 
   test('git shows its user why it was refused', async () => {
-    await using stack = await startWaiting(['project'], { SLUICE_SOURCE_REQUESTS: '1', SLUICE_SOURCE_QUEUE: '0' })
+    await using stack = await startWaiting(['project'], { SLUICE_CLIENT_REQUESTS: '1', SLUICE_CLIENT_QUEUE: '0' })
     const held = fetchFrom(stack, 'project')
     await untilOneRuns(stack)
     await assert.rejects(

@@ -111,6 +111,20 @@ describe('with a secret, a host', () => {
     assert.deepEqual(await stack.gitProcesses(), [])
   })
 
+  test('is told the client’s address by gateways of this version and of the one before', async () => {
+    await using secured = await startWithSecrets(`${one}\n`, `${one}\n`)
+    const { stack } = secured
+    for (const told of [
+      { 'Sluice-Client': '192.0.2.7', 'Sluice-Source': '192.0.2.7' },
+      { 'Sluice-Source': '192.0.2.8' },
+    ]) {
+      const id = told['Sluice-Source']
+      const reply = await askHost(stack, { ...told, 'X-Request-Id': id, 'Sluice-Secret': one })
+      assert.equal(reply.status, 200)
+      assert.equal((await stack.supervisor.line((each) => each['requestId'] === id))['client'], id)
+    }
+  })
+
   for (const wrong of [undefined, two]) {
     test(`makes a gateway ${wrong ? 'with another one' : 'without one'} unready, whose clients are told nothing of secrets`, async () => {
       await using secured = await startWithSecrets(wrong, one)

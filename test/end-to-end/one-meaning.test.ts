@@ -31,6 +31,7 @@ const twice: Record<string, readonly [string, string]> = {
   'Sec-Fetch-Mode': ['cors', 'navigate'],
   'Expect': ['100-continue', '100-continue'],
   'Sluice-User': ['ann', 'ben'],
+  'Sluice-Client': ['192.0.2.1', '192.0.2.2'],
   'Sluice-Source': ['192.0.2.1', '192.0.2.2'],
   'Sluice-May-Create': ['no', 'yes'],
 }

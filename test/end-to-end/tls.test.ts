@@ -128,6 +128,7 @@ for (const version of ['HTTP/2', 'HTTP/1.1']) {
     assert.equal(await git(join(folder, 'shallow'), ['rev-list', '--count', 'origin/main']), '52')
     const missing = await tryGit(folder, [...options, 'clone', `${url}/missing.git`])
     assert.match(missing.stderr, /There is no repository of this name that you may read/)
+    await stack.gateway.line((line) => line['outcome'] === 'refused')
     const outcomes = new Set(stack.gateway.lines.filter((line) => 'requestId' in line).map((line) => line['outcome']))
     assert.deepEqual(
       [...outcomes].toSorted((a, b) => String(a).localeCompare(String(b))),
@@ -406,7 +407,7 @@ test('one connection too many is refused over TLS, too', { skip }, async () => {
   const second = await secured.session()
   const refused = await begin(second, { ':path': advertisement })
   assert.equal(refused.headers[':status'], 429)
-  assert.equal(refused.headers['sluice-reason'], 'source_full')
+  assert.equal(refused.headers['sluice-reason'], 'client_full')
   assert.ok((await readAll(refused.stream)).isWhole)
   await until('it to be closed', () => second.destroyed)
   const sent = request({ ...target(secured.stack.gateway.address), path: advertisement, rejectUnauthorized: false })

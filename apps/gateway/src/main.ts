@@ -3,6 +3,8 @@ import { announceListening } from '@sluice/shared/app/announce-listening'
 import { openLog } from '@sluice/shared/telemetry/log'
 import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
 import { runApp } from '@sluice/shared/app/run-app'
+import { warnOfFormerNames } from '@sluice/shared/config/former-names'
+import { settingsOf } from '@sluice/shared/config/settings'
 import { withAllProblems } from '@sluice/shared/config/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/app/stop-signal'
 import { readGatewayConfig } from './config/config.ts'
@@ -14,6 +16,7 @@ await runApp(async () => {
   const config = readGatewayConfig(process.env)
   const log = openLog('gateway', config)
   logProcessWarnings(log)
+  warnOfFormerNames(settingsOf('gateway'), process.env, log)
   const start = startGateway(config, log).catch((error) => withAllProblems(error, startChecksOfGateway(config)))
   await using gateway = await startUnlessStopped(stopped, start)
   announceListening(log, gateway, {

@@ -3,6 +3,8 @@ import { announceListening } from '@sluice/shared/app/announce-listening'
 import { openLog } from '@sluice/shared/telemetry/log'
 import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
 import { runApp } from '@sluice/shared/app/run-app'
+import { warnOfFormerNames } from '@sluice/shared/config/former-names'
+import { settingsOf } from '@sluice/shared/config/settings'
 import { withAllProblems } from '@sluice/shared/config/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/app/stop-signal'
 import { readSupervisorConfig } from './config/config.ts'
@@ -20,6 +22,7 @@ async function run(onStarted: () => void): Promise<void> {
   const config = readSupervisorConfig(process.env)
   const log = openLog('supervisor', config)
   logProcessWarnings(log)
+  warnOfFormerNames(settingsOf('supervisor'), process.env, log)
   const start = startSupervisor(config, log).catch((error) => withAllProblems(error, startChecksOfHost(config)))
   await using supervisor = await startUnlessStopped(stopped, start)
   announceListening(log, supervisor, {

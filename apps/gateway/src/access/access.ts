@@ -2,7 +2,7 @@ import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { targetOf } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { plainName } from '@sluice/shared/git/repository-pattern'
+import { plainName } from '@sluice/shared/git/repository-name'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
 import { clientKey } from '@sluice/shared/admission/client-key'
 import type { About, Authority, Grant } from './authority.ts'
@@ -10,12 +10,12 @@ import { loginOf, readCredentials } from './credentials.ts'
 import type { Credentials, LoginCredentials } from './credentials.ts'
 import type { Login, LoginThrottle, Verdict } from './throttle/login-throttle.ts'
 
-/** How git learns that it is to ask its user, or its credential helper (RFC 9110 section 11.6.1, RFC 7617). */
+/** On this, git asks its user or its credential helper for a log-in (RFC 9110 section 11.6.1, RFC 7617). */
 const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' }
 
 /**
- * Who may do what: asked once for each request, before anything is opened, started or sent on. What is decided on is the
- * repository's name, and never whether it exists: nothing here could tell.
+ * Decides who may do what: once for each request, before anything is opened, started or sent on. The decision rests on
+ * the repository's plain name, and never on whether the repository exists, which is not known here.
  *
  *     no credentials ──▶ may anyone do this? ──no──▶ 401
  *     credentials ──▶ known to be right? ──no──▶ wait if such have failed ──▶ are they right? ──no──▶ 401
@@ -23,7 +23,7 @@ const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' 
  *                          ▼                                                       ▼
  *             404, as if it did not exist ◀──no── may this user read? ──yes──▶ may this user push? ──no──▶ 403
  *
- * What was known to be right and is no longer waits after it was looked at.
+ * A log-in that was known to be right, and is wrong now, is looked at first and waits afterwards.
  */
 export class Access {
   readonly #authority: Authority
@@ -34,13 +34,13 @@ export class Access {
     this.#throttle = throttle
   }
 
-  /** Why nobody can be let in at the moment, in words, where that is so. */
+  /** Why nobody can be let in at the moment, in words. Undefined where somebody can be. */
   get problem(): string | undefined {
     return this.#authority.problem
   }
 
   /**
-   * @returns who asks, and what of it the host needs to know
+   * @returns who asks, and what the host needs to know of their rights
    * @throws {Refusal} `login_required`, `login_failed`, `login_busy`, `login_unavailable`, `too_many_logins`,
    *   `repository_missing` or `push_forbidden`
    */
@@ -57,7 +57,7 @@ export class Access {
     const about = aboutOf(exchange, request)
     if (credentials === undefined) return await this.#authority.decide(undefined, about)
     try {
-      // Nothing was guessed, and to say so costs nothing.
+      // Nobody can guess in this way, and it costs nothing to say so: no need to wait.
       if (credentials.kind === 'unreadable') throw new Refusal('login_failed', { sentence: credentials.problem })
       return this.#authority.isTrusted(credentials)
         ? await this.#decideFirst(credentials, about)
@@ -68,7 +68,9 @@ export class Access {
     }
   }
 
-  /** Whoever is right does not wait, whatever others behind the same address do; whoever is not waits for the answer. */
+  /**
+   * Whoever is right does not wait, whatever others behind the same address do. Whoever is wrong waits for the answer.
+   */
   async #decideFirst(credentials: LoginCredentials, about: About): Promise<Grant> {
     try {
       return await this.#authority.decide(credentials, about)

@@ -1,21 +1,21 @@
 import type { IncomingMessage } from 'node:http'
 import type { LoginCredentials } from './credentials.ts'
 
-/** What somebody may do with a repository: `write` is to push, and to read. */
+/** What somebody may do with a repository. `write` means to push, and to read as well. */
 export type Rights = 'none' | 'read' | 'write'
 
 /** What a request is allowed. */
 export type Grant = {
-  /** Who asks; undefined where nobody has said. */
+  /** Who asks. Undefined where nobody has logged in. */
   readonly user: string | undefined
   readonly rights: Rights
-  /** Whether a push may create the repository, where the host's configuration lets pushes create any. */
+  /** Whether a push may create the repository, if the host's configuration lets pushes create repositories at all. */
   readonly mayCreate: boolean
 }
 
 /** What a request is about. */
 export type About = {
-  /** Without `.git`, however it was addressed: the name that rules are about. */
+  /** The plain name: the same however the repository was addressed. */
   readonly repository: string
   /** The right that the request needs. */
   readonly needs: 'read' | 'write'
@@ -23,28 +23,29 @@ export type About = {
   readonly address: string
   /** What the address counts as, for fairness: itself, or its network. */
   readonly client: string
-  /** What the client asked, as its connection and headers have it. */
+  /** The client's request, with its connection and headers. */
   readonly incoming: IncomingMessage
-  /** The path and query of the same, encoded anew. */
+  /** The path and query of the request, encoded anew. */
   readonly target: string
   readonly requestId: string
   readonly signal: AbortSignal
 }
 
-/** Who knows users and rights: one of the modes of `SLUICE_ACCESS`. */
+/** Knows users and their rights. Each mode of `SLUICE_ACCESS` has one. */
 export type Authority = AsyncDisposable & {
-  /** False: nobody is asked who they are, and what they say of it is not read. */
+  /** False: nobody has to log in, and the headers of a log-in are not read. */
   readonly asksForLogin: boolean
-  /** Why nobody can be let in at the moment, in words, where that is so. */
+  /** Why nobody can be let in at the moment, in words. Undefined where somebody can be. */
   readonly problem?: string | undefined
   /**
-   * Whether these may be looked at before anybody waits: they were right before, or are of a kind that nobody can guess and
-   * that costs next to nothing to check. Takes no time.
+   * Whether these credentials are looked at without any wait: either they were right before, or nobody can guess their
+   * kind and checking them costs next to nothing. Takes no time.
    */
   isTrusted(credentials: LoginCredentials): boolean
   /**
-   * @param credentials undefined: what may anyone do?
-   * @throws {Refusal} `login_failed` where they are not right; `login_busy`, `login_unavailable` where nobody can tell
+   * @param credentials undefined: the question is what anyone may do
+   * @throws {Refusal} `login_failed` where they are wrong; `login_busy` or `login_unavailable` where that cannot be
+   *   told
    */
   decide(credentials: LoginCredentials | undefined, about: About): Promise<Grant>
 }

@@ -1,4 +1,4 @@
-/** From an `Authorization` header. */
+/** What an `Authorization` header holds. */
 export type Credentials = LoginCredentials | { readonly kind: 'unreadable'; readonly problem: string }
 
 export type LoginCredentials =
@@ -9,11 +9,11 @@ export type LoginCredentials =
 const maxLength = 8192
 
 /**
- * Reads an `Authorization` header: Basic (RFC 7617, UTF-8) or Bearer (RFC 6750). Of Basic, either part may be empty or a
- * token: `TOKEN:`, `TOKEN:x-oauth-basic`, `x-access-token:TOKEN`, and `TOKEN` without a colon. What they are is for the
- * mode of access to say.
+ * Reads an `Authorization` header: Basic (RFC 7617, UTF-8) or Bearer (RFC 6750). In Basic, either part may be empty or
+ * a token: `TOKEN:`, `TOKEN:x-oauth-basic`, `x-access-token:TOKEN`, and `TOKEN` without a colon. The mode of access
+ * decides what they are.
  *
- * @returns undefined where there is none
+ * @returns undefined where there is no header
  */
 export function readCredentials(header: string | undefined): Credentials | undefined {
   if (header === undefined) return undefined
@@ -32,7 +32,7 @@ function readBasic(parameter: string, header: string): Credentials {
   const user = colon < 0 ? text : text.slice(0, colon)
   const password = colon < 0 ? '' : text.slice(colon + 1)
   if (/\p{Cc}/u.test(text)) return unreadable('The user name or the password has control characters in it.')
-  // Some services take nobody's password for anybody's (LDAP, say).
+  // Some services let anybody in with an empty password (LDAP, say).
   if (password === '' && !isLikeToken(user)) return unreadable('The password is empty.')
   if (user.length > maxLength || password.length > maxLength) {
     return unreadable('The user name or the password is too long.')
@@ -45,23 +45,23 @@ function readBearer(token: string, header: string): Credentials {
   return isToken ? { kind: 'token', token, header } : unreadable('The bearer token is not valid, or too long.')
 }
 
-/** A signed token (RFC 7519), as far as that shows. */
+/** Whether this has the form of a signed token (RFC 7519). */
 export function isLikeSignedToken(text: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)
 }
 
-/** A token of any kind rather than a person's name: signed, or long, and of the characters of which tokens are made. */
+/** Whether this is a token rather than a person's name: signed, or long and made of the characters that tokens have. */
 export function isLikeToken(text: string): boolean {
   return (isLikeSignedToken(text) && text.length >= 64) || /^[\w.~+/-]{32,}=*$/.test(text)
 }
 
-/** Users that stand beside a token and are nobody. */
+/** User names that clients send beside a token, and that mean nobody. */
 const anyName = ['', 'token', 'x-access-token', 'x-token-auth', 'oauth2', 'git', 'x-oauth-basic']
 
-/** What is shorter may be a password of somebody with such a name, and be guessed. */
+/** Anything shorter may be the password of a user with such a name, which can be guessed. */
 const shortestToken = 20
 
-/** Whose log-in this is, for those who count by names, and what of it is secret. A token is its own name. */
+/** The name by which a log-in is counted, and its secret part. A token is its own name. */
 export function loginOf(credentials: LoginCredentials): { readonly name: string; readonly secret: string } {
   if (credentials.kind === 'token') return { name: credentials.token, secret: credentials.token }
   const { user, password } = credentials

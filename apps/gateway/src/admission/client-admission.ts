@@ -5,28 +5,28 @@ import type { LaneLimits } from '@sluice/shared/admission/lane'
 
 export type ClientLimits = {
   /** How many requests of one client are passed on at once. */
-  readonly sourceRequests: number
+  readonly clientRequests: number
   /** How many more may wait. */
-  readonly sourceQueue: number
+  readonly clientQueue: number
   /** Milliseconds. */
   readonly queueTimeout: number
 }
 
 /**
- * Bounds what one client has at work and waiting, so that it leaves hosts and gateway to the others. A client is known for
- * as long as it has a request here: there are never more of them than there are connections.
+ * Bounds how many requests of one client are at work and waiting, so that others get their part of hosts and gateway. A
+ * client is remembered only while it has a request here, so there are never more clients than connections.
  */
 export class ClientAdmission {
   readonly #limits: LaneLimits
   readonly #lanes = new Map<string, Lane>()
 
-  constructor({ sourceRequests, sourceQueue, queueTimeout }: ClientLimits) {
+  constructor({ clientRequests, clientQueue, queueTimeout }: ClientLimits) {
     this.#limits = {
-      slots: sourceRequests,
+      slots: clientRequests,
       largestShare: 1,
-      queueLength: sourceQueue,
+      queueLength: clientQueue,
       queueTimeout,
-      reasons: { full: 'source_full', late: 'source_late' },
+      reasons: { full: 'client_full', late: 'client_late' },
     }
   }
 
@@ -35,15 +35,17 @@ export class ClientAdmission {
     return this.#lanes.size
   }
 
-  /** How many requests wait for others of the same client. */
+  /** How many requests wait until others of the same client end. */
   get waiting(): number {
     return this.#lanes.values().reduce((sum, lane) => sum + lane.waiting, 0)
   }
 
   /**
-   * Waits until the client may have another request at work; dispose of it when that is over.
+   * Waits until the client may have another request at work. Dispose of the result when that request is over.
    *
-   * @throws {Refusal} `source_full`, `source_late`
+   * @param client whose request it is (`clientKey`)
+   * @param repository its plain name; a client's requests for different repositories take turns
+   * @throws {Refusal} `client_full`, `client_late`
    * @throws the signal's reason
    */
   async admit(client: string, repository: string, signal: AbortSignal): Promise<Disposable> {
@@ -68,14 +70,13 @@ export class ClientAdmission {
   }
 }
 
-/** Nothing by client: there may be any number of them. */
+/** No label names a client, since there may be any number of them. */
 export function addClientMetrics(registry: Registry, clients: ClientAdmission): void {
   const help = 'Clients (users, addresses) that have a request under way.'
-  addGauge(registry, 'sluice_sources', help, () => clients.size)
-  addGauge(
-    registry,
-    'sluice_source_waiting',
-    'Requests that wait for others of the same client.',
-    () => clients.waiting,
-  )
+  const waitingHelp = 'Requests that wait for others of the same client.'
+  addGauge(registry, 'sluice_clients', help, () => clients.size)
+  addGauge(registry, 'sluice_client_waiting', waitingHelp, () => clients.waiting)
+  // The names of the version before, which the next one will not have.
+  addGauge(registry, 'sluice_sources', 'The former name of sluice_clients.', () => clients.size)
+  addGauge(registry, 'sluice_source_waiting', 'The former name of sluice_client_waiting.', () => clients.waiting)
 }

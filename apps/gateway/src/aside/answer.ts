@@ -1,8 +1,8 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { Reason } from '@sluice/shared/refusal/refusal'
-import { answerPreflight } from '../request/cross-origin.ts'
-import type { CorsOrigins } from '../request/cross-origin.ts'
-import type { OriginOptions } from '../request/original-request.ts'
+import type { Reason } from '@sluice/shared/refusal/reasons'
+import { answerPreflight } from '../client/cross-origin.ts'
+import type { CorsOrigins } from '../client/cross-origin.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 import { answerArchive } from './archive.ts'
 import { answerPage } from './page.ts'
 import { answerGoImport } from './go-import.ts'
@@ -17,8 +17,10 @@ export type AsideOptions = {
 }
 
 /**
+ * Answers a request that is not git's smart HTTP.
+ *
  * @returns the reason, where the reply says that something is not offered
- * @throws {Refusal} where nothing has been said yet
+ * @throws {Refusal} where the client has not been told anything yet
  */
 export async function answerAside(
   exchange: Exchange,

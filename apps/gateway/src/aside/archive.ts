@@ -1,13 +1,15 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { pktLine } from '@sluice/shared/git/pkt-line'
+import { reasonHeaders } from '@sluice/shared/host-protocol/from-host'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/reasons'
 
 /**
- * git since 2.44 asks for an archive by POST, and would show of a refusal its status only; it shows an error packet
- * (gitprotocol-pack(5)). Older ones say "operation not supported by protocol" themselves, and ask nothing.
+ * Refuses `git archive --remote`. git asks for it by POST since version 2.44, and shows its user an error packet
+ * (gitprotocol-pack(5)), but only the status of an HTTP error. Older versions ask nothing: they say "operation not
+ * supported by protocol" themselves.
  *
- * @throws {Refusal} `archive_not_offered`, to whoever does not ask as git does
+ * @throws {Refusal} `archive_not_offered` where the client does not ask as git does
  */
 export async function answerArchive(exchange: Exchange): Promise<Reason> {
   const refusal = new Refusal('archive_not_offered')
@@ -18,7 +20,7 @@ export async function answerArchive(exchange: Exchange): Promise<Reason> {
   await exchange.reply(200, pktLine(`ERR ${refusal.sentence}\n`), {
     'Content-Type': 'application/x-git-upload-archive-result',
     'X-Request-Id': exchange.id,
-    'Sluice-Reason': refusal.reason,
+    ...reasonHeaders(refusal.reason),
   })
   return refusal.reason
 }

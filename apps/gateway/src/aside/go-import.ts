@@ -1,7 +1,7 @@
 import { html } from 'hono/html'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { OriginOptions } from '../request/original-request.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 import { replyHtml } from './html.ts'
 import { hostAsked, repositoryAddress, repositoryIn, serverAddress } from './repository-address.ts'
 
@@ -9,12 +9,12 @@ import { hostAsked, repositoryAddress, repositoryIn, serverAddress } from './rep
 export type RepositoryParts = 'whole' | number
 
 /**
- * Tells Go where the repository of an import path is: https://go.dev/ref/mod#vcs-find. The answer is made of the path
- * alone. With `whole`, Go asks for a path and for all that are shorter, is told of a repository for each, and finds out by
- * git which of them there are.
+ * Tells Go where the repository of an import path is: https://go.dev/ref/mod#vcs-find. The answer is made from the path
+ * alone. With `whole`, Go asks for a path and for each shorter one, is told of a repository for each, and finds out through
+ * git which of them exist.
  *
  * @param path decoded
- * @throws {Refusal} `not_a_git_address` for what is no import path
+ * @throws {Refusal} `not_a_git_address` for what is not an import path
  */
 export async function answerGoImport(
   exchange: Exchange,
@@ -25,7 +25,7 @@ export async function answerGoImport(
   const name = importedRepository(path, goRepositoryParts)
   if (name === undefined) throw new Refusal('not_a_git_address')
   const address = repositoryAddress(incoming, name, origin)
-  // Where a proxy has changed the host, the public one is the one that Go has asked. It passes over what does not fit.
+  // Where a proxy has changed the host, Go has asked the public one. Go ignores prefixes that do not fit.
   const servers = [hostAsked(incoming, origin), serverAddress(incoming, origin).replace(/^https?:\/\//, '')]
   const prefixes = [...new Set(servers)].map((server) => `${server}/${name}`)
   const tags = prefixes.map((prefix) => html`<meta name="go-import" content="${prefix} git ${address}" />`)
@@ -46,7 +46,7 @@ export async function answerGoImport(
 /** Import paths as `module.CheckImportPath` in golang.org/x/mod has them. */
 const importPath = /^\/[\w.~+-]+(?:\/[\w.~+-]+)*\/?$/
 
-/** The major version of a module, which is no part of its repository's name: https://go.dev/ref/mod#major-version-suffixes */
+/** A module's major version, which is not part of its repository's name: https://go.dev/ref/mod#major-version-suffixes */
 const majorVersion = /\/v(?:[2-9]|[1-9]\d+)$/
 
 export function importedRepository(path: string, parts: RepositoryParts): string | undefined {

@@ -3,9 +3,9 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 
 /**
- * A page that can do nothing: it loads, sends and embeds nothing, and no script runs, whatever is in it.
+ * Replies with a page that can do nothing: it loads, sends and embeds nothing, and runs no script, whatever it contains.
  *
- * @param style of its one `<style>`; empty for none
+ * @param style the text of the page's one `<style>`; empty for none
  */
 export async function replyHtml(exchange: Exchange, html: string, style: string): Promise<void> {
   const styles = style === '' ? '' : `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; `
@@ -14,7 +14,7 @@ export async function replyHtml(exchange: Exchange, html: string, style: string)
     'Content-Security-Policy': `default-src 'none'; ${styles}base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
-    // There is one for every address, so that an index of them would have no end.
+    // There is a page for every address, so an index of them would be endless.
     'X-Robots-Tag': 'noindex',
     'X-Request-Id': exchange.id,
   }

@@ -1,10 +1,11 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { reasonHeaders } from '@sluice/shared/host-protocol/from-host'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Reason } from '@sluice/shared/refusal/refusal'
+import type { Reason } from '@sluice/shared/refusal/reasons'
 
 /**
- * Says in the words of LFS's API that it is not offered: git-lfs shows `message` to its user. With 501 it stops asking for
- * locks, and pushes on; it does not try again.
+ * Says in the form of LFS's API that LFS is not offered: git-lfs shows `message` to its user. After a 501 it stops asking
+ * for locks, goes on with the push, and does not try again.
  *
  * Source: docs/api/batch.md and docs/api/locking.md of https://github.com/git-lfs/git-lfs
  */
@@ -13,7 +14,7 @@ export async function answerLfs(exchange: Exchange): Promise<Reason> {
   await exchange.reply(status, `${JSON.stringify({ message: sentence, request_id: exchange.id })}\n`, {
     'Content-Type': 'application/vnd.git-lfs+json',
     'X-Request-Id': exchange.id,
-    'Sluice-Reason': reason,
+    ...reasonHeaders(reason),
   })
   return reason
 }

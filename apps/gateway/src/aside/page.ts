@@ -1,16 +1,16 @@
 import { html, raw } from 'hono/html'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { OriginOptions } from '../request/original-request.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 import { replyHtml } from './html.ts'
 import { repositoryAddress, repositoryIn, serverAddress } from './repository-address.ts'
 
 /**
- * What a person sees who opens an address of this remote in a browser. It is made of the address alone, and so the same
- * whether or not there is such a repository: it is not about the repository, and its status is 200 for all. A 404 would say
- * of a good clone address that it is wrong, to people and to those who check links.
+ * Replies with what a person sees who opens an address of this remote in a browser. The page is made from the address
+ * alone, so it is the same whether or not the repository exists, and its status is always 200. A 404 would tell people and
+ * link checkers that a good clone address is wrong.
  *
  * @param path decoded
- * @throws {Refusal} where it is no repository's
+ * @throws {Refusal} where the path cannot be a repository's
  */
 export async function answerPage(
   exchange: Exchange,
@@ -72,7 +72,7 @@ function pageOf(title: string, main: ReturnType<typeof html>) {
     </html> `
 }
 
-/** A click on the line for git selects the whole of it. */
+/** One click selects the whole command. */
 const style = `
 :root { color-scheme: light dark; --ink: #1c2128; --soft: #57606a; --page: #f6f7f9; --sheet: #fff; --line: #d8dee4; --code: #eef1f4 }
 @media (prefers-color-scheme: dark) {

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { checkRepositoryName } from '@sluice/shared/git/repository-name'
-import { originOf, shownHost } from '../request/original-request.ts'
-import type { OriginOptions } from '../request/original-request.ts'
+import { originOf, shownHost } from '../client/original-request.ts'
+import type { OriginOptions } from '../client/original-request.ts'
 
 /**
- * What a path says of a repository: all up to its first part that ends in `.git`, or all of it. Nothing here knows which
- * repositories there are.
+ * The repository that a path names: everything up to the first part that ends in `.git`, or else the whole path. Nothing
+ * here knows which repositories exist.
  *
- * @param path decoded, with a slash at its beginning
+ * @param path decoded, with a slash at the beginning
  * @returns the name as it was written, without slashes around it; empty for the root
  */
 export function repositoryIn(path: string): string {
@@ -18,10 +18,10 @@ export function repositoryIn(path: string): string {
 }
 
 /**
- * The address by which git finds a repository.
+ * The address to give to `git clone`.
  *
  * @param name decoded, with or without its ending
- * @throws {Refusal} `bad_name`, `name_too_long`; `bad_address` where the client has written something else than a host
+ * @throws {Refusal} `bad_name`, `name_too_long`; `bad_address` where the client has written something that is not a host
  */
 export function repositoryAddress(incoming: IncomingMessage, name: string, options: OriginOptions): string {
   checkRepositoryName(name)
@@ -30,7 +30,8 @@ export function repositoryAddress(incoming: IncomingMessage, name: string, optio
 }
 
 /**
- * The same of the server: `https://git.example.org`. A path of the public address is one that a proxy takes off.
+ * The server's part of that address: `https://git.example.org`. A public address may have a path, which a proxy strips
+ * from requests.
  *
  * @throws {Refusal} `bad_address`
  */
@@ -43,7 +44,8 @@ export function serverAddress(incoming: IncomingMessage, options: OriginOptions)
 /**
  * The host that the client itself has asked, as far as that is known here.
  *
- * @throws {Refusal} `bad_address` for what is a host to the URL standard only, such as `$(id)`: it would be copied into a shell
+ * @throws {Refusal} `bad_address` for what only the URL standard takes for a host, such as `$(id)`: people copy the address
+ *   into a shell
  */
 export function hostAsked(incoming: IncomingMessage, { trust }: OriginOptions): string {
   const host = shownHost(incoming, trust)
@@ -51,7 +53,7 @@ export function hostAsked(incoming: IncomingMessage, { trust }: OriginOptions): 
   throw new Refusal('bad_address', { sentence: 'The Host header is not valid: it must be a host name or an address.' })
 }
 
-/** In the form of RFC 3986, in which nothing means anything to a shell. */
+/** Encodes as RFC 3986 does, which leaves nothing that has a meaning to a shell. */
 function encodePart(part: string): string {
   return encodeURIComponent(part).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 }

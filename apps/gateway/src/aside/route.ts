@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { isGitAddress, splitTarget } from '@sluice/shared/git/git-route'
-import { isPreflight } from '../request/cross-origin.ts'
+import { isPreflight } from '../client/cross-origin.ts'
 import { prefersHtml } from './accept.ts'
 
-/** What is asked that is none of git's smart HTTP. A path is decoded and begins with a slash. */
+/** A request that is not git's smart HTTP. A path is decoded and begins with a slash. */
 export type Aside =
   | { readonly kind: 'preflight' }
   | { readonly kind: 'lfs' }
@@ -12,7 +12,7 @@ export type Aside =
   | { readonly kind: 'page'; readonly path: string }
 
 /**
- * @returns undefined for git's addresses, and for what is nobody's: `parseGitRequest` says what is wrong with that
+ * @returns undefined for git's addresses, and for addresses of nothing at all: `parseGitRequest` says what is wrong with those
  * @throws {Refusal} `bad_address`
  */
 export function asideOf(incoming: IncomingMessage): Aside | undefined {

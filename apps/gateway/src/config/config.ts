@@ -1,4 +1,4 @@
-import { readConfig } from '@sluice/shared/config/config'
+import { readConfig } from '@sluice/shared/config/read-config'
 import { settingsOf } from '@sluice/shared/config/settings'
 
 export type GatewayConfig = ReturnType<typeof readGatewayConfig>

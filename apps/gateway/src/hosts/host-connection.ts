@@ -1,24 +1,19 @@
 import { Pool } from 'undici'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
-import { ConfigError } from '@sluice/shared/config/config'
-import { openHostSecrets, secretHeader, trustedPath } from '@sluice/shared/host-protocol/secret'
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { openTlsFiles } from '@sluice/shared/http/tls-files'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
-import type { GitHost } from './choose-host.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import { takesRequests } from './host-look.ts'
 import { HostPresence } from './host-presence.ts'
+import type { Host } from './host.ts'
 
 /** Shorter than the host's own, so that no request meets a connection that the host is closing. */
 const keepAliveMs = 30_000
 const connectMs = 5_000
-
-/** A host that works answers a probe at once; one that takes so long does not work at all. */
-const stuckMs = 30_000
-
-/** A host that has just started may be busy; one that is late is not gone. */
-const lookMs = 8000
 
 type HostConfig = Pick<
   GatewayConfig,
@@ -33,63 +28,74 @@ type HostConfig = Pick<
 >
 
 /**
- * Connections to a host: plain, or with TLS where its roots are set. New certificates are for new connections; what runs
+ * Opens the way to a host: with TLS where its roots are set. A changed certificate is used for new connections; what runs
  * over the old ones ends there.
  *
  * @throws {ConfigError} where the secrets or the certificates cannot be used
  */
-export async function connectHost(config: HostConfig, log: Logger): Promise<GitHost & AsyncDisposable> {
+export async function connectHost(config: HostConfig, log: Logger): Promise<Host & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
   checkTls(config)
-  const { supervisor, hostSecretFile, hostTlsCertificate: certificate, hostTlsKey: key, hostTlsCa: ca } = config
+  const { hostSecretFile } = config
   const secrets = hostSecretFile === undefined ? undefined : opened.use(await openHostSecrets(hostSecretFile, log))
-  const replace = (material: TlsMaterial) => {
-    const old = pools
-    pools = openPools(supervisor, { ...material, ...nameOf(config) })
-    for (const pool of [old.kept, old.singleUse]) pool.close().catch(() => {})
+  const pools = opened.use(await openPools(config, log))
+  const link = {
+    get dispatcher() {
+      return pools.current.kept
+    },
+    get singleUse() {
+      return pools.current.singleUse
+    },
+    get secret() {
+      return secrets?.current.first
+    },
   }
-  const setting = 'SLUICE_HOST_TLS_CERTIFICATE, _KEY and _CA'
-  const tls =
-    ca === undefined ? undefined : opened.use(await openTlsFiles({ certificate, key, ca }, setting, log, replace))
-  let pools = openPools(supervisor, tls && { ...tls.current, ...nameOf(config) })
-  opened.defer(async () => void (await Promise.all([pools.kept.destroy(), pools.singleUse.destroy()])))
-  const none = {}
   const presence = opened.use(
     new HostPresence({
-      probe: async () => isServing(await askHost(host)),
+      probe: () => takesRequests(link),
       // Hosts end their requests within a drain, as gateways do, and then start anew.
       downAfter: config.drainTimeout + config.hostWait,
     }),
   )
   const parts = opened.move()
-  const host: GitHost & AsyncDisposable = {
-    get dispatcher() {
-      return pools.kept
-    },
-    get singleUse() {
-      return pools.singleUse
-    },
-    get credentials() {
-      return secrets ? { [secretHeader]: secrets.current.first } : none
-    },
-    presence,
-    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  return Object.assign(link, { presence, [Symbol.asyncDispose]: () => parts.disposeAsync() })
+}
+
+type Pools = { readonly kept: Pool; readonly singleUse: Pool }
+
+async function openPools(config: HostConfig, log: Logger): Promise<AsyncDisposable & { readonly current: Pools }> {
+  const { supervisor, hostTlsCertificate: certificate, hostTlsKey: key, hostTlsCa: ca } = config
+  const replace = (material: TlsMaterial) => {
+    const old = current
+    current = poolsTo(supervisor, { ...material, ...nameOf(config) })
+    for (const pool of [old.kept, old.singleUse]) pool.close().catch(() => {})
   }
-  return host
+  const setting = 'SLUICE_HOST_TLS_CERTIFICATE, _KEY and _CA'
+  const files = ca === undefined ? undefined : await openTlsFiles({ certificate, key, ca }, setting, log, replace)
+  let current = poolsTo(supervisor, files && { ...files.current, ...nameOf(config) })
+  return {
+    get current() {
+      return current
+    },
+    async [Symbol.asyncDispose]() {
+      files?.[Symbol.dispose]()
+      await Promise.all([current.kept.destroy(), current.singleUse.destroy()])
+    },
+  }
 }
 
 type Tls = (TlsMaterial & { servername?: string }) | undefined
 
-function openPools(address: Address, tls: Tls) {
-  return { kept: openPool(address, tls, 1), singleUse: openPool(address, tls, 0) }
+function poolsTo(address: Address, tls: Tls): Pools {
+  return { kept: poolTo(address, tls, 1), singleUse: poolTo(address, tls, 0) }
 }
 
 /**
- * As many connections as there are requests, since a request that waited inside would not notice its client's leave.
+ * Opens as many connections as there are requests: a request that waited inside would not notice that its client leaves.
  *
- * @param pipelining 0: each connection serves one request, and no other
+ * @param pipelining 0: each connection serves one request only
  */
-function openPool(address: Address, tls: Tls, pipelining: 0 | 1): Pool {
+function poolTo(address: Address, tls: Tls, pipelining: 0 | 1): Pool {
   const unix = address.kind === 'unix'
   return new Pool(unix ? 'http://host' : `${tls ? 'https' : 'http'}://${formatAddress(address)}`, {
     allowH2: false,
@@ -120,50 +126,5 @@ function checkTls({ supervisor, hostTlsCertificate, hostTlsKey, hostTlsCa, hostT
     throw new ConfigError([
       'SLUICE_HOST_TLS_CA needs SLUICE_SUPERVISOR as host:port: there is no TLS on a unix socket.',
     ])
-  }
-}
-
-/** Whether a host answers, and takes this for one of its gateways. @returns what is wrong, in words */
-export async function lookAtHost(host: GitHost): Promise<string | undefined> {
-  const status = await askHost(host)
-  if (!isServing(status)) host.presence.missed(new Error('The host did not answer a look.'))
-  if (status === 403) return 'the host does not take this for one of its gateways; its log says why'
-  if (status === 503) return 'the host is stopping'
-  return status === 200 ? undefined : 'no host answers'
-}
-
-type Link = Pick<GitHost, 'dispatcher' | 'credentials'>
-
-/** Whether a request that is sent now would be looked at; whether it would be served is for its reply to say. */
-function isServing(status: number | undefined): boolean {
-  return status !== undefined && status !== 503
-}
-
-/** @returns the status with which the host answers; undefined: it does not */
-async function askHost({ dispatcher, credentials }: Link): Promise<number | undefined> {
-  try {
-    const { statusCode, body } = await dispatcher.request({
-      origin: 'http://host',
-      method: 'GET',
-      path: trustedPath,
-      headers: credentials,
-      signal: AbortSignal.timeout(lookMs),
-    })
-    await body.dump().catch(() => {})
-    return statusCode
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether a host is there and answers nobody. One that cannot be reached may be stopping, and still be at work. */
-export async function isStuck({ dispatcher }: GitHost): Promise<boolean> {
-  const signal = AbortSignal.timeout(stuckMs)
-  try {
-    const { body } = await dispatcher.request({ origin: 'http://host', method: 'GET', path: '/healthz', signal })
-    await body.dump()
-    return false
-  } catch {
-    return signal.aborted
   }
 }

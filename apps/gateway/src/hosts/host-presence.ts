@@ -10,31 +10,31 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
  *     ▲                                    │                                             │
  *     └────────────────────────────────────┴───────────── a probe is answered ───────────┘
  *
- * there: requests are sent. Those that have waited go first come first served, a few at a time, so that a host that has
- *   just started is not asked for everything at once.
+ * there: requests are sent. Those that have waited go first come, first served, a few at a time, so that a host that has
+ *   just started does not get everything at once.
  * away: one probe after the other is sent, on behalf of all. Requests wait, each for as long as it may.
- * down: probes go on. Whose try fails is refused at once: whoever waited would wait in vain.
+ * down: probes go on. A request whose attempt fails is refused at once, since it would wait in vain.
  */
 
-/** Before a probe: at first, and at most. */
+/** Pauses between probes: the first, and the longest. */
 const firstPauseMs = 25
 const longestPauseMs = 500
 
-/** A host that is away again so soon was not really there: pauses go on growing. */
+/** A host that is away again sooner than this was not really there, so pauses go on growing. */
 const steadyMs = 2000
 
-/** How many of those that have waited are sent and not answered. Far fewer than may wait in a host's lanes. */
+/** How many requests that have waited may be at the host without an answer. Far fewer than may wait in a host's lanes. */
 const turnsAtOnce = 32
 
-/** An answer may take minutes, and the others need not wait for it: the host has the request by then. */
+/** An answer may take minutes. Others need not wait for it, since the host has the request by then. */
 const longestTurnMs = 1000
 
-/** Of all requests together. Each holds a connection and up to 64 KiB of a body. */
+/** How many requests may wait for one host, and how much memory they may hold: up to 64 KiB of a body each. */
 const mostWaiting = 4096
 const mostBytes = 64 * 2 ** 20
 
 export type PresenceOptions = {
-  /** Resolves with whether the host answers and takes requests; bounds its own time. */
+  /** Finds out whether the host answers and takes requests; bounds its own time. */
   readonly probe: () => Promise<boolean>
   /** Milliseconds after which a host that is away counts as down. */
   readonly downAfter: number
@@ -46,7 +46,7 @@ export class HostPresence implements Disposable {
   readonly #waiting = new Set<Waiter>()
   #bytes = 0
   #turns = 0
-  /** Undefined: there. */
+  /** Undefined while the host is there. */
   #awaySince: number | undefined
   #thereSince = -Infinity
   #pauseMs = firstPauseMs
@@ -57,7 +57,7 @@ export class HostPresence implements Disposable {
     this.#options = options
   }
 
-  /** How many requests wait. */
+  /** How many requests wait for the host. */
   get waiting(): number {
     return this.#waiting.size
   }
@@ -70,19 +70,23 @@ export class HostPresence implements Disposable {
     return this.awayForMs > this.#options.downAfter
   }
 
-  /** 0: it is there. */
+  /** Milliseconds; 0 while the host is there. */
   get awayForMs(): number {
     return this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince
   }
 
-  /** Whether the host answers at this moment; asked once for all who want to know. */
+  /** Whether the host answers at this moment. All who ask meanwhile share one probe. */
   async look(): Promise<boolean> {
     if (this.isAway) return false
     this.#look ??= this.#options.probe().finally(() => (this.#look = undefined))
     return await this.#look
   }
 
-  /** To be called when a request could not be begun at the host. @param cause for the log of those who wait in vain */
+  /**
+   * To be called when the host could not be given a request.
+   *
+   * @param cause goes into the log lines of requests that wait in vain
+   */
   missed(cause: unknown): void {
     this.#cause = cause
     if (this.isAway || this.#disposed.signal.aborted) return
@@ -92,11 +96,11 @@ export class HostPresence implements Disposable {
   }
 
   /**
-   * Waits until the host is there and it is this request's turn; dispose of the turn when the host has answered.
+   * Waits until the host is there and it is this request's turn. Dispose of the turn when the host has answered.
    *
-   * @param withinMs how long it may wait
+   * @param withinMs how long the request may wait
    * @param bytes how much memory it holds
-   * @throws {Refusal} `host_unreachable`: in vain, or at once where the host is down or too many wait
+   * @throws {Refusal} `host_unreachable` when that time is over, or at once where the host is down or too many wait
    * @throws the signal's reason
    */
   async untilThere(signal: AbortSignal, withinMs: number, bytes: number): Promise<Disposable> {
@@ -122,7 +126,7 @@ export class HostPresence implements Disposable {
     }
   }
 
-  /** Ends the probing. Who waits is ended by its own signal. */
+  /** Ends the probing. Requests that wait are ended by their own signals. */
   [Symbol.dispose](): void {
     this.#disposed.abort()
   }

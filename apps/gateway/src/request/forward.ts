@@ -1,161 +1,166 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { targetOf } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import { awaitsAcceptanceHeader, notBegunHeader } from '@sluice/shared/host-protocol/headers'
 import type { PushReport } from '@sluice/shared/git/push-report'
-import { Refusal, statusOf } from '@sluice/shared/refusal/refusal'
+import { headersToHost } from '@sluice/shared/host-protocol/from-gateway'
+import { isDistrust, isNotBegun, reasonOf } from '@sluice/shared/host-protocol/from-host'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { statusOf } from '@sluice/shared/refusal/reasons'
 import type { Span } from '@sluice/shared/telemetry/tracing'
 import type { Grant } from '../access/authority.ts'
-import type { GitHost } from '../hosts/choose-host.ts'
+import type { Host } from '../hosts/host.ts'
 import type { KeptBody } from './kept-body.ts'
 import { Reply } from './reply.ts'
 import { Unanswered } from './unanswered.ts'
 
-/** What of the client's request goes to the host; everything else stays here. */
-const forwarded = ['content-type', 'content-encoding', 'content-length', 'git-protocol', 'user-agent'] as const
-
-/** Small replies come as a whole in that time, and whoever waits for progress does not notice it. */
+/** Small replies are whole by then, and a user who waits for progress does not notice it. */
 const holdMs = 200
 
-export type ForwardContext = {
-  /** Who asks, and whether a push may create. */
+/** A client's request that is to go to a host. */
+export type ForwardedRequest = {
+  readonly exchange: Exchange
+  readonly request: GitRequest
   readonly grant: Pick<Grant, 'user' | 'mayCreate'>
-  /** What the host's part in the trace is to be a part of. */
+  /** The gateway's span, which the host's becomes a part of. */
   readonly span: Span
-  /** What a push's reply says, read as it passes; undefined for what is no push. */
-  readonly report?: PushReport | undefined
+  /** Undefined for an advertisement. */
+  readonly body: KeptBody | undefined
+  /** Reads a push's reply as it passes; undefined for what is not a push. */
+  readonly report: PushReport | undefined
 }
 
 /**
- * Sends a request to its host and the host's reply to the client, streamed both ways, each at the receiver's pace. When
- * the exchange is aborted, the request to the host is too.
+ * Makes one attempt: sends a request to a host and the host's reply to the client, streamed both ways, each at the
+ * receiver's pace. When the exchange is aborted, so is the request to the host.
  *
- * @param body the request's body, where it has one
- * @param onAnswer is told when the host has begun to answer
+ * @param onAnswer is called when the host begins to answer
  * @returns the reason that the host gave, where it refused
- * @throws {Unanswered} where nothing has been sent to the client, so that another attempt may be made
+ * @throws {Unanswered} where nothing has been sent to the client, so that another attempt can be made
  * @throws {Refusal} where the host breaks off in its reply, or the exchange ends
  */
-export function forward(
-  exchange: Exchange,
-  request: GitRequest,
-  host: GitHost,
-  context: ForwardContext,
-  body: KeptBody | undefined,
-  onAnswer: () => void,
-): Promise<string | undefined> {
-  const { outgoing, signal } = exchange
-  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-  // Of a push it must be known whether the host may have begun it: a connection that was kept may have been lost since.
-  const isPush = request.kind === 'rpc' && request.service === 'receive-pack'
-  const dispatcher = isPush ? host.singleUse : host.dispatcher
-  let isSent = false
-  let reason: string | undefined
-  let reply: Reply | undefined
-  let detach: (() => void) | undefined
-
+export function forward(forwarded: ForwardedRequest, host: Host, onAnswer: () => void): Promise<string | undefined> {
+  const { exchange, request, grant, span, body } = forwarded
+  const { incoming, id, clientAddress } = exchange
+  const attempt = new Attempt(forwarded, host, onAnswer)
+  const told = {
+    requestId: id,
+    clientAddress,
+    user: grant.user,
+    mayCreate: grant.mayCreate,
+    awaitsAcceptance: body?.isWhole === false,
+    trace: span.headers(),
+    secret: host.secret,
+  }
+  // A push that breaks off is sent again only if it has certainly not begun. A kept connection could not tell: it may have
+  // been lost before.
+  const dispatcher = isPush(request) ? host.singleUse : host.dispatcher
   dispatcher.dispatch(
     {
       method: request.kind === 'rpc' ? 'POST' : 'GET',
       path: targetOf(request),
-      headers: headersFor(exchange, host, context, body),
+      headers: headersToHost(told, incoming.headers),
       body: body?.lend() ?? null,
     },
-    {
-      onRequestStart(controller) {
-        isSent = true
-        const abort = () => controller.abort(signal.reason as Refusal)
-        if (signal.aborted) return abort()
-        signal.addEventListener('abort', abort, { once: true })
-        const onDrain = () => controller.resume()
-        outgoing.on('drain', onDrain)
-        detach = () => {
-          signal.removeEventListener('abort', abort)
-          outgoing.off('drain', onDrain)
-        }
-      },
-      onResponseStart(controller, status, headers) {
-        // 102: the host has accepted the request; later, it waits, and finds out whether this side is still there.
-        if (status < 200) return body?.accepted()
-        reason = headers['sluice-reason'] as string | undefined
-        // A refusal in git's own protocol: the log says what it stands for.
-        if (status === 200) exchange.standsFor = statusOf(reason)
-        // Between host and gateway, and nothing that a client could do anything about.
-        if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
-        if (notBegunHeader in headers) return controller.abort(new Unanswered('not begun'))
-        // The end of its drain: the next host will do it.
-        if (reason === 'draining' && !isPush) return controller.abort(new Unanswered('broke off'))
-        onAnswer()
-        reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
-        reply.begin(status, replyHeaders(headers), isPush ? 0 : holdMs)
-      },
-      onResponseData(_, chunk) {
-        context.report?.read(chunk)
-        reply?.take(chunk)
-      },
-      onResponseEnd(_, trailers) {
-        detach?.()
-        // What went wrong after the reply had begun.
-        reason ??= trailers['sluice-reason'] as string | undefined
-        reply?.passOn()
-        resolve(reason)
-      },
-      onResponseError(_, error) {
-        detach?.()
-        void whatItMeans(error, isSent, exchange, host, reply).then(reject)
-      },
-    },
+    attempt,
   )
-  return promise
+  return attempt.result
 }
 
-function headersFor(
-  { incoming, id, clientAddress }: Exchange,
-  { credentials }: GitHost,
-  { grant, span }: ForwardContext,
-  body: KeptBody | undefined,
-): Record<string, string> {
-  const headers: Record<string, string> = {
-    ...span.headers(),
-    ...credentials,
-    'x-request-id': id,
-    'sluice-source': clientAddress,
-    'sluice-may-create': grant.mayCreate ? 'yes' : 'no',
-    ...(grant.user !== undefined && { 'sluice-user': encodeURIComponent(grant.user) }),
-    ...(body?.isWhole === false && { [awaitsAcceptanceHeader]: 'yes' }),
+function isPush({ kind, service }: GitRequest): boolean {
+  return kind === 'rpc' && service === 'receive-pack'
+}
+
+/** What undici calls while a request is at its host. `result` settles once, after which nothing here is called. */
+class Attempt implements Dispatcher.DispatchHandler {
+  readonly #forwarded: ForwardedRequest
+  readonly #host: Host
+  readonly #onAnswer: () => void
+  readonly #end = Promise.withResolvers<string | undefined>()
+  #isSent = false
+  #reason: string | undefined
+  #reply: Reply | undefined
+  #detach: (() => void) | undefined
+
+  constructor(forwarded: ForwardedRequest, host: Host, onAnswer: () => void) {
+    this.#forwarded = forwarded
+    this.#host = host
+    this.#onAnswer = onAnswer
   }
-  for (const name of forwarded) {
-    const value = incoming.headers[name]
-    if (typeof value === 'string') headers[name] = value
+
+  get result(): Promise<string | undefined> {
+    return this.#end.promise
   }
-  return headers
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#isSent = true
+    const { outgoing, signal } = this.#forwarded.exchange
+    const abort = () => controller.abort(signal.reason as Refusal)
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    const onDrain = () => controller.resume()
+    outgoing.on('drain', onDrain)
+    this.#detach = () => {
+      signal.removeEventListener('abort', abort)
+      outgoing.off('drain', onDrain)
+    }
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
+    const { exchange, request, body } = this.#forwarded
+    // 102: the host has accepted the request. Later ones show the host whether this side is still there.
+    if (status < 200) return body?.accepted()
+    const reason = (this.#reason = reasonOf(headers))
+    // A refusal in git's own protocol: the log says what it stands for.
+    if (status === 200) exchange.standsFor = statusOf(reason)
+    // This is between host and gateway, and clients can do nothing about it.
+    if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
+    if (isNotBegun(headers)) return controller.abort(new Unanswered('not begun'))
+    // The end of the host's drain: the next host will serve it.
+    if (reason === 'draining' && !isPush(request)) return controller.abort(new Unanswered('broke off'))
+    this.#onAnswer()
+    this.#reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
+    this.#reply.begin(status, passedOn(headers), isPush(request) ? 0 : holdMs)
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#forwarded.report?.read(chunk)
+    this.#reply?.take(chunk)
+  }
+
+  onResponseEnd(_: Dispatcher.DispatchController, trailers: ReplyHeaders): void {
+    this.#detach?.()
+    // Something went wrong after the reply had begun.
+    this.#reason ??= reasonOf(trailers)
+    this.#reply?.passOn()
+    this.#end.resolve(this.#reason)
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#detach?.()
+    void this.#meaningOf(error).then(this.#end.reject)
+  }
+
+  /** The host was not reached, or broke off; or it was this side that ended the request. */
+  async #meaningOf(error: Error): Promise<Refusal | Unanswered> {
+    const { signal, outgoing } = this.#forwarded.exchange
+    const reply = this.#reply
+    const isOurs = signal.aborted || error instanceof Refusal || error instanceof Unanswered
+    // A host that is still there has cut its reply on purpose, and would do so again.
+    if (reply?.isHeld && !isOurs && (await this.#host.presence.look())) await reply.passOnBeforeCut()
+    reply?.drop()
+    if (signal.aborted) return signal.reason as Refusal
+    if (error instanceof Refusal || error instanceof Unanswered) return error
+    if (outgoing.headersSent) return new Refusal('host_failed', { cause: error })
+    return new Unanswered(this.#isSent ? 'broke off' : 'not begun', error)
+  }
 }
 
-function isDistrust(reason: string | undefined): boolean {
-  return reason === 'wrong_secret' || reason === 'wrong_certificate'
-}
+type ReplyHeaders = Record<string, string | string[] | undefined>
 
-/** The host's own headers, but for those that are between the two of them. */
-function replyHeaders(headers: Record<string, string | string[] | undefined>): OutgoingHttpHeaders {
+/** The host's headers for the client: all but those of the connection between gateway and host. */
+function passedOn(headers: ReplyHeaders): OutgoingHttpHeaders {
   const { 'connection': _c, 'keep-alive': _k, 'transfer-encoding': _t, 'date': _d, ...rest } = headers
   return rest
-}
-
-/** The host was not reached, or broke off; or it was this side that ended the request. */
-async function whatItMeans(
-  error: Error,
-  isSent: boolean,
-  { signal, outgoing }: Exchange,
-  { presence }: GitHost,
-  reply: Reply | undefined,
-): Promise<Refusal | Unanswered> {
-  const isOurs = signal.aborted || error instanceof Refusal || error instanceof Unanswered
-  // A host that is still there has cut its reply on purpose: it would do so again.
-  if (reply?.isHeld && !isOurs && (await presence.look())) await reply.passOnBeforeCut()
-  reply?.drop()
-  if (signal.aborted) return signal.reason as Refusal
-  if (error instanceof Refusal || error instanceof Unanswered) return error
-  if (outgoing.headersSent) return new Refusal('host_failed', { cause: error })
-  return new Unanswered(isSent ? 'broke off' : 'not begun', error)
 }

@@ -2,13 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { flushPacket } from '@sluice/shared/git/pkt-line'
+import { smallBodyBytes } from '@sluice/shared/host-protocol/small-body'
 import { orAborted } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
-/** Nearly all requests of fetches, and small pushes, are no larger. Of others this much is read, and kept, at first. */
-const keptBytes = 64 * 1024
-
-/** A host that says nothing is taken to have accepted: it may be older, or busy, and its client must get on. */
+/** A host that says nothing for this long counts as having accepted: it may be older, or busy, and the client must get on. */
 const acceptedAfterMs = 1000
 
 /**
@@ -16,12 +14,12 @@ const acceptedAfterMs = 1000
  *
  *   keeping ──────▶ accepted
  *
- * keeping: what was read from the client is here as a whole, and no more than the first 64 KiB (and what came with the
+ * keeping: everything that was read from the client is here, and no more than the first 64 KiB (and what came with the
  *   last of them) is read. Each attempt gets it from the beginning.
- * accepted: a host has taken the request. What follows goes through without being kept; there is no other attempt.
+ * accepted: a host has taken the request. The rest goes through without being kept; there is no other attempt.
  *
- * An attempt never has the client's own stream: undici destroys a body when a reply comes early, and the client's
- * connection still has to carry that reply.
+ * An attempt gets a stream of its own, never the client's: undici destroys a body when a reply comes early, and the
+ * client's connection still has to carry that reply.
  */
 export class KeptBody {
   readonly #exchange: Exchange
@@ -41,7 +39,7 @@ export class KeptBody {
   }
 
   /**
-   * Begins to read. Returns at once, or when all is read of a body that says it is small.
+   * Begins to read. Returns when a body that says it is small has been read whole, and otherwise at once.
    *
    * @throws {Refusal} `client_gone`, or the exchange's end
    */
@@ -50,31 +48,31 @@ export class KeptBody {
     exchange.invite()
     body.#begin()
     const length = Number(exchange.incoming.headers['content-length'] ?? NaN)
-    if (length <= keptBytes) await orAborted(body.#end.promise, exchange.signal)
+    if (length <= smallBodyBytes) await orAborted(body.#end.promise, exchange.signal)
     return body
   }
 
-  /** Whether an attempt would get all of it from the first byte. */
+  /** Whether another attempt would still get it from the first byte. */
   get isAtHand(): boolean {
     return this.#isKeeping
   }
 
-  /** Whether all of it is here. */
+  /** Whether the whole body has been read and kept. */
   get isWhole(): boolean {
     return this.#isWhole && this.#isKeeping
   }
 
-  /** Whether it asks for nothing: git sends this before a large push, to find out whether it will be let in. */
+  /** Whether it asks for nothing. git sends such a body before a large push, to find out whether it will be let in. */
   get isProbe(): boolean {
     return this.isWhole && this.#bytes === flushPacket.length && this.#kept.join('') === flushPacket
   }
 
-  /** How much is kept. */
+  /** How many bytes are kept. */
   get bytes(): number {
     return this.#isKeeping ? this.#bytes : 0
   }
 
-  /** For one attempt; the one before gets no more. */
+  /** The body for one attempt. The attempt before it gets no more. */
   lend(): Buffer | Readable {
     this.#takeBack(this.#lent)
     if (this.isWhole) return Buffer.concat(this.#kept)
@@ -103,7 +101,7 @@ export class KeptBody {
   #begin(): void {
     this.#incoming.on('data', (chunk: Buffer) => this.#take(chunk))
     this.#incoming.once('end', () => {
-      // Over HTTP/2, Node ends a body that was cancelled as though it were whole.
+      // Over HTTP/2, Node ends a cancelled body as though it were whole.
       if (this.#exchange.signal.aborted) return
       this.#isWhole = true
       this.#lent?.push(null)
@@ -128,10 +126,10 @@ export class KeptBody {
   }
 
   get #isFull(): boolean {
-    return this.#isKeeping && this.#bytes > keptBytes
+    return this.#isKeeping && this.#bytes > smallBodyBytes
   }
 
-  /** The attempt has room for more. */
+  /** The attempt has room for more. Where no more may be kept, the host has to accept first. */
   #readOn(): void {
     if (!this.#isFull) return void this.#incoming.resume()
     if (this.#isWhole) return
@@ -140,7 +138,7 @@ export class KeptBody {
   }
 }
 
-/** What undici reads, and may destroy. */
+/** What undici reads, and may destroy. Begins with what has been kept. */
 class LentBody extends Readable {
   readonly #onRoom: () => void
 

@@ -2,16 +2,16 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 
-/** How often it is looked whether a reply's beginning is out. */
+/** How often `passOnBeforeCut` looks whether the beginning is out. */
 const lookEveryMs = 5
 
-/** Also the size of the largest advertisements that most repositories have. */
+/** Most repositories have advertisements smaller than this. */
 const mostHeldBytes = 64 * 1024
 
 export type ReplyEvents = {
-  /** The client has to read before there is more; the outgoing side's `drain` says when. */
+  /** The client has to read before more is written; the outgoing side emits `drain` when it has. */
   readonly onFull: () => void
-  /** The client has the beginning: the request is not sent again. */
+  /** The client gets the beginning, so that the request can no longer be sent again. */
   readonly onPassedOn: () => void
 }
 
@@ -20,9 +20,9 @@ export type ReplyEvents = {
  *
  *   held ──▶ passed on
  *
- * held: the client has got nothing, so that the request may be sent again if the host breaks off. Ends with the reply, at
- *   64 KiB, or after the time for which it may be held.
- * passed on: what comes goes through, at the client's pace.
+ * held: the client has nothing yet, so the request can be sent again if the host breaks off. This ends with the reply, at
+ *   64 KiB, or after the time that `begin` is given.
+ * passed on: everything goes through, at the client's pace.
  */
 export class Reply {
   readonly #exchange: Exchange
@@ -41,7 +41,7 @@ export class Reply {
     return this.#held !== undefined
   }
 
-  /** @param holdMs how long its beginning may be held at most */
+  /** @param holdMs for how many milliseconds the beginning may be held; 0 is not at all */
   begin(status: number, headers: OutgoingHttpHeaders, holdMs: number): void {
     this.#head = { status, headers }
     if (holdMs === 0) this.passOn()
@@ -55,7 +55,7 @@ export class Reply {
     if (this.#heldBytes > mostHeldBytes) this.passOn()
   }
 
-  /** Also to be called when all of it has come. */
+  /** Ends the holding. To be called when the reply is whole, too. */
   passOn(): void {
     clearTimeout(this.#timer)
     const held = this.#held
@@ -66,21 +66,21 @@ export class Reply {
     if (held.length > 0) this.#write(Buffer.concat(held))
   }
 
-  /** The same before the connection is cut, which would take what is not out with it. Resolves when that is. */
+  /** Passes on what is held and waits until it is out: cutting the connection earlier would take it along. */
   async passOnBeforeCut(): Promise<void> {
     this.passOn()
     const { outgoing, signal } = this.#exchange
     while (outgoing.writableLength > 0 && !outgoing.destroyed && !signal.aborted) await pause(lookEveryMs)
   }
 
-  /** Forgets what is held: the host has broken off, or the client is gone. */
+  /** Forgets what is held, since the host has broken off or the client is gone. */
   drop(): void {
     clearTimeout(this.#timer)
     this.#held = undefined
   }
 
   #write(chunk: Buffer): void {
-    // A HEAD is asked of the host as GET. Over HTTP/2, what is written for it would be waited for without end.
+    // The host gets a HEAD as a GET. Over HTTP/2, bytes that are written in reply to a HEAD would never be sent off.
     if (chunk.length === 0 || this.#exchange.incoming.method === 'HEAD') return
     this.#exchange.sent(chunk.length)
     if (!this.#exchange.outgoing.write(chunk)) this.#events.onFull()

@@ -4,8 +4,8 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 /**
  * An attempt at a host that brought no answer.
  *
- * `not begun`: the host has certainly done nothing. There was no connection to send the request over, or the host has said so.
- * `broke off`: the request was sent over a connection that then broke. The host may have done any part of it.
+ * `not begun`: the host has certainly done nothing. There was no connection, or the host has said so.
+ * `broke off`: the connection broke after the request was sent. The host may have done any part of it.
  */
 export class Unanswered extends Error {
   override readonly name = 'Unanswered'
@@ -16,18 +16,18 @@ export class Unanswered extends Error {
     this.how = how
   }
 
-  /** Whether waiting may help: a wrong certificate, or a socket that may not be used, stays as it is. */
+  /** Whether waiting may help. It does not help against a wrong certificate, or a socket without permission. */
   get mayPass(): boolean {
     return this.cause === undefined || this.how === 'broke off' || passing.has(errnoOf(this.cause))
   }
 
-  /** What the client is told. @param mayBeTriedAgain whether the client may send the same again */
+  /** @param mayBeTriedAgain whether the client may send the same request again without doing anything twice */
   asRefusal(mayBeTriedAgain: boolean): Refusal {
     return new Refusal(mayBeTriedAgain ? 'host_unreachable' : 'host_failed', { cause: this.cause ?? this })
   }
 }
 
-/** What a connection fails with while a host restarts, is moved, or gets a new name (connect(2), getaddrinfo(3)). */
+/** Errors of a connection while a host restarts, is moved, or gets a new name (connect(2), getaddrinfo(3)). */
 const passing: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

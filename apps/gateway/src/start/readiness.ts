@@ -1,31 +1,33 @@
 import { bounded, readinessOf } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
 import type { Running } from '@sluice/shared/app/running'
-import type { GitHost } from '../hosts/choose-host.ts'
-import { lookAtHost } from '../hosts/host-connection.ts'
+import type { Placement, Reach } from '../hosts/placement.ts'
 
 /** Longer than the host itself takes to say that something hangs. A host that is late is busy, not gone. */
-const hostWithinMs = 8000
+const hostsWithinMs = 8000
 
-/** @returns a function that tells whether this gateway can serve, and if not, why */
+const late: Reach = { share: 0, problem: 'no host answers' }
+
+/**
+ * A gateway is ready as long as it can serve any repository: another gateway would see the same hosts.
+ *
+ * @returns a function that tells whether this gateway can serve, and if not, why
+ */
 export function readinessOfGateway(
-  running: Running,
-  host: GitHost,
+  running: Pick<Running, 'isLeaving'>,
+  placement: Pick<Placement, 'reach'>,
   access: { readonly problem: string | undefined },
-  hostWait: number,
 ): () => Promise<Readiness> {
-  let wasThere = false
-  const lookOrHold = async () => {
-    const problem = await lookAtHost(host)
-    wasThere ||= problem === undefined
-    const { isAway, awayForMs } = host.presence
-    // Requests are held meanwhile, which no balancer can do that sends them elsewhere, or nowhere.
-    return wasThere && isAway && awayForMs < hostWait ? undefined : problem
-  }
-  const look = bounded(lookOrHold, hostWithinMs, 'no host answers')
+  const look = bounded(() => placement.reach(), hostsWithinMs, late)
   return async () => {
-    // Who is leaving says so at once: a balancer has to learn of it in time, however busy the host is.
+    // A gateway that is leaving says so at once: a balancer has to learn of it in time, however busy the hosts are.
     if (running.isLeaving) return readinessOf({ accepting: 'draining' })
-    return readinessOf({ accepting: undefined, access: access.problem, host: await look() })
+    const { share, problem } = await look()
+    const checks = { accepting: undefined, access: access.problem, host: share === 0 ? problem : undefined }
+    return readinessOf(checks, share > 0 && share < 1 ? { host: partial(share, problem) } : {})
   }
+}
+
+function partial(share: number, problem: string | undefined): string {
+  return `${Math.floor(share * 100)}% of all repositories can be served: ${problem}`
 }

@@ -1,14 +1,15 @@
 import { readHostName } from '@sluice/shared/network/host-name'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
-import { isLoopback } from '../access/unguarded/unguarded-access.ts'
+import { isLoopback } from '@sluice/shared/network/loopback'
 import type { GatewayConfig } from '../config/config.ts'
-import { mayUse } from '../request/cross-origin.ts'
+import { mayUse } from '../client/cross-origin.ts'
 
 type SiteConfig = Pick<GatewayConfig, 'access' | 'corsOrigins' | 'hostNames' | 'listen' | 'publicUrl'>
 
 /**
- * By which names this gateway may be asked for. Where everyone on this machine may do everything, a page in a browser on it
- * is everyone, too: there, names are refused unless they are set.
+ * The host names by which clients may address this gateway, and the origins whose pages may use it. Where everyone on this
+ * machine may do everything, so may any page in a browser on it that gets here by a name of its own (DNS rebinding). There,
+ * only names that are set are taken.
  */
 export function sitesOf({ access, corsOrigins, hostNames, listen, publicUrl }: SiteConfig): SiteOptions {
   const isThisMachines = access === 'open' && listen.kind === 'tcp' && isLoopback(listen.host)

@@ -1,16 +1,16 @@
 import { tryListening } from '@sluice/shared/app/listen'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import type { StartCheck } from '@sluice/shared/config/start-checks'
-import { openAccessOf } from './open-access.ts'
+import { startAccess } from './access.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { connectHost } from '../hosts/host-connection.ts'
-import { openGatewayTls } from './start.ts'
+import { openGatewayTls } from './server.ts'
 
-/** Everything of a gateway that can be known before it starts. */
+/** Finds every problem that would keep a gateway from starting, so that the operator gets to read all of them at once. */
 export function startChecksOfGateway(config: GatewayConfig): StartCheck[] {
   const { gatewayOperations, listen } = config
   return [
-    () => openAccessOf(config, silentLog),
+    () => startAccess(config, silentLog),
     () => connectHost(config, silentLog),
     () => openGatewayTls(config, silentLog, () => {}),
     () => tryListening(listen, 'SLUICE_LISTEN', config),

@@ -9,10 +9,10 @@ const isRefusal = (reason: string) => (error: unknown) =>
   error instanceof Refusal && error.reason === reason && error.status === 429 && error.headers['Retry-After'] === '1'
 
 test('a client has so many at work, so many waiting, and the next is refused; another client is not', async () => {
-  const clients = new ClientAdmission({ sourceRequests: 2, sourceQueue: 1, queueTimeout: 10_000 })
+  const clients = new ClientAdmission({ clientRequests: 2, clientQueue: 1, queueTimeout: 10_000 })
   const held = [await clients.admit('a', 'r', never), await clients.admit('a', 'r', never)]
   const waiting = clients.admit('a', 'r', never)
-  await assert.rejects(clients.admit('a', 'r', never), isRefusal('source_full'))
+  await assert.rejects(clients.admit('a', 'r', never), isRefusal('client_full'))
   using _other = await clients.admit('b', 'r', never)
   assert.equal(clients.waiting, 1)
   held[0]![Symbol.dispose]()
@@ -20,13 +20,13 @@ test('a client has so many at work, so many waiting, and the next is refused; an
 })
 
 test('who waits too long is refused', async () => {
-  const clients = new ClientAdmission({ sourceRequests: 1, sourceQueue: 1, queueTimeout: 10 })
+  const clients = new ClientAdmission({ clientRequests: 1, clientQueue: 1, queueTimeout: 10 })
   await clients.admit('a', 'r', never)
-  await assert.rejects(clients.admit('a', 'r', never), isRefusal('source_late'))
+  await assert.rejects(clients.admit('a', 'r', never), isRefusal('client_late'))
 })
 
 test('a client is forgotten when it has nothing here, however its requests ended', async () => {
-  const clients = new ClientAdmission({ sourceRequests: 1, sourceQueue: 0, queueTimeout: 10 })
+  const clients = new ClientAdmission({ clientRequests: 1, clientQueue: 0, queueTimeout: 10 })
   for (let n = 0; n < 1000; n++) (await clients.admit(`client ${n}`, 'r', never))[Symbol.dispose]()
   const held = await clients.admit('busy', 'r', never)
   await assert.rejects(clients.admit('busy', 'r', never))

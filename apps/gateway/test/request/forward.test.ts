@@ -51,6 +51,7 @@ test('the host sees the same request, who asks, and nothing else of the clientâ€
   const headers = {
     'Git-Protocol': 'version=2',
     'Authorization': 'Basic c2VjcmV0',
+    'Sluice-Client': 'forged',
     'Sluice-Source': 'forged',
     'X-Other': 'x',
     'X-Request-Id': 'an-id',
@@ -62,6 +63,7 @@ test('the host sees the same request, who asks, and nothing else of the clientâ€
   assert.match(String(traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   assert.deepEqual(rest, {
     'git-protocol': 'version=2',
+    'sluice-client': '127.0.0.1',
     'sluice-source': '127.0.0.1',
     'sluice-may-create': 'yes',
     'x-request-id': 'an-id',

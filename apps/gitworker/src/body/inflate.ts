@@ -19,7 +19,7 @@ export function openInflated(exchange: Exchange): BodyReader {
     throw new Refusal('wrong_content_encoding', { headers: { 'Accept-Encoding': 'gzip' } })
   }
   const gunzip = createGunzip()
-  gunzip.on('error', () => {}) // Whoever reads is told.
+  gunzip.on('error', () => {}) // The reader gets the error.
   pump(incoming, gunzip, onBytes).then(
     () => gunzip.end(),
     (error: Error) => gunzip.destroy(error),

@@ -1,9 +1,9 @@
 import type { BodyReader } from '@sluice/shared/exchange/body-reader'
 
-/** git's `http.postBuffer`: a body of that size is read whole. */
+/** The default of git's `http.postBuffer`: a body of that size is read whole. */
 const maxBytes = 1024 * 1024
 
-/** What all waiting requests together may have read ahead. */
+/** How many bytes all waiting requests together may have read ahead. */
 export class ReadAheadBudget {
   #left: number
 
@@ -25,8 +25,8 @@ export class ReadAheadBudget {
 }
 
 /**
- * Reads on, up to 1 MiB while the budget lasts, until it is disposed of. What was read counts against the budget for that
- * long: only requests that wait are many, and those that have a slot are few.
+ * Reads ahead until it is disposed of: up to 1 MiB, while the budget lasts. What was read counts against the budget only
+ * until then. Requests that wait may be many, but those that have a slot are few.
  */
 export function readAhead(body: BodyReader, budget: ReadAheadBudget): Disposable {
   let bytes = 0

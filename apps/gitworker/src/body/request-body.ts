@@ -3,6 +3,7 @@ import type { BodyReader } from '@sluice/shared/exchange/body-reader'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { flushPacket, isPktLines, pktLength } from '@sluice/shared/git/pkt-line'
+import { smallBodyBytes } from '@sluice/shared/host-protocol/small-body'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { commandIn, parseProtocolV2 } from '../git/protocol-v2.ts'
@@ -11,12 +12,9 @@ import { openInflated } from './inflate.ts'
 import { readAhead } from './read-ahead.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 
-/** Fetch requests are small by nature. One that is no larger is read whole, and checked, before anything is started. */
-const maxCollectedBytes = 64 * 1024
-
 /** The body of a POST, inflated. Its beginning has been read and checked; the rest goes to git as it comes. */
 export class RequestBody {
-  /** All of the request, parsed, where it is in protocol version 2 and small. */
+  /** The whole request, parsed, if it is small and in protocol version 2. */
   readonly protocolV2: ProtocolV2Request | undefined
   /** In protocol version 2: `ls-refs`, `fetch` … */
   readonly command: string | undefined
@@ -39,7 +37,7 @@ export class RequestBody {
     const rest = openInflated(exchange)
     exchange.invite()
     const isFetch = request.service === 'upload-pack'
-    const enough = isFetch ? maxCollectedBytes + 1 : flushPacket.length + 1
+    const enough = isFetch ? smallBodyBytes + 1 : flushPacket.length + 1
     const { bytes, isWhole } = await refusing(rest.read(enough, exchange.signal))
     const limit = isFetch ? maxFetchRequest : Infinity
     if (bytes.length > limit) throw new Refusal('body_too_large')
@@ -86,7 +84,7 @@ export class RequestBody {
    * @throws {Refusal} `bad_gzip`, or the exchange's end
    */
   async readOn(isEnough: (beginning: Buffer) => Promise<boolean>, most: number, signal: AbortSignal): Promise<void> {
-    // Room is doubled each time: a body that comes in small chunks is not copied as a whole for each of them.
+    // The room is doubled each time, so that a body in small chunks is not copied as a whole for each of them.
     let room = Buffer.concat([this.#beginning, ...this.#rest.take()])
     this.#beginning = room
     while (!(await isEnough(this.#beginning)) && !this.#isWhole && this.#beginning.length < most) {
@@ -99,7 +97,7 @@ export class RequestBody {
     }
   }
 
-  /** Reads on, within a bound, until disposed of. To be used while the request waits. */
+  /** Reads ahead, within a bound, until it is disposed of. To be used while the request waits. */
   readAhead(budget: ReadAheadBudget): Disposable | undefined {
     return this.isWhole ? undefined : readAhead(this.#rest, budget)
   }
@@ -125,7 +123,7 @@ export class RequestBody {
 type Parsed = Pick<RequestBody, 'protocolV2' | 'command'>
 
 /**
- * Of a push, and of a fetch that is not whole, only the first pkt-line is looked at.
+ * Looks at the first pkt-line only, for a push or for a fetch that is not whole.
  *
  * @throws {Refusal} `bad_pkt_line`
  */
@@ -138,7 +136,7 @@ function parse({ service, version }: Pick<GitRequest, 'service' | 'version'>, by
   return { protocolV2, command: protocolV2?.command ?? (isV2 ? commandIn(bytes) : undefined) }
 }
 
-/** Turns zlib's errors, and those of a client that broke off within its body, into refusals. */
+/** Turns the errors of zlib, and of a client that breaks off within its body, into refusals. */
 async function refusing<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading

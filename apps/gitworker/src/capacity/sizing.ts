@@ -1,4 +1,4 @@
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { connectionLimit } from '@sluice/shared/connections/connection-limit'
 import type { Machine } from '@sluice/shared/machine/machine'
 import { settings } from '@sluice/shared/config/settings'

@@ -1,4 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { mayCreate } from '@sluice/shared/host-protocol/from-gateway'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
@@ -40,9 +41,8 @@ export async function admitFirstPush(
   request: GitRequest,
   record: RequestRecord,
 ): Promise<Repository | undefined> {
-  // Whoever connects without a gateway is the operator.
-  const mayUser = incoming.headers['sluice-may-create'] !== 'no'
-  if (!services.createOnPush || !mayUser || request.service !== 'receive-pack') throw repositoryMissing(request.service)
+  const isPush = request.service === 'receive-pack'
+  if (!services.createOnPush || !mayCreate(incoming.headers) || !isPush) throw repositoryMissing(request.service)
   placeFor(services.root, request.repository)
   record.absent = true
   return request.kind === 'advertisement' ? { gitDir: await services.newRepositories.empty.gitDir() } : undefined

@@ -2,14 +2,14 @@ import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { ConfigFiles, ConfigSetting } from './config-file.ts'
 import { clientEnvironment, gitEnvironment } from './environment.ts'
 
-/** git to be run: `argv[0]` is the program; nothing else of the supervisor's environment is passed on. */
+/** A git to be run. `argv[0]` is the program, and `env` is the whole environment. */
 export type GitCommand = {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
 }
 
-/** What of the configuration git's command lines depend on. */
+/** The settings that git's command lines depend on. */
 export type GitOptions = {
   /** The program: a path, or a name for PATH. */
   readonly git: string
@@ -24,18 +24,19 @@ export type GitOptions = {
   readonly gnupgHome: string | undefined
 }
 
-/** What a push has of its own. */
+/** What each push has for itself. */
 export type PushPlace = {
   readonly home: string
   readonly config: string
-  /** What must win over the repository's own configuration. */
+  /** Settings that must override the repository's own configuration. */
   readonly overrides: readonly ConfigSetting[]
 }
 
 /**
- * The command for a request on a repository that has been found.
+ * The command that serves a request.
  *
- * @param filters whether partial clones are offered where the repository does not say so itself
+ * @param gitDir a repository that was found
+ * @param filters whether partial clones are offered unless the repository's own configuration decides
  */
 export function serviceCommand(
   options: GitOptions,
@@ -46,7 +47,7 @@ export function serviceCommand(
   filters = offersFilters(request, false),
 ): GitCommand {
   const advertise = request.kind === 'advertisement' ? ['--http-backend-info-refs'] : []
-  // receive-pack has no --strict; the folder is known to be a git directory.
+  // receive-pack has no --strict. The folder is known to be a git directory.
   const strict = request.service === 'upload-pack' ? ['--strict'] : []
   const overrides = push?.overrides ?? []
   return {
@@ -70,7 +71,7 @@ export function serviceCommand(
   }
 }
 
-/** A command of the supervisor's own: `args` after `git`, with `--` before any name. */
+/** A command of the supervisor's own. `args` follow `git`, and have `--` before any name. */
 export function jobCommand(options: GitOptions, args: readonly string[]): GitCommand {
   return {
     argv: [options.git, ...args],
@@ -85,9 +86,9 @@ function configFor({ configFiles }: GitOptions, { service }: GitRequest, filters
 }
 
 /**
- * Whether partial clones are offered where the repository does not say so itself. What such a clone lacks it asks for
- * object by object, which git allows before protocol version 2 only where the repository says so
- * (`uploadpack.allowAnySHA1InWant`): without, its checkout would fail.
+ * Whether partial clones are offered unless the repository's own configuration decides. A partial clone asks for missing
+ * objects one by one. Before protocol version 2, git allows that only where the repository does
+ * (`uploadpack.allowAnySHA1InWant`); elsewhere the clone's checkout would fail.
  */
 export function offersFilters({ service, version }: GitRequest, allowsAnyObject: boolean): boolean {
   return service === 'upload-pack' && (version === 2 || allowsAnyObject)

@@ -2,26 +2,26 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /*
- * What Sluice sets for git stands in files that git reads where it would read a user's configuration (GIT_CONFIG_GLOBAL):
- * a repository's own configuration comes after it and wins. A command line (-c) would win over the repository's.
+ * Sluice's settings for git are in files that git reads in place of a user's configuration (GIT_CONFIG_GLOBAL). A repository's
+ * own configuration is read later and overrides them. Settings on the command line (-c) would override the repository's.
  */
 
-/** A variable with its value: `['receive.fsck.badTimezone', 'ignore']`. */
+/** The name and the value of a setting: `['receive.fsck.badTimezone', 'ignore']`. */
 export type ConfigSetting = readonly [name: string, value: string]
 
 export type ConfigFiles = {
-  /** For git commands of the supervisor's own, for a push's advertisement, and for what hooks run. */
+  /** For the supervisor's own git commands, for advertisements of pushes, and for git commands in hooks. */
   readonly plain: string
   /** For fetches. */
   readonly fetch: string
-  /** For fetches that are offered partial clones where the repository says nothing of them. */
+  /** For fetches that are offered partial clones unless the repository's own configuration decides. */
   readonly filteringFetch: string
 }
 
-/** The root belongs to the operator, whoever owns the files in it. git takes this from no repository. */
+/** The operator trusts the root, whoever owns its files. git ignores this setting in a repository's own configuration. */
 export const trustRoot: ConfigSetting = ['safe.directory', '*']
 
-/** Writes the files that are the same for all requests. */
+/** Writes the files, which are the same for all requests. */
 export async function writeConfigFiles(
   folder: string,
   { packThreads, packWindowMemory }: { readonly packThreads: number; readonly packWindowMemory: number },

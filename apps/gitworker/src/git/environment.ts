@@ -1,27 +1,27 @@
-/** Where nobody can put anything, not even root: below something that is no folder. */
+/** A path at which not even root can create anything, since its parent is no folder. */
 const nowhere = '/dev/null'
 
 /**
- * What git and its hooks find in their environment: this list, and nothing of the supervisor's own.
+ * The environment of git and its hooks. Nothing of the supervisor's own environment is passed on.
  *
- * @param config the one file of configuration beside the repository's own
- * @param home a folder of the request's own; none unless given
+ * @param config the only configuration file besides the repository's own
+ * @param home a folder that belongs to the request; none by default
  */
 export function gitEnvironment(path: string, config: string, home: string = nowhere): Record<string, string> {
   return {
     PATH: path,
     HOME: home,
     LANG: 'C.UTF-8',
-    // The host's own configuration must not change what a remote answers.
+    // The machine's configuration must not change git's replies.
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: config,
-    // Nobody is there to answer a question.
+    // There is nobody to answer.
     GIT_TERMINAL_PROMPT: '0',
   }
 }
 
-/** Who asked, for hooks and the reflog: the same variables as from git's http-backend(1). */
+/** The client, for hooks and the reflog, in the variables that git's http-backend(1) sets. */
 export function clientEnvironment(client: { user: string | undefined; address: string }): Record<string, string> {
   const name = client.user ?? 'anonymous'
   return {

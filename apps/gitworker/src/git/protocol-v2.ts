@@ -1,11 +1,11 @@
 import { pktLength } from '@sluice/shared/git/pkt-line'
 
 /**
- * A request in protocol version 2: gitprotocol-v2(5), "Command Request". Lines are without their line feeds; each byte is a
- * character.
+ * A request in protocol version 2: gitprotocol-v2(5), "Command Request". Lines have no line feed at their end, and each byte
+ * is a character.
  */
 export type ProtocolV2Request = {
-  /** `ls-refs`, `fetch` …; undefined where the first line names none. */
+  /** `ls-refs`, `fetch` …; undefined if the first line names none. */
   readonly command: string | undefined
   readonly capabilities: readonly string[]
   readonly args: readonly string[]
@@ -21,10 +21,9 @@ const delimiter = 1
 const responseEnd = 2
 
 /**
- * Parses a request once, for all who want to know something of it. It is as long as its body, which is the caller's to
- * bound.
+ * Parses a request, once for everything that is to be known of it. The result is as long as the body: the caller bounds it.
  *
- * @param body all of it, inflated
+ * @param body the whole body, inflated
  * @returns undefined if it is not made of pkt-lines
  */
 export function parseProtocolV2(body: Buffer): ProtocolV2Request | undefined {
@@ -46,17 +45,17 @@ export function parseProtocolV2(body: Buffer): ProtocolV2Request | undefined {
   return { command, capabilities: lines, args, isPlain: isPlain && isOver && command !== undefined }
 }
 
-/** What command a request has of which only the beginning is known. */
+/** The command of a request whose beginning is known. */
 export function commandIn(beginning: Buffer): string | undefined {
   const length = pktLength(beginning)
   return length === undefined || length < lengthBytes ? undefined : commandOf(textOf(beginning, 0, length))
 }
 
 /**
- * What of its capabilities the answer to a request depends on. `agent` and `server-option` have no influence. Neither has
- * the id in `session-id`; but git refuses one unless it has offered to take it.
+ * The capabilities of a request that its reply depends on. `agent` and `server-option` have no influence. Neither has the id
+ * in `session-id`, but git refuses that capability unless it has offered it.
  *
- * @returns undefined with a capability that is not known here
+ * @returns undefined if there is an unknown capability
  */
 export function influences({ capabilities }: ProtocolV2Request): readonly string[] | undefined {
   const found: string[] = []
@@ -68,14 +67,14 @@ export function influences({ capabilities }: ProtocolV2Request): readonly string
   return found
 }
 
-/** @returns an empty text for no influence */
+/** @returns an empty text if it has none */
 function influenceOf(capability: string): string | undefined {
   if (/^(?:agent|server-option)=[^\n\0]*$/.test(capability)) return ''
   if (/^session-id=[^\n\0]*$/.test(capability)) return 'session-id'
   return /^object-format=[a-z0-9]+$/.test(capability) ? capability : undefined
 }
 
-/** Of the digits that a pkt-line begins with. */
+/** A pkt-line begins with its length, in four digits. */
 const lengthBytes = 4
 
 function textOf(body: Buffer, offset: number, length: number): string {

@@ -2,23 +2,23 @@ import type { ConfigSetting } from './config-file.ts'
 import { trustRoot } from './config-file.ts'
 
 /*
- * A default is a default: a repository's own word wins, so defaults stand in a file that git reads before it. A limit is a
- * limit: where the repository says otherwise, it is given on the command line, which wins over everything. Only there,
- * because a command line is handed on to git commands below (GIT_CONFIG_PARAMETERS).
+ * Repositories may override defaults, so that these are in a file that git reads before the repository's own configuration.
+ * They may not override limits: where they try, the limit goes on the command line, which overrides everything. It is put
+ * there only if need be, because git commands in hooks inherit the command line's settings (GIT_CONFIG_PARAMETERS).
  */
 
 export type PushDefaults = { readonly fsckObjects: boolean; readonly packThreads: number }
 
 export type PushLimits = {
-  /** What a pack may have at most, in bytes. */
+  /** The largest pack that is allowed, in bytes. */
   readonly maxInputBytes: number | undefined
-  /** Whether no branch may move otherwise than forward. */
+  /** Whether branches may only be fast-forwarded. */
   readonly denyForce: boolean
-  /** Where the hooks are to be found, if not where the repository says. */
+  /** The folder of hooks, in place of the repository's. */
   readonly hooksPath: string | undefined
 }
 
-/** What a repository's own configuration says of pushes: git's canonical names, the last value of each; null is no value. */
+/** What a repository's own configuration sets for pushes: git's canonical names, each with its last value, or null. */
 export type OwnSettings = ReadonlyMap<string, string | null>
 
 /** The names that `OwnSettings` may have. */
@@ -33,12 +33,12 @@ export const ownNames = [
 ] as const
 
 /**
- * Defects that old versions of git, and other programs, have left in the histories of many projects, and that hurt nobody.
+ * Harmless defects that old versions of git and other programs have left in the histories of many projects.
  * The list is Gitaly's (fsckConfiguration in internal/git/gitcmd/command_options.go).
  */
 const tolerated = ['badTimezone', 'missingSpaceBeforeDate', 'zeroPaddedFilemode']
 
-/** @returns what is for receive-pack's configuration file, and what must be on its command line */
+/** @returns the settings for receive-pack's configuration file, and those that must be on its command line */
 export function pushConfig(
   { fsckObjects, packThreads }: PushDefaults,
   limits: PushLimits,
@@ -49,7 +49,7 @@ export function pushConfig(
     ['pack.threads', String(packThreads)],
     ...tolerated.map((defect): ConfigSetting => [`receive.fsck.${defect}`, 'ignore']),
   ]
-  // receive.fsckObjects wins over a transfer.fsckObjects, and that one would change what hooks may fetch.
+  // receive.fsckObjects would override a transfer.fsckObjects. The latter is not used, since it also affects fetches in hooks.
   const saysFsck = own.has('receive.fsckobjects') || own.has('transfer.fsckobjects')
   if (fsckObjects && !saysFsck) file.push(['receive.fsckObjects', 'true'])
   const overrides: ConfigSetting[] = []
@@ -63,11 +63,11 @@ export function pushConfig(
 
 function limitSettings({ maxInputBytes, denyForce, hooksPath }: PushLimits): ConfigSetting[] {
   const settings: ConfigSetting[] = [
-    // An automatic gc detaches into a session of its own and outlives its request.
+    // An automatic gc moves into a session of its own and outlives its request.
     ['receive.autogc', 'false'],
   ]
-  // Not `false` where nothing is denied: a repository may deny it for itself.
-  // A pushed refs/replace/ must not be able to give a commit another history for that comparison.
+  // It is never set to `false`: a repository may deny this by itself.
+  // A pushed refs/replace/ could give commits another history, and so make any update look like a fast-forward.
   if (denyForce) settings.push(['receive.denyNonFastForwards', 'true'], ['core.useReplaceRefs', 'false'])
   if (maxInputBytes !== undefined) settings.push(['receive.maxInputSize', String(maxInputBytes)])
   if (hooksPath !== undefined) settings.push(['core.hooksPath', hooksPath])
@@ -78,7 +78,7 @@ function isAsStrict([name, value]: ConfigSetting, said: string | null): boolean 
   if (name === 'core.hooksPath') return false
   if (name === 'receive.maxInputSize') {
     const size = said === null ? undefined : parseInteger(said)
-    // 0 is no limit; a negative one lets nothing through.
+    // 0 is no limit. A negative limit lets nothing through.
     return size !== undefined && size !== 0 && size <= Number(value)
   }
   return value === 'true'
@@ -86,7 +86,7 @@ function isAsStrict([name, value]: ConfigSetting, said: string | null): boolean 
     : /^(?:false|no|off|0|)$/i.test(said ?? 'x')
 }
 
-/** As git reads it: git_parse_signed() in parse.c, which knows strtoimax's hexadecimal and octal numbers, too. */
+/** Parses a number as git does: git_parse_signed() in parse.c, which takes hexadecimal and octal numbers too. */
 function parseInteger(text: string): number | undefined {
   const [, sign, digits = '', unit = ''] = /^\s*([+-]?)(0x[\da-f]+|0[0-7]*|[1-9]\d*)([kmg]?)$/i.exec(text) ?? []
   if (digits === '') return undefined

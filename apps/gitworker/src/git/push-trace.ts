@@ -1,30 +1,30 @@
 /*
- * What a push's own receive-pack says of what it makes. With GIT_TRACE, git writes down each command before it starts it,
- * with what it changes in its environment (trace_run_command in run-command.c). The first one that receive-pack starts is
- * index-pack or unpack-objects:
+ * The trace of receive-pack tells which temporary files a push makes. With GIT_TRACE, git writes down each command before it
+ * starts it, with the changes to its environment (trace_run_command in run-command.c). The first command that receive-pack
+ * starts is index-pack or unpack-objects:
  *
  *   22:35:06.337067 run-command.c:655  trace: run_command: GIT_OBJECT_DIRECTORY=… GIT_QUARANTINE_PATH=… git index-pack
  *     --stdin --fix-thin '--keep=receive-pack 32752 on example'
  *
- * Where the client's history is shallow, a file with what would be the server's then comes between `git` and the command:
+ * If the client's history is shallow, the command has an option with a file that holds the new shallow boundaries:
  * `git --shallow-file /srv/git/project.git/shallow_g8yAQp index-pack …` (unpack in builtin/receive-pack.c).
  *
- * Its words are on disk before anything is in the quarantine, whatever kills git then. Only the first command counts: it
- * comes before any hook, and before anything that a client can put into words (push options, names of references).
+ * The trace is on disk before anything is in the quarantine, whatever kills git later. Only the first command counts: it
+ * comes before any hook, and before any text that a client can choose (push options, names of references).
  */
 
 export type PushWords = {
-  /** Absolute: the folder that git keeps a push's objects in until its hooks agree. */
+  /** Absolute: the folder in which git keeps the objects of a push until its hooks agree. */
   readonly quarantine: string
-  /** What its `.keep` file says, for a push that index-pack reads. */
+  /** The text in its `.keep` file, if index-pack reads the push. */
   readonly keep?: string
-  /** receive-pack's pid, as the `.keep` file has it. */
+  /** The pid of receive-pack, from the `.keep` file. */
   readonly pid?: number
   /** Absolute: a temporary file beside HEAD. */
   readonly shallowFile?: string
 }
 
-/** @param trace what git has written; undefined where it has not come to a pack, or has not said so in this form */
+/** @returns undefined if git has not come to a pack yet, or if the trace has another form */
 export function wordsOfPush(trace: string): PushWords | undefined {
   const [, command] = /^\S+ \S+ +trace: run_command: (.*)\n/m.exec(trace) ?? []
   const words = (command?.match(word) ?? []).map(unquote)
@@ -38,7 +38,7 @@ export function wordsOfPush(trace: string): PushWords | undefined {
   const pid = /^receive-pack (\d+) on /.exec(keep ?? '')?.[1]
   return {
     quarantine: quarantine.slice(variable.length),
-    // git gives an empty name where nothing would be shallow.
+    // The name is empty if nothing is shallow in the end.
     ...(shallowFile && { shallowFile }),
     ...(keep !== undefined && pid !== undefined && { keep, pid: Number(pid) }),
   }
@@ -47,7 +47,7 @@ export function wordsOfPush(trace: string): PushWords | undefined {
 const receivers = new Set(['index-pack', 'unpack-objects'])
 const variable = 'GIT_QUARANTINE_PATH='
 
-/** As a shell reads them: sq_quote_buf_pretty in quote.c. */
+/** Quoted for a shell: sq_quote_buf_pretty in quote.c. */
 const word = /(?:[^\s'\\]|'[^']*'|\\.)+/g
 
 function unquote(quoted: string): string {

@@ -1,7 +1,7 @@
-/** EAGAIN of fork(2), ENOMEM, and git's own words where a thread or memory is refused. */
+/** EAGAIN of fork(2), ENOMEM, and git's own messages about threads and memory. */
 const shortages = /Resource temporarily unavailable|Cannot allocate memory|unable to create thread|Out of memory/i
 
-/** Whether git failed because the host has no processes or memory left: a moment later it may do. */
+/** Whether git failed because the host has no processes or memory left. A moment later it may succeed. */
 export function isShortage(stderr: string): boolean {
   return shortages.test(stderr)
 }

@@ -1,5 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { Outcome } from '@sluice/shared/refusal/refusal'
+import type { Outcome } from '@sluice/shared/refusal/outcomes'
 import type { RequestRecord } from './request-record.ts'
 import { errorLines } from '../git/messages.ts'
 import { maxListed } from './status.ts'

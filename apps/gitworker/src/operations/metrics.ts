@@ -4,7 +4,7 @@ import { addCounters, addGauge, addGauges } from '@sluice/shared/telemetry/gauge
 import type { Service } from '@sluice/shared/git/git-route'
 import type { Lane } from '@sluice/shared/admission/lane'
 import type { GitReport } from '../process/worker-message.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
+import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import type { PackCache } from '../cache/packs/pack-cache.ts'
 import { isGitsOwnEnd } from './request-record.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -148,7 +148,7 @@ export class HostMetrics {
   }
 
   /** Counted by the caches themselves. */
-  showCaches(answers: AnswerCache | undefined, packs: PackCache): void {
+  showCaches(answers: ReferenceCache | undefined, packs: PackCache): void {
     const requests = 'Requests that a cache was asked about; a hit cost no git.'
     addCounters(this.#registry, 'sluice_cache_requests_total', requests, ['cache', 'result'], () => [
       [['references', 'hit'], answers?.hits ?? 0],

@@ -1,6 +1,7 @@
 import { basename, dirname, join, relative } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { hasInvalidPart, isRefName } from '../git/ref-name.ts'
+import { RepositoryConfig } from '../git/repository-config.ts'
 import { JobError } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
 import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/repository.ts'
@@ -13,10 +14,9 @@ import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/reposito
 /** git follows five symbolic references (SYMREF_MAXDEPTH in refs.c), each of which may have more names through links. */
 const maxNames = 16
 
-/** Whether references are known to be kept in files of their own. If not, git has to be asked for their targets. */
+/** Whether references are certainly kept in files of their own. Otherwise, git must be asked for their targets. */
 export function keepsRefsInFiles(commonDir: string): boolean {
-  const config = beginningOf(join(commonDir, 'config'))
-  return config !== undefined && config.length < 8000 && !/refstorage|include/i.test(config)
+  return RepositoryConfig.read(commonDir)?.refStorage === 'files'
 }
 
 /**

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import { noCache } from '@sluice/shared/http/no-cache'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
+import { reasonHeaders } from '@sluice/shared/host-protocol/from-host'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { PushCommand } from './push-commands.ts'
 import type { PushJudgement } from './push-rules.ts'
@@ -43,7 +44,7 @@ export async function refusePush(
     ...noCache,
     'Content-Type': 'application/x-git-receive-pack-result',
     'X-Request-Id': exchange.id,
-    'Sluice-Reason': refusal.reason,
+    ...reasonHeaders(refusal.reason),
   })
   const hasBands = capabilities.has('side-band-64k')
   if (hasBands) write(band(2, Buffer.from(`${refusal.sentence}\n`)))

@@ -1,12 +1,12 @@
-import type { Answering } from '../cache/references/answers.ts'
+import type { PendingEntry } from '../cache/references/reference-cache.ts'
 
 /** git's answer as it goes by, for the cache. Gives up on one that grows too large for it. */
 export class AnswerCapture {
-  readonly #answering: Answering
+  readonly #answering: PendingEntry
   #chunks: Buffer[] = []
   #bytes = 0
 
-  constructor(answering: Answering) {
+  constructor(answering: PendingEntry) {
     this.#answering = answering
   }
 

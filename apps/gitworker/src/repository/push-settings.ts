@@ -1,26 +1,29 @@
 import type { OwnSettings } from '../git/push-config.ts'
 import { ownNames } from '../git/push-config.ts'
 import type { RunJob } from '../process/job.ts'
-import { ConfigQuestion } from './config-question.ts'
+import { ConfigLookup } from './config-lookup.ts'
 
-const words = new RegExp([...new Set(ownNames.map((name) => name.split('.')[1]))].join('|'), 'i')
-const pattern = `^(${ownNames.map((name) => name.replace('.', '\\.')).join('|')})$`
-
-/** What repositories' own configurations say of pushes. */
+/** What the repositories' own configurations set for pushes. */
 export class PushSettings {
-  readonly #question = new ConfigQuestion<OwnSettings>(words, new Map(), ask)
+  readonly #settings = new ConfigLookup<OwnSettings>({
+    words: new RegExp(ownNames.map((name) => name.split('.')[1]).join('|'), 'i'),
+    unset: new Map(),
+    query: ['--null', '--get-regexp', '--end-of-options', `^(${ownNames.map(escaped).join('|')})$`],
+    parse: settingsIn,
+  })
 
   /** @throws {Refusal} `repository_unreadable` where git cannot read the configuration */
   async of(gitDir: string, runJob: RunJob): Promise<OwnSettings> {
-    return this.#question.answer(gitDir, '', runJob)
+    return await this.#settings.of(gitDir, runJob)
   }
 }
 
-async function ask(gitDir: string, _about: string, runJob: RunJob): Promise<OwnSettings> {
-  const args = ['--git-dir', gitDir, 'config', '--null', '--get-regexp', '--end-of-options', pattern]
-  // 1: none is set.
-  const output = await runJob(args, { okCodes: [0, 1] })
-  // Each a name, and after a line feed its value; a name alone has none.
+function escaped(name: string): string {
+  return name.replace('.', '\\.')
+}
+
+/** `--null`: each setting ends with a NUL. A line feed separates its name from its value; without one, it has no value. */
+function settingsIn(output: string): OwnSettings {
   const settings = output.split('\0').slice(0, -1)
   return new Map(
     settings.map((setting) => {

@@ -2,18 +2,21 @@ import type { GitRequest, Service } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { forRequest } from '../process/job.ts'
 import type { JobOwner, RunJob } from '../process/job.ts'
-import { ConfigQuestion } from './config-question.ts'
+import { ConfigLookup } from './config-lookup.ts'
 
 /**
  * Whether a repository's own configuration switches a service off: `http.uploadpack=false` or `http.receivepack=false`,
  * as for git's http-backend(1).
  */
 export class ServiceSwitch {
-  readonly #question = new ConfigQuestion<boolean>(/receivepack|uploadpack/i, false, ask)
+  readonly #isOff = {
+    'upload-pack': new ConfigLookup(subjectOf('uploadpack')),
+    'receive-pack': new ConfigLookup(subjectOf('receivepack')),
+  } as const satisfies Record<Service, ConfigLookup<boolean>>
 
   /** @throws {Refusal} `repository_unreadable` where git cannot read the configuration */
   async isOff(gitDir: string, service: Service, runJob: RunJob): Promise<boolean> {
-    return this.#question.answer(gitDir, service, runJob)
+    return await this.#isOff[service].of(gitDir, runJob)
   }
 }
 
@@ -34,9 +37,11 @@ export async function checkServiceIsOn(
   throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
 }
 
-async function ask(gitDir: string, service: string, runJob: RunJob): Promise<boolean> {
-  const name = `http.${service.replace('-', '')}`
-  const args = ['--git-dir', gitDir, 'config', '--type=bool', '--get', '--end-of-options', name]
-  // 1: not set.
-  return (await runJob(args, { okCodes: [0, 1] })).trim() === 'false'
+function subjectOf(name: string) {
+  return {
+    words: new RegExp(name, 'i'),
+    unset: false,
+    query: ['--type=bool', '--get', '--end-of-options', `http.${name}`],
+    parse: (output: string) => output.trim() === 'false',
+  }
 }

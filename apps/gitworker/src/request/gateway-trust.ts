@@ -1,14 +1,16 @@
+import { isLoopback } from '@sluice/shared/network/loopback'
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
-import { ConfigError } from '@sluice/shared/config/config'
-import { openHostSecrets, secretHeader } from '@sluice/shared/host-protocol/secret'
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { secretOf } from '@sluice/shared/host-protocol/from-gateway'
+import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
 import type { HostSecrets } from '@sluice/shared/host-protocol/secret'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
-import type { Reason } from '@sluice/shared/refusal/refusal'
-import type { WatchedFiles } from '@sluice/shared/config/watched-files'
+import type { Reason } from '@sluice/shared/refusal/reasons'
+import type { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import type { SupervisorConfig } from '../config/config.ts'
 
 /** Whoever is refused in a loop gets a line in the log so often, not for each request. */
@@ -23,13 +25,13 @@ type TrustConfig = Pick<SupervisorConfig, 'supervisor' | 'hostSecretFile' | 'hos
  */
 export class GatewayTrust implements Disposable {
   readonly #log: Logger
-  readonly #secrets: WatchedFiles<HostSecrets> | undefined
+  readonly #secrets: ReloadedFile<HostSecrets> | undefined
   /** Not asked of the connection: one of TCP that was just reset has no address either. */
   readonly #isUnix: boolean
   readonly #wantsCertificate: boolean
   readonly #told = new Map<Reason, { at: number; since: number }>()
 
-  private constructor(config: TrustConfig, log: Logger, secrets: WatchedFiles<HostSecrets> | undefined) {
+  private constructor(config: TrustConfig, log: Logger, secrets: ReloadedFile<HostSecrets> | undefined) {
     this.#log = log
     this.#secrets = secrets
     this.#isUnix = config.supervisor.kind === 'unix'
@@ -48,8 +50,8 @@ export class GatewayTrust implements Disposable {
     if (this.#isUnix) return undefined
     if (this.#wantsCertificate && !(socket as TLSSocket).authorized) return 'wrong_certificate'
     if (this.#secrets === undefined) return undefined
-    const given = headers[secretHeader]
-    return typeof given === 'string' && this.#secrets.current.has(given) ? undefined : 'wrong_secret'
+    const given = secretOf(headers)
+    return given !== undefined && this.#secrets.current.has(given) ? undefined : 'wrong_secret'
   }
 
   /** Says in the log that somebody is not served, and what to do about it if it is a gateway; once a minute. */
@@ -61,7 +63,7 @@ export class GatewayTrust implements Disposable {
     const others = told?.since ?? 0
     const words = {
       wrong_secret:
-        secretHeader in headers
+        secretOf(headers) !== undefined
           ? 'a request had a secret that is not in SLUICE_HOST_SECRET_FILE'
           : 'a request had no secret; gateways need the same SLUICE_HOST_SECRET_FILE as this supervisor',
       wrong_certificate: `a connection had no valid certificate (${authorizationErrorOf(socket)}); gateways need SLUICE_HOST_TLS_CERTIFICATE from a root in SLUICE_HOST_TLS_CA`,
@@ -112,5 +114,5 @@ function checkExposure({ supervisor, hostSecretFile, hostTlsCertificate, hostTls
 }
 
 function isPrivate(address: Address): boolean {
-  return address.kind === 'unix' || /^(127\.\d+\.\d+\.\d+|::1|localhost)$/i.test(address.host)
+  return address.kind === 'unix' || isLoopback(address.host)
 }

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import type { Claim } from '@sluice/shared/admission/fair-queue'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Producer } from '../cache/packs/intake.ts'
-import type { Answering } from '../cache/references/answers.ts'
+import type { Producer } from '../cache/packs/stream/pack-source.ts'
+import type { PendingEntry } from '../cache/references/reference-cache.ts'
 import type { LaneName } from '../capacity/admission.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
@@ -45,7 +45,7 @@ export class GitProducer implements Producer {
   constructor(
     { worker, held, request, lane, claim, state }: ReadingGit,
     input: Promise<void>,
-    answering: Answering | undefined,
+    answering: PendingEntry | undefined,
   ) {
     this.lane = lane
     this.claim = claim

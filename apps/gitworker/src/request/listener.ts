@@ -1,12 +1,12 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
-import { isIP } from 'node:net'
 import type { Server } from 'node:net'
 import type { Connections } from '@sluice/shared/connections/connections'
 import { Exchange } from '@sluice/shared/exchange/exchange'
 import { isReady, probedPath } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
-import { awaitsAcceptanceHeader, notBegunHeader } from '@sluice/shared/host-protocol/headers'
-import { trustedPath } from '@sluice/shared/host-protocol/secret'
+import { awaitsAcceptance, clientAddressOf, userOf } from '@sluice/shared/host-protocol/from-gateway'
+import { notBegunHeaders } from '@sluice/shared/host-protocol/from-host'
+import { trustedPath } from '@sluice/shared/host-protocol/paths'
 import { createHttpServer, createHttpsServer } from '@sluice/shared/http/http-server'
 import { checkHostName, checkSite } from '@sluice/shared/http/other-sites'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
@@ -49,8 +49,8 @@ export function createListener(parts: ListenerParts): Server {
     const distrust = trust.refuses(incoming)
     const isBelieved = distrust === undefined && misuse === undefined
     const exchange = new Exchange(incoming, outgoing, {
-      clientAddress: isBelieved ? toldAddressOf(incoming) : peerOf(incoming),
-      user: isBelieved ? userOf(incoming) : undefined,
+      clientAddress: (isBelieved ? clientAddressOf(incoming.headers) : undefined) ?? peerOf(incoming),
+      user: isBelieved ? userOf(incoming.headers) : undefined,
       takesInterimReplies: true,
     })
     const probed = probedPath(incoming.url)
@@ -76,7 +76,7 @@ async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void
   const record = newRecord()
   using _shown = activity.shows(exchange, record)
   const recording = recorder.begin(exchange, () => record.request)
-  if (awaitsAcceptanceHeader in exchange.incoming.headers) exchange.outgoing.writeProcessing()
+  if (awaitsAcceptance(exchange.incoming.headers)) exchange.outgoing.writeProcessing()
   await dispatcher.serve(exchange, record)
   metrics.requestEnded(record)
   activity.ended(exchange, record)
@@ -108,7 +108,7 @@ function trusted({ isLeaving }: Running): [number, { status: string }] {
 
 /** A host that is about to stop begins nothing, and says so: gateways send the request again when the next one is there. */
 function turnedAway(): Refusal {
-  return new Refusal('draining', { headers: { [notBegunHeader]: 'yes', Connection: 'close' } })
+  return new Refusal('draining', { headers: { ...notBegunHeaders, Connection: 'close' } })
 }
 
 /** Nothing of the request is read or looked up. */
@@ -122,24 +122,6 @@ async function refuseUnread(exchange: Exchange, refusal: Refusal, { running, rec
 async function answerReady(exchange: Exchange, readiness: () => Promise<Readiness>): Promise<void> {
   const ready = await readiness()
   await exchange.replyJson(isReady(ready) ? 200 : 503, ready)
-}
-
-/** A gateway says whose request it passes on; without one, it is whoever is connected. */
-function toldAddressOf(incoming: IncomingMessage): string {
-  const told = incoming.headers['sluice-source']
-  return typeof told === 'string' && isIP(told) !== 0 ? told : peerOf(incoming)
-}
-
-/** Whom the gateway has let in. */
-function userOf({ headers }: IncomingMessage): string | undefined {
-  const told = headers['sluice-user']
-  if (typeof told !== 'string') return undefined
-  try {
-    const user = decodeURIComponent(told)
-    return /\p{Cc}/u.test(user) ? undefined : user
-  } catch {
-    return undefined
-  }
 }
 
 function peerOf({ socket }: IncomingMessage): string {

@@ -1,7 +1,7 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { PackCache } from '../cache/packs/pack-cache.ts'
-import type { PackReader } from '../cache/packs/pack-reader.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
+import type { PackReader } from '../cache/packs/stream/pack-reader.ts'
+import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import type { GitCall } from './git-call.ts'
 import type { Slots } from './slots.ts'
 import type { Read, ReadStarter } from './start-read.ts'
@@ -11,7 +11,7 @@ export type ReadersServices = {
   readonly slots: Slots
   readonly starter: ReadStarter
   /** Undefined where references are not cached. */
-  readonly answers: Pick<AnswerCache, 'stateOf'> | undefined
+  readonly answers: Pick<ReferenceCache, 'stateOf'> | undefined
 }
 
 /** Gives each request that reads a reader, which has a git of its own or shares one. */

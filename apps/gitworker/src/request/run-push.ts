@@ -1,5 +1,5 @@
 import type { RequestBody } from '../body/request-body.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
+import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
@@ -38,7 +38,7 @@ export type PushRunServices = {
   readonly newHeads: NewHeads
   readonly staleLocks: StaleLocks
   /** Undefined where references are not cached. */
-  readonly answers: Pick<AnswerCache, 'pushing'> | undefined
+  readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
   /** The largest pack that may be pushed to a repository, in bytes, by its name as addressed; undefined is no limit. */
   readonly maxPush: (repository: string) => number | undefined
   /** What ends a push and tidies up after it. */

@@ -1,5 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { PackReader } from '../cache/packs/pack-reader.ts'
+import type { PackReader } from '../cache/packs/stream/pack-reader.ts'
 import { packKeyOf } from '../cache/packs/pack-key.ts'
 import type { RequestBody } from '../body/request-body.ts'
 import { laneOf } from '../capacity/admission.ts'

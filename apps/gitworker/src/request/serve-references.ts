@@ -1,6 +1,6 @@
 import type { RequestBody } from '../body/request-body.ts'
-import type { AnswerCache } from '../cache/references/answers.ts'
-import { questionOf } from '../cache/references/questions.ts'
+import type { ReferenceCache } from '../cache/references/reference-cache.ts'
+import { cacheKeyOf } from '../cache/references/cache-key.ts'
 import { laneOf } from '../capacity/admission.ts'
 import { begin } from '../reply/relay.ts'
 import type { GitCall } from './git-call.ts'
@@ -10,7 +10,7 @@ import { serveRead } from './serve-fetch.ts'
 export type ReferenceServices = {
   readonly readers: Readers
   /** Undefined where references are not cached. */
-  readonly answers: Pick<AnswerCache, 'lookUp'> | undefined
+  readonly answers: Pick<ReferenceCache, 'lookUp'> | undefined
   /** What git's answers depend on beside the repository: its version, and how it is started. */
   readonly build: string
 }
@@ -30,7 +30,7 @@ export class References {
   async serve(call: GitCall, gitDir: string, body: RequestBody | undefined): Promise<void> {
     const { readers, answers, build } = this.#services
     const { request, claim } = call
-    const question = answers && questionOf(request, gitDir, body?.protocolV2, build)
+    const question = answers && cacheKeyOf(request, gitDir, body?.protocolV2, build)
     const known = question && answers.lookUp(question)
     if (known) return await answerKnown(call, known)
     await serveRead(readers, call, { request, gitDir, body, claim, lane: laneOf(request), key: undefined, question })

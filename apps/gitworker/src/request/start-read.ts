@@ -1,6 +1,7 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import type { AnswerCache, Question } from '../cache/references/answers.ts'
+import type { CacheKey } from '../cache/references/cache-key.ts'
+import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import { serviceCommand } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
@@ -21,7 +22,7 @@ export type ReadStarterServices = {
   /** What the repositories' own configurations say. */
   readonly settings: ServiceSwitchServices & { readonly filterOffer: FilterOffer }
   /** Undefined where references are not cached. */
-  readonly answers: Pick<AnswerCache, 'ask' | 'stateOf'> | undefined
+  readonly answers: Pick<ReferenceCache, 'prepareEntry' | 'stateOf'> | undefined
   /** Milliseconds from SIGTERM to SIGKILL. */
   readonly killGrace: number
 }
@@ -33,7 +34,7 @@ export type Read = SlotClaim & {
   /** The key of a pack that others may share; undefined for everything else. */
   readonly key: string | undefined
   /** What git is asked, where its answer may be kept. */
-  readonly question: Question | undefined
+  readonly question: CacheKey | undefined
 }
 
 type Client = Pick<Exchange, 'id' | 'clientAddress' | 'user'>
@@ -62,7 +63,7 @@ export class ReadStarter {
       await checkServiceIsOn(settings, gitDir, request, { id: client.id, signal: unwanted })
       // Taken before git is started, so that whatever changes from now on shows.
       const state = key === undefined ? undefined : answers?.stateOf(gitDir)
-      const answering = question && answers?.ask(question)
+      const answering = question && answers?.prepareEntry(question)
       const { worker } = started.use(await this.#run(read, client, unwanted))
       noteWorker(worker, record)
       const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())

@@ -1,12 +1,12 @@
 import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError, isPassing } from '@sluice/shared/config/config'
+import { ConfigError, isPassing } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import type { Producer } from '../cache/packs/intake.ts'
+import type { Producer } from '../cache/packs/stream/pack-source.ts'
 import { PackCache } from '../cache/packs/pack-cache.ts'
-import { AnswerCache } from '../cache/references/answers.ts'
+import { ReferenceCache } from '../cache/references/reference-cache.ts'
 import type { Admission } from '../capacity/admission.ts'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GitProducer } from '../request/git-producer.ts'
@@ -16,7 +16,7 @@ import type { Part } from './part.ts'
 export type Caches = Part<{
   readonly packs: PackCache
   /** Undefined where references are not cached. */
-  readonly answers: AnswerCache | undefined
+  readonly answers: ReferenceCache | undefined
 }>
 
 /**
@@ -33,7 +33,7 @@ export async function openCaches(
   const packs = opened.use(await openPackCache(config, admission, runtimeDirectory, log))
   const { referenceCache: maxBytes } = config
   const onGone = (state: number) => packs.forget(state)
-  const answers = maxBytes === undefined ? undefined : opened.use(new AnswerCache({ maxBytes, onGone }))
+  const answers = maxBytes === undefined ? undefined : opened.use(new ReferenceCache({ maxBytes, onGone }))
   return partOf(opened, { packs, answers })
 }
 

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { ConfigError, isPassing } from '@sluice/shared/config/config'
+import { ConfigError, isPassing } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { makeFolders } from '@sluice/shared/machine/make-folders'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Machine } from '@sluice/shared/machine/machine'
 import { chooseSizes } from '../../src/capacity/sizing.ts'
 import type { SizingConfig } from '../../src/capacity/sizing.ts'

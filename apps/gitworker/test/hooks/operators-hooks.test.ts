@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { openOperatorsHooks } from '../../src/hooks/operators-hooks.ts'
 

@@ -6,7 +6,7 @@ import { appendFile, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import { identityOf } from '../../src/process/process-table.ts'

@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 
-/** Whatever changes after this bears another time than what changed before, be the kernel's clock for files ever so coarse. */
+/** Waits until files that change get another time than before, however coarse the kernel's clock for files is. */
 export async function untilClockTicks(folder: string): Promise<void> {
   const stamp = () => {
     writeFileSync(join(folder, 'tick'), 'tock')

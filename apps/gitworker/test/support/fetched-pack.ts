@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { tryGit } from '@sluice/shared/testing/git'
 import { pktLength } from '@sluice/shared/git/pkt-line'
 
-/** A reply to a fetch in protocol version 2, without what differs from one git to the next: sizes of packets, deltas. */
+/** A reply to a fetch in protocol version 2, without the sizes of packets and the deltas, which differ each time. */
 export type Fetched = {
-  /** Everything but the pack and progress: acknowledgements, what is shallow, errors. */
+  /** Everything but the pack and progress: acknowledgements, shallow boundaries, errors. */
   readonly words: readonly string[]
-  /** The names of the pack's objects, in order; what index-pack says if it is no whole pack. */
+  /** The names of the pack's objects, in order; or index-pack's message if it is no whole pack. */
   readonly objects: readonly string[]
 }
 
@@ -27,7 +27,7 @@ export async function readFetched(reply: Buffer): Promise<Fetched> {
     else if (band !== 2) words.push(payload.toString().trimEnd())
     isPack ||= payload.toString() === 'packfile\n'
   }
-  // git lists what is shallow in the order of a hash table.
+  // git lists shallow boundaries in the order of a hash table.
   return { words: words.toSorted(), objects: isPack ? await objectsIn(Buffer.concat(pack)) : [] }
 }
 
@@ -42,7 +42,7 @@ async function objectsIn(pack: Buffer): Promise<string[]> {
   }
 }
 
-/** gitformat-pack(5), "Version 2 pack-*.idx files": a header, how many names begin with what, and the names, in order. */
+/** gitformat-pack(5), "Version 2 pack-*.idx files": a header, a fan-out table, and the names, in order. */
 function namesIn(index: Buffer): string[] {
   const fanOut = 8
   const names = fanOut + 256 * 4

@@ -4,19 +4,19 @@ import { tryGit } from '@sluice/shared/testing/git'
 import { attempt, looseRef, toggle } from './repository-edits.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** Whatever may happen to a repository's objects, and to what it is told of their history. */
+/** Whatever may happen to a repository's objects, and to the files that change their history. */
 export class ObjectChanges {
   readonly #folder: string
   readonly #random: SeededRandom
   readonly #commits: readonly string[]
   readonly #lent: string
-  /** What was taken away, and can be put back. */
+  /** Files that were taken away, and can be put back. */
   readonly #aside: string
   #count = 0
 
   /**
    * @param folder holds `r.git`, which is changed, and `other.git`, from which it may borrow
-   * @param its commits of the first, and one of the second
+   * @param its the commits of the first repository, and one of the second
    */
   constructor(folder: string, random: SeededRandom, its: { commits: readonly string[]; lent: string }) {
     this.#folder = folder
@@ -24,7 +24,7 @@ export class ObjectChanges {
     this.#commits = its.commits
     this.#lent = its.lent
     this.#aside = join(folder, 'aside')
-    // What gc has removed there can be put back, too.
+    // Objects that gc has removed there can be put back, too.
     const lent = join(folder, 'other.git/objects')
     fs.cpSync(lent, join(this.#aside, 'other.git/objects'), { recursive: true })
   }
@@ -75,7 +75,7 @@ export class ObjectChanges {
       .readdirSync(objects, { recursive: true, encoding: 'utf8' })
       .filter((name) => /^[0-9a-f]{2}\/|\.idx$/.test(name))
     if (files.length === 0) return
-    // As a rule a tag or a commit that a reference stands for.
+    // As a rule a tag or a commit to which a reference points.
     const ref = looseRef(this.#path('r.git'), this.#random, this.#random.pick(['refs', 'refs/tags']))
     const target = ref === undefined ? '' : fs.readFileSync(ref, 'latin1').trim().replace(/^../, '$&/')
     const file = files.includes(target) && this.#random.chance(0.8) ? target : this.#random.pick(files)
@@ -136,7 +136,7 @@ const names = [
   'refs of the lender',
 ] as const
 
-/** What is missing comes back soon: of a repository without its objects git says nothing that could be shared. */
+/** Missing objects come back soon: without its objects, a repository gives no replies that could be shared. */
 const lots = [
   ...names,
   ...Array<'put all back'>(8).fill('put all back'),

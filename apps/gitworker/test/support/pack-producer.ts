@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
-import type { Producer } from '../../src/cache/packs/intake.ts'
+import type { Producer } from '../../src/cache/packs/stream/pack-source.ts'
 
-/** Repeated, it never falls on the same place of two buffers. */
+/** Its length is no multiple of a buffer's, so that each buffer begins elsewhere in it. */
 const pattern = randomBytes(2 ** 20 + 13)
 
 function* content(from: number, to: number): Generator<Buffer> {
@@ -15,22 +15,22 @@ function* content(from: number, to: number): Generator<Buffer> {
   }
 }
 
-/** The hash of the first so many bytes that a producer writes. */
+/** The hash of the first `bytes` bytes that a producer writes. */
 export function hashOf(bytes: number): string {
   const hash = createHash('sha1')
   for (const chunk of content(0, bytes)) hash.update(chunk)
   return hash.digest('hex')
 }
 
-/** Writes `total` bytes as fast as it is read; with `upTo`, no further than that at first. Ends well by itself. */
+/** Writes `total` bytes as fast as it is read, at first up to `upTo`. Ends well by itself. */
 export class FakeProducer implements Producer {
   readonly output: Readable
   readonly state: number | undefined
   readonly ended: Promise<'keep' | 'forget'>
-  /** How far it has come, with what its stream has read ahead. */
+  /** How many bytes it has written, with those that its stream has read ahead. */
   produced = 0
   stops = 0
-  /** What it says of its output at its end. */
+  /** With what `ended` resolves. */
   use: 'keep' | 'forget' = 'keep'
   readonly #total: number
   readonly #ended = Promise.withResolvers<'keep' | 'forget'>()
@@ -71,10 +71,10 @@ export class FakeProducer implements Producer {
   }
 }
 
-/** Takes what it is given, so many turns of the event loop after each write; only once it is allowed to. */
+/** Takes each write after `turns` turns of the event loop, once it may take any. */
 export class FakeClient extends Writable {
   bytes = 0
-  /** The most that it was holding at a time. */
+  /** The most bytes that it has held at a time. */
   mostHeld = 0
   readonly #hash = createHash('sha1')
   readonly #turns: number
@@ -110,7 +110,7 @@ export class FakeClient extends Writable {
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.mostHeld = Math.max(this.mostHeld, this.writableLength)
     const finish = () => {
-      // Only now, as a socket does: until then the memory must stay as it is.
+      // Read only now, as by a socket: until then, the memory must not change.
       this.#hash.update(chunk)
       this.bytes += chunk.length
       done()
@@ -121,7 +121,7 @@ export class FakeClient extends Writable {
   }
 }
 
-/** What this process has open below a folder; names of files that have none end in "(deleted)". */
+/** The files below a folder that this process has open. Those without a name end in "(deleted)". */
 export function openFiles(folder: string): string[] {
   return readdirSync('/proc/self/fd').flatMap((descriptor) => {
     try {

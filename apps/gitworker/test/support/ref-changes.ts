@@ -29,7 +29,7 @@ export class ChangingRepository implements Disposable {
   static async create(folder: string, random: SeededRandom): Promise<ChangingRepository> {
     await git(folder, ['init', '--quiet', '--bare', 'r.git'])
     await importHistory(join(folder, 'r.git'), 8)
-    // Another history than the first: gc relies on what an alternate has.
+    // Its history is another one than the first's, since gc relies on what an alternate has.
     await git(folder, ['init', '--quiet', '--bare', 'other.git'])
     const tree = await git(join(folder, 'other.git'), ['mktree'])
     const commit = await git(join(folder, 'other.git'), ['commit-tree', '-m', 'other', tree])
@@ -61,7 +61,7 @@ export class ChangingRepository implements Disposable {
     },
     'write ref': () => write(this.#path(this.#ref()), `${this.#commit()}\n`),
     'write symref': () => {
-      // Rarely to what is no ref: such a repository is not cached while it lasts.
+      // Rarely to what is no reference, since such a repository is not cached.
       const elsewhere = this.#random.chance(0.1) ? this.#random.pick(elsewheres) : undefined
       const target = elsewhere ?? this.#ref()
       write(this.#path('refs/heads/symbolic'), symbolicRef(target, this.#random))
@@ -100,7 +100,7 @@ export class ChangingRepository implements Disposable {
     },
   }
 
-  /** By one long-lived `git update-ref --stdin`, so that thousands of them cost few processes. */
+  /** One `git update-ref --stdin` does many of them, so that thousands cost few processes. */
   async #transaction(): Promise<void> {
     const commands = new Map<string, string>()
     for (let count = this.#random.pick([1, 1, 2, 4]); count > 0; count--) {
@@ -124,7 +124,7 @@ export class ChangingRepository implements Disposable {
     return this.#random.pick(this.commits)
   }
 
-  /** Few, so that they meet, and some in each other's way. */
+  /** There are few, so that they meet; and some are in each other's way. */
   #ref(): string {
     return this.#random.pick(['refs/heads/main', `refs/heads/${this.#short()}`, 'refs/notes/x', 'refs/tags/light'])
   }
@@ -138,7 +138,7 @@ export class ChangingRepository implements Disposable {
   }
 }
 
-/** How often each is done, in proportion: what costs processes less often. */
+/** How often each is done, in proportion. Those that cost processes are done less often. */
 const weights = {
   'transaction': 40,
   'write ref in place': 20,
@@ -176,7 +176,7 @@ const lots = (Object.keys(weights) as Change[]).flatMap((change) => Array<Change
 const longNames = ['A'.repeat(35), 'B'.repeat(59)]
 const elsewheres = ['FETCH_HEAD', 'worktrees/wt/HEAD', ...longNames]
 
-/** As git writes it, or as long as a hash, by blanks before it or behind it. */
+/** As git writes it, or made as long as a hash by blanks before or after it. */
 function symbolicRef(target: string, random: SeededRandom): string {
   const blanks = Math.max(0, 35 - target.length)
   const [before, behind] = random.pick([
@@ -189,7 +189,7 @@ function symbolicRef(target: string, random: SeededRandom): string {
 
 function startUpdater(gitDir: string): ChildProcessWithoutNullStreams {
   const updater = spawn('git', ['update-ref', '--stdin'], { cwd: gitDir, stdio: 'pipe' })
-  updater.stdin.on('error', () => {}) // It ends when it refuses something.
+  updater.stdin.on('error', () => {}) // It ends when it refuses a command.
   updater.stderr.resume()
   return updater
 }

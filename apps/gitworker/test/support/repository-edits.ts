@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import type { SeededRandom } from './seeded-random.ts'
 
 /*
- * What somebody may do to a repository's files with an editor, a script or a backup, and no git. Where something is in
- * the way, nothing is done.
+ * Changes to a repository's files that somebody may make without git, with an editor, a script or a backup. Nothing is done
+ * where something is in the way.
  */
 
 export function write(file: string, text: string): void {
@@ -17,7 +17,7 @@ export function toggle(file: string, text: string, random: SeededRandom): void {
   else write(file, text)
 }
 
-/** Some loose ref's file. */
+/** The file of some loose reference. */
 export function looseRef(gitDir: string, random: SeededRandom, below = 'refs'): string | undefined {
   if (!fs.existsSync(join(gitDir, below))) return undefined
   const files = fs
@@ -27,12 +27,12 @@ export function looseRef(gitDir: string, random: SeededRandom, below = 'refs'): 
   return files.length === 0 ? undefined : random.pick(files)
 }
 
-/** Moves a line of packed-refs to another commit, or takes it away, in place or by a rename. */
+/** Changes a line of packed-refs to another commit, or removes it; in place or by a rename. */
 export function editPackedRefs(gitDir: string, commit: string, random: SeededRandom): void {
   const file = join(gitDir, 'packed-refs')
   if (!fs.existsSync(file)) return
   const lines = fs.readFileSync(file, 'utf8').split('\n')
-  // Not one whose peeled value follows it.
+  // Not a line with a peeled value after it.
   const plain = [...lines.keys()].filter((i) => /^[0-9a-f]/.test(lines[i]!) && !lines[i + 1]?.startsWith('^'))
   if (plain.length === 0) return
   const chosen = random.pick(plain)
@@ -64,11 +64,11 @@ export function hideRefs(random: SeededRandom): string {
   return `[transfer]\n\thideRefs = ${random.pick(['refs/heads/a', 'refs/heads', 'refs/tags', 'refs/none'])}`
 }
 
-/** Does it, if nothing is in the way. */
+/** Does it, unless something is in the way. */
 export function attempt(act: () => void): void {
   try {
     act()
   } catch {
-    // A folder where a file should be, or the other way round.
+    // There is a folder in place of a file, or the other way round.
   }
 }

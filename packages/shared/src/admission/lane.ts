@@ -3,7 +3,7 @@ import PQueue from 'p-queue'
 import { FairQueue } from './fair-queue.ts'
 import type { Claim } from './fair-queue.ts'
 import { Refusal } from '../refusal/refusal.ts'
-import type { Reason } from '../refusal/refusal.ts'
+import type { Reason } from '../refusal/reasons.ts'
 
 export type LaneLimits = {
   readonly slots: number

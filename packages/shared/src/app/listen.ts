@@ -5,7 +5,7 @@ import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
 import { formatAddress } from '../network/address.ts'
 import type { Address } from '../network/address.ts'
-import { ConfigError, isPassing } from '../config/config.ts'
+import { ConfigError, isPassing } from '../config/config-error.ts'
 import { errnoOf } from '../machine/errno.ts'
 import { makeFolders } from '../machine/make-folders.ts'
 

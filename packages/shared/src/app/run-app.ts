@@ -1,4 +1,4 @@
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
 
 /** EX_CONFIG of sysexits.h: another start will not help. */
 const badConfiguration = 78

@@ -1,16 +1,17 @@
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-error.ts'
 
 /**
- * Opens one part of an application, as its start does, to see whether that works. What it returns is given back at once.
+ * Opens one part of an application, as its start does, to see whether that works. What it returns is disposed of at
+ * once.
  *
  * @throws {ConfigError} where it does not
  */
 export type StartCheck = () => unknown
 
 /**
- * Says everything that stands in the way of a start at once, so that nobody mends one fault to meet the next.
+ * Reports everything that stands in the way of a start at once, so that nobody mends one fault only to meet the next.
  *
- * @throws {ConfigError} with the problems of all checks, each once; it may heal only where all of them may
+ * @throws {ConfigError} with the problems of all checks, each once. It may heal only where all of them may.
  */
 export async function checkAll(checks: readonly StartCheck[], first?: ConfigError): Promise<void> {
   const errors = first ? [first] : []

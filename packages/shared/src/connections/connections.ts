@@ -6,7 +6,7 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { connectionUnder, http2StreamOf } from '../http/http2-stream.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { Refusal } from '../refusal/refusal.ts'
-import type { Reason } from '../refusal/refusal.ts'
+import type { Reason } from '../refusal/reasons.ts'
 import { plainAddress, clientKey } from '../admission/client-key.ts'
 
 /** How many connections beyond the limits are let in, only to be told so. Any more are closed at once. */
@@ -104,7 +104,7 @@ export class Connections {
     const ofThis = key === undefined ? 0 : this.#count(key, 1)
     if (key !== undefined) this.#keys.set(socket, key)
     // An address that has its share makes room with a connection of its own.
-    if (ofThis > perAddress) this.#makeRoom(socket, 'source_full', (other) => this.#keys.get(other) === key)
+    if (ofThis > perAddress) this.#makeRoom(socket, 'client_full', (other) => this.#keys.get(other) === key)
     else if (this.size > limit) this.#makeRoom(socket, 'too_many_connections', () => true)
     if (this.#tooMany.has(socket) && this.#tooMany.size > refusedAtOnce) socket.destroy()
     socket.on('close', () => {

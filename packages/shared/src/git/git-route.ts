@@ -4,7 +4,7 @@ import { checkRepositoryName } from './repository-name.ts'
 
 export type Service = 'upload-pack' | 'receive-pack'
 
-/** A request of git's smart HTTP protocol, checked: what both the gateway and the supervisor go by. */
+/** A request of git's smart HTTP protocol, parsed and checked. The gateway and the supervisor both work from it. */
 export type GitRequest = {
   /** `advertisement` is `GET …/info/refs`, `rpc` is `POST …/git-upload-pack` or `…/git-receive-pack`. */
   readonly kind: 'advertisement' | 'rpc'
@@ -41,7 +41,7 @@ export function parseGitRequest(request: {
   return { kind, service, repository, protocol, version: versionOf(protocol) }
 }
 
-/** HEAD is GET, but for the body of the reply (RFC 9110 section 9.3.2), which Node leaves out by itself. */
+/** HEAD is GET without the body of the reply (RFC 9110 section 9.3.2), which Node leaves out by itself. */
 function checkMethod(expected: 'GET' | 'POST', method: string | undefined): void {
   if (method === expected || (expected === 'GET' && method === 'HEAD')) return
   const allowed = expected === 'GET' ? ['GET', 'HEAD'] : ['POST']
@@ -49,7 +49,10 @@ function checkMethod(expected: 'GET' | 'POST', method: string | undefined): void
   throw new Refusal('wrong_method', { sentence, headers: { Allow: allowed.join(', ') } })
 }
 
-/** The request target for the same request on another server: encoded anew, so that nothing of the original's form survives. */
+/**
+ * The request target for the same request on another server. It is encoded anew, so nothing of the original's form
+ * survives.
+ */
 export function targetOf(request: GitRequest): string {
   const repository = request.repository.split('/').map(encodeURIComponent).join('/')
   return request.kind === 'advertisement'
@@ -58,8 +61,8 @@ export function targetOf(request: GitRequest): string {
 }
 
 /**
- * A request target's decoded path, and its query. Several slashes are one, as for other servers: `//demo.git` and
- * `demo.git//info/refs` mean what they seem to mean.
+ * A request target's decoded path, and its query. Several slashes in a row count as one, as for other servers: so
+ * `//demo.git` and `demo.git//info/refs` work.
  *
  * @throws {Refusal} `bad_address`
  */
@@ -69,7 +72,7 @@ export function splitTarget(target: string): { path: string; query: string } {
   return { path: decodeOnce(encodedPath).replace(/\/{2,}/g, '/'), query }
 }
 
-/** Percent-decodes once. The target's raw bytes arrive as Latin-1; what they spell must be UTF-8. */
+/** Percent-decodes once. Node gives the target's raw bytes as Latin-1; decoded, they must be UTF-8. */
 function decodeOnce(encoded: string): string {
   if (/%(?![0-9a-f]{2})/i.test(encoded)) throw new Refusal('bad_address')
   const bytes = encoded.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
@@ -80,7 +83,7 @@ function decodeOnce(encoded: string): string {
   }
 }
 
-/** gitprotocol-http(5). An advertisement's service is in the query. */
+/** gitprotocol-http(5). The service of an advertisement is in the query. */
 const endpoints = {
   '/info/refs': { kind: 'advertisement', method: 'GET' },
   '/git-upload-pack': { kind: 'rpc', method: 'POST', service: 'upload-pack' },
@@ -96,7 +99,7 @@ function matchEndpoint(path: string) {
   return undefined
 }
 
-/** Whether a decoded path is of git's smart HTTP, whatever may be wrong with the request otherwise. */
+/** Whether a decoded path belongs to git's smart HTTP, whatever else may be wrong with the request. */
 export function isGitAddress(path: string): boolean {
   return matchEndpoint(path) !== undefined
 }
@@ -129,7 +132,7 @@ function checkProtocol(header: string | string[] | undefined): string | undefine
   return header
 }
 
-/** As git's determine_protocol_version_server: the highest version that a key asks for. */
+/** The highest version that a key asks for, as in git's determine_protocol_version_server. */
 function versionOf(protocol: string | undefined): 0 | 1 | 2 {
   const keys = protocol?.split(':') ?? []
   if (keys.includes('version=2')) return 2

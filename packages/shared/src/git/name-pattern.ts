@@ -1,12 +1,12 @@
 /**
- * Patterns for names of repositories and references: `*` stands for a part of a name or a piece of one, `**` for any
- * number of parts (`team/**` is `team`, too), `?` for a character, `[a-c]` for one of some, `[^a-c]` for any other. `\`
- * takes the meaning from what follows it. A name that is written like the pattern fits as well.
+ * Patterns for names of repositories and references. `*` stands for a part of a name or a piece of one, `**` for any
+ * number of parts (`team/**` fits `team`, too), `?` for a character, `[a-c]` for one of several characters, `[^a-c]`
+ * for any other. A character after `\` stands for itself. A name that is written like the pattern fits as well.
  *
- * It never goes back by more than one star, so the work is bounded by the length of the pattern times that of the name:
- * names come from clients, and with a regular expression a short one could take minutes.
+ * Names come from clients, and with a regular expression a short one could take minutes. This matcher never goes back
+ * by more than one star, so its work is bounded by the length of the pattern times that of the name.
  *
- * @returns a function that says whether a name, without empty parts and without `.` and `..`, fits
+ * @returns a function that says whether a name fits. The name has no empty parts, and no part that is `.` or `..`.
  */
 export function fitsPattern(pattern: string): (name: string) => boolean {
   const parts = partsOf(pattern.replace(/^(?:\.\/)+/, '').replace(/^\*\*(\.\w+)$/, '**/*$1'))
@@ -14,7 +14,7 @@ export function fitsPattern(pattern: string): (name: string) => boolean {
   return (name) => {
     if (name === pattern) return true
     const names = name.split('/')
-    // Most patterns of a long list say by their first part that they are not about a name.
+    // In a long list, most patterns already differ from a name in their first part.
     if (typeof first === 'string' && first !== names[0]) return false
     return fitsSequence(parts, anyParts, names, fitsPart)
   }
@@ -24,14 +24,14 @@ const anyParts = Symbol('**')
 const anyCharacters = Symbol('*')
 const oneCharacter = Symbol('?')
 
-/** A part without wildcards is its text. */
+/** A part without wildcards is a string. */
 type Part = typeof anyParts | string | readonly Token[]
 type Token = typeof anyCharacters | typeof oneCharacter | string | CharacterClass
 type CharacterClass = { readonly isNegated: boolean; readonly ranges: readonly (readonly [string, string])[] }
 
 /**
- * Whether items fit a pattern in which a wildcard stands for any number of them. Where something does not fit, the last
- * wildcard takes one item more: what an earlier one takes besides could not help (Kurt's algorithm for wildcards).
+ * Whether items fit a pattern in which a wildcard stands for any number of them. Where an item does not fit, the last
+ * wildcard takes one item more. To give more to an earlier wildcard could not help (Kurt's algorithm for wildcards).
  */
 function fitsSequence<P, T>(
   pattern: readonly P[],
@@ -85,7 +85,8 @@ function partsOf(pattern: string): Part[] {
     }
     at = next
   }
-  // `team/**` is `team`, too, but `*/**` is not every name: as picomatch has it, which read these patterns before.
+  // `team/**` fits `team`, too, but `*/**` does not fit every name. That is how picomatch has it, which read these
+  // patterns before.
   if (parts.at(-1) === anyParts && endsInStar(parts.at(-2))) parts.push([anyCharacters])
   return parts
 }
@@ -99,7 +100,7 @@ function partOf(tokens: readonly Token[]): Part {
   return tokens.every((token) => typeof token === 'string') ? tokens.join('') : tokens
 }
 
-/** The token that begins at a place, undefined at the end, and where the next one begins. */
+/** The token at a place (undefined at the end), and where the next one begins. */
 function tokenAt(pattern: string, at: number): { token: Token | undefined; next: number } {
   const character = pattern[at]
   const next = at + 1
@@ -110,7 +111,7 @@ function tokenAt(pattern: string, at: number): { token: Token | undefined; next:
   return classAt(pattern, at) ?? { token: character, next }
 }
 
-/** `[` without its end means itself. */
+/** The class at a `[`. Undefined where there is no end to it: then `[` means itself. */
 function classAt(pattern: string, at: number): { token: CharacterClass; next: number } | undefined {
   if (!pattern.includes(']', at)) return undefined
   const [text, negation, inside] = /^\[(\^?)(\]?(?:\\.|[^\\\]])*)\]/.exec(pattern.slice(at, at + 500)) ?? []

@@ -1,20 +1,20 @@
 import { pktLength } from './pkt-line.ts'
 
 /*
- * What receive-pack writes, cut into packets: gitprotocol-common(5), "pkt-line Format", and in each of them a side-band,
- * where the client takes those (gitprotocol-pack(5), "Packfile Data"). Whoever watches a push's reply watches it here, so
- * that its bytes are looked at once.
+ * Cuts what receive-pack writes into packets (gitprotocol-common(5), "pkt-line Format"). Where the client takes
+ * side-bands, the first byte of a packet is the number of one (gitprotocol-pack(5), "Packfile Data"). All who watch the
+ * reply to a push do so through one reader, so that its bytes are looked at only once.
  */
 
-/** The number of a side-band, in the first byte of a packet. */
+/** The numbers of the side-bands. */
 export const reportBand = 1
 export const wordsBand = 2
 export const errorBand = 3
 
 export type PacketHead = {
-  /** Undefined: it has none, or is a flush packet or another one without content. */
+  /** Undefined where the packet has none, and for packets without content, such as a flush packet. */
   readonly band: number | undefined
-  /** How many bytes follow, without the length and the band. */
+  /** How many bytes follow the length and the band. */
   readonly size: number
   /** Where the packet begins in the last chunk; undefined where it began in an earlier one. */
   readonly start: number | undefined
@@ -22,22 +22,22 @@ export type PacketHead = {
 
 export type Packet = {
   readonly band: number | undefined
-  /** Without the length and the band. Undefined: a flush packet, a delimiter or the end of a response. */
+  /** Without the length and the band. Undefined for a flush packet, a delimiter or the end of a response. */
   readonly payload: Buffer | undefined
-  /** Where the packet ends in the last chunk: another one may be put in there. */
+  /** Where the packet ends in the last chunk. Another packet may be inserted there. */
   readonly end: number
 }
 
 export type PacketWatcher = {
-  /** A packet begins. Told as soon as its length and its band have come. */
+  /** A packet begins: its length and its band have come. */
   onHead?(head: PacketHead): void
   /** All of a packet has come. */
   onPacket?(packet: Packet): void
-  /** What comes now is no packet: nothing more is told. */
+  /** What comes now is no packet. Nothing more is reported. */
   onBreak?(): void
 }
 
-/** Cuts a stream into packets, however it comes in chunks. Keeps one packet at the most, which is 64 KiB. */
+/** Cuts a stream into packets, whatever its chunks are. It buffers one packet at most, which is 64 KiB. */
 export class PacketReader {
   readonly #watchers: readonly PacketWatcher[]
   /** The length and the band of a packet, as far as they have come. */

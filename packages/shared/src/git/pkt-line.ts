@@ -19,14 +19,14 @@ export function isPktLines(bytes: Buffer): boolean {
   return offset === bytes.length
 }
 
-/** The length that the pkt-line at `offset` claims, or undefined if what stands there is none. */
+/** The length that the pkt-line at `offset` claims; undefined where there is no valid one. */
 export function pktLength(bytes: Buffer, offset = 0): number | undefined {
   let length = 0
   for (let index = offset; index < offset + 4; index++) length = length * 16 + valueOf(bytes[index])
   return length === 3 || Number.isNaN(length) ? undefined : length
 }
 
-/** Of a hexadecimal digit. Without texts: a client may send hundreds of thousands of empty lines in a megabyte. */
+/** The value of a hexadecimal digit. It makes no strings: a megabyte may have hundreds of thousands of empty lines. */
 function valueOf(digit = 0): number {
   if (digit >= 0x30 && digit <= 0x39) return digit - 0x30
   const letter = digit | 0x20

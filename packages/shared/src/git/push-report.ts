@@ -1,26 +1,26 @@
 import { errorBand, PacketReader, wordsBand } from './packet-reader.ts'
 import type { Packet, PacketHead, PacketWatcher } from './packet-reader.ts'
 
-/** So many rejected references are remembered, with so much of what is said of each. */
+/** How many rejected references are remembered, and how much of what is said of each. */
 const maxRejected = 10
 const maxTextLength = 256
 
-/** So much of what git and its hooks say to the user is remembered: the end of it. */
+/** How much is remembered of what git and its hooks say to the user: the end of it. */
 const maxWords = 4096
 
-/** What git says in the place of a pack that is too large (index-pack.c, unpack-objects.c). */
+/** What git says of a pack that is too large (index-pack.c, unpack-objects.c). */
 const tooLarge = /pack exceeds maximum allowed size(?: \(([\d.]+ [A-Za-z]+)\))?/
 
 /**
- * What receive-pack tells its client, read as it passes: gitprotocol-pack(5), "Report Status", with side-band or without.
- * What it keeps is bounded, whatever passes.
+ * Reads what receive-pack tells its client as it passes: gitprotocol-pack(5), "Report Status", with side-band or
+ * without. What it keeps is bounded, whatever passes.
  */
 export class PushReport {
-  /** `ok`, or why the pack was not taken; undefined before that was said. */
+  /** `ok`, or why the pack was not taken. Undefined as long as git has not said so. */
   unpack: string | undefined
   /**
-   * Whether the report has begun, which git writes when the references have moved and before post-receive runs: what this
-   * push was to do is done, or has been refused. (An empty packet on side-band 1 is a sign of life only.)
+   * Whether the report has begun. git writes it after the references have moved and before post-receive runs, so by
+   * then the push has been done or refused. (An empty packet on side-band 1 is only a sign of life.)
    */
   hasBegun = false
   /** Whether all references have been reported on. */
@@ -29,15 +29,18 @@ export class PushReport {
   rejectedCount = 0
   /** The first of these. */
   readonly rejected: { readonly ref: string; readonly why: string }[] = []
-  /** What ended it: an `ERR` packet, or one on side-band 3. */
+  /** The text of the packet that ended the push: an `ERR` packet, or one on side-band 3. */
   error: string | undefined
-  /** git's own limit, if a pack was larger: as git words it, or an empty text where it does not. */
+  /** Where the pack was larger than git allows: the limit as git words it, or an empty text where git does not say. */
   tooLarge: string | undefined
-  /** The offset in the last chunk at which `tooLarge` was found out, and a packet may be put in between. */
+  /**
+   * The offset in the last chunk, between two packets, at which `tooLarge` became known. A packet may be inserted
+   * there.
+   */
   tooLargeAt: number | undefined
   /**
-   * Whether the report has begun, or may begin with the next byte. Known before any byte of the report has come: from the
-   * head of its packet.
+   * Whether the report has begun, or may begin with the next byte. The head of its packet tells, before any byte of the
+   * report itself has come.
    */
   mayHaveBegun = false
   #words = ''
@@ -49,7 +52,7 @@ export class PushReport {
     },
   })
 
-  /** @param others watch the same packets; they are told before this is */
+  /** @param others watch the same packets, and are told of each before this is */
   constructor(...others: readonly PacketWatcher[]) {
     this.#packets = new PacketReader(...others, {
       onHead: (head) => this.#onHead(head),
@@ -58,7 +61,7 @@ export class PushReport {
     })
   }
 
-  /** What was said on side-band 2, for people: the last 4 KiB. */
+  /** The last 4 KiB of what was said on side-band 2, for people. */
   get words(): string {
     return this.#words
   }
@@ -95,7 +98,7 @@ export class PushReport {
   }
 
   #onLine(payload: Buffer | undefined): void {
-    // The flush that ends the report; the one after it ends the reply.
+    // The first flush ends the report, the second one ends the reply.
     if (!payload) {
       if (this.unpack !== undefined) this.isWhole = true
       return

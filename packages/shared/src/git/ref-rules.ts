@@ -1,25 +1,25 @@
 import { fitsPattern } from './name-pattern.ts'
-import { plainName } from './repository-pattern.ts'
+import { plainName } from './repository-name.ts'
 
 /**
- * What may be done to a reference by a push: `no-force`: it only moves forward, and stays; `no-delete`: it stays;
- * `nobody`: no push touches it, not even to create it.
+ * What protects a reference from pushes. `no-force`: it only moves forward, and cannot be deleted. `no-delete`: it
+ * cannot be deleted. `nobody`: no push may touch it, not even to create it.
  */
 export type Protection = 'no-force' | 'no-delete' | 'nobody'
 
 const protections: ReadonlySet<string> = new Set<Protection>(['no-force', 'no-delete', 'nobody'])
 
-/** A row of the table: what holds for the references that fit one pattern, in the repositories that fit another. */
+/** A row of the table: what protects the references that fit one pattern, in the repositories that fit another. */
 export type RefRule = { readonly repository: string; readonly ref: string; readonly protections: readonly Protection[] }
 
-/** What the rules say of one repository's references: all that holds for a full name such as `refs/heads/main`. */
+/** The rules of one repository: from a full name such as `refs/heads/main` to all that protects it. */
 export type RefRules = (ref: string) => ReadonlySet<Protection>
 
 /**
- * Reads `repository:refs/…=protection+protection`, separated by commas, or `off`. The reference's pattern begins with
- * `refs/`, and so cannot be mistaken for a branch's short name, which nothing would fit.
+ * Reads `repository:refs/…=protection+protection`, separated by commas, or `off`. The pattern of references must begin
+ * with `refs/`: the short name of a branch would fit nothing.
  *
- * @returns the rows, or the part that is wrong and why
+ * @returns the rows, or which part is wrong and why
  */
 export function parseRefRules(text: string): RefRule[] | { problem: string } {
   if (text === 'off') return []
@@ -40,8 +40,8 @@ export function parseRefRules(text: string): RefRule[] | { problem: string } {
 }
 
 /**
- * @returns a function from all the names that a repository goes by to its rules, undefined where no row is about it. The
- *   protections of all rows that fit are joined, whatever their order: a row only ever adds to them.
+ * @returns a function from all the names that a repository goes by, as they may be addressed, to its rules; undefined
+ *   where no row is about it. The protections of all rows that fit are joined: a row only ever adds to them.
  */
 export function refRulesBy(table: readonly RefRule[]): (repositories: readonly string[]) => RefRules | undefined {
   const rows = table.map((rule) => ({

@@ -1,16 +1,31 @@
 import { Refusal } from '../refusal/refusal.ts'
 
 const maxNameBytes = 4096
-/** A file name has at most 255 bytes; what is made beside a repository while it is created needs some of them. */
+/**
+ * A file name has at most 255 bytes. Some are left for the names of what is made beside a repository while it is
+ * created.
+ */
 const maxPartBytes = 240
-/** Each folder on the way to a repository is looked at with each request. */
+/** Each request looks at each folder on the way to its repository. */
 const maxParts = 64
+
+/**
+ * A repository's plain name: the same for `R`, `R.git` and `R/.git`, however it is addressed. It is the key for
+ * everything that is decided by name: rights, rules, limits, fair shares, the choice of a host.
+ *
+ * All endings go, since `R.git` may lead to the folder `R.git.git`, and what holds for a folder must not depend on
+ * which of its names is used.
+ */
+export function plainName(repository: string): string {
+  return repository.replace(/(?:\/?\.git)+$/i, '')
+}
 
 /**
  * Checks the decoded name of a repository, such as `team/project.git`, before anything else is done with it.
  *
- * A part that ends in `.lock` is refused because git and Sluice use that ending for what is not finished yet; a leading
- * `-` because it would look like an option; `.git` inside a name because it would lead into another repository.
+ * Three kinds of parts are refused: those that end in `.lock`, which git and Sluice use for what is not finished yet;
+ * those with a leading `-`, which would look like an option; and `.git` inside a name, which would lead into another
+ * repository.
  *
  * @throws {Refusal} `bad_address`, `bad_name` or `name_too_long`
  */

@@ -1,18 +1,11 @@
 import { fitsPattern } from './name-pattern.ts'
+import { plainName } from './repository-name.ts'
 
 /**
- * What is said of repositories by patterns of their names: `team/*`, `big/**`, `**`. The first pattern that fits decides.
- * What they may hold is in name-pattern.ts.
+ * Values for repositories by patterns of their names: `team/*`, `big/**`, `**`. The first pattern that fits decides.
+ * What a pattern may hold is in name-pattern.ts.
  */
 export type PatternTable<T> = readonly { readonly pattern: string; readonly value: T }[]
-
-/**
- * The name that rules are about: however a repository is addressed (`R`, `R.git`, `R/.git`), the same. All endings go:
- * `R.git` may lead to the folder `R.git.git`, and rules must not depend on which name of a folder is used.
- */
-export function plainName(repository: string): string {
-  return repository.replace(/(?:\/?\.git)+$/i, '')
-}
 
 /** Reads `pattern=value, pattern=value`; undefined where a pattern is empty or `parseValue` gives undefined. */
 export function parsePatternTable<T>(
@@ -29,7 +22,7 @@ export function parsePatternTable<T>(
   return rows
 }
 
-/** @returns a function from a repository's name, as it was addressed, to what the table says of it */
+/** @returns a function from a repository's name, as it was addressed, to its value; undefined where no pattern fits */
 export function lookUpBy<T>(table: PatternTable<T>): (repository: string) => T | undefined {
   const rows = table.map(({ pattern, value }) => ({ fits: fitsPattern(pattern), value }))
   return (repository) => {

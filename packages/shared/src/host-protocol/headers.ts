@@ -1,13 +1,37 @@
-/**
- * What gateway and host say to each other beside HTTP, so that a request which a host has not begun can be sent again:
- * to the same host when it is back, or to another.
+/*
+ * The names of all headers that a gateway and a host exchange beside those of git's own protocol. What each side writes
+ * and how the other reads it is in from-gateway.ts and from-host.ts; docs/reference/host-protocol.md tells the whole.
  */
 
-/** In a host's refusal: nothing of the request's body was read, nothing was started, and it may be sent again as it is. */
-export const notBegunHeader = 'sluice-not-begun'
+/** Request. The address of the client, or `local` where it has none (a unix socket). */
+export const clientHeader = 'sluice-client'
+
+/** Request. The name of `sluice-client` in version 0.1. Written and read until version 0.3. */
+export const oldClientHeader = 'sluice-source'
+
+/** Request. The user that the gateway has let in, percent-encoded; left out where nobody has logged in. */
+export const userHeader = 'sluice-user'
+
+/** Request. `no`: a push must not create the repository. */
+export const mayCreateHeader = 'sluice-may-create'
+
+/** Request. The secret by which a host knows its gateways. */
+export const secretHeader = 'sluice-secret'
 
 /**
- * In a request with a body that is not whole yet: the gateway keeps the beginning, and sends the rest when the host has
- * said `102 Processing`, which means that it has accepted the request.
+ * Request. The gateway has only the beginning of the body, and can still send the request elsewhere. It sends the rest
+ * once the host has accepted the request with `102 Processing`.
  */
 export const awaitsAcceptanceHeader = 'sluice-awaits-acceptance'
+
+/** Reply: nothing of the body was read and nothing was started, so the same request can be sent again. */
+export const notBegunHeader = 'sluice-not-begun'
+
+/** Reply, and the reply's trailer: the stable code of a refusal. Clients get to see it, too. */
+export const reasonHeader = 'Sluice-Reason'
+
+/** Request and reply: names the request in the logs of both. Clients may send one, and get it back. */
+export const requestIdHeader = 'x-request-id'
+
+/** Request headers that decide something. A request with two of one of them is refused. */
+export const singleRequestHeaders = [clientHeader, oldClientHeader, userHeader, mayCreateHeader, secretHeader] as const

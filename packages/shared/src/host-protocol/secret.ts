@@ -1,27 +1,26 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Logger } from '../telemetry/log.ts'
-import { WatchedFiles } from '../config/watched-files.ts'
-
-/** The request header in which a gateway shows that it is one. */
-export const secretHeader = 'sluice-secret'
-
-/** Where a host says 200 to its gateways, and to nobody else. No repository can have this name. */
-export const trustedPath = '/-/trusted'
+import { ReloadedFile } from '../config/reloaded-file.ts'
 
 const setting = 'SLUICE_HOST_SECRET_FILE'
 
-/** Whoever has one of these may speak for any user: it must not be guessable. Two, so that they can be changed one by one. */
+/*
+ * Whoever has a secret may speak for any user, so it must not be guessable. There may be two, so that gateways and hosts
+ * can change to a new one at different times.
+ */
 const leastCharacters = 32
 const mostCharacters = 512
 const mostSecrets = 2
 
-/** What gateways and hosts know of each other, and nobody else does. */
+/** The secrets that gateways and hosts share. A gateway sends the first; a host takes any. */
 export class HostSecrets {
-  /** What a gateway sends: the first. */
   readonly first: string
   readonly #digests: readonly Buffer[]
 
-  /** @param text a secret a line; @throws {Error} in words that do not show them */
+  /**
+   * @param text one secret per line
+   * @param path where the text is from, for messages
+   * @throws {Error} which says what is wrong without showing a secret
+   */
   constructor(text: string, path: string) {
     const secrets = text.split('\n').map((line) => line.trim())
     const filled = secrets.filter((secret) => secret !== '')
@@ -39,7 +38,7 @@ export class HostSecrets {
     this.#digests = filled.map(digestOf)
   }
 
-  /** Whether this is one of them. How long it takes tells nothing: digests are compared, and always all. */
+  /** Takes the same time whatever is given: it compares digests, and always all of them. */
   has(given: string): boolean {
     const digest = digestOf(given)
     return this.#digests.map((known) => timingSafeEqual(known, digest)).includes(true)
@@ -50,9 +49,15 @@ function digestOf(secret: string): Buffer {
   return hash('sha256', secret, 'buffer')
 }
 
-/** @throws {ConfigError} where the file is not right at the start; later, the old secrets stay valid */
-export async function openHostSecrets(path: string, log: Logger): Promise<WatchedFiles<HostSecrets>> {
-  return await WatchedFiles.open(setting, {
+type Log = { info(words: string): void; error(words: string): void }
+
+/**
+ * Reads the secrets, and reads them again when the file changes. A file that breaks later leaves the old secrets valid.
+ *
+ * @throws {ConfigError} where the file is not right at the start
+ */
+export async function openHostSecrets(path: string, log: Log): Promise<ReloadedFile<HostSecrets>> {
+  return await ReloadedFile.open(setting, {
     paths: [path],
     parse: ([text = '']) => new HostSecrets(text, path),
     onChange: () => log.info(`${setting}: the secrets of ${path} were read anew`),

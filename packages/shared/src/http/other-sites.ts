@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { hostHeader, isLoopbackName, readHostName } from '../network/host-name.ts'
+import { hostHeader, readHostName } from '../network/host-name.ts'
 import type { HostNames } from '../network/host-name.ts'
+import { isLoopback } from '../network/loopback.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
 /**
@@ -27,7 +28,7 @@ export function checkHostName(incoming: IncomingMessage, { hostNames, hint }: Si
   // HTTP/1.0 may have none. Browsers always send it.
   if (hostNames === 'any' || text === undefined || text === '') return
   const host = readHostName(text)
-  if (host && (isLoopbackName(host.name) || hostNames.has(host.name))) return
+  if (host && (isLoopback(host.name) || hostNames.has(host.name))) return
   const shown = host ? `the name ${host.name.slice(0, 255)}` : 'such a name'
   const sentence = `This server may not be asked for by ${shown}: use 127.0.0.1 or localhost${hint}.`
   throw new Refusal('unknown_host', { sentence })

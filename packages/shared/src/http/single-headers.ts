@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { singleRequestHeaders } from '../host-protocol/headers.ts'
 import { hostHeader, readHostName } from '../network/host-name.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
@@ -8,7 +9,7 @@ import { Refusal } from '../refusal/refusal.ts'
  * whose value is a list (`X-Forwarded-For`, `Forwarded`, `Accept`, `tracestate`), which may come in several lines;
  * `traceparent`, of which two are ignored (W3C); and `Content-Length`, of which the parser refuses a second.
  */
-const single: ReadonlySet<string> = new Set([
+const single = new Set<string>([
   'authorization',
   'content-encoding',
   'content-type',
@@ -17,11 +18,7 @@ const single: ReadonlySet<string> = new Set([
   'host',
   'origin',
   'proxy-authorization',
-  // Between gateway and host.
-  'sluice-may-create',
-  'sluice-secret',
-  'sluice-source',
-  'sluice-user',
+  ...singleRequestHeaders,
 ])
 
 /**

@@ -2,8 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { SecureContextOptions } from 'node:tls'
-import { ConfigError } from '../config/config.ts'
-import { WatchedFiles } from '../config/watched-files.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { ReloadedFile } from '../config/reloaded-file.ts'
 
 /** Paths of PEM files. */
 export type TlsPaths = {
@@ -36,7 +36,7 @@ export async function openTlsFiles(
   setting: string,
   log: TlsLog,
   onChange: (material: TlsMaterial) => void,
-): Promise<WatchedFiles<TlsMaterial>> {
+): Promise<ReloadedFile<TlsMaterial>> {
   const { certificate, key, ca } = paths
   if ((certificate === undefined) !== (key === undefined)) {
     throw new ConfigError([`${setting}: a certificate needs its key, and a key its certificate; set both, or none.`])
@@ -46,7 +46,7 @@ export async function openTlsFiles(
     const texts = Object.fromEntries(named.map(([name], index) => [name, contents[index]]))
     return materialOf(paths, texts)
   }
-  const files = await WatchedFiles.open(setting, {
+  const files = await ReloadedFile.open(setting, {
     paths: named.map(([, path]) => path),
     parse,
     onChange(material) {

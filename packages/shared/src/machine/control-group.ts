@@ -12,8 +12,8 @@ export type ControlGroup = {
 export type Controller = 'cpu' | 'memory' | 'pids'
 
 /**
- * Where a controller's files may lie, this process's own group first, then its ancestors. On hosts with both versions the
- * second has no such files for the controllers that the first one has, so whoever reads them skips what is not there.
+ * Where a controller's files may be: this process's own group first, then its ancestors. On machines with both
+ * versions, a controller is in one of them only, so readers skip files that do not exist.
  *
  * @param files the root of the file system
  */
@@ -27,13 +27,13 @@ export function controlGroups(controller: Controller, files = '/'): ControlGroup
   })
 }
 
-/** A whole number; undefined where there is no such file, or it says that there is no limit. */
+/** A whole number. Undefined where the file does not exist, or says that there is no limit. */
 export function readNumber(file: string): number | undefined {
   const text = readText(file)?.trim()
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
 }
 
-/** Undefined where there is no such file, or it may not be read. */
+/** Undefined where the file does not exist or may not be read. */
 export function readText(file: string): string | undefined {
   try {
     return readFileSync(file, 'latin1')
@@ -42,7 +42,7 @@ export function readText(file: string): string | undefined {
   }
 }
 
-/** From files of lines such as `nr_periods 10`. */
+/** Reads one number from text with lines such as `nr_periods 10`. */
 export function readField(text: string | undefined, name: string): number | undefined {
   const digits = new RegExp(`^${name}:?\\s+(\\d+)`, 'm').exec(text ?? '')?.[1]
   return digits === undefined ? undefined : Number(digits)
@@ -50,7 +50,7 @@ export function readField(text: string | undefined, name: string): number | unde
 
 const mounts = 'sys/fs/cgroup'
 
-/** Alone, or beside the first version. */
+/** Where the second version is mounted: alone, or beside the first. */
 function secondVersion(files: string): string | undefined {
   const folders = [join(files, mounts), join(files, mounts, 'unified')]
   return folders.find((folder) => existsSync(join(folder, 'cgroup.controllers')))
@@ -62,7 +62,7 @@ function firstExisting(folders: readonly string[]): string | undefined {
 
 function lineage(version: 1 | 2, path: string, mount: string | undefined): ControlGroup[] {
   if (mount === undefined) return []
-  // In a container the path may be the host's, and what is mounted begins at the container's own group.
+  // In a container, the path may be the host's while the mount begins at the container's own group.
   const isBelow = !path.split('/').includes('..') && existsSync(join(mount, path))
   const parts = isBelow ? path.split('/').filter(Boolean) : []
   return Array.from({ length: parts.length + 1 }, (_, above) => {

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Others wait for so long at most. In milliseconds. */
+/** How long others wait at most, in milliseconds. */
 const maxTurnMs = 5
 
 /**
- * For loops whose length a client chooses: to be asked with every round, it lets others have the event loop when this one
- * has had it for a while. What is judged in between may have changed.
+ * For loops whose length a client chooses. A loop asks it in every round, and it lets others have the event loop when
+ * this one has had it for a while. State that was checked before may have changed after it.
  */
 export class LoopTurn {
   #since = performance.now()

@@ -25,13 +25,16 @@ export function readMachine(files = '/'): Machine {
   }
 }
 
-/** libuv knows affinity and quotas, but misses those of the first version where `cpu` is mounted alone. It rounds down, too. */
+/**
+ * libuv knows affinity and quotas, but misses quotas of the first version where `cpu` is mounted alone. It also rounds
+ * down.
+ */
 function coresOf(files: string): number {
   const quotas = controlGroups('cpu', files).map((group) => quotaOf(group))
   return Math.min(availableParallelism(), ...quotas.map((cores) => Math.max(1, Math.floor(cores))))
 }
 
-/** In cores; Infinity where there is none. */
+/** In cores. Infinity where there is no quota. */
 function quotaOf({ version, folder }: ControlGroup): number {
   const [quota, period] =
     version === 2
@@ -45,7 +48,7 @@ function memoryOf(files: string): Pick<Machine, 'memoryBytes' | 'memoryFrom'> {
     const limit = memoryLimitOf(group)
     return { memoryBytes: limit.bytes ?? Infinity, memoryFrom: `${limit.file} of ${group.name}` }
   })
-  // No limit in the first version is a number too, but larger than any machine's memory.
+  // In the first version, no limit is a number, too: one that is larger than the memory of any machine.
   return [machineMemory(files), ...groups].reduce((least, one) => (one.memoryBytes < least.memoryBytes ? one : least))
 }
 
@@ -59,7 +62,7 @@ function machineMemory(files: string): Pick<Machine, 'memoryBytes' | 'memoryFrom
   return { memoryBytes: kibibytes * 1024, memoryFrom: 'the machine' }
 }
 
-/** The hard limit: Node raises its soft one to it at the start. */
+/** The hard limit, since Node raises its soft limit to it at the start. */
 function descriptorsOf(files: string): number | undefined {
   return readField(readText(join(files, 'proc/self/limits')), 'Max open files +(?:\\d+|unlimited)')
 }

@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import { errnoOf } from './errno.ts'
 
 /**
- * Makes a folder and those that it is to be in, where they are not there yet. Node's own way (`recursive`) never ends where the
- * system says of a folder that is there that it is not: below /proc, say.
+ * Makes a folder and its parents, where they do not exist yet. Node's own way (`recursive`) never ends where the system
+ * denies a folder that exists, as below /proc.
  *
  * @returns the outermost folder that was made; undefined where there was nothing to do
  * @throws the system's error
@@ -16,7 +16,7 @@ export async function makeFolders(path: string, mode = 0o777): Promise<string | 
   try {
     await mkdir(path, { mode })
   } catch (error) {
-    // Somebody else was faster.
+    // Somebody else has made it in the meantime.
     if (errnoOf(error) === 'EEXIST' && (await isFolder(path))) return outermost
     throw error
   }

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { controlGroups, readField, readNumber, readText } from './control-group.ts'
 
-/** How many processes there may be, where each thread counts as one, and how many there are. */
+/** How many processes there may be, and how many there are. Each thread counts as one. */
 export type ProcessLimit = {
   readonly limit: number | undefined
   readonly used: number
@@ -11,7 +11,7 @@ export type ProcessLimit = {
 }
 
 /**
- * Of all limits that fork(2) is bound by, the one that leaves the fewest.
+ * The tightest of all limits that bind fork(2): the one that leaves the fewest processes.
  *
  * @param files the root of the file system whose /proc and /sys are read
  */
@@ -46,7 +46,10 @@ function ofUser(files: string): ProcessLimit[] {
 /** capabilities(7): CAP_SYS_ADMIN is 21, CAP_SYS_RESOURCE 24; either lifts RLIMIT_NPROC. */
 const liftsProcessLimit = (1n << 21n) | (1n << 24n)
 
-/** setrlimit(2): the limit does not bind root, nor who has one of two capabilities; in a user namespace of one's own neither counts. */
+/**
+ * setrlimit(2): the limit binds neither root nor a user with one of two capabilities, unless in a user namespace of
+ * their own.
+ */
 function isExempt(files: string, status: string | undefined, user: number): boolean {
   const map = readText(join(files, 'proc/self/uid_map')) ?? wholeRange
   if (map.trim().split(/\s+/).join(' ') !== wholeRange) return false
@@ -54,7 +57,7 @@ function isExempt(files: string, status: string | undefined, user: number): bool
   return user === 0 || (BigInt(`0x${capabilities}`) & liftsProcessLimit) !== 0n
 }
 
-/** How user_namespaces(7) shows the first namespace. */
+/** The map of the first namespace, as user_namespaces(7) shows it. */
 const wholeRange = '0 0 4294967295'
 
 function threadsOf(user: number, files: string): number {
@@ -65,7 +68,7 @@ function threadsOf(user: number, files: string): number {
     .reduce((sum, status) => sum + (readField(status, 'Threads') ?? 0), 0)
 }
 
-/** Whole-machine limits, sysctl(8). /proc/loadavg says how many threads run, and after the slash how many there are. */
+/** Limits of the whole machine, sysctl(8). /proc/loadavg has the number of all threads after its slash. */
 function ofKernel(files: string): ProcessLimit[] {
   const used = Number(/\/(\d+)/.exec(readText(join(files, 'proc/loadavg')) ?? '')?.[1] ?? 0)
   const sysctl = (name: string) => ({

@@ -6,7 +6,7 @@ export type Address =
 /** sockaddr_un.sun_path has 108 bytes, of which the last is the terminator (unix(7)). */
 const maxSocketPathBytes = 107
 
-/** Reads `unix:/path` or `host:port` (`[::1]:8080` for IPv6); undefined for anything else. */
+/** Reads `unix:/path` or `host:port` (`[::1]:8080` for IPv6). Undefined for anything else. */
 export function parseAddress(text: string): Address | undefined {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length)

@@ -1,20 +1,23 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 
-/** What a `Host` header, or the host in an address, names. */
+/** What a `Host` header, or the host in a URL, names. */
 export type HostName = {
-  /** In one spelling: lower case, no dot at the end, IDN in ASCII, addresses as the URL standard writes them, without brackets. */
+  /**
+   * In one spelling: lower case, no dot at the end, IDN in ASCII. Addresses are as the URL standard writes them,
+   * without brackets.
+   */
   readonly name: string
-  /** Undefined where none is said, or one of those that schemes have of their own, 80 and 443. */
+  /** Undefined where there is none, or where it is the default of a scheme: 80 or 443. */
   readonly port: string | undefined
 }
 
 /**
  * Reads `name`, `name:port`, `127.0.0.1:`, `[::1]:8080` (RFC 9110 section 7.2), as a browser would (the WHATWG's URL
- * standard): `LOCALHOST.`, `127.1` and `[0:0:0:0:0:0:0:1]` are spellings of what they mean.
+ * standard): `LOCALHOST.` is `localhost`, `127.1` is `127.0.0.1`, and `[0:0:0:0:0:0:0:1]` is `::1`.
  *
  * @param text a header's value as Node gives it, in Latin-1
- * @returns undefined where it is none
+ * @returns undefined where it is no host
  */
 export function readHostName(text: string): HostName | undefined {
   if (text === '' || text.length > 512 || /[\s/?#@\\%]/.test(text)) return undefined
@@ -27,8 +30,8 @@ export function readHostName(text: string): HostName | undefined {
 
 /**
  * Writes a request's `Host`, and `:authority` in HTTP/2, in the one spelling that strict readers take:
- * `[0:0:0:0:0:0:0:1]:8080` and `127.0.0.1:` are right by RFC 9110, and refused by some libraries. One that cannot be read
- * stays as it is.
+ * `[0:0:0:0:0:0:0:1]:8080` and `127.0.0.1:` are valid by RFC 9110, and some libraries refuse them. A header that cannot
+ * be read stays as it is.
  */
 export function normaliseHost({ headers }: IncomingMessage): void {
   for (const header of ['host', ':authority']) {
@@ -46,17 +49,10 @@ export function hostHeader({ headers }: IncomingMessage): string | undefined {
   return typeof authority === 'string' ? authority : headers.host
 }
 
-/** A name or an address of this machine that leads nowhere else, whoever's DNS is asked (RFC 6761 section 6.3). */
-export function isLoopbackName(name: string): boolean {
-  if (isIP(name) === 4) return name.startsWith('127.')
-  if (isIP(name) === 6) return name === '::1' || name.startsWith('::ffff:7f')
-  return name === 'localhost' || name.endsWith('.localhost')
-}
-
-/** Names that are accepted: `git.example.org`, and with `*.example.org` all below it. */
+/** A set of names: `git.example.org` is one name, `*.example.org` is all names below that one. */
 export type HostNames = { has(name: string): boolean }
 
-/** Reads `git.example.org, *.example.org, 192.0.2.1, [2001:db8::1]`; undefined for anything else. */
+/** Reads `git.example.org, *.example.org, 192.0.2.1, [2001:db8::1]`. Undefined for anything else. */
 export function parseHostNames(text: string): HostNames | undefined {
   const exact = new Set<string>()
   const endings: string[] = []

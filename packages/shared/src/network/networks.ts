@@ -23,7 +23,7 @@ export class Networks {
   }
 }
 
-/** Reads `none`, or a list such as `10.0.0.0/8, ::1, unix`; undefined for anything else. */
+/** Reads `none`, or a list such as `10.0.0.0/8, ::1, unix`. Undefined for anything else. */
 export function parseNetworks(text: string): Networks | undefined {
   const parts = text === 'none' ? [] : text.split(',').map((part) => part.trim())
   const networks = new Networks(parts.includes('unix'))

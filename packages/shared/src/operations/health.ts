@@ -3,15 +3,15 @@ import { within } from '../machine/race.ts'
 /** What `/readyz` says, in both applications. */
 export type Readiness = {
   readonly status: 'ok' | 'unavailable'
-  /** What is wrong first of all, in words; undefined where nothing is. */
+  /** The first thing that is wrong, in words; undefined where nothing is. */
   readonly reason: string | undefined
-  /** Everything that was looked at: `ok`, or what is wrong. */
+  /** The result of each check: `ok`, or what is wrong. */
   readonly checks: Readonly<Record<string, string>>
 }
 
 /**
- * @param checks what is wrong, by what was looked at; undefined where nothing is
- * @param notes what is to be told beside that, and keeps nobody from being served
+ * @param checks what is wrong, by the name of the check; undefined where nothing is
+ * @param notes the same for checks that do not keep anybody from being served
  */
 export function readinessOf(
   checks: Readonly<Record<string, string | undefined>>,
@@ -31,16 +31,16 @@ export function isReady({ status }: Readiness): boolean {
   return status === 'ok'
 }
 
-/** What a probe asks for: `/healthz/` and `/healthz?from=balancer` are `/healthz`. */
+/** The path that a probe means: `/healthz/` and `/healthz?from=balancer` are `/healthz`. */
 export function probedPath(target: string | undefined): string {
   return (target ?? '').split('?', 1)[0]!.replace(/(?<=.)\/$/, '')
 }
 
 /**
- * A look at something that may hang, such as a disk that is gone. However often it is asked for, one look is under way at
- * most, and nobody waits for it longer than `withinMs`.
+ * Bounds a check of something that may hang, such as a disk that is gone. However often it is called, one check is
+ * under way at most, and nobody waits for it longer than `withinMs`.
  *
- * @returns a function that gives what `look` does, or `late`
+ * @returns a function that resolves with the result of `look`, or with `late`
  */
 export function bounded<T>(look: () => Promise<T>, withinMs: number, late: T): () => Promise<T> {
   let underWay: Promise<T> | undefined

@@ -6,12 +6,12 @@ import type { Address } from '../network/address.ts'
 import { isReady, probedPath } from './health.ts'
 import { forHttp1 } from '../http/http-server.ts'
 import type { Readiness } from './health.ts'
-import { isLoopbackName, readHostName } from '../network/host-name.ts'
+import { readHostName } from '../network/host-name.ts'
+import { isLoopback } from '../network/loopback.ts'
 import { listen } from '../app/listen.ts'
 import { isFromOtherSite } from '../http/other-sites.ts'
-import { plainAddress } from '../admission/client-key.ts'
 
-/** What is answered to an operator. */
+/** A reply to an operator. */
 export type Page = {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
@@ -25,7 +25,7 @@ const maxConnections = 64
 const requestTimeoutMs = 30_000
 
 /**
- * Serves an operator's pages on an address of their own, which is not the public one: whoever reaches it sees the names of
+ * Serves pages for operators on an address of their own. It must not be public: whoever reaches it sees the names of
  * repositories and clients.
  *
  * @param setting the variable that the address is from, for messages
@@ -82,18 +82,18 @@ const alwaysFresh = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'no
 const textHeaders = { 'Content-Type': 'text/plain; charset=utf-8' }
 
 /**
- * Over the loopback, a page of another site could have its own name lead here, and read what is shown (DNS rebinding). An
- * address, or localhost, cannot be another site's.
+ * Over the loopback, another web site could let its own name lead here, so that its page reads what is shown (DNS
+ * rebinding). An address, or localhost, cannot be the name of another site.
  */
 function isAskedHere({ socket, headers }: IncomingMessage): boolean {
   const { localAddress } = socket
-  const isLoopback = localAddress !== undefined && isLoopbackName(plainAddress(localAddress))
-  if (!isLoopback || headers.host === undefined) return true
+  const isLocal = localAddress !== undefined && isLoopback(localAddress)
+  if (!isLocal || headers.host === undefined) return true
   const host = readHostName(headers.host)
-  return host !== undefined && (isIP(host.name) !== 0 || isLoopbackName(host.name))
+  return host !== undefined && (isIP(host.name) !== 0 || isLoopback(host.name))
 }
 
-/** To follow a link here is no harm; a page of another site gets nothing for its own use. */
+/** Following a link to here is fine, but a page of another site gets nothing that it could use itself. */
 function isUsedElsewhere(incoming: IncomingMessage): boolean {
   return isFromOtherSite(incoming) && incoming.headers['sec-fetch-mode'] !== 'navigate'
 }

@@ -5,7 +5,7 @@ import { addGauge } from '../telemetry/gauge.ts'
 import { isReady } from './health.ts'
 import type { Readiness } from './health.ts'
 
-/** What is measured of each application's process: memory, processor time, descriptors, event loop, connections, readiness. */
+/** Metrics of each application's process: memory, processor time, descriptors, event loop, connections, readiness. */
 export function addProcessMetrics(
   registry: Registry,
   connections: Connections,

@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
 
-/** A metric whose value is read off when somebody looks. */
+/** A metric whose value is read when the metrics are collected. */
 export function addGauge(registry: Registry, name: string, help: string, read: () => number | Promise<number>): void {
   const gauge: Gauge = new Gauge({
     name,
@@ -13,7 +13,7 @@ export function addGauge(registry: Registry, name: string, help: string, read: (
   })
 }
 
-/** The same with a label: `read` gives its values, of which there must be few, each with a number. */
+/** The same with a label. `read` gives the values of the label, of which there must be few, each with a number. */
 export function addGauges(
   registry: Registry,
   name: string,
@@ -32,7 +32,7 @@ export function addGauges(
   })
 }
 
-/** What somebody else counts, by labels, read off when somebody looks. */
+/** What somebody else counts, by labels. It is read when the metrics are collected. */
 export function addCounters(
   registry: Registry,
   name: string,

@@ -5,7 +5,10 @@ import { prettyLine } from './pretty-line.ts'
 
 export type { Logger } from 'pino'
 
-/** The log of one application, on standard output. Lines are written in the turn of the event loop in which they were said: none is lost when the process ends. */
+/**
+ * The log of one application, on standard output. Lines are written in the same turn of the event loop, so none is lost
+ * when the process ends. What is only of use when something is looked for is at the level `debug`.
+ */
 export function openLog(app: string, config: { logLevel: string; logFormat: 'json' | 'pretty' }): Logger {
   const options = {
     level: config.logLevel,
@@ -17,13 +20,13 @@ export function openLog(app: string, config: { logLevel: string; logFormat: 'jso
   return config.logFormat === 'json' ? pino(options, standardOutput()) : pino(options, pretty())
 }
 
-/** For whoever looks only whether something could be opened. */
+/** For checks that only find out whether something can be opened. */
 export const silentLog: Logger = pino({ level: 'silent' })
 
-/** Bounded: what is kept while the output takes nothing, for a full disk, say. Serving goes on without a log. */
+/** What is kept while the output takes nothing, because a disk is full, say. Serving goes on without a log. */
 const maxUnwrittenBytes = 1024 * 1024
 
-/** Lines are gathered for one turn of the event loop, which under load saves a system call for each. */
+/** Lines are gathered for one turn of the event loop. Under load that saves a system call for each. */
 const minWriteBytes = 8 * 1024
 
 function standardOutput() {
@@ -32,15 +35,15 @@ function standardOutput() {
   let isScheduled = false
   const flush = () => {
     isScheduled = false
-    // Not flushSync(), which waits for the disk too: a log is not worth that for every turn. What a full disk does not take is
-    // tried again with the next line.
+    // flushSync() would wait for the disk, too, which a log is not worth in every turn. What a full disk does not take
+    // is tried again with the next line.
     destination.flush()
   }
   process.on('exit', () => {
     try {
       destination.flushSync()
     } catch {
-      // A full disk, or nobody who reads.
+      // The disk is full, or nobody reads.
     }
   })
   return {
@@ -53,8 +56,8 @@ function standardOutput() {
 }
 
 /**
- * A line of JSON may hold characters that steer a terminal in which somebody looks at it (C1), or turn its text round (such as
- * U+202E): they come with names and headers of clients, and are escaped.
+ * Escapes characters that control a terminal (C1), or reverse the direction of text (such as U+202E). Names and headers
+ * of clients may hold them.
  */
 function withoutSteering(line: string): string {
   return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
@@ -66,7 +69,7 @@ function escaped(unit: number): string {
   return `\\u${unit.toString(16).padStart(4, '0')}`
 }
 
-/** The fields that say most stand in the line; the rest is left to the JSON form. */
+/** A line shows the fields that say most. The rest is left to the JSON form. */
 function pretty() {
   return PinoPretty({
     sync: true,

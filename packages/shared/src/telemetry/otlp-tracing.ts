@@ -14,26 +14,27 @@ import type { TraceContext } from './trace-context.ts'
 import type { Span, Tracing } from './tracing.ts'
 import { version } from '../version.ts'
 
-/** So long is a batch tried to be sent; and so long, at its end, the application waits for the last ones. */
+/** How long a batch may take to be sent, and how long the application waits at its end for the last ones. */
 const sendWithinMs = 2000
 
-/** Spans over this are dropped, so that a collector that is down costs no more memory than these. */
+/** More spans than this are dropped, which bounds the memory that a collector costs that is down. */
 const maxWaiting = 2048
 
-/** Batches are made in one go, between requests: this many spans take about a millisecond. */
+/** A batch is made in one turn of the event loop: this many spans take about a millisecond. */
 const batchSize = 128
 
 const maxAttributeLength = 256
 const problemEveryMs = 60_000
 
 /**
- * Spans by OpenTelemetry's SDK, sent to a collector as OTLP/HTTP in JSON. The SDK is used as a library: nothing is
- * registered for the whole process. Everything that matters is set here rather than by OTEL_* variables; of those, only
- * the exporter's OTEL_EXPORTER_OTLP_HEADERS, for a collector's key, and …_COMPRESSION have an effect.
+ * Makes spans with OpenTelemetry's SDK and sends them to a collector as OTLP/HTTP in JSON. The SDK is used as a
+ * library: nothing is registered for the whole process. Everything that matters is set here rather than by OTEL_*
+ * variables. Of those, only the exporter's OTEL_EXPORTER_OTLP_HEADERS, for a collector's key, and …_COMPRESSION have an
+ * effect.
  */
 export function openOtlpTracing(app: string, endpoint: string, onProblem: (message: string) => void): Tracing {
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`
-  // An agent of our own, since connections can then be ended; the timeout is for those that are not made at all.
+  // With an agent of our own, connections can be ended. The timeout is for connections that are never made.
   const agentOptions = { keepAlive: true, timeout: sendWithinMs }
   const agent = url.startsWith('https:') ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions)
   const exporter = new OTLPTraceExporter({
@@ -44,7 +45,7 @@ export function openOtlpTracing(app: string, endpoint: string, onProblem: (messa
   })
   const provider = new TracerProvider({
     resource: resourceOf(app),
-    // Whoever began a trace decides whether it is recorded; what begins here is.
+    // Whoever began a trace decides whether it is recorded. Traces that begin here are.
     sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanLimits: { attributeValueLengthLimit: maxAttributeLength },
     spanProcessors: [
@@ -106,7 +107,7 @@ function remote({ traceId, spanId, sampled, state }: TraceContext): Context {
   })
 }
 
-/** The exporter, with its failures told: the SDK itself would keep them to itself. */
+/** Reports the failures of an exporter, which the SDK would keep to itself. */
 function reporting(exporter: SpanExporter, url: URL, onProblem: (message: string) => void): SpanExporter {
   let quietUntil = 0
   return {
@@ -124,7 +125,7 @@ function reporting(exporter: SpanExporter, url: URL, onProblem: (message: string
   }
 }
 
-/** A collector that refuses has its HTTP status as the code. An error about all addresses of a name has no message. */
+/** Where a collector refuses, the code is its HTTP status. An error about all addresses of a name has no message. */
 function reasonOf(error: Error): string {
   const status = 'code' in error && typeof error.code === 'number' ? `${error.code} ` : ''
   return status + (error.message || errnoOf(error) || error.name)

@@ -1,6 +1,6 @@
 /**
- * A line of the log for people: who did what to which repository, how it ended, how long it took, and how much it moved.
- * The JSON form has everything.
+ * A line of the log for people: who did what to which repository, how it ended, how long it took, and how much it
+ * moved. The JSON form has everything.
  */
 
 /** With the time and the level in front, a line has at most 120 columns. */
@@ -29,7 +29,7 @@ function requestLine(fields: Fields): string {
   ].join(' ')
 }
 
-/** A fetch and a push have three and two requests: the last of each does the work. */
+/** A fetch has three requests and a push has two. The last of each does the work. */
 function whatOf({ service, kind, command }: Fields): string {
   if (service === undefined) return 'other'
   const verb = service === 'receive-pack' ? 'push' : 'fetch'
@@ -37,7 +37,7 @@ function whatOf({ service, kind, command }: Fields): string {
   return command === 'ls-refs' ? 'refs' : verb
 }
 
-/** Facts beside a sentence; times, pids and the like are left to the JSON form. */
+/** The facts beside a sentence. Times, pids and the like are left to the JSON form. */
 function rest(fields: Fields): string {
   const told = Object.entries(fields).filter(([name, value]) => !hidden.has(name) && isPlain(value))
   const { err } = fields
@@ -65,7 +65,7 @@ function size(bytes: unknown): string {
   return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`
 }
 
-/** On one line, and with nothing that steers a terminal: names are the clients'. */
+/** On one line, and without what controls a terminal: clients choose some of the names. */
 function textOf(value: unknown): string {
   if (isListOfTexts(value)) return textOf(value.join(' '))
   const text =
@@ -77,7 +77,7 @@ function cut(text: string, columns: number): string {
   return text.length > columns ? `${text.slice(0, columns - 1)}…` : text
 }
 
-/** The end of a repository's name says most, and its beginning whose it is. */
+/** The end of a repository's name says most, and its beginning says whose it is: both are kept. */
 function cutMiddle(text: string, columns: number): string {
   if (text.length <= columns) return text
   const tail = Math.ceil((columns - 1) / 2)

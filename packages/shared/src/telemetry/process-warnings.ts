@@ -1,6 +1,6 @@
 import type { Logger } from './log.ts'
 
-/** Has what Node warns of (a deprecation, a leak) in the log, in its form, instead of as text on standard error. */
+/** Puts Node's own warnings (of a deprecation, of a leak) into the log instead of on standard error. */
 export function logProcessWarnings(log: Logger): void {
   // Node's own listener, which prints.
   process.removeAllListeners('warning')

@@ -1,12 +1,12 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import type { GitRequest } from '../git/git-route.ts'
 import type { Logger } from './log.ts'
-import type { Outcome } from '../refusal/refusal.ts'
+import type { Outcome } from '../refusal/outcomes.ts'
 import { logRequest } from './request-log.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { Span, Tracing } from './tracing.ts'
 
-/** How a request ended. What else is in it goes into its line in the log. */
+/** How a request ended. Any further fields go into its line in the log. */
 export type Ending = {
   readonly outcome: Outcome
   readonly reason: string | undefined
@@ -14,7 +14,9 @@ export type Ending = {
   readonly [more: string]: unknown
 }
 
-/** Tells the log, the metrics and the trace of each request: all three from one place, so that they cannot disagree. */
+/**
+ * Writes the log, the metrics and the trace of each request. They come from one place, so that they cannot disagree.
+ */
 export class Recorder {
   readonly #log: Logger
   readonly #metrics: RequestMetrics
@@ -26,7 +28,7 @@ export class Recorder {
     this.#tracing = tracing
   }
 
-  /** @param about what the request asks, once that is known */
+  /** @param about gives what the request asks, once that is known */
   begin(exchange: Exchange, about: () => GitRequest | undefined): Recording {
     this.#metrics.begin(exchange, about)
     const { headers, method } = exchange.incoming
@@ -42,7 +44,7 @@ export class Recorder {
     this.#metrics.end(exchange, outcome, reason)
     const { traceId, spanId, parentId } = span
     const status = logRequest(this.#log, exchange, request, { ...ending, traceId, spanId, parentSpanId: parentId })
-    // As the conventions have it: a server's span has failed where its status says so.
+    // By OpenTelemetry's conventions, a server's span has failed where its status says so.
     const failed = (status ?? 0) >= 500
     span.end({
       name: request ? `${request.service} ${request.kind}` : (exchange.incoming.method ?? ''),

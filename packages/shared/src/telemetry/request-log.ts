@@ -1,20 +1,9 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import type { GitRequest } from '../git/git-route.ts'
 import type { Logger } from './log.ts'
-import { statusOf } from '../refusal/refusal.ts'
-import type { Outcome } from '../refusal/refusal.ts'
+import { statusOf } from '../refusal/reasons.ts'
+import { outcomes } from '../refusal/outcomes.ts'
 import type { Ending } from './recorder.ts'
-
-/** A client that leaves, or asks for what it may not have, is no fault of the server's. */
-const levels = {
-  completed: 'info',
-  refused: 'info',
-  client_gone: 'info',
-  shed: 'warn',
-  timed_out: 'warn',
-  git_failed: 'warn',
-  failed: 'error',
-} as const satisfies Record<Outcome, string>
 
 const maxNameLength = 256
 
@@ -53,11 +42,11 @@ export function logRequest(
   const what = request
     ? `${request.service} ${request.kind} ${repository}`
     : `${incoming.method} ${withoutLogin(incoming.url ?? '').slice(0, maxNameLength)}`
-  log[levels[outcome]](line, `${what}: ${reason ?? outcome}`)
+  log[outcomes[outcome].level](line, `${what}: ${reason ?? outcome}`)
   return status
 }
 
-/** A proxy's form of an address can have a log-in in it, or a token. */
+/** The absolute form of an address, as proxies send it, can have a log-in or a token in it. */
 function withoutLogin(url: string): string {
   return url.replace(/^([a-z]+:)?\/\/[^/?]*@/i, '$1//')
 }

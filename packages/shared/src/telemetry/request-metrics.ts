@@ -3,10 +3,13 @@ import type { Registry } from 'prom-client'
 import type { Exchange } from '../exchange/exchange.ts'
 import { addGauge } from './gauge.ts'
 import type { GitRequest } from '../git/git-route.ts'
-import { reasons } from '../refusal/refusal.ts'
-import type { Outcome } from '../refusal/refusal.ts'
+import { reasons } from '../refusal/reasons.ts'
+import type { Outcome } from '../refusal/outcomes.ts'
 
-/** What both applications count about requests. Labels take values of our own tables only, so there are never many series. */
+/**
+ * What both applications count about requests. Labels only have values from our own tables, so there are never many
+ * series.
+ */
 export class RequestMetrics {
   readonly #requests: Counter<'service' | 'kind' | 'version' | 'outcome'>
   readonly #refusals: Counter<'outcome' | 'reason'>
@@ -42,7 +45,7 @@ export class RequestMetrics {
       help: 'From a request to the first byte of its reply’s body.',
       ...spans,
     })
-    // While a long request runs, its bytes count too: they are taken over whenever somebody looks.
+    // The bytes of a long request count while it runs: they are added whenever the metrics are collected.
     const collect = () => this.#takeOverBytes()
     this.#received = new Counter({
       name: 'sluice_received_bytes_total',
@@ -62,7 +65,7 @@ export class RequestMetrics {
     addGauge(registry, 'sluice_requests_under_way', help, () => this.#underWay.size)
   }
 
-  /** @param about what the request asks, once that is known */
+  /** @param about gives what the request asks, once that is known */
   begin(exchange: Exchange, about: () => GitRequest | undefined): void {
     this.#underWay.set(exchange, { about, received: 0, sent: 0 })
   }
@@ -96,8 +99,8 @@ export class RequestMetrics {
 /** A request under way: what it is about, and how many of its bytes have been counted. */
 type Counted = { readonly about: () => GitRequest | undefined; received: number; sent: number }
 
-/** For what is about no service, since it could not be read as a git request. */
+/** For requests that could not be read as git requests, and so have no service. */
 const none = 'none'
 
-/** From an answer out of a cache to a clone that takes an hour. */
+/** They range from an answer out of a cache to a clone that takes an hour. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]

@@ -16,22 +16,29 @@ export type TraceContext = {
   readonly state: string | undefined
 }
 
-/** Sections 3.2.2 and 3.2.4: version, trace id, parent id, flags. Version ff is forbidden, and so are ids of only zeros. */
+/**
+ * Sections 3.2.2 and 3.2.4: version, trace id, parent id, flags. Version ff is forbidden, and so are ids of only zeros.
+ */
 const traceparent = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 const lengthOfVersion00 = 55
 
-/** Sections 3.3.1.3 and 3.3.1.5: 512 printable characters are enough to pass on, and a part of more would be of no use. */
+/**
+ * Sections 3.3.1.3 and 3.3.1.5: 512 printable characters must be passed on. A part of a longer header would be of no
+ * use.
+ */
 const tracestate = /^[\x20-\x7e]{1,512}$/
 
 const sampledFlag = 1
 
-/** The context that a request came with. Without a valid `traceparent` there is none, whatever `tracestate` says (4.3). */
+/**
+ * The context that a request came with. Without a valid `traceparent` there is none, whatever `tracestate` says (4.3).
+ */
 export function receivedContext(headers: IncomingHttpHeaders): TraceContext | undefined {
   const parent = headers['traceparent']
   if (typeof parent !== 'string') return undefined
   const [, version, traceId, spanId, flags] = traceparent.exec(parent) ?? []
   if (!traceId || !spanId || !flags) return undefined
-  // What a later version has added may follow; it is not for us to read.
+  // A later version may have added more, which is not for us to read.
   if (version === '00' && parent.length > lengthOfVersion00) return undefined
   const state = headers['tracestate']
   return {
@@ -43,8 +50,8 @@ export function receivedContext(headers: IncomingHttpHeaders): TraceContext | un
 }
 
 /**
- * The first step of a new trace (4.2). Sampled, although nothing may be recorded here: a server further on that follows
- * the flag, as it should, would else never record what reaches it through this one.
+ * The first step of a new trace (4.2). It is sampled although nothing may be recorded here: a server further on follows
+ * the flag, and would otherwise never record what reaches it through this one.
  */
 export function rootContext(): TraceContext {
   return { traceId: randomHex(16), spanId: randomHex(8), sampled: true, state: undefined }
@@ -55,18 +62,18 @@ export function childOf(parent: TraceContext): TraceContext {
   return { ...parent, spanId: randomHex(8) }
 }
 
-/** What to send on, so that the receiver's steps become children of this one. */
+/** The headers to send on, so that the receiver's steps become children of this one. */
 export function headersOf({ traceId, spanId, sampled, state }: TraceContext): Record<string, string> {
   const headers: Record<string, string> = { traceparent: `00-${traceId}-${spanId}-${sampled ? '01' : '00'}` }
   if (state !== undefined) headers['tracestate'] = state
   return headers
 }
 
-/** Drawn in advance: asking the system for a few bytes costs as much as asking for some thousands. */
+/** Random bytes, drawn in advance: a few bytes cost the system as much as some thousands. */
 const pool = Buffer.allocUnsafe(4096)
 let used = pool.length
 
-/** That all of it is zero, which the format forbids, will not happen: one chance in 2^64 each time. */
+/** The format forbids that all of it is zero, which will not happen: the chance is one in 2^64. */
 function randomHex(bytes: number): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool)

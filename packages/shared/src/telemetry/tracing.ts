@@ -5,31 +5,31 @@ import { childOf, headersOf, receivedContext, rootContext } from './trace-contex
 export type Span = {
   readonly traceId: string
   readonly spanId: string
-  /** The step on another server that this one was asked by. */
+  /** The step on another server that asked for this one. */
   readonly parentId: string | undefined
-  /** To send on with what this request asks of other servers: `traceparent`, and `tracestate` if there is one. */
+  /** For the requests that this one sends to other servers: `traceparent`, and `tracestate` if there is one. */
   headers(): Record<string, string>
-  /** To be called once, when the request is over. */
+  /** Call it once, when the request is over. */
   end(ending: SpanEnding): void
 }
 
 export type SpanEnding = {
   readonly name: string
-  /** Named by OpenTelemetry's semantic conventions where those have a name. Undefined ones are left out. */
+  /** They have the names of OpenTelemetry's semantic conventions, where there are such. Undefined ones are left out. */
   readonly attributes: Readonly<Record<string, string | number | boolean | undefined>>
-  /** Whether it is the server that failed. A client that asks for what it may not have is no failure. */
+  /** Whether the server failed. A client that asks for what it may not have is no failure. */
   readonly failed: boolean
 }
 
-/** Disposed of when no more requests come: what is still to be sent is, in 2 s at most. */
+/** Dispose of it when no more requests come. It then sends what is left, within 2 s. */
 export type Tracing = AsyncDisposable & {
-  /** Never throws and never waits, whatever state the collector is in. */
+  /** It never throws and never waits, whatever the state of the collector. */
   begin(incomingHeaders: IncomingHttpHeaders, name: string): Span
 }
 
 /**
- * The traces of one application. Without an endpoint they are only ids, for the log and for other servers; OpenTelemetry,
- * which takes its time to load, is not.
+ * The traces of one application. Without an endpoint they are only ids, for the log and for other servers, and
+ * OpenTelemetry is not loaded, which takes a while.
  *
  * @param endpoint an OpenTelemetry collector: `http://127.0.0.1:4318`
  * @param onProblem is told, once a minute at most, why spans cannot be sent

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfigError, readConfig } from '../../src/config/config.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import { parseRefRules, refRulesBy } from '../../src/git/ref-rules.ts'
 import type { RefRule } from '../../src/git/ref-rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'

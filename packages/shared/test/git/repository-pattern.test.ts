@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lookUpBy, parsePatternTable, plainName } from '../../src/git/repository-pattern.ts'
+import { lookUpBy, parsePatternTable } from '../../src/git/repository-pattern.ts'
+import { plainName } from '../../src/git/repository-name.ts'
 
 const parse = (text: string) => parsePatternTable(text, (value) => (/^\d+$/.test(value) ? Number(value) : undefined))
 

@@ -1,18 +1,20 @@
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { WatchedFiles } from '@sluice/shared/config/watched-files'
+import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import type { Authority } from '../authority.ts'
 import { PasswordCheck } from './password-check.ts'
 import { readPasswordFile } from './password-file.ts'
 import { readRulesFile } from './rules-file.ts'
 
-/** Names that stand for more than one user in rules cannot be a user's. */
+/** In rules, these stand for more than one user, so no user can have them as a name. */
 const reserved = ['anyone', 'users']
 
 /**
- * Users from a password file, rights from a rules file; both are read anew when they change, and together.
+ * Takes users from a password file and rights from a rules file. When one of them changes, both are read again
+ * together.
  *
- * @throws {ConfigError} where they are not right at the start; later, what was read before stays in force
+ * @throws {ConfigError} where they are not right at the start. If they break later, what was read before stays in
+ *   force.
  */
 export async function openFileAccess(passwordPath: string, rulesPath: string, log: Logger): Promise<Authority> {
   const files = await open(passwordPath, rulesPath, log)
@@ -43,7 +45,7 @@ export async function openFileAccess(passwordPath: string, rulesPath: string, lo
 
 async function open(passwordPath: string, rulesPath: string, log: Logger) {
   const setting = 'SLUICE_PASSWORD_FILE and SLUICE_ACCESS_FILE'
-  return await WatchedFiles.open(setting, {
+  return await ReloadedFile.open(setting, {
     paths: [passwordPath, rulesPath],
     parse([passwordText = '', rulesText = '']) {
       const passwords = readPasswordFile(passwordText, passwordPath)

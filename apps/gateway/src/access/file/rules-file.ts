@@ -1,10 +1,12 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
+import { plainName } from '@sluice/shared/git/repository-name'
+import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import type { Rights } from '../authority.ts'
 
-/** Who: a user's name, `@group`, `users` (whoever has logged in) or `anyone`. */
-const who = z.string().min(1).max(256)
+/** Whom a rule is about: a user's name, `@group`, `users` (whoever has logged in) or `anyone`. */
+const who = z.string().refine(isUserName, 'this is not the name of a user or a group')
 const someOf = z.union([who.transform((one) => [one]), z.array(who).max(10_000)]).default([])
 const patterns = z.string().min(1).max(1024)
 
@@ -22,12 +24,15 @@ const fileForm = z.strictObject({
     .max(10_000),
 })
 
-/** What a user (undefined: nobody in particular) may do with the repository of this plain name. */
+/**
+ * What a user may do with a repository. A user who is undefined is nobody in particular. The repository may be
+ * addressed in any way: rules are about its plain name.
+ */
 export type Rules = (repository: string, user: string | undefined) => { rights: Rights; mayCreate: boolean }
 
 /**
- * Reads a rules file (YAML, or JSON). The first rule one of whose patterns fits a repository's name decides, and whoever is
- * not in it may do nothing there; where no rule fits, nobody may do anything.
+ * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: whoever is
+ * not in it may do nothing there. Where no rule fits, nobody may do anything.
  *
  * @throws {Error} in words
  */
@@ -41,7 +46,8 @@ export function readRulesFile(text: string, path: string): Rules {
     create: members(create),
   }))
   return (repository, user) => {
-    const rule = rows.find(({ fits }) => fits.some((fitsOne) => fitsOne(repository)))
+    const name = plainName(repository)
+    const rule = rows.find(({ fits }) => fits.some((fitsOne) => fitsOne(name)))
     const mayWrite = rule?.write(user) ?? false
     const mayRead = mayWrite || (rule?.read(user) ?? false)
     return { rights: mayWrite ? 'write' : mayRead ? 'read' : 'none', mayCreate: mayWrite && rule!.create(user) }

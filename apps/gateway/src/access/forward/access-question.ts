@@ -1,12 +1,13 @@
 import { isIP } from 'node:net'
-import type { Origin } from '../../request/original-request.ts'
+import type { Origin } from '../../client/original-request.ts'
 import type { About } from '../authority.ts'
 import type { LoginCredentials } from '../credentials.ts'
 
 /**
- * What an access service is told of a request, in the headers that nginx's auth_request is set up with for Authelia and
- * oauth2-proxy, and those of Traefik's and Caddy's forward-auth. Nothing in them is a client's header of that name: they
- * are made here. The address is the one that is parsed and sent on, so that rules about it see what will be opened.
+ * What an access service is told of a request. The headers are those that nginx's auth_request is set up with for
+ * Authelia and oauth2-proxy, and those of Traefik's and Caddy's forward-auth. All of them are made here: a client's own
+ * headers of these names are not passed on. The path is the one that is parsed and sent to the host, so that rules
+ * about it see what will be opened.
  */
 export function questionAbout(
   about: About,
@@ -23,16 +24,16 @@ export function questionAbout(
     'x-forwarded-proto': origin.scheme,
     'x-forwarded-host': origin.host,
     'x-forwarded-uri': target,
-    // Behind a unix socket there is no address, and services take nothing else in its place.
+    // A client of a unix socket has no address, and services accept nothing else in its place.
     ...(isIP(address) !== 0 && { 'x-forwarded-for': address, 'x-real-ip': address }),
     'x-sluice-repository': encodeURIComponent(repository),
     'x-sluice-needs': needs,
-    // Asks for 401 rather than for the way to a page where a person logs in.
+    // With these, services answer 401 rather than redirect to a page where a person logs in.
     'x-requested-with': 'XMLHttpRequest',
     'accept': 'application/json',
   }
   if (credentials) headers['authorization'] = credentials.header
-  // Authelia looks here, unless it is told to look there.
+  // Authelia looks here, unless it is told to look at Authorization.
   if (credentials) headers['proxy-authorization'] = credentials.header
   if (incoming.headers.cookie !== undefined) headers['cookie'] = incoming.headers.cookie
   return headers

@@ -1,6 +1,7 @@
 import { errors, jwtVerify } from 'jose'
 import type { JWTPayload } from 'jose'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Authority } from '../authority.ts'
 import { isLikeSignedToken } from '../credentials.ts'
@@ -19,8 +20,8 @@ export type JwtOptions = {
 }
 
 /**
- * Signed tokens (RFC 7519, checked as RFC 8725 advises), as bearer token, or in Basic as the password or the user name. The
- * user is the token's `sub`, whatever stands beside it.
+ * Takes signed tokens (RFC 7519, checked as RFC 8725 advises): as a bearer token, or in Basic as the password or the
+ * user name. The user is the token's `sub`, whatever else Basic says.
  */
 export async function openJwtAccess(options: JwtOptions, log: Logger): Promise<Authority> {
   const keys = await openTokenKeys(options.keys, log)
@@ -43,7 +44,7 @@ export async function openJwtAccess(options: JwtOptions, log: Logger): Promise<A
     get problem() {
       return keys.problem
     },
-    // Nobody guesses a signature, and to check one takes a fraction of a millisecond.
+    // Nobody can guess a signature, and checking one takes a fraction of a millisecond.
     isTrusted: () => true,
     async decide(credentials, { repository }) {
       if (credentials === undefined) return { user: undefined, rights: 'none', mayCreate: false }
@@ -55,7 +56,7 @@ export async function openJwtAccess(options: JwtOptions, log: Logger): Promise<A
   }
 }
 
-/** git has places for a name and a password, and people put a token into either. */
+/** git asks for a name and a password, and people put a token into either. */
 function tokenIn(credentials: LoginCredentials): string {
   if (credentials.kind === 'token') return credentials.token
   const { user, password } = credentials
@@ -63,14 +64,13 @@ function tokenIn(credentials: LoginCredentials): string {
 }
 
 function checkUser(sub: unknown): string {
-  const isText = typeof sub === 'string' && sub.isWellFormed()
-  if (!isText || sub === '' || sub.length > 256 || /\p{Cc}/u.test(sub)) {
+  if (typeof sub !== 'string' || !isUserName(sub)) {
     throw new Refusal('login_failed', { sentence: 'The token is for nobody: its "sub" is not a user name.' })
   }
   return sub
 }
 
-/** What is wrong with a token is its bearer's to know; that the keys cannot be had is nobody's fault who asks. */
+/** A bearer is told what is wrong with their token. It is not their fault if there are no keys to check it with. */
 function asRefusal(error: unknown): Refusal {
   const cause = error
   if (error instanceof errors.JWTExpired)

@@ -3,16 +3,16 @@ import type { KeyObject } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { WatchedFiles } from '@sluice/shared/config/watched-files'
+import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 
-/** The keys that tokens are signed with. */
+/** The public keys that tokens are checked with. */
 export type TokenKeys = Disposable & {
   readonly find: JWTVerifyGetKey
-  /** In words, where there are none yet. */
+  /** Why there are no keys yet, in words. Undefined where there are some. */
   readonly problem: string | undefined
 }
 
-/** The keys cannot be had. What they are good for cannot be told, then. */
+/** The keys cannot be fetched, so nobody can tell whether a token is right. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable'
 }
@@ -20,7 +20,7 @@ export class KeysUnavailable extends Error {
 const refreshMs = 5 * 60_000
 const timeoutMs = 5000
 const maxBytes = 1024 * 1024
-/** After a failure, nobody asks again for so long; for a key that is not known, as often as that at most. */
+/** The pause after a failure, and between two fetches for a key that is not known. */
 const pauseMs = 10_000
 
 /** @param where the address of a key set (RFC 7517), or the path of one, or of a public key in PEM format */
@@ -29,8 +29,8 @@ export async function openTokenKeys(where: string, log: Logger): Promise<TokenKe
 }
 
 /**
- * Keys are fetched at the start, every five minutes, and when a token names one that is not known. Where that fails, known
- * keys stay good, and tokens by other keys can be neither taken nor refused.
+ * Fetches keys at the start, every five minutes, and when a token names one that is not known. Where that fails, the
+ * known keys stay valid. Tokens of other keys then get `login_unavailable`.
  */
 async function openRemoteKeys(url: URL, log: Logger): Promise<TokenKeys> {
   let failedAt = -Infinity
@@ -79,7 +79,7 @@ async function fetchBounded(address: string, options: RequestInit): Promise<Resp
 
 async function openKeyFile(path: string, log: Logger): Promise<TokenKeys> {
   const setting = 'SLUICE_JWT_KEYS'
-  const files = await WatchedFiles.open(setting, {
+  const files = await ReloadedFile.open(setting, {
     paths: [path],
     parse: ([text = '']) => readKeys(text, path),
     onChange: () => log.info(`${setting}: the keys of ${path} were read anew`),

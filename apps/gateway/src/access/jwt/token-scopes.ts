@@ -1,21 +1,24 @@
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
+import { plainName } from '@sluice/shared/git/repository-name'
 import type { Rights } from '../authority.ts'
 
 const mostScopes = 200
 const longestScope = 512
 
 /**
- * What a token's scopes allow on a repository: `repo:read`, `repo:write` and `repo:create` for all repositories, or each
- * with a pattern, `repo:write:team/**`. They add up; scopes of other services mean nothing here.
+ * What a token's scopes allow on a repository: `repo:read`, `repo:write` and `repo:create` for all repositories, or
+ * each with a pattern, `repo:write:team/**`. They add up. Scopes of other services mean nothing here.
  *
  * @param scope the claim: names with spaces between them (RFC 8693 section 4.2), or a list of names
+ * @param repository as it was addressed: patterns are about its plain name
  */
 export function rightsOf(scope: unknown, repository: string): { rights: Rights; mayCreate: boolean } {
+  const plain = plainName(repository)
   const granted = new Set(
     namesIn(scope)
       .map((name) => /^repo:(read|write|create)(?::(.+))?$/.exec(name))
       .filter((found) => found !== null)
-      .filter(([, , pattern]) => pattern === undefined || fitsPattern(pattern)(repository))
+      .filter(([, , pattern]) => pattern === undefined || fitsPattern(pattern)(plain))
       .map(([, right]) => right),
   )
   const rights = granted.has('write') ? 'write' : granted.has('read') ? 'read' : 'none'

@@ -9,8 +9,8 @@ export type Clock = {
 }
 
 /**
- * Lets attempts through one after the other, with a pause between two of them. Nobody waits at a gate that nobody has gone
- * through for that long; whoever leaves takes their place in the line with them.
+ * Lets attempts through one after the other, with a pause between two of them. Where nobody has gone through for the
+ * length of the pause, nobody waits. Whoever leaves the line makes it shorter.
  */
 export class LoginGate {
   readonly #clock: Clock
@@ -23,8 +23,8 @@ export class LoginGate {
   }
 
   /**
-   * @param pause milliseconds after the one before
-   * @param most how many may stand in line
+   * @param pause milliseconds between this attempt and the one before
+   * @param most how many may wait in the line
    * @throws {Refusal} `too_many_logins`
    * @throws the signal's reason
    */

@@ -6,44 +6,46 @@ import { orAborted } from '@sluice/shared/machine/race'
 import { LoginGate } from './login-gate.ts'
 import type { Clock } from './login-gate.ts'
 
-/** The same wrong log-in again teaches nobody anything. It is a loop, and slows down nobody but itself. */
+/** Sending the same wrong log-in again is no guess. It is a client in a loop, which slows down only itself. */
 const freeRepeats = 1
-/** So many different secrets may fail for one name before the next waits: a person who mistypes. */
+/** How many different secrets may fail for one name before the next one waits: people mistype. */
 const freeForName = 3
-/** So many may fail for all names of one client before names that nothing is known of wait as well. */
+/** How many log-ins of one client may fail before its other names, of which nothing is known, wait as well. */
 const freeForClient = 20
 const firstPauseMs = 125
 const longestPauseMs = 5000
-/** Between two attempts of a client with bad marks: for names with few failures, and for those with many. */
+/**
+ * The pause between two attempts of a client with many failures: for names with few failures, and for names with many.
+ */
 const freshPauseMs = 500
 const stalePauseMs = 1000
-/** More than so many in one line are refused at once. */
+/** How many may wait in one line. More are refused at once. */
 const mostInLine = 4
 const mostInClientsLine = 32
-/** Failures are forgotten after so long without another. */
+/** How long failures are remembered after the last one. */
 const rememberedMs = 10 * 60_000
 const mostRemembered = 10_000
 
-/** Who tries to log in, and with what: `client` is an address or a network. None of it is kept as it is. */
+/** Who tries to log in, and with what. `client` is an address or a network. Only digests of these are kept. */
 export type Login = { readonly client: string; readonly name: string; readonly secret: string }
 
-/** How an attempt ended. `unknown`: nobody could tell, or nobody waited for it. */
+/** How an attempt ended. `unknown`: it could not be checked, or nobody waited for the result. */
 export type Verdict = 'right' | 'unknown' | Refusal
 
-/** One attempt to log in: to be settled. */
+/** One attempt to log in. It must be settled. */
 export type Attempt = { settle(verdict: Verdict): void }
 
 /**
- * Slows down who guesses, and nobody else. What fails leaves marks in three places, and each has its gate:
+ * Slows down whoever guesses, and nobody else. Failures are counted in three places, and each place has a gate:
  *
  *     the log-in itself (client, name, secret) ──▶ the name (client, name) ──▶ the client
  *
- * The same log-in again marks only itself: clients that loop with an old password are in each other's way, and in nobody
- * else's. Another secret for a name marks the name, so that its other guesses wait longer and longer. And everything that is
- * new marks the client, so that going through many names is no way around: with many marks, its attempts go one by one,
- * names with few failures in a line of their own, where nobody waits longer than the line is long.
+ * The same log-in again counts only for itself, so clients that loop with an old password are only in each other's way.
+ * Another secret for a name counts for the name, so that further guesses for it wait longer and longer. Every new
+ * log-in counts for its client, so that trying many names is no way around. The attempts of a client with many failures
+ * go one by one. Its names with few failures have a line of their own, where nobody waits longer than the line is long.
  *
- * The same log-in is tried once at a time: who comes meanwhile waits for the verdict.
+ * The same log-in is tried only once at a time: other requests with it wait for the verdict.
  */
 export class LoginThrottle {
   readonly #clock: Clock
@@ -51,9 +53,9 @@ export class LoginThrottle {
   readonly #names: LRUCache<string, Marks>
   readonly #clients: LRUCache<string, ClientMarks>
   readonly #underWay = new Map<string, Promise<Verdict>>()
-  /** How many secrets of a name are being checked: each may turn out to be a guess. */
+  /** How many secrets of each name are being checked. Each may turn out to be a guess. */
   readonly #checking = new Map<string, number>()
-  /** Names and secrets (a token may be sent as either) are kept only as what nobody can turn back. */
+  /** For digests: names and secrets are not kept as they are, since a token may be sent as either. */
   readonly #key = randomBytes(32)
 
   constructor(clock: Clock = systemClock) {
@@ -72,7 +74,7 @@ export class LoginThrottle {
   /**
    * Waits until this may be tried.
    *
-   * @returns the attempt, or what the same log-in, tried meanwhile by another request, has come to
+   * @returns the attempt, or the verdict on the same log-in, where another request has tried it in the meantime
    * @throws {Refusal} `too_many_logins`
    * @throws the signal's reason
    */
@@ -114,7 +116,7 @@ export class LoginThrottle {
     this.#count(name, 1)
   }
 
-  /** Without a pause, nothing is waited for: what comes in the same moment counts. */
+  /** Returns undefined where there is no need to wait, so that attempts of the same moment are counted. */
   #waitWithOthers(name: string, client: string, signal: AbortSignal): Promise<void> | undefined {
     const tried = (this.#names.get(name)?.failures ?? 0) + (this.#checking.get(name) ?? 0)
     const isStale = tried >= freeForName
@@ -156,7 +158,7 @@ function newClientMarks(clock: Clock): ClientMarks {
   return { ...newMarks(clock), freshGate: new LoginGate(clock) }
 }
 
-/** What was marked before, remembered anew. */
+/** The marks under a key, old or new. Their time to live begins anew. */
 function marksOf<M extends Marks>(table: LRUCache<string, M>, key: string, make: () => M): M {
   const marks = table.get(key) ?? make()
   table.set(key, marks)

@@ -1,20 +1,21 @@
-import { isIP } from 'node:net'
 import { formatAddress } from '@sluice/shared/network/address'
-import { ConfigError } from '@sluice/shared/config/config'
+import { isLoopback } from '@sluice/shared/network/loopback'
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { openToNetworkWords } from '@sluice/shared/config/settings/access'
 import type { GatewayConfig } from '../../config/config.ts'
 import type { Authority, Grant } from '../authority.ts'
-
-/** What an operator has to say to let a network in: nobody writes it by accident. */
-export const openToNetworkWords = 'everyone on this network may read and push'
 
 const everything: Grant = { user: undefined, rights: 'write', mayCreate: true }
 
 /**
- * Everyone reads and pushes.
+ * Access without log-ins (`SLUICE_ACCESS=open`): everyone reads and pushes.
  *
- * @throws {ConfigError} where others than this machine can connect, and the operator has not said that this is meant
+ * @throws {ConfigError} where other machines can connect, and the operator has not said that this is meant
  */
-export function openAccess({ listen, openToNetwork }: Pick<GatewayConfig, 'listen' | 'openToNetwork'>): Authority {
+export function openUnguardedAccess({
+  listen,
+  openToNetwork,
+}: Pick<GatewayConfig, 'listen' | 'openToNetwork'>): Authority {
   if (listen.kind === 'tcp' && !isLoopback(listen.host) && !openToNetwork) {
     throw new ConfigError([
       `SLUICE_ACCESS=open lets everyone who reaches ${formatAddress(listen)} read and push. Choose file, jwt or forward; or, if that is meant, set SLUICE_OPEN_TO_NETWORK='${openToNetworkWords}'.`,
@@ -26,9 +27,4 @@ export function openAccess({ listen, openToNetwork }: Pick<GatewayConfig, 'liste
     decide: async () => everything,
     [Symbol.asyncDispose]: async () => {},
   }
-}
-
-export function isLoopback(host: string): boolean {
-  if (isIP(host) === 4) return host.startsWith('127.')
-  return host === '::1' || host === 'localhost'
 }

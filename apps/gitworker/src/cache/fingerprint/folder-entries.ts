@@ -2,8 +2,8 @@ import { opendirSync } from 'node:fs'
 import type { Dir, Dirent } from 'node:fs'
 
 /**
- * What is in a folder; undefined if it cannot be read, has more than so many entries, which costs no more to find out, or
- * one whose name is not UTF-8: it could not be found again.
+ * The entries of a folder. Undefined if it cannot be read, has more than `most` entries (reading stops there), or has one
+ * whose name is not UTF-8, since that could not be found again.
  */
 export function entriesOf(path: string, most: number): Dirent[] | undefined {
   let folder: Dir | undefined

@@ -2,18 +2,19 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { entriesOf } from './folder-entries.ts'
 import type { StatInfo } from './stat-info.ts'
 
-/** Files and folders below `refs`. Above it a look would take so long that others wait; they belong into packed-refs. */
+/** Files and folders below `refs`. A look at more of them would keep other requests waiting. They belong in packed-refs. */
 const maxEntries = 1100
 
 /**
- * Takes in what git reads below some folders of a repository's `refs` (loose_fill_ref_dir in refs/files-backend.c).
+ * Looks at everything that git reads below some folders of a repository's `refs` (loose_fill_ref_dir in
+ * refs/files-backend.c).
  *
- * A ref may stand for another one, and that one for the first line of FETCH_HEAD, for another work tree's HEAD, or for any
- * file beside HEAD whose name is in capitals. So all of them are read, once, when the fingerprint is taken: a ref is a hash,
- * or stands for one that is looked at, too.
+ * A reference may be symbolic. Then it may lead to the first line of FETCH_HEAD, to another work tree's HEAD, or to any file
+ * beside HEAD whose name is in capitals. So all of them are read once, when the fingerprint is taken: each must be a hash,
+ * or lead to a reference that is looked at too.
  *
  * @param below `refs`, or some of the folders in it
- * @returns false if there is too much of it, or something whose value may depend on what is not there
+ * @returns false if there is too much, or something that may depend on a file that is not looked at
  */
 export function lookAtLooseRefs(gitDir: string, files: StatInfo, below: readonly string[] = ['refs']): boolean {
   const folders: string[] = []
@@ -26,7 +27,7 @@ export function lookAtLooseRefs(gitDir: string, files: StatInfo, below: readonly
   const refs: string[] = []
   let entries = 1
   for (const folder of folders) {
-    // Read after it was looked at: what is added in between then shows in the folder's times.
+    // Read after it was looked at: anything that is added in between shows in the folder's times.
     const found = entriesOf(folder, maxEntries - entries)
     if (!found) return false
     entries += found.length
@@ -36,7 +37,7 @@ export function lookAtLooseRefs(gitDir: string, files: StatInfo, below: readonly
       const kind = files.look(path)
       if (kind === 'folder') folders.push(path)
       else if (kind === 'file') refs.push(path)
-      // A link leads to where nothing is looked at.
+      // A link leads to files that are not looked at.
       else return false
     }
   }
@@ -44,8 +45,9 @@ export function lookAtLooseRefs(gitDir: string, files: StatInfo, below: readonly
 }
 
 /**
- * Whether a ref's file, or HEAD, says a hash, or the name of a ref below one of these folders: parse_loose_ref_contents in
- * refs/files-backend.c. It is read after it was looked at: if it changes in between, what was looked at does not stand.
+ * Whether the file of a reference, or HEAD, contains a hash or the name of a reference below one of these folders
+ * (parse_loose_ref_contents in refs/files-backend.c). It is read after it was looked at: if it changes in between, the
+ * fingerprint does not stand.
  */
 export function isHashOrWithin(path: string, below: readonly string[]): boolean {
   const text = beginningOf(path)
@@ -54,12 +56,12 @@ export function isHashOrWithin(path: string, below: readonly string[]): boolean 
   return target !== undefined && below.some((folder) => target.startsWith(`${folder}/`))
 }
 
-/** git does too, be it a file or a folder. A lock becomes a ref by a rename, and the folder's times tell of that. */
+/** git skips them too, files and folders alike. A lock becomes a reference by a rename, which changes the folder's times. */
 function isPassedOver(name: string): boolean {
   return name.startsWith('.') || name.endsWith('.lock')
 }
 
-/** As much as a hash and the end of its line. */
+/** A hash and the end of its line. */
 const buffer = Buffer.alloc(65)
 
 function beginningOf(path: string): string {

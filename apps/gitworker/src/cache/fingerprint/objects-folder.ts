@@ -3,21 +3,22 @@ import { join } from 'node:path'
 import { entriesOf } from './folder-entries.ts'
 import type { StatInfo } from './stat-info.ts'
 
-/** Folders of objects that are looked at for one repository: above it a look would take so long that others wait. */
+/** Folders of objects for one repository. A look at more of them would keep other requests waiting. */
 const maxStores = 8
 
-/** Entries of a folder of packs, or of objects. A repository with more belongs repacked. */
+/** Entries of a folder of packs, or of objects. A repository with more should be repacked. */
 const maxEntries = 10_000
 
 /**
- * Takes in which objects a repository has: gitrepository-layout(5), `objects`. An object's name says what is in it, so what
- * can change is only which there are, and the folders that they lie in tell of each that comes or goes. One that is damaged
- * in place, or may not be read any more, is not noticed: what it was is still what its name says.
+ * Looks at which objects a repository has: gitrepository-layout(5), `objects`. The name of an object is the hash of its
+ * content, so that only its existence can change; and each one that comes or goes changes the times of its folder. An object
+ * that is damaged in place, or can no longer be read, is not noticed. Its name still stands for what it was.
  *
- * Those of other repositories that it borrows from (`alternates`) are looked at alike, and theirs.
+ * The repositories from which it borrows objects (`alternates`) are looked at in the same way, and those from which they
+ * borrow.
  *
- * @param path the folder: of the repository, or a link to one
- * @returns whether objects of others are used; undefined if there is too much of it, or something that is not understood
+ * @param path the repository's folder of objects, or a link to one
+ * @returns whether it borrows objects; undefined if there is too much, or something that is not understood
  */
 export function lookAtObjects(path: string, files: StatInfo): { readonly borrows: boolean } | undefined {
   const stores = new Set([path])
@@ -29,17 +30,17 @@ export function lookAtObjects(path: string, files: StatInfo): { readonly borrows
   return { borrows: stores.size > 1 }
 }
 
-/** @returns the stores that this one borrows from */
+/** @returns the stores from which this one borrows */
 function lookAtStore(store: string, files: StatInfo): readonly string[] | undefined {
   const kind = lookAtFolder(store, files)
-  // git does without an alternate that is not there.
+  // git ignores an alternate that does not exist.
   if (kind !== 'folder') return kind === 'absent' ? [] : undefined
   const packs = `${store}/pack`
   const kindOfPacks = lookAtFolder(packs, files)
   if (kindOfPacks === 'unfit' || lookAtFolder(`${packs}/multi-pack-index.d`, files) === 'unfit') return undefined
-  // Folders are read after they were looked at: what is added in between then shows in their times.
+  // Folders are read after they were looked at: anything that is added in between shows in their times.
   const inPacks = kindOfPacks === 'absent' ? [] : entriesOf(packs, maxEntries)
-  // A link leads to where nothing is looked at.
+  // A link leads to files that are not looked at.
   if (!inPacks || inPacks.some((entry) => entry.isSymbolicLink())) return undefined
   const fanOut = entriesOf(store, maxEntries)?.filter(({ name }) => /^[0-9a-f]{2}$/.test(name))
   if (!fanOut?.every(({ name }) => lookAtFolder(`${store}/${name}`, files) === 'folder')) return undefined
@@ -50,14 +51,14 @@ function lookAtStore(store: string, files: StatInfo): readonly string[] | undefi
   return kindOfAlternates === 'file' ? storesIn(alternates, store) : undefined
 }
 
-/** A folder may be a link to a larger disk: then both are looked at. */
+/** A folder may be a link to a larger disk. Then both are looked at. */
 export function lookAtFolder(path: string, files: StatInfo): 'folder' | 'absent' | 'unfit' {
   const kind = files.look(path)
   if (kind === 'folder' || kind === 'absent') return kind
   return kind === 'link' && files.look(`${path}/.`) === 'folder' ? 'folder' : 'unfit'
 }
 
-/** As git reads them (parse_alternates in odb.c); undefined with a line whose meaning is not the same in all of its versions. */
+/** Reads them as git does (parse_alternates in odb.c). Undefined if a line does not mean the same to all versions of git. */
 function storesIn(alternates: string, store: string): string[] | undefined {
   try {
     const lines = readFileSync(alternates, 'utf8').split('\n')
@@ -70,7 +71,7 @@ function storesIn(alternates: string, store: string): string[] | undefined {
   }
 }
 
-/** Quoted, not UTF-8, or up from what might be a link. */
+/** Whether it is quoted, is not UTF-8, or leads upwards from what may be a link. */
 function isUnclear(line: string): boolean {
   if (line.startsWith('"') || /[\0\uFFFD]/.test(line)) return true
   const [first, ...rest] = line.replace(/^(?:\.\.?\/)+/, '').split('/')

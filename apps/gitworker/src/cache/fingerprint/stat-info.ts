@@ -1,31 +1,31 @@
 import { closeSync, fstatSync, lstatSync, openSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 
-/** `unfit` is what may not be looked at, is neither file, folder nor link, or is too new to be told from what follows. */
+/** `unfit`: it cannot be looked at, is neither file, folder nor link, or has changed too recently (see fingerprint.ts). */
 export type Kind = 'file' | 'folder' | 'link' | 'absent' | 'unfit'
 
 /**
- * What stat said of some paths, to be compared with what it says later. Synchronous: on a local disk a look takes 2 to
- * 3 µs, less than it takes to come back from a thread.
+ * The stat information of some paths, to be compared with what it is later. Synchronous: on a local disk a look takes 2 to
+ * 3 µs, which is less than the way to a thread and back.
  */
 export class StatInfo implements Disposable {
   readonly #limit: bigint | undefined
   readonly #fineLimit: bigint | undefined
   readonly #paths: string[] = []
-  /** For each path as many numbers as there are in `identity`. */
+  /** The numbers of `identity` for each path, one after the other. */
   readonly #seen: (bigint | undefined)[] = []
   #held: number | undefined
 
   /**
-   * @param changedBefore milliseconds since 1970; what has changed since is unfit
-   * @param finelyChangedBefore the same for what bears a time that is finer than a millisecond
+   * @param changedBefore milliseconds since 1970; files that have changed since are unfit
+   * @param finelyChangedBefore the same for files whose times are finer than a millisecond
    */
   constructor(changedBefore: number, finelyChangedBefore = changedBefore) {
     this.#limit = nanoseconds(changedBefore)
     this.#fineLimit = nanoseconds(finelyChangedBefore)
   }
 
-  /** Takes a path in, whether or not there is something. A link is looked at itself, and not what it leads to. */
+  /** Adds a path, whether or not it exists. Of a link, the link itself is looked at, and not its target. */
   look(path: string): Kind {
     const found = lstat(path)
     if (found === 'unfit') return 'unfit'
@@ -39,7 +39,7 @@ export class StatInfo implements Disposable {
     return found.isSymbolicLink() ? 'link' : 'unfit'
   }
 
-  /** Takes a file in and keeps it open: as long as it is, its inode number is not given to another. */
+  /** Adds a file and keeps it open. While it is open, its inode number is not given to another file. */
   hold(path: string): boolean {
     try {
       this.#held = openSync(path, 'r')
@@ -74,14 +74,14 @@ export class StatInfo implements Disposable {
 }
 
 /**
- * ctime changes with everything else and cannot be set; the others are for file systems that do not keep it well, and for
- * files that came about within one tick. The mode tells kinds and permissions apart.
+ * ctime changes with everything else and cannot be set. The others are for file systems that do not keep it well, and for
+ * files that were made within one tick. The mode has the kind and the permissions.
  */
 function identity(found: BigIntStats | undefined) {
   return [found?.ctimeNs, found?.mtimeNs, found?.ino, found?.size, found?.mode, found?.dev] as const
 }
 
-/** Nobody can set a ctime: what is in it below a millisecond, the file system and the kernel's clock have put there. */
+/** Nobody can set a ctime. So digits below a millisecond come from the file system and the kernel's clock. */
 function isFine({ ctimeNs }: BigIntStats): boolean {
   return ctimeNs % 1_000_000n !== 0n
 }

@@ -1,9 +1,8 @@
 /**
- * Whether a filter means the same whatever the references are: list-objects-filter-options.c. The one that takes the name
- * of an object (`sparse:oid=main:path`) has it looked up each time, unless the name is a whole hash. What is not known here
- * could mean anything.
+ * Whether a filter means the same whatever the references are: list-objects-filter-options.c. `sparse:oid=main:path` takes
+ * the name of an object, which git looks up each time, unless it is a whole hash. Unknown filters may mean anything.
  *
- * @param hashDigits of the repository's hashes: as many digits are a hash, and any other number may be a reference's name
+ * @param hashDigits the length of the repository's hashes; a name with any other number of digits may be a reference
  */
 export function isFilterFixed(spec: string, hashDigits: number): boolean {
   if (spec.length > maxLength) return false
@@ -15,10 +14,10 @@ export function isFilterFixed(spec: string, hashDigits: number): boolean {
 
 const fixed = /^(?:blob:none|blob:limit=\d+[kmg]?|tree:\d+|object:type=(?:blob|tree|commit|tag))$/
 
-/** What people write is far shorter. */
+/** Filters that people write are far shorter. */
 const maxLength = 1000
 
-/** Filters nest, each level encoded once more: every one is shorter than the one around it. */
+/** A part of a combined filter is encoded once more with each level. So every filter is shorter than the one around it. */
 function decoded(part: string): string | undefined {
   return /^(?:[\w:=.-]|%[0-7][0-9A-Fa-f])+$/.test(part) ? decodeURIComponent(part) : undefined
 }

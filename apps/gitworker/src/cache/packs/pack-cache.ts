@@ -1,73 +1,66 @@
 import { LRUCache } from 'lru-cache'
-import { Gathering, letGo } from './single-flight.ts'
+import { DiskBreaker } from './spool/disk-breaker.ts'
+import { FinishedPacks } from './finished-packs.ts'
+import { usesDisk } from './pack-cache-options.ts'
+import type { PackCacheOptions } from './pack-cache-options.ts'
+import type { PackReader } from './stream/pack-reader.ts'
+import type { Producer } from './stream/pack-source.ts'
+import { PacksInUse } from './packs-in-use.ts'
+import { SharedPack } from './shared-pack.ts'
+import type { SharedPackOptions } from './shared-pack.ts'
+import { letGo, SingleFlight } from './single-flight.ts'
 import type { Start } from './single-flight.ts'
-import type { Producer } from './intake.ts'
-import type { PackReader } from './pack-reader.ts'
-import { Production } from './production.ts'
-import type { ProductionOptions } from './production.ts'
-import { lookEveryMs, SlowReaders } from './slow-readers.ts'
-import type { SlowReadersOptions } from './slow-readers.ts'
-import { prepareSpoolFolder, SpoolBudgetError, SpoolFolder } from './spool-folder.ts'
-
-export type PackCacheOptions = {
-  /** For the spools: a folder of its own, on a disk. */
-  readonly folder: string
-  /** What all packs that several read may take of the disk together; undefined where none is shared. */
-  readonly budgetBytes?: number | undefined
-  /** What all that is written ahead of slow readers may take of it together; undefined for nothing. */
-  readonly aheadBytes?: number | undefined
-  /** What becomes of slow readers. */
-  readonly slowReaders?: SlowReadersOptions
-  /** How long a spool may be joined after it is whole. Whatever is read, nothing that was once true is kept for longer. */
-  readonly lifeMs?: number
-  /** How far a producer may be ahead of the fastest of its readers. */
-  readonly maxAheadBytes?: number
-  /** The disk cannot be used, which is said once for each time that the cache does without it. */
-  readonly onProblem: (message: string) => void
-}
+import { noneIsTooSlow, SlowReaders } from './slow-readers.ts'
+import { prepareSpoolFolder, SpoolFolder } from './spool/spool-folder.ts'
 
 const defaultLifeMs = 5 * 60_000
 const defaultMaxAheadBytes = 256 * 1024 * 1024
 
-/** Which part of the disk for slow readers one of them may have. */
+/** The part of the disk space for slow readers that one of them may have. */
 const largestPart = 1 / 4
 
-/** How long the cache does without its disk after a problem with it. */
-const offMs = 60_000
-
+/** How many keys are remembered, and for how long, to tell that a pack is asked for again. */
 const maxRemembered = 10_000
 const rememberedForMs = 5 * 60_000
 
 /**
- * Packs that are asked for at the same time, or again soon: identical requests share one producer, and each reads at its
- * own pace. What only one asks for goes straight through and leaves nothing on disk, unless its reader is slow: then its
- * producer runs ahead to disk, and does not wait for it.
+ * Shares packs between clients that ask for the same at the same time, or soon after: see README.md.
  *
- * Who waits for a producer to be started gets what git says after that. Who comes later joins only if the repository is in
- * the state that it was in just before the start: then git would say the same now.
+ * Those who wait for a producer to be started get what it writes. Those who come later join only if the repository is still
+ * in the state that it was in just before the start, so that git would write the same now.
  */
 export class PackCache implements AsyncDisposable {
-  /** Requests that joined another one's producer, or were answered from a finished spool. */
+  /** Requests that joined another one's producer, or read a finished pack. */
   hits = 0
-  /** Producers that were started. */
+  /** Producers that were started for requests with a key. */
   misses = 0
   readonly #options: PackCacheOptions
   readonly #folder: SpoolFolder
   readonly #aheadFolder: SpoolFolder
-  readonly #slowReaders: SlowReaders
-  #lookTimer: NodeJS.Timeout | undefined
-  readonly #gatherings = new Map<string, Gathering>()
-  readonly #joinable = new Map<string, Production>()
-  /** All that run or are read. */
-  readonly #inUse = new Set<Production>()
-  /** Finished spools that nobody reads: the least recently used one first. */
-  readonly #idle = new Set<Production>()
-  /** What ends the life of each finished spool. */
-  readonly #lives = new Map<Production, NodeJS.Timeout>()
+  readonly #disk: DiskBreaker
+  readonly #flights = new Map<string, SingleFlight>()
+  readonly #joinable = new Map<string, SharedPack>()
+  readonly #inUse: PacksInUse
+  readonly #finished: FinishedPacks
   readonly #askedFor = new LRUCache<string, true>({ max: maxRemembered, ttl: rememberedForMs, ttlResolution: 0 })
-  #offTimer: NodeJS.Timeout | undefined
-  #diskFailsUntil = 0
   #isClosed = false
+
+  /** Makes the folder if need be, and removes what an earlier cache left in it. */
+  static async open(options: PackCacheOptions): Promise<PackCache> {
+    const path = usesDisk(options) ? await prepareSpoolFolder(options.folder) : options.folder
+    return new PackCache(options, path)
+  }
+
+  private constructor(options: PackCacheOptions, path: string) {
+    this.#options = options
+    this.#disk = new DiskBreaker(options.onProblem)
+    this.#finished = new FinishedPacks(options.lifeMs ?? defaultLifeMs)
+    this.#folder = new SpoolFolder(path, options.budgetBytes ?? 0, () => this.#finished.evict())
+    // Everything in it is being read, so nothing can make room.
+    this.#aheadFolder = new SpoolFolder(path, options.aheadBytes ?? 0, () => false)
+    const mayRunAhead = () => options.aheadBytes !== undefined && !this.#disk.isFailing
+    this.#inUse = new PacksInUse(new SlowReaders(options.slowReaders ?? noneIsTooSlow), mayRunAhead)
+  }
 
   get usesDisk(): boolean {
     return usesDisk(this.#options)
@@ -77,21 +70,7 @@ export class PackCache implements AsyncDisposable {
     return this.#options.folder
   }
 
-  /** Makes the folder, if need be; removes what an earlier cache left in it. */
-  static async open(options: PackCacheOptions): Promise<PackCache> {
-    const path = usesDisk(options) ? await prepareSpoolFolder(options.folder) : options.folder
-    return new PackCache(options, path)
-  }
-
-  private constructor(options: PackCacheOptions, path: string) {
-    this.#options = options
-    this.#folder = new SpoolFolder(path, options.budgetBytes ?? 0, () => this.#evict())
-    // Everything in there is read: nothing of it can make room.
-    this.#aheadFolder = new SpoolFolder(path, options.aheadBytes ?? 0, () => false)
-    this.#slowReaders = new SlowReaders(options.slowReaders ?? asTheyLike)
-  }
-
-  /** What is on disk. */
+  /** The disk space that shared packs take. */
   get bytes(): number {
     return this.#folder.bytes
   }
@@ -100,53 +79,49 @@ export class PackCache implements AsyncDisposable {
     return this.#folder.spools
   }
 
-  /** What is on disk ahead of slow readers. */
+  /** The disk space that is taken by what was written ahead of slow readers. */
   get aheadBytes(): number {
     return this.#aheadFolder.bytes
   }
 
   get readers(): number {
-    return this.#countReaders(() => true)
+    return this.#inUse.readers
   }
 
-  /** Those whose producer has ended: they hold nothing but what they read. */
+  /** The number of readers whose producer has ended: they hold nothing but what they read. */
   get readersAlone(): number {
-    return this.#countReaders(({ isOver }) => isOver)
-  }
-
-  #countReaders(ofThese: (production: Production) => boolean): number {
-    return this.#inUse.values().reduce((sum, one) => sum + (ofThese(one) ? one.readers : 0), 0)
+    return this.#inUse.readersAlone
   }
 
   /**
-   * Joins the production with this key, or starts one. A `start` is called at most once, and for all who wait by then; it
-   * must obey its own signal, not that of the request, which may leave while others wait. If it rejects, that is the error
-   * of the one who gave it alone, and the next one's is called.
+   * Joins the pack with this key, or starts a producer. `start` is called at most once, on behalf of everybody who waits by
+   * then; so it must obey its own signal and not the request's, which may end while others wait. If it rejects, only the one
+   * who gave it gets the error, and the next one's `start` is called.
    *
-   * @param key whatever the pack depends on beside the repository
-   * @param stateNow which state the repository is in now; undefined while that is not known
+   * @param key everything that the pack depends on besides the repository
+   * @param stateNow the present state of the repository; undefined while it is not known
    * @param signal ends the wait
    */
   async read(key: string, stateNow: () => number | undefined, start: Start, signal: AbortSignal): Promise<PackReader> {
     signal.throwIfAborted()
     if (this.#isClosed) throw closed()
-    const production = this.#joinable.get(key)
+    const pack = this.#joinable.get(key)
     // Without the disk, a second reader would be tied to the pace of the first.
-    if (production && !(production.state === 'direct' && this.#isOff)) {
-      if (production.producer.state === stateNow()) {
+    if (pack && !(pack.state === 'direct' && this.#disk.isOff)) {
+      if (pack.producer.state === stateNow()) {
         this.hits++
-        return production.join()
+        return pack.join()
       }
-      production.drop()
+      pack.drop()
     }
-    const gathering = this.#gatherings.get(key) ?? this.#gather(key)
-    return await gathering.wait(start, signal)
+    const flight = this.#flights.get(key) ?? this.#newFlight(key)
+    return await flight.wait(start, signal)
   }
 
   /**
-   * Reads what is nobody else's. Its producer does not wait for a slow reader either.
+   * Reads what nobody else may read. Its producer does not wait for a slow reader either.
    *
-   * @param signal is what `start` gets
+   * @param signal is passed to `start`
    */
   async readAlone(start: Start, signal: AbortSignal): Promise<PackReader> {
     if (this.#isClosed) throw closed()
@@ -155,130 +130,67 @@ export class PackCache implements AsyncDisposable {
       letGo(producer)
       throw (signal.reason as Error | undefined) ?? closed()
     }
-    const production = this.#open(producer, { isSpooled: false, isClosed: true, isForOne: true }, (changed) =>
-      this.#noteUse(changed),
-    )
-    return production.join()
+    const onChange = (changed: SharedPack) => this.#inUse.note(changed)
+    return this.#newPack(producer, { isSpooled: false, isClosed: true, isForOne: true, onChange }).join()
   }
 
-  /** Drops all packs that were made in a state that no repository is in any more. Those who read one go on. */
+  /** Drops all packs that were made in a state that no repository is in any more. Their readers go on. */
   forget(state: number): void {
-    for (const production of this.#joinable.values()) if (production.producer.state === state) production.drop()
+    for (const pack of this.#joinable.values()) if (pack.producer.state === state) pack.drop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#offTimer)
-    clearInterval(this.#lookTimer)
-    for (const gathering of this.#gatherings.values()) gathering.close(closed())
-    for (const production of [...this.#inUse, ...this.#idle]) production.close(closed())
+    this.#disk[Symbol.dispose]()
+    for (const flight of this.#flights.values()) flight.close(closed())
+    this.#inUse.close(closed())
+    this.#finished.close(closed())
     await Promise.all([this.#folder.closed(), this.#aheadFolder.closed()])
   }
 
-  get #isOff(): boolean {
-    return this.#offTimer !== undefined
-  }
-
-  #gather(key: string): Gathering {
-    const gathering = new Gathering(
-      (producer, count) => this.#produce(key, producer, count),
+  #newFlight(key: string): SingleFlight {
+    const flight = new SingleFlight(
+      (producer, count) => this.#land(key, producer, count),
       () => {
-        if (this.#gatherings.get(key) === gathering) this.#gatherings.delete(key)
+        if (this.#flights.get(key) === flight) this.#flights.delete(key)
       },
     )
-    if (!this.#isOff) this.#gatherings.set(key, gathering)
-    return gathering
+    if (!this.#disk.isOff) this.#flights.set(key, flight)
+    return flight
   }
 
-  #produce(key: string, producer: Producer, count: number): () => PackReader {
+  /** A producer has been started for so many requests. @returns what makes a reader for each of them */
+  #land(key: string, producer: Producer, count: number): () => PackReader {
     this.misses++
     this.hits += count - 1
     const isClosed = producer.state === undefined
-    const isWantedAgain = this.#askedFor.has(key) && !this.#isOff
+    const isWantedAgain = this.#askedFor.has(key) && !this.#disk.isOff
     this.#askedFor.set(key, true)
-    const isSpooled = isWantedAgain && !isClosed
-    const production = this.#open(producer, { isSpooled, isClosed }, (changed) => this.#onChange(key, changed))
-    if (!isClosed) this.#joinable.set(key, production)
-    return () => production.join()
+    const onChange = (changed: SharedPack) => this.#note(key, changed)
+    const pack = this.#newPack(producer, { isSpooled: isWantedAgain && !isClosed, isClosed, onChange })
+    if (!isClosed) this.#joinable.set(key, pack)
+    return () => pack.join()
   }
 
-  #open(
+  #newPack(
     producer: Producer,
-    kind: Pick<ProductionOptions, 'isSpooled' | 'isClosed' | 'isForOne'>,
-    onChange: (production: Production) => void,
-  ): Production {
-    this.#lookTimer ??= setInterval(() => this.#look(), lookEveryMs).unref()
-    return new Production(producer, {
+    kind: Pick<SharedPackOptions, 'isSpooled' | 'isClosed' | 'isForOne' | 'onChange'>,
+  ): SharedPack {
+    return new SharedPack(producer, {
       ...kind,
       folder: this.#folder,
       aheadFolder: this.#aheadFolder,
       maxAheadBytes: this.#options.maxAheadBytes ?? defaultMaxAheadBytes,
       maxSlowBytes: Math.floor((this.#options.aheadBytes ?? 0) * largestPart),
-      onChange,
-      onDiskProblem: (error) => this.#turnOff(error),
+      onDiskProblem: (error) => this.#disk.trip(error),
     })
   }
 
-  #look(): void {
-    const atWork = [...this.#inUse].filter(({ isOver }) => !isOver)
-    const mayRunAhead = this.#options.aheadBytes !== undefined && performance.now() >= this.#diskFailsUntil
-    this.#slowReaders.look(atWork, mayRunAhead)
-    if (atWork.length > 0) return
-    clearInterval(this.#lookTimer)
-    this.#lookTimer = undefined
+  #note(key: string, pack: SharedPack): void {
+    if (!pack.isJoinable && this.#joinable.get(key) === pack) this.#joinable.delete(key)
+    this.#inUse.note(pack)
+    this.#finished.note(pack)
   }
-
-  #onChange(key: string, production: Production): void {
-    if (!production.isJoinable && this.#joinable.get(key) === production) this.#joinable.delete(key)
-    this.#boundLife(production)
-    this.#noteUse(production)
-    this.#idle.delete(production)
-    if (!this.#inUse.has(production) && production.isJoinable) this.#idle.add(production)
-  }
-
-  #noteUse(production: Production): void {
-    if (!production.isOver || production.readers > 0) this.#inUse.add(production)
-    else this.#inUse.delete(production)
-  }
-
-  /** From when it is whole: the clock runs on, whoever reads it. */
-  #boundLife(production: Production): void {
-    const isAlive = production.state === 'finished' && production.isJoinable
-    const timer = this.#lives.get(production)
-    if (isAlive && !timer) {
-      const life = this.#options.lifeMs ?? defaultLifeMs
-      this.#lives.set(production, setTimeout(() => production.drop(), life).unref())
-    } else if (!isAlive && timer) {
-      clearTimeout(timer)
-      this.#lives.delete(production)
-    }
-  }
-
-  /** Removes the spool whose last reader left longest ago. @returns whether there was one */
-  #evict(): boolean {
-    const [oldest] = this.#idle
-    oldest?.drop()
-    return oldest !== undefined
-  }
-
-  #turnOff(error: Error): void {
-    // What shared packs may take has nothing to do with slow readers.
-    if (!(error instanceof SpoolBudgetError)) this.#diskFailsUntil = performance.now() + offMs
-    if (this.#isOff || this.#isClosed) return
-    this.#offTimer = setTimeout(() => (this.#offTimer = undefined), offMs).unref()
-    this.#options.onProblem(`Packs are not cached for ${offMs / 1000} s: ${error.message}`)
-  }
-}
-
-function usesDisk({ budgetBytes, aheadBytes }: PackCacheOptions): boolean {
-  return budgetBytes !== undefined || aheadBytes !== undefined
-}
-
-const asTheyLike: SlowReadersOptions = {
-  isWaitedFor: () => false,
-  minBytesPerSecond: 0,
-  windowMs: 0,
-  tooSlow: () => new Error('Too slow.'),
 }
 
 function closed(): Error {

@@ -5,13 +5,13 @@ import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
 import { isFilterFixed } from './filter-spec.ts'
 
 /**
- * The key of a pack: a hash of all that it depends on outside its repository. What it depends on inside is the repository's
- * state (`AnswerCache.stateOf`): a pack may be read again only while that is the same.
+ * The key of a pack: a hash of everything that it depends on besides its repository. The repository's part is its state
+ * (`ReferenceCache.stateOf`): packs are shared only while that is the same.
  *
  * @param asked the request's body; undefined where it is not in protocol version 2, or too large to be parsed
- * @param build git's version, and what of its command line changes a reply
- * @returns undefined if the pack may not be shared: the request is no `fetch`, or names references (`want-ref`, `deepen-not`,
- *   some filters)
+ * @param build git's version, and everything in its command line that changes a reply
+ * @returns undefined if the pack may not be shared: the request is no `fetch`, or names references (`want-ref`, `deepen-not`
+ *   and some filters)
  */
 export function packKeyOf(
   request: GitRequest,
@@ -29,7 +29,7 @@ export function packKeyOf(
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64')
 }
 
-/** gitprotocol-v2(5), "fetch": whether an argument means the same whatever the references are. */
+/** Whether an argument means the same whatever the references are: gitprotocol-v2(5), "fetch". */
 function isIndependent(line: string, hashDigits: number): boolean {
   const filter = /^filter (.+)$/s.exec(line)?.[1]
   return filter === undefined ? independent.test(line) : isFilterFixed(filter, hashDigits)

@@ -1,5 +1,5 @@
-import type { Producer } from './intake.ts'
-import type { PackReader } from './pack-reader.ts'
+import type { PackReader } from './stream/pack-reader.ts'
+import type { Producer } from './stream/pack-source.ts'
 
 /** Starts a producer. The signal is aborted when nobody waits for it any more. May reject. */
 export type Start = (signal: AbortSignal) => Promise<Producer>
@@ -11,26 +11,26 @@ type Waiter = {
 }
 
 /**
- * Those who wait for one producer to be started. It is started on behalf of all of them: whoever asked first may leave,
- * and keeps a place in a queue for the others. If it cannot be started, only the one whose start that was is told so, and
- * the next one's own is tried: what one may not have, another may.
+ * Starts one producer for everybody who waits for it. Whoever asked first may leave: its place in a queue is kept for the
+ * others. If the producer cannot be started, only the one whose `start` was called is told so, and that of the next one is
+ * tried: one of them may be allowed what another is not.
  */
-export class Gathering {
+export class SingleFlight {
   readonly #waiters = new Set<Waiter>()
   readonly #controller = new AbortController()
   readonly #onStarted: (producer: Producer, count: number) => () => PackReader
   readonly #onOver: () => void
 
   /**
-   * @param onStarted gets the producer and how many wait for it, and returns what makes a reader for each
-   * @param onOver nobody can wait here any more
+   * @param onStarted gets the producer and the number of waiters, and returns a function that makes a reader for each
+   * @param onOver is told that nobody can wait here any more
    */
   constructor(onStarted: (producer: Producer, count: number) => () => PackReader, onOver: () => void) {
     this.#onStarted = onStarted
     this.#onOver = onOver
   }
 
-  /** Waits, until the signal says otherwise. */
+  /** @param signal ends the wait */
   wait(start: Start, signal: AbortSignal): Promise<PackReader> {
     const { promise, resolve, reject } = Promise.withResolvers<PackReader>()
     const waiter = { start, resolve, reject }
@@ -84,7 +84,7 @@ export class Gathering {
 
 /** Stops a producer that nobody reads. */
 export function letGo(producer: Producer): void {
-  // How it ends is nobody's concern.
+  // Nobody needs to know how it ends.
   producer.ended.catch(() => {})
   producer.output.on('error', () => {})
   producer.stop()

@@ -1,53 +1,62 @@
-import type { Producer } from './intake.ts'
-import type { PackReader } from './pack-reader.ts'
-import type { Production } from './production.ts'
+import type { PackReader } from './stream/pack-reader.ts'
+import type { Producer } from './stream/pack-source.ts'
+import type { SharedPack } from './shared-pack.ts'
 
 /*
- * A git holds a slot until all that it writes has been taken from it; so one whose reader is slow must not wait for that.
- * Twice a second, each production is looked at that is held back by its readers:
+ * A git holds its slot until everything that it writes has been taken. So git must not have to wait for slow readers. Twice
+ * a second, each pack is looked at whose producer waits for its readers:
  *
- *   held back at two looks, and little was taken in between, or somebody waits for its slot ──▶ it runs ahead, to disk
- *   no room on disk, and somebody waits for its slot ──▶ of those whose readers have all taken too little for a whole
- *   window, the slowest one loses these; the next one a while later, if its slot is waited for still
+ *   it waits at two looks, and little was taken in between, or a request is queued for its slot
+ *     ──▶ the producer runs ahead, to disk
+ *   there is no room on disk, and a request is queued for its slot
+ *     ──▶ among the packs whose readers have all taken too little for a whole window, the slowest one loses its readers;
+ *         the next one follows later, if its slot is still wanted
  *
- * What was taken is what has gone into the buffers between here and a client, megabytes at a time. So a slow reader may
- * look slower than it is, which is why the one that has taken the least since it was first held back is the first to go.
+ * What a reader takes goes first into the buffers on the way to its client, which hold megabytes. So a slow reader may look
+ * slower than it is. That is why the pace since the producer first had to wait decides which pack is the slowest.
  */
 
 export type SlowReadersOptions = {
-  /** Whether somebody waits for what this producer holds. */
+  /** Whether a request is queued for the slot that this producer holds. */
   readonly isWaitedFor: (producer: Producer) => boolean
-  /** What readers must take, while it is waited for; 0 is anything. */
+  /** What a reader must take while that is so; 0 is no limit. */
   readonly minBytesPerSecond: number
-  /** Milliseconds over which that is judged. */
+  /** Milliseconds over which that is measured. */
   readonly windowMs: number
-  /** What a reader is ended with that takes less. */
+  /** The error that ends a reader that takes less. */
   readonly tooSlow: () => Error
+}
+
+export const noneIsTooSlow: SlowReadersOptions = {
+  isWaitedFor: () => false,
+  minBytesPerSecond: 0,
+  windowMs: 0,
+  tooSlow: () => new Error('Too slow.'),
 }
 
 export const lookEveryMs = 500
 
-/** A reader that takes this much between two looks is as fast as a disk is, near enough. */
+/** A reader that takes this much between two looks is about as fast as a disk. */
 const fastBytes = 8 * 1024 * 1024
 
-/** So long the slot of a reader that was ended may take to be free. */
+/** How long it may take until the slot of a reader that was ended is free. */
 const restMs = 1000
 
 type Sample = { readonly at: number; readonly position: number }
 
-/** How a production was held back, up to the last look. */
+/** How the producer of a pack has been held back, up to the last look. */
 type Held = {
   readonly produced: number
-  /** At how many looks in a row its slot was waited for. */
+  /** At how many looks in a row a request was queued for its slot. */
   readonly waitedFor: number
-  /** Those who held it back at each look, each with how far it had come: the first is the oldest. */
+  /** The readers that held it back at every look, with their positions: the oldest first. */
   readonly readers: ReadonlyMap<PackReader, Sample[]>
 }
 
-/** Sees to it that no slot is held for as long as the slowest reader takes. */
+/** Makes sure that no slot is held for as long as the slowest reader takes. */
 export class SlowReaders {
   readonly #options: SlowReadersOptions
-  #held = new Map<Production, Held>()
+  #held = new Map<SharedPack, Held>()
   #restsUntil = 0
 
   constructor(options: SlowReadersOptions) {
@@ -55,38 +64,38 @@ export class SlowReaders {
   }
 
   /**
-   * @param productions those whose producers are at work
+   * @param packs those whose producers are at work
    * @param mayRunAhead whether there is a disk for that
    */
-  look(productions: Iterable<Production>, mayRunAhead: boolean, now = performance.now()): void {
+  look(packs: Iterable<SharedPack>, mayRunAhead: boolean, now = performance.now()): void {
     const before = this.#held
     this.#held = new Map()
-    for (const production of productions) {
-      const readers = production.heldBackBy
+    for (const pack of packs) {
+      const readers = pack.heldBackBy
       if (readers.length === 0) continue
-      const then = before.get(production)
-      const held = this.#note(production, readers, then, now)
-      this.#held.set(production, held)
+      const then = before.get(pack)
+      const held = this.#note(pack, readers, then, now)
+      this.#held.set(pack, held)
       const isSlow = then !== undefined && held.produced - then.produced < fastBytes
-      if (mayRunAhead && then && (isSlow || held.waitedFor > 0)) production.runAhead()
+      if (mayRunAhead && then && (isSlow || held.waitedFor > 0)) pack.runAhead()
     }
     this.#endSlowest(now)
   }
 
-  #note(production: Production, readers: readonly PackReader[], before: Held | undefined, now: number): Held {
+  #note(pack: SharedPack, readers: readonly PackReader[], before: Held | undefined, now: number): Held {
     const samplesOf = (reader: PackReader) => {
       const samples = before?.readers.get(reader) ?? []
       samples.push({ at: now, position: reader.position })
       return this.#withoutOld(samples, now)
     }
     return {
-      produced: production.produced,
-      waitedFor: this.#options.isWaitedFor(production.producer) ? (before?.waitedFor ?? 0) + 1 : 0,
+      produced: pack.produced,
+      waitedFor: this.#options.isWaitedFor(pack.producer) ? (before?.waitedFor ?? 0) + 1 : 0,
       readers: new Map(readers.map((reader) => [reader, samplesOf(reader)])),
     }
   }
 
-  /** The first one stays, and of the others those of the last window, with the one just before it. */
+  /** Keeps the first sample, those of the last window, and the one just before them. */
   #withoutOld(samples: Sample[], now: number): Sample[] {
     while (samples.length > 3 && samples[2]!.at <= now - this.#options.windowMs) samples.splice(1, 1)
     return samples
@@ -107,7 +116,7 @@ export class SlowReaders {
     for (const reader of slowest.readers) reader.end(this.#options.tooSlow())
   }
 
-  /** What a reader takes a second, since it was first held back, if it has taken too little in the last window. */
+  /** The bytes per second since the first sample, if the reader has taken too little in the last window. */
   #paceIfSlow(samples: readonly Sample[], now: number): number | undefined {
     const { windowMs, minBytesPerSecond } = this.#options
     const start = samples.findLast(({ at }) => at <= now - windowMs)

@@ -2,23 +2,26 @@ import { LRUCache } from 'lru-cache'
 import { fingerprintOf } from '../fingerprint/fingerprint.ts'
 import type { Fingerprint, Scope } from '../fingerprint/fingerprint.ts'
 
-/** A state of a repository. What was made of it is found by its id only, and is out of reach once it is replaced. */
+/** A state of a repository. Entries are found by its id, so that they are out of reach once it is replaced. */
 export type Snapshot = { readonly id: number; readonly fingerprint: Fingerprint }
 
 export type SnapshotOptions = {
   readonly maxRepositories: number
   readonly maxBytes: number
-  /** How old a file must be to be told from what it becomes, where its time may be a whole second's: see fingerprint.ts. */
+  /**
+   * In milliseconds: a file that changed more recently is racy (see fingerprint.ts). This one is for files whose times may
+   * be whole seconds.
+   */
   readonly racyWindowMs?: number | undefined
-  /** The same where its time is finer than a millisecond. */
+  /** The same for files whose times are finer than a millisecond. */
   readonly fineRacyWindowMs?: number | undefined
   /** Milliseconds since 1970, by the clock that stamps files. */
   readonly now?: (() => number) | undefined
-  /** Nothing that was made of the snapshot with this id will be found any more. */
+  /** The snapshot with this id has been dropped: nothing that was kept for it will be found any more. */
   readonly onGone?: ((id: number) => void) | undefined
 }
 
-/** The last known states of repositories, each for as long as its fingerprint stands. */
+/** The last known states of repositories. Each is kept until its fingerprint no longer stands. */
 export class Snapshots implements Disposable {
   readonly #snapshots: LRUCache<string, Snapshot>
   readonly #racyWindowMs: number
@@ -41,12 +44,12 @@ export class Snapshots implements Disposable {
     })
   }
 
-  /** What is known, whether it stands or not. */
+  /** The last known state, whether or not it still stands. */
   peek(gitDir: string, scope: Scope): Snapshot | undefined {
     return this.#snapshots.get(nameOf(gitDir, scope))
   }
 
-  /** The state that the repository is in; undefined while that is not known: it has just changed, or is not understood. */
+  /** The present state. Undefined while it is not known: the repository has just changed, or is not understood. */
   now(gitDir: string, scope: Scope): Snapshot | undefined {
     const known = this.peek(gitDir, scope)
     if (known?.fingerprint.stands()) return known
@@ -57,7 +60,7 @@ export class Snapshots implements Disposable {
     const snapshot = { id: ++this.#lastId, fingerprint }
     this.#snapshots.set(nameOf(gitDir, scope), snapshot)
     if (this.peek(gitDir, scope) === snapshot) return snapshot
-    // Larger than all of the memory for them.
+    // It was not taken in, because it is larger than all of the memory for snapshots.
     fingerprint[Symbol.dispose]()
     return undefined
   }
@@ -71,7 +74,7 @@ export class Snapshots implements Disposable {
   }
 }
 
-/** What an entry takes up besides what is in it, roughly. */
+/** Roughly the memory that an entry takes up besides its content. */
 export const entryBytes = 200
 
 function nameOf(gitDir: string, scope: Scope): string {

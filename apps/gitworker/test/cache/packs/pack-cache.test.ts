@@ -7,7 +7,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import type { Start } from '../../../src/cache/packs/single-flight.ts'
 import { PackCache } from '../../../src/cache/packs/pack-cache.ts'
-import type { PackCacheOptions } from '../../../src/cache/packs/pack-cache.ts'
+import type { PackCacheOptions } from '../../../src/cache/packs/pack-cache-options.ts'
 import { FakeClient, FakeProducer, hashOf, openFiles } from '../../support/pack-producer.ts'
 
 const mebi = 2 ** 20
@@ -147,7 +147,7 @@ test('what an earlier cache has left is removed, and nothing else', async () => 
   assert.deepEqual(readdirSync(folder), ['HEAD', 'sluice-pack-folder'])
 })
 
-test('a failed production is not joined again', async () => {
+test('a failed pack is not joined again', async () => {
   await using host = await openCache()
   const first = await host.read('pack', 2 * mebi, { upTo: mebi })
   const second = await host.read('pack')

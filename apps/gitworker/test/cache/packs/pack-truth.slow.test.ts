@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { AnswerCache } from '../../../src/cache/references/answers.ts'
+import { ReferenceCache } from '../../../src/cache/references/reference-cache.ts'
 import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
 import { packKeyOf } from '../../../src/cache/packs/pack-key.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 import { readFetched } from '../../support/fetched-pack.ts'
-import { answerOf, commandOf } from '../../support/git-answers.ts'
-import type { Asked } from '../../support/git-answers.ts'
+import { replyOf, commandOf } from '../../support/git-replies.ts'
+import type { Asked } from '../../support/git-replies.ts'
 import { ObjectChanges } from '../../support/object-changes.ts'
 import { ChangingRepository } from '../../support/ref-changes.ts'
 import { SeededRandom } from '../../support/seeded-random.ts'
@@ -32,7 +32,7 @@ async function run(random: SeededRandom, counts: Record<'asked' | 'shared' | 'ma
   const objects = new ObjectChanges(folder.path, random, repository)
   const { gitDir } = repository
   // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
-  using cache = new AnswerCache({ now: () => Date.now() + 5000 })
+  using cache = new ReferenceCache({ now: () => Date.now() + 5000 })
   const made = new Map<string, { readonly state: number; readonly reply: Buffer }>()
   const history: string[] = []
   const own = Array.from({ length: 4 }, () => fetchOf(repository.commits, random))
@@ -50,9 +50,9 @@ async function run(random: SeededRandom, counts: Record<'asked' | 'shared' | 'ma
     const known = made.get(key)
     if (known && known.state === state) {
       counts.shared++
-      return same(asked, known.reply, await answerOf(asked, gitDir), history)
+      return same(asked, known.reply, await replyOf(asked, gitDir), history)
     }
-    const [reply] = await Promise.all([answerOf(asked, gitDir), meanwhile()])
+    const [reply] = await Promise.all([replyOf(asked, gitDir), meanwhile()])
     if (!reply) counts.refused++
     else if (state !== undefined) {
       counts.made++

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PackReader } from '../../../src/cache/packs/pack-reader.ts'
-import type { Production } from '../../../src/cache/packs/production.ts'
+import type { PackReader } from '../../../src/cache/packs/stream/pack-reader.ts'
+import type { SharedPack } from '../../../src/cache/packs/shared-pack.ts'
 import { SlowReaders } from '../../../src/cache/packs/slow-readers.ts'
 
 const kibi = 1024
 
-/** A production that is held back by one reader, as far as it is looked at here. */
+/** A pack that is held back by one reader, as far as it is looked at here. */
 class Stream {
   /** How far its reader is. */
   position = 0
@@ -56,7 +56,7 @@ function watch(streams: readonly Stream[], { mayRunAhead = false, minBytesPerSec
   return (seconds: number, paces: readonly number[] = []) => {
     for (let turn = 0; turn < 2 * seconds; turn++) {
       for (const [index, stream] of streams.entries()) stream.position += (paces[index] ?? 0) / 2
-      slow.look(streams as unknown as Production[], mayRunAhead, (now += 500))
+      slow.look(streams as unknown as SharedPack[], mayRunAhead, (now += 500))
     }
     return streams.map(({ ended }) => ended !== undefined)
   }

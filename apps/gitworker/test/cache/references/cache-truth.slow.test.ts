@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { AnswerCache } from '../../../src/cache/references/answers.ts'
-import type { Question } from '../../../src/cache/references/answers.ts'
+import { ReferenceCache } from '../../../src/cache/references/reference-cache.ts'
+import type { CacheKey } from '../../../src/cache/references/cache-key.ts'
 import { parseProtocolV2 } from '../../../src/git/protocol-v2.ts'
-import { questionOf } from '../../../src/cache/references/questions.ts'
-import { advertisement, answerOf, lsRefs } from '../../support/git-answers.ts'
-import type { Asked } from '../../support/git-answers.ts'
+import { cacheKeyOf } from '../../../src/cache/references/cache-key.ts'
+import { advertisement, replyOf, lsRefs } from '../../support/git-replies.ts'
+import type { Asked } from '../../support/git-replies.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 import { ObjectChanges } from '../../support/object-changes.ts'
 import { ChangingRepository } from '../../support/ref-changes.ts'
@@ -28,7 +28,7 @@ const others = [
   lsRefs(['peel', 'ref-prefix refs/tags/\n', 'ref-prefix refs/heads/a']),
 ]
 
-test('whatever is done to a repository, an answer from the cache is what git answers', async (t) => {
+test('whatever is done to a repository, a reply from the cache is what git replies', async (t) => {
   t.diagnostic(`CACHE_TEST_SEED=${seed}`)
   const counts = { changes: 0, lookedUp: 0, answered: 0, kept: 0 }
   const runs = Array.from({ length: repositories }, (_, index) => run(new SeededRandom(seed + index), counts))
@@ -44,9 +44,9 @@ async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' |
   const objects = new ObjectChanges(folder.path, random, repository)
   const { gitDir } = repository
   // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
-  using cache = new AnswerCache({ now: () => Date.now() + 5000 })
-  const question = ({ request, body }: Asked) =>
-    questionOf(request, gitDir, body && parseProtocolV2(body), 'build') as Question
+  using cache = new ReferenceCache({ now: () => Date.now() + 5000 })
+  const keyFor = ({ request, body }: Asked) =>
+    cacheKeyOf(request, gitDir, body && parseProtocolV2(body), 'build') as CacheKey
   const history: string[] = []
 
   const change = async () => {
@@ -56,15 +56,15 @@ async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' |
   /** @param meanwhile may change the repository while git answers */
   const look = async (asked: Asked, meanwhile: () => Promise<void>) => {
     counts.lookedUp++
-    const known = cache.lookUp(question(asked))
-    const answering = known ? undefined : cache.ask(question(asked))
+    const known = cache.lookUp(keyFor(asked))
+    const pending = known ? undefined : cache.prepareEntry(keyFor(asked))
     if (known) {
       counts.answered++
-      const answer = await answerOf(asked, gitDir)
+      const answer = await replyOf(asked, gitDir)
       assert.ok(answer?.equals(known), stale(asked, history, known, answer))
-    } else if (answering) {
-      const [answer] = await Promise.all([answerOf(asked, gitDir), meanwhile()])
-      if (answer && answering.store(answer)) counts.kept++
+    } else if (pending) {
+      const [answer] = await Promise.all([replyOf(asked, gitDir), meanwhile()])
+      if (answer && pending.store(answer)) counts.kept++
     }
   }
 

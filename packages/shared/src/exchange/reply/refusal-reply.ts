@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { inBandRefusal } from '../../git/in-band-refusal.ts'
 import type { GitRequest } from '../../git/git-route.ts'
+import { reasonHeaders } from '../../host-protocol/from-host.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 
 export type RefusalReply = {
@@ -22,7 +23,7 @@ export function refusalReply(
   requestId: string,
   request: GitRequest | undefined,
 ): RefusalReply {
-  const told = { 'X-Request-Id': requestId, 'Sluice-Reason': refusal.reason }
+  const told = { 'X-Request-Id': requestId, ...reasonHeaders(refusal.reason) }
   const inBand = request && inBandRefusal(request, asked, refusal)
   if (inBand) {
     const headers = { 'Content-Type': inBand.contentType, ...told }

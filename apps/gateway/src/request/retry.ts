@@ -1,0 +1,100 @@
+import type { Host } from '../hosts/host.ts'
+import type { Placement, Wanted } from '../hosts/placement.ts'
+import { forward } from './forward.ts'
+import type { ForwardedRequest } from './forward.ts'
+import { limitIdleness } from './idleness.ts'
+import type { IdlenessLimits } from './idleness.ts'
+import type { RequestRecord } from './request-record.ts'
+import { Unanswered } from './unanswered.ts'
+
+/*
+ * A request on its way to a host that may be away for a moment: it restarts, or another host is about to take its place.
+ *
+ *            host is there
+ *   arrived ──────────────▶ sent ───────────────────────────────▶ answered
+ *      │                    │  ▲
+ *      │ host is away       │  │ it is there again, and it is this request's turn
+ *      ▼                    ▼  │
+ *      └──────────────────▶ held ─▶ 503: for too long, or too many are held
+ *                           │
+ *            not begun ─────┘  broke off, and the request changes nothing: at once the first time, then held
+ *
+ * held: no host has any part of the request, and the gateway has all of it. A client that leaves ends this; so does the end
+ *   of a drain.
+ * answered: the reply has begun. There is no way back.
+ *
+ * A push is never sent again once a host may have begun any part of it; its client gets 502.
+ */
+
+/** A request that breaks off each time may be what breaks the host. */
+const mostBreaks = 3
+
+export type RetryOptions = IdlenessLimits & {
+  readonly placement: Placement
+  /** Milliseconds for which a request may be held in all; 0 is not at all. */
+  readonly hostWait: number
+}
+
+/**
+ * Sends a request to its host. Holds it and sends it again for as long as nothing can happen twice.
+ *
+ * @param about whose request it is, and for which repository
+ * @param record is filled in: host, attempts, time held
+ * @returns the reason that the host gave, where it refused
+ * @throws {Refusal} `host_unreachable` where the client may send the same again, `host_failed`, or the exchange's end
+ */
+export async function forwardWithRetry(
+  forwarded: ForwardedRequest,
+  about: Pick<Wanted, 'repository' | 'client'>,
+  record: RequestRecord,
+  options: RetryOptions,
+): Promise<string | undefined> {
+  const { request, body, exchange } = forwarded
+  const purpose = request.service === 'receive-pack' ? 'write' : 'read'
+  const wanted: Wanted = { ...about, purpose, signal: exchange.signal }
+  const changesNothing = purpose === 'read' || request.kind === 'advertisement' || body?.isProbe === true
+  let breaks = 0
+  let mustWait = false
+  for (let attempts = 1; ; attempts++) {
+    const host = (record.host = await options.placement.hostFor(wanted))
+    using turn = mustWait || isWorthWaiting(host, options) ? await hold(forwarded, host, record, options) : undefined
+    try {
+      return await forward(forwarded, host, () => turn?.[Symbol.dispose]())
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error
+      const { how } = error
+      record.attempts = attempts
+      if (how === 'broke off') breaks++
+      const isUntouched = how === 'not begun' || changesNothing
+      const isAtHand = body === undefined || body.isAtHand
+      const mayRepeat = isUntouched && isAtHand && error.mayPass && breaks < mostBreaks
+      if (!mayRepeat) throw error.asRefusal(isUntouched)
+      mustWait = how === 'not begun' || breaks > 1
+      if (mustWait) host.presence.missed(error.cause ?? error)
+    }
+  }
+}
+
+/** Where waiting is of no use, an attempt costs no more than a refusal, and finds out sooner when the host is back. */
+function isWorthWaiting({ presence }: Host, { hostWait }: RetryOptions): boolean {
+  return hostWait > 0 && presence.isAway && !presence.isDown
+}
+
+/** Waits until the host is there. @returns the request's turn there; dispose of it when the host answers */
+async function hold(
+  { exchange, body }: ForwardedRequest,
+  { presence }: Host,
+  record: RequestRecord,
+  options: RetryOptions,
+): Promise<Disposable> {
+  const { hostWait } = options
+  const before = performance.now()
+  const waited = record.waitedForHostMs ?? 0
+  limitIdleness(exchange, options, record, hostWait)
+  try {
+    return await presence.untilThere(exchange.signal, hostWait - waited, body?.bytes ?? 0)
+  } finally {
+    record.waitedForHostMs = Math.round(waited + performance.now() - before)
+    limitIdleness(exchange, options, record)
+  }
+}

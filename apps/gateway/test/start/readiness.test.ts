@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Reach } from '../../src/hosts/placement.ts'
+import { readinessOfGateway } from '../../src/start/readiness.ts'
+
+/** What a gateway says of itself that has these hosts. */
+async function readiness({ reach, isLeaving = false }: { reach: Reach; isLeaving?: boolean }) {
+  const ready = await readinessOfGateway({ isLeaving }, { reach: async () => reach }, { problem: undefined })()
+  return [ready.status, ready.checks['host'], ready.reason]
+}
+
+test('a gateway is ready where it can serve all repositories, and not where it can serve none', async () => {
+  assert.deepEqual(await readiness({ reach: { share: 1, problem: undefined } }), ['ok', 'ok', undefined])
+  const problem = 'no host answers'
+  assert.deepEqual(await readiness({ reach: { share: 0, problem } }), ['unavailable', problem, problem])
+})
+
+test('a gateway that can serve a part of them is ready, and says which part', async () => {
+  assert.deepEqual(await readiness({ reach: { share: 0.999, problem: 'no answer from host-3' } }), [
+    'ok',
+    '99% of all repositories can be served: no answer from host-3',
+    undefined,
+  ])
+})
+
+test('a gateway that is leaving does not ask its hosts', async () => {
+  const ready = await readiness({ reach: { share: 1, problem: undefined }, isLeaving: true })
+  assert.deepEqual(ready, ['unavailable', undefined, 'draining'])
+})

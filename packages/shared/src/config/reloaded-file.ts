@@ -1,0 +1,119 @@
+import { readFile, stat } from 'node:fs/promises'
+import { ConfigError } from './config-error.ts'
+import { errnoOf } from '../machine/errno.ts'
+
+/**
+ * How soon a change is noticed. The files are small and are read whole each time: the times of a file do not show that
+ * a mount has put another one in its place.
+ */
+const lookEveryMs = 1000
+
+/** Of one file. */
+const maxBytes = 1024 * 1024
+
+export type Reloading<T> = {
+  readonly paths: readonly string[]
+  /**
+   * Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where.
+   */
+  readonly parse: (contents: readonly string[]) => T
+  /** Is told when a new value has taken the place of the old one. */
+  readonly onChange?: (value: T) => void
+  /** Is told, once for each state of the files, when they are not right any more. The old value stays in force. */
+  readonly onProblem: (problem: string) => void
+}
+
+/**
+ * The value of a file, or of several that belong together. The files are looked at for as long as this lives: a change
+ * replaces the value, and what is broken or missing leaves it as it is. This is the only place that reads files anew.
+ */
+export class ReloadedFile<T> implements Disposable {
+  readonly #reloading: Reloading<T>
+  #contents: readonly string[]
+  #current: T
+  #timer: NodeJS.Timeout | undefined
+  #isOver = false
+  /** Why the files could not be read the last time; undefined where they could. */
+  #unreadable: string | undefined
+
+  private constructor(reloading: Reloading<T>, contents: readonly string[]) {
+    this.#reloading = reloading
+    this.#contents = contents
+    this.#current = reloading.parse(contents)
+    this.#lookLater()
+  }
+
+  /**
+   * @param setting the variable, or variables, that name the files, for messages
+   * @throws {ConfigError} where a file cannot be read or is not right. It may heal where a file is missing, since
+   *   that may still be mounted.
+   */
+  static async open<T>(setting: string, reloading: Reloading<T>): Promise<ReloadedFile<T>> {
+    try {
+      return new ReloadedFile(reloading, await readAll(reloading.paths))
+    } catch (error) {
+      const { message, cause } = error as Error
+      throw new ConfigError([`${setting}: ${message}.`], { mayHeal: errnoOf(cause) === 'ENOENT' })
+    }
+  }
+
+  get current(): T {
+    return this.#current
+  }
+
+  #lookLater(): void {
+    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), lookEveryMs).unref()
+  }
+
+  async #look(): Promise<void> {
+    const contents = await readAll(this.#reloading.paths).catch((error: unknown) => this.#tellUnreadable(error))
+    if (contents) {
+      this.#unreadable = undefined
+      if (contents.some((content, index) => content !== this.#contents[index])) this.#take(contents)
+    }
+    this.#lookLater()
+  }
+
+  #take(contents: readonly string[]): void {
+    if (this.#isOver) return
+    this.#contents = contents
+    try {
+      this.#current = this.#reloading.parse(contents)
+      this.#reloading.onChange?.(this.#current)
+    } catch (error) {
+      this.#reloading.onProblem(messageOf(error))
+    }
+  }
+
+  #tellUnreadable(error: unknown): undefined {
+    const problem = messageOf(error)
+    if (this.#isOver || problem === this.#unreadable) return
+    this.#unreadable = problem
+    this.#reloading.onProblem(problem)
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    clearTimeout(this.#timer)
+  }
+}
+
+async function readAll(paths: readonly string[]): Promise<string[]> {
+  return await Promise.all(paths.map(readSmall))
+}
+
+async function readSmall(path: string): Promise<string> {
+  try {
+    const found = await stat(path)
+    if (!found.isFile()) throw new Error(`cannot read ${path}: it is no file`)
+    if (found.size > maxBytes) throw new Error(`cannot read ${path}: it has more than ${maxBytes} bytes`)
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const code = errnoOf(error)
+    throw code ? new Error(`cannot read ${path} (${code})`, { cause: error }) : error
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,103 @@
+import type { Setting } from './setting.ts'
+import { orAuto, percentage, size, toggle, wholeNumber } from './values.ts'
+
+export const capacity = {
+  fetchSlots: {
+    name: 'SLUICE_FETCH_SLOTS',
+    apps: ['supervisor'],
+    takes: 'auto, or a whole number from 1 to 10000',
+    purpose: 'How many fetches (their advertisements included) run at once.',
+    fallback: 'auto',
+    fallbackRule: '8 × cores, fewer where memory, processes or descriptors are short',
+    schema: orAuto(wholeNumber(1, 10_000)),
+  },
+  pushSlots: {
+    name: 'SLUICE_PUSH_SLOTS',
+    apps: ['supervisor'],
+    takes: 'auto, or a whole number from 1 to 10000',
+    purpose: 'How many pushes run at once.',
+    fallback: 'auto',
+    fallbackRule: '4 × cores, fewer where memory, processes or descriptors are short',
+    schema: orAuto(wholeNumber(1, 10_000)),
+  },
+  pushAdvertisementSlots: {
+    name: 'SLUICE_PUSH_ADVERTISEMENT_SLOTS',
+    apps: ['supervisor'],
+    takes: 'auto, or a whole number from 1 to 10000',
+    purpose: 'How many advertisements for pushes run at once.',
+    fallback: 'auto',
+    fallbackRule: '4 × cores, fewer where memory, processes or descriptors are short',
+    schema: orAuto(wholeNumber(1, 10_000)),
+  },
+  jobSlots: {
+    name: 'SLUICE_JOB_SLOTS',
+    apps: ['supervisor'],
+    takes: 'auto, or a whole number from 1 to 10000',
+    purpose: 'How many git commands of the supervisor’s own (init, config, for-each-ref) run at once.',
+    fallback: 'auto',
+    fallbackRule: '2 × cores, fewer where memory, processes or descriptors are short',
+    schema: orAuto(wholeNumber(1, 10_000)),
+  },
+  largestShare: {
+    name: 'SLUICE_LARGEST_SHARE',
+    apps: ['supervisor'],
+    takes: 'a percentage from 1% to 100%',
+    purpose:
+      'How many of the slots of one kind a single repository, or a single client, may hold, so that a busy one leaves some to the others.',
+    fallback: '75%',
+    schema: percentage(),
+  },
+  adaptiveFetchSlots: {
+    name: 'SLUICE_ADAPTIVE_FETCH_SLOTS',
+    apps: ['supervisor'],
+    takes: 'on or off',
+    purpose:
+      'Whether the slots for fetches are halved while the control group is short of memory or processor time. They come back one by one.',
+    fallback: 'off',
+    schema: toggle(),
+  },
+  queueLength: {
+    name: 'SLUICE_QUEUE_LENGTH',
+    apps: ['supervisor'],
+    takes: 'a whole number from 0 to 100000',
+    purpose:
+      'How many requests of each kind (fetch, push, push advertisement, job) may wait for a slot. More are refused with 503.',
+    fallback: '256',
+    schema: wholeNumber(0, 100_000),
+  },
+  clientRequests: {
+    name: 'SLUICE_CLIENT_REQUESTS',
+    formerly: 'SLUICE_SOURCE_REQUESTS',
+    apps: ['gateway'],
+    takes: 'a whole number from 1 to 100000',
+    purpose: 'How many requests of one client (a user, an IPv4 address, an IPv6 /64) are passed on at once.',
+    fallback: '256',
+    schema: wholeNumber(1, 100_000),
+  },
+  clientQueue: {
+    name: 'SLUICE_CLIENT_QUEUE',
+    formerly: 'SLUICE_SOURCE_QUEUE',
+    apps: ['gateway'],
+    takes: 'a whole number from 0 to 100000',
+    purpose: 'How many more requests of one client may wait. The next is refused with 429.',
+    fallback: '256',
+    schema: wholeNumber(0, 100_000),
+  },
+  maxConnections: {
+    name: 'SLUICE_MAX_CONNECTIONS',
+    apps: ['gateway', 'supervisor'],
+    takes: 'auto, or a whole number from 1 to 1000000',
+    purpose: 'How many connections may be open at once. A request on one more is refused with 503.',
+    fallback: 'auto',
+    fallbackRule: '10000, fewer where descriptors are short',
+    schema: orAuto(wholeNumber(1, 1_000_000)),
+  },
+  maxFetchRequest: {
+    name: 'SLUICE_MAX_FETCH_REQUEST',
+    apps: ['supervisor'],
+    takes: 'a size such as 512KiB, 32MiB or 1GiB',
+    purpose: 'The largest body of a fetch request, counted after inflating. A larger one is refused with 413.',
+    fallback: '32MiB',
+    schema: size(),
+  },
+} satisfies Record<string, Setting<unknown>>

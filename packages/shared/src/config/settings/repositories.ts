@@ -1,0 +1,76 @@
+import { availableParallelism } from 'node:os'
+import { z } from 'zod'
+import type { Setting } from './setting.ts'
+import { duration, size, text, wholeNumber } from './values.ts'
+
+export const repositories = {
+  root: {
+    name: 'SLUICE_ROOT',
+    apps: ['supervisor'],
+    takes: 'the path of an existing folder',
+    purpose:
+      'The folder with all repositories. Nothing outside it is ever served. Whoever may write there decides which hooks run.',
+    fallback: '/srv/git',
+    schema: text(),
+  },
+  runFolder: {
+    name: 'SLUICE_RUN_FOLDER',
+    apps: ['supervisor'],
+    takes: 'the path of a folder, of this supervisor alone',
+    purpose:
+      'The runtime directory: what the supervisor keeps while it runs, so that the next one can end what it may have left. Created if missing.',
+    fallback: '/run/sluice',
+    schema: text(),
+  },
+  git: {
+    name: 'SLUICE_GIT',
+    apps: ['supervisor'],
+    takes: 'the name or path of a git 2.34 or newer',
+    purpose: 'The git that workers run. A bare name is looked up in PATH.',
+    fallback: 'git',
+    schema: text(),
+  },
+  workerRuntime: {
+    name: 'SLUICE_WORKER_RUNTIME',
+    apps: ['supervisor'],
+    takes: 'auto, bun or node',
+    purpose: 'What workers run on. auto: Bun where it is installed, else Node.',
+    fallback: 'auto',
+    schema: z.enum(['auto', 'bun', 'node']),
+  },
+  warmWorkers: {
+    name: 'SLUICE_WARM_WORKERS',
+    apps: ['supervisor'],
+    takes: 'a whole number from 0 to 1000',
+    purpose: 'How many idle workers are kept ready. Each has 4 MB of private memory.',
+    fallback: '4',
+    schema: wholeNumber(0, 1000),
+  },
+  workerStartTimeout: {
+    name: 'SLUICE_WORKER_START_TIMEOUT',
+    apps: ['supervisor'],
+    takes: 'a time such as 500ms, 30s, 5m or 1h',
+    purpose: 'How long a worker may take to start before it is replaced.',
+    fallback: '30s',
+    schema: duration(),
+  },
+  packThreads: {
+    name: 'SLUICE_PACK_THREADS',
+    apps: ['supervisor'],
+    takes: 'a whole number from 1 to 64',
+    purpose:
+      'How many threads one pack-objects or index-pack uses (pack.threads), unless the repository’s configuration says otherwise.',
+    fallback: String(Math.min(availableParallelism(), 4)),
+    fallbackRule: 'cores, at most 4',
+    schema: wholeNumber(1, 64),
+  },
+  packWindowMemory: {
+    name: 'SLUICE_PACK_WINDOW_MEMORY',
+    apps: ['supervisor'],
+    takes: 'a size such as 512KiB, 32MiB or 1GiB',
+    purpose:
+      'The memory for the delta window of each of these threads (pack.windowMemory), unless the repository’s configuration says otherwise.',
+    fallback: '256MiB',
+    schema: size(),
+  },
+} satisfies Record<string, Setting<unknown>>

@@ -1,0 +1,21 @@
+import type { z } from 'zod'
+
+/** The applications that read settings, as the settings name them. */
+export type App = 'gateway' | 'supervisor'
+
+/** One environment variable. */
+export type Setting<T> = {
+  readonly name: `SLUICE_${string}`
+  /** An older name, which still works, with a warning that names the new one. */
+  readonly formerly?: `SLUICE_${string}`
+  readonly apps: readonly App[]
+  /** What the variable takes, for the reference and for error messages: `a whole number of 1 or more`. */
+  readonly takes: string
+  readonly purpose: string
+  /** The default as a person would write it. Undefined: the applications that read the variable require it. */
+  readonly fallback: string | undefined
+  /** For the reference: how `fallback` follows from the machine, where it does. */
+  readonly fallbackRule?: string
+  /** Turns the variable's text into the value, and rejects what does not fit. */
+  readonly schema: z.ZodType<T, string>
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { parseAddress } from '../../network/address.ts'
+
+/** The forms that the values of settings have. Each is a schema from the text of a variable to a value. */
+
+/** `off` is undefined. */
+export function orOff<T>(schema: z.ZodType<T, string>) {
+  return z.union([z.literal('off').transform(() => undefined), schema])
+}
+
+/** `auto` stays `auto`. */
+export function orAuto<T>(schema: z.ZodType<T, string>) {
+  return z.union([z.literal('auto'), schema])
+}
+
+export function text(): z.ZodType<string, string> {
+  return z.string().min(1)
+}
+
+/** @param options `anyPort`: whether port 0 may stand for any that is free */
+export function address(options: { readonly anyPort: boolean }) {
+  return checked((value) => {
+    const parsed = parseAddress(value)
+    return parsed?.kind === 'tcp' && parsed.port === 0 && !options.anyPort ? undefined : parsed
+  })
+}
+
+export function httpAddress() {
+  return checked((value) => (/^https?:\/\//.test(value) && URL.canParse(value) ? value : undefined))
+}
+
+export function toggle() {
+  return z.enum(['on', 'off']).transform((value) => value === 'on')
+}
+
+export function wholeNumber(least: number, most: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.number().min(least).max(most))
+}
+
+/** As a fraction: 0.75 for 75%. */
+export function percentage() {
+  return checked((value) => {
+    const percent = Number(/^(\d{1,3})%$/.exec(value)?.[1] ?? NaN)
+    return percent >= 1 && percent <= 100 ? percent / 100 : undefined
+  })
+}
+
+const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** A span of time, in milliseconds. It is bounded by what a timer can hold: 24 days. */
+export function duration(least = 1) {
+  return checked((value) => {
+    const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? []
+    const result = Number(digits) * (milliseconds[unit] ?? NaN)
+    return result >= least && result < 2 ** 31 ? result : undefined
+  })
+}
+
+/** An amount of data, in bytes: at least one. */
+export function size() {
+  return checked(parseSize)
+}
+
+const bytes: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+
+/** Reads `512KiB`; undefined for what is not valid. */
+export function parseSize(value: string): number | undefined {
+  const [, digits, unit = ''] = /^(\d{1,9})(B|KiB|MiB|GiB)$/.exec(value) ?? []
+  const result = Number(digits) * (bytes[unit] ?? NaN)
+  return result >= 1 ? result : undefined
+}
+
+/** What is wrong with a value, in words, where more can be said than what the setting takes. */
+type Problem = { readonly problem: string }
+
+/** @param parse gives undefined, or a `problem`, for what is not valid */
+export function checked<T>(parse: (value: string) => T | Problem | undefined) {
+  return z.string().transform((value, context) => {
+    const parsed = parse(value)
+    if (parsed !== undefined && !isProblem(parsed)) return parsed as Exclude<T, Problem | undefined>
+    const why = isProblem(parsed) ? { message: parsed.problem, params: { tellsWhy: true } } : { message: 'invalid' }
+    context.issues.push({ code: 'custom', input: value, ...why })
+    return z.NEVER
+  })
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'problem' in value
+}

@@ -1,0 +1,98 @@
+import { isUserName } from './user-name.ts'
+import type { IncomingHttpHeaders } from 'node:http'
+import { isIP } from 'node:net'
+import {
+  awaitsAcceptanceHeader,
+  clientHeader,
+  mayCreateHeader,
+  oldClientHeader,
+  requestIdHeader,
+  secretHeader,
+  userHeader,
+} from './headers.ts'
+
+/** What a gateway tells a host about a request that it passes on. */
+export type GatewayHeaders = {
+  readonly requestId: string
+  /** The client's address, or `local`. */
+  readonly clientAddress: string
+  /** The user that was let in; undefined where nobody has logged in. */
+  readonly user: string | undefined
+  /** Whether a push may create the repository. */
+  readonly mayCreate: boolean
+  /** Whether the rest of the body waits until the host has accepted the request. */
+  readonly awaitsAcceptance: boolean
+  /** `traceparent` and `tracestate`: the span that the host's own becomes a part of. */
+  readonly trace: Readonly<Record<string, string>>
+  /** Undefined where the gateway is known by its certificate, or by its access to the socket. */
+  readonly secret: string | undefined
+}
+
+/** The client's own headers that reach the host. Nothing else that a client writes does. */
+const passedOn = ['content-type', 'content-encoding', 'content-length', 'git-protocol', 'user-agent'] as const
+
+/** @param incoming the client's headers */
+export function headersToHost(told: GatewayHeaders, incoming: IncomingHttpHeaders): Record<string, string> {
+  const headers: Record<string, string> = {
+    ...told.trace,
+    ...secretHeaders(told.secret),
+    [requestIdHeader]: told.requestId,
+    [clientHeader]: told.clientAddress,
+    [oldClientHeader]: told.clientAddress,
+    [mayCreateHeader]: told.mayCreate ? 'yes' : 'no',
+  }
+  if (told.user !== undefined) headers[userHeader] = encodeURIComponent(told.user)
+  if (told.awaitsAcceptance) headers[awaitsAcceptanceHeader] = 'yes'
+  for (const name of passedOn) {
+    const value = incoming[name]
+    if (typeof value === 'string') headers[name] = value
+  }
+  return headers
+}
+
+/** What a gateway shows of itself when it asks for no repository. */
+export function secretHeaders(secret: string | undefined): Record<string, string> {
+  return secret === undefined ? {} : { [secretHeader]: secret }
+}
+
+/*
+ * The host's side. Everything but the secret may only be believed once the sender is known to be a gateway. A client that
+ * asks a host directly sends none of these headers, and each reader has an answer for that.
+ */
+
+/** @returns undefined where there is no gateway in between, or where the client of the gateway has no address */
+export function clientAddressOf(headers: IncomingHttpHeaders): string | undefined {
+  const told = headers[clientHeader] ?? headers[oldClientHeader]
+  return typeof told === 'string' && isIP(told) !== 0 ? told : undefined
+}
+
+/** @returns undefined where nobody has logged in, and for what cannot be a name */
+export function userOf(headers: IncomingHttpHeaders): string | undefined {
+  const told = headers[userHeader]
+  if (typeof told !== 'string') return undefined
+  try {
+    const user = decodeURIComponent(told)
+    return isUserName(user) ? user : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whoever may ask a host directly may create, too. */
+export function mayCreate(headers: IncomingHttpHeaders): boolean {
+  return headers[mayCreateHeader] !== 'no'
+}
+
+export function awaitsAcceptance(headers: IncomingHttpHeaders): boolean {
+  return awaitsAcceptanceHeader in headers
+}
+
+export function secretOf(headers: IncomingHttpHeaders): string | undefined {
+  const told = headers[secretHeader]
+  return typeof told === 'string' ? told : undefined
+}
+
+/** Whether the sender reads what a host tells gateways only, such as the reason in a trailer. */
+export function isFromGateway(headers: IncomingHttpHeaders): boolean {
+  return clientHeader in headers || oldClientHeader in headers
+}

@@ -1,0 +1,30 @@
+import type { Reason } from '../refusal/reasons.ts'
+import { notBegunHeader, reasonHeader } from './headers.ts'
+
+/** A refusal's reason, for the head of a reply, or for its trailer where the reply had begun. */
+export function reasonHeaders(reason: Reason): { [reasonHeader]: Reason } {
+  return { [reasonHeader]: reason }
+}
+
+/** In the refusal of a host that has read nothing of the request's body and started nothing. */
+export const notBegunHeaders = { [notBegunHeader]: 'yes' } as const
+
+type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+const reasonKey = reasonHeader.toLowerCase()
+
+/** @param headers of a reply, or its trailers, by lower-case names */
+export function reasonOf(headers: ReplyHeaders): string | undefined {
+  const reason = headers[reasonKey]
+  return typeof reason === 'string' ? reason : undefined
+}
+
+/** Whether the same request can be sent again, whatever it is. */
+export function isNotBegun(headers: ReplyHeaders): boolean {
+  return notBegunHeader in headers
+}
+
+/** Whether a host does not take the sender for a gateway. */
+export function isDistrust(reason: string | undefined): boolean {
+  return reason === 'wrong_secret' || reason === 'wrong_certificate'
+}

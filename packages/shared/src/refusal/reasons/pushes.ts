@@ -1,0 +1,69 @@
+import type { ReasonRow } from './reason-row.ts'
+
+export const pushes = {
+  repository_unreadable: {
+    status: 500,
+    outcome: 'failed',
+    sentence: 'The server may not read this repository. The reason is in its log.',
+    advice: 'File rights, or a failing disk: see `err` in the log.',
+  },
+  cannot_create: {
+    status: 409,
+    outcome: 'refused',
+    sentence: 'A repository cannot be created under this name: a part of it is a file or another repository.',
+    advice: 'The name is in the way of another, or differs from another only in `.git`.',
+  },
+  create_failed: {
+    status: 500,
+    outcome: 'failed',
+    sentence: 'The repository could not be created. The reason is in the log of the server.',
+    advice: 'The disk, or file rights: see `err` in the log.',
+  },
+  protected_ref: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'A reference that this push changes is protected in this repository.',
+    advice: 'A rule of SLUICE_PROTECTED_REFS: see `docs/push-rules.md`.',
+  },
+  too_many_refs: {
+    status: 403,
+    outcome: 'refused',
+    sentence:
+      'The push names too many references at once for a repository with protected ones: push them in several parts.',
+    advice: 'A rule of SLUICE_PROTECTED_REFS: see `docs/push-rules.md`.',
+  },
+  hooks_unusable: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'The server cannot run the hooks of this repository at the moment, so it takes no pushes to it. Please tell whoever runs it.',
+    advice:
+      'The script that runs hooks is gone or may not be executed (see `err`): a new version was installed in place, and the runtime directory is mounted noexec. Restart.',
+  },
+  push_rejected: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'git, or a hook of the repository, rejected this push or a part of it.',
+    advice:
+      'A hook, a rule of the repository or a check of git said no. Nothing to do; `rejected` and `said` in the log have the details.',
+  },
+  push_too_large: {
+    status: 413,
+    outcome: 'refused',
+    sentence: 'This push is larger than this repository takes at once.',
+    advice: 'The pack is larger than SLUICE_MAX_PUSH, or than `receive.maxInputSize` of the repository.',
+  },
+  disk_low: {
+    status: 507,
+    outcome: 'failed',
+    sentence:
+      'The disk of the server is nearly full, so it takes no pushes; fetching goes on. Please tell whoever runs it.',
+    advice: 'Less is free than SLUICE_MIN_FREE_DISK, or hardly any inodes are. Make room. Reads go on.',
+  },
+  disk_full: {
+    status: 507,
+    outcome: 'git_failed',
+    sentence: 'The disk of the server is full. Please tell whoever runs it.',
+    advice: 'git met a full disk, or a quota. Make room.',
+  },
+} as const satisfies Record<string, ReasonRow>

@@ -1,0 +1,42 @@
+import type { ReasonRow } from './reason-row.ts'
+
+export const services = {
+  not_a_git_address: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'There is no page here. This is a git remote: use it as "git clone <this server>/<repository>.git".',
+    advice: 'A scanner or a client of the dumb protocol. A browser that asks for HTML gets a page.',
+  },
+  not_smart_http: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This remote speaks smart HTTP only: the address lacks ?service=git-upload-pack or git-receive-pack.',
+    advice: 'A client of the dumb protocol, which every git since 1.6.6 can do without.',
+  },
+  unknown_service: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This remote offers the services git-upload-pack and git-receive-pack only.',
+    advice: 'A scanner. Nothing to do.',
+  },
+  service_disabled: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This service is switched off for this repository.',
+    advice: '`http.receivepack` or `http.uploadpack` is false in the configuration of the repository.',
+  },
+  archive_not_offered: {
+    status: 403,
+    outcome: 'refused',
+    sentence:
+      'git archive --remote is not offered here: clone the repository ("git clone --depth 1" is enough), and run git archive in the clone.',
+    advice: 'The user clones instead.',
+  },
+  lfs_not_offered: {
+    status: 501,
+    outcome: 'refused',
+    sentence:
+      'Git LFS is not offered here: this remote keeps what is in git itself. Files in LFS need a server for them (git config lfs.url), or GIT_LFS_SKIP_SMUDGE=1 to clone without them.',
+    advice: 'The repository was made with LFS elsewhere. Its users need `lfs.url`, or `GIT_LFS_SKIP_SMUDGE=1`.',
+  },
+} as const satisfies Record<string, ReasonRow>

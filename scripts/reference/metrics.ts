@@ -1,0 +1,62 @@
+import { ask } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
+import { reference, table } from './markdown.ts'
+
+/** When an operator should act, by metric. Other metrics are for looking into things. */
+const advice: Readonly<Record<string, string>> = {
+  sluice_ready: '0 for a minute: look at `/readyz`.',
+  sluice_requests_total: '`outcome="failed"` at all.',
+  sluice_refusals_total: '`outcome="shed"` above one percent of the requests.',
+  sluice_request_first_byte_seconds: 'p95 of advertisements above a second.',
+  sluice_requests_under_way: 'Near the limits.',
+  sluice_connections: 'Near `SLUICE_MAX_CONNECTIONS`.',
+  sluice_host_waiting: 'For longer than a restart takes: look at the host.',
+  sluice_client_waiting: 'Many: one client takes all it may.',
+  sluice_lane_waiting: 'For minutes: too few cores.',
+  sluice_lane_slots: 'Below the configured number: short of memory or processor time.',
+  sluice_worker_starts_total: 'Starts that fail: short of processes or memory.',
+  sluice_teardowns_total:
+    'Ended by a second signal or SIGKILL: a hook or git that does not obey. `reason="hook_timeout"`: hooks that took too long after their client had left. `leftovers`: work of a hook in the background.',
+  sluice_leaked_processes:
+    'Above 0: act, and please report it. Nothing may outlive its request; what is found is ended.',
+  sluice_disk_free_bytes: 'Less than a tenth free: make room before pushes are refused.',
+  sluice_disk_free_inodes: 'Less than a tenth free: make room before pushes are refused.',
+  sluice_ahead_bytes: 'Near `SLUICE_FETCH_AHEAD` for long: slow clients hold slots again.',
+}
+
+type Metric = { readonly name: string; readonly help: string; readonly type: string; readonly apps: string[] }
+
+/** `docs/reference/metrics.md`: Sluice's own metrics, as both applications serve them. */
+export async function metricsReference(): Promise<string> {
+  const metrics = await servedMetrics()
+  const unknown = Object.keys(advice).filter((name) => !metrics.has(name))
+  if (unknown.length > 0) throw new Error(`There is advice for metrics that are not served: ${unknown.join(', ')}`)
+  const rows = [...metrics.values()].map(({ name, help, type, apps }) => [
+    `\`${name}\``,
+    type,
+    apps.join(', '),
+    help,
+    advice[name] ?? '',
+  ])
+  return reference('Metrics', 'what the applications serve at /metrics', [
+    'Each application serves these for Prometheus at `/metrics` on its operations address (`SLUICE_GATEWAY_OPERATIONS`, `SLUICE_SUPERVISOR_OPERATIONS`), beside the metrics of its Node process.',
+    table(['metric', 'type', 'of', 'what it says', 'when to act'], rows),
+  ])
+}
+
+async function servedMetrics(): Promise<ReadonlyMap<string, Metric>> {
+  await using stack = await startStack()
+  const metrics = new Map<string, Metric>()
+  for (const app of ['gateway', 'supervisor'] as const) {
+    const { body } = await ask(stack[app].operations, '/metrics')
+    for (const [, name = '', help = '', type = ''] of body.matchAll(ownMetric)) {
+      const metric = metrics.get(name) ?? { name, help, type, apps: [] }
+      metric.apps.push(app)
+      metrics.set(name, metric)
+    }
+  }
+  return metrics
+}
+
+/** The text format of Prometheus: a line `# HELP`, then a line `# TYPE`. */
+const ownMetric = /^# HELP (sluice_\w+) (.*)\n# TYPE \1 (\w+)$/gm
