@@ -10,7 +10,14 @@ import { startStack } from '@sluice/shared/testing/stack'
 /** The operations guide knows all that an operator may meet, and nothing that there is not. */
 
 const root = new URL('../../', import.meta.url)
-const pages = ['docs/operations.md', 'docs/access.md', 'docs/push-rules.md', 'docs/tls.md', 'SECURITY.md', 'README.md']
+const pages = [
+  'docs/operate/deploy.md',
+  'docs/operate/access.md',
+  'docs/operate/push-rules.md',
+  'docs/operate/tls.md',
+  'SECURITY.md',
+  'README.md',
+]
 const guide = await readFile(new URL(pages[0]!, root), 'utf8')
 
 test('every reason stands in the guide with its status, and every outcome', () => {
