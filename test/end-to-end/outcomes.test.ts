@@ -16,7 +16,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** What docs/operations.md promises about outcomes: each with real git, in the logs of both applications. */
+/** What docs/operate/observe.md promises about outcomes: each with real git, in the logs of both applications. */
 
 let stack: Stack
 before(async () => {

@@ -114,7 +114,7 @@ for (const version of ['HTTP/2', 'HTTP/1.1']) {
     assert.equal(await git(join(folder, 'shallow'), ['rev-list', '--count', 'HEAD']), '3')
 
     // Above http.postBuffer, git sends the body in pieces whose sum it does not say. Over HTTP/2, git with libcurl 7.88
-    // then sometimes reads on for a next piece after its last one, and waits for ever (docs/tls.md).
+    // then sometimes reads on for a next piece after its last one, and waits for ever (docs/operate/tls.md).
     if (version === 'HTTP/2') options.push('-c', 'http.postBuffer=16m')
     for (const size of [10, 5 * 2 ** 20]) {
       await writeFile(join(work, 'new'), randomBytes(size))

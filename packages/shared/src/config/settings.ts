@@ -18,8 +18,8 @@ export const settingGroups = [
       'Where the applications listen, by which names they may be asked for, and whose word on a client’s address is taken.',
     settings: addresses,
   },
-  { title: 'Access', about: 'Who may do what. `docs/access.md` has each mode.', settings: access },
-  { title: 'TLS, and trust between gateway and host', about: 'See `docs/tls.md`.', settings: tls },
+  { title: 'Access', about: 'Who may do what. `docs/operate/access.md` has each mode.', settings: access },
+  { title: 'TLS, and trust between gateway and host', about: 'See `docs/operate/tls.md`.', settings: tls },
   { title: 'Repositories and git', about: 'Where repositories are, and what runs git.', settings: repositories },
   { title: 'Pushes', about: 'What pushes may do, and what runs with them.', settings: pushes },
   {

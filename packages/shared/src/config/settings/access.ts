@@ -11,7 +11,7 @@ export const access = {
     apps: ['gateway'],
     takes: 'open, file, jwt or forward',
     purpose:
-      'Who decides what clients may do. open: nobody, so everyone may do everything. file: the two files below. jwt: signed tokens. forward: a service of your own. `docs/access.md` describes each.',
+      'Who decides what clients may do. open: nobody, so everyone may do everything. file: the two files below. jwt: signed tokens. forward: a service of your own. `docs/operate/access.md` describes each.',
     fallback: 'open',
     schema: z.enum(['open', 'file', 'jwt', 'forward']),
   },

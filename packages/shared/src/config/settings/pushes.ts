@@ -40,7 +40,7 @@ export const pushes = {
     apps: ['supervisor'],
     takes: 'off, or rules such as **:refs/heads/main=no-force, team/*:refs/tags/**=no-delete+no-force',
     purpose:
-      'What pushes may not do, by patterns of repositories and of references: no-force (which forbids deleting, too), no-delete, or nobody. The protections of all rules that fit are joined. See docs/push-rules.md.',
+      'What pushes may not do, by patterns of repositories and of references: no-force (which forbids deleting, too), no-delete, or nobody. The protections of all rules that fit are joined. See docs/operate/push-rules.md.',
     fallback: 'off',
     schema: checked(parseRefRules),
   },
@@ -58,7 +58,7 @@ export const pushes = {
     apps: ['supervisor'],
     takes: 'off, or the path of a folder',
     purpose:
-      'Hooks for all repositories, which run before a repository’s own hooks of the same name: pre-receive, update, post-receive, post-update, reference-transaction. The folder is read at the start only. See docs/operations.md.',
+      'Hooks for all repositories, which run before a repository’s own hooks of the same name: pre-receive, update, post-receive, post-update, reference-transaction. The folder is read at the start only. See docs/operate/hooks.md.',
     fallback: 'off',
     schema: orOff(text()),
   },

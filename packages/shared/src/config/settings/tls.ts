@@ -23,7 +23,8 @@ export const tls = {
     name: 'SLUICE_HTTP2',
     apps: ['gateway'],
     takes: 'on or off',
-    purpose: 'Whether clients that offer HTTP/2 get it, which needs TLS. `docs/tls.md` says when to turn it off.',
+    purpose:
+      'Whether clients that offer HTTP/2 get it, which needs TLS. `docs/operate/tls.md` says when to turn it off.',
     fallback: 'on',
     schema: toggle(),
   },

@@ -18,18 +18,18 @@ export const hosts = {
     outcome: 'failed',
     sentence:
       'The host that keeps this repository does not serve this gateway. The reason is in the log of the server.',
-    advice: 'Gateway and host do not know each other: see `docs/tls.md`.',
+    advice: 'Gateway and host do not know each other: see `docs/operate/tls.md`.',
   },
   wrong_secret: {
     status: 403,
     outcome: 'refused',
     sentence: 'This host serves its gateways only: the request does not have its secret.',
-    advice: 'Gateway and host do not know each other: see `docs/tls.md`.',
+    advice: 'Gateway and host do not know each other: see `docs/operate/tls.md`.',
   },
   wrong_certificate: {
     status: 403,
     outcome: 'refused',
     sentence: 'This host serves its gateways only: the connection has no certificate that it knows.',
-    advice: 'Gateway and host do not know each other: see `docs/tls.md`.',
+    advice: 'Gateway and host do not know each other: see `docs/operate/tls.md`.',
   },
 } as const satisfies Record<string, ReasonRow>

@@ -23,14 +23,14 @@ export const pushes = {
     status: 403,
     outcome: 'refused',
     sentence: 'A reference that this push changes is protected in this repository.',
-    advice: 'A rule of SLUICE_PROTECTED_REFS: see `docs/push-rules.md`.',
+    advice: 'A rule of SLUICE_PROTECTED_REFS: see `docs/operate/push-rules.md`.',
   },
   too_many_refs: {
     status: 403,
     outcome: 'refused',
     sentence:
       'The push names too many references at once for a repository with protected ones: push them in several parts.',
-    advice: 'A rule of SLUICE_PROTECTED_REFS: see `docs/push-rules.md`.',
+    advice: 'A rule of SLUICE_PROTECTED_REFS: see `docs/operate/push-rules.md`.',
   },
   hooks_unusable: {
     status: 503,
