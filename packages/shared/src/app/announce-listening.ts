@@ -11,5 +11,6 @@ export function announceListening(
   const address = formatAddress(app.address)
   const operations = app.operations && formatAddress(app.operations)
   log.info({ ...facts, operations }, `listening on ${address}`)
-  process.send?.({ type: 'listening', address, operations })
+  // Where the parent is gone already, its `disconnect` is what counts, and not that this cannot be sent.
+  process.send?.({ type: 'listening', address, operations }, undefined, undefined, () => {})
 }

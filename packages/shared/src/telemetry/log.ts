@@ -39,13 +39,8 @@ function standardOutput() {
     // is tried again with the next line.
     destination.flush()
   }
-  process.on('exit', () => {
-    try {
-      destination.flushSync()
-    } catch {
-      // The disk is full, or nobody reads.
-    }
-  })
+  // Not flushSync() here either: where the disk is full, or where nobody reads any more, it never returns.
+  process.on('exit', () => destination.flush())
   return {
     write(line: string) {
       destination.write(withoutSteering(line))

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { temporaryFolder } from '../../testing/folder.ts'
+import { patiently } from '../../testing/patience.ts'
 
 const run = promisify(execFile)
 const log = new URL('../../src/telemetry/log.ts', import.meta.url).href
@@ -51,6 +53,34 @@ test('a log in a file does not make requests wait for its disk', async () => {
   assert.equal(waits, '0')
   assert.equal((await readFile(path, 'utf8')).trimEnd().split('\n').length, 51)
 })
+
+for (const [output, openOutput] of [
+  ['a full disk', () => open('/dev/full', 'w')],
+  ['a pipe that nobody reads any more', brokenPipe],
+] as const) {
+  test(`a process whose log goes to ${output} ends all the same`, async () => {
+    await using file = await openOutput()
+    const child = spawn(process.execPath, ['--input-type=module', '-e', talkative(0)], {
+      stdio: ['ignore', file.fd, 'ignore'],
+    })
+    try {
+      assert.deepEqual(await patiently('the process to end', once(child, 'close')), [0, null])
+    } finally {
+      child.kill('SIGKILL')
+    }
+  })
+}
+
+/** A pipe in the file system, opened for writing, whose only reader has left. */
+async function brokenPipe() {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'pipe')
+  await run('mkfifo', [path])
+  const reader = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const writer = await open(path, 'w')
+  await reader.close()
+  return writer
+}
 
 test('a line of JSON has nothing in it that steers a terminal, and says what was there', async () => {
   const hostile = 'a\u009b31m\u007f\u202e\u2028\u200b\u{e0041}\u001b[2J\nb é 日'
