@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { gitEnvironment } from '../../apps/gitworker/src/git/environment.ts'
-import { gitIsMissing } from '../../apps/gitworker/src/start/preflight.ts'
+import { gitIsMissing } from '../../apps/gitworker/src/start/prerequisites.ts'
 
 /**
  * Creates a repository with three commits and a tag, to clone from. It appears by one rename.

@@ -2,8 +2,8 @@ import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { Outcome } from '@sluice/shared/refusal/outcomes'
 import type { RequestRecord } from './request-record.ts'
 import { errorLines } from '../git/messages.ts'
-import { maxListed } from './status.ts'
-import type { FailureStatus, RequestStatus } from './status.ts'
+import { maxListed } from './host-status.ts'
+import type { FailureStatus, RequestStatus } from './host-status.ts'
 
 /** What a client, or an operator, would call a failure: neither a client that left nor one that asked for what is not there. */
 const failures: ReadonlySet<Outcome> = new Set(['shed', 'timed_out', 'git_failed', 'failed'])

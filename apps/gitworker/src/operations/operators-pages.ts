@@ -10,8 +10,8 @@ import type { Admission } from '../capacity/admission.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
-import { statusPage } from './status-page.ts'
-import type { Status } from './status.ts'
+import { statusPage } from './page-files.ts'
+import type { Status } from './host-status.ts'
 
 export type Shown = {
   readonly pool: Pick<Pool, 'counts'>

@@ -4,9 +4,9 @@ import type { StartCheck } from '@sluice/shared/config/start-checks'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
-import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './preflight.ts'
+import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './prerequisites.ts'
 import { checkRuntimeDirectory } from './runtime-directory.ts'
-import { openHostTls } from './listener.ts'
+import { openHostTls } from './server.ts'
 
 /**
  * Everything of a host that can be known before it starts.

@@ -6,7 +6,7 @@ import type { HooksFolder } from '../hooks/hook-plan.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
 import { partOf } from './part.ts'
 import type { Part } from './part.ts'
-import { openRoot } from './preflight.ts'
+import { openRoot } from './prerequisites.ts'
 import { openRuntimeDirectory } from './runtime-directory.ts'
 import type { RuntimeDirectory } from './runtime-directory.ts'
 

@@ -17,10 +17,10 @@ import { SpawnLog } from '../process/spawn-log.ts'
 import { SpawnedWorker } from '../process/spawn/spawned-worker.ts'
 import { findWorkerRuntime } from '../process/spawn/worker-runtime.ts'
 import type { WorkerRuntime } from '../process/spawn/worker-runtime.ts'
-import { adaptFetchSlots, openAdmission } from './admission.ts'
+import { adaptFetchSlots, openAdmission } from './lanes.ts'
 import { partOf } from './part.ts'
 import type { Part } from './part.ts'
-import { checkGit } from './preflight.ts'
+import { checkGit } from './prerequisites.ts'
 import type { RuntimeDirectory } from './runtime-directory.ts'
 
 /** What runs git, and how much of it at once. */

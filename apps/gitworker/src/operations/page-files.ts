@@ -20,8 +20,8 @@ const contentSecurityPolicy = [
 
 const replies: ReadonlyMap<string, StaticReply> = new Map([
   ['/-/status', reply('page.html', 'text/html')],
-  ['/-/status.css', reply('status.css', 'text/css')],
-  ['/-/status.js', reply('status.js', 'text/javascript')],
+  ['/-/status.css', reply('page.css', 'text/css')],
+  ['/-/status.js', reply('page.js', 'text/javascript')],
 ])
 
 /**

@@ -1,4 +1,4 @@
-/** @import { FailureStatus, LaneStatus, RequestStatus, Status } from '../status.ts' */
+/** @import { FailureStatus, LaneStatus, RequestStatus, Status } from '../host-status.ts' */
 
 const everyMs = 1000
 const answerWithinMs = 4000
