@@ -1,31 +1,31 @@
 import type { LaneName } from '../capacity/admission.ts'
 
-/** What the supervisor is doing, as `/-/status.json` says it and the status page shows it. */
-export type Status = {
+/** What the supervisor is doing: the content of `/-/status.json`, which the status page shows. */
+export type HostStatus = {
   /** ISO 8601. */
   readonly at: string
   readonly facts: { readonly version: string; readonly git: string; readonly runtime: string; readonly root: string }
   readonly uptimeSeconds: number
   readonly memoryBytes: number
-  /** The same as `/readyz` says; `reason` where it is not ready. */
+  /** The same as in `/readyz`; `reason` says why the host is not ready. */
   readonly ready: boolean
   readonly reason: string | undefined
   readonly workers: Readonly<Record<'starting' | 'idle' | 'serving' | 'draining' | 'stopping', number>>
   readonly lanes: readonly LaneStatus[]
-  /** The oldest ones, at most `maxListed` of them. */
+  /** The oldest requests, at most `maxListed` of them. */
   readonly requests: readonly RequestStatus[]
   readonly requestsInAll: number
-  /** The last ones first. */
+  /** The latest first. */
   readonly failures: readonly FailureStatus[]
-  /** What is free where the host writes; a disk that does not answer is missing. */
+  /** The space on each disk that the host writes to. A disk that does not answer is left out. */
   readonly disks: readonly DiskStatus[]
-  /** What lives, or is a zombie, of requests that are over: it should be nothing. */
+  /** The processes that are left of requests that are over. There should be none. */
   readonly leaked: { readonly processes: number; readonly zombies: number }
 }
 
 export type LaneStatus = {
   readonly lane: LaneName
-  /** As many as may run now, which is fewer than `configured` while the host is short of memory or processor time. */
+  /** How many may run now: fewer than `configured` while the host is short of memory or processor time. */
   readonly slots: number
   readonly configured: number
   readonly running: number
@@ -51,17 +51,17 @@ export type RequestStatus = {
   /** `advertisement` or `rpc`. */
   readonly kind: string
   readonly client: string
-  /** Who asks; undefined for nobody in particular. */
+  /** Undefined for an anonymous client. */
   readonly user: string | undefined
   readonly ageMs: number
   readonly bytesIn: number
   readonly bytesOut: number
   /**
-   * In the order in which a request goes through them; `starting` is the wait for a worker, and who is in `sending` reads
-   * what a git has written that has ended.
+   * In the order in which a request goes through them. A request that is `starting` waits for a worker. One that is
+   * `sending` reads what a git wrote that has ended since.
    */
   readonly phase: 'reading' | 'queued' | 'starting' | 'serving' | 'sending' | 'ending'
-  /** The pid of the worker whose git it is served by, which is also its session and process group. Several may share one. */
+  /** The pid of the worker that serves it, which is also its session and process group. Several requests may share one. */
   readonly worker: number | undefined
 }
 
@@ -73,7 +73,7 @@ export type FailureStatus = {
   readonly client: string
   readonly outcome: string
   readonly reason: string | undefined
-  /** What git said, where it was git that failed. */
+  /** What git said, where git failed. */
   readonly said: string | undefined
   readonly status: number | undefined
   readonly ms: number

@@ -10,31 +10,30 @@ import type { Admission } from '../capacity/admission.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
-import { statusPage } from './page-files.ts'
-import type { Status } from './host-status.ts'
+import type { HostStatus } from './host-status.ts'
+import { pageFiles } from './page-files.ts'
 
-export type Shown = {
+export type StatusSources = {
   readonly pool: Pick<Pool, 'counts'>
   readonly admission: Admission
   readonly leakCheck: Pick<LeakCheck, 'last'>
   readonly disks: Pick<DiskSpace, 'all'>
   readonly activity: Activity
   readonly readiness: () => Promise<Readiness>
-  readonly facts: Omit<Status['facts'], 'version'>
+  readonly facts: Omit<HostStatus['facts'], 'version'>
 }
 
-/** What the supervisor serves on its operators' address: metrics, health, and the status page with its JSON twin. */
-export function operatorsPages(registry: Registry, shown: Shown): Pages {
+/** What the supervisor serves on its operators' address: metrics, health, and its status as a page and as JSON. */
+export function operatorsPages(registry: Registry, sources: StatusSources): Pages {
   return {
-    ...commonPages(registry, shown.readiness),
-    '/-/status': () => statusPage('/-/status')!,
-    '/-/status.css': () => statusPage('/-/status.css')!,
-    '/-/status.js': () => statusPage('/-/status.js')!,
-    '/-/status.json': async () => jsonPage(200, await statusOf(shown)),
+    ...commonPages(registry, sources.readiness),
+    '/-/status.json': async () => jsonPage(200, await statusOf(sources)),
+    ...Object.fromEntries(pageFiles.entries().map(([path, file]) => [path, () => file])),
   }
 }
 
-async function statusOf({ pool, admission, leakCheck, disks, activity, readiness, facts }: Shown): Promise<Status> {
+async function statusOf(sources: StatusSources): Promise<HostStatus> {
+  const { pool, admission, leakCheck, disks, activity, readiness, facts } = sources
   const ready = await readiness()
   const { lanes } = admission
   return {

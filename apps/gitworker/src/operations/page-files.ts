@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { extname } from 'node:path'
 
 export type StaticReply = {
   readonly status: 200
@@ -6,7 +7,7 @@ export type StaticReply = {
   readonly body: Buffer
 }
 
-/** Nothing is loaded but what is served here, and no other site may show the page in a frame of its own. */
+/** The page loads nothing from elsewhere, and no other site may show it in a frame. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,27 +19,39 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const replies: ReadonlyMap<string, StaticReply> = new Map([
-  ['/-/status', reply('page.html', 'text/html')],
-  ['/-/status.css', reply('page.css', 'text/css')],
-  ['/-/status.js', reply('page.js', 'text/javascript')],
-])
-
-/**
- * What makes up the page that shows `/-/status.json` to people.
- *
- * @param path without the query
- */
-export function statusPage(path: string): StaticReply | undefined {
-  return replies.get(path)
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.css': 'text/css',
+  '.js': 'text/javascript',
 }
 
-function reply(file: string, contentType: string): StaticReply {
+/** What the page loads, from the folder `status-page`. */
+const assets = [
+  'base.css',
+  'header.css',
+  'panels.css',
+  'tables.css',
+  'screens.css',
+  'page.js',
+  'panels.js',
+  'tables.js',
+  'rows.js',
+  'elements.js',
+  'format.js',
+]
+
+/** The files of the page that shows `/-/status.json` to people, by path. */
+export const pageFiles: ReadonlyMap<string, StaticReply> = new Map([
+  ['/-/status', replyWith('page.html')],
+  ...assets.map((file): [string, StaticReply] => [`/-/status/${file}`, replyWith(file)]),
+])
+
+function replyWith(file: string): StaticReply {
   const body = readFileSync(new URL(`status-page/${file}`, import.meta.url))
   return {
     status: 200,
     headers: {
-      'Content-Type': `${contentType}; charset=utf-8`,
+      'Content-Type': `${contentTypes[extname(file)]}; charset=utf-8`,
       'Content-Length': String(body.length),
       'Content-Security-Policy': contentSecurityPolicy,
       'X-Content-Type-Options': 'nosniff',

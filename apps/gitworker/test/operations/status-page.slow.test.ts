@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { until } from '@sluice/shared/testing/until'
-import { statusPage } from '../../src/operations/page-files.ts'
-import type { FailureStatus, RequestStatus, Status } from '../../src/operations/host-status.ts'
+import type { FailureStatus, HostStatus, RequestStatus } from '../../src/operations/host-status.ts'
+import { pageFiles } from '../../src/operations/page-files.ts'
 import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
 import type { Page } from '@sluice/shared/testing/chromium'
 
@@ -40,7 +40,7 @@ const failure: FailureStatus = {
   ms: 190_000,
 }
 
-const calm: Status = {
+const calm: HostStatus = {
   at: '2026-03-04T05:06:07.000Z',
   facts: { version: '1.2.3', git: '2.53.0', runtime: 'bun 1.4.5', root: '/srv/git' },
   uptimeSeconds: 93_784,
@@ -62,11 +62,11 @@ const calm: Status = {
   leaked: { processes: 0, zombies: 0 },
 }
 
-const busy: Status = { ...calm, requests: [request], requestsInAll: 1, failures: [failure] }
+const busy: HostStatus = { ...calm, requests: [request], requestsInAll: 1, failures: [failure] }
 
 const longName = `${'a'.repeat(240)}/${'b'.repeat(240)}.git`
 
-const extreme: Status = {
+const extreme: HostStatus = {
   ...busy,
   facts: { ...calm.facts, root: `/${'r'.repeat(300)}` },
   ready: false,
@@ -85,11 +85,11 @@ class ScriptedSupervisor implements AsyncDisposable {
   asked = 0
   /** The most that were asked for at the same time. */
   mostUnderWay = 0
-  #status: Status
+  #status: HostStatus
   readonly #underWay = new Set<ServerResponse>()
   readonly #server = createServer((incoming, outgoing) => this.#serve(incoming, outgoing))
 
-  constructor(status: Status) {
+  constructor(status: HostStatus) {
     this.#status = status
   }
 
@@ -99,7 +99,7 @@ class ScriptedSupervisor implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/-/status`
   }
 
-  now(status: Status): void {
+  now(status: HostStatus): void {
     this.#status = status
   }
 
@@ -116,7 +116,7 @@ class ScriptedSupervisor implements AsyncDisposable {
   }
 
   #serve({ url = '', socket }: IncomingMessage, outgoing: ServerResponse): void {
-    const file = statusPage(url)
+    const file = pageFiles.get(url)
     if (file) return void outgoing.writeHead(file.status, file.headers).end(file.body)
     if (url !== '/-/status.json') return void outgoing.writeHead(404).end()
     this.asked++
@@ -136,10 +136,10 @@ class ScriptedSupervisor implements AsyncDisposable {
 test('the files of the status page come with headers that let nothing else run, and no other path has one', () => {
   for (const [path, contentType] of [
     ['/-/status', 'text/html; charset=utf-8'],
-    ['/-/status.css', 'text/css; charset=utf-8'],
-    ['/-/status.js', 'text/javascript; charset=utf-8'],
+    ['/-/status/base.css', 'text/css; charset=utf-8'],
+    ['/-/status/page.js', 'text/javascript; charset=utf-8'],
   ] as const) {
-    const { status, headers, body } = statusPage(path)!
+    const { status, headers, body } = pageFiles.get(path)!
     assert.equal(status, 200)
     assert.equal(headers['Content-Type'], contentType)
     assert.equal(headers['Content-Length'], String(body.length))
@@ -150,7 +150,7 @@ test('the files of the status page come with headers that let nothing else run, 
     assert.equal(headers['Cache-Control'], 'no-cache')
   }
   for (const path of ['/-/status.json', '/-/status/', '/-/page.html', '__proto__', ''])
-    assert.equal(statusPage(path), undefined)
+    assert.equal(pageFiles.get(path), undefined)
 })
 
 const executable = findChromium()
@@ -167,7 +167,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
   type Opened = AsyncDisposable & { readonly page: Page; readonly supervisor: ScriptedSupervisor }
 
   async function open(
-    status: Status,
+    status: HostStatus,
     { width = 1280, height = 900, scheme = 'light' }: { width?: number; height?: number; scheme?: string } = {},
   ): Promise<Opened> {
     await using opened = new AsyncDisposableStack()

@@ -1,0 +1,65 @@
+/** @import { HostStatus } from '../host-status.ts' */
+import { byId, fill, setText, showIf } from './elements.js'
+import { amount, amountLeaked, bytes, time } from './format.js'
+import { failureRows, laneRows, requestRows, workerRows } from './tables.js'
+
+const main = byId('status')
+
+/** @param {HostStatus} status */
+export function showStatus(status) {
+  main.hidden = false
+  showFacts(status)
+  showLeaked(status.leaked)
+  showWorkers(status.workers)
+  laneRows.show(status.lanes)
+  showRequests(status)
+  showFailures(status)
+}
+
+/** @param {HostStatus} status */
+function showFacts({ facts, uptimeSeconds, memoryBytes, disks }) {
+  const free = disks.map(({ disk, freeBytes }) => `${disk} ${bytes(freeBytes)}`)
+  fill(byId('facts'), {
+    ...facts,
+    uptime: time(uptimeSeconds * 1000),
+    memory: bytes(memoryBytes),
+    disks: free.join(', ') || '–',
+  })
+}
+
+/** @param {HostStatus['leaked']} leaked */
+function showLeaked(leaked) {
+  const { processes, zombies } = leaked
+  const isAny = amountLeaked(leaked) > 0
+  byId('leaked').dataset['isAny'] = String(isAny)
+  fill(main, {
+    leaked: isAny
+      ? `${amount(processes, 'process', 'processes')} and ${amount(zombies, 'zombie', 'zombies')} of requests that are over`
+      : 'Nothing is left of requests that are over.',
+  })
+}
+
+/** @param {HostStatus['workers']} workers */
+function showWorkers(workers) {
+  const counts = Object.entries(workers)
+  fill(main, { 'workers-in-all': String(counts.reduce((sum, [, count]) => sum + count, 0)) })
+  workerRows.show(counts)
+}
+
+/** @param {HostStatus} status */
+function showRequests({ requests, requestsInAll }) {
+  fill(main, { 'requests-in-all': requestsInAll > 0 ? String(requestsInAll) : '' })
+  requestRows.show(requests)
+  showIf(byId('no-requests'), requests.length === 0)
+  showIf(byId('requests'), requests.length > 0)
+  const more = byId('more-requests')
+  showIf(more, requestsInAll > requests.length)
+  setText(more, `Only the oldest ${requests.length} of ${requestsInAll} are shown.`)
+}
+
+/** @param {HostStatus} status */
+function showFailures({ failures, at }) {
+  failureRows.show(failures.map((failure) => ({ failure, now: at })))
+  showIf(byId('no-failures'), failures.length === 0)
+  showIf(byId('failures'), failures.length > 0)
+}
