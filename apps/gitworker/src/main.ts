@@ -1,6 +1,6 @@
 import { keepCompiled, useCompileCache } from '@sluice/shared/machine/compile-cache'
 
-// Before all else, and so before settings are read: what is wrong with this one is said then.
+// This comes before all other imports, so the settings are not read yet. A wrong SLUICE_RUN_FOLDER is reported later.
 useCompileCache(process.env['SLUICE_RUN_FOLDER'] || '/run/sluice')
 const { supervise } = await import('./supervise.ts')
 await supervise(keepCompiled)

@@ -12,7 +12,7 @@ import { leave } from './start/leave.ts'
 import { startSupervisor } from './start/start.ts'
 import { startChecksOfHost } from './start/start-checks.ts'
 
-/** @param onStarted is called when requests are served */
+/** Runs the supervisor until it is stopped. @param onStarted called when it serves requests */
 export async function supervise(onStarted: () => void): Promise<void> {
   await runApp(() => run(onStarted))
 }

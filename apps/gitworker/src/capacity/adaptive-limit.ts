@@ -3,7 +3,7 @@ import { pressureReader } from './pressure.ts'
 import type { Pressure, ReadPressure } from './pressure.ts'
 
 /*
- * A limit that gives way while the host is short of memory or processor time. Once a second:
+ * A limit on concurrent fetches that goes down while the host is short of memory or processor time. Once a second:
  *
  *          short: halve                    calm for 5 s: one more
  *   full ────────────────▶ reduced ─────────────────────────────▶ growing ──as configured──▶ full
@@ -14,7 +14,7 @@ import type { Pressure, ReadPressure } from './pressure.ts'
  *   growing ──short: halve──▶ reduced
  *
  * `full`: the limit is as configured. `reduced` and `growing`: it is lower, and at least 1.
- * What runs when the limit shrinks goes on; so a halving needs some seconds before its effect can be seen.
+ * Fetches that run when the limit goes down go on, so it takes some seconds until a halving has an effect.
  */
 
 type State =
@@ -33,7 +33,7 @@ const stepSeconds = 2
 
 export type AdaptiveLimitOptions = {
   readonly configured: number
-  /** Called with each new limit, and the reason in words. */
+  /** Called with each new limit and a sentence that says why. */
   readonly onChange: (limit: number, reason: string) => void
   readonly log: Logger
   readonly readPressure?: ReadPressure
@@ -41,7 +41,7 @@ export type AdaptiveLimitOptions = {
 
 export class AdaptiveLimit implements Disposable {
   readonly configured: number
-  /** When something was last seen to be short (milliseconds since 1970), and of what. */
+  /** When the host was last short of something (`at` in milliseconds since 1970), and of what. */
   lastShortage: { readonly at: number; readonly of: 'memory' | 'cpu'; readonly detail: string } | undefined
   #limit: number
   #state: State = { name: 'full' }
@@ -61,7 +61,7 @@ export class AdaptiveLimit implements Disposable {
     return this.#limit
   }
 
-  /** Stops looking. The limit stays as it is. */
+  /** Stops measuring. The limit stays as it is. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
   }

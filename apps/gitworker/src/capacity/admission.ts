@@ -4,14 +4,14 @@ import { Lane } from '@sluice/shared/admission/lane'
 import type { LaneLimits } from '@sluice/shared/admission/lane'
 
 /*
- * Four lanes with slots of their own, so that a flood in one cannot starve another: three for what clients ask, one for
- * the git commands of the supervisor's own. A request whose job waits holds its own slot meanwhile, and a job never waits
- * for a request, so that the two cannot block each other.
+ * Four lanes, each with slots of its own, so that a flood in one cannot starve another. Three are for clients' requests, one
+ * is for the supervisor's own git commands (jobs). A request may wait for a job while it holds its own slot. A job never
+ * waits for a request, so the two cannot block each other.
  */
 
 export const laneNames = ['fetch', 'push', 'push-advertisement', 'job'] as const
 
-/** What a lane's `reasons` are here. */
+/** The reasons with which the lanes refuse requests. */
 export const laneReasons = { full: 'queue_full', late: 'queue_timeout' } as const
 
 export type LaneName = (typeof laneNames)[number]
@@ -21,7 +21,7 @@ export function laneOf(request: Pick<GitRequest, 'kind' | 'service'>): LaneName 
   return request.kind === 'advertisement' ? 'push-advertisement' : 'push'
 }
 
-/** Is told of everybody who has waited for a slot, however that ended. */
+/** Called at the end of each wait for a slot, also if no slot was given. */
 export type OnWaited = (lane: LaneName, milliseconds: number) => void
 
 export class Admission {
@@ -40,7 +40,7 @@ export class Admission {
   }
 
   /**
-   * Waits for a slot; dispose of it when all that it stood for is over.
+   * Waits for a slot. Dispose of it when everything that runs in it has ended.
    *
    * @throws {Refusal} `queue_full`, `queue_timeout`
    * @throws the signal's reason

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { bounded } from '@sluice/shared/operations/health'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
-/** What is left for this process's user, and what there is in all. No inodes where the file system does not count them. */
+/** The space that this process's user may still use, and all of it. Inodes are undefined where the file system has no fixed number. */
 export type FreeSpace = {
   readonly freeBytes: number
   readonly totalBytes: number
@@ -12,32 +12,32 @@ export type FreeSpace = {
 
 export type DiskName = 'root' | 'spool' | 'run'
 
-/** How long what was seen is good for. */
+/** How long a measurement is used. */
 const freshMs = 1000
 
-/** A disk that does not answer within this time is not known; requests wait no longer for it. */
+/** Requests wait this long for a disk to answer. After that, its free space counts as unknown. */
 const lookWithinMs = 1000
 
-/** The default for what is kept free: a hundredth, but between these. */
+/** The default of what is kept free: a hundredth of the disk, within these bounds in bytes. */
 const defaultShare = 0.01
 const leastDefault = 64 * 2 ** 20
 const mostDefault = 2 ** 30
 
-/** So many files, or a thousandth of all if that is less, are kept free: a push that is unpacked makes one an object. */
+/** How many inodes are kept free, or a thousandth of all if that is less. An unpacked push needs one for each object. */
 const minFreeInodes = 1000
 
 /**
- * How much is free where the host writes. Each folder is looked at once a second at most, with one look at a time, so that
- * a disk that hangs holds one thread of libuv's and no request.
+ * How much is free on the disks that the host writes to. Each is asked at most once a second, with one question at a time: a
+ * disk that hangs blocks one thread of libuv's and no request.
  */
 export class DiskSpace {
   readonly #looks: ReadonlyMap<DiskName, () => Promise<FreeSpace | undefined>>
   readonly #minFreeBytes: number | undefined
 
   /**
-   * @param folders by what they are for
-   * @param minFreeBytes what pushes must leave free; undefined: a hundredth of the disk, at least 64 MiB and at most 1 GiB
-   * @param look for tests
+   * @param folders one on each disk, by its purpose
+   * @param minFreeBytes what pushes must leave free; undefined is a hundredth of the disk, from 64 MiB to 1 GiB
+   * @param look replaces statfs(2) in tests
    */
   constructor(
     folders: Readonly<Partial<Record<DiskName, string>>>,
@@ -51,13 +51,13 @@ export class DiskSpace {
     )
   }
 
-  /** What is known of each. */
+  /** The space on each disk that answers in time. */
   async all(): Promise<[DiskName, FreeSpace][]> {
     const seen = await Promise.all([...this.#looks].map(async ([name, look]) => [name, await look()] as const))
     return seen.filter((entry): entry is [DiskName, FreeSpace] => entry[1] !== undefined)
   }
 
-  /** @returns what is short where repositories are, in words; undefined where nothing is, or where that is not known */
+  /** @returns what the disk of the repositories is short of, in words; undefined where it has enough, or does not answer */
   async shortage(): Promise<string | undefined> {
     const seen = await this.#looks.get('root')?.()
     if (!seen) return undefined
@@ -66,8 +66,8 @@ export class DiskSpace {
   }
 
   /**
-   * @param pushBytes how much a push is known to bring
-   * @throws {Refusal} `disk_low` where it would leave less than what must stay free
+   * @param pushBytes the size of the push, as far as it is known
+   * @throws {Refusal} `disk_low` where less than what must stay free would be left
    */
   async checkPush(pushBytes = 0): Promise<void> {
     const seen = await this.#looks.get('root')?.()
@@ -82,7 +82,7 @@ export class DiskSpace {
   #mustStayFree({ totalBytes }: FreeSpace): number {
     if (this.#minFreeBytes !== undefined) return this.#minFreeBytes
     const share = Math.min(Math.max(totalBytes * defaultShare, leastDefault), mostDefault)
-    // A disk that is itself small is for small things.
+    // On a small disk, the least default would be too large a part of it.
     return Math.min(share, totalBytes / 20)
   }
 }
@@ -97,7 +97,7 @@ function isShortOfInodes({ freeInodes, totalInodes }: FreeSpace): boolean {
 
 async function lookAt(folder: string): Promise<FreeSpace> {
   const { bsize, bavail, blocks, ffree, files } = await statfs(folder)
-  // btrfs and others make inodes as they need them, and say 0.
+  // btrfs and others make inodes as they need them, and report 0.
   const counts = files > 0
   return {
     freeBytes: bavail * bsize,
@@ -107,7 +107,7 @@ async function lookAt(folder: string): Promise<FreeSpace> {
   }
 }
 
-/** One look a second at most; what is not seen in time is not known. */
+/** Asks at most once a second, and returns undefined where there is no answer in time. */
 function remembered(look: () => Promise<FreeSpace | undefined>): () => Promise<FreeSpace | undefined> {
   let last: { readonly seen: FreeSpace | undefined; readonly at: number } | undefined
   const lookNow = bounded(

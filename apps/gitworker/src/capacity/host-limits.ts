@@ -1,18 +1,18 @@
 import type { Machine } from '@sluice/shared/machine/machine'
 import type { Resource } from './request-cost.ts'
 
-/** How much there is of a resource, for sizing and for the sentences about it. */
+/** How much of a resource there is, for sizing and for messages. */
 export type HostLimit = {
   readonly limit: number
-  /** What others have left of it at the start. */
+  /** What other processes have left of it at the start. */
   readonly free: number
-  /** What sets the limit. */
+  /** What sets the limit, in words. */
   readonly from: string
   /** `412 processes and threads`, `512 MiB of memory`. */
   readonly text: (amount: number) => string
 }
 
-/** @param own what the supervisor itself has of the processes that were counted */
+/** @param own how many of the counted processes and threads are the supervisor's own */
 export function hostLimits(machine: Machine, own: number): Readonly<Record<Resource, HostLimit>> {
   const { processes, memoryBytes, memoryFrom, descriptors } = machine
   const others = Math.max(0, processes.used - own)
@@ -20,7 +20,7 @@ export function hostLimits(machine: Machine, own: number): Readonly<Record<Resou
   const open = descriptors.limit ?? Infinity
   return {
     processes: { limit, free: limit - others, from: processes.from, text: (it) => `${it} processes and threads` },
-    // What others use of memory changes from hour to hour: the sizes must not depend on the hour of the start.
+    // The memory that others use changes from hour to hour, and the sizes must not depend on the time of the start.
     memory: { limit: memoryBytes, free: memoryBytes, from: memoryFrom, text: (it) => `${mebibytes(it)} of memory` },
     descriptors: {
       limit: open,

@@ -4,34 +4,35 @@ import type { ControlGroup } from '@sluice/shared/machine/control-group'
 import { memoryLimitOf } from '@sluice/shared/machine/machine'
 import { mebibytes } from './host-limits.ts'
 
-/** Whether the processes of this control group, or of the whole machine, get too little. */
+/** Whether the processes of this control group, or of the whole machine, are short of memory or processor time. */
 export type Pressure =
   | { readonly short: false }
   | {
       readonly short: true
       readonly of: 'memory' | 'cpu'
-      /** With the numbers, for the log. */
+      /** A sentence with the numbers, for the log. */
       readonly detail: string
     }
 
 export type ReadPressure = () => Pressure
 
 const thresholds = {
-  /** Of a group's limit, page cache that nobody has touched for long left out: it is given back when it is needed. */
+  /** Part of a group's memory limit, not counting inactive page cache, which the kernel frees when it needs memory. */
   workingSet: 0.9,
-  /** Of the machine's memory. */
+  /** Part of the machine's memory. */
   available: 0.05,
-  /** Percent of the last 10 s in which something waited for memory. */
+  /** Percent of the last 10 s in which some process waited for memory. */
   stalled: 10,
-  /** Of the periods of the CPU quota since the last look. */
+  /** Part of the periods of the CPU quota since the last measurement. */
   throttled: 0.25,
 } as const
 
-/** A period is 0.1 s. Of a few only, one that is throttled says nothing. */
+/** A period is 0.1 s. With fewer periods than this, a single throttled one says nothing. */
 const fewestPeriods = 5
 
 /**
- * A look reads a dozen small files, in less than half a millisecond. The first one says nothing about the processor.
+ * Each call of the returned function reads a dozen small files, in less than half a millisecond. The first call says nothing
+ * about the processor.
  *
  * @param files the root of the file system whose /proc and /sys are read
  */
@@ -39,7 +40,7 @@ export function pressureReader(files = '/'): ReadPressure {
   const memory = controlGroups('memory', files)
   const cpu = controlGroups('cpu', files).map((group) => new Throttling(group))
   return () => {
-    // Each is asked, whatever the others say: what they count begins with their last look.
+    // Every group is measured, whatever the others say: each counts from its last measurement.
     const throttled = cpu.map((group) => group.look()).find((detail) => detail !== undefined)
     const short = memory.map(fullness).find((detail) => detail !== undefined) ?? stalls(memory, files) ?? usedUp(files)
     if (short !== undefined) return { short: true, of: 'memory', detail: short }
@@ -59,7 +60,7 @@ function fullness(group: ControlGroup): string | undefined {
   return `${mebibytes(workingSet)} of the ${mebibytes(limit)} of control group ${group.name} are in use`
 }
 
-/** Pressure stall information of our own group, or of the machine: https://docs.kernel.org/accounting/psi.html. */
+/** Pressure stall information of this process's control group, or of the machine: https://docs.kernel.org/accounting/psi.html. */
 function stalls(groups: readonly ControlGroup[], files: string): string | undefined {
   const own = groups.find((group) => group.version === 2)
   const text =
@@ -76,7 +77,7 @@ function usedUp(files: string): string | undefined {
   return `${mebibytes(available * 1024)} of the machine's ${mebibytes(total * 1024)} are available`
 }
 
-/** How often a group was stopped since it had used up the quota of a period: cpu.stat, the same in both versions. */
+/** How often a group was throttled because it had used up its CPU quota: cpu.stat, the same in both versions of cgroups. */
 class Throttling {
   readonly #group: ControlGroup
   #last: { periods: number; throttled: number } | undefined

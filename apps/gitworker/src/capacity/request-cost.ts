@@ -1,23 +1,23 @@
 import { ownDescriptors } from '@sluice/shared/connections/connection-limit'
 import type { SupervisorConfig } from '../config/config.ts'
 
-/** What is used of each resource. Threads count as processes; memory is in bytes, without what the page cache gives back. */
+/** How much of each resource is used. Threads count as processes. Memory is in bytes, without page cache that can be freed. */
 export type Cost = Readonly<Record<Resource, number>>
 
 export type Resource = 'processes' | 'memory' | 'descriptors'
 
-/** `likely` in ordinary use; `least` with every slot taken by a bare worker and one git. */
+/** `likely`: in ordinary use. `least`: if every slot has only a worker and one git without children. */
 export type Estimate = { readonly likely: Cost; readonly least: Cost }
 
 export type SlotKind = 'fetchSlots' | 'pushSlots' | 'pushAdvertisementSlots' | 'jobSlots'
 
-/** What one slot of each kind, one idle worker, and the supervisor itself take. */
+/** What one slot of each kind, one idle worker, and the supervisor itself use. */
 export function estimateCosts(
   { packThreads, packWindowMemory }: Pick<SupervisorConfig, 'packThreads' | 'packWindowMemory'>,
   runtime: 'bun' | 'node',
 ): Record<SlotKind | 'worker' | 'supervisor', Estimate> {
   const worker = measured.worker[runtime]
-  // git does without threads of its own where it may have one only.
+  // With one thread only, git packs in its main thread.
   const packing = packThreads > 1 ? packThreads : 0
   const windows = packThreads * Math.min(packWindowMemory, measured.window)
   const { git, relay } = measured
@@ -38,7 +38,7 @@ export function estimateCosts(
 const MiB = 2 ** 20
 
 /*
- * measured: git 2.39, Bun 1.4 and Node 24 on Linux 6, all processes of a request seen every 2 ms in /proc/<pid>/status, and
+ * Measured with git 2.39, Bun 1.4 and Node 24 on Linux 6: all processes of a request, every 2 ms, in /proc/<pid>/status, and
  * 20 idle workers in a control group of their own. Repositories: 48,620 small objects in 172 MiB, and 1,320 objects, the files
  * among them 300 KiB each, in 156 MiB.
  *
@@ -51,8 +51,7 @@ const MiB = 2 ** 20
  *                                 2 children
  *   the supervisor                11 threads, 24 descriptors; 47 MiB idle, 79 MiB with 16 clones at once
  *
- * A connection is one descriptor more, and is counted with the connections. The first answers of a repository may also be
- * read from a file.
+ * A connection takes one more descriptor, which is counted with the connections.
  */
 const measured = {
   worker: {
@@ -63,9 +62,9 @@ const measured = {
   fetch: { processes: 2, memory: 52 * MiB, descriptors: 0 },
   push: { processes: 2, memory: 48 * MiB, descriptors: 0 },
   hookProcesses: 3,
-  /** The memory of one thread that looks for deltas. */
+  /** The memory of one thread that searches for deltas. */
   window: 6 * MiB,
-  /** What moves a request's bytes in the supervisor, and a file that it may read from. */
+  /** The buffers of a request in the supervisor, and the spool file that it may read from. */
   relay: { processes: 0, memory: 2 * MiB, descriptors: 1 },
   supervisor: { processes: 11, memory: 64 * MiB, descriptors: ownDescriptors },
 } as const

@@ -17,17 +17,17 @@ export type SizingConfig = Pick<
 
 export type Sizing = {
   readonly sizes: Sizes
-  /** A sentence with the numbers that the sizes follow from, for the log. */
+  /** Why the sizes are what they are: a sentence for the log. */
   readonly why: string
   readonly facts: Readonly<Record<string, string | number>>
   readonly warnings: readonly string[]
 }
 
 /**
- * How much may run at once. What the configuration leaves open follows from the cores, and is made smaller, all of it in
- * proportion, where there is too little of something else.
+ * Decides how much may run at once. Sizes that are not configured follow from the number of cores. Where memory, processes or
+ * descriptors do not suffice for these, all of them are reduced in proportion.
  *
- * @throws {ConfigError} where there is too little even if next to nothing is asked of what is configured
+ * @throws {ConfigError} where the machine has too little even for the least that the configured sizes can use
  */
 export function chooseSizes(config: SizingConfig, machine: Machine, runtime: 'bun' | 'node'): Sizing {
   const costs = estimateCosts(config, runtime)
@@ -75,7 +75,7 @@ const slotKinds = ['fetchSlots', 'pushSlots', 'pushAdvertisementSlots', 'jobSlot
 
 const resources = ['processes', 'memory', 'descriptors'] as const
 
-/** The rest is for what git needs in large repositories, and for others on the machine. */
+/** The part of a resource that may be used. The rest is for git in large repositories, and for other processes. */
 const mostUsed = 0.8
 
 function countSlots(count: (kind: SlotKind) => number): SlotCounts {
@@ -87,12 +87,12 @@ function countSlots(count: (kind: SlotKind) => number): SlotCounts {
   }
 }
 
-/** Half of the descriptors, so that slots leave enough for those who wait. */
+/** Half of the descriptors are kept for connections, so that requests that wait for a slot have some, too. */
 function connectionsToKeep({ maxConnections }: SizingConfig, { descriptors }: Limits): number {
   return maxConnections === 'auto' ? connectionLimit('auto', descriptors.limit / 2, 1).limit : maxConnections
 }
 
-/** Which part of what is wished for can be had beside what is given, and what there is too little of for all of it. */
+/** Which part of the wish fits beside the given cost, and which resource is too short for all of it. */
 function affordablePart(wish: Cost, given: Cost, limits: Limits): { part: number; shortOf?: Resource } {
   const parts = resources.map((resource) => ({
     part: wish[resource] === 0 ? 1 : (limits[resource].free * mostUsed - given[resource]) / wish[resource],
@@ -120,7 +120,7 @@ function warning(config: SizingConfig, resource: Resource, need: Cost, limits: L
   )
 }
 
-/** The settings that even the least need follows from. */
+/** The settings that determine the least need of each resource. */
 const sources = {
   processes: [...slotKinds, 'warmWorkers'],
   memory: [...slotKinds, 'warmWorkers'],

@@ -5,12 +5,12 @@ import { errorLines } from '../git/messages.ts'
 import { maxListed } from './host-status.ts'
 import type { FailureStatus, RequestStatus } from './host-status.ts'
 
-/** What a client, or an operator, would call a failure: neither a client that left nor one that asked for what is not there. */
+/** The outcomes that count as failures. A client that left, or that asked for a repository that does not exist, is none. */
 const failures: ReadonlySet<Outcome> = new Set(['shed', 'timed_out', 'git_failed', 'failed'])
 const maxFailures = 50
 const maxNameLength = 256
 
-/** What the host does, and what went wrong last, for the status page. */
+/** The requests that are being served, and the latest failures, for the status page. */
 export class Activity {
   readonly #underWay = new Map<Exchange, RequestRecord>()
   readonly #failures: FailureStatus[] = []
@@ -19,17 +19,18 @@ export class Activity {
     return this.#underWay.size
   }
 
-  /** The oldest ones; the map keeps the order in which they came. */
+  /** The oldest requests. The map keeps the order in which they came. */
   get requests(): RequestStatus[] {
     return this.#underWay.entries().take(maxListed).map(describe).toArray()
   }
 
-  /** The last ones first. */
+  /** The latest first. */
   get failures(): FailureStatus[] {
     return this.#failures.toReversed()
   }
 
-  shows(exchange: Exchange, record: RequestRecord): Disposable {
+  /** Lists a request until disposed of. */
+  track(exchange: Exchange, record: RequestRecord): Disposable {
     this.#underWay.set(exchange, record)
     return { [Symbol.dispose]: () => this.#underWay.delete(exchange) }
   }
@@ -54,7 +55,7 @@ export class Activity {
 
 function describe([exchange, record]: [Exchange, RequestRecord]): RequestStatus {
   const { request, phase, stream } = record
-  const hasNoGit = phase === 'serving' && stream !== undefined && stream.worker === undefined
+  const gitHasEnded = phase === 'serving' && stream !== undefined && stream.worker === undefined
   return {
     requestId: exchange.id,
     repository: request?.repository.slice(0, maxNameLength) ?? '',
@@ -65,7 +66,7 @@ function describe([exchange, record]: [Exchange, RequestRecord]): RequestStatus 
     ageMs: exchange.milliseconds,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
-    phase: hasNoGit ? 'sending' : phase,
-    worker: hasNoGit ? undefined : (record.worker ?? stream?.worker),
+    phase: gitHasEnded ? 'sending' : phase,
+    worker: gitHasEnded ? undefined : (record.worker ?? stream?.worker),
   }
 }

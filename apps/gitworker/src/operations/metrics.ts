@@ -15,7 +15,7 @@ import type { Leaked } from '../process/leak-check.ts'
 import type { DiskSpace, FreeSpace } from '../capacity/disk-space.ts'
 import type { Pool } from '../process/pool.ts'
 
-/** What the supervisor counts beyond requests: workers, lanes, teardowns and git's own use of the machine. */
+/** The supervisor's metrics beyond those of requests: workers, lanes, teardowns, caches, disks, and what git uses. */
 export class HostMetrics {
   readonly #registry: Registry
   readonly #starts: Counter<'result'>
@@ -68,7 +68,7 @@ export class HostMetrics {
     })
   }
 
-  /** @param milliseconds until it was ready; undefined where it failed */
+  /** @param milliseconds until the worker was ready; undefined where it could not be started */
   workerStarted(milliseconds: number | undefined): void {
     this.#starts.inc({ result: milliseconds === undefined ? 'failed' : 'ok' })
     if (milliseconds !== undefined) this.#startTime.observe(milliseconds / 1000)
@@ -91,7 +91,7 @@ export class HostMetrics {
     this.#teardowns.inc({ reason, signal: signalled ?? 'none' })
   }
 
-  /** What is read off when somebody looks. */
+  /** Adds the metrics whose values are read when they are scraped. */
   show(pool: Pool, { lanes }: Admission, leaked: () => Leaked, adaptive: AdaptiveLimit | undefined): void {
     const add = (name: string, help: string, label: string, read: () => [string, number][]) =>
       addGauges(this.#registry, name, help, label, read)
@@ -147,7 +147,7 @@ export class HostMetrics {
     add('sluice_disk_free_inodes', 'How many files may still be made there.', ({ freeInodes }) => freeInodes)
   }
 
-  /** Counted by the caches themselves. */
+  /** The caches keep these counts themselves. */
   showCaches(answers: ReferenceCache | undefined, packs: PackCache): void {
     const requests = 'Requests that a cache was asked about; a hit cost no git.'
     addCounters(this.#registry, 'sluice_cache_requests_total', requests, ['cache', 'result'], () => [

@@ -16,7 +16,7 @@ export type ReadinessServices = {
   readonly disks: Pick<DiskSpace, 'shortage'>
 }
 
-/** How long a check may take. These are long, because a host that is only slow must stay in a load balancer's list. */
+/** How long a check may take. The times are long: a host that is only slow must stay in a load balancer's list. */
 const rootWithinMs = 3000
 const gitWithinMs = 3000
 
@@ -26,7 +26,7 @@ export function readinessOfHost(
   running: Running,
 ): () => Promise<Readiness> {
   const lookAtRoot = bounded(() => problemOf(root, createOnPush), rootWithinMs, 'the root does not answer')
-  // Nobody sends requests to a host that is not ready: whether git can be started again must be tried from here.
+  // A host that is not ready gets no requests, so this check itself must find out when git can be started again.
   const tryGit = async () => {
     await runJob(['version']).catch(() => {})
     return pool.isGitFailing ? 'git cannot be started' : undefined
@@ -41,7 +41,7 @@ export function readinessOfHost(
         git: pool.isGitFailing ? await lookAtGit() : undefined,
         root: await lookAtRoot(),
       },
-      // Pushes are refused then, one by one; who only reads is to be served on.
+      // A full disk does not make the host unready: it refuses pushes one by one, and goes on serving reads.
       { disk: await disks.shortage() },
     )
   }
@@ -53,7 +53,7 @@ async function problemOf(root: string, createOnPush: boolean): Promise<string | 
     return undefined
   } catch (error) {
     const code = errnoOf(error)
-    // Repositories below it may well be ours to write: so it was at the start.
+    // The root need not be writable if no repositories are created in it. The same holds for the check at the start.
     if (code === 'EACCES' && !createOnPush) return undefined
     return code === 'EROFS' ? 'the root is read-only' : `the root cannot be used (${code})`
   }

@@ -8,10 +8,10 @@ import { reasonInWords } from '../git/faults.ts'
 import { JobError } from '../process/job.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 
-/** How far a request has come: `starting` is the wait for a worker, `ending` that for the end of all that it started. */
+/** How far a request has come. `starting` waits for a worker, `ending` for the end of all processes that it started. */
 export type Phase = 'reading' | 'queued' | 'starting' | 'serving' | 'ending'
 
-/** What is known of a request, for its line in the log, the metrics and the status page. Filled in as the request gets on. */
+/** The record of a request, for the log, the metrics and the status page. It is filled in as the request is served. */
 export type RequestRecord = {
   phase: Phase
   outcome: Outcome
@@ -20,43 +20,43 @@ export type RequestRecord = {
   git?: GitReport
   /** In protocol version 2: `ls-refs`, `fetch` … */
   command?: string | undefined
-  /** Where the answer is from, if not from a git of the request's own. */
+  /** The cache that the answer came from; undefined if a git was started for this request. */
   cache?: 'references' | 'pack'
-  /** Why a push was refused by the rules for references: the first of these. */
+  /** The references because of which the rules refused a push: the first ten. */
   protectedRefs?: string[]
-  /** Whether the repository does not exist yet: a push was shown an empty one. */
+  /** Whether the repository does not exist yet, and the client was shown an empty one to push to. */
   absent?: boolean
   /** Whether this request created its repository. */
   created?: boolean
-  /** Whether a new repository was removed again at the end of this request, since no push to it took effect. */
+  /** Whether a new repository was removed at the end of this request because no push to it took effect. */
   takenBack?: boolean
   /** The worker's pid, which is also its session and process group. */
   worker?: number | undefined
-  /** Whether a process had outlived git and had to be ended. */
+  /** Whether a process outlived git and had to be ended. */
   leftovers?: boolean
-  /** What git said, if it failed. */
+  /** git's standard error, if git failed. */
   stderr?: string
-  /** Why git did not do what was asked, in the words that it has told the client; at most 2 KiB. */
+  /** Why git did not do what was asked, as it told the client; at most 2 KiB. */
   said?: string
-  /** What git has said of the references that a push did not change; the first ten. */
+  /** The references that a push did not change, each with git's reason; the first ten. */
   rejected?: string[]
-  /** Whether a push took effect whose client had gone before it could be told. */
+  /** Whether a push took effect although its client left before it was told. */
   committedAfterDisconnect?: boolean
-  /** Whether a push took effect that was ended here before its client could be told. */
+  /** Whether a push took effect although it was ended here before its client was told. */
   committedBeforeEnd?: boolean
-  /** Of a push that had happened, and whose client had gone: whether git and its hooks ended by themselves after that. */
+  /** For a push that took effect and whose client left: whether git and its hooks ended by themselves after that. */
   finishedAfterDisconnect?: boolean
-  /** What an earlier push had left in the way of this one, and what this one left that did not end by itself: removed. */
+  /** Files that were removed: those of an earlier push that were in the way, and those that this push left when it was ended. */
   swept?: string[] | undefined
-  /** Why that, or making HEAD of a new repository point to a branch, did not work. */
+  /** Why files could not be removed, or HEAD of a new repository could not be set. */
   tidyError?: unknown
-  /** The strongest signal that it took to end what ran. */
+  /** The strongest signal that was needed to end the request's processes. */
   signalled?: 'SIGTERM' | 'SIGKILL' | undefined
-  /** Milliseconds from the decision to end it to the first signal. */
+  /** Milliseconds from the decision to end them to the first signal. */
   signalledAfterMs?: number
-  /** Milliseconds from the request to its worker. */
+  /** Milliseconds from the start of the request to that of its git. */
   waitedMs?: number
-  /** What it reads, for the status page: `worker` is that of the git that writes it, which may be another request's. */
+  /** For the status page: the worker of the git whose output the request reads. It may serve several requests. */
   stream?: { readonly worker: number | undefined } | undefined
 }
 
@@ -64,23 +64,23 @@ export function newRecord(): RequestRecord {
   return { phase: 'reading', outcome: 'completed' }
 }
 
-/** Answers with the reason, and notes it. The first one counts. */
+/** Answers with a refusal and records it. The first refusal of a request stays in its record. */
 export async function refuse(exchange: Exchange, record: RequestRecord, error: unknown): Promise<void> {
-  // A worker may die between its lease and its command.
+  // A worker may die between its lease and its command, outside of the code that translates its errors.
   const refusal = workerRefusal(error) ?? jobRefusal(error) ?? Refusal.from(error)
   record.refusal ??= refusal
   record.outcome = refusal.outcome
   await exchange.refuse(refusal, record.request)
 }
 
-/** A git command of the supervisor's own that failed: the repository, or the disk, is what is wrong. */
+/** The refusal where one of the supervisor's own git commands failed, which is a fault of the repository or of the disk. */
 function jobRefusal(error: unknown): Refusal | undefined {
   if (!(error instanceof JobError)) return undefined
   const reason = reasonInWords(error.message)
   return new Refusal(reason === 'disk_full' || reason === 'no_resources' ? reason : 'git_failed', { cause: error })
 }
 
-/** How git itself can end a request, without that anything had to be torn down. */
+/** The reasons with which git itself ends a request: nothing had to be torn down. */
 const gitsOwnEnds: ReadonlySet<Reason> = new Set([
   'git_failed',
   'git_killed',

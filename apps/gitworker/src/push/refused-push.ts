@@ -8,6 +8,7 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { PushCommand } from './push-commands.ts'
 import type { PushJudgement } from './push-rules.ts'
 import { isRefName } from '../git/ref-name.ts'
+import { printable } from '../git/messages.ts'
 import type { RequestBody } from '../body/request-body.ts'
 
 /** Of a push that Sluice or git refuses, at most so much is read and dropped, so that its client reads the whole reply. */
@@ -70,7 +71,7 @@ export function protectedRef(repository: string, objections: ReadonlyMap<PushCom
     'Nothing of this push was taken: leave out what is protected and push again.',
     'Who runs this server has set this (SLUICE_PROTECTED_REFS).',
   )
-  return new Refusal('protected_ref', { sentence: lines.map(plain).join('\n') })
+  return new Refusal('protected_ref', { sentence: lines.map(printable).join('\n') })
 }
 
 function reportOf(
@@ -88,7 +89,7 @@ function reportOf(
     told.add(ref)
     const why = byRef.get(ref)
     // The client knows the reference by this name only. Names are short enough for line and name to fit one packet.
-    lines.push(`ng ${ref} ${why === undefined ? others : plain(`protected: ${why}`)}\n`)
+    lines.push(`ng ${ref} ${why === undefined ? others : printable(`protected: ${why}`)}\n`)
   }
   return lines.map(pktLine).join('') + flushPacket
 }
@@ -112,9 +113,4 @@ async function forget(body: RequestBody, signal: AbortSignal): Promise<void> {
 function band(number: 1 | 2, bytes: Buffer): Buffer {
   const head = (bytes.length + 5).toString(16).padStart(4, '0')
   return Buffer.concat([Buffer.from(`${head}${String.fromCharCode(number)}`, 'latin1'), bytes])
-}
-
-/** Replaces control characters, some of which are commands to a terminal. */
-function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?')
 }

@@ -1,6 +1,6 @@
 import type { PendingEntry } from '../cache/references/reference-cache.ts'
 
-/** git's answer as it goes by, for the cache. Gives up on one that grows too large for it. */
+/** Collects git's answer for the cache while it passes, unless it grows too large. */
 export class AnswerCapture {
   readonly #answering: PendingEntry
   #chunks: Buffer[] = []
@@ -16,7 +16,7 @@ export class AnswerCapture {
     else this.#chunks.push(chunk)
   }
 
-  /** To be called when git has ended well, and all of it has gone by. */
+  /** To be called when git has succeeded and all of its output has passed. */
   store(): void {
     if (this.#bytes > 0 && this.#bytes <= this.#answering.maxBytes) this.#answering.store(Buffer.concat(this.#chunks))
   }

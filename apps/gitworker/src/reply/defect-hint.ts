@@ -1,23 +1,23 @@
 import { wordsBand } from '@sluice/shared/git/packet-reader'
 import type { Packet, PacketHead, PacketWatcher } from '@sluice/shared/git/packet-reader'
 
-/** How much of git's words is looked at: their end. */
+/** How much of git's messages is searched: the last characters. */
 const maxWords = 8192
 
-/** Words for the user, and the offset in a chunk at which they are to be put in, in a packet of their own. */
+/** A message for the user, and the offset in the chunk at which it is inserted, in a packet of its own. */
 export type Insertion = { readonly at: number; readonly text: string }
 
 /**
- * Says to whoever pushes an object with a defect which setting lets that one through, in a line behind git's own words. Those
- * come in band 2, and the report, before which the line is put, in band 1 (gitprotocol-pack(5), "Report Status"). A client
- * that takes no bands gets no words of git's either.
+ * Tells a user whose push has an object with a defect which setting would allow it. git's own messages come in band 2, and the
+ * report in band 1 (gitprotocol-pack(5), "Report Status"); the hint is inserted between the two. A client without side-bands
+ * gets neither git's messages nor the hint.
  */
 export class DefectHint implements PacketWatcher {
   #found: Insertion | undefined
   #isOver = false
   #words = ''
 
-  /** The hint, once, when it has been found out in the last chunk that one belongs there. */
+  /** The hint, once, if its place is in the chunk that was read last. */
   take(): Insertion | undefined {
     const found = this.#found
     this.#found = undefined
@@ -26,10 +26,10 @@ export class DefectHint implements PacketWatcher {
 
   onHead({ band, size, start }: PacketHead): void {
     if (this.#isOver || band === wordsBand) return
-    // What has begun in an earlier chunk is on its way.
+    // A packet that began in an earlier chunk has been sent in part: nothing can be inserted before it.
     const text = start === undefined ? undefined : hintFor(this.#words)
     if (text !== undefined && start !== undefined) this.#found = { at: start, text }
-    // What has content and no band is of a reply without bands.
+    // A packet that has content but no band is from a reply without side-bands.
     this.#isOver = text !== undefined || (band === undefined && size > 0)
   }
 
@@ -39,7 +39,7 @@ export class DefectHint implements PacketWatcher {
   }
 }
 
-/** Undefined where git names no defect that can be let through. */
+/** Undefined where git names no defect that a setting can allow. */
 function hintFor(words: string): string | undefined {
   // report() in fsck.c and fsck_error_function() in its callers.
   const [, defect] = /(?:^|\n)error: object [0-9a-f]{40,64}: ([a-zA-Z0-9]+): /.exec(words) ?? []
@@ -51,5 +51,5 @@ function hintFor(words: string): string | undefined {
   return `${words.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`
 }
 
-/** No setting lets these through: "Cannot demote" in fsck.c. */
+/** Defects that no setting can allow: "Cannot demote" in fsck.c. */
 const fatal = new Set(['nulInHeader', 'unterminatedHeader'])

@@ -7,30 +7,30 @@ import type { RequestRecord } from '../operations/request-record.ts'
 import { errorLines } from '../git/messages.ts'
 import { PushReply } from './push-reply.ts'
 
-/** What a git has told its client, watched as it passes, and what that says about how the request ended. */
+/** Watches git's reply as it passes, and tells from it how the request ended. */
 export type GitReply = {
-  /** @returns what is to be sent in the chunk's place, where that is not the chunk */
+  /** @returns what is to be sent in place of the chunk; undefined for the chunk itself */
   take(chunk: Buffer): Buffer | undefined
-  /** Whether a push's report has begun: the references have moved, or will not. */
+  /** Whether a push's report has begun. Its references are updated by then, or will never be. */
   readonly hasReported: boolean
-  /** Whether what was taken last may hold the beginning of a push's report, or that has begun. */
+  /** Whether a push's report has begun, or may begin in the last chunk. */
   readonly mayHaveReported: boolean
   /**
-   * @param stderr is asked for only where something went wrong
-   * @returns what went wrong, as git has told it already; undefined where nothing did
+   * @param stderr called only where something went wrong
+   * @returns what went wrong, which git has already told the client; undefined where nothing did
    */
   verdict(report: Pick<GitReport, 'code'>, stderr: () => Promise<string>): Promise<Verdict | undefined>
 }
 
-/** Why git did not do what was asked, and what it said. */
+/** Why git did not do what was asked, and what it said about it. */
 export type Verdict = { readonly refusal: Refusal; readonly said: string; readonly rejected?: string[] }
 
-/** @param maxPush the limit that was set for the repository, in bytes */
+/** @param maxPush the largest push that the repository takes, in bytes; undefined is no limit */
 export function watchReply({ kind, service }: GitRequest, maxPush?: number): GitReply {
   return service === 'receive-pack' && kind === 'rpc' ? new PushReply(maxPush) : new FetchReply()
 }
 
-/** Notes what git has told the client itself: the reply is whole, and stays as it is. */
+/** Records a failure that git itself has told the client. The reply is complete and is not changed. */
 export function noteVerdict(record: RequestRecord, { refusal, said, rejected }: Verdict): void {
   record.refusal = refusal
   record.outcome = refusal.outcome

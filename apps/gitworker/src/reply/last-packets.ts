@@ -3,8 +3,8 @@ import { pktLength } from '@sluice/shared/git/pkt-line'
 const maxBytes = 8192
 
 /**
- * The end of what git has written, by reference: no byte is looked at before git has failed. Then the last packets tell
- * why, on side-band 2 or 3 or as `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
+ * Keeps references to the last chunks of git's output. They are parsed only if git fails: then the last packets tell why, on
+ * side-band 2 or 3 or as `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
  */
 export class LastPackets {
   #chunks: Buffer[] = []
@@ -16,7 +16,7 @@ export class LastPackets {
     while (this.#bytes - this.#chunks[0]!.length >= maxBytes) this.#bytes -= this.#chunks.shift()!.length
   }
 
-  /** What the packets say to people, in their order, at most some 8 KiB; empty where the end is not one of packets. */
+  /** The messages in the packets, in order, about 8 KiB at most; empty where the output does not end with packets. */
   text(): string {
     const end = Buffer.concat(this.#chunks).subarray(-maxBytes)
     const texts: string[] = []
@@ -35,7 +35,7 @@ function textOf(payload: Buffer): string {
   return text === '' ? '' : `fatal: ${text.trimEnd()}\n`
 }
 
-/** The first offset from which packets, one after another, reach the very end. */
+/** The first offset from which the bytes are packets up to the very end. */
 function firstPacket(bytes: Buffer): number {
   const reaches = new Uint8Array(bytes.length + 1)
   reaches[bytes.length] = 1

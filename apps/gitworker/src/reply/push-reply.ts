@@ -11,15 +11,15 @@ import type { GitReply, Verdict } from './git-reply.ts'
 import { errorLines, printable } from '../git/messages.ts'
 
 /**
- * What receive-pack tells its client. All that is to be known of it, and all that is put in between, comes from one look at
- * its packets: its verdict, where its report begins, and what the user is told beside git's own words.
+ * receive-pack's reply. One pass over its packets finds everything: the verdict, where the report begins, and where messages
+ * for the user are inserted.
  */
 export class PushReply implements GitReply {
   readonly #hint = new DefectHint()
   readonly #report = new PushReport(this.#hint)
   readonly #maxPush: number | undefined
 
-  /** @param maxPush the limit that was set for the repository, in bytes */
+  /** @param maxPush the largest push that the repository takes, in bytes; undefined is no limit */
   constructor(maxPush?: number) {
     this.#maxPush = maxPush
   }
@@ -36,8 +36,8 @@ export class PushReply implements GitReply {
     this.#report.read(chunk)
     const hint = this.#hint.take()
     const { tooLargeAt: at } = this.#report
-    const words = at === undefined ? hint : { at, text: `\n${this.#tooLargeSentence}\n` }
-    return words && withWords(chunk, words)
+    const message = at === undefined ? hint : { at, text: `\n${this.#tooLargeSentence}\n` }
+    return message && withMessage(chunk, message)
   }
 
   async verdict({ code }: Pick<GitReport, 'code'>, stderr: () => Promise<string>): Promise<Verdict | undefined> {
@@ -53,7 +53,7 @@ export class PushReply implements GitReply {
     return { refusal: this.#refusal(reason), said, rejected: lines }
   }
 
-  /** A client that has asked for no report (or for nothing at all) is told nothing; git's words are what there is. */
+  /** For a client that has asked for no report: the reason can only be read from git's messages. */
   #unreported(words: string): Reason | undefined {
     return reasonInWords(words) ?? (/^(?:fatal|error): /m.test(words) ? 'push_rejected' : undefined)
   }
@@ -81,8 +81,8 @@ export class PushReply implements GitReply {
   }
 }
 
-/** Puts words for the user in between two of git's packets. */
-function withWords(chunk: Buffer, { at, text }: Insertion): Buffer {
+/** Inserts a message for the user between two of git's packets. */
+function withMessage(chunk: Buffer, { at, text }: Insertion): Buffer {
   const packet = Buffer.from(pktLine(`${String.fromCharCode(wordsBand)}${text}`))
   return Buffer.concat([chunk.subarray(0, at), packet, chunk.subarray(at)])
 }

@@ -17,17 +17,18 @@ import { workerRefusal } from '../process/worker-handle.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 
 /**
- * Moves the request to git and git's output to the client, both at the same time, each at the receiver's pace.
+ * Moves the request's body to git and git's output to the client, both at the same time, each at the receiver's pace.
  *
- * The status is decided by git's first byte or its exit, whichever comes first: an exit with an error before a byte is a
- * refusal; after one, git's own message is in the stream and the reply ends as it should. What was killed, or lost, is
- * refused or cut: a pack that is not whole must never look like one.
+ * The status is decided by git's first byte or its exit, whichever comes first. If git exits with an error before it has
+ * written a byte, the request is refused. If it does so later, its own message is in the stream, and the reply ends normally.
+ * If git was killed or its worker was lost, the request is refused or the reply is cut: an incomplete pack must never look
+ * complete.
  *
- * @param onOutput gets what git wrote, as it comes, and may return what the client gets in its place
- * @param sink takes it on its way to the client, where that is not the direct one
- * @param stop ends the worker, where that is not to be at once
- * @returns how git ended by itself; the reply is the caller's to end
- * @throws {Refusal} when the exchange must end otherwise; `stop` has been called
+ * @param onOutput called with each chunk of git's output; may return what is sent in its place
+ * @param sink passes the output on to the client; the response itself unless given
+ * @param stop ends the worker; at once unless given
+ * @returns how git ended by itself; the caller ends the reply
+ * @throws {Refusal} why the exchange must end otherwise; `stop` has been called
  */
 export async function relay(
   exchange: Exchange,
@@ -41,12 +42,12 @@ export async function relay(
   const { outgoing, signal } = exchange
   const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
   const output = pump(worker.stdout, sink, (count, chunk) => {
-    if (!outgoing.headersSent) begin(exchange, request)
+    if (!outgoing.headersSent) beginReply(exchange, request)
     const written = onOutput(chunk)
     exchange.sent(written?.length ?? count)
     return written
   })
-  // Exit and the end of standard output come in any order, and both are waited for.
+  // git's exit and the end of its output come in any order. Both are waited for.
   const git = Promise.all([worker.report, Promise.race([output, silenceAfterEnd(worker)])])
   try {
     const [report] = await orAborted(Promise.race([git, rejectionOf(input)]), signal)
@@ -54,12 +55,12 @@ export async function relay(
     return report
   } catch (error) {
     stop()
-    // Whatever broke because the exchange was ended, its end is the reason.
+    // Where the exchange has ended, that is the reason of every other error.
     throw signal.aborted ? (signal.reason as Refusal) : (workerRefusal(error) ?? Refusal.from(error))
   }
 }
 
-/** What is still to be said when git has ended by itself and all that it wrote has been passed on. */
+/** Checks how git ended, when all of its output has been passed on, and begins the reply if there was no output. */
 async function conclude(
   exchange: Exchange,
   request: GitRequest,
@@ -69,10 +70,10 @@ async function conclude(
   if (report.signal !== null) throw new Refusal('git_killed')
   if (exchange.outgoing.headersSent) return
   if (report.code !== 0) throw await failureOf(worker)
-  begin(exchange, request)
+  beginReply(exchange, request)
 }
 
-/** Why git failed before it wrote anything. What the client has got wrong, it is told in git's words. */
+/** Why git failed before it wrote anything. A mistake of the client's is told in git's own words. */
 export async function failureOf(worker: WorkerHandle): Promise<Refusal> {
   const words = await worker.lastWords()
   const reason = reasonInWords(words) ?? (isShortage(words) ? 'no_resources' : 'git_failed')
@@ -83,12 +84,12 @@ export async function failureOf(worker: WorkerHandle): Promise<Refusal> {
 }
 
 /**
- * The head of a reply, with the headers of git's http-backend(1) and no others, and in versions 0 and 1 the line that
- * stands before an advertisement.
+ * Begins a reply with the headers that git's http-backend(1) sends and, in versions 0 and 1, with the line that comes before
+ * an advertisement.
  *
  * @param length how many bytes git writes, where that is known
  */
-export function begin(exchange: Exchange, request: GitRequest, length?: number): void {
+export function beginReply(exchange: Exchange, request: GitRequest, length?: number): void {
   const preamble = request.kind === 'rpc' || request.version === 2 ? '' : preambleOf(request)
   const size = length === undefined ? {} : { 'Content-Length': preamble.length + length }
   exchange.outgoing.writeHead(200, { ...noCache, 'Content-Type': contentType(request), ...size })
@@ -105,12 +106,12 @@ export function contentType({ kind, service }: GitRequest): string {
   return `application/x-git-${service}-${kind === 'advertisement' ? 'advertisement' : 'result'}`
 }
 
-/** So long must git's output be silent. */
+/** How long git's output must be silent. */
 const silenceMs = 1000
 
 /**
- * Resolves when git's worker is gone and its output, though more is wanted, brings nothing more and does not end: something
- * else holds it open. While the client takes nothing, there may still be something in the pipe.
+ * Resolves when git's worker is gone and its output is silent, but does not end because another process holds it open. The
+ * output does not count as silent while the client does not read: there may be more in the pipe.
  */
 export async function silenceAfterEnd(worker: WorkerHandle): Promise<void> {
   await worker.gone

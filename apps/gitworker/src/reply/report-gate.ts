@@ -3,12 +3,12 @@ import { Writable } from 'node:stream'
 import type { GitReply } from './git-reply.ts'
 
 /**
- * A push's output on its way to the client, which is held back at receive-pack's report until something is done that must
- * be true when the client reads it. Some clients close the connection once they have the report, and clone at once.
+ * Passes a push's output on to the client, but holds receive-pack's report back until HEAD is set. Some clients close the
+ * connection as soon as they have the report, and clone at once.
  *
- * receive-pack writes the report when the references have moved (builtin/receive-pack.c): in band 1, which has nothing
- * else but empty packets as signs of life, or as all of its output where the client takes no bands (gitprotocol-pack(5),
- * "Report Status").
+ * receive-pack writes the report after it has updated the references (builtin/receive-pack.c). The report is in band 1, which
+ * otherwise has only empty packets as keep-alives. For a client without side-bands, it is all of the output
+ * (gitprotocol-pack(5), "Report Status").
  */
 export class ReportGate extends Writable {
   readonly #outgoing: Writable
@@ -17,8 +17,8 @@ export class ReportGate extends Writable {
   #isOpen = false
 
   /**
-   * @param beforeReport does not reject
-   * @param reply has taken what is written here
+   * @param beforeReport awaited before the report is passed on; must not reject
+   * @param reply must have been given each chunk before it is written here
    */
   constructor(outgoing: Writable, beforeReport: () => Promise<void>, reply: Pick<GitReply, 'mayHaveReported'>) {
     super()
@@ -29,7 +29,7 @@ export class ReportGate extends Writable {
     if (outgoing.destroyed) this.destroy()
   }
 
-  /** Resolves when all is passed on, the client is gone, or the signal is aborted. */
+  /** Resolves when all output is passed on, the client is gone, or the signal is aborted. */
   async close(signal: AbortSignal): Promise<void> {
     if (this.destroyed || signal.aborted) return
     const { promise: over, resolve } = Promise.withResolvers<void>()

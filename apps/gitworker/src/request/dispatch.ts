@@ -22,7 +22,7 @@ import type { Pushes } from './serve-push.ts'
 import type { References } from './serve-references.ts'
 
 /*
- * The way of a request through this host:
+ * A request on its way through this host:
  *
  *   limits → parse → find the repository → read the body's beginning ─┬─▶ a probe         answered here
  *                                                                     ├─▶ a push          serve-push ──────▶ run-push
@@ -43,7 +43,7 @@ export type RequestLimits = {
   readonly maxFetchRequest: number
 }
 
-/** What each kind of request is served by. */
+/** One server for each kind of request. */
 export type Servers = {
   readonly references: References
   readonly fetches: Fetches
@@ -58,7 +58,7 @@ export type DispatchServices = {
   readonly servers: Servers
 }
 
-/** Serves git requests, each by what is responsible for its kind. */
+/** Hands each git request to the server for its kind. */
 export class Dispatcher {
   readonly #services: DispatchServices
 
@@ -66,7 +66,7 @@ export class Dispatcher {
     this.#services = services
   }
 
-  /** Returns when the request has been answered and nothing that it started lives. Never rejects. */
+  /** Returns when the request has been answered and all processes that it started have ended. Never rejects. */
   async serve(exchange: Exchange, record: RequestRecord): Promise<void> {
     try {
       setLimits(exchange, this.#services.limits)
@@ -85,7 +85,7 @@ export class Dispatcher {
       repository: plainName(request.repository),
       client: clientKey(exchange.clientAddress, exchange.user),
     }
-    // A repository that a first push has created in vain is removed with its last visitor.
+    // A repository that was created for a push which then failed is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
     const found =
       findRepository(firstPushes.root, request.repository) ??
@@ -107,7 +107,7 @@ export class Dispatcher {
     else await servers.fetches.serve(call, found.gitDir, body)
   }
 
-  /** A client must hear that a push would be taken also where the repository is yet to be created. */
+  /** The probe succeeds also where the push itself would create the repository. */
   async #answerProbe({ exchange, request }: GitCall, found: Repository | undefined): Promise<void> {
     if (found) await checkServiceIsOn(this.#services.settings, found.gitDir, request, exchange)
     await exchange.reply(200, '', { 'Content-Type': contentType(request) })

@@ -13,23 +13,24 @@ import type { Reason } from '@sluice/shared/refusal/reasons'
 import type { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import type { SupervisorConfig } from '../config/config.ts'
 
-/** Whoever is refused in a loop gets a line in the log so often, not for each request. */
-const tellEveryMs = 60_000
+/** A peer that is refused again and again gets one line in the log in this time, not one for each request. */
+const logEveryMs = 60_000
 
 type TrustConfig = Pick<SupervisorConfig, 'supervisor' | 'hostSecretFile' | 'hostTlsCertificate' | 'hostTlsCa'>
 
 /**
- * Tells gateways from others. A gateway's word is taken on who asks and on what they may do, so that nobody else is
- * served: over a unix socket the file's rights decide, over TCP a certificate, a secret, or both where both are set.
- * Without either, everybody who can reach the loopback address is trusted.
+ * Tells gateways from other peers. The host believes what a gateway says about the client and its rights, so it serves
+ * nobody else. On a unix socket, the file's permissions decide who can connect. Over TCP, a gateway needs a certificate, a
+ * secret, or both, whichever are set. If neither is set, every process that can reach the loopback address is trusted.
  */
 export class GatewayTrust implements Disposable {
   readonly #log: Logger
   readonly #secrets: ReloadedFile<HostSecrets> | undefined
-  /** Not asked of the connection: one of TCP that was just reset has no address either. */
+  /** From the configuration, not from the connection: a TCP connection that was just reset has no address, as on a unix socket. */
   readonly #isUnix: boolean
   readonly #wantsCertificate: boolean
-  readonly #told = new Map<Reason, { at: number; since: number }>()
+  /** For each reason: when it was last logged, and how many requests were refused since. */
+  readonly #logged = new Map<Reason, { at: number; since: number }>()
 
   private constructor(config: TrustConfig, log: Logger, secrets: ReloadedFile<HostSecrets> | undefined) {
     this.#log = log
@@ -38,15 +39,22 @@ export class GatewayTrust implements Disposable {
     this.#wantsCertificate = config.hostTlsCa !== undefined
   }
 
-  /** @throws {ConfigError} where anybody could pass for a gateway, or the secrets cannot be read */
+  /** @throws {ConfigError} where any peer could pass for a gateway, or the secrets cannot be read */
   static async open(config: TrustConfig, log: Logger): Promise<GatewayTrust> {
     checkExposure(config, log)
     const secrets = config.hostSecretFile === undefined ? undefined : await openHostSecrets(config.hostSecretFile, log)
     return new GatewayTrust(config, log, secrets)
   }
 
-  /** Why whoever sent this is not taken for a gateway; undefined: it is one. To be asked before anything of it is believed. */
-  refuses({ headers, socket }: IncomingMessage): Extract<Reason, 'wrong_secret' | 'wrong_certificate'> | undefined {
+  /**
+   * To be called before any header of a request is believed.
+   *
+   * @returns why the peer is not a gateway; undefined for a gateway
+   */
+  reasonToRefuse({
+    headers,
+    socket,
+  }: IncomingMessage): Extract<Reason, 'wrong_secret' | 'wrong_certificate'> | undefined {
     if (this.#isUnix) return undefined
     if (this.#wantsCertificate && !(socket as TLSSocket).authorized) return 'wrong_certificate'
     if (this.#secrets === undefined) return undefined
@@ -54,27 +62,30 @@ export class GatewayTrust implements Disposable {
     return given !== undefined && this.#secrets.current.has(given) ? undefined : 'wrong_secret'
   }
 
-  /** Says in the log that somebody is not served, and what to do about it if it is a gateway; once a minute. */
-  tell(reason: 'wrong_secret' | 'wrong_certificate', { socket, headers }: IncomingMessage): void {
-    const told = this.#told.get(reason)
+  /** Logs that a peer was refused, and what to set if that peer is a gateway. At most once a minute for each reason. */
+  logRefusal(reason: 'wrong_secret' | 'wrong_certificate', { socket, headers }: IncomingMessage): void {
+    const last = this.#logged.get(reason)
     const now = performance.now()
-    if (told && now - told.at < tellEveryMs) return void told.since++
-    this.#told.set(reason, { at: now, since: 0 })
-    const others = told?.since ?? 0
+    if (last && now - last.at < logEveryMs) return void last.since++
+    this.#logged.set(reason, { at: now, since: 0 })
+    const others = last?.since ?? 0
     const words = {
       wrong_secret:
         secretOf(headers) !== undefined
           ? 'a request had a secret that is not in SLUICE_HOST_SECRET_FILE'
           : 'a request had no secret; gateways need the same SLUICE_HOST_SECRET_FILE as this supervisor',
-      wrong_certificate: `a connection had no valid certificate (${authorizationErrorOf(socket)}); gateways need SLUICE_HOST_TLS_CERTIFICATE from a root in SLUICE_HOST_TLS_CA`,
+      wrong_certificate: `a connection had no valid certificate (${certificateErrorOf(socket)}); gateways need SLUICE_HOST_TLS_CERTIFICATE from a root in SLUICE_HOST_TLS_CA`,
     }
     this.#log.warn({ peer: socket.remoteAddress, reason, others }, `refused: ${words[reason]}`)
   }
 
-  /** Where everybody on this machine is taken for a gateway, so is a page in a browser on it, unless it is kept out. */
+  /**
+   * Which web sites may send requests. Where every process on this machine is trusted, a page in a browser on it would be,
+   * too, so no site may.
+   */
   get sites(): SiteOptions {
-    const isAsked = !this.#isUnix && !this.#wantsCertificate && this.#secrets === undefined
-    return { hostNames: isAsked ? { has: () => false } : 'any', hint: '', mayAsk: () => false }
+    const trustsAnyProcess = !this.#isUnix && !this.#wantsCertificate && this.#secrets === undefined
+    return { hostNames: trustsAnyProcess ? { has: () => false } : 'any', hint: '', mayAsk: () => false }
   }
 
   [Symbol.dispose](): void {
@@ -82,7 +93,7 @@ export class GatewayTrust implements Disposable {
   }
 }
 
-function authorizationErrorOf(socket: IncomingMessage['socket']): string {
+function certificateErrorOf(socket: IncomingMessage['socket']): string {
   const error: unknown = 'authorizationError' in socket ? socket.authorizationError : undefined
   return error instanceof Error ? error.message : typeof error === 'string' ? error : 'none was sent'
 }

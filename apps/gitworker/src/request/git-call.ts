@@ -4,11 +4,11 @@ import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { Visit } from '../creation/new-repositories.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 
-/** A request that has been parsed and let in, with what each step of serving it may need. */
+/** A request that has been parsed and accepted, with what the steps that serve it need. */
 export type GitCall = {
   readonly exchange: Exchange
   readonly request: GitRequest
-  /** The repository and the client for which it asks for a slot. */
+  /** The repository and the client that its slot counts for. */
   readonly claim: Claim
   readonly visit: Visit
   readonly record: RequestRecord

@@ -14,19 +14,19 @@ import type { GitReply, Verdict } from '../reply/git-reply.ts'
 import { failureOf, rejectionOf, silenceAfterEnd } from '../reply/relay.ts'
 import { concludeRun } from './git-runs.ts'
 
-/** A git that reads a repository, with what it holds while it is at work. */
+/** A git that reads a repository, with what it holds while it runs. */
 export type ReadingGit = {
   readonly worker: WorkerHandle
-  /** The slot, and in it the run: disposed of when git is gone, or to end it. */
+  /** The slot, and the run in it. Disposing of it ends git. It is disposed of at the latest when git is gone. */
   readonly held: AsyncDisposable
   readonly request: GitRequest
   readonly lane: LaneName
   readonly claim: Claim
-  /** The state of its repository from just before git was started. */
+  /** The state of the repository just before git was started. */
   readonly state: number | undefined
 }
 
-/** A git that writes for everybody who reads the same: several requests, or one. */
+/** A git that writes for one request, or for several that read the same pack. */
 export class GitProducer implements Producer {
   readonly lane: LaneName
   readonly claim: Claim
@@ -34,13 +34,13 @@ export class GitProducer implements Producer {
   readonly worker: WorkerHandle
   readonly ended: Promise<'keep' | 'forget'>
   readonly silent: Promise<void>
-  /** What was wrong, once git has ended with an error that it has told its readers itself. */
+  /** Set when git has ended with an error that it has reported to the client itself. */
   verdict: Verdict | undefined
   readonly #held: AsyncDisposable
 
   /**
-   * @param input rejects when the request's body cannot be given to git
-   * @param answering undefined where the answer is not to be kept
+   * @param input rejects when the request's body cannot be sent to git
+   * @param answering undefined where the answer is not cached
    */
   constructor(
     { worker, held, request, lane, claim, state }: ReadingGit,
@@ -72,7 +72,10 @@ export class GitProducer implements Producer {
     return this.worker.state !== 'gone'
   }
 
-  /** Notes how git ended: for its last reader. Does nothing for one that reads a pack again whose git is long gone. */
+  /**
+   * Records how git ended. Called for the last reader. Does nothing for a request that reads a finished pack, whose git
+   * served another request.
+   */
   async conclude(record: RequestRecord): Promise<void> {
     const { worker } = this
     if (worker.state !== 'gone' || record.worker === worker.pid) await concludeRun(worker, record)
@@ -83,7 +86,7 @@ export class GitProducer implements Producer {
     this.#release()
   }
 
-  /** @returns whether others may be given the output later: not if it is a message of git's in place of a pack */
+  /** @returns whether later requests may get the same output: not if it is an error message in place of a pack */
   async #end(reply: GitReply, input: Promise<void>, capture: AnswerCapture | undefined): Promise<'keep' | 'forget'> {
     const { worker } = this
     try {
@@ -102,12 +105,12 @@ export class GitProducer implements Producer {
   }
 
   #release(): void {
-    // The note cannot be removed from a disk that has become read-only. That does no harm: it names a process that is gone.
+    // On a disk that has become read-only, the note cannot be removed. That does no harm: it names a process that is gone.
     void Promise.resolve(this.#held[Symbol.asyncDispose]()).catch(() => {})
   }
 }
 
-/** Resolves when all of a stream has been read, or when it is closed before that. */
+/** Resolves when a stream has been read to its end or is closed. */
 async function outputEnd(output: Readable): Promise<void> {
   if (output.readableEnded || output.destroyed) return
   await new Promise((resolve) => output.once('end', resolve).once('close', resolve))

@@ -14,10 +14,10 @@ import type { GitReport, Graces } from '../process/worker-message.ts'
 
 const maxNameLength = 256
 
-/** git at work for a request, in a worker of its own. Disposing of it ends git and waits until no process of it lives. */
+/** A git that runs for a request, in a worker of its own. Disposing of it ends git and waits until none of its processes lives. */
 export type GitRun = AsyncDisposable & {
   readonly worker: WorkerHandle
-  /** The note on disk from which what a push has left is found. */
+  /** The note on disk that tells which files of a push may be left. */
   readonly note: RequestNote
 }
 
@@ -29,7 +29,7 @@ export type GitRunServices = {
   }
   readonly leakCheck: Pick<LeakCheck, 'isOver'>
   readonly spawnLog: Pick<SpawnLog, 'begin'>
-  /** Is told how each git that served a request has ended. */
+  /** Called with the report of each git that served a request. */
   readonly onGitEnded: (service: Service, report: GitReport) => void
   readonly log: Logger
 }
@@ -60,7 +60,7 @@ export class GitRuns {
     const isPush = laneOf(request) === 'push'
     await using started = new AsyncDisposableStack()
     const worker = await pool.lease(signal)
-    // The note outlives the worker: what a push has left is found by it.
+    // The note is removed after the worker's end: until then, it tells what a push may have left.
     const note = started.use(runtimeDirectory.note(worker.mark, isPush ? gitDir : undefined))
     started.use(worker)
     this.#watch(worker, request, gitDir)
@@ -70,36 +70,36 @@ export class GitRuns {
     return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
   }
 
-  /** What is to be done when git has ended, and when nothing of it lives, whatever becomes of the request. */
+  /** Does what follows when git has exited, and when all of its processes are gone, whatever becomes of the request. */
   #watch(worker: WorkerHandle, request: GitRequest, gitDir: string): void {
     const { runtimeDirectory, leakCheck, onGitEnded, log } = this.#services
     worker.report.then((report) => onGitEnded(request.service, report)).catch(() => {})
     void worker.gone.then(() => leakCheck.isOver(worker.mark))
     void worker.gone.then(() => warnOfLeftovers(log, request, worker))
-    // What an earlier push left may have been in use by this git. If it cannot be removed now, it is tried again later.
+    // Files that an earlier push left may have been in use by this git. If they still cannot be removed, a later run tries again.
     worker.gone.then(() => runtimeDirectory.sweeper.tryAgain(gitDir)).catch(() => {})
   }
 }
 
-/** Has the git of a push append to its note what it starts, and in which folders: see push-trace.ts. */
+/** Makes the git of a push append to its note which commands it starts, and in which folders: see push-trace.ts. */
 function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
   return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }
 }
 
-/** Whoever started something in the background from a hook must be able to find out why it was ended. */
+/** The author of a hook that starts processes in the background must be able to find out why they were ended. */
 function warnOfLeftovers(log: Logger, { repository }: GitRequest, { leftovers: processes }: WorkerHandle): void {
   if (processes.length === 0) return
   const line = { repository: repository.slice(0, maxNameLength), processes }
   log.warn(line, 'ended what git or a hook had left running in the background')
 }
 
-/** Notes which worker serves a request, and later how its git has ended. */
+/** Records which worker serves a request and, later, how its git ended. */
 export function noteWorker(worker: WorkerHandle, record: RequestRecord): void {
   record.worker = worker.pid
   void worker.report.then((report) => (record.git = report)).catch(() => {})
 }
 
-/** Waits until no process of a run lives, and notes how it ended. */
+/** Waits until no process of a run lives, and records how it ended. */
 export async function concludeRun(worker: WorkerHandle, record: RequestRecord): Promise<void> {
   await worker.gone
   record.worker = worker.pid

@@ -22,10 +22,10 @@ import type { HostMetrics } from '../operations/metrics.ts'
 import type { Dispatcher } from './dispatch.ts'
 import type { GatewayTrust } from './gateway-trust.ts'
 
-/** Longer than a gateway keeps an idle connection, so that it is never the host that closes one under a new request. */
+/** Longer than gateways keep an idle connection: the host must never close one while a request arrives on it. */
 const keepAliveMs = 75_000
 
-export type ListenerParts = {
+export type HostServerParts = {
   readonly dispatcher: Dispatcher
   readonly connections: Connections
   readonly running: Running
@@ -36,17 +36,17 @@ export type ListenerParts = {
   readonly trust: GatewayTrust
   /** Milliseconds. */
   readonly headerTimeout: number
-  /** Undefined: without TLS. */
+  /** Undefined where there is no TLS. */
   readonly tls: TlsMaterial | undefined
   readonly onTlsProblem: (code: string, address: string | undefined) => void
 }
 
-/** The supervisor's HTTP server: health for probes, git for everything else, and a record of each request. */
-export function createListener(parts: ListenerParts): Server {
+/** The supervisor's HTTP server. It answers health probes itself, serves git requests, and records each of them. */
+export function createHostServer(parts: HostServerParts): Server {
   const { connections, readiness, trust, tls, onTlsProblem } = parts
-  const listener: RequestListener = (incoming, outgoing) => {
+  const onRequest: RequestListener = (incoming, outgoing) => {
     const misuse = misuseOf(incoming, trust.sites)
-    const distrust = trust.refuses(incoming)
+    const distrust = trust.reasonToRefuse(incoming)
     const isBelieved = distrust === undefined && misuse === undefined
     const exchange = new Exchange(incoming, outgoing, {
       clientAddress: (isBelieved ? clientAddressOf(incoming.headers) : undefined) ?? peerOf(incoming),
@@ -58,23 +58,23 @@ export function createListener(parts: ListenerParts): Server {
     else if (probed === '/readyz') void answerReady(exchange, readiness)
     else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
     else if (misuse !== undefined) void refuseUnread(exchange, misuse, parts)
-    else if (incoming.url === trustedPath) void exchange.replyJson(...trusted(parts.running))
-    else if (parts.running.isLeaving) void refuseUnread(exchange, turnedAway(), parts)
+    else if (incoming.url === trustedPath) void exchange.replyJson(...trustedReply(parts.running))
+    else if (parts.running.isLeaving) void refuseUnread(exchange, notBegun(), parts)
     else void answerGit(exchange, parts)
   }
   const limits = { headerTimeout: parts.headerTimeout, keepAliveTimeout: keepAliveMs }
   const server = tls
-    ? createHttpsServer(listener, { ...limits, tls, onTlsProblem })
-    : createHttpServer(listener, limits)
+    ? createHttpsServer(onRequest, { ...limits, tls, onTlsProblem })
+    : createHttpServer(onRequest, limits)
   connections.watch(server)
   return server
 }
 
-async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void> {
+async function answerGit(exchange: Exchange, parts: HostServerParts): Promise<void> {
   const { dispatcher, running, activity, recorder, metrics } = parts
   using _ = running.enter(exchange)
   const record = newRecord()
-  using _shown = activity.shows(exchange, record)
+  using _tracked = activity.track(exchange, record)
   const recording = recorder.begin(exchange, () => record.request)
   if (awaitsAcceptance(exchange.incoming.headers)) exchange.outgoing.writeProcessing()
   await dispatcher.serve(exchange, record)
@@ -84,7 +84,7 @@ async function answerGit(exchange: Exchange, parts: ListenerParts): Promise<void
   recording.end({ outcome, reason: refusal?.reason, cause: refusal?.cause, ...work })
 }
 
-/** Headers that say two things at once, or a page in a browser on this machine. */
+/** Why a request must not be served whoever sent it: contradictory headers, or a page of another site in a browser. */
 function misuseOf(incoming: IncomingMessage, sites: SiteOptions): Refusal | undefined {
   try {
     checkSingleHeaders(incoming)
@@ -96,23 +96,27 @@ function misuseOf(incoming: IncomingMessage, sites: SiteOptions): Refusal | unde
   }
 }
 
-async function refuseStranger(exchange: Exchange, refusal: Refusal, parts: ListenerParts): Promise<void> {
-  parts.trust.tell(refusal.reason as 'wrong_secret' | 'wrong_certificate', exchange.incoming)
+async function refuseStranger(exchange: Exchange, refusal: Refusal, parts: HostServerParts): Promise<void> {
+  parts.trust.logRefusal(refusal.reason as 'wrong_secret' | 'wrong_certificate', exchange.incoming)
   await refuseUnread(exchange, refusal, parts)
 }
 
-/** Also what gateways look at to find out whether the host takes requests. */
-function trusted({ isLeaving }: Running): [number, { status: string }] {
+/** The reply by which a gateway finds out that it is trusted, and whether the host takes requests. */
+function trustedReply({ isLeaving }: Running): [number, { status: string }] {
   return isLeaving ? [503, { status: 'draining' }] : [200, { status: 'ok' }]
 }
 
-/** A host that is about to stop begins nothing, and says so: gateways send the request again when the next one is there. */
-function turnedAway(): Refusal {
+/** A host that is about to stop says that it has not begun the request, so that the gateway can send it to the next one. */
+function notBegun(): Refusal {
   return new Refusal('draining', { headers: { ...notBegunHeaders, Connection: 'close' } })
 }
 
-/** Nothing of the request is read or looked up. */
-async function refuseUnread(exchange: Exchange, refusal: Refusal, { running, recorder }: ListenerParts): Promise<void> {
+/** Refuses a request without reading its body or looking anything up. */
+async function refuseUnread(
+  exchange: Exchange,
+  refusal: Refusal,
+  { running, recorder }: HostServerParts,
+): Promise<void> {
   using _ = running.enter(exchange)
   const recording = recorder.begin(exchange, () => undefined)
   await exchange.refuse(refusal)

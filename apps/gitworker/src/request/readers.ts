@@ -14,7 +14,7 @@ export type ReadersServices = {
   readonly answers: Pick<ReferenceCache, 'stateOf'> | undefined
 }
 
-/** Gives each request that reads a reader, which has a git of its own or shares one. */
+/** Opens a reader for each request that reads: on a git of its own, or on one that it shares. */
 export class Readers {
   readonly #services: ReadersServices
 
@@ -22,14 +22,14 @@ export class Readers {
     this.#services = services
   }
 
-  /** @throws {Refusal} where git cannot be started, or the exchange's end */
+  /** @throws {Refusal} where git cannot be started, or the exchange ends */
   async open({ exchange, record }: GitCall, read: Read): Promise<PackReader> {
     const { packs, slots, starter } = this.#services
     const start = (unwanted: AbortSignal) => {
       delete record.cache
       return starter.start(read, exchange, unwanted, record)
     }
-    using _patience = slots.patienceWith(exchange, read.lane)
+    using _idleLimit = slots.extendIdleLimit(exchange, read.lane)
     if (read.key === undefined) return await packs.readAlone(start, exchange.signal)
     record.cache = 'pack'
     using late = lateAfter(slots.queueTimeout(read.lane))
@@ -39,8 +39,8 @@ export class Readers {
 }
 
 /**
- * Bounds the whole wait of a request that shares: it may first wait with others for their slot, and then for one of its
- * own, and waits no longer than the others do.
+ * Bounds the whole wait of a request that wants to share a pack. It may wait with others for their slot and then, if that
+ * comes to nothing, for a slot of its own. Both together may take no longer than the queue's time-out.
  */
 function lateAfter(milliseconds: number): Disposable & { readonly signal: AbortSignal } {
   const late = new AbortController()

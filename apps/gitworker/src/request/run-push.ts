@@ -21,16 +21,16 @@ import { concludeRun, noteWorker } from './git-runs.ts'
 import type { PushStarter } from './start-push.ts'
 
 /*
- * A push that has a slot and is allowed:
+ * The steps of a push that has a slot and is allowed:
  *
  *   remove stale locks                     stale-locks
  *   start git                              start-push
- *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: git is ended, or its hooks may end
- *     before the report: settle HEAD       report-gate, default-branch            │
+ *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: end git, or let its hooks finish
+ *     before the report: set HEAD          report-gate, default-branch            │
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
- *   remove what it may have left           clean-up-push: unless git ended by itself
+ *   remove the files that it left          clean-up-push: unless git ended by itself
  *
- * From before git starts until all of this is over, the reference cache answers nothing about the repository's references.
+ * From before git starts until the last of these steps, the reference cache answers nothing for the repository.
  */
 
 export type PushRunServices = {
@@ -45,17 +45,20 @@ export type PushRunServices = {
   readonly endings: PushEndingServices & CleanUpServices
 }
 
-/** A push that git is at work for. */
+/** A push whose git runs. */
 type Push = {
   readonly body: RequestBody
   readonly worker: WorkerHandle
   readonly reply: GitReply
   readonly ending: PushEnding
-  /** Undefined unless HEAD is a guess. */
+  /** Undefined unless HEAD may have to be set: it points to a branch by guess. */
   readonly newHead: NewHead | undefined
 }
 
-/** How far the reply has come: git's output not to its end, all of it on its way, or the end of the reply as well. */
+/**
+ * How far the reply has come. `cut off`: git's output did not come to its end. `passed on`: all of it has been sent.
+ * `ended`: the reply has ended, too.
+ */
 type Progress = 'cut off' | 'passed on' | 'ended'
 
 /** Runs git for pushes that have a slot. */
@@ -67,7 +70,7 @@ export class PushRuns {
   }
 
   /**
-   * Returns when nothing of the push lives, and what it may have left has been removed.
+   * Returns when no process of the push lives, and the files that it left have been removed.
    *
    * @throws {Refusal} where git cannot be started
    */
@@ -97,7 +100,7 @@ function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
   record.phase = 'serving'
 }
 
-/** Sends the client what git writes, and makes true what it says before the reply ends. */
+/** Sends git's output to the client. HEAD is set, and the repository kept, before the reply ends. */
 async function passOn({ exchange, request, visit, record }: GitCall, push: Push): Promise<Progress> {
   const { body, worker, reply, ending, newHead } = push
   let progress: Progress = 'cut off'
@@ -109,27 +112,27 @@ async function passOn({ exchange, request, visit, record }: GitCall, push: Push)
     if (verdict) tellReason(exchange, verdict.refusal)
     await gate?.close(exchange.signal)
     progress = 'passed on'
-    // Whoever pushed may look at the repository as soon as the reply ends.
+    // The client may read the repository as soon as the reply ends.
     await settle(newHead, record)
     await visit.leave()
-    // git answers before it has read all of a push that is too large, for example.
+    // git may answer before it has read the whole push: when the push is too large, for example.
     await exchange.readOn(maxReadOnBytes)
     await exchange.finish()
     return 'ended'
   } catch (error) {
-    // Answered before the worker is waited for: its teardown may take as long as its graces.
+    // The client is answered before the worker is gone: the teardown may take as long as its graces.
     await refuse(exchange, record, error)
     return progress
   }
 }
 
-/** Waits until nothing of the push lives, and notes how it ended. */
+/** Waits until no process of the push lives, and records how it ended. */
 async function conclude(push: Push, progress: Progress, record: RequestRecord): Promise<void> {
   const { worker, reply, ending } = push
   record.phase = 'ending'
   await concludeRun(worker, record)
   await ending.conclude()
-  // Some clients close the connection as soon as they have git's report: that is how the push ended then.
+  // Some clients close the connection as soon as they have git's report. Their push ended as the report says.
   const wasTold = ending.wasTold || (progress !== 'cut off' && reply.hasReported)
   if (record.refusal?.reason !== 'client_gone' || !wasTold) return
   delete record.refusal
@@ -147,7 +150,7 @@ async function noteEnd(
   return verdict
 }
 
-/** Makes HEAD point to a branch where it is a guess. If that fails, the next push tries again. */
+/** Makes HEAD point to a branch that exists. If that fails, the next push tries again. */
 async function settle(newHead: NewHead | undefined, record: RequestRecord): Promise<void> {
   await newHead?.settle().catch((error) => (record.tidyError = error))
 }

@@ -6,7 +6,7 @@ import { laneOf } from '../capacity/admission.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { noteVerdict } from '../reply/git-reply.ts'
-import { begin } from '../reply/relay.ts'
+import { beginReply } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { GitCall } from './git-call.ts'
 import { GitProducer } from './git-producer.ts'
@@ -22,9 +22,9 @@ export type FetchServices = {
 }
 
 /**
- * Serves fetches. git writes, and each client reads at its own pace: git runs ahead of a slow one, so that its slot is free
- * as soon as it is done. Clients that ask for the same pack share one git, which has a slot of its own and is ended when the
- * last of them has left.
+ * Serves fetches. Each client reads at its own pace. git runs ahead of a slow client and gives its slot back as soon as it
+ * is done. Clients that ask for the same pack share one git, which has a slot of its own and is ended when the last of them
+ * has left.
  */
 export class Fetches {
   readonly #services: FetchServices
@@ -33,7 +33,7 @@ export class Fetches {
     this.#services = services
   }
 
-  /** @throws {Refusal} where git cannot be started, or the exchange's end */
+  /** @throws {Refusal} where git cannot be started, or the exchange ends */
   async serve(call: GitCall, gitDir: string, body: RequestBody): Promise<void> {
     const { readers, sharesPacks, build } = this.#services
     const { request, claim } = call
@@ -42,20 +42,23 @@ export class Fetches {
   }
 }
 
-/** Sends the client what git writes. Returns when the client has it all, or has left. */
+/**
+ * Sends git's output to the client. Returns when the client has all of it, or has left. For the last reader of a git, it
+ * returns when that git is gone.
+ */
 export async function serveRead(readers: Readers, call: GitCall, read: Read): Promise<void> {
   const { exchange, record } = call
   const { signal } = exchange
   record.phase = 'queued'
   using reader = await readers.open(call, read)
   noteReader(exchange, record, reader)
-  // A client that is gone, or has taken too long, needs nothing more of it.
+  // A client that has left or has timed out reads nothing more.
   const leave = () => reader[Symbol.dispose]()
   signal.addEventListener('abort', leave, { once: true })
   try {
     await passOn(call, reader)
   } catch (error) {
-    // Answered before git is waited for: its teardown may take as long as its graces.
+    // The client is answered before git is gone: the teardown may take as long as its graces.
     await refuse(exchange, record, signal.aborted ? signal.reason : error)
   }
   signal.removeEventListener('abort', leave)
@@ -68,12 +71,12 @@ async function passOn({ exchange, request, visit, record }: GitCall, reader: Pac
   const { outgoing } = exchange
   const verdict = () => producerOf(reader)?.verdict
   await reader.copyTo(outgoing, (count) => {
-    // Where the length is told, Node and the gateway pass the rest on without cutting it into chunks. It cannot be told
-    // where the reason of a failure follows in a trailer.
-    if (!outgoing.headersSent) begin(exchange, request, verdict() ? undefined : reader.totalBytes)
+    // With a Content-Length, Node and the gateway do not have to use chunked encoding. A reply with a trailer, which tells
+    // the reason of a failure, must use it.
+    if (!outgoing.headersSent) beginReply(exchange, request, verdict() ? undefined : reader.totalBytes)
     exchange.sent(count)
   })
-  if (!outgoing.headersSent) begin(exchange, request)
+  if (!outgoing.headersSent) beginReply(exchange, request)
   const failure = verdict()
   if (failure) {
     noteVerdict(record, failure)
@@ -85,7 +88,7 @@ async function passOn({ exchange, request, visit, record }: GitCall, reader: Pac
 
 function noteReader(exchange: Exchange, record: RequestRecord, reader: PackReader): void {
   const producer = producerOf(reader)
-  // The git that writes what this request reads may be another request's.
+  // The git whose output this request reads may have been started for another request.
   record.stream = producer && {
     get worker() {
       return producer.holdsSlot ? producer.worker.pid : undefined

@@ -45,19 +45,19 @@ export class Pushes {
 
   /**
    * @param found undefined where the repository is yet to be created
-   * @throws {Refusal} whatever stands in the way of starting git
+   * @throws {Refusal} where git cannot be started
    */
   async serve(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<void> {
     if (!found) checkFirstPush(body, this.#services.firstPushes)
     const refused = await this.#run(call, found, body)
-    // The rest of a refused push is read without a slot.
+    // Reading the rest of a refused push needs no slot.
     if (refused) await answerRefused(call, body, refused)
   }
 
   /**
-   * Holds the slot until nothing of the push lives and what it may have left has been removed.
+   * Holds the slot until no process of the push lives and the files that it left have been removed.
    *
-   * @returns why the rules refuse the push; nothing has been started then
+   * @returns why the rules refuse the push; undefined where they do not. git is not started for a refused push
    */
   async #run(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<RefusedPush | undefined> {
     const { slots, firstPushes, settings, runs } = this.#services
@@ -71,7 +71,7 @@ export class Pushes {
     return undefined
   }
 
-  /** @returns what the rules say; undefined where there are none for this repository */
+  /** @returns what the rules say; undefined where no rules apply to this repository */
   async #judge({ exchange, request }: GitCall, gitDir: string, body: RequestBody): Promise<PushJudgement | undefined> {
     const { protectedRefs: rulesOf, firstPushes, settings } = this.#services
     if (!rulesOf) return undefined

@@ -2,7 +2,7 @@ import type { RequestBody } from '../body/request-body.ts'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import { cacheKeyOf } from '../cache/references/cache-key.ts'
 import { laneOf } from '../capacity/admission.ts'
-import { begin } from '../reply/relay.ts'
+import { beginReply } from '../reply/relay.ts'
 import type { GitCall } from './git-call.ts'
 import type { Readers } from './readers.ts'
 import { serveRead } from './serve-fetch.ts'
@@ -15,7 +15,7 @@ export type ReferenceServices = {
   readonly build: string
 }
 
-/** Serves advertisements and `ls-refs`: from the cache where git would answer the same again, or else by git. */
+/** Serves advertisements and `ls-refs`: from the cache if git would give the same answer again, else by git. */
 export class References {
   readonly #services: ReferenceServices
 
@@ -25,7 +25,7 @@ export class References {
 
   /**
    * @param body undefined for an advertisement
-   * @throws {Refusal} where git cannot be started, or the exchange's end
+   * @throws {Refusal} where git cannot be started, or the exchange ends
    */
   async serve(call: GitCall, gitDir: string, body: RequestBody | undefined): Promise<void> {
     const { readers, answers, build } = this.#services
@@ -37,10 +37,10 @@ export class References {
   }
 }
 
-/** The service need not be checked: it was on when git gave this answer, and the configuration has not changed since. */
+/** The service is on: it was when git gave this answer, and a changed configuration would have made the answer unusable. */
 async function answerKnown({ exchange, request, record }: GitCall, bytes: Buffer): Promise<void> {
   record.cache = 'references'
-  begin(exchange, request, bytes.length)
+  beginReply(exchange, request, bytes.length)
   exchange.outgoing.write(bytes)
   exchange.sent(bytes.length)
   await exchange.finish()

@@ -7,15 +7,14 @@ import type { Admission, LaneName } from '../capacity/admission.ts'
 import type { GitCall } from './git-call.ts'
 
 /*
- * A slot stands for the git of one request. Whoever waits for it holds it with `using`, or puts it into the stack of what
- * it is for, in front of the git that is started in it. So it is given back after everything else in that scope has been
- * disposed of, and there is no other way to give one back:
+ * A slot is the right to run one git. Only disposal gives it back, and it is always disposed of after the git that runs in
+ * it:
  *
- *   a push    the scope of `Pushes.#run`: git is gone, and what it may have left has been removed
- *   a read    the stack of a `GitProducer`: git is gone, whatever its readers do
+ *   a push    by the scope of `Pushes.#run`: git is gone, and the files that it left have been removed
+ *   a read    by the stack of a `GitProducer`: git is gone, whatever its readers do
  */
 
-/** How much later than the queue's own time-out a connection counts as idle, so that the queue's comes first. */
+/** While a request is queued, its idle time-out is this much longer than the queue's, so that the queue's comes first. */
 const marginMs = 1000
 
 export type SlotServices = {
@@ -27,7 +26,7 @@ export type SlotServices = {
   readonly silentGitTimeout: number
 }
 
-/** What a slot is asked for. */
+/** What a slot is for. */
 export type SlotClaim = {
   readonly lane: LaneName
   readonly claim: Claim
@@ -42,11 +41,11 @@ export class Slots {
     this.#services = services
   }
 
-  /** Waits for a slot on behalf of one request. @throws {Refusal} `queue_full`, `queue_timeout`, or the exchange's end */
+  /** Waits for a slot for one request. @throws {Refusal} `queue_full`, `queue_timeout`, or the reason why the exchange ended */
   async waitFor({ exchange, request, claim, record }: GitCall, body: RequestBody): Promise<Disposable> {
     const lane = laneOf(request)
     record.phase = 'queued'
-    using _patience = this.patienceWith(exchange, lane)
+    using _idleLimit = this.extendIdleLimit(exchange, lane)
     const slot = await this.take({ lane, claim, body }, exchange.signal)
     record.phase = 'starting'
     return slot
@@ -55,13 +54,13 @@ export class Slots {
   /** Waits for a slot. @throws {Refusal} `queue_full`, `queue_timeout`, or the signal's reason */
   async take({ lane, claim, body }: SlotClaim, signal: AbortSignal): Promise<Disposable> {
     const { admission, readAhead } = this.#services
-    // The departure of a client is noticed only while little of what it has sent is unread, so the body is read on.
+    // Node notices that a client has left only while little of its body is unread, so the body is read ahead.
     using _ahead = body?.readAhead(readAhead)
     return await admission.admit(lane, claim, signal)
   }
 
-  /** Keeps an exchange from being ended as idle while it waits for a slot. */
-  patienceWith(exchange: Exchange, lane: LaneName): Disposable {
+  /** Keeps an exchange from timing out as idle while it waits for a slot, until disposed of. */
+  extendIdleLimit(exchange: Exchange, lane: LaneName): Disposable {
     const { idleTimeout, silentGitTimeout } = this.#services
     exchange.limitIdleness(Math.max(idleTimeout, this.queueTimeout(lane) + marginMs))
     return { [Symbol.dispose]: () => exchange.limitIdleness(idleTimeout, silentGitTimeout) }

@@ -27,19 +27,19 @@ export type ReadStarterServices = {
   readonly killGrace: number
 }
 
-/** What is to be read of a repository: an advertisement, a list of references, or a pack. */
+/** What is read of a repository: an advertisement, a list of references, or a pack. */
 export type Read = SlotClaim & {
   readonly request: GitRequest
   readonly gitDir: string
-  /** The key of a pack that others may share; undefined for everything else. */
+  /** The key of a pack that several requests may share; undefined for everything else. */
   readonly key: string | undefined
-  /** What git is asked, where its answer may be kept. */
+  /** The key under which git's answer may be cached; undefined where it may not. */
   readonly question: CacheKey | undefined
 }
 
 type Client = Pick<Exchange, 'id' | 'clientAddress' | 'user'>
 
-/** Starts git for everything that is read. */
+/** Starts git for requests that read. */
 export class ReadStarter {
   readonly #services: ReadStarterServices
 
@@ -48,10 +48,11 @@ export class ReadStarter {
   }
 
   /**
-   * Waits for a slot and a worker, on behalf of everybody who reads the same, and starts git.
+   * Waits for a slot and a worker, and starts git, for all requests that read the same.
    *
-   * @param unwanted is aborted when nobody waits for it any more
-   * @param record of the request that asked first
+   * @param unwanted is aborted when no request waits for this git any more
+   * @param record of the first of these requests
+   * @throws {Refusal} where git cannot be started, or the signal's reason
    */
   async start(read: Read, client: Client, unwanted: AbortSignal, record: RequestRecord): Promise<GitProducer> {
     const { slots, answers, settings } = this.#services
@@ -61,7 +62,7 @@ export class ReadStarter {
       started.use(await slots.take(read, unwanted))
       record.phase = 'starting'
       await checkServiceIsOn(settings, gitDir, request, { id: client.id, signal: unwanted })
-      // Taken before git is started, so that whatever changes from now on shows.
+      // The state is taken before git starts, so that every later change of the repository makes a difference to it.
       const state = key === undefined ? undefined : answers?.stateOf(gitDir)
       const answering = question && answers?.prepareEntry(question)
       const { worker } = started.use(await this.#run(read, client, unwanted))
@@ -80,7 +81,7 @@ export class ReadStarter {
   ): Promise<GitRun> {
     const { git, gitRuns, settings, killGrace } = this.#services
     const filters = await settings.filterOffer.isMade(gitDir, request, forRequest({ id, signal }, settings.runJob))
-    // A pack that is shared is nobody's in particular.
+    // A shared pack belongs to no single user.
     const client = { user: key === undefined ? user : undefined, address: clientAddress }
     const command = serviceCommand(git, request, gitDir, client, undefined, filters)
     const graces = { term: 0, kill: killGrace, drain: false }

@@ -20,7 +20,7 @@ export type Caches = Part<{
 }>
 
 /**
- * @param runtimeDirectory its path
+ * @param runtimeDirectory the path of the runtime directory
  * @throws {ConfigError} where the folder for spools cannot be used
  */
 export async function openCaches(

@@ -7,34 +7,34 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /*
- * Who owns a folder: whoever listens on a unix socket in it. That a connection is accepted proves that somebody lives, also
- * one whose pid is not to be seen from here, in another container with the same volume. A number in a file proves neither
- * that nor the opposite.
+ * The owner of a folder is the process that listens on a unix socket in it. A connection that is accepted proves that the
+ * owner lives, even in another container with the same volume, where its pid cannot be seen. A pid in a file proves nothing.
  *
- *   nothing there ──link(2), which only one can make──▶ owned
- *   a dead one's  ──rename(2) to a name of our own; is it the one that was looked at?──▶ nothing there
+ *   no socket        ──link(2), which succeeds for one process only──▶ owned
+ *   a dead socket    ──rename(2) to a name of our own, if it is still the socket that was tested──▶ no socket
  *
- * Who has made the link after a dead one was there looks once more, a little later, whether it still is theirs.
+ * A process that has replaced a dead socket checks a little later whether the link is still its own: another process may have
+ * taken it for the dead one.
  */
 
 const name = 'owner.sock'
 
-/** Far longer than it takes from a look at a dead owner's socket to its removal. */
+/** Far longer than another process takes from the test of a dead socket to its removal. */
 const settlingMs = 200
 
-/** Owned until it is disposed of, or this process ends. @returns undefined where somebody else owns it */
+/** Owns a folder until disposed of, or until this process ends. @returns undefined where another process owns it */
 export async function ownFolder(folder: string): Promise<AsyncDisposable | undefined> {
   await using opened = new AsyncDisposableStack()
-  const own = opened.use(await listenIn(folder))
+  const own = opened.use(await listenOnSocketIn(folder))
   const mine = await lstat(`${folder}/${own.name}`)
   let isContested = false
   while (!(await tryToLink(`${folder}/${own.name}`, `${folder}/${name}`))) {
     isContested = true
     const found = await lookAt(`${folder}/${name}`)
     if (found && (await isAnswered(folder))) return undefined
-    if (found && !(await takeAway(folder, found))) return undefined
+    if (found && !(await removeDead(folder, found))) return undefined
   }
-  // Another one that starts just now, and has seen the dead one, may take this one away for it before it finds out.
+  // Another process that has just tested the dead socket may remove this one in its place, before it finds out.
   if (isContested) await wait(settlingMs)
   if (!isSame(mine, await lookAt(`${folder}/${name}`))) return undefined
   opened.defer(() => rm(`${folder}/${name}`, { force: true }))
@@ -42,13 +42,16 @@ export async function ownFolder(folder: string): Promise<AsyncDisposable | undef
   return { [Symbol.asyncDispose]: () => owning.disposeAsync() }
 }
 
-/** Whether somebody owns it. */
+/** Whether a living process owns the folder. */
 export async function isOwned(folder: string): Promise<boolean> {
   return await isAnswered(folder)
 }
 
-/** Paths of sockets have some hundred bytes at most; by way of an open folder, that folder's own do not count. */
-async function listenIn(folder: string): Promise<AsyncDisposable & { readonly name: string }> {
+/**
+ * Listens on a socket of a new name. The path of a socket may have about a hundred bytes only, so the folder is opened and
+ * named by its descriptor.
+ */
+async function listenOnSocketIn(folder: string): Promise<AsyncDisposable & { readonly name: string }> {
   await using opened = new AsyncDisposableStack()
   const handle = await open(folder, 'r')
   opened.defer(() => handle.close())
@@ -63,8 +66,8 @@ async function listenIn(folder: string): Promise<AsyncDisposable & { readonly na
     await closed
     await rm(`${folder}/${own}`, { force: true })
   })
-  const listening = opened.move()
-  return { name: own, [Symbol.asyncDispose]: () => listening.disposeAsync() }
+  const parts = opened.move()
+  return { name: own, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 async function isAnswered(folder: string): Promise<boolean> {
@@ -76,7 +79,7 @@ async function isAnswered(folder: string): Promise<boolean> {
         probe.destroy()
         resolve(true)
       })
-      // EAGAIN: it has as many waiting as it may, and so it lives.
+      // EAGAIN: its backlog is full, so it lives.
       probe.on('error', (error) => resolve(errnoOf(error) === 'EAGAIN'))
     })
   } finally {
@@ -94,8 +97,8 @@ async function tryToLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** @returns whether what was taken away is what was looked at, and not a new owner's, which is put back */
-async function takeAway(folder: string, seen: Stats): Promise<boolean> {
+/** Removes a dead socket. @returns false where another process has put a new one in its place, which stays */
+async function removeDead(folder: string, seen: Stats): Promise<boolean> {
   const aside = `${folder}/owner-${randomUUID()}.dead`
   const now = await lookAt(`${folder}/${name}`)
   if (now && !isSame(seen, now)) return false
@@ -115,7 +118,7 @@ async function lookAt(path: string): Promise<Stats | undefined> {
   return await lstat(path).catch(() => undefined)
 }
 
-/** Whether two looks met the same socket, under whatever name. Inode numbers come round again; births do not. */
+/** Whether both are the same socket, under whatever name. Inode numbers are reused, times of birth are not. */
 function isSame(one: Stats, other: Stats | undefined): boolean {
   return one.ino === other?.ino && one.birthtimeMs === other.birthtimeMs
 }

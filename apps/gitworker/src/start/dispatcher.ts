@@ -26,15 +26,15 @@ import type { Caches } from './caches.ts'
 import type { Storage } from './storage.ts'
 import type { Workers } from './workers.ts'
 
-/** What requests are served with. None of it needs an end of its own. */
-export type RequestParts = {
+/** The parts of the host that requests are served with. */
+export type DispatcherParts = {
   readonly config: SupervisorConfig
   readonly storage: Storage
   readonly workers: Workers
   readonly caches: Caches
   readonly disks: DiskSpace
   readonly connections: Connections
-  /** Aborted when the host stops and ends what still runs. */
+  /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
   readonly metrics: HostMetrics
   readonly log: Logger
@@ -49,7 +49,7 @@ type Common = {
 type Settings = ReturnType<typeof repositorySettings>
 
 /** Puts together what serves each kind of request. */
-export async function openRequests(parts: RequestParts): Promise<Dispatcher> {
+export async function openDispatcher(parts: DispatcherParts): Promise<Dispatcher> {
   const { config, storage, workers, disks, connections } = parts
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
@@ -73,7 +73,7 @@ export async function openRequests(parts: RequestParts): Promise<Dispatcher> {
   return new Dispatcher({ limits, disks, firstPushes, settings, servers: { references, fetches, pushes } })
 }
 
-/** What the repositories' own configurations say, and git to read them with. */
+/** What reads the repositories' own configurations. */
 function repositorySettings({ runJob }: Workers) {
   return {
     serviceSwitch: new ServiceSwitch(),
@@ -83,7 +83,7 @@ function repositorySettings({ runJob }: Workers) {
   } as const
 }
 
-function gitRunsOf({ storage, workers, metrics, log }: RequestParts): GitRuns {
+function gitRunsOf({ storage, workers, metrics, log }: DispatcherParts): GitRuns {
   const { pool, leakCheck, spawnLog } = workers
   const { runtimeDirectory } = storage
   return new GitRuns({
@@ -96,7 +96,7 @@ function gitRunsOf({ storage, workers, metrics, log }: RequestParts): GitRuns {
   })
 }
 
-async function openNewRepositories({ config, storage, workers, log }: RequestParts): Promise<NewRepositories> {
+async function openNewRepositories({ config, storage, workers, log }: DispatcherParts): Promise<NewRepositories> {
   return await NewRepositories.open({
     runFolder: storage.runtimeDirectory.path,
     root: storage.root,
@@ -106,7 +106,7 @@ async function openNewRepositories({ config, storage, workers, log }: RequestPar
   })
 }
 
-function readingServers({ config, workers, caches }: RequestParts, { slots, gitRuns, settings }: Common) {
+function readingServers({ config, workers, caches }: DispatcherParts, { slots, gitRuns, settings }: Common) {
   const { git, gitVersion } = workers
   const { packs, answers } = caches
   const build = `${gitVersion} ${JSON.stringify(git)}`
@@ -118,7 +118,7 @@ function readingServers({ config, workers, caches }: RequestParts, { slots, gitR
   }
 }
 
-function pushRuns(parts: RequestParts, { gitRuns, settings }: Common): PushRuns {
+function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRuns {
   const { config, storage, workers, caches, ending, log } = parts
   const { runtimeDirectory, operatorsHooks } = storage
   const { git, runJob } = workers

@@ -5,8 +5,8 @@ import type { Sizes } from '../capacity/sizing.ts'
 import type { SupervisorConfig } from '../config/config.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
 
-/** The lanes, with as many slots each as the sizes say. */
-export function openAdmission(config: SupervisorConfig, sizes: Sizes, metrics: HostMetrics): Admission {
+/** Opens the lanes, each with the number of slots in `sizes`. */
+export function openLanes(config: SupervisorConfig, sizes: Sizes, metrics: HostMetrics): Admission {
   const { largestShare, queueLength, queueTimeout } = config
   const lane = (slots: number) => ({ slots, largestShare, queueLength, queueTimeout, reasons: laneReasons })
   return new Admission(
@@ -14,14 +14,14 @@ export function openAdmission(config: SupervisorConfig, sizes: Sizes, metrics: H
       'fetch': lane(sizes.fetchSlots),
       'push': lane(sizes.pushSlots),
       'push-advertisement': lane(sizes.pushAdvertisementSlots),
-      // Jobs all belong to the supervisor, so none has to be kept from taking more than its share.
+      // All jobs are the supervisor's own, so they may use the whole lane.
       'job': { ...lane(sizes.jobSlots), largestShare: 1 },
     },
     (name, milliseconds) => metrics.waited(name, milliseconds),
   )
 }
 
-/** Lowers the number of fetches at once while the host is short of memory or processor time. */
+/** Lowers the number of concurrent fetches while the host is short of memory or processor time. */
 export function adaptFetchSlots({ lanes }: Admission, log: Logger): AdaptiveLimit {
   return new AdaptiveLimit({
     configured: lanes.fetch.limits.slots,

@@ -5,7 +5,7 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 import type { SupervisorConfig } from '../config/config.ts'
 import type { RunJob } from '../process/job.ts'
 
-/** @throws {ConfigError} as PID 1: Node reaps only what it has started itself */
+/** @throws {ConfigError} where this process is PID 1: Node reaps only the processes that it has started itself */
 export function checkReaper(): void {
   if (process.pid === 1) throw new ConfigError([asFirstProcess])
 }
@@ -16,7 +16,7 @@ const asFirstProcess =
 
 /**
  * @returns the real path of the root
- * @throws {ConfigError} where it is missing, or may not be used
+ * @throws {ConfigError} where it is missing or cannot be used
  */
 export async function openRoot({ root, createOnPush }: SupervisorConfig): Promise<string> {
   const path = resolve(root)
@@ -30,12 +30,12 @@ export async function openRoot({ root, createOnPush }: SupervisorConfig): Promis
       ENOTDIR: 'is not a folder',
     }
     const why = words[errnoOf(error)] ?? `may not be ${createOnPush ? 'written to' : 'read'} by this user`
-    // Before its disk is mounted, a folder may be missing, or be root's.
+    // Before its disk is mounted, the folder may be missing, or may belong to root.
     throw new ConfigError([`SLUICE_ROOT names ${path}, which ${why} (${errnoOf(error)}).`], { mayHeal: true })
   }
 }
 
-/** @throws {ConfigError} where there is no such folder: every signed push would be taken for one that cannot be checked */
+/** @throws {ConfigError} where the folder cannot be read: git would take every signed push for one that it cannot check */
 export async function checkGnupgHome({ gnupgHome }: SupervisorConfig): Promise<void> {
   if (gnupgHome === undefined) return
   try {
@@ -45,7 +45,7 @@ export async function checkGnupgHome({ gnupgHome }: SupervisorConfig): Promise<v
   }
 }
 
-/** @throws {ConfigError} where no such program can be run; which version it is, only running it can tell */
+/** Does not run the program, so its version is not checked. @throws {ConfigError} where no such program can be run */
 export async function checkGitProgram(program: string, path: string): Promise<void> {
   const places = program.includes('/') ? [program] : path.split(':').map((folder) => join(folder, program))
   const found = await Promise.all(
@@ -63,13 +63,13 @@ const oldestGit = [2, 34] as const
 
 const neededGit = `git ${oldestGit.join('.')} or newer`
 
-/** In words, for whoever starts Sluice. */
+/** The message for the operator. */
 export function gitIsMissing(program: string): string {
   return `git is missing: no program "${program}" can be run. Install ${neededGit}, or say with SLUICE_GIT where it is.`
 }
 
 /**
- * @returns what git says of its version
+ * @returns the first line of `git version`
  * @throws {ConfigError} where it is missing or too old
  */
 export async function checkGit(program: string, runJob: RunJob): Promise<string> {
@@ -82,11 +82,11 @@ export async function checkGit(program: string, runJob: RunJob): Promise<string>
   throw new ConfigError([problem], { mayHeal: isShortage.test(said) })
 }
 
-/** As Bun and Node say it. */
+/** The words of Bun and of Node for a program that cannot be run. */
 const isMissing = /ENOENT|EACCES|not found in \$PATH/i
 const isShortage = /EAGAIN|ENOMEM|EMFILE|ENFILE/
 
-/** With what caused it: a job that could not be started is refused like a request. */
+/** The message of an error and of its causes: a job that could not be started fails with a refusal, whose cause says why. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : `${error.message}: ${wordsOf(error.cause)}`

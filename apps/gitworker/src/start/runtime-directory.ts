@@ -18,19 +18,20 @@ import type { RequestNote } from '../process/request-note.ts'
 import { Sweeper } from '../sweep/sweep.ts'
 
 /*
- * What a supervisor keeps on disk while it runs, and what tells the next one what became of it:
+ * What a supervisor keeps on disk while it runs. From it, the next one learns what an earlier supervisor has left:
  *
- *   supervisor        who owns the folder, for people; owner.sock proves it: see folder-owner.ts
+ *   supervisor        the identity of the owner, for people. Only owner.sock proves it: see directory-owner.ts
  *   empty/            the working folder of workers, and of git until it is in a repository
  *   gitconfig/        what git reads beside a repository's own configuration: see git/config-file.ts
- *   pushes/<name>/    what a push has of its own: see push-folder.ts
+ *   pushes/<name>/    the files of a push that runs: see push-folder.ts
  *   worker.js, hook.sh, compile-cache/
  *   requests/<pid>.<word>
- *                     one for each worker that serves: who it is, the repository that it may write to, and its git's words.
- *                     It outlives the worker, whose pid may be another one's by then
- *   owed/<uuid>       notes of dead pushes whose remains somebody still uses
+ *                     a note for each worker that serves a request: the identity of the worker, the repository that it may
+ *                     write to, and the trace of its git. It is removed after the worker's end, when the pid may already be
+ *                     that of another process
+ *   owed/<uuid>       notes of dead pushes whose files are still used by another process
  *
- * Who somebody is, is a pid with the time at which that process started: a pid alone may be a stranger's by now.
+ * The identity of a process is its pid with its start time: a pid alone may belong to another process by now.
  */
 
 export type RuntimeDirectory = AsyncDisposable & {
@@ -39,19 +40,20 @@ export type RuntimeDirectory = AsyncDisposable & {
   readonly empty: string
   /** For git/config-file.ts. */
   readonly gitConfig: string
-  /** What hooks run through: see push-folder.ts. */
+  /** The script that runs all hooks: see push-folder.ts. */
   readonly hookScript: string
   readonly sweeper: Sweeper
-  /** Notes that a worker serves, until disposed of. `gitDir` is where it may leave something. */
+  /** Writes a note of a worker, removed on disposal. `gitDir` is the repository in which it may leave files. */
   note(worker: RequestMark, gitDir: string | undefined): RequestNote
-  /** A folder for one push. @throws {Refusal} `no_resources` */
+  /** Makes a folder for one push. @throws {Refusal} `no_resources` */
   openPush(): Promise<PushFolder>
 }
 
 /**
- * Takes the folder over: ends what an earlier supervisor has left running, and removes what that left in repositories.
+ * Takes the folder over. Ends the processes that an earlier supervisor has left, and removes the files that their pushes left
+ * in repositories.
  *
- * @throws {ConfigError} where another supervisor is using it, or it cannot be written
+ * @throws {ConfigError} where another supervisor uses the folder, or it cannot be written
  */
 export async function openRuntimeDirectory(folder: string, killGrace: number, log: Logger): Promise<RuntimeDirectory> {
   const path = resolve(folder)
@@ -81,7 +83,7 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
   const removed = await sweeper.tryAgain()
   if (removed.length > 0) log.warn({ swept: removed }, 'removed what an earlier supervisor had left')
   const onLeftFolder = (error: unknown) => log.warn({ err: error }, 'what a push had of its own cannot be removed')
-  // Whoever worked there is gone now.
+  // The processes that used these folders have been ended above.
   await clearPushFolders(pushes, onLeftFolder).catch(onLeftFolder)
   const parts = opened.move()
   return {
@@ -96,7 +98,7 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
   }
 }
 
-/** @throws {ConfigError} where it cannot be made, or another supervisor is using it */
+/** @throws {ConfigError} where the folder cannot be made, or another supervisor uses it */
 export async function checkRuntimeDirectory(folder: string): Promise<void> {
   const path = resolve(folder)
   try {
@@ -141,14 +143,14 @@ async function clearRequests(requests: string, killGrace: number, sweeper: Sweep
       if (gitDir !== undefined) swept.push(...(await sweepAfterPowerLoss(gitDir)))
       if (swept.length > 0) log.warn({ swept }, 'removed what an earlier push had left')
     } catch (err) {
-      // One repository that cannot be read must not stop the start.
+      // A single repository that cannot be read must not prevent the start.
       log.warn({ err, repository: gitDir }, 'what an earlier push may have left was not looked for')
     }
     rmSync(file, { force: true })
   }
 }
 
-/** Undefined where nothing of it can live, since the machine has been started anew. */
+/** Undefined where none of its processes can live, because the machine was booted since. */
 function markOf(leader: number, worker: string, word: string): RequestMark | undefined {
   const [, startedAt, boot] = worker.split(' ')
   if (startedAt === undefined || boot !== identityOf(process.pid)?.split(' ')[2]) return undefined

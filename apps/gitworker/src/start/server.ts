@@ -4,26 +4,26 @@ import { openTlsFiles } from '@sluice/shared/http/tls-files'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { SupervisorConfig } from '../config/config.ts'
-import { createListener } from '../request/host-server.ts'
-import type { ListenerParts } from '../request/host-server.ts'
+import { createHostServer } from '../request/host-server.ts'
+import type { HostServerParts } from '../request/host-server.ts'
 import { partOf } from './part.ts'
 import type { Part } from './part.ts'
 
-/** The server for gateways. It does not listen yet. */
-export type Listener = Part<{ readonly server: Server }>
+/** The server for gateways, which does not listen yet. */
+export type HostServer = Part<{ readonly server: Server }>
 
 /** @throws {ConfigError} where the files for TLS cannot be used */
-export async function openListener(
+export async function openServer(
   config: SupervisorConfig,
-  parts: Omit<ListenerParts, 'headerTimeout' | 'tls' | 'onTlsProblem'>,
+  parts: Omit<HostServerParts, 'headerTimeout' | 'tls' | 'onTlsProblem'>,
   log: Logger,
-): Promise<Listener> {
+): Promise<HostServer> {
   await using opened = new AsyncDisposableStack()
   const tls = await openHostTls(config, log, (material) => {
     if (server instanceof TlsServer) server.setSecureContext(material)
   })
   if (tls) opened.use(tls)
-  const server = createListener({
+  const server = createHostServer({
     ...parts,
     headerTimeout: config.headerTimeout,
     tls: tls?.current,

@@ -9,9 +9,9 @@ import { checkRuntimeDirectory } from './runtime-directory.ts'
 import { openHostTls } from './server.ts'
 
 /**
- * Everything of a host that can be known before it starts.
+ * The checks of a host's configuration that do not need the host to start.
  *
- * @param checkRoot for a root that is still to be made
+ * @param checkRoot replaces the check of the root where that is yet to be made
  */
 export function startChecksOfHost(
   config: SupervisorConfig,

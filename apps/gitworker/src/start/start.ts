@@ -19,9 +19,9 @@ import { readinessOfHost } from '../operations/readiness.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openCaches } from './caches.ts'
-import { openListener } from './server.ts'
+import { openServer } from './server.ts'
 import { checkGnupgHome, checkReaper } from './prerequisites.ts'
-import { openRequests } from './dispatcher.ts'
+import { openDispatcher } from './dispatcher.ts'
 import { openStorage, watchDisks } from './storage.ts'
 import { openWorkers } from './workers.ts'
 
@@ -33,14 +33,15 @@ export type Supervisor = AsyncDisposable & {
   readonly connections: Connections
   readonly running: Running
   readonly leakCheck: LeakCheck
-  /** What was found at the start, for the log. */
+  /** The root, the workers' runtime and git's version, for the log. */
   readonly facts: Readonly<Record<string, string>>
 }
 
 /**
- * Opens the parts of a host, each of which needs those before it. They are ended in the opposite order.
+ * Opens the parts of a host. Each needs those before it, and they are closed in the opposite order.
  *
- * @throws {ConfigError} where the root, git or the workers' runtime is missing, an address is taken, or the sizes cannot work
+ * @throws {ConfigError} where the root, git or the workers' runtime is missing, an address is taken, or the machine is too
+ *   small for the configured sizes
  */
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using parts = new AsyncDisposableStack()
@@ -64,13 +65,13 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const connections = new Connections({ limit: workers.sizes.maxConnections })
   const running = new Running(connections)
   const { ending } = running
-  const served = { config, storage, workers, caches, disks, connections, ending, metrics, log }
-  const dispatcher = await openRequests(served)
+  const dispatcherParts = { config, storage, workers, caches, disks, connections, ending, metrics, log }
+  const dispatcher = await openDispatcher(dispatcherParts)
   const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
-  const heard = { dispatcher, connections, running, activity, recorder, metrics, readiness, trust }
-  const { server } = parts.use(await openListener(config, heard, log))
+  const serverParts = { dispatcher, connections, running, activity, recorder, metrics, readiness, trust }
+  const { server } = parts.use(await openServer(config, serverParts, log))
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
   const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, readiness, facts })

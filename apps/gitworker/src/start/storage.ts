@@ -15,7 +15,7 @@ export type Storage = Part<{
   /** The real path of the folder below which all repositories lie. */
   readonly root: string
   readonly runtimeDirectory: RuntimeDirectory
-  /** The operator's hooks for all repositories, if there are any. */
+  /** The operator's hooks, which run for all repositories; undefined where there are none. */
   readonly operatorsHooks: HooksFolder | undefined
 }>
 
@@ -28,7 +28,7 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
   return partOf(opened, { root, runtimeDirectory, operatorsHooks })
 }
 
-/** Watches how much is free on the disks that a host writes to. */
+/** Watches the free space on the disks that a host writes to. */
 export function watchDisks(config: SupervisorConfig, { root, runtimeDirectory }: Storage, packs: PackCache): DiskSpace {
   const folders = { root, run: runtimeDirectory.path, ...(packs.usesDisk && { spool: packs.folder }) }
   return new DiskSpace(folders, config.minFreeDisk)

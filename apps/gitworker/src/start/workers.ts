@@ -17,13 +17,13 @@ import { SpawnLog } from '../process/spawn-log.ts'
 import { SpawnedWorker } from '../process/spawn/spawned-worker.ts'
 import { findWorkerRuntime } from '../process/spawn/worker-runtime.ts'
 import type { WorkerRuntime } from '../process/spawn/worker-runtime.ts'
-import { adaptFetchSlots, openAdmission } from './lanes.ts'
+import { adaptFetchSlots, openLanes } from './lanes.ts'
 import { partOf } from './part.ts'
 import type { Part } from './part.ts'
 import { checkGit } from './prerequisites.ts'
 import type { RuntimeDirectory } from './runtime-directory.ts'
 
-/** What runs git, and how much of it at once. */
+/** What runs git, with the limits on how many run at once. */
 export type Workers = Part<{
   readonly runtime: WorkerRuntime['name']
   readonly sizes: Sizes
@@ -59,7 +59,7 @@ export async function openWorkers(
       log,
     ),
   )
-  const admission = openAdmission(config, sizes, metrics)
+  const admission = openLanes(config, sizes, metrics)
   const adaptive = config.adaptiveFetchSlots ? opened.use(adaptFetchSlots(admission, log)) : undefined
   const configFiles = await writeConfigFiles(runtimeDirectory.gitConfig, config)
   const path = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'
