@@ -178,16 +178,26 @@ async function childrenOf(pid: number): Promise<number[]> {
 }
 
 async function isAlive(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
-  return stat !== undefined && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
+  const stat = await statOf(pid)
+  return stat !== undefined && stat.state !== 'Z'
 }
 
-async function processesWith(text: string, others: number[]): Promise<number[]> {
+/** From proc_pid_stat(5); undefined where there is no such process. */
+async function statOf(pid: number): Promise<{ state: string; parent: number } | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+  const [state = '', parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  return stat === undefined ? undefined : { state, parent: Number(parent) }
+}
+
+/** @param apps are left out, and with them what they have forked: until execve(2), a worker has its supervisor's environment */
+async function processesWith(text: string, apps: number[]): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const found = await Promise.all(
     pids.map(async (pid) => {
       const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-      return environment.includes(text) && !others.includes(pid) && (await isAlive(pid)) ? pid : undefined
+      if (!environment.includes(text) || apps.includes(pid)) return undefined
+      const stat = await statOf(pid)
+      return stat && stat.state !== 'Z' && !apps.includes(stat.parent) ? pid : undefined
     }),
   )
   return found.filter((pid) => pid !== undefined)
