@@ -70,7 +70,7 @@ export class GitRuns {
     return { worker, note, [Symbol.asyncDispose]: () => run.disposeAsync() }
   }
 
-  /** Does what follows when git has exited, and when all of its processes are gone, whatever becomes of the request. */
+  /** Reports git's exit and cleans up after the end of all of its processes, whatever becomes of the request. */
   #watch(worker: WorkerHandle, request: GitRequest, gitDir: string): void {
     const { runtimeDirectory, leakCheck, onGitEnded, log } = this.#services
     worker.report.then((report) => onGitEnded(request.service, report)).catch(() => {})

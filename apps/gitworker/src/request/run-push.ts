@@ -100,7 +100,7 @@ function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
   record.phase = 'serving'
 }
 
-/** Sends git's output to the client. HEAD is set, and the repository kept, before the reply ends. */
+/** Sends git's output to the client. Before the reply ends, HEAD is set, and a new repository is kept or removed. */
 async function passOn({ exchange, request, visit, record }: GitCall, push: Push): Promise<Progress> {
   const { body, worker, reply, ending, newHead } = push
   let progress: Progress = 'cut off'

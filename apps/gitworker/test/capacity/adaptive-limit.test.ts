@@ -8,7 +8,7 @@ import type { Pressure } from '../../src/capacity/pressure.ts'
 const calm: Pressure = { short: false }
 const short: Pressure = { short: true, of: 'memory', detail: '95 of 100 MiB' }
 
-/** A limit on a host whose pressure the test sets, and whose seconds it lets pass. */
+/** A limit on a host whose pressure and clock the test controls. */
 function limitOn(t: TestContext, configured: number) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const host = { pressure: calm }
@@ -25,7 +25,7 @@ function limitOn(t: TestContext, configured: number) {
     log: { warn, info } as unknown as Logger,
     readPressure: () => host.pressure,
   })
-  /** The limits that were set in these seconds. */
+  /** Lets seconds pass. @returns the limits that were set meanwhile */
   const pass = (seconds: number, pressure: Pressure): number[] => {
     host.pressure = pressure
     const before = changes.length

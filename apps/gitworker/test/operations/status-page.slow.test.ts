@@ -10,7 +10,7 @@ import { pageFiles } from '../../src/operations/page-files.ts'
 import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
 import type { Page } from '@sluice/shared/testing/chromium'
 
-/** A machine with a browser and little else to spare may take long. */
+/** A small machine may need long for a browser. */
 const withinMs = 60_000
 
 const request: RequestStatus = {
@@ -78,12 +78,12 @@ const extreme: HostStatus = {
   leaked: { processes: 2, zombies: 1 },
 }
 
-/** Serves the page and, as the supervisor would, what a test says the status is. */
+/** Serves the page as the supervisor does, with the status that a test sets. */
 class ScriptedSupervisor implements AsyncDisposable {
   behaviour: 'answers' | 'is silent' | 'hangs up' | 'is broken' = 'answers'
-  /** How often it was asked for the status. */
+  /** How many requests for the status there were. */
   asked = 0
-  /** The most that were asked for at the same time. */
+  /** The largest number of these at the same time. */
   mostUnderWay = 0
   #status: HostStatus
   readonly #underWay = new Set<ServerResponse>()
@@ -103,7 +103,7 @@ class ScriptedSupervisor implements AsyncDisposable {
     this.#status = status
   }
 
-  /** From now on, and also those whom it has let wait. */
+  /** Answers the requests that wait, and all later ones. */
   answerAll(): void {
     this.behaviour = 'answers'
     for (const outgoing of this.#underWay) this.#answer(outgoing)
@@ -180,7 +180,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     return { page, supervisor, [Symbol.asyncDispose]: () => parts.disposeAsync() }
   }
 
-  /** Waits until the text of an element fits. */
+  /** Waits until the text of an element matches. */
   async function shows(page: Page, selector: string, expected: RegExp): Promise<string> {
     let text = ''
     const look = async () => {
@@ -278,7 +278,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.equal(failedName, `${repository}\nf00d`)
     assert.equal(failedOutcome, '<b>\n<b>reason')
     assert.equal(await page.evaluate(`document.querySelectorAll('main :is(img, script, b)').length`), 0)
-    // An element made of it would be refused by the policy, and that would be among the problems.
+    // If the page made an element of it, the policy would refuse that element, and the problems would tell.
     assert.deepEqual(page.problems, [])
   })
 
@@ -388,7 +388,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
       assert.equal(await page.text('#readiness'), 'No answer')
       assert.equal(await page.evaluate('document.title'), 'No answer – Sluice')
       assert.match(await page.text('#requests'), /team\/project\.git/)
-      // The time goes on by itself.
+      // The age is shown even while nothing is received.
       const seen = await page.text('#lost')
       await until('a later time', async () => (await page.text('#lost')) !== seen, withinMs)
       const { asked } = supervisor
@@ -399,7 +399,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
       await shows(page, '#no-requests', /Nothing is running/)
       assert.equal(await page.text('#lost'), '')
       assert.equal(supervisor.mostUnderWay, 1)
-      // Chromium itself notes each request that fails; there must be nothing else.
+      // Chromium itself reports each request that fails. There must be no other problem.
       assert.deepEqual(
         page.problems.filter(({ source }) => source !== 'network'),
         [],
@@ -437,7 +437,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
         return performance.now()
       })()`)
     const hiddenAt = await hide(true)
-    // One may have been under way.
+    // One request may have been under way.
     const { asked } = supervisor
     const clock = () => page.evaluate<number>('performance.now()')
     await until('the time of three questions', async () => (await clock()) > hiddenAt + 3000, withinMs)
@@ -528,7 +528,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
       nodes.filter((node) => !node.ignored && node.role?.value === role).map(({ name }) => name?.value)
     assert.deepEqual(named('table'), ['Lanes', 'Running now 1', 'Recent failures'])
     assert.deepEqual(named('rowheader'), ['fetch', 'push', 'team/project.git 0b7c1f7e', 'team/broken.git f00d'])
-    // Also where the headers are out of sight, as they are on a phone.
+    // The headers are exposed even on a phone, where they are not visible.
     assert.equal(named('columnheader').length, 3 + 8 + 7)
     assert.equal(named('cell').length, 2 * 2 + 7 + 6)
     const headings = `[...document.querySelectorAll('h1, h2, h3')].map(({ tagName, textContent }) => tagName + ' ' + textContent.trim().replaceAll(/\\s+/g, ' '))`
@@ -552,7 +552,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
   })
 })
 
-/** Runs in the page: each text that is to be seen, and the contrast to what is behind it, as WCAG 2.2 computes it. */
+/** Runs in the page. Returns each visible text with its contrast to the background, computed as in WCAG 2.2. */
 const contrasts = `() => {
   const parse = (colour) => {
     const [, r, g, b, a = 1] = /^rgba?\\(([\\d.]+), ([\\d.]+), ([\\d.]+)(?:, ([\\d.]+))?\\)$/.exec(colour)

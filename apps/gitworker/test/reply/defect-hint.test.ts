@@ -36,7 +36,7 @@ test('says nothing where there is no defect, none that can be let through, or no
     flushPacket,
     band(2, 'remote: hello\n') + report,
     band(2, `error: object ${id}: nulInHeader: unterminated header\n`) + report,
-    // A hook that says such a thing in its own words is not taken for git at a line's middle.
+    // The same words in the middle of a line are a hook's, not git's.
     band(2, `not an error: object ${id}: missingEmail: x\n`) + report,
     `${pktLine('unpack ok\n')}${pktLine('ok refs/heads/main\n')}${flushPacket}`,
     `nonsense error: object ${id}: missingEmail: x\n`,

@@ -8,7 +8,7 @@ import { PushReply } from '../../src/reply/push-reply.ts'
 import { ReportGate } from '../../src/reply/report-gate.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 
-/** However receive-pack's output comes in parts, no byte of its report is out before what must come first is done. */
+/** However receive-pack's output is split, no byte of its report is sent before `beforeReport` has resolved. */
 
 const report = `${pktLine('unpack ok\n')}${pktLine('ok refs/heads/main\n')}${flushPacket}`
 const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)
@@ -43,7 +43,7 @@ for (const { what, before, after } of outputs) {
         highWaterMark: 1 + Math.floor(random() * 100),
         write(chunk: Buffer, _encoding, done) {
           out += chunk.toString('latin1')
-          // A packet's length may be out before its band is known.
+          // The length of a packet may be sent before its band is known.
           assert.ok(isDone || (before + after.slice(0, 4)).startsWith(out), out.slice(-40))
           setImmediate(done)
         },

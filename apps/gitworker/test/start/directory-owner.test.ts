@@ -10,7 +10,7 @@ import { isOwned, ownFolder } from '../../src/start/directory-owner.ts'
 
 const source = new URL('../../src/start/directory-owner.ts', import.meta.url).href
 
-/** Another process that tries to own the folder, says `owned` or `taken`, and lives on. */
+/** Another process that tries to own the folder, prints `owned` or `taken`, and keeps running. */
 function startOwner(folder: string, before: readonly string[] = []) {
   const program = `
     const { ownFolder } = await import('${source}')
@@ -32,7 +32,7 @@ function startOwner(folder: string, before: readonly string[] = []) {
 
 test('a folder has one owner at a time, and is free again when that one ends, however it ends', async () => {
   await using folder = await temporaryFolder()
-  // Longer than a socket's path may be.
+  // Longer than the path of a socket may be.
   const path = join(folder.path, 'x'.repeat(120))
   await mkdir(path)
   const first = await ownFolder(path)

@@ -140,7 +140,7 @@ test('a note that was cut short does not stop the start', async () => {
   assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
 })
 
-/** A note with what git says when it starts index-pack. */
+/** A note with the trace of a git that starts index-pack. */
 const pushNote = (gitDir: string, quarantine: string, receivePack = 999_999_999) =>
   `${JSON.stringify({ worker: 'long gone', gitDir })}\n` +
   `12:00:00.000000 git.c:460               trace: built-in: git receive-pack --stateless-rpc -- ${gitDir}\n` +
@@ -169,7 +169,7 @@ test('what a push has named as its own is removed at the next start, whoever is 
   await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, quarantine))
   await using _opened = await open(folder.path)
   const left = (await readdir(gitDir, { recursive: true })).toSorted()
-  // Whoever holds packed-refs.lock may own packed-refs.new.
+  // A process that holds packed-refs.lock may own packed-refs.new.
   assert.deepEqual(left, ['objects', 'objects/pack', 'packed-refs.new', ...others].toSorted())
 })
 
