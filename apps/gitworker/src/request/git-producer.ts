@@ -40,12 +40,12 @@ export class GitProducer implements Producer {
 
   /**
    * @param input rejects when the request's body cannot be sent to git
-   * @param answering undefined where the answer is not cached
+   * @param entry undefined where the answer is not cached
    */
   constructor(
     { worker, held, request, lane, claim, state }: ReadingGit,
     input: Promise<void>,
-    answering: PendingEntry | undefined,
+    entry: PendingEntry | undefined,
   ) {
     this.lane = lane
     this.claim = claim
@@ -53,7 +53,7 @@ export class GitProducer implements Producer {
     this.worker = worker
     this.#held = held
     const reply = watchReply(request)
-    const capture = answering && new AnswerCapture(answering)
+    const capture = entry && new AnswerCapture(entry)
     // A paused stream does not begin to flow because a listener is added.
     worker.stdout.pause().on('data', (chunk: Buffer) => {
       reply.take(chunk)

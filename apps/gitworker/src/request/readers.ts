@@ -30,11 +30,11 @@ export class Readers {
       return starter.start(read, exchange, unwanted, record)
     }
     using _idleLimit = slots.extendIdleLimit(exchange, read.lane)
-    if (read.key === undefined) return await packs.readAlone(start, exchange.signal)
+    if (read.packKey === undefined) return await packs.readAlone(start, exchange.signal)
     record.cache = 'pack'
     using late = lateAfter(slots.queueTimeout(read.lane))
     const stateNow = () => this.#services.answers?.stateOf(read.gitDir)
-    return await packs.read(read.key, stateNow, start, AbortSignal.any([exchange.signal, late.signal]))
+    return await packs.read(read.packKey, stateNow, start, AbortSignal.any([exchange.signal, late.signal]))
   }
 }
 

@@ -37,8 +37,16 @@ export class Fetches {
   async serve(call: GitCall, gitDir: string, body: RequestBody): Promise<void> {
     const { readers, sharesPacks, build } = this.#services
     const { request, claim } = call
-    const key = sharesPacks ? packKeyOf(request, gitDir, body.protocolV2, build) : undefined
-    await serveRead(readers, call, { request, gitDir, body, claim, lane: laneOf(request), key, question: undefined })
+    const packKey = sharesPacks ? packKeyOf(request, gitDir, body.protocolV2, build) : undefined
+    await serveRead(readers, call, {
+      request,
+      gitDir,
+      body,
+      claim,
+      lane: laneOf(request),
+      packKey,
+      referenceKey: undefined,
+    })
   }
 }
 

@@ -30,10 +30,18 @@ export class References {
   async serve(call: GitCall, gitDir: string, body: RequestBody | undefined): Promise<void> {
     const { readers, answers, build } = this.#services
     const { request, claim } = call
-    const question = answers && cacheKeyOf(request, gitDir, body?.protocolV2, build)
-    const known = question && answers.lookUp(question)
+    const referenceKey = answers && cacheKeyOf(request, gitDir, body?.protocolV2, build)
+    const known = referenceKey && answers.lookUp(referenceKey)
     if (known) return await answerKnown(call, known)
-    await serveRead(readers, call, { request, gitDir, body, claim, lane: laneOf(request), key: undefined, question })
+    await serveRead(readers, call, {
+      request,
+      gitDir,
+      body,
+      claim,
+      lane: laneOf(request),
+      packKey: undefined,
+      referenceKey,
+    })
   }
 }
 

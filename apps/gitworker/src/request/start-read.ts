@@ -32,9 +32,9 @@ export type Read = SlotClaim & {
   readonly request: GitRequest
   readonly gitDir: string
   /** The key of a pack that several requests may share; undefined for everything else. */
-  readonly key: string | undefined
+  readonly packKey: string | undefined
   /** The key under which git's answer may be cached; undefined where it may not. */
-  readonly question: CacheKey | undefined
+  readonly referenceKey: CacheKey | undefined
 }
 
 type Client = Pick<Exchange, 'id' | 'clientAddress' | 'user'>
@@ -56,33 +56,33 @@ export class ReadStarter {
    */
   async start(read: Read, client: Client, unwanted: AbortSignal, record: RequestRecord): Promise<GitProducer> {
     const { slots, answers, settings } = this.#services
-    const { request, gitDir, key, question, body } = read
+    const { request, gitDir, packKey, referenceKey, body } = read
     try {
       await using started = new AsyncDisposableStack()
       started.use(await slots.take(read, unwanted))
       record.phase = 'starting'
       await checkServiceIsOn(settings, gitDir, request, { id: client.id, signal: unwanted })
       // The state is taken before git starts, so that every later change of the repository makes a difference to it.
-      const state = key === undefined ? undefined : answers?.stateOf(gitDir)
-      const answering = question && answers?.prepareEntry(question)
+      const state = packKey === undefined ? undefined : answers?.stateOf(gitDir)
+      const entry = referenceKey && answers?.prepareEntry(referenceKey)
       const { worker } = started.use(await this.#run(read, client, unwanted))
       noteWorker(worker, record)
       const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
-      return new GitProducer({ ...read, worker, held: started.move(), state }, input, answering)
+      return new GitProducer({ ...read, worker, held: started.move(), state }, input, entry)
     } catch (error) {
       throw workerRefusal(error) ?? error
     }
   }
 
   async #run(
-    { request, gitDir, key }: Read,
+    { request, gitDir, packKey }: Read,
     { id, clientAddress, user }: Client,
     signal: AbortSignal,
   ): Promise<GitRun> {
     const { git, gitRuns, settings, killGrace } = this.#services
     const filters = await settings.filterOffer.isMade(gitDir, request, forRequest({ id, signal }, settings.runJob))
     // A shared pack belongs to no single user.
-    const client = { user: key === undefined ? user : undefined, address: clientAddress }
+    const client = { user: packKey === undefined ? user : undefined, address: clientAddress }
     const command = serviceCommand(git, request, gitDir, client, undefined, filters)
     const graces = { term: 0, kill: killGrace, drain: false }
     return await gitRuns.start({ requestId: id, request, gitDir, command, graces, signal })
