@@ -50,7 +50,9 @@ export type Stack = AsyncDisposable & {
   readonly url: string
   readonly gateway: App
   readonly supervisor: App
-  /** The pids of all live processes that git requests of this stack have started: git, its children, and what they left. */
+  /**
+   * The pids of all live processes that git requests of this stack have started: git, its children, and what they left.
+   */
   gitProcesses(): Promise<number[]>
   /** What the supervisor says of itself: `/-/status.json`. */
   status(): Promise<HostStatus>
@@ -67,7 +69,8 @@ const mains = {
 }
 
 /**
- * Starts supervisor and gateway as processes, in a folder and on a port of their own; disposing ends both and checks that they end well.
+ * Starts supervisor and gateway as processes, in a folder and on a port of their own; disposing ends both and checks
+ * that they end well.
  *
  * @param own what only one of them has in its environment
  */
@@ -148,8 +151,8 @@ async function startApp(name: keyof typeof mains, env: Record<string, string>): 
 }
 
 /**
- * An application that does not stop, or stops with an error, fails the test that started it. What runs is not waited for:
- * a test that failed may have left something that takes for ever.
+ * An application that does not stop, or stops with an error, fails the test that started it. What runs is not waited
+ * for: a test that failed may have left something that takes for ever.
  */
 async function stopApp(app: App): Promise<void> {
   const workers = await childrenOf(app.pid)
@@ -189,7 +192,10 @@ async function statOf(pid: number): Promise<{ state: string; parent: number } | 
   return stat === undefined ? undefined : { state, parent: Number(parent) }
 }
 
-/** @param apps are left out, and with them what they have forked: until execve(2), a worker has its supervisor's environment */
+/**
+ * @param apps are left out, and with them what they have forked: until execve(2), a worker has its supervisor's
+ *   environment
+ */
 async function processesWith(text: string, apps: number[]): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const found = await Promise.all(

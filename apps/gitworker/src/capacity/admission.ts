@@ -4,9 +4,9 @@ import { Lane } from '@sluice/shared/admission/lane'
 import type { LaneLimits } from '@sluice/shared/admission/lane'
 
 /*
- * Four lanes, each with slots of its own, so that a flood in one cannot starve another. Three are for clients' requests, one
- * is for the supervisor's own git commands (jobs). A request may wait for a job while it holds its own slot. A job never
- * waits for a request, so the two cannot block each other.
+ * Four lanes, each with slots of its own, so that a flood in one cannot starve another. Three are for clients'
+ * requests, one is for the supervisor's own git commands (jobs). A request may wait for a job while it holds its own
+ * slot. A job never waits for a request, so the two cannot block each other.
  */
 
 export const laneNames = ['fetch', 'push', 'push-advertisement', 'job'] as const

@@ -2,7 +2,10 @@ import { statfs } from 'node:fs/promises'
 import { bounded } from '@sluice/shared/operations/health'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 
-/** The space that this process's user may still use, and all of it. Inodes are undefined where the file system has no fixed number. */
+/**
+ * The space that this process's user may still use, and all of it. Inodes are undefined where the file system has no
+ * fixed number.
+ */
 export type FreeSpace = {
   readonly freeBytes: number
   readonly totalBytes: number
@@ -23,12 +26,14 @@ const defaultShare = 0.01
 const leastDefault = 64 * 2 ** 20
 const mostDefault = 2 ** 30
 
-/** How many inodes are kept free, or a thousandth of all if that is less. An unpacked push needs one for each object. */
+/**
+ * How many inodes are kept free, or a thousandth of all if that is less. An unpacked push needs one for each object.
+ */
 const minFreeInodes = 1000
 
 /**
- * How much is free on the disks that the host writes to. Each is asked at most once a second, with one question at a time: a
- * disk that hangs blocks one thread of libuv's and no request.
+ * How much is free on the disks that the host writes to. Each is asked at most once a second, with one question at a
+ * time: a disk that hangs blocks one thread of libuv's and no request.
  */
 export class DiskSpace {
   readonly #looks: ReadonlyMap<DiskName, () => Promise<FreeSpace | undefined>>
@@ -57,7 +62,9 @@ export class DiskSpace {
     return seen.filter((entry): entry is [DiskName, FreeSpace] => entry[1] !== undefined)
   }
 
-  /** @returns what the disk of the repositories is short of, in words; undefined where it has enough, or does not answer */
+  /**
+   * @returns what the disk of the repositories is short of, in words; undefined where it has enough, or does not answer
+   */
   async shortage(): Promise<string | undefined> {
     const seen = await this.#looks.get('root')?.()
     if (!seen) return undefined

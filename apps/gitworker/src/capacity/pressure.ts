@@ -31,8 +31,8 @@ const thresholds = {
 const fewestPeriods = 5
 
 /**
- * Each call of the returned function reads a dozen small files, in less than half a millisecond. The first call says nothing
- * about the processor.
+ * Each call of the returned function reads a dozen small files, in less than half a millisecond. The first call says
+ * nothing about the processor.
  *
  * @param files the root of the file system whose /proc and /sys are read
  */
@@ -60,7 +60,10 @@ function fullness(group: ControlGroup): string | undefined {
   return `${mebibytes(workingSet)} of the ${mebibytes(limit)} of control group ${group.name} are in use`
 }
 
-/** Pressure stall information of this process's control group, or of the machine: https://docs.kernel.org/accounting/psi.html. */
+/**
+ * Pressure stall information of this process's control group, or of the machine:
+ * https://docs.kernel.org/accounting/psi.html.
+ */
 function stalls(groups: readonly ControlGroup[], files: string): string | undefined {
   const own = groups.find((group) => group.version === 2)
   const text =
@@ -77,7 +80,9 @@ function usedUp(files: string): string | undefined {
   return `${mebibytes(available * 1024)} of the machine's ${mebibytes(total * 1024)} are available`
 }
 
-/** How often a group was throttled because it had used up its CPU quota: cpu.stat, the same in both versions of cgroups. */
+/**
+ * How often a group was throttled because it had used up its CPU quota: cpu.stat, the same in both versions of cgroups.
+ */
 class Throttling {
   readonly #group: ControlGroup
   #last: { periods: number; throttled: number } | undefined

@@ -1,7 +1,10 @@
 import { ownDescriptors } from '@sluice/shared/connections/connection-limit'
 import type { SupervisorConfig } from '../config/config.ts'
 
-/** How much of each resource is used. Threads count as processes. Memory is in bytes, without page cache that can be freed. */
+/**
+ * How much of each resource is used. Threads count as processes. Memory is in bytes, without page cache that can be
+ * freed.
+ */
 export type Cost = Readonly<Record<Resource, number>>
 
 export type Resource = 'processes' | 'memory' | 'descriptors'
@@ -38,9 +41,9 @@ export function estimateCosts(
 const MiB = 2 ** 20
 
 /*
- * Measured with git 2.39, Bun 1.4 and Node 24 on Linux 6: all processes of a request, every 2 ms, in /proc/<pid>/status, and
- * 20 idle workers in a control group of their own. Repositories: 48,620 small objects in 172 MiB, and 1,320 objects, the files
- * among them 300 KiB each, in 156 MiB.
+ * Measured with git 2.39, Bun 1.4 and Node 24 on Linux 6: all processes of a request, every 2 ms, in
+ * /proc/<pid>/status, and 20 idle workers in a control group of their own. Repositories: 48,620 small objects in 172
+ * MiB, and 1,320 objects, the files among them 300 KiB each, in 156 MiB.
  *
  *   Bun, idle or serving          2 threads, 1.9 MiB (2.5 MiB with the kernel's share), 3 pipes and a channel here
  *   Node, the same                7 threads, 10 MiB

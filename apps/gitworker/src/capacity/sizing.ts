@@ -24,8 +24,8 @@ export type Sizing = {
 }
 
 /**
- * Decides how much may run at once. Sizes that are not configured follow from the number of cores. Where memory, processes or
- * descriptors do not suffice for these, all of them are reduced in proportion.
+ * Decides how much may run at once. Sizes that are not configured follow from the number of cores. Where memory,
+ * processes or descriptors do not suffice for these, all of them are reduced in proportion.
  *
  * @throws {ConfigError} where the machine has too little even for the least that the configured sizes can use
  */

@@ -5,7 +5,9 @@ import { errorLines } from '../git/messages.ts'
 import { maxListed } from './host-status.ts'
 import type { FailureStatus, RequestStatus } from './host-status.ts'
 
-/** The outcomes that count as failures. A client that left, or that asked for a repository that does not exist, is none. */
+/**
+ * The outcomes that count as failures. A client that left, or that asked for a repository that does not exist, is none.
+ */
 const failures: ReadonlySet<Outcome> = new Set(['shed', 'timed_out', 'git_failed', 'failed'])
 const maxFailures = 50
 const maxNameLength = 256

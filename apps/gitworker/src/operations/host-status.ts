@@ -61,7 +61,9 @@ export type RequestStatus = {
    * `sending` reads what a git wrote that has ended since.
    */
   readonly phase: 'reading' | 'queued' | 'starting' | 'serving' | 'sending' | 'ending'
-  /** The pid of the worker that serves it, which is also its session and process group. Several requests may share one. */
+  /**
+   * The pid of the worker that serves it, which is also its session and process group. Several requests may share one.
+   */
   readonly worker: number | undefined
 }
 

@@ -46,7 +46,10 @@ export type RequestRecord = {
   committedBeforeEnd?: boolean
   /** For a push that took effect and whose client left: whether git and its hooks ended by themselves after that. */
   finishedAfterDisconnect?: boolean
-  /** Files that were removed: those of an earlier push that were in the way, and those that this push left when it was ended. */
+  /**
+   * Files that were removed: those of an earlier push that were in the way, and those that this push left when it was
+   * ended.
+   */
   swept?: string[] | undefined
   /** Why files could not be removed, or HEAD of a new repository could not be set. */
   tidyError?: unknown
@@ -73,7 +76,9 @@ export async function refuse(exchange: Exchange, record: RequestRecord, error: u
   await exchange.refuse(refusal, record.request)
 }
 
-/** The refusal where one of the supervisor's own git commands failed, which is a fault of the repository or of the disk. */
+/**
+ * The refusal where one of the supervisor's own git commands failed, which is a fault of the repository or of the disk.
+ */
 function jobRefusal(error: unknown): Refusal | undefined {
   if (!(error instanceof JobError)) return undefined
   const reason = reasonInWords(error.message)

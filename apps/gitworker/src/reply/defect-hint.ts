@@ -8,9 +8,9 @@ const maxWords = 8192
 export type Insertion = { readonly at: number; readonly text: string }
 
 /**
- * Tells a user whose push has an object with a defect which setting would allow it. git's own messages come in band 2, and the
- * report in band 1 (gitprotocol-pack(5), "Report Status"); the hint is inserted between the two. A client without side-bands
- * gets neither git's messages nor the hint.
+ * Tells a user whose push has an object with a defect which setting would allow it. git's own messages come in band 2,
+ * and the report in band 1 (gitprotocol-pack(5), "Report Status"); the hint is inserted between the two. A client
+ * without side-bands gets neither git's messages nor the hint.
  */
 export class DefectHint implements PacketWatcher {
   #found: Insertion | undefined

@@ -3,8 +3,8 @@ import { pktLength } from '@sluice/shared/git/pkt-line'
 const maxBytes = 8192
 
 /**
- * Keeps references to the last chunks of git's output. They are parsed only if git fails: then the last packets tell why, on
- * side-band 2 or 3 or as `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
+ * Keeps references to the last chunks of git's output. They are parsed only if git fails: then the last packets tell
+ * why, on side-band 2 or 3 or as `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
  */
 export class LastPackets {
   #chunks: Buffer[] = []

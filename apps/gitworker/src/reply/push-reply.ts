@@ -11,8 +11,8 @@ import type { GitReply, Verdict } from './git-reply.ts'
 import { errorLines, printable } from '../git/messages.ts'
 
 /**
- * receive-pack's reply. One pass over its packets finds everything: the verdict, where the report begins, and where messages
- * for the user are inserted.
+ * receive-pack's reply. One pass over its packets finds everything: the verdict, where the report begins, and where
+ * messages for the user are inserted.
  */
 export class PushReply implements GitReply {
   readonly #hint = new DefectHint()

@@ -19,10 +19,10 @@ import type { WorkerHandle } from '../process/worker-handle.ts'
 /**
  * Moves the request's body to git and git's output to the client, both at the same time, each at the receiver's pace.
  *
- * The status is decided by git's first byte or its exit, whichever comes first. If git exits with an error before it has
- * written a byte, the request is refused. If it does so later, its own message is in the stream, and the reply ends normally.
- * If git was killed or its worker was lost, the request is refused or the reply is cut: an incomplete pack must never look
- * complete.
+ * The status is decided by git's first byte or its exit, whichever comes first. If git exits with an error before it
+ * has written a byte, the request is refused. If it does so later, its own message is in the stream, and the reply ends
+ * normally. If git was killed or its worker was lost, the request is refused or the reply is cut: an incomplete pack
+ * must never look complete.
  *
  * @param onOutput called with each chunk of git's output; may return what is sent in its place
  * @param sink passes the output on to the client; the response itself unless given
@@ -84,8 +84,8 @@ export async function failureOf(worker: WorkerHandle): Promise<Refusal> {
 }
 
 /**
- * Begins a reply with the headers that git's http-backend(1) sends and, in versions 0 and 1, with the line that comes before
- * an advertisement.
+ * Begins a reply with the headers that git's http-backend(1) sends and, in versions 0 and 1, with the line that comes
+ * before an advertisement.
  *
  * @param length how many bytes git writes, where that is known
  */
@@ -110,8 +110,8 @@ export function contentType({ kind, service }: GitRequest): string {
 const silenceMs = 1000
 
 /**
- * Resolves when git's worker is gone and its output is silent, but does not end because another process holds it open. The
- * output does not count as silent while the client does not read: there may be more in the pipe.
+ * Resolves when git's worker is gone and its output is silent, but does not end because another process holds it open.
+ * The output does not count as silent while the client does not read: there may be more in the pipe.
  */
 export async function silenceAfterEnd(worker: WorkerHandle): Promise<void> {
   await worker.gone

@@ -3,11 +3,11 @@ import { Writable } from 'node:stream'
 import type { GitReply } from './git-reply.ts'
 
 /**
- * Passes a push's output on to the client, but holds receive-pack's report back until HEAD is set. Some clients close the
- * connection as soon as they have the report, and clone at once.
+ * Passes a push's output on to the client, but holds receive-pack's report back until HEAD is set. Some clients close
+ * the connection as soon as they have the report, and clone at once.
  *
- * receive-pack writes the report after it has updated the references (builtin/receive-pack.c). The report is in band 1, which
- * otherwise has only empty packets as keep-alives. For a client without side-bands, it is all of the output
+ * receive-pack writes the report after it has updated the references (builtin/receive-pack.c). The report is in band 1,
+ * which otherwise has only empty packets as keep-alives. For a client without side-bands, it is all of the output
  * (gitprotocol-pack(5), "Report Status").
  */
 export class ReportGate extends Writable {

@@ -20,13 +20,17 @@ type TrustConfig = Pick<SupervisorConfig, 'supervisor' | 'hostSecretFile' | 'hos
 
 /**
  * Tells gateways from other peers. The host believes what a gateway says about the client and its rights, so it serves
- * nobody else. On a unix socket, the file's permissions decide who can connect. Over TCP, a gateway needs a certificate, a
- * secret, or both, whichever are set. If neither is set, every process that can reach the loopback address is trusted.
+ * nobody else. On a unix socket, the file's permissions decide who can connect. Over TCP, a gateway needs a
+ * certificate, a secret, or both, whichever are set. If neither is set, every process that can reach the loopback
+ * address is trusted.
  */
 export class GatewayTrust implements Disposable {
   readonly #log: Logger
   readonly #secrets: ReloadedFile<HostSecrets> | undefined
-  /** From the configuration, not from the connection: a TCP connection that was just reset has no address, as on a unix socket. */
+  /**
+   * From the configuration, not from the connection: a TCP connection that was just reset has no address, as on a unix
+   * socket.
+   */
   readonly #isUnix: boolean
   readonly #wantsCertificate: boolean
   /** For each reason: when it was last logged, and how many requests were refused since. */
@@ -80,8 +84,8 @@ export class GatewayTrust implements Disposable {
   }
 
   /**
-   * Which web sites may send requests. Where every process on this machine is trusted, a page in a browser on it would be,
-   * too, so no site may.
+   * Which web sites may send requests. Where every process on this machine is trusted, a page in a browser on it would
+   * be, too, so no site may.
    */
   get sites(): SiteOptions {
     const trustsAnyProcess = !this.#isUnix && !this.#wantsCertificate && this.#secrets === undefined

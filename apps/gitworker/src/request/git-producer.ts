@@ -105,7 +105,8 @@ export class GitProducer implements Producer {
   }
 
   #release(): void {
-    // On a disk that has become read-only, the note cannot be removed. That does no harm: it names a process that is gone.
+    // On a disk that has become read-only, the note cannot be removed. That does no harm: it names a process that is
+    // gone.
     void Promise.resolve(this.#held[Symbol.asyncDispose]()).catch(() => {})
   }
 }

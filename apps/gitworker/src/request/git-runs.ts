@@ -14,7 +14,10 @@ import type { GitReport, Graces } from '../process/worker-message.ts'
 
 const maxNameLength = 256
 
-/** A git that runs for a request, in a worker of its own. Disposing of it ends git and waits until none of its processes lives. */
+/**
+ * A git that runs for a request, in a worker of its own. Disposing of it ends git and waits until none of its processes
+ * lives.
+ */
 export type GitRun = AsyncDisposable & {
   readonly worker: WorkerHandle
   /** The note on disk that tells which files of a push may be left. */
@@ -76,7 +79,8 @@ export class GitRuns {
     worker.report.then((report) => onGitEnded(request.service, report)).catch(() => {})
     void worker.gone.then(() => leakCheck.isOver(worker.mark))
     void worker.gone.then(() => warnOfLeftovers(log, request, worker))
-    // Files that an earlier push left may have been in use by this git. If they still cannot be removed, a later run tries again.
+    // Files that an earlier push left may have been in use by this git. If they still cannot be removed, a later run
+    // tries again.
     worker.gone.then(() => runtimeDirectory.sweeper.tryAgain(gitDir)).catch(() => {})
   }
 }

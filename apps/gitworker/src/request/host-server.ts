@@ -106,7 +106,9 @@ function trustedReply({ isLeaving }: Running): [number, { status: string }] {
   return isLeaving ? [503, { status: 'draining' }] : [200, { status: 'ok' }]
 }
 
-/** A host that is about to stop says that it has not begun the request, so that the gateway can send it to the next one. */
+/**
+ * A host that is about to stop says that it has not begun the request, so that the gateway can send it to the next one.
+ */
 function notBegun(): Refusal {
   return new Refusal('draining', { headers: { ...notBegunHeaders, Connection: 'close' } })
 }

@@ -39,8 +39,8 @@ export class Readers {
 }
 
 /**
- * Bounds the whole wait of a request that wants to share a pack. It may wait with others for their slot and then, if that
- * comes to nothing, for a slot of its own. Both together may take no longer than the queue's time-out.
+ * Bounds the whole wait of a request that wants to share a pack. It may wait with others for their slot and then, if
+ * that comes to nothing, for a slot of its own. Both together may take no longer than the queue's time-out.
  */
 function lateAfter(milliseconds: number): Disposable & { readonly signal: AbortSignal } {
   const late = new AbortController()

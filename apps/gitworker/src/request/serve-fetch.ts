@@ -22,9 +22,9 @@ export type FetchServices = {
 }
 
 /**
- * Serves fetches. Each client reads at its own pace. git runs ahead of a slow client and gives its slot back as soon as it
- * is done. Clients that ask for the same pack share one git, which has a slot of its own and is ended when the last of them
- * has left.
+ * Serves fetches. Each client reads at its own pace. git runs ahead of a slow client and gives its slot back as soon as
+ * it is done. Clients that ask for the same pack share one git, which has a slot of its own and is ended when the last
+ * of them has left.
  */
 export class Fetches {
   readonly #services: FetchServices
@@ -51,8 +51,8 @@ export class Fetches {
 }
 
 /**
- * Sends git's output to the client. Returns when the client has all of it, or has left. For the last reader of a git, it
- * returns when that git is gone.
+ * Sends git's output to the client. Returns when the client has all of it, or has left. For the last reader of a git,
+ * it returns when that git is gone.
  */
 export async function serveRead(readers: Readers, call: GitCall, read: Read): Promise<void> {
   const { exchange, record } = call
@@ -79,8 +79,8 @@ async function passOn({ exchange, request, visit, record }: GitCall, reader: Pac
   const { outgoing } = exchange
   const verdict = () => producerOf(reader)?.verdict
   await reader.copyTo(outgoing, (count) => {
-    // With a Content-Length, Node and the gateway do not have to use chunked encoding. A reply with a trailer, which tells
-    // the reason of a failure, must use it.
+    // With a Content-Length, Node and the gateway do not have to use chunked encoding. A reply with a trailer, which
+    // tells the reason of a failure, must use it.
     if (!outgoing.headersSent) beginReply(exchange, request, verdict() ? undefined : reader.totalBytes)
     exchange.sent(count)
   })

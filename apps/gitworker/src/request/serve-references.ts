@@ -45,7 +45,9 @@ export class References {
   }
 }
 
-/** The service is on: it was when git gave this answer, and a changed configuration would have made the answer unusable. */
+/**
+ * The service is on: it was when git gave this answer, and a changed configuration would have made the answer unusable.
+ */
 async function answerKnown({ exchange, request, record }: GitCall, bytes: Buffer): Promise<void> {
   record.cache = 'references'
   beginReply(exchange, request, bytes.length)

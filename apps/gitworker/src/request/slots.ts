@@ -7,14 +7,16 @@ import type { Admission, LaneName } from '../capacity/admission.ts'
 import type { GitCall } from './git-call.ts'
 
 /*
- * A slot is the right to run one git. Only disposal gives it back, and it is always disposed of after the git that runs in
- * it:
+ * A slot is the right to run one git. Only disposal gives it back, and it is always disposed of after the git that runs
+ * in it:
  *
  *   a push    by the scope of `Pushes.#run`: git is gone, and the files that it left have been removed
  *   a read    by the stack of a `GitProducer`: git is gone, whatever its readers do
  */
 
-/** While a request is queued, its idle time-out is this much longer than the queue's, so that the queue's comes first. */
+/**
+ * While a request is queued, its idle time-out is this much longer than the queue's, so that the queue's comes first.
+ */
 const marginMs = 1000
 
 export type SlotServices = {
@@ -41,7 +43,11 @@ export class Slots {
     this.#services = services
   }
 
-  /** Waits for a slot for one request. @throws {Refusal} `queue_full`, `queue_timeout`, or the reason why the exchange ended */
+  /**
+   * Waits for a slot for one request.
+   *
+   * @throws {Refusal} `queue_full`, `queue_timeout`, or the reason why the exchange ended
+   */
   async waitFor({ exchange, request, claim, record }: GitCall, body: RequestBody): Promise<Disposable> {
     const lane = laneOf(request)
     record.phase = 'queued'

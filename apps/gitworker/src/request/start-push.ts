@@ -24,8 +24,8 @@ export class PushStarter {
    * Starts git for a push that has a slot, with a folder of the push's own, which is removed after git's end.
    *
    * @param denyForce whether this push may only fast-forward branches
-   * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, `hooks_unusable`, or the reason why the
-   *   exchange ended
+   * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, `hooks_unusable`, or the reason why
+   *   the exchange ended
    */
   async start(
     { id, clientAddress: address, user, signal }: Pick<Exchange, 'id' | 'clientAddress' | 'user' | 'signal'>,

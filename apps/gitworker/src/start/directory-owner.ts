@@ -7,14 +7,15 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /*
- * The owner of a folder is the process that listens on a unix socket in it. A connection that is accepted proves that the
- * owner lives, even in another container with the same volume, where its pid cannot be seen. A pid in a file proves nothing.
+ * The owner of a folder is the process that listens on a unix socket in it. A connection that is accepted proves that
+ * the owner lives, even in another container with the same volume, where its pid cannot be seen. A pid in a file proves
+ * nothing.
  *
  *   no socket        ──link(2), which succeeds for one process only──▶ owned
  *   a dead socket    ──rename(2) to a name of our own, if it is still the socket that was tested──▶ no socket
  *
- * A process that has replaced a dead socket checks a little later whether the link is still its own: another process may have
- * taken it for the dead one.
+ * A process that has replaced a dead socket checks a little later whether the link is still its own: another process
+ * may have taken it for the dead one.
  */
 
 const name = 'owner.sock'
@@ -48,8 +49,8 @@ export async function isOwned(folder: string): Promise<boolean> {
 }
 
 /**
- * Listens on a socket of a new name. The path of a socket may have about a hundred bytes only, so the folder is opened and
- * named by its descriptor.
+ * Listens on a socket of a new name. The path of a socket may have about a hundred bytes only, so the folder is opened
+ * and named by its descriptor.
  */
 async function listenOnSocketIn(folder: string): Promise<AsyncDisposable & { readonly name: string }> {
   await using opened = new AsyncDisposableStack()

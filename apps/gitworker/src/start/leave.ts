@@ -7,9 +7,9 @@ import type { Running } from '@sluice/shared/app/running'
  *
  *   listening ──▶ leaving ──▶ draining
  *
- * leaving: each new request is refused with the note that it was not begun, so that the gateway can send it again. The host
- *   still accepts connections. If it closed its socket now, the kernel would reset those that were not accepted yet, and a
- *   gateway could not know what became of a push that it had sent over one of them.
+ * leaving: each new request is refused with the note that it was not begun, so that the gateway can send it again.
+ *   The host still accepts connections. If it closed its socket now, the kernel would reset those that were not
+ *   accepted yet, and a gateway could not know what became of a push that it had sent over one of them.
  * draining: the socket is closed, and the requests that run come to their end.
  */
 

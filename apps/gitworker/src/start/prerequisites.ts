@@ -35,7 +35,9 @@ export async function openRoot({ root, createOnPush }: SupervisorConfig): Promis
   }
 }
 
-/** @throws {ConfigError} where the folder cannot be read: git would take every signed push for one that it cannot check */
+/**
+ * @throws {ConfigError} where the folder cannot be read: git would take every signed push for one that it cannot check
+ */
 export async function checkGnupgHome({ gnupgHome }: SupervisorConfig): Promise<void> {
   if (gnupgHome === undefined) return
   try {
@@ -86,7 +88,10 @@ export async function checkGit(program: string, runJob: RunJob): Promise<string>
 const isMissing = /ENOENT|EACCES|not found in \$PATH/i
 const isShortage = /EAGAIN|ENOMEM|EMFILE|ENFILE/
 
-/** The message of an error and of its causes: a job that could not be started fails with a refusal, whose cause says why. */
+/**
+ * The message of an error and of its causes: a job that could not be started fails with a refusal, whose cause says
+ * why.
+ */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : `${error.message}: ${wordsOf(error.cause)}`

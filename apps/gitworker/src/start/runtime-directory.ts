@@ -26,9 +26,9 @@ import { Sweeper } from '../sweep/sweep.ts'
  *   pushes/<name>/    the files of a push that runs: see push-folder.ts
  *   worker.js, hook.sh, compile-cache/
  *   requests/<pid>.<word>
- *                     a note for each worker that serves a request: the identity of the worker, the repository that it may
- *                     write to, and the trace of its git. It is removed after the worker's end, when the pid may already be
- *                     that of another process
+ *                     a note for each worker that serves a request: the identity of the worker, the repository that
+ *                     it may write to, and the trace of its git. It is removed after the worker's end, when the pid
+ *                     may already be that of another process
  *   owed/<uuid>       notes of dead pushes whose files are still used by another process
  *
  * The identity of a process is its pid with its start time: a pid alone may belong to another process by now.
@@ -50,8 +50,8 @@ export type RuntimeDirectory = AsyncDisposable & {
 }
 
 /**
- * Takes the folder over. Ends the processes that an earlier supervisor has left, and removes the files that their pushes left
- * in repositories.
+ * Takes the folder over. Ends the processes that an earlier supervisor has left, and removes the files that their
+ * pushes left in repositories.
  *
  * @throws {ConfigError} where another supervisor uses the folder, or it cannot be written
  */

@@ -40,8 +40,8 @@ export type Supervisor = AsyncDisposable & {
 /**
  * Opens the parts of a host. Each needs those before it, and they are closed in the opposite order.
  *
- * @throws {ConfigError} where the root, git or the workers' runtime is missing, an address is taken, or the machine is too
- *   small for the configured sizes
+ * @throws {ConfigError} where the root, git or the workers' runtime is missing, an address is taken, or the machine is
+ *   too small for the configured sizes
  */
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using parts = new AsyncDisposableStack()

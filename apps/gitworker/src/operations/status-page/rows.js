@@ -1,11 +1,16 @@
 import { byId } from './elements.js'
 
 /**
- * Keeps one element for each item, cloned from a template. An element stays as long as there is an item with its key, and
- * is not moved without need: it would lose focus and selected text.
+ * Keeps one element for each item, cloned from a template. An element stays as long as there is an item with its key,
+ * and is not moved without need: it would lose focus and selected text.
  *
  * @template T
- * @param {{ within: Element, template: string, keyOf: (item: T) => string, fillRow: (row: HTMLElement, item: T) => void }} how
+ * @param {{
+ *   within: Element
+ *   template: string
+ *   keyOf: (item: T) => string
+ *   fillRow: (row: HTMLElement, item: T) => void
+ * }} how
  */
 export function rows({ within, template, keyOf, fillRow }) {
   const model = /** @type {HTMLTemplateElement} */ (byId(template)).content.firstElementChild
