@@ -72,7 +72,8 @@ function boot(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 }
 
-function readProcess(pid: number): Process | undefined {
+/** Undefined if there is no such process. */
+export function readProcess(pid: number): Process | undefined {
   const line = readStat(pid)
   if (line === undefined) return undefined
   const [state = '', parent, group, session, ...more] = fieldsOf(line)

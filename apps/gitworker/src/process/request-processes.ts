@@ -37,7 +37,10 @@ export function withWord(command: GitCommand, { word }: RequestMark): GitCommand
   return { ...command, env: { ...command.env, [wordVariable]: word } }
 }
 
-/** What the kernel tells of processes. Tests put another in its place. */
+/** As launcher.c names itself. */
+const launcherName = 'sluice-launcher'
+
+/** What is looked at; tests put another in its place. */
 export type ProcessTable = {
   processes(): Process[]
   environmentOf(pid: number): string[] | undefined
@@ -130,10 +133,14 @@ function wordOf({ pid }: Process, table: ProcessTable): string | undefined {
   return entry?.slice(prefix.length) || undefined
 }
 
-/** The processes that orphans are given to. The nearest subreaper or PID 1 is an ancestor of this process, too. */
+/**
+ * Orphans are given to the nearest ancestor that asks for them, or to PID 1: to the launcher that has forked their worker, or
+ * to one of this process's own ancestors.
+ */
 function adoptersOf(all: readonly Process[]): Set<number> {
   const parentOf = new Map(all.map(({ pid, parent }) => [pid, parent]))
-  const found = new Set([1])
+  const isLauncher = ({ parent, name }: Process) => parent === process.pid && name === launcherName
+  const found = new Set([1, ...all.filter(isLauncher).map(({ pid }) => pid)])
   for (let pid: number | undefined = process.pid; pid !== undefined && !found.has(pid); pid = parentOf.get(pid)) {
     found.add(pid)
   }

@@ -14,9 +14,8 @@ import type { RunJob } from '../process/job.ts'
 import { LeakCheck } from '../process/leak-check.ts'
 import { Pool } from '../process/pool.ts'
 import { SpawnLog } from '../process/spawn-log.ts'
-import { SpawnedWorker } from '../process/spawn/spawned-worker.ts'
-import { findWorkerRuntime } from '../process/spawn/worker-runtime.ts'
-import type { WorkerRuntime } from '../process/spawn/worker-runtime.ts'
+import { openWorkerSource } from '../process/runtime/worker-source.ts'
+import type { WorkerSource } from '../process/runtime/worker-source.ts'
 import { adaptFetchSlots, openLanes } from './lanes.ts'
 import { partOf } from './part.ts'
 import type { Part } from './part.ts'
@@ -25,7 +24,7 @@ import type { RuntimeDirectory } from './runtime-directory.ts'
 
 /** What runs git, with the limits on how many run at once. */
 export type Workers = Part<{
-  readonly runtime: WorkerRuntime['name']
+  readonly runtime: WorkerSource['runtime']
   readonly sizes: Sizes
   readonly pool: Pool
   readonly admission: Admission
@@ -46,13 +45,12 @@ export async function openWorkers(
   log: Logger,
 ): Promise<Workers> {
   await using opened = new AsyncDisposableStack()
-  const runtime = await findRuntime(config, runtimeDirectory, log)
-  const sizes = sizesFor(config, runtime.name, log)
-  const spawnOptions = { runtime, cwd: runtimeDirectory.empty, startTimeout: config.workerStartTimeout }
+  const source = opened.use(await openSource(config, runtimeDirectory, log))
+  const sizes = sizesFor(config, source.runtime, log)
   const pool = opened.use(
     new Pool(
       {
-        startWorker: () => new SpawnedWorker(spawnOptions),
+        startWorker: () => source.startWorker(),
         warm: config.warmWorkers,
         onStart: (milliseconds) => metrics.workerStarted(milliseconds),
       },
@@ -70,7 +68,7 @@ export async function openWorkers(
   const leakCheck = opened.use(new LeakCheck(log))
   metrics.show(pool, admission, () => leakCheck.last, adaptive)
   return partOf(opened, {
-    runtime: runtime.name,
+    runtime: source.runtime,
     sizes,
     pool,
     admission,
@@ -83,21 +81,17 @@ export async function openWorkers(
   })
 }
 
-async function findRuntime(
-  { workerRuntime }: SupervisorConfig,
-  { path }: RuntimeDirectory,
+function openSource(
+  { workerRuntime, workerStartTimeout, pushGrace, killGrace }: SupervisorConfig,
+  { path, empty }: RuntimeDirectory,
   log: Logger,
-): Promise<WorkerRuntime> {
-  const runtime = await findWorkerRuntime(workerRuntime, path)
-  if (runtime.name === 'node') {
-    log.warn(
-      'workers run on Node: each costs more to start, and what git leaves is looked for in /proc and reaped by PID 1',
-    )
-  }
-  return runtime
+): Promise<WorkerSource> {
+  const graces = { termGrace: pushGrace, killGrace }
+  const settings = { wanted: workerRuntime, folder: path, empty, startTimeout: workerStartTimeout, ...graces }
+  return openWorkerSource(settings, log)
 }
 
-function sizesFor(config: SupervisorConfig, runtime: WorkerRuntime['name'], log: Logger): Sizes {
+function sizesFor(config: SupervisorConfig, runtime: WorkerSource['runtime'], log: Logger): Sizes {
   const { sizes, why, facts, warnings } = chooseSizes(config, readMachine(), runtime)
   log.info(facts, why)
   for (const warning of warnings) log.warn(warning)

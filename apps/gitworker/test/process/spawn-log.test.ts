@@ -10,9 +10,8 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import type { GitCommand } from '../../src/git/command.ts'
-import { SpawnedWorker } from '../../src/process/spawn/spawned-worker.ts'
-import { findWorkerRuntime } from '../../src/process/spawn/worker-runtime.ts'
 import { SpawnLog } from '../../src/process/spawn-log.ts'
+import { openTestWorkers } from '../support/workers.ts'
 
 const graces = { term: 0, kill: 500, drain: false }
 const path = process.env['PATH'] ?? ''
@@ -30,11 +29,11 @@ async function open(level: string, switches: readonly TraceSwitch[] = []) {
   })
   const traces = join(folder.path, 'traces')
   const spawnLog = SpawnLog.open(pino({ level, base: null }, sink), switches, traces)
-  const runtime = await findWorkerRuntime('auto', folder.path)
+  const workers = await openTestWorkers()
 
   /** Runs a command, and returns what it said to whoever reads it. */
   async function run({ argv, env = {} }: Partial<GitCommand>, requestId?: string) {
-    await using worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout: 60_000 })
+    await using worker = workers.start()
     await worker.ready
     const command = { argv: argv ?? ['git', 'version'], env: { PATH: path, ...env }, cwd: folder.path }
     const served = spawnLog.begin(worker, command, requestId)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { Lane } from '@sluice/shared/admission/lane'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -13,13 +14,16 @@ import { sessionMembers } from '../../src/process/process-table.ts'
 import { laneReasons } from '../../src/capacity/admission.ts'
 import { Pool } from '../../src/process/pool.ts'
 import { SpawnLog } from '../../src/process/spawn-log.ts'
-import { SpawnedWorker } from '../../src/process/spawn/spawned-worker.ts'
+import { SpawnedProcess } from '../../src/process/spawn/spawned-process.ts'
 import { WorkerStartError } from '../../src/process/worker-handle.ts'
 import type { WorkerHandle } from '../../src/process/worker-handle.ts'
-import { findWorkerRuntime } from '../../src/process/spawn/worker-runtime.ts'
+import { Worker } from '../../src/process/worker/worker.ts'
+import { openTestWorkers } from '../support/workers.ts'
+import type { TestWorkers } from '../support/workers.ts'
 
 const graces = { term: 0, kill: 500, drain: false }
 const silent = pino({ level: 'silent' })
+const nodeWorker = fileURLToPath(new URL('../../src/worker/main.node.ts', import.meta.url))
 const path = process.env['PATH'] ?? ''
 
 const shell = (script: string) => ({ argv: ['/bin/sh', '-c', script], env: { PATH: path }, cwd: '/' })
@@ -32,10 +36,14 @@ async function read(stream: AsyncIterable<Buffer>): Promise<string> {
 
 for (const name of ['bun', 'node'] as const) {
   describe(`a worker on ${name}`, () => {
-    async function start(startTimeout = 60_000) {
-      await using folder = await temporaryFolder()
-      const runtime = await findWorkerRuntime(name, folder.path)
-      const worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout })
+    let workers: TestWorkers
+    before(async () => {
+      workers = await openTestWorkers(name)
+    })
+    after(() => workers[Symbol.asyncDispose]())
+
+    async function start() {
+      const worker = workers.start()
       await worker.ready
       return worker
     }
@@ -99,16 +107,19 @@ for (const name of ['bun', 'node'] as const) {
       worker.serve(shell('true'), graces)
       assert.throws(() => worker.serve(shell('true'), graces), WorkerStartError)
     })
-
-    test('that is late to start is given up and gone', async () => {
-      const runtime = { name, program: '/bin/sleep', args: ['1000'], env: {} }
-      await using worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout: 50 })
-      await assert.rejects(worker.ready, /was not ready after 50 ms/)
-      await worker.gone
-      assert.deepEqual(membersOf(worker), [])
-    })
   })
 }
+
+/** A worker that is a process of this one, with a program of its own. */
+const spawned = (program: string, args: readonly string[], startTimeout = 60_000) =>
+  new Worker((events) => new SpawnedProcess({ program, args, env: {}, cwd: '/' }, events), startTimeout)
+
+test('a worker that is late to start is given up and gone', async () => {
+  await using worker = spawned('/bin/sleep', ['1000'], 50)
+  await assert.rejects(worker.ready, /was not ready after 50 ms/)
+  await worker.gone
+  assert.deepEqual(membersOf(worker), [])
+})
 
 /** How many workers have a request. */
 function serving({ counts }: Pool): number {
@@ -117,17 +128,12 @@ function serving({ counts }: Pool): number {
 
 describe('the pool', () => {
   async function start(warm: number, program?: string) {
-    const folder = await temporaryFolder()
-    const runtime = await findWorkerRuntime('auto', folder.path)
-    const options = { cwd: '/', startTimeout: 60_000, runtime: program ? { ...runtime, program } : runtime }
-    const pool = new Pool({ startWorker: () => new SpawnedWorker(options), warm }, silent)
-    return {
-      pool,
-      async [Symbol.asyncDispose]() {
-        await pool[Symbol.asyncDispose]()
-        await folder[Symbol.asyncDispose]()
-      },
-    }
+    await using opened = new AsyncDisposableStack()
+    const workers = opened.use(await openTestWorkers())
+    const startWorker = () => (program === undefined ? workers.start() : spawned(program, [nodeWorker]))
+    const pool = opened.use(new Pool({ startWorker, warm }, silent))
+    const parts = opened.move()
+    return { pool, [Symbol.asyncDispose]: () => parts.disposeAsync() }
   }
 
   test('keeps its idle workers level: a leased one is replaced while it serves', async () => {
@@ -161,9 +167,9 @@ describe('the pool', () => {
     await using started = await start(1)
     const { pool } = started
     await until('an idle worker', () => pool.counts.idle === 1)
-    const pid = (await childrenOf(process.pid))[0]!
+    const pid = (await workersOfLaunchers())[0]!
     process.kill(pid, 'SIGKILL')
-    await until('another one', async () => pool.counts.idle === 1 && !(await childrenOf(process.pid)).includes(pid))
+    await until('another one', async () => pool.counts.idle === 1 && !(await workersOfLaunchers()).includes(pid))
   })
 
   test('whoever leaves while waiting gets none, and none is lost', async () => {
@@ -188,26 +194,19 @@ describe('the pool', () => {
 
   test('recovers when workers start again, also where none are kept warm', async () => {
     await using folder = await temporaryFolder()
-    const { program: bun } = await findWorkerRuntime('auto', folder.path)
     const program = join(folder.path, 'program')
     await using started = await start(0, program)
     const isNoWorker = (error: unknown) => error instanceof Refusal && error.reason === 'no_worker'
     await assert.rejects(started.pool.lease(), isNoWorker)
     assert.equal(started.pool.isFailing, true)
-    await symlink(bun, program)
+    await symlink(process.execPath, program)
     await until('a worker to start', () => !started.pool.isFailing)
     await using worker = await started.pool.lease()
     assert.equal(worker.state, 'idle')
   })
 
   test('says why a worker ended at its start', async () => {
-    const runtime = {
-      name: 'bun',
-      program: '/bin/sh',
-      args: ['-c', 'echo no such thing >&2; exit 1'],
-      env: {},
-    } as const
-    await using worker = new SpawnedWorker({ runtime, cwd: '/', startTimeout: 60_000 })
+    await using worker = spawned('/bin/sh', ['-c', 'echo no such thing >&2; exit 1'])
     await assert.rejects(
       worker.ready,
       (error) => error instanceof WorkerStartError && /no such thing/.test(error.message),
@@ -249,6 +248,10 @@ describe('the pool', () => {
 function membersOf({ pid }: WorkerHandle): number[] {
   assert.ok(pid !== undefined)
   return sessionMembers(pid)
+}
+
+async function workersOfLaunchers(): Promise<number[]> {
+  return (await Promise.all((await childrenOf(process.pid)).map(childrenOf))).flat()
 }
 
 async function childrenOf(pid: number): Promise<number[]> {

@@ -6,38 +6,28 @@ import { within } from '@sluice/shared/machine/race'
 import { killGroup } from '../session.ts'
 import { WorkerStartError } from '../worker-handle.ts'
 import { parseFromWorker } from '../worker-message.ts'
-import type { FromWorker, ToWorker } from '../worker-message.ts'
-import { StderrTail } from './stderr-tail.ts'
-import type { WorkerRuntime } from './worker-runtime.ts'
+import type { ToWorker } from '../worker-message.ts'
+import { StderrTail } from '../worker/stderr-tail.ts'
+import type { WorkerEvents, WorkerProcess } from '../worker/worker-process.ts'
 
 /** After a worker has ended, its channel may stay open for so long, in case something else holds the other end. */
 const lastMessageMs = 1000
 
-export type WorkerProcessOptions = {
-  readonly runtime: WorkerRuntime
-  /** The worker's working folder: one where neither Bun nor git finds anything to read. */
+export type SpawnOptions = {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** The worker's working folder: one where neither Node nor git finds anything to read. */
   readonly cwd: string
 }
 
-/** What the owner of a worker's process is told. */
-export type WorkerEvents = {
-  /** @param message undefined for one that is not in the protocol */
-  onMessage(message: FromWorker | undefined): void
-  /** There is no process, and there will be none. */
-  onNotStarted(error: WorkerStartError): void
-  /** The process has ended, and all that it said has been heard. */
-  onEnded(): void
-}
-
-/**
- * The process of a worker, its pipes and its message channel. Decides nothing: what becomes of it is its owner's to say.
- */
-export class WorkerProcess {
+/** A worker that is a child of this process, on Node, that does its teardown itself. */
+export class SpawnedProcess implements WorkerProcess {
   readonly #process: ChildProcess
   readonly #stderr: StderrTail
 
   /** @throws {WorkerStartError} if not even the pipes can be made */
-  constructor({ runtime: { program, args, env }, cwd }: WorkerProcessOptions, events: WorkerEvents) {
+  constructor({ program, args, env, cwd }: SpawnOptions, events: WorkerEvents) {
     this.#process = spawn(program, args, { detached: true, cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'ipc'] })
     this.#process.on('error', (cause) => {
       // With a pid, it is about a message that could not be sent to a worker that is ending.
@@ -84,6 +74,12 @@ export class WorkerProcess {
     if (this.#process.connected) this.#process.send(message, () => {})
   }
 
+  closePipes(isDrained: boolean): void {
+    this.stdin.destroy()
+    if (isDrained) this.stdout.removeAllListeners('data').resume()
+    else this.stdout.destroy()
+  }
+
   kill(): void {
     this.#process.kill('SIGKILL')
   }
@@ -93,6 +89,9 @@ export class WorkerProcess {
     const isAlive = this.#process.exitCode === null && this.#process.signalCode === null
     if (this.pid !== undefined && isAlive) killGroup(this.pid)
   }
+
+  /** Node has reaped it. */
+  async release(): Promise<void> {}
 
   /** The last messages may arrive after the exit. */
   async #channelClosed(): Promise<void> {

@@ -7,11 +7,10 @@ import { WorkerLostError, WorkerStartError } from '../worker-handle.ts'
 import type { WorkerHandle, WorkerState } from '../worker-handle.ts'
 import type { FromWorker, GitReport, Graces, Leftover } from '../worker-message.ts'
 import { WorkerEnding } from './worker-ending.ts'
-import { WorkerProcess } from './worker-process.ts'
-import type { WorkerProcessOptions } from './worker-process.ts'
+import type { StartWorkerProcess, WorkerProcess } from './worker-process.ts'
 
 /*
- * A worker in a process of its own, on Bun or Node, and the one owner of that process. Each transition has one place:
+ * A worker in a process of its own, however that is started, and the one owner of that process. Each transition has one place:
  *
  *   starting ──ready──▶ idle ──serve──▶ serving ──exited──▶ draining ──process ended──▶ gone
  *      │                  │                │                   │                         ▲
@@ -23,17 +22,11 @@ import type { WorkerProcessOptions } from './worker-process.ts'
  * The process exits only when nothing of its request is left. If it dies before, or is late, this side ends the rest.
  */
 
-/** `startTimeout` is in milliseconds. */
-export type SpawnOptions = WorkerProcessOptions & { readonly startTimeout: number }
-
 /** The supervisor gives a worker this long for its own teardown, beyond the graces, before it kills the group itself. */
 const lateAfterMs = 2000
 
-export class SpawnedWorker implements WorkerHandle {
+export class Worker implements WorkerHandle {
   readonly startedAt = performance.now()
-  readonly pid: number | undefined
-  readonly stdin: Writable
-  readonly stdout: Readable
   readonly #ready = Promise.withResolvers<void>()
   readonly #report = Promise.withResolvers<GitReport>()
   readonly #gone = Promise.withResolvers<void>()
@@ -49,26 +42,38 @@ export class SpawnedWorker implements WorkerHandle {
   readonly #startTimer: NodeJS.Timeout
   #lateTimer: NodeJS.Timeout | undefined
 
-  /** @throws {WorkerStartError} if not even its pipes can be made */
-  constructor(options: SpawnOptions) {
+  /**
+   * @param startTimeout milliseconds
+   * @throws {WorkerStartError} if not even its pipes can be made
+   */
+  constructor(start: StartWorkerProcess, startTimeout: number) {
     // Whoever needs one of the two awaits it; nobody has to await both.
     this.ready.catch(() => {})
     this.report.catch(() => {})
-    this.#process = new WorkerProcess(options, {
+    this.#process = start({
       onMessage: (message) => this.#onMessage(message),
       onNotStarted: (error) => this.#onNotStarted(error),
       onEnded: () => void this.#onEnded(),
     })
-    this.pid = this.#process.pid
-    this.stdin = this.#process.stdin
-    this.stdout = this.#process.stdout
     this.#startTimer = setTimeout(() => {
-      this.#fail(new WorkerStartError(`The worker was not ready after ${options.startTimeout} ms.`))
-    }, options.startTimeout)
+      this.#fail(new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`))
+    }, startTimeout)
   }
 
   get state(): WorkerState {
     return this.#state
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  get stdin(): Writable {
+    return this.#process.stdin
+  }
+
+  get stdout(): Readable {
+    return this.#process.stdout
   }
 
   get mark(): RequestMark {
@@ -117,9 +122,7 @@ export class SpawnedWorker implements WorkerHandle {
     this.#ending.begin()
     // A worker that has not started cannot listen, and has no processes of its own yet.
     if (!hasStarted) this.#process.kill()
-    this.stdin.destroy()
-    if (this.#graces.drain) this.stdout.removeAllListeners('data').resume()
-    else this.stdout.destroy()
+    this.#process.closePipes(this.#graces.drain)
     this.#process.tell({ type: 'stop', term })
     this.#expectGone(term + this.#graces.kill)
   }
@@ -182,6 +185,7 @@ export class SpawnedWorker implements WorkerHandle {
       this.stdout.resume()
       await this.#ending.endOrphans(this.#mark, this.#graces)
     }
+    await this.#process.release()
     this.#becomeGone()
   }
 

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:os'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { WorkerStartError } from '../worker-handle.ts'
+import { LauncherProcess } from './launcher-process.ts'
+import type { LauncherOptions } from './launcher-process.ts'
+import { wordSize } from './launcher-message.ts'
+import { endOrphans } from './orphans.ts'
+import { errnoName } from './worker-frames.ts'
+import { WorkerSocket } from './worker-socket.ts'
+import type { WorkerStreams } from './worker-socket.ts'
+
+/*
+ * Keeps a launcher running, and the socket where its workers connect:
+ *
+ *   running ──it ends, or does not answer in time──▶ none ──the next start of a worker──▶ running
+ *      └── its socket is gone ──▶ retired: it ends when its workers have ended; another takes over
+ *
+ * Workers have connections of their own. A launcher that dies hurts none of them.
+ */
+
+export type LauncherSettings = LauncherOptions & {
+  /** Milliseconds from SIGTERM to SIGKILL, for what a killed worker has left. */
+  readonly killGrace: number
+}
+
+/** A worker that has been forked and is connected. */
+export type Launched = { readonly pid: number; readonly launcher: LauncherProcess; readonly streams: WorkerStreams }
+
+/** What part of the time in which a worker must be ready a launcher may take to answer. */
+const answerShare = 1 / 4
+
+export class Launcher implements AsyncDisposable {
+  readonly #settings: LauncherSettings
+  readonly #log: Logger
+  #socket: WorkerSocket
+  #current: LauncherProcess | undefined
+  #starting: Promise<LauncherProcess> | undefined
+  readonly #all = new Set<LauncherProcess>()
+  #isClosed = false
+
+  private constructor(settings: LauncherSettings, socket: WorkerSocket, log: Logger) {
+    this.#settings = settings
+    this.#socket = socket
+    this.#log = log
+  }
+
+  /** @throws {WorkerStartError} where there can be none, with the reason */
+  static async open(settings: LauncherSettings, log: Logger): Promise<Launcher> {
+    await using opened = new AsyncDisposableStack()
+    const socket = opened.use(await WorkerSocket.open(settings.folder))
+    const launcher = opened.use(new Launcher(settings, socket, log))
+    await launcher.#running()
+    opened.move()
+    return launcher
+  }
+
+  /** Starts a worker. @throws {WorkerStartError} */
+  async launch(): Promise<Launched> {
+    for (let attempt = 1; ; attempt++) {
+      const launcher = await this.#running()
+      try {
+        return await this.#launchBy(launcher)
+      } catch (error) {
+        // It has ended, has been killed, or has been retired: another one may do better.
+        if (launcher === this.#current || attempt === 2) throw error
+      }
+    }
+  }
+
+  /** Ends and reaps what killed workers have left, now. */
+  async endOrphans(): Promise<void> {
+    const graces = { term: 0, kill: this.#settings.killGrace, drain: false }
+    for (const launcher of this.#all) {
+      const ended = await endOrphans(launcher, graces)
+      const processes = ended.slice(0, maxNamed).map(({ pid, name }) => ({ pid, name }))
+      if (ended.length > 0) this.#log.warn({ count: ended.length, processes }, 'ended what killed workers had left')
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    this.#socket[Symbol.dispose]()
+    await this.#starting?.catch(() => {})
+    await Promise.all([...this.#all].map((launcher) => launcher[Symbol.asyncDispose]()))
+  }
+
+  async #launchBy(launcher: LauncherProcess): Promise<Launched> {
+    const word = randomBytes(wordSize)
+    const streams = Promise.withResolvers<WorkerStreams>()
+    const socket = this.#socket
+    socket.expect(word, streams.resolve)
+    let pid: number | undefined
+    const timer = setTimeout(() => {
+      if (pid === undefined) launcher.kill()
+      else streams.reject(new WorkerStartError('The worker did not connect in time.'))
+    }, this.#settings.startTimeout * answerShare)
+    try {
+      pid = await launcher.fork(word)
+      if (pid < 0) throw await this.#failure(launcher, -pid)
+      return { pid, launcher, streams: await streams.promise }
+    } catch (error) {
+      socket.forget(word)
+      if (pid !== undefined && pid > 0) void launcher.killAndReap(pid)
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #failure(launcher: LauncherProcess, errno: number): Promise<WorkerStartError> {
+    if (errno === constants.errno.ENOENT || errno === constants.errno.ECONNREFUSED) await this.#renewSocket(launcher)
+    return new WorkerStartError(`The worker could not be started: ${errnoName(errno)}.`)
+  }
+
+  /** Its folder is gone, and so is the launcher's working folder. */
+  async #renewSocket(launcher: LauncherProcess): Promise<void> {
+    if (launcher !== this.#current) return
+    this.#log.warn('the socket where workers connect is gone, and is made anew')
+    this.#current = undefined
+    launcher.retire()
+    this.#socket[Symbol.dispose]()
+    this.#socket = await WorkerSocket.open(this.#settings.folder)
+  }
+
+  async #running(): Promise<LauncherProcess> {
+    if (this.#isClosed) throw new WorkerStartError('No workers are started any more.')
+    this.#starting ??= this.#current ? undefined : this.#start()
+    return this.#current ?? (await this.#starting!)
+  }
+
+  async #start(): Promise<LauncherProcess> {
+    try {
+      const launcher = await LauncherProcess.start(this.#settings, () => this.#hasEnded(launcher))
+      if (launcher.hasEnded) throw new WorkerStartError('The launcher has ended at once.')
+      this.#all.add(launcher)
+      this.#current = launcher
+      return launcher
+    } finally {
+      this.#starting = undefined
+    }
+  }
+
+  #hasEnded(launcher: LauncherProcess): void {
+    this.#all.delete(launcher)
+    if (this.#isClosed || launcher !== this.#current) return
+    this.#current = undefined
+    this.#log.warn({ pid: launcher.pid }, 'the launcher of workers has ended: another one takes over')
+  }
+}
+
+const maxNamed = 20

@@ -1,0 +1,125 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { join } from 'node:path'
+import { wordSize } from './launcher-message.ts'
+
+/*
+ * The private unix socket where workers connect, each four times:
+ *
+ *   connected ──16 bytes: its word, 1 byte: which stream──▶ known        as soon as four are, the worker has its streams
+ *       └── another word, something else, or nothing for too long ──▶ destroyed
+ *
+ * The folder is the supervisor's own, so that a stranger is a process of the same user, or root's. Who does not know a word
+ * that was just given out learns nothing, and cannot stand in for a worker.
+ */
+
+/** The connections of a worker. git has the first three as its standard streams. */
+export type WorkerStreams = {
+  readonly stdin: Socket
+  readonly stdout: Socket
+  readonly stderr: Socket
+  readonly channel: Socket
+}
+
+const streamNames = ['stdin', 'stdout', 'stderr', 'channel'] as const
+
+/** How many bytes of each stream are not git's: they say whose it is. */
+export const helloSize = wordSize + 1
+
+export const socketName = 'workers.sock'
+
+/** Workers speak as they connect; this is for a machine that is very busy. */
+const silenceMs = 10_000
+
+/** So many may be connected that have not said who they are. */
+const maxUnknown = 1000
+
+type Expected = {
+  readonly found: Partial<Record<(typeof streamNames)[number], Socket>>
+  readonly complete: (streams: WorkerStreams) => void
+}
+
+export class WorkerSocket implements Disposable {
+  readonly folder: string
+  readonly #server: Server
+  readonly #expected = new Map<string, Expected>()
+  /** Who has not said yet who it is, and since when it is connected. */
+  readonly #unknown = new Map<Socket, number>()
+  #looking: NodeJS.Timeout | undefined
+
+  private constructor(folder: string, server: Server) {
+    this.folder = folder
+    this.#server = server
+    server.on('connection', (socket) => this.#meet(socket))
+    // Out of descriptors, say: whoever wanted to connect is late, and given up.
+    server.on('error', () => {})
+  }
+
+  /** @param folder is made, for this user alone. @throws the system's error */
+  static async open(folder: string): Promise<WorkerSocket> {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const path = join(folder, socketName)
+    rmSync(path, { force: true })
+    const server = createServer()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    server.once('error', reject)
+    server.listen({ path, backlog: maxUnknown }, resolve)
+    await promise
+    server.off('error', reject)
+    return new WorkerSocket(folder, server)
+  }
+
+  /** The streams of the worker that has been given this word; `onComplete` is called once, or never. */
+  expect(word: Buffer, onComplete: (streams: WorkerStreams) => void): void {
+    this.#expected.set(word.toString('latin1'), { found: {}, complete: onComplete })
+  }
+
+  /** Whoever comes with this word from now on is a stranger. */
+  forget(word: Buffer): void {
+    const key = word.toString('latin1')
+    for (const socket of Object.values(this.#expected.get(key)?.found ?? {})) socket.destroy()
+    this.#expected.delete(key)
+  }
+
+  [Symbol.dispose](): void {
+    // Workers that still run keep their connections: they are not waited for.
+    this.#server.close()
+    clearTimeout(this.#looking)
+    for (const socket of this.#unknown.keys()) socket.destroy()
+    for (const { found } of this.#expected.values()) for (const socket of Object.values(found)) socket.destroy()
+  }
+
+  #meet(socket: Socket): void {
+    socket.on('error', () => {})
+    this.#unknown.set(socket, performance.now())
+    if (this.#unknown.size > maxUnknown) this.#turnAway(this.#unknown.keys().next().value!)
+    this.#looking ??= setTimeout(() => this.#turnAwaySilent(), silenceMs).unref()
+    // Not 'data': what reads git's output later decides for itself when that flows.
+    socket.once('readable', () => this.#hear(socket, socket.read() as Buffer | null))
+  }
+
+  #hear(socket: Socket, hello: Buffer | null): void {
+    const key = hello?.toString('latin1', 0, wordSize) ?? ''
+    const expected = this.#expected.get(key)
+    const name = hello?.length === helloSize ? streamNames[hello[wordSize]!] : undefined
+    if (!expected || !name || expected.found[name]) return this.#turnAway(socket)
+    this.#unknown.delete(socket)
+    expected.found[name] = socket
+    const { stdin, stdout, stderr, channel } = expected.found
+    if (!stdin || !stdout || !stderr || !channel) return
+    this.#expected.delete(key)
+    expected.complete({ stdin, stdout, stderr, channel })
+  }
+
+  #turnAwaySilent(): void {
+    const longAgo = performance.now() - silenceMs
+    for (const [socket, since] of this.#unknown) if (since <= longAgo) this.#turnAway(socket)
+    this.#looking = this.#unknown.size > 0 ? setTimeout(() => this.#turnAwaySilent(), silenceMs).unref() : undefined
+  }
+
+  #turnAway(socket: Socket): void {
+    this.#unknown.delete(socket)
+    socket.destroy()
+  }
+}

@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ConfigError } from '@sluice/shared/config/config'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { LaunchedProcess } from '../launcher/launched-process.ts'
+import { Launcher } from '../launcher/launcher.ts'
+import { SpawnedProcess } from '../spawn/spawned-process.ts'
+import type { WorkerHandle } from '../worker-handle.ts'
+import { Worker } from '../worker/worker.ts'
+import { bunPrograms } from './bun-programs.ts'
+
+export type WorkerSourceSettings = {
+  /** `auto` is Bun where it is installed and its C compiler works, else Node. */
+  readonly wanted: 'auto' | 'bun' | 'node'
+  /** Where the launcher's socket, and what makes Node start faster, may be kept. */
+  readonly folder: string
+  /** The working folder of workers on Node: one where nothing finds anything to read. */
+  readonly empty: string
+  /** Milliseconds. */
+  readonly startTimeout: number
+  /** The longest grace before SIGTERM, and the one before SIGKILL. Milliseconds. */
+  readonly termGrace: number
+  readonly killGrace: number
+}
+
+/** How workers are started on this machine. */
+export type WorkerSource = AsyncDisposable & {
+  readonly runtime: 'bun' | 'node'
+  /** @throws {WorkerStartError} */
+  startWorker(): WorkerHandle
+}
+
+/** @throws {ConfigError} where Bun is asked for and does not work */
+export async function openWorkerSource(settings: WorkerSourceSettings, log: Logger): Promise<WorkerSource> {
+  if (settings.wanted === 'node') return onNode(settings, 'SLUICE_WORKER_RUNTIME is node', log)
+  const problems: string[] = []
+  for (const program of bunPrograms()) {
+    try {
+      return await onBun(program, settings, log)
+    } catch (error) {
+      problems.push(`${program}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  const why = problems[0] ?? 'Bun is not installed: "npm ci" brings it, or put bun into PATH.'
+  if (settings.wanted === 'bun') throw new ConfigError([`SLUICE_WORKER_RUNTIME is bun. ${why}`])
+  return onNode(settings, why, log)
+}
+
+/** Allowed to a launcher's workers beyond their graces, when the supervisor is gone. */
+const spareMs = 2000
+
+async function onBun(program: string, settings: WorkerSourceSettings, log: Logger): Promise<WorkerSource> {
+  const { startTimeout, termGrace, killGrace } = settings
+  const lastGrace = termGrace + killGrace + spareMs
+  const folder = join(settings.folder, 'workers')
+  const launcher = await Launcher.open({ program, folder, startTimeout, killGrace, lastGrace }, log)
+  return {
+    runtime: 'bun',
+    startWorker: () => new Worker((events) => new LaunchedProcess(launcher, undefined, events), startTimeout),
+    [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
+  }
+}
+
+/** Without the cache, taking the types out of its sources would cost each worker 50 ms. */
+function onNode({ folder, empty: cwd, startTimeout }: WorkerSourceSettings, why: string, log: Logger): WorkerSource {
+  log.warn(
+    { why },
+    'workers run on Node: each costs 50 ms of CPU and more, and what git leaves is looked for in /proc and reaped by PID 1',
+  )
+  const options = {
+    program: process.execPath,
+    args: [fileURLToPath(new URL('../../worker/main.node.ts', import.meta.url))],
+    env: { NODE_COMPILE_CACHE: join(folder, 'compile-cache') },
+    cwd,
+  }
+  return {
+    runtime: 'node',
+    startWorker: () => new Worker((events) => new SpawnedProcess(options, events), startTimeout),
+    async [Symbol.asyncDispose]() {},
+  }
+}
