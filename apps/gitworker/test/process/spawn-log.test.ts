@@ -46,7 +46,17 @@ async function open(level: string, switches: readonly TraceSwitch[] = []) {
   }
 
   const said = (msg: string) => lines.filter((line) => line['msg'] === msg)
-  return { folder: folder.path, traces, lines, said, run, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() }
+  return {
+    folder: folder.path,
+    traces,
+    lines,
+    said,
+    run,
+    async [Symbol.asyncDispose]() {
+      await workers[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
 }
 
 describe('the log of git commands', () => {
