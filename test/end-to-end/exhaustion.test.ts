@@ -68,7 +68,7 @@ test('a git that cannot be started any more makes the host unready, and ready wh
   await using folder = await temporaryFolder()
   const program = join(folder.path, 'git')
   await writeFile(program, '#!/bin/sh\nexec git "$@"\n', { mode: 0o755 })
-  await using stack = await startStack({ SLUICE_GIT: program })
+  await using stack = await startStack({ SLUICE_GIT: program, SLUICE_REFERENCE_CACHE: 'off' })
   await git(stack.folder, ['init', '--quiet', '--bare', join(stack.root, 'project.git')])
   const fetch = () => ask(stack.gateway.address, '/project.git/info/refs?service=git-upload-pack')
   const readiness = async () => JSON.parse((await ask(stack.supervisor.address, '/readyz')).body)

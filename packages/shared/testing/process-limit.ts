@@ -35,7 +35,7 @@ function byControlGroup(pid: number): ProcessLimit | undefined {
     const lift = () => writeFileSync(join(folder, 'pids.max'), 'max')
     try {
       lift()
-      writeFileSync(join(folder, 'cgroup.procs'), String(pid))
+      for (const member of withLaunchers(pid)) writeFileSync(join(folder, 'cgroup.procs'), String(member))
     } catch {
       rmdirSync(folder)
       continue
@@ -65,12 +65,21 @@ function moveAll(from: string, to: string): void {
 }
 
 function byResourceLimit(pid: number): ProcessLimit | undefined {
-  const set = (limit: string) => spawnSync('prlimit', ['--pid', String(pid), `--nproc=${limit}:`]).status === 0
+  const setFor = (process: number, limit: string) =>
+    spawnSync('prlimit', ['--pid', String(process), `--nproc=${limit}:`]).status === 0
+  const set = (limit: string) => withLaunchers(pid).filter((one) => setFor(one, limit)).length > 0
   if (!set(String(threadsOfMine() + 1000))) return undefined
   return {
     allow: (more) => void set(String(threadsOfMine() + more)),
     [Symbol.dispose]: () => void set(String(threadsOfMine() + 1000)),
   }
+}
+
+/** A process that forks for another, as the launcher of workers does, is one of its children. */
+function withLaunchers(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean)
+  const isLauncher = (child: string) => readFileSync(`/proc/${child}/comm`, 'latin1').trim() === 'sluice-launcher'
+  return [pid, ...children.filter(isLauncher).map(Number)]
 }
 
 function threadsOfMine(): number {

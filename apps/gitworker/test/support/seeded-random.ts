@@ -14,6 +14,11 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
+  /** A whole number from 0 to below `bound`. */
+  below(bound: number): number {
+    return Math.floor(this.next() * bound)
+  }
+
   chance(probability: number): boolean {
     return this.next() < probability
   }

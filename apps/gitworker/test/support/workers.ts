@@ -1,5 +1,6 @@
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { bunPrograms } from '../../src/process/runtime/bun-programs.ts'
 import { openWorkerSource } from '../../src/process/runtime/worker-source.ts'
 import type { WorkerHandle } from '../../src/process/worker-handle.ts'
 
@@ -12,12 +13,14 @@ export type TestWorkers = AsyncDisposable & {
 /** Workers as the supervisor starts them, in a folder of their own. */
 export async function openTestWorkers(
   wanted: 'auto' | 'bun' | 'node' = 'auto',
-  { startTimeout = 60_000, log = silentLog } = {},
+  { startTimeout = 60_000, log = silentLog, programs = bunPrograms() } = {},
 ): Promise<TestWorkers> {
   await using opened = new AsyncDisposableStack()
   const { path: folder } = opened.use(await temporaryFolder())
   const graces = { termGrace: 500, killGrace: 500 }
-  const workers = opened.use(await openWorkerSource({ wanted, folder, empty: folder, startTimeout, ...graces }, log))
+  const workers = opened.use(
+    await openWorkerSource({ wanted, folder, empty: folder, startTimeout, ...graces }, log, programs),
+  )
   const parts = opened.move()
   return { folder, start: () => workers.startWorker(), [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }

@@ -30,11 +30,18 @@ export type WorkerSource = AsyncDisposable & {
   startWorker(): WorkerHandle
 }
 
-/** @throws {ConfigError} where Bun is asked for and does not work */
-export async function openWorkerSource(settings: WorkerSourceSettings, log: Logger): Promise<WorkerSource> {
+/**
+ * @param programs where Bun may be
+ * @throws {ConfigError} where Bun is asked for and does not work
+ */
+export async function openWorkerSource(
+  settings: WorkerSourceSettings,
+  log: Logger,
+  programs = bunPrograms(),
+): Promise<WorkerSource> {
   if (settings.wanted === 'node') return onNode(settings, 'SLUICE_WORKER_RUNTIME is node', log)
   const problems: string[] = []
-  for (const program of bunPrograms()) {
+  for (const program of programs) {
     try {
       return await onBun(program, settings, log)
     } catch (error) {

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { describe, test } from 'node:test'
+import { pino } from 'pino'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { until } from '@sluice/shared/testing/until'
+import { childrenOf } from '../../../src/process/launcher/orphans.ts'
+import { isLive, processes, readProcess } from '../../../src/process/process-table.ts'
+import type { WorkerHandle } from '../../../src/process/worker-handle.ts'
+import { openTestWorkers } from '../../support/workers.ts'
+
+/** The launcher at its worst moments: no worker is hurt, nothing is left, and workers go on to be started. */
+
+const graces = { term: 0, kill: 300, drain: false }
+const path = process.env['PATH'] ?? ''
+const shell = (script: string) => ({ argv: ['/bin/sh', '-c', script], env: { PATH: path, IN_TEST: word }, cwd: '/' })
+const word = `launcher-test-${process.pid}`
+
+const launcherPid = () =>
+  childrenOf(process.pid).find((pid) => {
+    const found = readProcess(pid)
+    return found?.name === 'sluice-launcher' && isLive(found)
+  })
+
+async function ready(worker: WorkerHandle): Promise<WorkerHandle> {
+  await worker.ready
+  return worker
+}
+
+/** Lets a worker run a command to its end, and returns what that wrote. */
+async function run(worker: WorkerHandle, script: string): Promise<string> {
+  await worker.ready
+  worker.serve(shell(script), graces)
+  return await outputOf(worker)
+}
+
+async function outputOf(worker: WorkerHandle): Promise<string> {
+  worker.stdin.end()
+  const chunks: Buffer[] = []
+  for await (const chunk of worker.stdout) chunks.push(chunk as Buffer)
+  await worker.gone
+  return Buffer.concat(chunks).toString()
+}
+
+/** What this file's commands have started, and still lives. */
+async function left(): Promise<string[]> {
+  const texts = await Promise.all(
+    processes()
+      .filter(isLive)
+      .map(async ({ pid, name }) => [name, await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')] as const),
+  )
+  return texts.filter(([, text]) => text.includes(word)).map(([name]) => name)
+}
+
+function recordLog() {
+  const lines: Record<string, unknown>[] = []
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      for (const line of chunk.toString().trim().split('\n')) lines.push(JSON.parse(line) as Record<string, unknown>)
+      done()
+    },
+  })
+  return { lines, log: pino({ base: null }, sink) }
+}
+
+describe('what a command finds', () => {
+  test('is its three streams, and no other descriptor', async () => {
+    await using workers = await openTestWorkers('bun')
+    assert.equal(await run(workers.start(), 'cd /proc/self/fd; echo *'), '0 1 2 3\n') // 3 is the shell's own, of the folder
+  })
+
+  test('is no signal that is blocked or ignored', async () => {
+    await using workers = await openTestWorkers('bun')
+    const status = await run(workers.start(), 'exec cat /proc/self/status')
+    for (const field of ['SigBlk', 'SigIgn', 'SigCgt']) assert.match(status, new RegExp(`^${field}:\\s+0+$`, 'm'))
+  })
+
+  test('is input that ends where its giver ends it, and many megabytes either way', async () => {
+    await using workers = await openTestWorkers('bun')
+    const worker = await ready(workers.start())
+    worker.serve(shell('cat'), graces)
+    const size = 8 * 2 ** 20
+    worker.stdin.end(Buffer.alloc(size, 'x'))
+    let bytes = 0
+    for await (const chunk of worker.stdout) bytes += (chunk as Buffer).length
+    assert.equal(bytes, size)
+    assert.equal(worker.outputBytes, size)
+    assert.equal((await worker.report).code, 0)
+  })
+
+  test('leaves its output whole where it has not read its input', async () => {
+    await using workers = await openTestWorkers('bun')
+    const worker = await ready(workers.start())
+    worker.serve(shell('head -c 100000 /dev/zero'), graces)
+    worker.stdin.write(Buffer.alloc(2 ** 20))
+    await worker.gone
+    let bytes = 0
+    for await (const chunk of worker.stdout) bytes += (chunk as Buffer).length
+    assert.equal(bytes, 100_000)
+  })
+})
+
+describe('a launcher', () => {
+  test('that is killed hurts no worker, and is replaced', async () => {
+    const { lines, log } = recordLog()
+    await using workers = await openTestWorkers('bun', { log })
+    await using serving = await ready(workers.start())
+    await using idle = await ready(workers.start())
+    serving.serve(shell('read line; echo "$line"'), graces)
+    const pid = launcherPid()!
+    process.kill(pid, 'SIGKILL')
+    await until('it to be gone', () => launcherPid() !== pid)
+    assert.equal(await run(workers.start(), 'echo new'), 'new\n')
+    assert.equal(await run(idle, 'echo old'), 'old\n')
+    serving.stdin.write('still here\n')
+    assert.equal(await outputOf(serving), 'still here\n')
+    assert.ok(lines.some(({ msg }) => /the launcher of workers has ended/.test(String(msg))))
+  })
+
+  test('that is stopped is replaced within the time in which a worker must be ready', async () => {
+    await using workers = await openTestWorkers('bun', { startTimeout: 20_000 })
+    await using worker = await ready(workers.start())
+    process.kill(launcherPid()!, 'SIGSTOP')
+    assert.equal(await run(workers.start(), 'echo new'), 'new\n')
+    assert.equal(await run(worker, 'echo old'), 'old\n')
+  })
+
+  test('whose folder is removed is replaced, and the folder made anew', async () => {
+    await using workers = await openTestWorkers('bun')
+    await using idle = await ready(workers.start())
+    const folder = join(workers.folder, 'workers')
+    await rm(folder, { recursive: true })
+    assert.equal(await run(workers.start(), 'echo new'), 'new\n')
+    assert.equal(await run(idle, 'echo old'), 'old\n')
+    assert.equal((await stat(folder)).mode & 0o777, 0o700)
+  })
+
+  test('keeps the pid of a worker that was killed until what it ran has ended', async () => {
+    await using workers = await openTestWorkers('bun')
+    const worker = await ready(workers.start())
+    worker.serve(shell('trap "" TERM; while :; do sleep 1; done'), graces)
+    await until('it to run', async () => (await left()).length > 0)
+    process.kill(worker.pid!, 'SIGKILL')
+    await until('it to be a zombie', () => readProcess(worker.pid!)?.state === 'Z')
+    assert.notEqual(worker.state, 'gone')
+    await worker.gone
+    assert.equal(readProcess(worker.pid!), undefined)
+    assert.deepEqual(await left(), [])
+  })
+
+  test('finds what a killed worker has left, though it has cleared its environment and taken a session', async () => {
+    const { lines, log } = recordLog()
+    await using workers = await openTestWorkers('bun', { log })
+    const worker = await ready(workers.start())
+    // Its parent ends, so that nothing but the launcher can tell whose it is.
+    worker.serve(shell('(env -i setsid /bin/sh -c "exec sleep 4711" &); sleep 0.3; echo; sleep 1000'), graces)
+    await once(worker.stdout, 'data')
+    const sleepers = () => processes().filter(({ name, pid }) => name === 'sleep' && commandLine(pid).includes('4711'))
+    await until('it to run', () => sleepers().length === 1)
+    process.kill(worker.pid!, 'SIGKILL')
+    await worker.gone
+    assert.deepEqual(sleepers(), [])
+    assert.deepEqual(await left(), [])
+    const line = lines.find(({ msg }) => msg === 'ended what killed workers had left')
+    assert.equal(line?.['count'], 1)
+  })
+
+  test('ends when the supervisor does, and so do its workers', async () => {
+    const workers = await openTestWorkers('bun')
+    const worker = await ready(workers.start())
+    const pid = launcherPid()
+    await workers[Symbol.asyncDispose]()
+    assert.equal(launcherPid(), undefined)
+    worker.stop()
+    await worker.gone
+    assert.ok(pid !== undefined && readProcess(pid) === undefined)
+  })
+})
+
+describe('a stranger at the workers’ socket', () => {
+  test('is turned away, whatever they say, and hurts nobody', async () => {
+    await using workers = await openTestWorkers('bun')
+    const socketPath = join(workers.folder, 'workers/workers.sock')
+    const strangers = ['', 'x', 'x'.repeat(17), 'x'.repeat(100_000)].map((bytes) => {
+      const socket = connect(socketPath)
+      socket.on('error', () => {})
+      socket.write(bytes)
+      return { socket, closed: new Promise((resolve) => socket.on('close', resolve)), isSilent: bytes === '' }
+    })
+    await Promise.all(strangers.filter(({ isSilent }) => !isSilent).map(({ closed }) => closed))
+    assert.equal(await run(workers.start(), 'echo fine'), 'fine\n')
+    for (const { socket } of strangers) socket.destroy()
+  })
+})
+
+describe('without a launcher', () => {
+  async function openWith(bun: (folder: string) => Promise<void>) {
+    await using folder = await temporaryFolder()
+    await bun(folder.path)
+    const { lines, log } = recordLog()
+    await using workers = await openTestWorkers('auto', { log, programs: [join(folder.path, 'bun')] })
+    assert.equal(await run(workers.start(), 'echo fine'), 'fine\n')
+    return lines
+  }
+
+  const problems: [what: string, bun: (folder: string) => Promise<void>, why: RegExp][] = [
+    ['a Bun that is none', (folder) => symlink('/bin/false', join(folder, 'bun')), /could not be started/],
+    [
+      'a Bun that cannot compile',
+      (folder) => writeFile(join(folder, 'bun'), '#!/bin/sh\necho "error: no cc" >&2; exit 1\n', { mode: 0o755 }),
+      /no cc/,
+    ],
+  ]
+  for (const [what, bun, why] of problems) {
+    test(`with ${what}, workers run on Node, and one line says why and what it costs`, async () => {
+      const warnings = (await openWith(bun)).filter(({ level }) => Number(level) >= 40)
+      assert.equal(warnings.length, 1)
+      assert.match(String(warnings[0]!['msg']), /workers run on Node: each costs 50 ms/)
+      assert.match(String(warnings[0]!['why']), why)
+    })
+  }
+})
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+  } catch {
+    return ''
+  }
+}
