@@ -139,8 +139,8 @@ function wordOf({ pid }: Process, table: ProcessTable): string | undefined {
  */
 function adoptersOf(all: readonly Process[]): Set<number> {
   const parentOf = new Map(all.map(({ pid, parent }) => [pid, parent]))
-  const isLauncher = ({ parent, name }: Process) => parent === process.pid && name === launcherName
-  const found = new Set([1, ...all.filter(isLauncher).map(({ pid }) => pid)])
+  const launchers = all.filter(({ parent, name }) => parent === process.pid && name === launcherName)
+  const found = new Set([1, ...launchers.map(({ pid }) => pid)])
   for (let pid: number | undefined = process.pid; pid !== undefined && !found.has(pid); pid = parentOf.get(pid)) {
     found.add(pid)
   }

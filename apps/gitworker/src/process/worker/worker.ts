@@ -42,14 +42,10 @@ export class Worker implements WorkerHandle {
   readonly #startTimer: NodeJS.Timeout
   #lateTimer: NodeJS.Timeout | undefined
 
-  /**
-   * @param startTimeout milliseconds
-   * @throws {WorkerStartError} if not even its pipes can be made
-   */
+  /** @param startTimeout milliseconds. @throws {WorkerStartError} if not even its pipes can be made */
   constructor(start: StartWorkerProcess, startTimeout: number) {
     // Whoever needs one of the two awaits it; nobody has to await both.
-    this.ready.catch(() => {})
-    this.report.catch(() => {})
+    for (const promise of [this.ready, this.report]) promise.catch(() => {})
     this.#process = start({
       onMessage: (message) => this.#onMessage(message),
       onNotStarted: (error) => this.#onNotStarted(error),
@@ -117,11 +113,10 @@ export class Worker implements WorkerHandle {
 
   stop(term = this.#graces.term): void {
     if (this.#state === 'stopping' || this.#state === 'gone') return
-    const hasStarted = this.#state !== 'starting'
+    // A worker that has not started cannot listen, and has no processes of its own yet.
+    if (this.#state === 'starting') this.#process.kill()
     this.#state = 'stopping'
     this.#ending.begin()
-    // A worker that has not started cannot listen, and has no processes of its own yet.
-    if (!hasStarted) this.#process.kill()
     this.#process.closePipes(this.#graces.drain)
     this.#process.tell({ type: 'stop', term })
     this.#expectGone(term + this.#graces.kill)
