@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ConfigError } from '@sluice/shared/config/config'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { LaunchedProcess } from '../launcher/launched-process.ts'
 import { Launcher } from '../launcher/launcher.ts'
