@@ -65,9 +65,7 @@ function moveAll(from: string, to: string): void {
 }
 
 function byResourceLimit(pid: number): ProcessLimit | undefined {
-  const setFor = (process: number, limit: string) =>
-    spawnSync('prlimit', ['--pid', String(process), `--nproc=${limit}:`]).status === 0
-  const set = (limit: string) => withLaunchers(pid).filter((one) => setFor(one, limit)).length > 0
+  const set = (limit: string) => withLaunchers(pid).filter((one) => limitOne(one, limit)).length > 0
   if (!set(String(threadsOfMine() + 1000))) return undefined
   return {
     allow: (more) => void set(String(threadsOfMine() + more)),
@@ -78,7 +76,6 @@ function byResourceLimit(pid: number): ProcessLimit | undefined {
 /** A process that forks for another, as the launcher of workers does, is one of its children. */
 function withLaunchers(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean)
-  const isLauncher = (child: string) => readFileSync(`/proc/${child}/comm`, 'latin1').trim() === 'sluice-launcher'
   return [pid, ...children.filter(isLauncher).map(Number)]
 }
 
@@ -94,4 +91,12 @@ function threadsOfMine(): number {
     }
   }
   return threads
+}
+
+function isLauncher(pid: string): boolean {
+  return readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'sluice-launcher'
+}
+
+function limitOne(pid: number, limit: string): boolean {
+  return spawnSync('prlimit', ['--pid', String(pid), `--nproc=${limit}:`]).status === 0
 }
