@@ -7,7 +7,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { openTlsFiles } from '@sluice/shared/http/tls-files'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
 import type { GatewayConfig } from '../config/config.ts'
-import { takesRequests } from './host-look.ts'
+import { takesRequests } from './host-probe.ts'
 import { HostPresence } from './host-presence.ts'
 import type { Host } from './host.ts'
 

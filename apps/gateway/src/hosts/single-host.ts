@@ -1,4 +1,4 @@
-import { lookAtHost } from './host-look.ts'
+import { lookAtHost } from './host-probe.ts'
 import type { Host } from './host.ts'
 import type { Placement } from './placement.ts'
 

@@ -1,5 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import { isStuck } from '../hosts/host-look.ts'
+import { isStuck } from '../hosts/host-probe.ts'
 import type { RequestRecord } from './request-record.ts'
 
 export type IdlenessLimits = {

@@ -10,8 +10,8 @@ import { ReferenceCache } from '../cache/references/reference-cache.ts'
 import type { Admission } from '../capacity/admission.ts'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GitProducer } from '../request/git-producer.ts'
-import { partOf } from './part.ts'
-import type { Part } from './part.ts'
+import { partOf } from './startable-part.ts'
+import type { Part } from './startable-part.ts'
 
 export type Caches = Part<{
   readonly packs: PackCache

@@ -6,8 +6,8 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { SupervisorConfig } from '../config/config.ts'
 import { createHostServer } from '../request/host-server.ts'
 import type { HostServerParts } from '../request/host-server.ts'
-import { partOf } from './part.ts'
-import type { Part } from './part.ts'
+import { partOf } from './startable-part.ts'
+import type { Part } from './startable-part.ts'
 
 /** The server for gateways, which does not listen yet. */
 export type HostServer = Part<{ readonly server: Server }>

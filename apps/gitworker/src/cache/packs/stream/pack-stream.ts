@@ -1,5 +1,5 @@
 import { ChunkQueue } from './chunk-queue.ts'
-import { Lead } from './lead.ts'
+import { Lead } from './run-ahead.ts'
 import type { PackReader } from './pack-reader.ts'
 import { PackSource } from './pack-source.ts'
 import type { Producer } from './pack-source.ts'

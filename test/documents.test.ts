@@ -9,7 +9,7 @@ import type { Setting } from '@sluice/shared/config/settings/setting'
 
 /** What the pages of this project point to is there: other pages and their headings, files, and settings. */
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = fileURLToPath(new URL('../', import.meta.url))
 const files = await listFiles('')
 const folders = new Set(files.flatMap((file) => parentsOf(file)))
 // The changelog speaks of what was.

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { settings } from '@sluice/shared/config/settings'
-import { metricsReference } from '../../scripts/reference/metrics.ts'
-import { refusalsReference } from '../../scripts/reference/refusals.ts'
-import { settingsReference } from '../../scripts/reference/settings.ts'
+import { metricsReference } from '../scripts/reference/metrics.ts'
+import { refusalsReference } from '../scripts/reference/refusals.ts'
+import { settingsReference } from '../scripts/reference/settings.ts'
 
 async function page(name: string): Promise<string> {
-  return await readFile(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8')
+  return await readFile(new URL(`../docs/reference/${name}`, import.meta.url), 'utf8')
 }
 
 test('the reference lists every setting as the code has it', async () => {
