@@ -410,6 +410,11 @@ test('one connection too many is refused over TLS, too', { skip }, async () => {
   assert.equal(refused.headers['sluice-reason'], 'client_full')
   assert.ok((await readAll(refused.stream)).isWhole)
   await until('it to be closed', () => second.destroyed)
+  // At the limit of all, the first one would give way, since it is idle.
+  await until('the gateway to have closed it, too', async () => {
+    const { body } = await ask(secured.stack.gateway.operations, '/metrics')
+    return /^sluice_connections\{[^}]*\} 1$/m.test(body)
+  })
   const sent = request({ ...target(secured.stack.gateway.address), path: advertisement, rejectUnauthorized: false })
   sent.end()
   const [reply] = (await once(sent, 'response')) as [{ statusCode: number; destroy(): void }]
