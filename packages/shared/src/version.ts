@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Of Sluice: all its packages have the same. */
+/** The version of Sluice. All of its packages have the same. */
 export const version = versionIn(new URL('../package.json', import.meta.url))
 
 function versionIn(file: URL): string {

@@ -1,13 +1,15 @@
 import { isIP } from 'node:net'
 
-/** An IPv4 address that an IPv6 socket shows as `::ffff:10.0.0.1` in its plain spelling; any other address as it is. */
+/**
+ * Writes an IPv4 address plainly if an IPv6 socket shows it as `::ffff:10.0.0.1`. Leaves any other address as it is.
+ */
 export function plainAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
 }
 
 /**
- * The client that a request counts for: a user, else an IPv4 address, else the /64 network of an IPv6 address, since whoever
- * has one address of such a network has them all (RFC 6177).
+ * The key under which a client's requests count: the user, else the IPv4 address, else the /64 network of the IPv6
+ * address. A site has at least a whole /64 (RFC 6177), so all of its addresses are one client.
  */
 export function clientKey(address: string, user?: string): string {
   if (user !== undefined) return `user ${user}`

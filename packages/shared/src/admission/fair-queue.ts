@@ -1,4 +1,4 @@
-/** For whom a slot is asked: what a lane's slots are shared out by. */
+/** The repository and the client that a slot counts for. A lane shares its slots out between them. */
 export type Claim = {
   readonly repository: string
   readonly client: string
@@ -11,17 +11,24 @@ type Place<W> = {
   readonly waiter: W
   readonly repository: Flow
   readonly client: Flow
-  /** Its virtual finish time: one later than the last of its repository and of its client, and than now. */
+  /**
+   * Its virtual finish time: 1 after the largest of the current virtual time and the last finish times of its
+   * repository and its client.
+   */
   readonly finish: number
 }
 
 /**
- * Those who wait for a slot, and who of them is next: of those whose repository and client may hold another slot, the one
- * for which these hold the fewest; among these, the one with the earliest virtual finish time; then, the one that has waited
- * longest. So the slots are shared out evenly, whoever sends the most. Virtual time is that of self-clocked fair queueing
- * (Golestani, 1994): the finish time of the last one taken.
+ * The requests that wait for a slot, in the order in which they get one. A request counts only if its repository and
+ * its client may hold another slot. Of those that count, the next is
+ *   1. the one whose repository and client hold the fewest slots;
+ *   2. among these, the one with the earliest virtual finish time;
+ *   3. among these, the one that has waited longest.
  *
- * Every step looks at all who wait, which a lane bounds.
+ * So the slots are shared out evenly, whoever sends the most. Virtual time is that of self-clocked fair queueing
+ * (Golestani, 1994): the finish time of the last request taken.
+ *
+ * Every step looks at all requests that wait. The lane bounds their number.
  */
 export class FairQueue<W extends { readonly claim: Claim }> {
   /** How many slots one repository, or one client, may hold. */
@@ -51,7 +58,9 @@ export class FairQueue<W extends { readonly claim: Claim }> {
     this.#places.push({ waiter, repository, client, finish })
   }
 
-  /** The next one, who holds a slot from now on; undefined where nobody waits who may have another. */
+  /**
+   * Takes the next request, which holds a slot from now on. Undefined if no request that waits may have another slot.
+   */
   take(): W | undefined {
     const next = this.#places.filter((place) => this.#mayHoldMore(place)).reduce(sooner<W>, undefined)
     if (!next) return undefined
@@ -63,33 +72,33 @@ export class FairQueue<W extends { readonly claim: Claim }> {
     return waiter
   }
 
-  /** A slot that was taken with this claim is free again. */
+  /** Gives back a slot that was taken with this claim. */
   giveBack(claim: Claim): void {
     this.#repositories.of(claim.repository).held--
     this.#clients.of(claim.client).held--
     this.#forget(claim)
   }
 
-  /** Does nothing where this one does not wait. */
+  /** Removes a request, if it waits. */
   remove(waiter: W): void {
     const index = this.#places.findIndex((place) => place.waiter === waiter)
     if (index === -1) return
     const [{ repository, client }] = this.#places.splice(index, 1) as [Place<W>]
     repository.asked--
     client.asked--
-    // One that leaves, or is refused, delays no later request of its flows.
+    // A request that leaves, or is refused, must not delay later requests of its repository and client.
     repository.lastFinish = this.#lastFinish((place) => place.repository === repository)
     client.lastFinish = this.#lastFinish((place) => place.client === client)
     this.#forget(waiter.claim)
   }
 
-  /** Who has to go when too many wait: the last one of those whose repository and client ask for the most. */
+  /** The request to refuse when too many wait: the last one of the repository and the client that ask for the most. */
   oneTooMany(): W | undefined {
     const most = this.#places.reduce((sum, place) => Math.max(sum, askedBy(place)), 0)
     return this.#places.findLast((place) => askedBy(place) === most)?.waiter
   }
 
-  /** Whether somebody who waits could take a slot if one slot less were held with this claim. */
+  /** Whether a request that waits could run if one slot with this claim were given back. */
   couldTakeWithout(claim: Claim): boolean {
     const isBelow = (flow: Flow, isSame: boolean) => flow.held - (isSame ? 1 : 0) < this.mostHeld
     return this.#places.some(
@@ -127,7 +136,7 @@ function heldBy({ repository, client }: Place<unknown>): number {
   return repository.held + client.held
 }
 
-/** Flows by their name. Forgets those that hold and ask for nothing, so there are no more than there is work. */
+/** Flows by name. A flow that neither holds nor asks for anything is forgotten, so the work bounds their number. */
 class Flows {
   readonly #flows = new Map<string, Flow>()
 

@@ -7,13 +7,16 @@ import type { Reason } from '../refusal/reasons.ts'
 
 export type LaneLimits = {
   readonly slots: number
-  /** Which part of the slots one repository, or one client, may hold, at least one slot: 0.75 is three quarters. */
+  /**
+   * The largest part of the slots that one repository, or one client, may hold: 0.75 is three quarters. It is one slot
+   * at least.
+   */
   readonly largestShare: number
-  /** How many may wait. One more, and the last of those who ask for the most is refused. */
+  /** How many may wait. If one more comes, the last request of those who ask for the most is refused. */
   readonly queueLength: number
-  /** Milliseconds; refused after it. */
+  /** Milliseconds. A request that has waited for longer is refused. */
   readonly queueTimeout: number
-  /** Why somebody is refused who cannot wait, and somebody who has waited too long. */
+  /** The reasons for refusals: the queue is full, or the wait was too long. */
   readonly reasons: { readonly full: Reason; readonly late: Reason }
 }
 
@@ -58,7 +61,7 @@ export class Lane {
     return this.#waiters.size
   }
 
-  /** Whether somebody waits who could run if a slot with this claim were given back. */
+  /** Whether a request that waits could run if a slot with this claim were given back. */
   isWaitedFor(claim: Claim): boolean {
     return this.running <= this.slots && this.#waiters.couldTakeWithout(claim)
   }
@@ -70,10 +73,10 @@ export class Lane {
   }
 
   /**
-   * Waits for a slot; dispose of it when all that it stood for is over.
+   * Waits for a slot. Dispose of it when everything that ran in it is over.
    *
-   * @throws {Refusal} `reasons.full` (at once, or when others have more right to wait), or `reasons.late`
-   * @throws the signal's reason: whoever leaves also leaves the queue
+   * @throws {Refusal} `reasons.full` at once, or when another request takes its place in the queue; or `reasons.late`
+   * @throws the signal's reason, after the request has left the queue
    */
   async admit(claim: Claim, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted()
@@ -85,7 +88,7 @@ export class Lane {
     const waiter = { claim, grant, refuse }
     this.#waiters.add(waiter)
     this.#fill()
-    // Where there is a slot, which is most of the time, it is held by now.
+    // If a slot was free, as is usual, it is held by now.
     if (!this.#waiters.has(waiter)) return await granted
     const timer = setTimeout(() => refuse(new Refusal(this.limits.reasons.late)), this.limits.queueTimeout)
     using _leaving = addAbortListener(signal, () => refuse(signal.reason))
@@ -97,7 +100,7 @@ export class Lane {
     }
   }
 
-  /** Gives away the slots that are free, for as long as somebody waits who may have one. */
+  /** Grants the free slots, as long as a request waits that may have one. */
   #fill(): void {
     while (this.running < this.slots) {
       const waiter = this.#waiters.take()

@@ -11,6 +11,6 @@ export function announceListening(
   const address = formatAddress(app.address)
   const operations = app.operations && formatAddress(app.operations)
   log.info({ ...facts, operations }, `listening on ${address}`)
-  // Where the parent is gone already, its `disconnect` is what counts, and not that this cannot be sent.
+  // If the parent is gone, its `disconnect` event ends this process. That this message cannot be sent does not matter.
   process.send?.({ type: 'listening', address, operations }, undefined, undefined, () => {})
 }

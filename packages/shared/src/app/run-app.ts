@@ -3,7 +3,7 @@ import { ConfigError } from '../config/config-error.ts'
 /** EX_CONFIG of sysexits.h: another start will not help. */
 const badConfiguration = 78
 
-/** An application that this one started has ended by itself, and has said why. */
+/** An application that this process started has ended by itself, and has printed the reason. */
 export class EndedError extends Error {
   override readonly name = 'EndedError'
   readonly exitCode: number

@@ -45,7 +45,7 @@ function unknownNames(env: NodeJS.ProcessEnv): string[] {
     .map((name) => `${name} is not a setting of Sluice. docs/reference/settings.md lists them all.`)
 }
 
-/** What a setting's own schema says of the part of a long value that is wrong. */
+/** If a part of a long value is wrong, what the schema says of it. */
 function whyNot(error: ZodError | undefined): string {
   const told = error?.issues.find((issue) => issue.code === 'custom' && issue.params?.['tellsWhy'] === true)
   return told ? ` (${told.message})` : ''

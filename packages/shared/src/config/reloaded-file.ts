@@ -8,7 +8,7 @@ import { errnoOf } from '../machine/errno.ts'
  */
 const lookEveryMs = 1000
 
-/** Of one file. */
+/** The size limit of one file. */
 const maxBytes = 1024 * 1024
 
 export type Reloading<T> = {
@@ -17,15 +17,16 @@ export type Reloading<T> = {
    * Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where.
    */
   readonly parse: (contents: readonly string[]) => T
-  /** Is told when a new value has taken the place of the old one. */
+  /** Called when a new value has replaced the old one. */
   readonly onChange?: (value: T) => void
-  /** Is told, once for each state of the files, when they are not right any more. The old value stays in force. */
+  /** Called once for each state of the files that is not right. The old value stays in force. */
   readonly onProblem: (problem: string) => void
 }
 
 /**
- * The value of a file, or of several that belong together. The files are looked at for as long as this lives: a change
- * replaces the value, and what is broken or missing leaves it as it is. This is the only place that reads files anew.
+ * The value of a file, or of several files that belong together. The files are checked for as long as this lives. A
+ * change replaces the value. A broken or missing file leaves it as it is. All files that are read again when they
+ * change are read here.
  */
 export class ReloadedFile<T> implements Disposable {
   readonly #reloading: Reloading<T>
@@ -33,7 +34,7 @@ export class ReloadedFile<T> implements Disposable {
   #current: T
   #timer: NodeJS.Timeout | undefined
   #isOver = false
-  /** Why the files could not be read the last time; undefined where they could. */
+  /** Why the files could not be read the last time; undefined if they could. */
   #unreadable: string | undefined
 
   private constructor(reloading: Reloading<T>, contents: readonly string[]) {
@@ -45,8 +46,8 @@ export class ReloadedFile<T> implements Disposable {
 
   /**
    * @param setting the variable, or variables, that name the files, for messages
-   * @throws {ConfigError} where a file cannot be read or is not right. It may heal where a file is missing, since
-   *   that may still be mounted.
+   * @throws {ConfigError} if a file cannot be read or is not right. A later start may succeed if a file is missing,
+   *   because it may still be mounted
    */
   static async open<T>(setting: string, reloading: Reloading<T>): Promise<ReloadedFile<T>> {
     try {

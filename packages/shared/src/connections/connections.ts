@@ -9,14 +9,20 @@ import { Refusal } from '../refusal/refusal.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { plainAddress, clientKey } from '../admission/client-key.ts'
 
-/** How many connections beyond the limits are let in, only to be told so. Any more are closed at once. */
+/**
+ * How many connections beyond the limits are accepted, so that they can be refused in words. Any more are closed at
+ * once.
+ */
 const refusedAtOnce = 64
 
 export type ConnectionLimits = {
   readonly limit: number
-  /** How many of them one client address may hold. */
+  /** How many connections one client address may hold. */
   readonly perAddress?: number
-  /** Whether an address is a proxy's, whose connections carry the requests of many clients. Everybody is, unless given. */
+  /**
+   * Whether an address is a proxy's, whose connections carry the requests of many clients. By default, every address
+   * is.
+   */
   readonly isProxy?: (address: string | undefined) => boolean
   /** How many HTTP/2 requests may be open on all connections together. */
   readonly streams?: number
@@ -49,7 +55,7 @@ export class Connections {
     return this.#open.size
   }
 
-  /** How many have carried no request yet. */
+  /** How many connections have carried no request yet. */
   get unasked(): number {
     return this.#open.size - [...this.#open].filter((socket) => this.#asked.has(socket)).length
   }
@@ -76,7 +82,12 @@ export class Connections {
     })
   }
 
-  /** @throws {Refusal} where the exchange's connection is one too many, and closes with the reply; or its stream is */
+  /**
+   * Checks that the exchange's connection, or its HTTP/2 stream, is within the limits. A connection that is not closes
+   * after the reply.
+   *
+   * @throws {Refusal}
+   */
   check({ incoming, outgoing }: Exchange): void {
     const reason = this.#tooMany.size > 0 && this.#tooMany.get(connectionUnder(incoming.socket))
     if (reason) throw new Refusal(reason, { headers: { Connection: 'close' } })

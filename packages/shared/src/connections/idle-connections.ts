@@ -25,7 +25,11 @@ export class IdleConnections {
     this.#idle.delete(connection)
   }
 
-  /** Closes that one of the fitting connections that has been idle for longest. @returns whether there was one */
+  /**
+   * Closes the fitting connection that has been idle for longest.
+   *
+   * @returns whether there was one
+   */
   closeOne(fits: (connection: Socket) => boolean): boolean {
     const connection = this.#idle.values().find(fits)
     if (!connection) return false

@@ -6,21 +6,21 @@ export type BodyPart = { readonly bytes: Buffer; readonly isWhole: boolean }
 
 /** How much may be read ahead. */
 export type Room = {
-  /** In bytes. 0 and less is none. */
+  /** In bytes. 0 or less means none. */
   readonly left: number
   take(bytes: number): void
 }
 
 /**
- * Reads a body in parts: its beginning, to decide by; then, while its request waits, a bounded part of the rest; then all
- * that is left, into a sink.
+ * Reads a body in parts. The first part is the beginning, which decides what is done. While the request waits, a
+ * bounded part of the rest is read ahead. All that is left then goes into a sink.
  *
  *   paused ──read───────▶ reading ──enough, the end, an error, or an abort──▶ paused
  *   paused ──readAhead──▶ reading ──no room, the end, an error, or disposed──▶ paused
  *   paused ──pumpTo─────▶ flowing ──the end, an error, or the sink is closed──▶ over
  *
- * Between parts the source is paused, and one part is read at a time. Chunks are never cut, so a part may be larger than
- * what was asked for by less than one chunk. What was read ahead stays here until one of the other two, or `take`, gives it
+ * Between parts the source is paused. One part is read at a time. Chunks are never cut, so a part may be larger than
+ * what was asked for, by less than one chunk. What was read ahead stays here until `read`, `pumpTo` or `take` gives it
  * away. The source is neither ended nor destroyed here.
  */
 export class BodyReader {
@@ -29,8 +29,8 @@ export class BodyReader {
   readonly #ahead: Buffer[] = []
 
   /**
-   * @param source of which nothing flows yet
-   * @param onBytes is told the size of each chunk, once, when it is read from the source
+   * @param source paused; nothing has been read from it
+   * @param onBytes called with the size of each chunk, once, when it is read from the source
    */
   constructor(source: Readable, onBytes: (count: number) => void) {
     this.#source = source
@@ -75,7 +75,7 @@ export class BodyReader {
       room.take(chunk.length)
       this.#ahead.push(chunk)
     }
-    // Whoever reads next is told of an error.
+    // The next reader gets an error.
     const stop = listen(
       this.#source,
       this.#counted(keep),
@@ -95,8 +95,8 @@ export class BodyReader {
    *
    * Resolves at the end of the body, or as soon as the sink takes no more.
    *
-   * @param onChunk is told the size of each chunk before it is written; it may throw
-   * @throws the source's error, an error where it is closed before its end, or what `onChunk` throws
+   * @param onChunk called with the size of each chunk before it is written; it may throw
+   * @throws the source's error, an error if the source is closed before its end, or what `onChunk` throws
    */
   async pumpTo(sink: Writable, onChunk: (count: number) => void = () => {}): Promise<void> {
     for (const chunk of this.take()) {
@@ -117,7 +117,7 @@ export class BodyReader {
   }
 }
 
-/** Why no more is read. */
+/** Why reading stops. */
 type Stop = 'enough' | 'end' | Error
 
 /**
@@ -139,7 +139,7 @@ function listen(
   const onEnd = () => onStop('end')
   const onError = (error: Error) => onStop(error)
   const onClose = () => onStop(source.errored ?? new Error('The body was closed before its end.'))
-  // It may have come to its end, or failed, while nobody listened.
+  // The source may have ended, or failed, before this function was called.
   if (source.readableEnded) queueMicrotask(onEnd)
   else if (source.destroyed) queueMicrotask(onClose)
   else source.on('readable', onReadable).on('end', onEnd).on('error', onError).on('close', onClose)

@@ -1,4 +1,6 @@
-/** After so many pieces, a body must have had this many bytes a piece on average: each costs as much as a large one. */
+/**
+ * A body in more pieces than this must have 16 bytes a piece on average: a small piece costs as much as a large one.
+ */
 const manyPieces = 4096
 const leastPieceBytes = 16
 

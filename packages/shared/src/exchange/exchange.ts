@@ -17,7 +17,7 @@ import { Upload } from './upload/upload.ts'
 export type ExchangeOptions = {
   /** The client's IP address, or `local`. */
   readonly clientAddress: string
-  /** Who asks, where that is known. */
+  /** The user, if one is known. */
   readonly user?: string | undefined
   /** Whether the client understands `102 Processing`. It is sent none where a proxy may stand in between. */
   readonly takesInterimReplies: boolean
@@ -36,9 +36,9 @@ export class Exchange {
   readonly id: string
   /** The client's IP address, or `local`. */
   readonly clientAddress: string
-  /** Who asks, once that is known; undefined for nobody in particular. */
+  /** The user, once known; undefined if nobody has logged in. */
   user: string | undefined
-  /** The status that a refusal has, where the reply says it in git's own protocol, and 200. */
+  /** The status that a refusal stands for, if the reply tells it in git's own protocol with status 200. */
   standsFor: number | undefined
   readonly #startedAt = performance.now()
   readonly #controller = new AbortController()
@@ -97,7 +97,7 @@ export class Exchange {
     this.#controller.abort(reason)
   }
 
-  /** To be told of each piece of the request's body. */
+  /** To be called with the size of each piece of the request's body. */
   received(count: number): void {
     this.#counters.received(count)
     this.#idle.moved()
@@ -107,7 +107,7 @@ export class Exchange {
     }
   }
 
-  /** To be told of each piece of the reply's body. */
+  /** To be called with the size of each piece of the reply's body. */
   sent(count: number): void {
     this.#firstByteMs ??= this.milliseconds
     this.#counters.sent(count)
@@ -115,17 +115,18 @@ export class Exchange {
   }
 
   /**
-   * Ends the exchange when nothing is received or sent for so many milliseconds. Takes the place of the limit before.
+   * Ends the exchange when nothing is received or sent for so many milliseconds. Replaces the limit that was set
+   * before.
    *
-   * @param silentMs how long it may last where git is waited for, not the client
-   * @param isStuck is asked meanwhile whether there is no use in waiting for git
+   * @param silentMs the limit while git is waited for, not the client
+   * @param isStuck asked while git is waited for: whether waiting is pointless
    */
   limitIdleness(milliseconds: number, silentMs?: number, isStuck?: () => Promise<boolean>): void {
     this.#idle.stop()
     if (!this.#transport.reply.destroyed) this.#idle.start({ idleMs: milliseconds, silentMs, isStuck })
   }
 
-  /** Ends the exchange after so many milliseconds, whatever moves. */
+  /** Ends the exchange after so many milliseconds, even if bytes still move. */
   limitDuration(milliseconds: number): void {
     const timer = setTimeout(() => this.abort(new Refusal('request_timeout')), milliseconds)
     this.outgoing.on('close', () => clearTimeout(timer))
@@ -147,7 +148,7 @@ export class Exchange {
   }
 
   /**
-   * Answers with the reason, or cuts the connection where an answer has begun: a part must never look like a whole.
+   * Answers with the reason, or cuts the connection if a reply has begun: a part must never look like a whole.
    *
    * @param request what git has asked for, if it may be told in its own protocol
    */
@@ -166,7 +167,7 @@ export class Exchange {
     await this.reply(status, `${JSON.stringify(body)}\n`, { 'Content-Type': 'application/json' })
   }
 
-  /** A short reply that is known as a whole. */
+  /** Sends a short reply that is known as a whole. */
   async reply(status: number, text: string | Buffer, headers: OutgoingHttpHeaders): Promise<void> {
     await replyWhole(this.#parts, status, text, headers, (count) => this.sent(count))
   }
@@ -182,8 +183,8 @@ export class Exchange {
   }
 
   /**
-   * Reads on before a reply ends, up to so many bytes and for as long as they come: there are clients that send all that
-   * they have before they read a word. One that pauses may wait for that word.
+   * Reads on before a reply ends, up to `maxBytes`, as long as bytes come: some clients send everything before they
+   * read anything. A client that pauses may be waiting for the reply.
    *
    * @throws {Refusal} if the exchange is aborted meanwhile
    */
@@ -192,7 +193,7 @@ export class Exchange {
     this.signal.throwIfAborted()
   }
 
-  /** For the functions that do one part of the work. */
+  /** What the functions of `reply/` and `upload/` need. */
   get #parts() {
     const { outgoing, signal } = this
     return { outgoing, signal, transport: this.#transport, upload: this.#upload, counters: this.#counters }

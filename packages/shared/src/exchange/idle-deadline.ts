@@ -1,9 +1,9 @@
 export type IdleLimits = {
   /** Milliseconds for which nothing may move while the client is waited for. */
   readonly idleMs: number
-  /** The same while git is waited for; `idleMs` unless given. */
+  /** The same while git is waited for. The default is `idleMs`. */
   readonly silentMs?: number | undefined
-  /** Asked now and then while git is waited for: whether there is no use in it. */
+  /** Asked at intervals while git is waited for: whether waiting is pointless. */
   readonly isStuck?: (() => Promise<boolean>) | undefined
 }
 
@@ -15,15 +15,15 @@ export class IdleDeadline {
   #movedAt = performance.now()
 
   /**
-   * @param waitsForClient whether it is the client's turn, to send or to take something
-   * @param end is told when the time is over, and why
+   * @param waitsForClient whether it is the client's turn to send or to take something
+   * @param end called with the reason when the time is over
    */
   constructor(waitsForClient: () => boolean, end: (reason: 'idle_timeout' | 'git_silent') => void) {
     this.#waitsForClient = waitsForClient
     this.#end = end
   }
 
-  /** Begins anew, with these limits in place of the ones before. Runs until `stop`. */
+  /** Restarts the timer with these limits. It runs until `stop`. */
   start(limits: IdleLimits): void {
     this.stop()
     this.#movedAt = performance.now()
@@ -34,7 +34,7 @@ export class IdleDeadline {
     clearTimeout(this.#timer)
   }
 
-  /** Something was received or sent. */
+  /** To be called when something was received or sent. */
   moved(): void {
     this.#movedAt = performance.now()
     this.#timer?.refresh()

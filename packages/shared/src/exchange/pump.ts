@@ -1,13 +1,13 @@
 import type { Readable, Writable } from 'node:stream'
 
 /**
- * Copies `source` to `sink` at the sink's pace. Neither is ended or destroyed: what the end of one means for the other is
- * the caller's to say.
+ * Copies `source` to `sink` at the sink's pace. Neither is ended or destroyed: the caller decides what the end of one
+ * means for the other.
  *
  * Resolves at the source's end, or as soon as the sink takes no more (git may exit without reading all of its input).
- * Rejects with the source's error, where it is closed before its end, or with what `onBytes` throws.
+ * Rejects with the source's error, with an error if the source is closed before its end, or with what `onBytes` throws.
  *
- * @param onBytes is told of each chunk before it is written; what it returns, if anything, is written in its place
+ * @param onBytes called with each chunk before it is written; what it returns, if anything, is written in its place
  */
 export function pump(
   source: Readable,

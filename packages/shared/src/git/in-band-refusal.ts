@@ -23,8 +23,8 @@ export function inBandRefusal(
   const contentType = `application/x-git-${service}-result`
   const text = sentence.trimEnd()
   if (service === 'upload-pack') return { contentType, body: Buffer.from(pktLine(`ERR ${text}\n`)) }
-  // git always offers side-band-64k. A git that was told not to use it fails, too, and complains of the form beside the
-  // text.
+  // git always offers side-band-64k. A git that was told not to use it fails as well, and reports a format error beside
+  // the text.
   return { contentType, body: Buffer.from(pktLine(`\u0003${text}`)) }
 }
 

@@ -30,8 +30,8 @@ type Token = typeof anyCharacters | typeof oneCharacter | string | CharacterClas
 type CharacterClass = { readonly isNegated: boolean; readonly ranges: readonly (readonly [string, string])[] }
 
 /**
- * Whether items fit a pattern in which a wildcard stands for any number of them. Where an item does not fit, the last
- * wildcard takes one item more. To give more to an earlier wildcard could not help (Kurt's algorithm for wildcards).
+ * Whether items fit a pattern in which a wildcard stands for any number of them. If an item does not fit, the last
+ * wildcard takes one item more. Giving more to an earlier wildcard could not help (Kurt's algorithm for wildcards).
  */
 function fitsSequence<P, T>(
   pattern: readonly P[],
@@ -85,7 +85,7 @@ function partsOf(pattern: string): Part[] {
     }
     at = next
   }
-  // `team/**` fits `team`, too, but `*/**` does not fit every name. That is how picomatch has it, which read these
+  // `team/**` fits `team`, too, but `*/**` does not fit every name. This is how picomatch behaves, which read these
   // patterns before.
   if (parts.at(-1) === anyParts && endsInStar(parts.at(-2))) parts.push([anyCharacters])
   return parts

@@ -1,9 +1,9 @@
 import { pktLength } from './pkt-line.ts'
 
 /*
- * Cuts what receive-pack writes into packets (gitprotocol-common(5), "pkt-line Format"). Where the client takes
- * side-bands, the first byte of a packet is the number of one (gitprotocol-pack(5), "Packfile Data"). All who watch the
- * reply to a push do so through one reader, so that its bytes are looked at only once.
+ * Cuts what receive-pack writes into packets (gitprotocol-common(5), "pkt-line Format"). If the client takes
+ * side-bands, the first byte of a packet is the number of one (gitprotocol-pack(5), "Packfile Data"). Everything that
+ * watches the reply to a push shares one reader, so the bytes are parsed only once.
  */
 
 /** The numbers of the side-bands. */
@@ -29,24 +29,24 @@ export type Packet = {
 }
 
 export type PacketWatcher = {
-  /** A packet begins: its length and its band have come. */
+  /** A packet begins: its length and its band have arrived. */
   onHead?(head: PacketHead): void
-  /** All of a packet has come. */
+  /** A packet is complete. */
   onPacket?(packet: Packet): void
-  /** What comes now is no packet. Nothing more is reported. */
+  /** What follows is not a packet. Nothing more is reported. */
   onBreak?(): void
 }
 
 /** Cuts a stream into packets, whatever its chunks are. It buffers one packet at most, which is 64 KiB. */
 export class PacketReader {
   readonly #watchers: readonly PacketWatcher[]
-  /** The length and the band of a packet, as far as they have come. */
+  /** The length and the band of a packet, as far as they have arrived. */
   #head: Buffer = nothing
-  /** A packet whose head has come, and how much of its payload has. */
+  /** A packet whose head has arrived, and how much of its payload has. */
   #open: { readonly band: number | undefined; readonly payload: Buffer; filled: number } | undefined
   #isBroken = false
 
-  /** @param watchers are told in this order */
+  /** @param watchers called in this order */
   constructor(...watchers: readonly PacketWatcher[]) {
     this.#watchers = watchers
   }

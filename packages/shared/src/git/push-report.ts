@@ -52,7 +52,7 @@ export class PushReport {
     },
   })
 
-  /** @param others watch the same packets, and are told of each before this is */
+  /** @param others get each packet before this report does */
   constructor(...others: readonly PacketWatcher[]) {
     this.#packets = new PacketReader(...others, {
       onHead: (head) => this.#onHead(head),

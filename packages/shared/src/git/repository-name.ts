@@ -13,8 +13,8 @@ const maxParts = 64
  * A repository's plain name: the same for `R`, `R.git` and `R/.git`, however it is addressed. It is the key for
  * everything that is decided by name: rights, rules, limits, fair shares, the choice of a host.
  *
- * All endings go, since `R.git` may lead to the folder `R.git.git`, and what holds for a folder must not depend on
- * which of its names is used.
+ * Every `.git` at the end is removed, because `R.git` may lead to the folder `R.git.git`, and the same rules must apply
+ * to a folder under each of its names.
  */
 export function plainName(repository: string): string {
   return repository.replace(/(?:\/?\.git)+$/i, '')

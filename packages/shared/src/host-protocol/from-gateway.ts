@@ -22,7 +22,7 @@ export type GatewayHeaders = {
   readonly mayCreate: boolean
   /** Whether the rest of the body waits until the host has accepted the request. */
   readonly awaitsAcceptance: boolean
-  /** `traceparent` and `tracestate`: the span that the host's own becomes a part of. */
+  /** `traceparent` and `tracestate`: the span that is the parent of the host's own. */
   readonly trace: Readonly<Record<string, string>>
   /** Undefined where the gateway is known by its certificate, or by its access to the socket. */
   readonly secret: string | undefined
@@ -50,14 +50,14 @@ export function headersToHost(told: GatewayHeaders, incoming: IncomingHttpHeader
   return headers
 }
 
-/** What a gateway shows of itself when it asks for no repository. */
+/** The headers by which a gateway proves itself when it asks for no repository. */
 export function secretHeaders(secret: string | undefined): Record<string, string> {
   return secret === undefined ? {} : { [secretHeader]: secret }
 }
 
 /*
- * The host's side. Everything but the secret may only be believed once the sender is known to be a gateway. A client that
- * asks a host directly sends none of these headers, and each reader has an answer for that.
+ * The host's side. Only the secret may be believed before the sender is known to be a gateway. A client that asks a
+ * host directly sends none of these headers, so each reader has a result for that.
  */
 
 /** @returns undefined where there is no gateway in between, or where the client of the gateway has no address */
@@ -78,7 +78,7 @@ export function userOf(headers: IncomingHttpHeaders): string | undefined {
   }
 }
 
-/** Whoever may ask a host directly may create, too. */
+/** A client that may ask a host directly may create repositories, too. */
 export function mayCreate(headers: IncomingHttpHeaders): boolean {
   return headers[mayCreateHeader] !== 'no'
 }

@@ -1,6 +1,6 @@
 /*
- * The names of all headers that a gateway and a host exchange beside those of git's own protocol. What each side writes
- * and how the other reads it is in from-gateway.ts and from-host.ts; docs/reference/host-protocol.md tells the whole.
+ * The names of all headers that a gateway and a host exchange besides those of git's own protocol. from-gateway.ts and
+ * from-host.ts write and read them. docs/reference/host-protocol.md describes the protocol.
  */
 
 /** Request. The address of the client, or `local` where it has none (a unix socket). */

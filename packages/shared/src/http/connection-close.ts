@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events'
 
-/** What is called when a connection or a stream closes. */
+/** The callbacks for the close of each connection or stream. */
 const waiting = new WeakMap<EventEmitter, Set<() => void>>()
 
 /**
- * Calls back when a connection or a stream closes, until disposed of. A client may send any number of requests ahead; however
- * many of them wait here, the connection has one listener.
+ * Calls back when a connection or a stream closes, until disposed of. Any number of requests may wait on one
+ * connection, so it has one listener for all of them.
  */
 export function onClose(carrier: EventEmitter, callback: () => void): Disposable {
   const callbacks = waiting.get(carrier) ?? listenTo(carrier)

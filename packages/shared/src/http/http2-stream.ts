@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 
 /**
  * The HTTP/2 stream or the connection under a request. Node gives HTTP/2 requests (RFC 9113) the interface of HTTP/1
- * requests, but a few things only the stream itself can tell or do.
+ * requests. A few things can be known or done through the stream only.
  */
 
 /** The HTTP/2 stream of a request or a reply; undefined in HTTP/1. */

@@ -3,7 +3,10 @@ import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { http2StreamOf } from './http2-stream.ts'
 
-/** Nobody who means to read the replies sends more requests ahead than this. The connection is closed. */
+/**
+ * The most requests that may wait on one connection. Beyond it, the connection is closed: no client that means to read
+ * the replies sends so many ahead.
+ */
 const mostWaiting = 1024
 
 type Begin = () => unknown
@@ -40,7 +43,7 @@ export function oneByOne(listener: RequestListener): RequestListener {
       lines.set(socket, own)
       begin(incoming, outgoing, own)
     } else if (line.length < mostWaiting) {
-      // A connection that has closed brings no more `close` of a reply: what waits is forgotten here.
+      // A connection that has closed emits no more `close` of a reply, so the requests that wait are dropped here.
       line.push(() => (socket.writable ? begin(incoming, outgoing, line) : line.splice(0)))
     } else {
       socket.destroy()

@@ -5,8 +5,8 @@ import { isLoopback } from '../network/loopback.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
 /**
- * Keeps pages of other web sites from using this server through a visitor's browser. Of the headers that this goes by, git
- * and other clients send only `Host`.
+ * Keeps pages of other web sites from using this server through a visitor's browser. Of the headers that are checked,
+ * git and other clients send only `Host`.
  */
 export type SiteOptions = {
   /** The names under which this server may be asked, besides those of the loopback; `any`: all. */

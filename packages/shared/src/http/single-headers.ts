@@ -4,10 +4,11 @@ import { hostHeader, readHostName } from '../network/host-name.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
 /**
- * Headers that decide something and may come only once. Of two, Node takes the first or joins them, and a proxy in front may
- * take the last: the request could mean one thing there and another here (RFC 9110 section 5.3). Not in the list: headers
- * whose value is a list (`X-Forwarded-For`, `Forwarded`, `Accept`, `tracestate`), which may come in several lines;
- * `traceparent`, of which two are ignored (W3C); and `Content-Length`, of which the parser refuses a second.
+ * Headers that decide something and may come only once. Of two, Node takes the first or joins them, and a proxy in
+ * front may take the last. The request could then mean one thing there and another here (RFC 9110 section 5.3). Not in
+ * the list are headers whose value is a list (`X-Forwarded-For`, `Forwarded`, `Accept`, `tracestate`), because they may
+ * come in several lines; `traceparent`, because two of them are ignored (W3C); and `Content-Length`, because the parser
+ * refuses a second one.
  */
 const single = new Set<string>([
   'authorization',

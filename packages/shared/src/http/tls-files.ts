@@ -14,7 +14,7 @@ export type TlsPaths = {
   readonly ca?: string | undefined
 }
 
-/** Where it is told what became of the files. */
+/** The log for what happens to the files. */
 export type TlsLog = {
   info(fields: object, message: string): void
   warn(message: string): void

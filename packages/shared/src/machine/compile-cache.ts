@@ -20,9 +20,7 @@ export function useCompileCache(owned: string): void {
   }
 }
 
-/**
- * Writes what was compiled to disk now. Node does so at the end of the process, which one that is killed never reaches.
- */
+/** Writes what was compiled to disk now. Node does so when the process exits, which a killed process never does. */
 export function keepCompiled(): void {
   flushCompileCache()
 }

@@ -4,8 +4,8 @@ import { setImmediate } from 'node:timers/promises'
 const maxTurnMs = 5
 
 /**
- * For loops whose length a client chooses. A loop asks it in every round, and it lets others have the event loop when
- * this one has had it for a while. State that was checked before may have changed after it.
+ * For loops whose length a client chooses. A loop calls it in every round, and it yields the event loop when the loop
+ * has had it for a while. What was checked before a yield may have changed after it.
  */
 export class LoopTurn {
   #since = performance.now()

@@ -3,10 +3,10 @@ import { dirname } from 'node:path'
 import { errnoOf } from './errno.ts'
 
 /**
- * Makes a folder and its parents, where they do not exist yet. Node's own way (`recursive`) never ends where the system
+ * Makes a folder and its parents, if they do not exist yet. Node's own `recursive` option never returns if the system
  * denies a folder that exists, as below /proc.
  *
- * @returns the outermost folder that was made; undefined where there was nothing to do
+ * @returns the outermost folder that was made; undefined if all existed
  * @throws the system's error
  */
 export async function makeFolders(path: string, mode = 0o777): Promise<string | undefined> {
@@ -16,7 +16,7 @@ export async function makeFolders(path: string, mode = 0o777): Promise<string | 
   try {
     await mkdir(path, { mode })
   } catch (error) {
-    // Somebody else has made it in the meantime.
+    // Another process has made it in the meantime.
     if (errnoOf(error) === 'EEXIST' && (await isFolder(path))) return outermost
     throw error
   }

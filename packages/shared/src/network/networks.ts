@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 
-/** A set of addresses: single ones, networks in CIDR notation, and whoever connects to a unix socket. */
+/** A set of addresses: single ones, networks in CIDR notation, and the clients of a unix socket. */
 export class Networks {
   readonly #list = new BlockList()
   readonly #hasUnix: boolean

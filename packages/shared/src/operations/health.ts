@@ -3,15 +3,15 @@ import { within } from '../machine/race.ts'
 /** What `/readyz` says, in both applications. */
 export type Readiness = {
   readonly status: 'ok' | 'unavailable'
-  /** The first thing that is wrong, in words; undefined where nothing is. */
+  /** The first problem, in words; undefined if there is none. */
   readonly reason: string | undefined
   /** The result of each check: `ok`, or what is wrong. */
   readonly checks: Readonly<Record<string, string>>
 }
 
 /**
- * @param checks what is wrong, by the name of the check; undefined where nothing is
- * @param notes the same for checks that do not keep anybody from being served
+ * @param checks by name: the problem, or undefined if there is none
+ * @param notes the same for checks that do not make the application unready
  */
 export function readinessOf(
   checks: Readonly<Record<string, string | undefined>>,

@@ -82,8 +82,8 @@ const alwaysFresh = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'no
 const textHeaders = { 'Content-Type': 'text/plain; charset=utf-8' }
 
 /**
- * Over the loopback, another web site could let its own name lead here, so that its page reads what is shown (DNS
- * rebinding). An address, or localhost, cannot be the name of another site.
+ * Another web site could point its own name at the loopback address, and its page could then read these pages (DNS
+ * rebinding). An IP address, or `localhost`, cannot be another site's name.
  */
 function isAskedHere({ socket, headers }: IncomingMessage): boolean {
   const { localAddress } = socket
@@ -93,7 +93,7 @@ function isAskedHere({ socket, headers }: IncomingMessage): boolean {
   return host !== undefined && (isIP(host.name) !== 0 || isLoopback(host.name))
 }
 
-/** Following a link to here is fine, but a page of another site gets nothing that it could use itself. */
+/** A link on another site may lead here. Whatever else a page of another site asks for is refused. */
 function isUsedElsewhere(incoming: IncomingMessage): boolean {
   return isFromOtherSite(incoming) && incoming.headers['sec-fetch-mode'] !== 'navigate'
 }

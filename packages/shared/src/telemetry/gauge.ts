@@ -32,7 +32,7 @@ export function addGauges(
   })
 }
 
-/** What somebody else counts, by labels. It is read when the metrics are collected. */
+/** Counters that are kept elsewhere, by labels. They are read when the metrics are collected. */
 export function addCounters(
   registry: Registry,
   name: string,

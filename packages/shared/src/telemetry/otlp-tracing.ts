@@ -17,7 +17,7 @@ import { version } from '../version.ts'
 /** How long a batch may take to be sent, and how long the application waits at its end for the last ones. */
 const sendWithinMs = 2000
 
-/** More spans than this are dropped, which bounds the memory that a collector costs that is down. */
+/** Spans beyond this number are dropped. This bounds the memory that a collector costs while it is down. */
 const maxWaiting = 2048
 
 /** A batch is made in one turn of the event loop: this many spans take about a millisecond. */

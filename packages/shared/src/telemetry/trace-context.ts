@@ -73,7 +73,7 @@ export function headersOf({ traceId, spanId, sampled, state }: TraceContext): Re
 const pool = Buffer.allocUnsafe(4096)
 let used = pool.length
 
-/** The format forbids that all of it is zero, which will not happen: the chance is one in 2^64. */
+/** The format forbids ids of only zeros. The chance of one is 1 in 2^64. */
 function randomHex(bytes: number): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool)

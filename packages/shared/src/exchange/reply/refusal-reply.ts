@@ -8,12 +8,12 @@ export type RefusalReply = {
   readonly status: number
   readonly text: string | Buffer
   readonly headers: OutgoingHttpHeaders
-  /** The refusal's own status, where the reply tells it in git's protocol and has 200. */
+  /** The refusal's own status, if the reply tells it in git's protocol with status 200. */
   readonly standsFor?: number
 }
 
 /**
- * How a client is told of a refusal: in git's own protocol where the client shows it there, else as plain text.
+ * Makes the reply to a refusal: in git's own protocol if the client shows that to its user, else as plain text.
  *
  * @param request what git has asked for, if it may be told in its own protocol
  */

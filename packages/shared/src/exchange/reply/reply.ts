@@ -14,9 +14,9 @@ export type Replying = {
 }
 
 /**
- * Sends a short reply that is known as a whole, and reads what is left of its request.
+ * Sends a short reply that is known as a whole, and reads the rest of its request.
  *
- * @param onSent is told how long it is, as soon as it is written
+ * @param onSent called with its length as soon as it is written
  */
 export async function replyWhole(
   { transport, upload, signal }: Replying,
@@ -26,9 +26,10 @@ export async function replyWhole(
   onSent: (count: number) => void,
 ): Promise<void> {
   const length = Buffer.byteLength(text)
-  // A reply that can have no body does not say how long it is (RFC 9110 section 8.6).
+  // A reply that can have no body has no Content-Length (RFC 9110 section 8.6).
   const size = status === 204 ? {} : { 'Content-Length': length }
-  // A client that was not told to go on may send its body all the same; one that is being ended is not waited for.
+  // A client may send its body without having been told to go on. If the exchange is being ended, the body is not
+  // waited for.
   const isLast = !upload.mayCome || signal.aborted
   transport.writeWhole(status, { ...noCache, ...headers, ...size }, text, isLast)
   onSent(length)

@@ -7,7 +7,10 @@ import type { Transport } from './transport.ts'
 export class Http1Transport implements Transport {
   readonly reply: ServerResponse
   readonly carrier: Socket
-  /** Ending the reply could close the connection under a client that still sends, and that then would not get to read it. */
+  /**
+   * If the reply ended first, the connection could close while the client still sends. The client would not read the
+   * reply.
+   */
   readonly mayEndFirst = false
   readonly #incoming: IncomingMessage
 

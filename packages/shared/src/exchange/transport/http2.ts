@@ -16,12 +16,14 @@ export class Http2Transport implements Transport {
     this.#outgoing = outgoing
   }
 
-  /** Node finishes the reply by itself when the client cancels the stream: only `writableEnded` tells that this side did. */
+  /**
+   * If the client cancels the stream, Node finishes the reply by itself. Only `writableEnded` tells that this side did.
+   */
   get isReplied(): boolean {
     return this.#outgoing.writableFinished && this.#outgoing.writableEnded
   }
 
-  /** A header cannot close the connection here; the session is told to. */
+  /** No header closes an HTTP/2 connection, so the session is told to close. */
   writeWhole(
     status: number,
     { Connection: connection, ...headers }: OutgoingHttpHeaders,
@@ -35,7 +37,7 @@ export class Http2Transport implements Transport {
   }
 
   endWhole(): void {
-    // It has ended as it was written.
+    // `writeWhole` has ended it.
   }
 
   stopReading(): void {

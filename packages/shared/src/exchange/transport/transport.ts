@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream'
 
 /** What HTTP/1 and HTTP/2 do in different ways for one request and its reply. */
 export type Transport = {
-  /** Where the reply's bytes wait for the client, and where it is told that they are out, or lost. */
+  /** The stream in which the reply's bytes wait for the client. Its events tell that they are out, or lost. */
   readonly reply: Writable
   /** What the request travels on. When this closes, no more of the request comes. */
   readonly carrier: EventEmitter & { readonly destroyed: boolean }

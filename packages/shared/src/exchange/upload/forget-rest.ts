@@ -6,7 +6,7 @@ import type { Transport } from '../transport/transport.ts'
 export type Rest = {
   readonly incoming: IncomingMessage
   readonly carrier: Transport['carrier']
-  /** Is told of each piece. */
+  /** Called with the size of each piece. */
   readonly onBytes: (count: number) => void
 }
 
@@ -20,9 +20,9 @@ export type RestLimits = {
 }
 
 /**
- * Reads what is left of a request's body and forgets it. Whoever read the body before gets no more of it.
+ * Reads what is left of a request's body and forgets it. Earlier readers of the body get no more of it.
  *
- * @returns `too much` where one of the limits was reached; else `over`: the body has ended, or can bring no more
+ * @returns `too much` if one of the limits was reached; else `over`: the body has ended, or nothing more of it can come
  */
 export async function forgetRest(
   { incoming, carrier, onBytes }: Rest,
@@ -39,7 +39,7 @@ export async function forgetRest(
     if (bytes > maxBytes) resolve('too much')
   }
   const onOver = () => resolve('over')
-  // A reader from before must not hold the rest back either.
+  // An earlier reader must not hold the rest back.
   incoming.removeAllListeners('data').removeAllListeners('readable')
   const timer = setTimeout(() => resolve('too much'), maxMs)
   using _closed = onClose(carrier, onOver)

@@ -15,12 +15,12 @@ const firstAfterMs = 250
 const steadyReplies = 4
 
 /**
- * When the next interim reply is due. The first four come a quarter of a second apart, since most clients that leave do so at
- * once; each further one at twice the time of the one before, up to 32 s. So a client that leaves keeps its place at most as
- * long again as it has waited, until then.
+ * When the next interim reply is due. Most clients that leave do so at once, so the first four come a quarter of a
+ * second apart. Each further one comes at twice the time of the one before, up to 32 s. Until then, a client that
+ * leaves keeps its place for at most as long again as it has waited.
  *
- * @param sent how many this request has had
- * @returns milliseconds since the wait began; undefined when there have been as many as a proxy takes
+ * @param sent how many interim replies this request has had
+ * @returns milliseconds since the wait began; undefined if a proxy would take no more
  */
 export function interimReplyDueAt(sent: number): number | undefined {
   if (sent >= mostReplies) return undefined
@@ -29,10 +29,10 @@ export function interimReplyDueAt(sent: number): number | undefined {
 }
 
 /**
- * Whether no proxy stands between this server and git, which might not pass on an interim reply: Apache's mod_proxy turned a
- * push with them into 502. Proxies show themselves as a rule: by HTTP/1.0 (nginx by default), `Via` (RFC 9110 section 7.6.3),
- * `Forwarded` (RFC 7239), or the headers that came before it. HTTP/2 needs no interim replies: there, no unread body hides
- * what a client does.
+ * Whether no proxy stands between this server and git. A proxy may fail on interim replies: Apache's mod_proxy turned a
+ * push with them into 502. Most proxies show themselves: by HTTP/1.0 (nginx by default), `Via` (RFC 9110 section
+ * 7.6.3), `Forwarded` (RFC 7239), or the headers that came before it. HTTP/2 needs no interim replies, because an
+ * unread body hides nothing there.
  */
 export function isAskedDirectly({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
   const isHttp11 = httpVersionMajor === 1 && httpVersionMinor >= 1

@@ -12,9 +12,9 @@ type Uploading = {
 }
 
 /**
- * Sends interim replies while nobody reads an upload, until the reply begins. Once more than 64 KiB of a body wait to be
- * read, nothing that the client does is seen, not even that it leaves; but what is sent to a client that has left fails to
- * arrive, and the connection closes.
+ * Sends interim replies while nobody reads an upload, until the reply begins. Once more than 64 KiB of a body wait to
+ * be read, nothing that the client does is noticed, not even that it leaves. But a write to a client that has left
+ * fails, and closes the connection.
  */
 export function probeWhileUnread({ upload, counters, outgoing }: Uploading): void {
   let before = counters.bytesIn

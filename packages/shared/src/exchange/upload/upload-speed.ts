@@ -12,10 +12,10 @@ type Uploading = {
 }
 
 /**
- * Judges the speed of an upload, over one window of time after another.
+ * Checks the speed of an upload, in one window of time after another.
  *
- * @param onSlow is told when less than this came in a window, although this side waited for it. An upload that is waited for
- *   at both ends of a window counts as waited for all the while.
+ * @param onSlow called if less than `bytesPerSecond` came in a window in which this side waited for it. If this side
+ *   waits at both ends of a window, it counts as having waited throughout
  */
 export function watchSpeed(
   { upload, counters, outgoing }: Uploading,

@@ -16,7 +16,7 @@ export class Upload {
   readonly #asksFirst: boolean
   #mayCome: boolean
 
-  /** @param onBytes is told of what is read here, to be forgotten */
+  /** @param onBytes called with the size of what is read here and forgotten */
   constructor(
     incoming: IncomingMessage,
     outgoing: ServerResponse,
@@ -46,7 +46,7 @@ export class Upload {
     return this.isUnderWay && this.#incoming.readableLength === 0
   }
 
-  /** The same, while somebody is reading. */
+  /** The same, and somebody is reading. */
   get isWaitedFor(): boolean {
     return this.isStarved && !this.#incoming.isPaused()
   }
@@ -64,8 +64,8 @@ export class Upload {
   }
 
   /**
-   * Reads the rest and forgets it. Where there is too much, or it takes too long, the connection or the stream is given up.
-   * No signal ends it: it is also for the last words to a client whose exchange has been aborted.
+   * Reads the rest and forgets it. If there is too much, or it takes too long, the connection or the stream is given
+   * up. No signal ends this, because it also serves exchanges that have been aborted.
    */
   async drain(): Promise<void> {
     const how = await this.#forgetRest({ maxBytes: maxDrainBytes, maxMs: maxDrainMs, timed: 'whole' })

@@ -1,7 +1,7 @@
 export type ReasonRow = {
   /** RFC 9110. */
   readonly status: number
-  /** One of those in outcomes.ts, which reasons.ts makes sure of. */
+  /** A key of the table in outcomes.ts, which reasons.ts checks. */
   readonly outcome: string
   /** git shows it to its user after `remote:`. */
   readonly sentence: string
