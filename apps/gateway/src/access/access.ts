@@ -14,8 +14,8 @@ import type { Login, LoginThrottle, Verdict } from './throttle/login-throttle.ts
 const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' }
 
 /**
- * Decides who may do what: once for each request, before anything is opened, started or sent on. The decision rests on
- * the repository's plain name, and never on whether the repository exists, which is not known here.
+ * Decides who may do what: once for each request, before anything is opened, started or sent on. The decision depends
+ * on the repository's plain name only. Whether the repository exists is not known here.
  *
  *     no credentials ──▶ may anyone do this? ──no──▶ 401
  *     credentials ──▶ known to be right? ──no──▶ wait if such have failed ──▶ are they right? ──no──▶ 401
@@ -23,7 +23,7 @@ const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' 
  *                          ▼                                                       ▼
  *             404, as if it did not exist ◀──no── may this user read? ──yes──▶ may this user push? ──no──▶ 403
  *
- * A log-in that was known to be right, and is wrong now, is looked at first and waits afterwards.
+ * A log-in that was right before and is wrong now is checked first, and waits afterwards.
  */
 export class Access {
   readonly #authority: Authority
@@ -57,7 +57,7 @@ export class Access {
     const about = aboutOf(exchange, request)
     if (credentials === undefined) return await this.#authority.decide(undefined, about)
     try {
-      // Nobody can guess in this way, and it costs nothing to say so: no need to wait.
+      // These are no guess, and refusing them costs nothing, so they need not wait.
       if (credentials.kind === 'unreadable') throw new Refusal('login_failed', { sentence: credentials.problem })
       return this.#authority.isTrusted(credentials)
         ? await this.#decideFirst(credentials, about)
@@ -68,9 +68,7 @@ export class Access {
     }
   }
 
-  /**
-   * Whoever is right does not wait, whatever others behind the same address do. Whoever is wrong waits for the answer.
-   */
+  /** A right log-in does not wait, even if others behind the same address fail. A wrong one waits for its answer. */
   async #decideFirst(credentials: LoginCredentials, about: About): Promise<Grant> {
     try {
       return await this.#authority.decide(credentials, about)

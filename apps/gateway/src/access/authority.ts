@@ -38,14 +38,13 @@ export type Authority = AsyncDisposable & {
   /** Why nobody can be let in at the moment, in words. Undefined where somebody can be. */
   readonly problem?: string | undefined
   /**
-   * Whether these credentials are looked at without any wait: either they were right before, or nobody can guess their
-   * kind and checking them costs next to nothing. Takes no time.
+   * Whether these credentials are checked without any wait: they were right before, or nobody can guess their kind and
+   * a check costs next to nothing. Returns at once.
    */
   isTrusted(credentials: LoginCredentials): boolean
   /**
-   * @param credentials undefined: the question is what anyone may do
-   * @throws {Refusal} `login_failed` where they are wrong; `login_busy` or `login_unavailable` where that cannot be
-   *   told
+   * @param credentials undefined asks what anyone may do
+   * @throws {Refusal} `login_failed` if they are wrong; `login_busy` or `login_unavailable` if that cannot be found out
    */
   decide(credentials: LoginCredentials | undefined, about: About): Promise<Grant>
 }

@@ -55,7 +55,7 @@ export function isLikeToken(text: string): boolean {
   return (isLikeSignedToken(text) && text.length >= 64) || /^[\w.~+/-]{32,}=*$/.test(text)
 }
 
-/** User names that clients send beside a token, and that mean nobody. */
+/** User names that clients send beside a token. They name no user. */
 const anyName = ['', 'token', 'x-access-token', 'x-token-auth', 'oauth2', 'git', 'x-oauth-basic']
 
 /** Anything shorter may be the password of a user with such a name, which can be guessed. */

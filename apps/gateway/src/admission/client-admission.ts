@@ -76,7 +76,7 @@ export function addClientMetrics(registry: Registry, clients: ClientAdmission): 
   const waitingHelp = 'Requests that wait for others of the same client.'
   addGauge(registry, 'sluice_clients', help, () => clients.size)
   addGauge(registry, 'sluice_client_waiting', waitingHelp, () => clients.waiting)
-  // The names of the version before, which the next one will not have.
+  // The former names of these metrics. The next version removes them.
   addGauge(registry, 'sluice_sources', 'The former name of sluice_clients.', () => clients.size)
   addGauge(registry, 'sluice_source_waiting', 'The former name of sluice_client_waiting.', () => clients.waiting)
 }

@@ -22,7 +22,7 @@ export function clientAddress({ socket, headers }: IncomingMessage, trust: Proxy
   let client = peer
   if (!trust.trustedProxies.has(peer)) return client ?? localClient
   for (const hop of hopsOf(headers[trust.forwardedHeader], trust.forwardedHeader).toReversed()) {
-    // Not an address: `unknown`, a name, or nonsense. Who said so is all that is known.
+    // Not an address: `unknown`, a name, or nonsense. The client is then the hop that sent it.
     if (hop === undefined) break
     client = hop
     if (!trust.trustedProxies.has(hop)) break

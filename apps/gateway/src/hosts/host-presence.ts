@@ -26,7 +26,7 @@ const steadyMs = 2000
 /** How many requests that have waited may be at the host without an answer. Far fewer than may wait in a host's lanes. */
 const turnsAtOnce = 32
 
-/** An answer may take minutes. Others need not wait for it, since the host has the request by then. */
+/** An answer may take minutes. The next request need not wait for it, because the host has this one by then. */
 const longestTurnMs = 1000
 
 /** How many requests may wait for one host, and how much memory they may hold: up to 64 KiB of a body each. */

@@ -23,7 +23,7 @@ export async function lookAtHost(host: Host): Promise<string | undefined> {
 
 type Link = Pick<Host, 'dispatcher' | 'secret'>
 
-/** Whether a host takes requests now. Whether it would serve them, its replies say. */
+/** Whether a host takes requests now. Its reply to a request tells whether it serves that one. */
 export async function takesRequests(link: Link): Promise<boolean> {
   return isServing(await statusOf(link))
 }

@@ -142,7 +142,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     void this.#meaningOf(error).then(this.#end.reject)
   }
 
-  /** The host was not reached, or broke off; or it was this side that ended the request. */
+  /** The meaning of an error: the host was not reached, it broke off, or this side ended the request. */
   async #meaningOf(error: Error): Promise<Refusal | Unanswered> {
     const { signal, outgoing } = this.#forwarded.exchange
     const reply = this.#reply

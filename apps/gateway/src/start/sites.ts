@@ -7,9 +7,9 @@ import { mayUse } from '../client/cross-origin.ts'
 type SiteConfig = Pick<GatewayConfig, 'access' | 'corsOrigins' | 'hostNames' | 'listen' | 'publicUrl'>
 
 /**
- * The host names by which clients may address this gateway, and the origins whose pages may use it. Where everyone on this
- * machine may do everything, so may any page in a browser on it that gets here by a name of its own (DNS rebinding). There,
- * only names that are set are taken.
+ * The host names by which clients may address this gateway, and the origins whose pages may use it. If everyone on this
+ * machine may do everything, a page in a browser on it could do so, too, through a name of its own that leads here (DNS
+ * rebinding). In that mode, only configured names are accepted.
  */
 export function sitesOf({ access, corsOrigins, hostNames, listen, publicUrl }: SiteConfig): SiteOptions {
   const isThisMachines = access === 'open' && listen.kind === 'tcp' && isLoopback(listen.host)

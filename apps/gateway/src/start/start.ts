@@ -25,7 +25,7 @@ import { sitesOf } from './sites.ts'
 export type Gateway = AsyncDisposable & {
   readonly server: Server
   readonly address: Address
-  /** Where metrics are, if anywhere. */
+  /** The address of metrics; undefined if they are not served. */
   readonly operations: Address | undefined
   readonly running: Running
 }
@@ -80,8 +80,8 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
 const idleMarginMs = 5000
 
 /**
- * The host's own deadlines come first, since the host knows more; the gateway's are for what does not get there. A request
- * that waits for a slot, here and then there, is not idle.
+ * The host's own deadlines come first, because the host knows more. The gateway's are for requests that do not reach
+ * it. A request that waits for a slot, here and then there, is not idle.
  */
 function idlenessLimits({
   idleTimeout,

@@ -46,7 +46,7 @@ export class PasswordCheck {
     const own = passwords.get(user)
     // For an unknown user, another user's hash is computed, so that the time does not tell who is known.
     const hash = own ?? passwords.values().next().value
-    // No line of the file has such a name, and no password is empty: nothing could be learned from the time.
+    // No line of the file has such a name, and no password is empty, so the time of the reply tells nothing.
     if (hash === undefined || !isUserName(user) || password === '') return false
     if (this.knows(passwords, user, password)) return true
     using _slot = await this.#lane.admit({ client: about.client, repository: user }, about.signal)

@@ -5,7 +5,7 @@ import { plainName } from '@sluice/shared/git/repository-name'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import type { Rights } from '../authority.ts'
 
-/** Whom a rule is about: a user's name, `@group`, `users` (whoever has logged in) or `anyone`. */
+/** Whom a rule is about: a user's name, `@group`, `users` (everybody who has logged in) or `anyone`. */
 const who = z.string().refine(isUserName, 'this is not the name of a user or a group')
 const someOf = z.union([who.transform((one) => [one]), z.array(who).max(10_000)]).default([])
 const patterns = z.string().min(1).max(1024)
@@ -25,14 +25,14 @@ const fileForm = z.strictObject({
 })
 
 /**
- * What a user may do with a repository. A user who is undefined is nobody in particular. The repository may be
- * addressed in any way: rules are about its plain name.
+ * What a user may do with a repository. An undefined user has not logged in. The repository may be addressed in any
+ * way: rules are about its plain name.
  */
 export type Rules = (repository: string, user: string | undefined) => { rights: Rights; mayCreate: boolean }
 
 /**
- * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: whoever is
- * not in it may do nothing there. Where no rule fits, nobody may do anything.
+ * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: a user who
+ * is not in it may do nothing there. If no rule fits, nobody may do anything.
  *
  * @throws {Error} in words
  */

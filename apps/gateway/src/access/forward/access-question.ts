@@ -4,10 +4,10 @@ import type { About } from '../authority.ts'
 import type { LoginCredentials } from '../credentials.ts'
 
 /**
- * What an access service is told of a request. The headers are those that nginx's auth_request is set up with for
- * Authelia and oauth2-proxy, and those of Traefik's and Caddy's forward-auth. All of them are made here: a client's own
- * headers of these names are not passed on. The path is the one that is parsed and sent to the host, so that rules
- * about it see what will be opened.
+ * What an access service is told of a request. The headers are those that nginx's auth_request sends to Authelia and
+ * oauth2-proxy, and those of Traefik's and Caddy's forward-auth. The gateway makes all of them: a client's own headers
+ * of these names are not passed on. The path is the one that was parsed and is sent to the host, so rules about it see
+ * what will be opened.
  */
 export function questionAbout(
   about: About,

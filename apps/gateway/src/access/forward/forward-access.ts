@@ -40,7 +40,7 @@ class ForwardAccess implements Authority {
   readonly #options: ForwardOptions
   readonly #log: Logger
   readonly #pool: Pool
-  /** By all that the service was told, since its answer may depend on any of it. */
+  /** By everything that the service was told, because its answer may depend on any of it. */
   readonly #allowed: LRUCache<string, Grant>
   /** Log-ins for which the service has named a user. If it names none, it may not have looked at the log-in at all. */
   readonly #right = new LRUCache<string, true>({ max: mostRight })
@@ -109,7 +109,7 @@ class ForwardAccess implements Authority {
     return new Refusal('login_unavailable', { cause })
   }
 
-  /** Log-ins are kept only as what nobody can turn back. */
+  /** Log-ins are kept as keyed digests only. */
   #digest(value: unknown): string {
     return createHmac('sha256', this.#key).update(JSON.stringify(value)).digest('base64')
   }

@@ -9,8 +9,8 @@ export type Clock = {
 }
 
 /**
- * Lets attempts through one after the other, with a pause between two of them. Where nobody has gone through for the
- * length of the pause, nobody waits. Whoever leaves the line makes it shorter.
+ * Lets attempts through one after the other, with a pause between two of them. If the last attempt is longer ago than
+ * the pause, the next one does not wait. An attempt that leaves the line makes it shorter.
  */
 export class LoginGate {
   readonly #clock: Clock

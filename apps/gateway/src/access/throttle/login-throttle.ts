@@ -6,11 +6,11 @@ import { orAborted } from '@sluice/shared/machine/race'
 import { LoginGate } from './login-gate.ts'
 import type { Clock } from './login-gate.ts'
 
-/** Sending the same wrong log-in again is no guess. It is a client in a loop, which slows down only itself. */
+/** Sending the same wrong log-in again is no guess. A client in a loop does it, and slows down only itself. */
 const freeRepeats = 1
 /** How many different secrets may fail for one name before the next one waits: people mistype. */
 const freeForName = 3
-/** How many log-ins of one client may fail before its other names, of which nothing is known, wait as well. */
+/** How many log-ins of one client may fail before its attempts for other names wait as well. */
 const freeForClient = 20
 const firstPauseMs = 125
 const longestPauseMs = 5000
@@ -36,14 +36,14 @@ export type Verdict = 'right' | 'unknown' | Refusal
 export type Attempt = { settle(verdict: Verdict): void }
 
 /**
- * Slows down whoever guesses, and nobody else. Failures are counted in three places, and each place has a gate:
+ * Slows down clients that guess, and no others. Failures are counted in three places, and each place has a gate:
  *
  *     the log-in itself (client, name, secret) ──▶ the name (client, name) ──▶ the client
  *
- * The same log-in again counts only for itself, so clients that loop with an old password are only in each other's way.
- * Another secret for a name counts for the name, so that further guesses for it wait longer and longer. Every new
- * log-in counts for its client, so that trying many names is no way around. The attempts of a client with many failures
- * go one by one. Its names with few failures have a line of their own, where nobody waits longer than the line is long.
+ * A repeated log-in counts only for itself, so clients that loop with an old password slow down only each other.
+ * Another secret for a name counts for the name, so further guesses for it wait longer and longer. Every new log-in
+ * counts for its client, so trying many names is no way around. The attempts of a client with many failures go one by
+ * one. Its names with few failures have a line of their own. The length of that line bounds the wait in it.
  *
  * The same log-in is tried only once at a time: other requests with it wait for the verdict.
  */
@@ -116,7 +116,7 @@ export class LoginThrottle {
     this.#count(name, 1)
   }
 
-  /** Returns undefined where there is no need to wait, so that attempts of the same moment are counted. */
+  /** Returns undefined if there is no need to wait, so that attempts of the same moment are counted. */
   #waitWithOthers(name: string, client: string, signal: AbortSignal): Promise<void> | undefined {
     const tried = (this.#names.get(name)?.failures ?? 0) + (this.#checking.get(name) ?? 0)
     const isStale = tried >= freeForName
