@@ -6,7 +6,7 @@ import type { Contents } from './pristine.ts'
  * that the next supervisor can take the repository back if this one is killed.
  */
 
-/** All paths are absolute, and of what this host has made. */
+/** All paths are absolute, and name what this host has made. */
 export type CreationNote = {
   readonly target: string
   /** A folder beside the target, under a name of our own. Without `made` it is unfinished, or was being removed. */

@@ -7,10 +7,10 @@ import type { ObjectFormat } from './create-repository.ts'
 import { isGitDirectory } from '../repository/repository.ts'
 
 /**
- * An empty repository of the supervisor's own, in its runtime directory, which is made in the way in which a first push's
- * is. git advertises it exactly as it would advertise a repository that has just been created. A first push is shown
- * that, so that asking creates nothing. Nothing is ever pushed to it. Requests read it like any other, and the cache keeps
- * its advertisement like any other's.
+ * An empty repository in the supervisor's runtime directory. It is made in the same way as the repository of a first
+ * push, so git advertises it exactly as it would advertise that one. A first push is shown its advertisement, so asking
+ * creates nothing. Nothing is ever pushed to it. Requests read it, and the cache keeps its advertisement, as for any
+ * other repository.
  */
 export class EmptyRepository {
   readonly #folder: string

@@ -125,13 +125,13 @@ export class NewRepositories {
     }
     if (findRepository(this.#root, name)) return false
     const target = placeFor(this.#root, name)
-    // It does not end with the request that came first: others may be waiting for it.
+    // It does not end with the request that came first, because others may be waiting for it.
     entry.creating = this.#maker.make(target)
     try {
       entry.provisional = await entry.creating
       return true
     } catch (error) {
-      // Somebody who knows nothing of this host was faster. Theirs stands.
+      // Another program has created a repository of this name in the meantime. That one stays.
       if (findRepository(this.#root, name)) return false
       throw error
     } finally {
@@ -155,7 +155,10 @@ export class NewRepositories {
     return false
   }
 
-  /** What it may contain if no push has taken effect: what was made, and objects that are proven to be of the pushes. */
+  /**
+   * What the repository may contain if no push has taken effect: what was made, and objects that are proven to belong
+   * to the pushes.
+   */
   async #expectedIn({ note }: Provisional, { visitors, pushed }: Entry): Promise<Contents> {
     if (visitors > 1 || conditionOf(note.target, note.made) !== 'objects') return note.made
     const now = contentsOf(note.target)

@@ -7,7 +7,7 @@ import { isKeepName, isLockName, shallowName } from '../repository/git-files.ts'
 
 const isFolder = 'folder'
 
-/** It was in a list of names, and had gone when it was looked at. */
+/** The identity of an entry that was listed, and had gone when it was looked at. */
 const isGone = 'gone'
 
 /** What is in a folder, by path: what distinguishes each file from any other, or `folder`. */
@@ -73,7 +73,7 @@ function namesIn(folder: string, mayBeGone: boolean): string[] {
   }
 }
 
-/** An empty folder belongs to nobody: git leaves those of objects and of references' locks when it removes these. */
+/** Empty folders do not count: git leaves them when it removes objects, or the locks of references. */
 function whatIsNew(name: string, identity: string): Condition {
   if (identity === isGone) return 'unsure'
   if (identity === isFolder && folderOfGits.test(name)) return 'pristine'
@@ -103,7 +103,7 @@ function identityOf(path: string): string {
 }
 
 /**
- * Whether all objects of a repository can be reached from these ids. Then they came with them.
+ * Whether all objects of a repository can be reached from these ids. If so, they came with these pushes.
  *
  * @param ids some of those that a push has named
  */

@@ -22,7 +22,7 @@ import { hiddenBeside, removeEmpty, takeBack } from './take-back.ts'
  *                                                                                                 └─▶ taken back
  */
 
-/** Creating a repository is tried so often, when the folders above it are taken back meanwhile. */
+/** How often creating a repository is tried. A try fails if the folders above the repository are removed meanwhile. */
 const attempts = 3
 
 /** A repository that has been created, and that may still be taken back. */

@@ -20,7 +20,7 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 
 const name = 'owner.sock'
 
-/** Far longer than another process takes from the test of a dead socket to its removal. */
+/** Far longer than another process needs between the test of a dead socket and its removal. */
 const settlingMs = 200
 
 /** Owns a folder until disposed of, or until this process ends. @returns undefined where another process owns it */

@@ -4,13 +4,13 @@ import { dirname } from 'node:path'
 import { isInUse } from '../process/path-in-use.ts'
 
 /*
- * Whatever was made before this machine started has no living owner: its maker ended with the machine. That holds for file
+ * What was made before this machine started has no living owner: its maker ended with the machine. This holds for file
  * systems that no other machine writes to.
  *
- * The kernel computes the time of the boot as now less the uptime, so it moves when the clock is set. That happens late in
- * the boot of a machine without a clock of its own, and in a virtual machine that is resumed from a snapshot, whose
- * processes lived on. In both cases /proc, which was mounted at the boot, has an older time. A file from between the two
- * times is taken for nobody's only if no process uses the repository.
+ * The kernel computes the time of the boot as now less the uptime, so it moves when the clock is set. This happens late
+ * in the boot of a machine without a clock of its own, and in a virtual machine that is resumed from a snapshot, whose
+ * processes lived on. In both cases /proc, which was mounted at the boot, has an older time. A file from between the
+ * two times counts as ownerless only if no process uses the repository.
  */
 
 /** ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, overlayfs: `f_type` of statfs(2). Any other may be shared. */

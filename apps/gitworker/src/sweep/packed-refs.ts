@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /**
- * Removes a `packed-refs.new` that nobody owns. As long as there is one, git fails at every deletion. git has one only while
- * it holds `packed-refs.lock` (refs/packed-backend.c), so whoever holds that lock knows that it is nobody's. The lock is
- * taken here as git takes it, and released. If somebody else holds it, nothing is done.
+ * Removes a `packed-refs.new` that nobody owns. As long as there is one, git fails at every deletion. git has one only
+ * while it holds `packed-refs.lock` (refs/packed-backend.c), so the holder of that lock knows that the file is left
+ * over. The lock is taken here as git takes it, and released. If another process holds it, nothing is done.
  *
  * Synchronous: the lock is held for two system calls.
  *

@@ -11,19 +11,19 @@ import { keepFilesIn, keepReason } from './keep-files.ts'
 import { removeStalePackedRefs } from './packed-refs.ts'
 
 /*
- * A push that is ended by a signal leaves its quarantine behind (`objects/tmp_objdir-incoming-*`, git's commit 22613b25ec).
- * One that is ended between its pack and its report also leaves a `.keep` file, which keeps its pack for ever. SIGKILL
- * leaves the temporary file that there is if the client's history is shallow, too.
+ * A push that is ended by a signal leaves its quarantine behind (`objects/tmp_objdir-incoming-*`, git's commit
+ * 22613b25ec). One that is ended between its pack and its report also leaves a `.keep` file, which keeps its pack for
+ * ever. If the client's history is shallow, SIGKILL leaves a temporary file, too.
  *
- * Only what a dead push has named in its own trace is removed, since that proves whose it is. Nothing proves whose a lock
- * is: git removes its own at SIGTERM, and one that SIGKILL has left looks like an operator's. A lock left behind is an
- * annoyance; a lock taken is a lost commit.
+ * A file is removed only if a dead push has named it in its own trace, because that proves who made it. Nothing proves
+ * who owns a lock: git removes its own locks at SIGTERM, and one that SIGKILL has left looks like an operator's. A lock
+ * left behind is an annoyance; a lock taken from its owner is a lost commit.
  */
 
 export type Removal = {
   /** Paths. */
   readonly removed: string[]
-  /** Whether something is the push's and could not be removed yet. */
+  /** Whether something belongs to the push and could not be removed yet. */
   readonly isPostponed: boolean
 }
 

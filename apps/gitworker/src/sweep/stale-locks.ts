@@ -5,9 +5,10 @@ import { isRefName } from '../git/ref-name.ts'
 import { commonDirOf } from '../repository/repository.ts'
 
 /*
- * What would make a push fail and belongs to nobody: locks that a power loss has left, and a `packed-refs.new`. Nothing is
- * searched for. Each push looks at the few files that its own git is going to need, which costs microseconds. The first
- * push to a repository since the start also looks at quarantines and `.keep` files, which only take up disk space.
+ * Removes files that would make a push fail and that nobody owns: locks that a power loss has left, and a
+ * `packed-refs.new`. Nothing is searched for. Each push looks at the few files that its own git is going to need, which
+ * costs microseconds. The first push to a repository since the start also looks at quarantines and `.keep` files, which
+ * only take up disk space.
  */
 
 /** When there are more, all repositories are looked through again. */

@@ -42,8 +42,9 @@ export type Fingerprint = {
 export type Trait = 'session-id' | 'push-certificate' | 'alternates' | 'promisor'
 
 /**
- * What a reply depends on. `config`: the configuration, for capabilities. `refs`: that, all references, and which objects
- * exist. `pack`: what a fetch in protocol version 2 depends on, which may ask for any object (docs/design.md has a table).
+ * What a reply depends on. `config`: the configuration, for capabilities. `refs`: that, all references, and which
+ * objects exist. `pack`: everything that a fetch in protocol version 2 depends on. Such a fetch may ask for any object.
+ * docs/internals/caches.md has a table.
  */
 export type Scope = 'config' | 'refs' | 'pack'
 
