@@ -13,7 +13,7 @@ export function refusalsReference(): string {
   ])
   return reference('Outcomes and refusals', 'packages/shared/src/refusal/', [
     'Each request has an outcome, and each refusal has a reason. `outcome` is in the line that each application logs for a request, and in `sluice_requests_total`. `reason` is beside it, in `sluice_refusals_total`, and in the header `Sluice-Reason` of the reply. `requestId` is the `X-Request-Id` of the reply, and is in both logs.',
-    'A refused POST of git itself is answered with status 200 and the sentence in git’s own protocol, since git would not show it otherwise. `status` in the log is the one that this stands for. What git itself says at its end is in a reply of 200, too, and in the line of the host: `said`, and `rejected` for references.',
+    'A refused POST of git itself is answered with status 200 and the sentence in git’s own protocol, since git would not show it otherwise. `status` in the log is the one that the refusal stands for. If git itself refuses something, the reply has status 200, too. The line of the host then has what git said in `said`, and the references that it rejected in `rejected`.',
     '## Outcomes',
     table(['outcome', 'what happened', 'level', 'what to do'], ofOutcomes),
     '## Reasons',

@@ -6,7 +6,7 @@ import { reference, table } from './markdown.ts'
 /** `docs/reference/settings.md`: all settings, by subject. */
 export function settingsReference(): string {
   return reference('Settings', 'packages/shared/src/config/settings/', [
-    'Settings are environment variables. An empty variable counts as one that is not set. A value that is not valid, or a `SLUICE_` name that is not listed here, stops the start with a message that names them all.',
+    'Settings are environment variables. An empty variable counts as not set. If a value is not valid, or a `SLUICE_` name is not listed here, the application does not start, and a message lists every problem.',
     ...settingGroups.flatMap(sectionOf),
   ])
 }

@@ -24,7 +24,7 @@ export const settingGroups = [
   { title: 'Pushes', about: 'What pushes may do, and what runs with them.', settings: pushes },
   {
     title: 'How much at once',
-    about: 'Most of it follows the machine. The first line of the supervisor’s log says how.',
+    about: 'Most of these follow from the machine. The first line of the supervisor’s log says how.',
     settings: capacity,
   },
   { title: 'Times and rates', about: 'How long things may take.', settings: times },

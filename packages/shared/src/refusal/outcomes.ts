@@ -20,7 +20,7 @@ export const outcomes = {
     level: 'info',
     meaning: 'The request was not right, or not allowed.',
     advice:
-      'As a rule nothing: `reason` says which. For a push, `rejected` and `said` have what git or a hook gave as the reason.',
+      'Usually nothing; `reason` says why. For a push, `rejected` and `said` have what git or a hook gave as the reason.',
   },
   shed: {
     level: 'warn',
@@ -37,7 +37,7 @@ export const outcomes = {
   timed_out: {
     level: 'warn',
     meaning: 'A client that was waited for did nothing, or too little; or git was silent for too long.',
-    advice: 'See the reason. Often a network that went away.',
+    advice: 'See `reason`. Often the network failed.',
   },
   git_failed: {
     level: 'warn',

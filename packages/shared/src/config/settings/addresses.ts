@@ -71,8 +71,7 @@ export const addresses = {
     name: 'SLUICE_TRUSTED_PROXIES',
     apps: ['gateway'],
     takes: 'none, or addresses and networks such as 10.0.0.0/8, fd00::/8, unix',
-    purpose:
-      'The proxies that are believed when they name a client’s address. unix: whoever connects to a unix socket.',
+    purpose: 'The proxies that are believed when they name a client’s address. unix: all clients of a unix socket.',
     fallback: 'none',
     schema: checked(parseNetworks),
   },

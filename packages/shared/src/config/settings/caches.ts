@@ -32,9 +32,9 @@ export const caches = {
     name: 'SLUICE_SPOOL_FOLDER',
     apps: ['supervisor'],
     takes: 'auto, or the path of a folder, of this supervisor alone',
-    purpose: 'Where packs for both are kept: on a disk, not in memory. Created if missing.',
+    purpose: 'Where SLUICE_PACK_CACHE and SLUICE_FETCH_AHEAD keep packs: on a disk, not in memory. Created if missing.',
     fallback: 'auto',
-    fallbackRule: '`spool` in the run folder',
+    fallbackRule: '`spool` in the runtime directory',
     schema: text(),
   },
 } satisfies Record<string, Setting<unknown>>

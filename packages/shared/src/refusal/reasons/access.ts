@@ -17,7 +17,7 @@ export const access = {
     status: 401,
     outcome: 'refused',
     sentence: 'The user name or the password is wrong.',
-    advice: 'If there are many: somebody guesses, or an old password is in use, in CI say.',
+    advice: 'If there are many: somebody guesses, or an old password is in use, for example in CI.',
   },
   push_forbidden: {
     status: 403,
@@ -29,7 +29,7 @@ export const access = {
     status: 429,
     outcome: 'shed',
     sentence: 'Too many log-ins from your address have failed. Please check the password, and try again in a moment.',
-    advice: 'More guesses are waiting than may wait, for one client or for one of its users: see `client` in the log.',
+    advice: 'Too many attempts wait, for one client or for one of its users: see `client` in the log.',
   },
   login_busy: {
     status: 503,

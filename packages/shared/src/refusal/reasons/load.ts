@@ -47,6 +47,6 @@ export const load = {
     status: 503,
     outcome: 'shed',
     sentence: 'The server is shutting down. Please try again in a moment.',
-    advice: 'It stops. Behind a balancer, raise SLUICE_DRAIN_DELAY.',
+    advice: 'The server is stopping. Behind a balancer, raise SLUICE_DRAIN_DELAY.',
   },
 } as const satisfies Record<string, ReasonRow>

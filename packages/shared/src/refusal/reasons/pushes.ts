@@ -11,7 +11,7 @@ export const pushes = {
     status: 409,
     outcome: 'refused',
     sentence: 'A repository cannot be created under this name: a part of it is a file or another repository.',
-    advice: 'The name is in the way of another, or differs from another only in `.git`.',
+    advice: 'A part of the name is a file or a repository, or the name differs from another only in `.git`.',
   },
   create_failed: {
     status: 500,

@@ -36,7 +36,8 @@ export const requests = {
     status: 403,
     outcome: 'refused',
     sentence: 'This server does not go by this name: add it to SLUICE_HOST_NAMES.',
-    advice: 'Add the name that your proxy passes on to SLUICE_HOST_NAMES. Otherwise, a web page tries to get in.',
+    advice:
+      'Add the name that your proxy passes on to SLUICE_HOST_NAMES. If it is none of yours, a web page tries to get in.',
   },
   cross_site: {
     status: 403,
