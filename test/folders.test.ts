@@ -4,7 +4,10 @@ import { basename, dirname, join, normalize } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-/** The arrows between the folders of the sources: whoever reads one needs to know only what lies below it. */
+/**
+ * The rules for imports between the folders of the sources. A reader of a folder needs to know only the folders below
+ * it.
+ */
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const sources = globSync('{packages,apps}/*/src/**/*.ts', { cwd: project })
@@ -24,7 +27,7 @@ function importsOf(file: string, text: string): Import[] {
   })
 }
 
-/** The folders of a circle, each of which imports the next, and the last one the first. */
+/** The folders of a cycle: each imports the next, and the last one imports the first. */
 function findCircle(arrows: ReadonlyMap<string, ReadonlySet<string>>): string[] | undefined {
   const clear = new Set<string>()
   const look = (folder: string, path: readonly string[]): string[] | undefined => {
@@ -62,7 +65,7 @@ describe('the folders of the sources', () => {
     for (const { from, to } of imports) assert.ok(sources.includes(to), `${from} imports ${to}`)
   })
 
-  test('have no circle', () => {
+  test('have no cycle', () => {
     const circle = findCircle(arrowsOf(imports))
     const arrows = imports.filter(({ from, to }) => {
       const index = circle?.indexOf(dirname(from)) ?? -1
@@ -71,7 +74,7 @@ describe('the folders of the sources', () => {
     assert.equal(circle, undefined, arrows.map(({ from, to }) => `${from} → ${to}`).join('\n'))
   })
 
-  test('of an application are of no interest to another one, nor to what both share', () => {
+  test('of an application are imported by no other application, and not by the shared package', () => {
     const workspace = (file: string) => file.split('/').slice(0, 2).join('/')
     const wrong = imports.filter(({ from, to }) => {
       return workspace(to).startsWith('apps/') && workspace(from) !== workspace(to)
@@ -90,7 +93,7 @@ describe('the folders of the sources', () => {
   })
 })
 
-test('a circle is found, however long, and none where there is none', () => {
+test('a cycle is found, however long, and none where there is none', () => {
   const arrows = (text: string) =>
     arrowsOf(text.split(' ').map((pair) => ({ from: `${pair[0]}/x.ts`, to: `${pair[1]}/y.ts` })))
   assert.deepEqual(findCircle(arrows('ab bc cd db')), ['b', 'c', 'd'])

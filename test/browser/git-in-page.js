@@ -3,7 +3,7 @@ import * as git from 'isomorphic-git'
 import http from 'isomorphic-git/http/web'
 import { memoryFs } from './memory-fs.js'
 
-/** Bundled by Bun, which has a Buffer for browsers, on which isomorphic-git relies. */
+/** Bun bundles this file. isomorphic-git relies on Bun's Buffer for browsers. */
 globalThis.Buffer = Buffer
 
 /** Clones a repository, commits a file, and pushes. Returns how many commits there were, and the id of the new one. */

@@ -1,4 +1,4 @@
-/** A file system in memory for isomorphic-git in a page: what it calls of Node's `fs.promises`, and no more. */
+/** A file system in memory for isomorphic-git in a page: only those functions of Node's `fs.promises` that it calls. */
 export function memoryFs() {
   const entries = new Map([['/', { type: 'dir' }]])
   const plain = (path) =>

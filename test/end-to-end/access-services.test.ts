@@ -12,8 +12,8 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
 /**
- * `SLUICE_ACCESS=forward` with stand-ins for services as operators have them, each checking what the real one checks before
- * it looks at who asks. Ann may do everything with /team/, and everybody reads /public/.
+ * `SLUICE_ACCESS=forward` with stand-ins for services that operators use. Each checks what the real one checks before
+ * it looks at the user. Ann may do everything below /team/, and everybody reads /public/.
  */
 
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
@@ -21,7 +21,7 @@ const good = basic('ann', "ann's secret")
 
 type Answer = { readonly status: number; readonly headers?: OutgoingHttpHeaders }
 
-/** What is asked, as the service reads it; a status where it cannot. */
+/** A question as the service reads it; a status if the service cannot read it. */
 type Asked = { readonly method: string; readonly url: URL; readonly login: string | undefined }
 
 type Service = {
@@ -122,7 +122,9 @@ async function startService(service: Service): Promise<AsyncDisposable & { url: 
   }
 }
 
-/** Rights by address alone, as such services have them: whoever pushes is told by the service in the query, or by the path. */
+/**
+ * Rights by address alone, as such services have them. The query or the path tells whether the request is for a push.
+ */
 function answerOf(service: Service, headers: IncomingHttpHeaders): Answer {
   const asked = service.read(headers)
   if (typeof asked === 'number') return { status: asked }
@@ -153,7 +155,7 @@ async function startWith(url: string, env: Record<string, string> = {}): Promise
   return stack
 }
 
-/** What a client may write, in the hope that it is believed. */
+/** Headers that a client may write to pass for somebody else. */
 const lies = {
   'X-Original-URL': 'https://git.example.org/public/one.git/info/refs?service=git-upload-pack',
   'X-Original-URI': '/public/one.git',
@@ -200,7 +202,7 @@ for (const [name, service] of Object.entries(services)) {
     const statuses = new Set(stack.gateway.lines.map(({ reason }) => reason))
     assert.ok(!statuses.has('login_unavailable'), [...statuses].join())
 
-    // A page that everybody reads is no way to one that nobody else does.
+    // A page that everybody reads must not lead to one that only its users read.
     for (const headers of [lies, { ...lies, Authorization: good }] as Record<string, string>[]) {
       const path = '/other/none.git/info/refs?service=git-receive-pack'
       const before = seen.length
@@ -220,7 +222,7 @@ for (const [name, service] of Object.entries(services)) {
 describe('what a service is told', () => {
   const open: Service = { ...services['a service as Traefik’s and Caddy’s manuals have it']!, path: '/' }
 
-  test('the address is the one that is opened, whichever way it was written', async () => {
+  test('the service is told the address that will be opened, however it was written', async () => {
     await using opened = new AsyncDisposableStack()
     const { url, seen } = opened.use(await startService(open))
     const stack = opened.use(await startWith(url))
@@ -240,7 +242,7 @@ describe('what a service is told', () => {
     }
   })
 
-  test('scheme and client are what a trusted proxy says, and nobody else', async () => {
+  test('only a trusted proxy is believed about scheme and client', async () => {
     await using opened = new AsyncDisposableStack()
     const { url, seen } = opened.use(await startService(open))
     const stack = opened.use(await startWith(url, { SLUICE_PUBLIC_URL: 'off' }))
@@ -267,7 +269,7 @@ describe('what a service is told', () => {
     assert.deepEqual(await toldBy(forwarded.address, more), [`https${rest}`, '192.0.2.8', '192.0.2.8'])
   })
 
-  test('what is remembered is the answer to the same question, cookies included', async () => {
+  test('an answer is remembered for the same question only, cookies included', async () => {
     await using opened = new AsyncDisposableStack()
     const { url, seen } = opened.use(await startService(open))
     const stack = opened.use(await startWith(url, { SLUICE_ACCESS_SERVICE_CACHE: '1h' }))
@@ -282,7 +284,7 @@ describe('what a service is told', () => {
     assert.equal((await send({ Cookie: 'session=1' })).status, 401)
   })
 
-  test('a token that a service says again as a user name is not written anywhere', async () => {
+  test('a token that a service returns as the user name is written nowhere', async () => {
     await using opened = new AsyncDisposableStack()
     const secret = 'glpat-0123456789abcdefghij'
     const echo: Service = {

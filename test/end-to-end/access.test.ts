@@ -17,7 +17,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** Who may do what, in each mode, with real git and with everything that is not a log-in. */
+/** Who may do what, in each mode: with real git, and with credentials of every wrong kind. */
 
 const rules = `
 groups:
@@ -62,7 +62,7 @@ async function token({ user = 'ann', key = signer.privateKey, expires = '5m', ki
 
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
-/** A service as an operator would have: knows two users, and rights by name. */
+/** A service as an operator would have one. It knows two users, and rights by name. */
 async function startService(): Promise<AsyncDisposable & { url: string; asked: string[] }> {
   const asked: string[] = []
   const server = createServer((incoming, outgoing) => {
@@ -94,13 +94,13 @@ async function startService(): Promise<AsyncDisposable & { url: string; asked: s
 
 type Mode = {
   readonly name: 'file' | 'jwt' | 'forward'
-  /** The settings; what is opened here lives as long as the stack. */
+  /** @returns the settings; what is opened here lives as long as the stack */
   open(folder: string, opened: AsyncDisposableStack): Promise<Record<string, string>>
-  /** A good header for this user. */
+  /** A valid header for this user. */
   login(user: User): Promise<string>
   /** The password that git sends for this user. */
   password(user: User): Promise<string>
-  /** Headers that must let nobody in, beside those that are bad in every mode. */
+  /** Headers that must let nobody in, besides those that are wrong in every mode. */
   bad(): Promise<Record<string, string>>
   readonly anyoneReadsPublic: boolean
 }
@@ -222,7 +222,7 @@ const badEverywhere = {
   'a long user name': basic('a'.repeat(5000), 'x'),
 }
 
-/** Names that are, or look like, a private repository's. */
+/** Names of a private repository, and names that look like one. */
 const privateNames = [
   'team/secret.git',
   'team/secret',
@@ -251,7 +251,7 @@ const requestsFor = (name: string) =>
 
 let lastAddress = 0
 
-/** Each from an address of its own: failures slow down the next of the same. */
+/** Sends each request from an address of its own, because failures slow down the next attempt from the same address. */
 async function send(
   stack: Stack,
   { path, method, type }: { path: string; method: string; type?: string },
@@ -269,7 +269,7 @@ async function send(
   })
 }
 
-/** What of a reply could tell one repository from another. */
+/** The parts of a reply that could tell one repository from another. */
 function visible({ status, headers, body }: Reply) {
   const { 'x-request-id': _id, 'date': _date, ...others } = headers
   return { status, others, body }
@@ -325,7 +325,7 @@ for (const mode of modes) {
       assert.equal(open.code === 0, mode.anyoneReadsPublic, open.stderr)
     })
 
-    test('to create a repository is a right of its own', async () => {
+    test('creating a repository is a right of its own', async () => {
       const work = join(stack.folder, 'anns-new')
       await git(stack.folder, ['init', '--quiet', work])
       await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'First'])
@@ -339,7 +339,7 @@ for (const mode of modes) {
       assert.match(bens.stderr, /a push does not create one here/)
     })
 
-    test('hooks learn who pushes, and nobody can say that they are somebody else', async () => {
+    test('hooks learn who pushes, and nobody can pass for another user', async () => {
       const repository = join(stack.root, 'public/hooked.git')
       await mkdir(repository)
       await git(repository, ['init', '--quiet', '--bare', '.'])
@@ -362,7 +362,7 @@ for (const mode of modes) {
       assert.deepEqual([line['user'], line['outcome']], ['ben', 'completed'])
     })
 
-    test('whatever is no log-in lets nobody in, starts nothing, and tells nothing', async () => {
+    test('wrong credentials let nobody in, start nothing, and tell nothing', async () => {
       const served = (await stack.status()).requestsInAll
       for (const [what, login] of Object.entries({ ...badEverywhere, ...(await mode.bad()) })) {
         const [secret, missing] = ['team/secret.git', 'team/nothing-here.git'].map((name) => requestsFor(name))
@@ -377,7 +377,7 @@ for (const mode of modes) {
       assert.equal((await stack.status()).requestsInAll, served)
     })
 
-    test('a header of a megabyte is refused as such, and the gateway serves on', async () => {
+    test('a header of a megabyte is refused in words, and the gateway goes on serving', async () => {
       const [request] = requestsFor('team/secret.git')
       const reply = await send(stack, request, `Bearer ${'a'.repeat(2 ** 20)}`).catch((error: Error) => error)
       assert.ok(reply instanceof Error || reply.status === 431)
@@ -398,19 +398,19 @@ for (const mode of modes) {
       const secret = await send(stack, requestsFor('team/secret.git')[0], login)
       const missing = await send(stack, requestsFor('team/nothing-here.git')[0], login)
       assert.deepEqual(visible(secret), visible(missing))
-      // What is not there for those who may read all is told in the same words, by the host.
+      // For a missing repository, the host answers users who may read everything in the same words.
       const hosts = await send(stack, requestsFor('team/nothing-here.git')[0], await mode.login('ann'))
       assert.deepEqual(visible(hosts), visible(missing))
     })
 
-    test('every spelling of a name that git allows is the same repository to its rules', async () => {
+    test('rules take every spelling of a name that git allows for the same repository', async () => {
       const login = await mode.login('ann')
       for (const name of ['team/secret.git', 'team/secret', '%74eam/secret.git', 'team%2Fsecret.git']) {
         assert.equal((await send(stack, requestsFor(name)[0], login)).status, 200, name)
       }
     })
 
-    test('who guesses is slowed down, and others of the same address are not', async () => {
+    test('a client that guesses is slowed down, and others at the same address are not', async () => {
       const headers = (login: string) => ({ 'X-Forwarded-For': '192.0.2.7', 'Authorization': login })
       const path = '/team/secret.git/info/refs?service=git-upload-pack'
       const login = await mode.login('ann')
@@ -435,7 +435,7 @@ for (const mode of modes) {
   })
 }
 
-/** The ways in which people send a token, after the manuals of the large forges. */
+/** The ways in which people send a token, as the manuals of large forges describe them. */
 const waysToSend: Record<string, (token: string) => string> = {
   'Bearer': (sent) => `Bearer ${sent}`,
   'bearer in lower case': (sent) => `bearer ${sent}`,
@@ -452,7 +452,7 @@ const waysToSend: Record<string, (token: string) => string> = {
   'anything:TOKEN': (sent) => basic('any thing, ä', sent),
 }
 
-test('a token is taken in whichever way it is sent; a wrong one is one answer; none is ever in a log', async () => {
+test('a token is taken however it is sent; every wrong token gets the same answer; no token is ever in a log', async () => {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
   const stack = opened.use(
@@ -508,7 +508,7 @@ test('six clients that loop with a wrong password lock out nobody behind the sam
     }
   })
   await until('many to have failed', () => failed > 20)
-  // What was right before is, while guesses wait.
+  // A log-in that was right before is answered while guesses wait.
   for (let turn = 0; turn < 20; turn++) assert.equal((await login('ann', 'right')).status, 200)
   const statuses = await Promise.all(others.map(async (user) => (await login(user, 'right')).status))
   over.abort()
@@ -516,7 +516,7 @@ test('six clients that loop with a wrong password lock out nobody behind the sam
   await Promise.all(loops)
 })
 
-test('a rules file that is broken changes nothing and is told of; one that is right counts at once', async () => {
+test('a broken rules file changes nothing and is logged; a mended one counts at once', async () => {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
   const env = await modes[0]!.open(path, opened)
@@ -554,7 +554,7 @@ test('a service that is down, slow or elsewhere lets nobody in', async () => {
   assert.equal((await stack.status()).requestsInAll, 0)
 })
 
-test('keys that cannot be fetched: known ones stay good, others can be neither taken nor refused', async () => {
+test('while keys cannot be fetched, known keys stay valid, and tokens of others are neither accepted nor rejected', async () => {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
   let isUp = true
@@ -577,7 +577,7 @@ test('keys that cannot be fetched: known ones stay good, others can be neither t
   isUp = false
   assert.equal((await send(stack, request, `Bearer ${await token()}`)).status, 200)
   const unknown = `Bearer ${await token({ key: stranger.privateKey, kid: 'k2' })}`
-  // Keys that were fetched a moment ago are taken for all that there are.
+  // If the keys were fetched a moment ago, a token with another key is wrong.
   assert.equal((await send(stack, request, unknown)).status, 401)
 
   const down = opened.use(await startStack(env))
@@ -590,7 +590,7 @@ test('keys that cannot be fetched: known ones stay good, others can be neither t
   assert.match(ready.body, /no keys for tokens/)
 })
 
-test('everyone is let in on an address of this machine only, unless the operator says so in words', async () => {
+test('by default, everyone is let in on an address of this machine only', async () => {
   const starts = async (env: Record<string, string>) => {
     await using stack = await startStack({}, { gateway: { SLUICE_LISTEN: '0.0.0.0:0', ...env } })
     return stack.gateway.address !== ''

@@ -11,11 +11,11 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** Under any load: no early, cheaply and in words, and what was admitted is served. */
+/** Under any load, refusals are early, cheap and in words, and admitted requests are served. */
 
 const waits = fileURLToPath(new URL('../fixtures/waits-for-release.sh', import.meta.url))
 
-/** A stack whose git waits, in each of these repositories, until that is released. */
+/** Starts a stack whose git waits, in each of these repositories, until it is released. */
 async function startWaiting(repositories: string[], env: Record<string, string>): Promise<Stack> {
   const stack = await startStack({ SLUICE_GIT: waits, SLUICE_CREATE_ON_PUSH: 'off', ...env })
   for (const name of repositories)
@@ -48,7 +48,7 @@ async function laneOf(stack: Stack, name: string) {
   return lane
 }
 
-/** Waits until a lane's slots are all held. */
+/** Waits until all slots of a lane are held. */
 async function untilFull(stack: Stack, name: string): Promise<void> {
   await until(`the lane ${name} to be full`, async () => {
     const { running, slots } = await laneOf(stack, name)
@@ -56,7 +56,7 @@ async function untilFull(stack: Stack, name: string): Promise<void> {
   })
 }
 
-test('ten times more clients than slots: what is admitted is served, the rest is refused, and no slot is held twice', async () => {
+test('ten times more clients than slots: admitted requests are served, the rest are refused, and no slot is held twice', async () => {
   await using stack = await startWaiting(['project'], {
     SLUICE_FETCH_SLOTS: '4',
     SLUICE_LARGEST_SHARE: '100%',
@@ -86,7 +86,7 @@ test('ten times more clients than slots: what is admitted is served, the rest is
   await until('all to be over', async () => isQuiet(await stack.status()))
 })
 
-test('floods of fetches, of pushes and of their advertisements hold up nothing of another kind', async () => {
+test('floods of fetches, of pushes and of their advertisements hold up only their own kind', async () => {
   await using stack = await startWaiting(['flooded', 'other'], {
     SLUICE_FETCH_SLOTS: '2',
     SLUICE_PUSH_SLOTS: '2',
@@ -142,7 +142,7 @@ describe('one client', () => {
   const env = { SLUICE_CLIENT_REQUESTS: '2', SLUICE_CLIENT_QUEUE: '3', SLUICE_TRUSTED_PROXIES: '127.0.0.1' }
   const from = (address: string) => ({ 'X-Forwarded-For': address })
 
-  test('has so many requests at work and waiting, then 429; another one is served meanwhile', async () => {
+  test('has a limited number of requests at work and waiting, then gets 429; another client is served meanwhile', async () => {
     await using stack = await startWaiting(['project', 'other'], env)
     await release(stack, 'other')
     const flood = many(200, () => fetchFrom(stack, 'project', from('203.0.113.1')))
@@ -258,7 +258,11 @@ describe('a client that leaves while it waits', () => {
   })
 })
 
-/** Begins a push that has the one slot until its client leaves. @returns what makes it leave */
+/**
+ * Begins a push that holds the only slot until its client leaves.
+ *
+ * @returns a function that makes it leave
+ */
 async function holdPushSlot(stack: Stack): Promise<() => void> {
   const [host, port] = stack.gateway.address.split(':')
   const held = request({
@@ -270,7 +274,7 @@ async function holdPushSlot(stack: Stack): Promise<() => void> {
     headers: { 'Content-Type': 'application/x-git-receive-pack-request', 'Transfer-Encoding': 'chunked' },
   })
   held.on('error', () => {})
-  // The beginning of a push, and no more of it.
+  // Only the beginning of a push.
   held.write('00940000000000000000000000000000000000000000')
   await untilFull(stack, 'push')
   return () => held.destroy()

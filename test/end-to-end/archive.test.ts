@@ -33,7 +33,7 @@ test('a request as git sends it since 2.44 is answered with an error packet, whi
   assert.deepEqual([line['outcome'], line['status']], ['refused', 403])
 })
 
-test('whoever asks in another way reads it as the text of a refusal', async () => {
+test('a client that asks in another way reads the sentence as the text of a refusal', async () => {
   for (const [path, method] of [
     ['/project.git/git-upload-archive', 'GET'],
     ['/project.git/git-upload-archive', 'POST'],

@@ -10,7 +10,9 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** Whatever is sent, the answer is a status and a plain sentence; nothing is started or created, and service goes on. */
+/**
+ * Every bad input gets a status and a plain sentence. Nothing is started or created, and the server goes on serving.
+ */
 
 let stack: Stack
 let outside: string
@@ -215,7 +217,7 @@ test('a gzip bomb on a fetch is refused when it has grown to 32 MiB', async () =
   assert.equal(line['reason'], 'body_too_large')
 })
 
-test('a fetch request beyond its limit is refused, as it is or in gzip, here and there', async () => {
+test('a fetch request beyond its limit is refused, plain or in gzip, at the gateway and at the host', async () => {
   await using small = await startStack({ SLUICE_MAX_FETCH_REQUEST: '1MiB' })
   const repository = join(small.root, 'good.git')
   await git(small.folder, ['init', '--quiet', '--bare', repository])
@@ -233,7 +235,7 @@ test('a fetch request beyond its limit is refused, as it is or in gzip, here and
   }
 })
 
-test('what a push has written into a work tree cannot pass for a repository', async () => {
+test('files that a push has written into a work tree cannot pass for a repository', async () => {
   const site = join(stack.root, 'site')
   await git(stack.folder, ['init', '--quiet', site])
   await git(stack.folder, ['init', '--quiet', '--bare', join(site, 'evil')])
@@ -245,7 +247,7 @@ test('what a push has written into a work tree cannot pass for a repository', as
   }
 })
 
-test('a raw backslash is refused in words, too', async () => {
+test('a raw backslash is refused in words', async () => {
   const reply = await ask(stack.gateway.address, `/a\\b${advertisement}`)
   assert.equal(reply.status, 400)
   assert.match(reply.body, /address is not valid/)
@@ -264,7 +266,7 @@ test('headers beyond 16 KiB are refused in words', async () => {
   assert.match(reply, /^HTTP\/1\.1 431 .*too large/s)
 })
 
-test('a version of HTTP that is none of HTTP/1 is refused, wherever it is asked for', async () => {
+test('another version of HTTP is refused, wherever it is asked for', async () => {
   for (const { address, operations } of [stack.gateway, stack.supervisor]) {
     for (const version of ['2.0', '0.9']) {
       for (const path of ['/healthz', `/good.git${advertisement}`]) {
@@ -276,7 +278,7 @@ test('a version of HTTP that is none of HTTP/1 is refused, wherever it is asked 
   }
 })
 
-test('however many requests come at once on one connection, each is answered, and Node has nothing to warn of', async () => {
+test('however many requests come at once on one connection, each is answered, and Node warns of nothing', async () => {
   const kinds = {
     'GET /healthz': '',
     'GET /readyz': '',
@@ -311,7 +313,7 @@ const unreadableBodies: Record<string, readonly [headers: string, body: string]>
 }
 
 for (const [what, [headers, body]] of Object.entries(unreadableBodies)) {
-  test(`${what} in a body is refused in words, and is no client that left`, async () => {
+  test(`${what} in a body is refused in words, and does not count as a client that left`, async () => {
     for (const app of [stack.gateway, stack.supervisor]) {
       for (const service of ['upload-pack', 'receive-pack']) {
         const id = `${service}-${app.pid}-${what.replaceAll(' ', '-')}`
@@ -328,7 +330,7 @@ for (const [what, [headers, body]] of Object.entries(unreadableBodies)) {
   })
 }
 
-test('what follows a request and is none takes nothing from its reply, and ends the connection', async () => {
+test('malformed bytes after a request do not cut its reply, and end the connection', async () => {
   for (const app of [stack.gateway, stack.supervisor]) {
     const get = `GET /good.git${advertisement} HTTP/1.1\r\nHost: localhost\r\n\r\n`
     const post = `POST /good.git/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${fetchType['Content-Type']}\r\nGit-Protocol: version=2\r\nContent-Length: ${lsRefs.length}\r\n\r\n${lsRefs}`
@@ -340,7 +342,7 @@ test('what follows a request and is none takes nothing from its reply, and ends 
   }
 })
 
-test('headers that look like git’s environment do nothing', async () => {
+test('headers that look like git’s environment have no effect', async () => {
   const plain = await ask(stack.gateway.address, `/good.git${advertisement}`)
   const dressed = await ask(stack.gateway.address, `/good.git${advertisement}`, {
     headers: { 'GIT_DIR': outside, 'Git-Dir': outside, 'GIT_CONFIG_COUNT': '1', 'X-Remote-User': 'root' },

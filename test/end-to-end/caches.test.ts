@@ -15,7 +15,7 @@ import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 
-/** What is answered without a git of its own is what git would have answered; and what is shared is nobody's to break. */
+/** An answer from a cache is what git would have answered, and no client can break what is shared. */
 
 let stack: Stack
 let repository: string
@@ -33,7 +33,7 @@ const advertisement = '/large.git/info/refs?service=git-upload-pack'
 /** The line of a request in the supervisor's log. */
 const lineOf = (id: string) => stack.supervisor.line((line) => line['requestId'] === id)
 
-/** A fetch of everything in protocol version 2; `hint` tells requests apart that should not be the same. */
+/** The body of a fetch of everything in protocol version 2. `hint` makes requests differ. */
 function fetchBody(want: string, hint = 1): string {
   const args = [`want ${want}\n`, 'ofs-delta\n', `deepen ${1_000_000 + hint}\n`, 'done\n']
   return `${pktLine('command=fetch')}${pktLine('agent=test')}0001${args.map(pktLine).join('')}${flushPacket}`
@@ -120,7 +120,7 @@ describe('references', () => {
         await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': id } })
         return (await lineOf(id))['cache'] === 'references'
       })
-      // The first time it is learnt, the second time it is known.
+      // The first request fills the cache, and the second is answered from it.
       await git(stack.folder, ['ls-remote', url])
       await git(stack.folder, ['ls-remote', url])
       hits = stack.supervisor.lines.filter((line) => line['cache'] === 'references').length
@@ -136,7 +136,7 @@ describe('references', () => {
     assert.ok(hits > changes.length)
   })
 
-  test('are not asked of the cache when a service has been switched off', async () => {
+  test('are not taken from the cache when a service has been switched off', async () => {
     const here = join(stack.root, 'switched.git')
     await git(stack.folder, ['init', '--quiet', '--bare', here])
     const path = '/switched.git/info/refs?service=git-upload-pack'
@@ -149,7 +149,7 @@ describe('references', () => {
     assert.equal((await ask(stack.gateway.address, path)).status, 403)
   })
 
-  test('are listed by git each time where the cache is switched off', async () => {
+  test('are listed by git each time if the cache is switched off', async () => {
     await using plain = await startStack({ SLUICE_REFERENCE_CACHE: 'off', SLUICE_PACK_CACHE: 'off' })
     await git(plain.folder, ['clone', '--quiet', '--bare', repository, join(plain.root, 'large.git')])
     for (let n = 0; n < 3; n++) await git(plain.folder, ['ls-remote', `${plain.url}/large.git`])
@@ -176,7 +176,7 @@ describe('packs', () => {
       return git(stack.folder, ['clone', '--quiet', ...args, `${stack.url}/${name}.git`, folder]).then(() => folder)
     }
 
-    /** How many fetches have been answered by another one's git. */
+    /** How many fetches were answered by the git of another request. */
     const shared = () => stack.supervisor.lines.filter((line) => line['cache'] === 'pack').length
 
     async function untilShared(name: string, ...args: string[]): Promise<void> {
@@ -221,7 +221,7 @@ describe('packs', () => {
       const here = join(stack.root, 'slow.git')
       await git(stack.folder, ['clone', '--quiet', '--bare', repository, here])
       const want = await git(here, ['rev-parse', 'main'])
-      // Whatever is shared is old enough to be.
+      // By now, the repository is old enough for its packs to be shared.
       await untilFetchIsShared('slow', want)
       const body = [`want ${want}\n`, 'include-tag\n', 'no-progress\n', 'done\n'].map(pktLine).join('')
       const begin = async (id: string) => {
@@ -249,7 +249,7 @@ describe('packs', () => {
       assert.equal((await lineOf('slow-late'))['cache'], undefined)
     })
 
-    test('a commit whose reference is gone is not ours any more once gc has removed it', async () => {
+    test('do not have a commit whose reference is gone once gc has removed it', async () => {
       const here = await create('secret')
       const secret = await git(here, ['commit-tree', '-m', 'secret', '-p', 'main', 'main^{tree}'])
       await git(here, ['update-ref', 'refs/heads/secret', secret])
@@ -259,7 +259,7 @@ describe('packs', () => {
       assert.match((await fetch('secret', secret)).body, /not our ref/)
     })
 
-    test('what is borrowed goes with the alternates, or with what the lender has', async () => {
+    test('depend on borrowed objects, and on what the lender has', async () => {
       const lender = await create('lender')
       const commit = await git(lender, ['rev-parse', 'main'])
       const [here, alternates] = [join(stack.root, 'borrower.git'), 'objects/info/alternates']
@@ -275,7 +275,7 @@ describe('packs', () => {
       assert.match((await fetch('borrower', commit)).body, /not our ref/)
     })
 
-    test('objects that were replaced are not served any more', async () => {
+    test('do not have objects that were replaced', async () => {
       const here = await create('restored')
       const commit = await git(here, ['rev-parse', 'main'])
       await untilFetchIsShared('restored', commit)
@@ -284,7 +284,7 @@ describe('packs', () => {
       assert.match((await fetch('restored', commit)).body, /not our ref/)
     })
 
-    test('a service that has been switched off sends nothing', async () => {
+    test('are not sent by a service that has been switched off', async () => {
       const here = await create('switched-off')
       const commit = await git(here, ['rev-parse', 'main'])
       await untilFetchIsShared('switched-off', commit)
@@ -293,14 +293,14 @@ describe('packs', () => {
     })
   })
 
-  test('that many ask for at once are written by one git, and each gets the same', async () => {
+  test('that many clients ask for at once are written by one git, and each client gets the same', async () => {
     const replies = await Promise.all(Array.from({ length: 20 }, (_, n) => beginClone(`same-${n}`, 2)))
     const digests = await Promise.all(replies.map(digestOf))
     assert.equal(new Set(digests).size, 1)
     const lines = await Promise.all(digests.map((_, n) => lineOf(`same-${n}`)))
     assert.equal(lines.filter((line) => line['cache'] === 'pack').length, 19)
     assert.ok(lines.every((line) => line['outcome'] === 'completed'))
-    // And again from the disk, without any, and with its length known.
+    // A later clone reads it from the disk, without a git, and with a Content-Length.
     const later = await beginClone('same-later', 2)
     assert.match(later.headers['content-length'] ?? '', /^[1-9]\d+$/)
     assert.equal(await digestOf(later), digests[0])
@@ -325,12 +325,12 @@ describe('packs', () => {
     await Promise.all(leavers.map((reply) => once(reply, 'data')))
     for (const reply of leavers) reply.destroy()
     for (const id of ['leaver-1', 'leaver-2']) assert.equal((await lineOf(id))['outcome'], 'client_gone')
-    // The last one's line says that nothing is left.
+    // The log line of the last client says that nothing is left.
     assert.deepEqual(await stack.gitProcesses(), [])
     assert.ok(isQuiet(await stack.status()))
   })
 
-  test('that many wait for in vain are refused to all of them when the queue’s time is over', async () => {
+  test('that many clients wait for are refused to all of them when the queue’s time is over', async () => {
     const waits = fileURLToPath(new URL('../fixtures/waits-for-release.sh', import.meta.url))
     const times = { SLUICE_QUEUE_TIMEOUT: '500ms', SLUICE_SILENT_GIT_TIMEOUT: '15s' }
     await using small = await startStack({ SLUICE_GIT: waits, SLUICE_FETCH_SLOTS: '1', ...times })
@@ -360,7 +360,7 @@ describe('packs', () => {
     assert.match(await digestOf(await beginClone('after-the-kill', 5)), /^[0-9a-f]{64}$/)
   })
 
-  test('are not shared with what git says when it refuses', async () => {
+  test('are not shared if git refuses in words', async () => {
     const body = fetchBody('1'.repeat(40), 6)
     const headers = { ...v2, 'Content-Type': 'application/x-git-upload-pack-request' }
     const post = (id: string) =>
@@ -377,7 +377,7 @@ describe('packs', () => {
     }
   })
 
-  test('leave nothing in the spool folder, and their repository can go', async () => {
+  test('leave nothing in the spool folder, and do not keep their repository', async () => {
     const here = join(stack.root, 'gone.git')
     await git(stack.folder, ['clone', '--quiet', '--bare', repository, here])
     for (let n = 0; n < 3; n++) await git(stack.folder, ['clone', '--quiet', `${stack.url}/gone.git`, `gone-${n}`])

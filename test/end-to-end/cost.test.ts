@@ -14,8 +14,9 @@ import type { App, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*
- * One request must not stop the others: none may cost more than 50 ms of the event loop at a time, whatever is in it. What is
- * measured is processor time, and the bound grows with what this machine takes for a known piece of work.
+ * One request must not stop the others: none may cost more than 50 ms of the event loop at a time, whatever it
+ * contains. The test measures processor time. The bound grows with the time that this machine takes for a known piece
+ * of work.
  */
 const maxTurnMs = 50
 
@@ -47,7 +48,7 @@ after(async () => {
 const kibibyte = 1024
 const repeated = (text: string, bytes: number) => text.repeat(Math.max(1, Math.floor(bytes / text.length)))
 
-/** Headers, and with them addresses, have 16 KiB. */
+/** The limit for headers, and so for addresses, is 16 KiB. */
 const longest = 15 * kibibyte
 
 function get(path: string, headers = ''): Buffer {
@@ -158,7 +159,7 @@ test('no request costs more than a moment of the event loop', async (t) => {
   assert.deepEqual(tooDear, [])
 })
 
-test('a body in pieces of a byte, each of which costs as much as a large one, is refused when it is known for one', async () => {
+test('a body in pieces of one byte is refused as soon as it is known for one', async () => {
   for (const service of ['upload-pack', 'receive-pack']) {
     const pieces = repeated('1\r\n0\r\n', 600 * kibibyte)
     const reply = await send(stack.gateway.address, post(service, pieces, 'Transfer-Encoding: chunked\r\n'))
@@ -166,7 +167,7 @@ test('a body in pieces of a byte, each of which costs as much as a large one, is
   }
 })
 
-/** The longest turn that it takes in each application: what costs once (to compile, to collect garbage) is not its own. */
+/** The longest turn in each application. What costs only once (compiling, collecting garbage) does not count. */
 async function costOf(address: string, bytes: Buffer): Promise<{ gateway: number; supervisor: number }> {
   let least = { gateway: Infinity, supervisor: Infinity }
   for (let round = 0; round < 6 && Math.max(least.gateway, least.supervisor) > maxTurnMs / 2; round++) {
@@ -180,7 +181,7 @@ async function costOf(address: string, bytes: Buffer): Promise<{ gateway: number
   return least
 }
 
-/** How many times slower than on an ordinary machine a known piece of work is here; never less than 1. */
+/** How many times slower than an ordinary machine this one is at a known piece of work; never less than 1. */
 function slowness(): number {
   const rounds = Array.from({ length: 5 }, () => {
     const before_ = process.threadCpuUsage()
@@ -193,7 +194,7 @@ function slowness(): number {
   return Math.max(1, Math.min(...rounds) / ordinaryMs)
 }
 
-/** What that takes on one core at some 3 GHz. */
+/** The time of that work on one core of about 3 GHz. */
 const ordinaryMs = 12
 
 async function begin(): Promise<void> {
@@ -210,7 +211,7 @@ async function longestTurn({ pid }: App): Promise<number> {
   return Number(await readFile(join(costs.path, `cost.${pid}`), 'utf8').catch(() => '0'))
 }
 
-/** Sends it, and waits until the server has answered and closed; or, where it waits for more, leaves. */
+/** Sends the bytes and waits until the server has answered and closed. Leaves if the server waits for more. */
 function send(address: string, bytes: Buffer): Promise<string> {
   return new Promise((resolve) => {
     let reply = ''

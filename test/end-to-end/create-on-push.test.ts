@@ -12,7 +12,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** A repository appears with what is pushed to it, and not before; what pushed nothing leaves nothing. */
+/** A first push creates its repository, and nothing creates it before. A push that changes nothing leaves nothing. */
 
 const nobody = '0'.repeat(40)
 const pushType = { 'Content-Type': 'application/x-git-receive-pack-request' }
@@ -20,7 +20,7 @@ const advertisement = 'info/refs?service=git-receive-pack'
 
 type Source = { readonly work: string; readonly id: string; readonly pack: Buffer }
 
-/** A work tree with three commits on main, the last one's id, and a pack with all of it. */
+/** A work tree with three commits on main, the id of the last one, and a pack with all of it. */
 async function sourceIn(folder: string, format: 'sha1' | 'sha256' = 'sha1'): Promise<Source> {
   const work = join(folder, `source-${format}`)
   await git(folder, ['init', '--quiet', `--object-format=${format}`, work])
@@ -40,9 +40,9 @@ async function allIn(stack: Stack): Promise<string[]> {
   return (await readdir(stack.root, { recursive: true })).toSorted()
 }
 
-/** Sends a push but for its last hundred bytes, and waits until its repository is there. */
+/** Sends all but the last hundred bytes of a push, and waits until its repository is there. */
 async function beginPush(stack: Stack, name: string, body: Buffer): Promise<Socket> {
-  // Of a push as small as this, a gateway passes nothing on before it has all of it.
+  // A gateway passes on nothing of a push as small as this before it has all of it.
   const socket = connect(target(stack.supervisor.address))
   socket.on('error', () => {})
   const head = [
@@ -80,7 +80,7 @@ describe('a name without a repository', () => {
       body: Buffer.from(body),
     })
 
-  test('is shown as an empty repository to whoever pushes, in each protocol version, and logged so', async () => {
+  test('is shown as an empty repository to a client that pushes, in each protocol version, and logged as absent', async () => {
     for (const version of ['0', '1', '2']) {
       const headers = { 'Git-Protocol': `version=${version}` }
       const shown = await ask(stack.gateway.address, `/looked-at.git/${advertisement}`, { headers })
@@ -92,7 +92,7 @@ describe('a name without a repository', () => {
     assert.deepEqual(await allIn(stack), [])
   })
 
-  test('stays one after --dry-run, a fetch, and a probe', async () => {
+  test('stays without one after --dry-run, a fetch, and a probe', async () => {
     const url = `${stack.url}/team/dry.git`
     await git(source.work, ['push', '--quiet', '--dry-run', url, 'main'])
     assert.match((await tryGit(source.work, ['fetch', url])).stderr, /not found/)
@@ -194,7 +194,7 @@ describe('a name without a repository', () => {
     })
   }
 
-  test('an object of somebody else’s is kept, also beside those of a push whose references are refused', async () => {
+  test('an object of another program’s is kept, also beside those of a push whose references are refused', async () => {
     const body = pushOf([`${nobody} ${source.id} refs/heads/${'n'.repeat(300)}`], source.pack)
     const socket = await beginPush(stack, 'shared.git', body)
     await git(join(stack.root, 'shared.git'), ['hash-object', '-w', '--stdin'], { input: 'theirs' })
@@ -206,7 +206,7 @@ describe('a name without a repository', () => {
     await rm(join(stack.root, 'shared.git'), { recursive: true })
   })
 
-  test('is created by the last of several pushes of which the others fail', async () => {
+  test('is created by the last of several pushes if the others fail', async () => {
     const bad = () => post('mixed.git', pushOf([`${nobody} ${source.id} refs/heads/bad`], source.pack.subarray(0, -8)))
     const good = () => git(source.work, ['push', '--quiet', `${stack.url}/mixed`, 'main:refs/heads/good'])
     for (let round = 0; round < 5; round++) {
@@ -219,14 +219,14 @@ describe('a name without a repository', () => {
     assert.deepEqual(await allIn(stack), [])
   })
 
-  test('however good, bad and cut pushes come at once, all that was acknowledged is there, and nothing else', async () => {
+  test('when good, bad and cut pushes come at once, everything that was acknowledged is there, and nothing else', async () => {
     const names = ['mess/a', 'mess/a.git', 'mess/deep/er/b.git', 'mess/deep/c', 'mess/deep/er/d']
     const commands = (branch: string) => [`${nobody} ${source.id} refs/heads/${branch}`]
     const headers = { ...pushType }
     for (let round = 0; round < 3; round++) {
       const acknowledged: { name: string; branch: string }[] = []
       const pushes = Array.from({ length: 40 }, async (_, index) => {
-        // Some names get bad pushes only.
+        // Some names get only bad pushes.
         const name = names[index % names.length]!
         const kind = index % names.length >= 3 ? index % 2 : (index * 7 + round) % 3
         const branch = `b${index}`
@@ -264,7 +264,7 @@ describe('a name without a repository', () => {
     }
   })
 
-  test('two spellings at once make one repository, and no other one beside it', async () => {
+  test('two spellings at once create one repository', async () => {
     const push = (name: string, branch: string) =>
       tryGit(source.work, ['push', '--quiet', `${stack.url}/${name}`, `main:refs/heads/${branch}`])
     const pushes = await Promise.all([push('spelt', 'a'), push('spelt.git', 'b'), push('spelt', 'c')])
@@ -277,7 +277,7 @@ describe('a name without a repository', () => {
     for (const name of ['spelt.git.git', 'spelt.GIT', 'other.git.git', 'other/.git', 'other.GIT']) {
       assert.match((await push(name, 'd')).stderr, /cannot be created/, name)
     }
-    // One that has a work tree has the same plain name.
+    // A repository with a work tree has the same plain name.
     await git(stack.root, ['init', '--quiet', 'tree'])
     assert.match((await push('tree.git', 'd')).stderr, /differs in "\.git" only/)
     assert.deepEqual((await readdir(stack.root)).toSorted(), ['spelt.git', 'tree'])
@@ -298,7 +298,7 @@ describe('a name without a repository', () => {
       assert.equal(listed.split('\t')[0], source.id)
     }
     const known = await allIn(stack)
-    // Up to what a path may have, with what git needs below it.
+    // Up to the longest path, with what git needs below it.
     for (let length = 3400; length <= 4096; length += 40) {
       const name = `${'p'.repeat(200)}/`.repeat(20).slice(0, length - 1) + 'x'
       const { status } = await ask(stack.gateway.address, `/${name}/${advertisement}`)
@@ -313,7 +313,7 @@ describe('a name without a repository', () => {
     )
   })
 
-  test('is refused where something else is in the way, be it a link that leads nowhere', async () => {
+  test('is refused if something else is in the way, even a link that leads nowhere', async () => {
     await symlink('/nowhere', join(stack.root, 'dangling'))
     await symlink('/nowhere', join(stack.root, 'pointing.git'))
     await writeFile(join(stack.root, 'file'), '')
@@ -328,7 +328,7 @@ describe('a name without a repository', () => {
   })
 })
 
-test('a host that does not create, and a user who may not, get 404 for all of it', async () => {
+test('a host that does not create repositories, and a user who may not, get 404 for all of it', async () => {
   await using stack = await startStack({ SLUICE_CREATE_ON_PUSH: 'off' })
   const source = await sourceIn(stack.folder)
   const body = pushOf([`${nobody} ${source.id} refs/heads/main`], source.pack)
@@ -374,14 +374,14 @@ for (const format of ['sha1', 'sha256'] as const) {
   })
 }
 
-test('what a killed supervisor had created in vain is removed by the next one, and nothing else', async () => {
+test('the next supervisor removes repositories that a killed one had created in vain, and nothing else', async () => {
   await using stack = await startStack()
   const source = await sourceIn(stack.folder)
   const body = pushOf([`${nobody} ${source.id} refs/heads/main`], source.pack)
   await beginPush(stack, 'team/vain.git', body)
   await beginPush(stack, 'team/used/vain.git', body)
   await git(join(stack.root, 'team/used/vain.git'), ['config', 'some.thing', 'true'])
-  // Its references had moved, but nobody had been told.
+  // Its references had moved, but no client had been told.
   const moved = join(stack.root, 'moved.git')
   await git(source.work, ['push', '--quiet', `${stack.url}/moved.git`, 'main:refs/heads/trunk'])
   await git(moved, ['symbolic-ref', 'HEAD', 'refs/heads/main'])

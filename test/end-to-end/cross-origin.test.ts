@@ -20,7 +20,7 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** Pages of web sites that are named may use the remote from a browser; no others. */
+/** Pages of named web sites may use the remote from a browser; other pages may not. */
 
 const named = 'https://code.example.org'
 const others = [
@@ -54,7 +54,7 @@ function assertSilent(headers: Http1Headers, what: string): void {
   assert.deepEqual(told, [], what)
 }
 
-/** Replies of all sorts, each by what asks for it. */
+/** Replies of all kinds, each with a request that gets it. */
 const sorts: [number, string, { method?: string; headers?: Record<string, string>; body?: string }][] = [
   [200, advertisement, {}],
   [404, '/gone.git/info/refs?service=git-upload-pack', {}],
@@ -104,7 +104,7 @@ describe('a page of a site that is named', () => {
     assert.ok(isQuiet(await stack.status()))
   })
 
-  test('reads of a log-in that is needed, and that it is wrong', async () => {
+  test('reads that a log-in is needed, and that it is wrong', async () => {
     const closed = await stack.addGateway({ SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: 'http://127.0.0.1:1/' })
     const reply = await ask(closed.address, advertisement, { headers: { Origin: named, Authorization: 'nonsense' } })
     assert.equal(reply.status, 401)
@@ -112,7 +112,7 @@ describe('a page of a site that is named', () => {
     assert.match(String(reply.headers['access-control-expose-headers']), /WWW-Authenticate/)
   })
 
-  test('reads what the other one of the names reads', async () => {
+  test('reads the same from the other named site', async () => {
     const reply = await ask(stack.gateway.address, advertisement, { headers: { Origin: 'http://localhost:5173' } })
     assert.equal(reply.status, 200)
     assertAllowed(reply.headers, 'http://localhost:5173', 'the second')
@@ -137,7 +137,7 @@ describe('a page of any other site', () => {
     })
   }
 
-  test('gets nothing by naming two', async () => {
+  test('gets nothing with two Origin headers', async () => {
     for (const pair of [
       [named, 'https://evil.example'],
       ['https://evil.example', named],
@@ -162,7 +162,7 @@ describe('a page of any other site', () => {
     }
   })
 
-  test('gets nothing where no site is named', async () => {
+  test('gets nothing if no site is named', async () => {
     const off = await stack.addGateway({ SLUICE_CORS_ORIGINS: 'off' })
     for (const origin of [named, ...others]) {
       for (const method of ['GET', 'OPTIONS']) {
@@ -175,7 +175,7 @@ describe('a page of any other site', () => {
   })
 })
 
-test('git and others that name no site are served as ever', async () => {
+test('git and other clients without an Origin are served as before', async () => {
   const reply = await ask(stack.gateway.address, advertisement)
   assert.equal(reply.status, 200)
   assertSilent(reply.headers, 'git')
@@ -184,7 +184,7 @@ test('git and others that name no site are served as ever', async () => {
   assert.deepEqual([plain.status, plain.headers.allow], [405, 'GET, HEAD'])
 })
 
-test('all sites may be let in, without what the browser keeps for this one', async () => {
+test('all sites may be let in, but without cookies or passwords that the browser keeps', async () => {
   const all = await stack.addGateway({ SLUICE_CORS_ORIGINS: '*' })
   for (const origin of [named, ...others]) {
     const reply = await ask(all.address, advertisement, {
@@ -193,7 +193,7 @@ test('all sites may be let in, without what the browser keeps for this one', asy
     assert.equal(reply.status, 200)
     assertAllowed(reply.headers, '*', origin)
   }
-  // A picture, say: nobody could read it, and it says of no site that it is its.
+  // A request for a picture, for example: no page can read its reply, and it has no Origin.
   const blind = await ask(all.address, advertisement, { headers: { 'Sec-Fetch-Site': 'cross-site' } })
   assert.equal(blind.headers['sluice-reason'], 'cross_site')
 })

@@ -12,7 +12,7 @@ import { until } from '@sluice/shared/testing/until'
 
 const run = promisify(execFile)
 
-/** A disk of its own; undefined where this user may not mount one. */
+/** A disk of its own; undefined if this user may not mount one. */
 async function smallDisk(options: string) {
   await using made = new AsyncDisposableStack()
   const { path } = made.use(await temporaryFolder())
@@ -28,7 +28,7 @@ async function smallDisk(options: string) {
   return { root, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-/** Leaves so many bytes free. */
+/** Fills the disk until so many bytes are free. */
 async function fill(root: string, leave: number): Promise<string> {
   const { bavail, bsize } = await statfs(root)
   const file = join(root, 'filler')
@@ -92,7 +92,7 @@ test('pushes are refused in words before the disk is full, and reads go on', asy
   await git(clone, ['push', '-q', url, 'HEAD:main'])
 })
 
-test('a push that says it is larger than what is free is refused before it is sent', async (context) => {
+test('a push that says it is larger than the free space is refused before it is sent', async (context) => {
   await using disk = await smallDisk('size=32m')
   if (!disk) return context.skip('This user may not mount a tmpfs.')
   await using stack = await startStack({ SLUICE_ROOT: disk.root, SLUICE_MIN_FREE_DISK: '20MiB' })
@@ -108,7 +108,7 @@ test('a push that says it is larger than what is free is refused before it is se
   assert.match(stderr, /remote: This push is larger than what the disk of the server has room for/)
 })
 
-test('a push that fills the disk is a failure of ours, and says so', async (context) => {
+test('a push that fills the disk is logged as a failure of the server, and its user is told so', async (context) => {
   await using disk = await smallDisk('size=32m')
   if (!disk) return context.skip('This user may not mount a tmpfs.')
   await using stack = await startStack({ SLUICE_ROOT: disk.root, SLUICE_MIN_FREE_DISK: '0B' })

@@ -9,7 +9,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { App } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** A load balancer needs a while to notice that a gateway is about to stop; until then it sends requests. */
+/** A load balancer needs a while to notice that a gateway is about to stop. Until then, it sends requests. */
 
 const path = '/project.git/info/refs?service=git-receive-pack'
 
@@ -18,7 +18,7 @@ async function startDraining(gateway: App): Promise<void> {
   await gateway.line((line) => line['msg'] === 'draining')
 }
 
-test('a gateway that stops is unready and serves on, until its delay is over', async () => {
+test('a gateway that stops is unready, and goes on serving until its delay is over', async () => {
   await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '2s' } })
   const { gateway } = stack
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -29,12 +29,12 @@ test('a gateway that stops is unready and serves on, until its delay is over', a
     await once(reply, 'end')
     return reply
   }
-  // It is kept, as HTTP/1.1 has it where nothing is said.
+  // The connection is kept, which is the default of HTTP/1.1.
   assert.equal((await over()).headers.connection, undefined)
   await startDraining(gateway)
   const ready = await ask(gateway.address, '/readyz')
   assert.deepEqual([ready.status, /draining/.test(ready.body)], [503, true])
-  // The connection that is there is served once more, and then given up before the server would close it.
+  // The open connection serves one more request, and is closed with its reply.
   const last = await over()
   assert.deepEqual([last.statusCode, last.headers.connection], [200, 'close'])
   assert.equal((await ask(gateway.address, path)).status, 200)
@@ -51,7 +51,7 @@ test('a gateway that stops is unready and serves on, until its delay is over', a
 test('a second signal cuts the delay short', async () => {
   await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '1h' } })
   await startDraining(stack.gateway)
-  // Within 100 ms, two signals are taken for one wish.
+  // Two signals within 100 ms count as one.
   await pause(200)
   stack.gateway.signal('SIGTERM')
   assert.equal(await stack.gateway.exited, 0)

@@ -15,15 +15,15 @@ import { git, tryGit } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** Sluice is started with each configuration in examples/, with real git: who may do what, as the example says. */
+/** Sluice is started with each configuration in examples/. Real git then finds out who may do what. */
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
 const run = promisify(execFile)
 
-/** Where the examples have their files. */
+/** The folder in which the examples expect their files. */
 const etc = '/etc/sluice'
 
-test('file: users of a password file do what the rules let them', async () => {
+test('file: the users of the password file do what the rules let them do', async () => {
   await using folder = await temporaryFolder()
   const users = await Promise.all(['ann', 'ben', 'eve'].map(async (user) => `${user}:${await hash(`${user}’s`, 4)}\n`))
   await writeFile(join(folder.path, 'htpasswd'), users.join(''))
@@ -86,7 +86,7 @@ test('compose: the settings of both services start, and everybody pushes', async
   assert.ok(
     services.gateway.volumes.includes('run:/run/sluice') && services.supervisor.volumes.includes('run:/run/sluice'),
   )
-  // Where the test has addresses and folders of its own, these stand for the container's.
+  // In place of the container's addresses and folders, the test has its own.
   const { SLUICE_SUPERVISOR: _ours, SLUICE_LISTEN: listen, ...ofGateway } = gateway!
   const { SLUICE_SUPERVISOR: _theirs, ...ofSupervisor } = supervisor!
   const own = {
@@ -126,10 +126,10 @@ async function startService(token: string): Promise<AsyncDisposable & { address:
   }
 }
 
-/** So that no push is up to date already. */
+/** Makes every push bring something new. */
 let branches = 0
 
-/** @returns `pushed`, or what git says */
+/** @returns `pushed`, or git's message */
 async function push(stack: Pick<Stack, 'url'>, name: string, user: string, password: string): Promise<string> {
   await using work = await temporaryFolder()
   await git(work.path, ['init', '--quiet'])
@@ -147,7 +147,7 @@ async function push(stack: Pick<Stack, 'url'>, name: string, user: string, passw
   return code === 0 ? 'pushed' : stderr
 }
 
-/** @returns `read`, or what git says */
+/** @returns `read`, or git's message */
 async function read(
   stack: Pick<Stack, 'url' | 'folder'>,
   name: string,

@@ -9,13 +9,13 @@ import { limitProcesses } from '@sluice/shared/testing/process-limit'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** What a host does that has no more processes to give. */
+/** What a host does when it can start no more processes. */
 
 for (const runtime of ['bun', 'node']) {
   test(`without processes, requests are refused with 503 until there are some (workers on ${runtime})`, async (t) => {
     await using stack = await startStack({
       SLUICE_WARM_WORKERS: '2',
-      // A list that is kept needs no process.
+      // A cached list needs no process.
       SLUICE_REFERENCE_CACHE: 'off',
       SLUICE_WORKER_RUNTIME: runtime,
       SLUICE_ADAPTIVE_FETCH_SLOTS: 'on',
@@ -29,7 +29,7 @@ for (const runtime of ['bun', 'node']) {
     using limit = limitProcesses(stack.supervisor.pid)
     if (!limit) return t.skip('processes cannot be limited here: neither by a control group nor by prlimit')
 
-    // Those that are warm already may still serve; what they start counts.
+    // Warm workers may still serve, but the processes that they start count.
     limit.allow(0)
     const refused = await until('refusals', async () => {
       const replies = await Promise.all(Array.from({ length: 10 }, () => ask(stack.gateway.address, path)))
@@ -64,7 +64,7 @@ for (const runtime of ['bun', 'node']) {
   })
 }
 
-test('a git that cannot be started any more makes the host unready, and ready when it can', async () => {
+test('a git that can no longer be started makes the host unready until it can be started again', async () => {
   await using folder = await temporaryFolder()
   const program = join(folder.path, 'git')
   await writeFile(program, '#!/bin/sh\nexec git "$@"\n', { mode: 0o755 })

@@ -14,13 +14,13 @@ import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /**
- * Real git, and clients, workers and servers that end at the worst moment. After each: no process, no zombie, no open
- * descriptor more than before, no file left, a sound repository, and service goes on.
+ * Real git, and clients, workers and servers that end at the worst moment. Afterwards there is no process, no zombie,
+ * no more open descriptors than before and no file left. The repository is sound, and the server goes on serving.
  */
 
 let stack: Stack
 let repository: string
-/** A push of one commit with 4 MB, as git sends it: its body, and the id that `main` gets by it. */
+/** A push of one commit with 4 MB, as git sends it: its body, and the new id of `main`. */
 let push: { body: Buffer; id: string }
 let descriptors: { gateway: number; supervisor: number }
 let count = 0
@@ -28,7 +28,7 @@ let count = 0
 before(async () => {
   stack = await startStack({ SLUICE_KILL_GRACE: '1s' })
   ;({ repository, push } = await prepareLargePush(stack))
-  // Warm connections and workers belong to the picture before.
+  // Opens connections and warms workers before they are counted.
   await ask(stack.gateway.address, '/large.git/info/refs?service=git-upload-pack')
 })
 after(() => stack[Symbol.asyncDispose]())
@@ -39,7 +39,7 @@ beforeEach(async () => {
 
 const open = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length
 
-/** Nothing is under way, and as many workers are warm as always. */
+/** Waits until nothing is under way, and as many workers are warm as before. */
 async function settled(): Promise<void> {
   await until('all to be quiet', async () => {
     const status = await stack.status()
@@ -109,7 +109,7 @@ test('a clone that is cut after 1 MB', async () => {
   await assertNothingLeft()
 })
 
-test('a client that stops reading is let go at the idle deadline', async () => {
+test('a client that stops reading is cut off at the idle deadline', async () => {
   await using impatient = await startStack({ SLUICE_IDLE_TIMEOUT: '700ms' })
   await largeRepository(join(impatient.root, 'large.git'))
   const socket = connect(target(impatient.supervisor.address))
@@ -151,8 +151,8 @@ test('a push that is cut in mid-pack leaves nothing, and the next one succeeds',
   await assertNothingLeft()
 })
 
-test('a push whose git ignores the end of its input is swept', async () => {
-  // A hook runs within the quarantine; this one obeys no SIGTERM, so that receive-pack is killed around it.
+test('a push whose git ignores the end of its input leaves nothing', async () => {
+  // A hook runs within the quarantine. This one ignores SIGTERM, so receive-pack is killed around it.
   const hook = join(repository, 'hooks/pre-receive')
   await writeHook(repository, 'pre-receive', 'trap "" TERM\nwhile :; do sleep 1; done')
   try {
@@ -170,7 +170,7 @@ test('a push whose git ignores the end of its input is swept', async () => {
   await assertNothingLeft()
 })
 
-test('a push that is cut after its last byte is committed or not, never half', async () => {
+test('a push that is cut after its last byte is committed or not, and never half', async () => {
   const old = await git(repository, ['rev-parse', 'main'])
   const sent = beginPush('cut-late', push.body.length)
   sent.end(() => sent.destroy())

@@ -6,7 +6,7 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** What a stock git can fetch, in each version of the protocol, through gateway, supervisor and worker. */
+/** What stock git can fetch in each protocol version, through gateway, supervisor and worker. */
 
 let stack: Stack
 let source: string
@@ -19,7 +19,7 @@ before(async () => {
   await importHistory(source, 20)
   await git(source, ['tag', '-a', 'v1', '-m', 'Version 1', 'main~10'])
   await git(source, ['branch', 'side', 'main~5'])
-  // Before version 2, git lets a partial clone ask for what it lacks only where the repository says so.
+  // Before version 2, git lets a partial clone ask for missing objects only if the repository allows it.
   await git(source, ['config', 'uploadpack.allowAnySHA1InWant', 'true'])
 })
 after(() => stack[Symbol.asyncDispose]())
@@ -52,7 +52,7 @@ for (const version of [0, 1, 2]) {
       assert.equal(line['outcome'], 'completed')
     })
 
-    test('an incremental fetch brings what is new and nothing else', async () => {
+    test('an incremental fetch brings only what is new', async () => {
       const folder = await clone(config)
       await git(source, ['branch', `new-${version}`, await commitOn('main')])
       const { stderr } = await tryGit(folder, ['fetch', '--progress', 'origin'])
@@ -94,7 +94,7 @@ for (const version of [0, 1, 2]) {
       assert.equal(await readFile(join(folder, 'file-20.txt'), 'utf8'), 'This is file 20.\n')
     })
 
-    test('a partial clone can be finished, or is a whole one', async () => {
+    test('a partial clone can be finished, or is a full clone', async () => {
       const here = join(stack.root, `plain-${version}.git`)
       await git(stack.folder, ['init', '--quiet', '--bare', here])
       await importHistory(here, 3)

@@ -9,7 +9,7 @@ import { ask, sendRaw } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** Go finds the repository of an import path by a page with `go-get=1`: https://go.dev/ref/mod#vcs-find */
+/** Go asks with `go-get=1` for the repository of an import path: https://go.dev/ref/mod#vcs-find */
 
 const run = promisify(execFile)
 const noGo = spawnSync('go', ['version']).status === 0 ? false : 'the go command is not installed'
@@ -46,7 +46,7 @@ describe('the page for Go', () => {
     })
   }
 
-  test('has the first parts where so many are the repository', async () => {
+  test('has the first parts of the path if the number of parts is set', async () => {
     const { address } = await stack.addGateway({ SLUICE_GO_REPOSITORY_PARTS: '2' })
     for (const path of ['/team/project', '/team/project/sub', '/team/project/sub/pkg/v2']) {
       assert.deepEqual(await tagsAt(address, `${path}?go-get=1`), [
@@ -60,7 +60,7 @@ describe('the page for Go', () => {
     assert.deepEqual([short.status, short.headers['sluice-reason']], [404, 'not_a_git_address'])
   })
 
-  test('has the scheme and the host that a trusted proxy tells, and nobody else', async () => {
+  test('has the scheme and the host that a trusted proxy names, and no other', async () => {
     const told = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'code.example.org' }
     const tags = await tagsAt(stack.gateway.address, '/a/b?go-get=1', told)
     assert.deepEqual(tags, ['code.example.org/a/b git https://code.example.org/a/b.git'])
@@ -97,7 +97,7 @@ describe('the page for Go', () => {
     assert.equal((await ask(stack.gateway.address, '/a?go-get=1', { method: 'POST' })).status, 404)
   })
 
-  test('is nothing that a strange host gets into', async () => {
+  test('contains no invalid host', async () => {
     const { address } = await stack.addGateway({ SLUICE_HOST_NAMES: 'any' })
     for (const host of ['a"><script>', "a'b", '$(id)', 'a;b', 'a`b`', 'a&b', 'a/b', 'a@b', '[::1', 'a b']) {
       const reply = await sendRaw(address, `GET /a/b?go-get=1 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
@@ -107,7 +107,7 @@ describe('the page for Go', () => {
     }
   })
 
-  test('is the same whether or not there is such a repository, and whoever asks', async () => {
+  test('is the same whether or not the repository exists, and whoever asks', async () => {
     await git(stack.root, ['init', '--quiet', '--bare', 'there.git'])
     const { address } = await stack.addGateway({
       SLUICE_ACCESS: 'forward',
@@ -124,7 +124,7 @@ describe('the page for Go', () => {
 })
 
 describe('go itself', { skip: noGo }, () => {
-  /** Go asks port 80, and proxies are how it gets to another one. */
+  /** Go asks port 80. A proxy leads it to another port. */
   async function goGet(address: string, name: string, packages: string[]) {
     const folder = join(stack.folder, name)
     await mkdir(folder)
@@ -193,14 +193,14 @@ describe('go itself', { skip: noGo }, () => {
     }
   })
 
-  test('gets modules in folders where the number of parts is set', async () => {
+  test('gets modules in folders if the number of parts is set', async () => {
     const { address } = await stack.addGateway({ SLUICE_GO_REPOSITORY_PARTS: '2' })
     const { stderr } = await goGet(address, 'second', ['git.example.org/team/many/in', 'git.example.org/team/two/v2'])
     assert.match(stderr, /added git\.example\.org\/team\/many\/in v1\.5\.0/)
     assert.match(stderr, /added git\.example\.org\/team\/two\/v2 v2\.0\.1/)
   })
 
-  test('says that there is none', async () => {
+  test('says that there is no repository', async () => {
     await assert.rejects(goGet(stack.gateway.address, 'third', ['git.example.org/team/none']), /not found/i)
   })
 })

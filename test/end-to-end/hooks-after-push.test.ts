@@ -16,10 +16,13 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** Hooks that run after the references have moved end by themselves, whatever their client does; others end with it. */
+/**
+ * Hooks that run after the references have moved may finish, even if their client leaves. Other hooks end with their
+ * client.
+ */
 
 const none = '0'.repeat(40)
-/** Ends a while after it may, so that it is not over before anybody has looked. */
+/** Ends a while after it is let go, so that it is not over before the test has looked. */
 const untilGo = 'touch began; while ! test -e go; do sleep 0.02; done; sleep 1; touch ended'
 
 for (const runtime of ['bun', 'node']) {
@@ -97,7 +100,7 @@ for (const runtime of ['bun', 'node']) {
       assert.ok(has('ended'))
     })
 
-    test('hooks that say much end, though nobody reads it', async () => {
+    test('hooks that write much finish, though nobody reads it', async () => {
       const script = `${untilGo}; head -c 3000000 /dev/zero | tr '\\0' x; touch said`
       const { name, gitDir, main, has, begun } = await repositoryWith({ 'post-receive': script })
       const sent = push(stack, name, `says-${name}`, 'report-status side-band-64k', [`${none} ${main} refs/heads/a`])
@@ -126,7 +129,7 @@ for (const runtime of ['bun', 'node']) {
       }
     })
 
-    test('what a hook leaves in the background is ended, and named in a warning', async () => {
+    test('processes that a hook leaves in the background are ended, and named in a warning', async () => {
       const script = 'nohup sleep 1000 >/dev/null 2>&1 & setsid nohup sleep 1001 >/dev/null 2>&1 & '
       const { name, main } = await repositoryWith({ 'post-receive': script })
       const work = join(stack.folder, `work-${name}`)
@@ -137,7 +140,7 @@ for (const runtime of ['bun', 'node']) {
       )
       assert.equal(warning['level'], 'warn')
       const processes = warning['processes'] as { pid: number; name: string }[]
-      // One may not have come further than to the program that starts it.
+      // One of them may not have replaced itself with its program yet.
       assert.match(
         processes
           .map((it) => it.name)
@@ -178,7 +181,7 @@ test('hooks that go on for too long after their client has left are ended, with 
   assert.deepEqual(await stack.gitProcesses(), [])
 })
 
-test('a supervisor that is told to stop waits for hooks; told again, it ends them', async () => {
+test('a supervisor that is told to stop waits for hooks; a second signal ends them', async () => {
   await using stack = await startStack({ SLUICE_DRAIN_TIMEOUT: '1h', SLUICE_HOOK_TIMEOUT: '1h' })
   const { gitDir, sent } = await leaveInHook(stack, untilGo)
   sent.leave()
@@ -187,7 +190,7 @@ test('a supervisor that is told to stop waits for hooks; told again, it ends the
   stack.supervisor.signal('SIGTERM')
   await stack.supervisor.line((line) => line['msg'] === 'draining')
   assert.equal((await stack.gitProcesses()).length > 0, true)
-  // Two signals within 100 ms count as one: told again until it has heard, and not while it ends.
+  // Two signals within 100 ms count as one. So signals are sent until it has reacted, and not while it ends.
   const again = setInterval(() => stack.supervisor.signal('SIGTERM'), 150)
   const heard = endOf(stack, 'left').finally(() => clearInterval(again))
   assert.equal((await heard)['finishedAfterDisconnect'], false)
@@ -221,7 +224,7 @@ test('the slot of a push is held until its hooks have ended', async () => {
   await until('the slot to be free', async () => (await lane())?.running === 0)
 })
 
-test('a gateway that is killed is a client that leaves', async () => {
+test('a killed gateway counts as a client that leaves', async () => {
   await using stack = await startStack({ SLUICE_HOOK_TIMEOUT: '1h' })
   const { gitDir } = await leaveInHook(stack, untilGo)
   stack.gateway.signal('SIGKILL')
@@ -232,7 +235,7 @@ test('a gateway that is killed is a client that leaves', async () => {
   assert.ok(existsSync(join(gitDir, 'ended')))
 })
 
-test('a push whose references move while its client has just left has its hooks, too', async () => {
+test('a push whose references move just after its client has left runs its hooks, too', async () => {
   await using stack = await startStack({ SLUICE_PUSH_GRACE: '1h', SLUICE_HOOK_TIMEOUT: '1h' })
   const gitDir = join(stack.root, 'project.git')
   await mkdir(gitDir)
@@ -270,7 +273,7 @@ async function leaveInHook(stack: Stack, postReceive: string) {
   return { gitDir, sent }
 }
 
-/** The request's own line. */
+/** The log line of the request. */
 function endOf(stack: Stack, id: string): Promise<LogLine> {
   return stack.supervisor.line((line) => line['requestId'] === id && line['outcome'] !== undefined)
 }
@@ -309,8 +312,8 @@ type Push = { leave(): void; told(): Promise<unknown> }
 const emptyPack = Buffer.from('5041434b0000000200000000029d08823bd8a8eab510ad6ac75c823cfd3ed31e', 'hex')
 
 /**
- * Somebody's who works off what comes through a FIFO, in a session of its own, and takes its time: in a child with a copy
- * of the hook's environment, as `at` does it.
+ * A daemon that works off what comes through a FIFO, in a session of its own. As with `at`, the work runs in a child
+ * with a copy of the hook's environment.
  */
 async function startDaemon(folder: string): Promise<AsyncDisposable> {
   await promisify(execFile)('mkfifo', [join(folder, 'work')])

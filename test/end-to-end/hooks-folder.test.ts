@@ -18,7 +18,7 @@ let bare: string
 let work: string
 let count = 0
 
-/** Each tells, besides, in a file beside the operator's hooks what it was given; and does what a file there says. */
+/** Each hook writes what it was given to a file beside the operator's hooks, and does what a file there says. */
 const teller = (whose: string) => `#!/bin/sh
 name=\${0##*/}
 case $name in update | post-update) input= ;; *) input=$(cat | cksum) ;; esac
@@ -28,7 +28,7 @@ exit 0
 `
 
 before(async () => {
-  // A name that a shell would take apart.
+  // A name that a shell would split.
   folder = await temporaryFolder()
   operators = join(folder.path, `operator's "hooks" $(x) \\`)
   await mkdir(operators)
@@ -77,10 +77,10 @@ async function saysNo(who: string): Promise<AsyncDisposable> {
 
 const push = (...refs: string[]) => tryGit(work, ['push', 'origin', ...refs])
 
-/** Who ran, without what was said. */
+/** The hooks that ran, without what they were given. */
 const who = (lines: string[]) => lines.map((line) => line.split(' ').slice(0, 2).join(' '))
 
-test('run for a repository without hooks, and before its own, with the same arguments and input', async () => {
+test('they run for a repository without hooks, and before its own, with the same arguments and input', async () => {
   assert.equal((await push('main:refs/heads/a')).code, 0)
   const alone = await told()
   assert.deepEqual([...new Set(who(alone))].toSorted(), names.map((name) => `operator ${name}`).toSorted())
@@ -97,7 +97,7 @@ test('run for a repository without hooks, and before its own, with the same argu
   }
 })
 
-test('run before hooks that are elsewhere', async () => {
+test('they run before hooks that are in another folder', async () => {
   for (const hooksPath of ['elsewhere', join(bare, 'else where')]) {
     await rm(join(folder.path, 'told'), { force: true })
     await addOwn(['post-receive'], join(bare, hooksPath.startsWith('/') ? 'else where' : hooksPath))
@@ -113,15 +113,15 @@ test('run before hooks that are elsewhere', async () => {
   assert.ok(who(await told()).every((line) => line.startsWith('operator ')))
 })
 
-describe('a refusal', () => {
+describe('if a hook fails,', () => {
   for (const name of ['pre-receive', 'update', 'reference-transaction']) {
     for (const whose of ['operator', 'own']) {
-      test(`of the ${whose === 'own' ? 'repository’s' : 'operator’s'} ${name} is one of the push`, async () => {
+      test(`the ${whose === 'own' ? 'repository’s' : 'operator’s'} ${name} refuses the push`, async () => {
         await addOwn()
         await using _ = await saysNo(`${whose}.${name}`)
         const { code, stderr } = await push('main:refs/heads/refused')
         assert.equal(code, 1)
-        // git itself dies of the last, and says so to nobody but the log.
+        // git itself dies of the last one, and says so only in the log.
         if (name !== 'reference-transaction') assert.match(stderr, new RegExp(`remote: ${whose} ${name} says no`))
         assert.equal((await tryGit(bare, ['rev-parse', '--verify', '--quiet', 'refused'])).code, 1)
         const heard = who(await told())
@@ -132,7 +132,7 @@ describe('a refusal', () => {
     }
   }
 
-  test('of the operator’s update leaves the other references to be pushed', async () => {
+  test('the operator’s update lets the other references be pushed', async () => {
     await addOwn(['update'])
     const path = join(bare, 'hooks/update')
     await writeFile(path, '#!/bin/sh\ntest "$1" != refs/heads/bad\n')
@@ -141,7 +141,7 @@ describe('a refusal', () => {
     assert.equal((await tryGit(bare, ['rev-parse', '--verify', '--quiet', 'good'])).code, 0)
   })
 
-  test('of the operator’s post-receive is none, and does not keep the repository’s own from running', async () => {
+  test('the operator’s post-receive refuses nothing, and the repository’s own still runs', async () => {
     await addOwn()
     await using _one = await saysNo('operator.post-receive')
     await using _two = await saysNo('operator.post-update')
@@ -152,7 +152,7 @@ describe('a refusal', () => {
   })
 })
 
-test('an operator’s hook that cannot run any more lets nothing through', async () => {
+test('if an operator’s hook can no longer run, pushes are refused', async () => {
   await addOwn()
   await chmod(join(operators, 'pre-receive'), 0o644)
   try {
@@ -163,7 +163,7 @@ test('an operator’s hook that cannot run any more lets nothing through', async
   assert.deepEqual(who(await told()), [])
 })
 
-test('a push is refused where git would pass over hooks, since what they run through is gone', async () => {
+test('a push is refused if the script that runs hooks is gone, because git would ignore the hooks', async () => {
   await addOwn()
   const script = join(stack.folder, 'run/hook.sh')
   await rename(script, `${script}.gone`)
@@ -180,7 +180,7 @@ test('a push is refused where git would pass over hooks, since what they run thr
   assert.equal((await push('main:refs/heads/through')).code, 0)
 })
 
-test('more than a pipe holds reaches both, and one that reads nothing hinders nobody', async () => {
+test('input larger than a pipe reaches both hooks, and a hook that reads nothing blocks nobody', async () => {
   const id = await git(work, ['rev-parse', 'main'])
   const lines = Array.from({ length: 600 }, (_, index) => `create refs/tags/${'n'.repeat(200)}-${index} ${id}\n`)
   await git(work, ['update-ref', '--stdin'], { input: lines.join('') })

@@ -18,7 +18,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** A host serves its gateways and nobody else, and believes nobody else. */
+/** A host serves only its gateways, and believes only them. */
 
 const advertisement = '/project.git/info/refs?service=git-upload-pack'
 
@@ -59,12 +59,12 @@ async function startWithSecrets(ofGateway: string | undefined, ofHost: string) {
   return { stack, files, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
-/** What git or anybody with HTTP gets from the host itself. */
+/** Asks the host itself, as git or any HTTP client could. */
 const askHost = (stack: Stack, headers: Record<string, string> = {}) =>
   ask(stack.supervisor.address, advertisement, { headers })
 
 describe('with a secret, a host', () => {
-  test('serves the gateway that has it, and tells whom for', async () => {
+  test('serves the gateway that has the secret, and is told who the user is', async () => {
     await using secured = await startWithSecrets(`${one}\n`, `${two}\n${one}\n`)
     const { stack } = secured
     await git(stack.folder, ['clone', '--quiet', `${stack.url}/project.git`, 'clone'])
@@ -75,7 +75,7 @@ describe('with a secret, a host', () => {
     for (const secret of [one, two]) assert.ok(!logs.includes(secret))
   })
 
-  test('serves nobody else, believes nobody else, and still answers probes', async () => {
+  test('serves and believes nobody else, and still answers probes', async () => {
     await using secured = await startWithSecrets(one, one)
     const { stack } = secured
     const almost = `${one.slice(0, -1)}2`
@@ -111,7 +111,7 @@ describe('with a secret, a host', () => {
     assert.deepEqual(await stack.gitProcesses(), [])
   })
 
-  test('is told the client’s address by gateways of this version and of the one before', async () => {
+  test('learns the client’s address from gateways of this version and of the one before', async () => {
     await using secured = await startWithSecrets(`${one}\n`, `${one}\n`)
     const { stack } = secured
     for (const told of [
@@ -143,7 +143,7 @@ describe('with a secret, a host', () => {
     })
   }
 
-  test('changes it without a request that fails, and keeps the old ones where the file is broken', async () => {
+  test('changes it without a failed request, and keeps the old ones if the file is broken', async () => {
     await using secured = await startWithSecrets(one, one)
     const { stack, files } = secured
     const says = (app: 'gateway' | 'supervisor', text: string) =>
@@ -239,7 +239,7 @@ describe('with mutual TLS, a host', { skip: noCertificates ?? false }, () => {
     assert.match(JSON.stringify(line['err']), /host\.example\.org/)
   })
 
-  test('and its gateway change certificates without a request that fails', async () => {
+  test('and its gateway change certificates without a failed request', async () => {
     await using secured = await startMutual()
     const { stack, root, host, gateway } = secured
     const over = new AbortController()
@@ -281,7 +281,7 @@ describe('a supervisor', () => {
     }
   })
 
-  test('refuses secrets that are missing, too short, too many or not fit for a header, and does not show them', async () => {
+  test('refuses secrets that are missing, too short, too many or not fit for a header, and never shows them', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'secrets')
     for (const text of ['', '\n\n', 'tooshort', `${one}\n${two}\n${three}`, `${one} and more`, `${one}\u00e9`]) {

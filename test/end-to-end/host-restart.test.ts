@@ -10,11 +10,11 @@ import { until } from '@sluice/shared/testing/until'
 
 type Failure = { readonly began: number; readonly ended: number; readonly stderr: string }
 
-/** One job after the other until it is told to stop; each counts when it has ended. */
+/** One job after the other until the loop is told to stop. A job counts when it has ended. */
 type Loop = { readonly name: string; done: number; readonly failures: Failure[] }
 
 test('three clone loops and a push loop get through five restarts', async () => {
-  // A slow machine takes its time to start.
+  // A slow machine needs time to start.
   await using stack = await startStack({ SLUICE_HOST_WAIT: '5m' })
   const repository = join(stack.root, 'project.git')
   await git(stack.folder, ['init', '--quiet', '--bare', repository])
@@ -68,7 +68,7 @@ test('three clone loops and a push loop get through five restarts', async () => 
     clones.flatMap(({ failures }) => failures),
     [],
   )
-  // A host that was killed in the middle of a push can tell nobody what became of it. Nothing else is an excuse.
+  // If a host is killed in the middle of a push, nobody can say what became of it. Every other failure counts.
   const unknown = lines.filter(({ reason, service, kind }) => {
     return reason === 'host_failed' && service === 'receive-pack' && kind === 'rpc'
   })

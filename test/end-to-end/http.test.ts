@@ -14,11 +14,11 @@ import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** What HTTP (RFC 9110, RFC 9112) and the neighbours of other servers expect of every address. */
+/** What HTTP (RFC 9110, RFC 9112) and other software expect of every address. */
 
 const advertisement = '/info/refs?service=git-upload-pack'
 
-/** What is said of each reply by its own time and length; and by HTTP/2 of its status. */
+/** The headers without those that differ from reply to reply, or between versions of HTTP. */
 function comparable({ 'date': _date, 'transfer-encoding': _t, 'content-length': _c, ...headers }: IncomingHttpHeaders) {
   return headers
 }
@@ -29,7 +29,7 @@ async function addRepository({ root }: Stack, name: string): Promise<void> {
 }
 
 describe('over HTTP/1.1', () => {
-  test('an address means the same however its slashes are written, to git and to probes', async () => {
+  test('an address means the same however its slashes are written, for git and for probes', async () => {
     await using stack = await startStack()
     await addRepository(stack, 'team/project.git')
     const plain = await ask(stack.gateway.address, `/team/project.git${advertisement}`)
@@ -95,7 +95,7 @@ describe('over HTTP/1.1', () => {
     assert.equal(wrong.headers.allow, 'GET, HEAD')
   })
 
-  test('a reply says nothing of how long its connection is kept, as git’s http-backend does not', async () => {
+  test('a reply does not say how long its connection is kept, like git’s http-backend', async () => {
     await using stack = await startStack()
     await addRepository(stack, 'project.git')
     for (const path of [`/project.git${advertisement}`, '/missing.git/info/refs?service=git-upload-pack', '/']) {

@@ -13,7 +13,10 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** A worker that is killed, as by the kernel when memory is short: whatever its hooks have started is ended all the same. */
+/**
+ * A worker is killed, as the kernel does when memory is short. Everything that its hooks have started is ended all the
+ * same.
+ */
 
 const stubborn = `sh -c 'trap "" TERM; while :; do sleep 1; done'`
 const ways: [what: string, script: string][] = [
@@ -27,7 +30,7 @@ const ways: [what: string, script: string][] = [
 for (const runtime of ['bun', 'node']) {
   describe(`with workers on ${runtime}`, () => {
     for (const [what, script] of ways) {
-      test(`${what} is ended with the worker, and only then its slot is free`, async () => {
+      test(`${what} is ended with the worker, and the slot is free only then`, async () => {
         await using stack = await startStack({
           SLUICE_WORKER_RUNTIME: runtime,
           SLUICE_KILL_GRACE: '300ms',
@@ -79,7 +82,7 @@ async function push(stack: Stack, gitDir: string): Promise<void> {
   sent.end(Buffer.concat([Buffer.from(command + flushPacket), emptyPack]))
 }
 
-/** The worker's pid: the session of git itself. */
+/** The session of git itself, which is the worker's pid. */
 async function sessionOf(pids: readonly number[]): Promise<number> {
   for (const pid of pids) {
     const line = await readFile(`/proc/${pid}/cmdline`, 'latin1')

@@ -34,7 +34,7 @@ test('300 MB are pushed in one chunked body, after a probe, and cloned unchanged
     for (let written = 0; written < size; written += megabyte) await file.write(randomBytes(megabyte))
   }
   const expected = await sha256(join(work, 'large.bin'))
-  // The test is about the bytes' way, not about zlib.
+  // Off, because the test is about the way of the bytes and not about zlib.
   const server = join(stack.root, 'large.git')
   await git(stack.folder, ['init', '--quiet', '--bare', server])
   for (const repository of [work, server]) {

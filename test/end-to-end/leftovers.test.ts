@@ -19,8 +19,8 @@ import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /**
- * What dead pushes leave is removed, and nothing that is somebody else's: a lock left behind is an annoyance, a lock taken
- * is a lost commit.
+ * Files that dead pushes leave are removed, and no others: a lock left behind is an annoyance, a lock taken from its
+ * owner is a lost commit.
  */
 
 let stack: Stack
@@ -35,14 +35,14 @@ before(async () => {
   old = await git(repository, ['rev-parse', 'main'])
 })
 after(async () => {
-  // After a failed test, too, nobody waits for anything.
+  // No process must wait for a connection after a failed test either.
   for (const sent of begun) sent.destroy()
   await stack[Symbol.asyncDispose]()
 })
 
 const begun: ClientRequest[] = []
 
-/** Sends a push of 4 MB to `main`, or the beginning of it after some other lines, and keeps the connection. */
+/** Sends a push of 4 MB to `main`, or the beginning of it, after some other lines. Keeps the connection. */
 function beginPush(bytes = push.body.length, path = 'large.git', lines = '') {
   const id = `push-${++count}`
   const sent = request({
@@ -69,7 +69,7 @@ const remains = async (gitDir = repository) =>
     /incoming-[^/]*$|\.lock$|\.keep$|\.new$|^shallow_/.test(name),
   )
 
-/** The packs that index-pack is at work on. */
+/** The packs that index-pack is writing. */
 const incoming = async (gitDir = repository) =>
   (await readdir(join(gitDir, 'objects'), { recursive: true })).filter((name) =>
     /incoming-\w+\/pack\/tmp_pack_/.test(name),
@@ -106,7 +106,7 @@ function kill(pid: number): void {
   }
 }
 
-/** A client that leaves in mid-push. */
+/** Begins a push whose client leaves in the middle of it. */
 async function cutPush(path?: string): Promise<void> {
   const cut = beginPush(2_000_000, path)
   await quarantine(path === undefined ? repository : join(stack.root, path, '.git'))
@@ -114,7 +114,7 @@ async function cutPush(path?: string): Promise<void> {
   await cut.ended()
 }
 
-/** A supervisor that is killed in mid-push, with all that it has started, and the next one. */
+/** Kills a supervisor in mid-push with all that it has started, and starts the next one. */
 async function killSupervisor(path?: string): Promise<void> {
   const { id, sent } = beginPush(2_000_000, path)
   await quarantine(path === undefined ? repository : join(stack.root, path, '.git'))
@@ -127,7 +127,7 @@ async function killSupervisor(path?: string): Promise<void> {
   await stack.restartSupervisor()
 }
 
-/** An operator's `git update-ref --stdin`, started elsewhere, with a transaction that is prepared. */
+/** Runs an operator's `git update-ref --stdin` outside Sluice, with a prepared transaction. */
 async function prepare(...commands: string[]) {
   const operator = spawn('git', [`--git-dir=${repository}`, 'update-ref', '--stdin'], { cwd: '/' })
   let said = ''
@@ -212,7 +212,7 @@ const ends: Record<string, (begun: Push) => Promise<void>> = {
   'all of its processes are killed': async ({ id }) => kill(-(await processesOf(id)).worker),
 }
 
-test('pushes that are ended at random moments leave nothing, and take nothing of others', async () => {
+test('pushes that are ended at random moments leave nothing, and remove nothing of others', async () => {
   const others: string[] = []
   const leave = async (path: string, content = '') => {
     await writeFile(join(repository, path), content, { flag: 'wx' })
@@ -228,10 +228,10 @@ test('pushes that are ended at random moments leave nothing, and take nothing of
       await mkdir(join(repository, others.at(-1)!))
     }
   }
-  // Another push through the same host is under way all the while.
+  // Meanwhile, another push goes through the same host.
   const other = beginPush(2_000_000)
   others.push(`objects/${await quarantine()}`)
-  // Whoever holds this lock may have that file.
+  // Another process may hold this lock and own that file.
   await leave('packed-refs.lock')
   await leave('packed-refs.new')
   for (let round = 0; round < 3; round++) {
@@ -243,7 +243,7 @@ test('pushes that are ended at random moments leave nothing, and take nothing of
       await pause(Math.random() * 20)
       await end(cut)
       await leaveSome()
-      // receive-pack waits for the rest when its index-pack is gone.
+      // When its index-pack is gone, receive-pack waits for the rest.
       cut.sent.destroy()
       await cut.ended()
       assert.deepEqual((await remains()).toSorted(), others.toSorted(), `${how}, round ${round}`)
@@ -257,7 +257,7 @@ test('pushes that are ended at random moments leave nothing, and take nothing of
   assert.deepEqual(await remains(), [])
 })
 
-test('pushes from a shallow history that are ended leave nothing, and take nothing of others', async () => {
+test('pushes from a shallow history that are ended leave nothing, and remove nothing of others', async () => {
   const others = join(repository, 'shallow_others')
   await writeFile(others, '')
   for (const [how, end] of Object.entries(ends)) {
@@ -272,7 +272,7 @@ test('pushes from a shallow history that are ended leave nothing, and take nothi
   await rm(others)
 })
 
-test('a pack that a killed push holds on to is let go, and one that somebody else holds is not', async () => {
+test('a pack that a killed push still holds is released; a pack that another process holds is not', async () => {
   const hook = join(repository, 'hooks/update')
   await writeHook(repository, 'update', 'while :; do sleep 0.05; done')
   const others = join(repository, 'objects/pack/pack-others.keep')

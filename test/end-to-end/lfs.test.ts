@@ -8,7 +8,7 @@ import { ask } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** LFS is not offered, and its clients are told so in the words of their API, with which git-lfs knows how to go on. */
+/** LFS is not offered. Its clients are told so in the form of their API, and git-lfs goes on. */
 
 const noLfs = spawnSync('git', ['lfs', 'version']).status === 0 ? false : 'git-lfs is not installed'
 const says = /Git LFS is not offered here: .*GIT_LFS_SKIP_SMUDGE=1/
@@ -59,7 +59,7 @@ describe('requests of LFS’s API', () => {
     })
   }
 
-  test('an address that only looks like one of LFS’s is none', async () => {
+  test('an address that only looks like one of LFS’s is not answered in JSON', async () => {
     for (const path of ['/info/lfs', '/a/info/lfsx', '/a/info/lf', '/a/info/lfs.git']) {
       assert.equal((await ask(stack.gateway.address, path)).status, 404, path)
     }
@@ -77,7 +77,7 @@ describe('git-lfs', { skip: noLfs }, () => {
     return work
   }
 
-  test('lets a push without files of its own through, and asks for locks no more', async () => {
+  test('lets a push without files of its own through, and stops asking for locks', async () => {
     const work = await workIn('plain')
     await writeFile(join(work, 'a.txt'), 'a\n')
     await git(work, ['add', '.'], { env })
@@ -88,7 +88,7 @@ describe('git-lfs', { skip: noLfs }, () => {
     assert.match(await git(work, ['config', '--get-regexp', 'locksverify'], { env }), / false$/)
   })
 
-  test('tells its user what happens to files in LFS, and a clone without them can be had', async () => {
+  test('tells its user what happens to files in LFS, and a clone without them works', async () => {
     const work = await workIn('large')
     await git(work, ['lfs', 'track', '*.bin'], { env })
     await writeFile(join(work, 'large.bin'), 'large '.repeat(1000))

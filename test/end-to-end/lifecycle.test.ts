@@ -17,7 +17,7 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** However git, a client or a host behaves: the answer is true, and nothing outlives its request. */
+/** However git, a client or a host behaves, the answer is true, and nothing outlives its request. */
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}.sh`, import.meta.url))
 
@@ -29,7 +29,7 @@ async function startWithFixture(name: string, env: Record<string, string> = {}):
   return stack
 }
 
-/** Sends a request and hands over the reply as soon as it begins. */
+/** Sends a request and returns the reply as soon as it begins. */
 function open(stack: Stack, requestId: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const [host, port] = stack.gateway.address.split(':')
@@ -72,7 +72,7 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
-    test('even what took a session of its own is ended', async () => {
+    test('a process that took a session of its own is ended', async () => {
       await using stack = await startWithFixture('escapes', env)
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
       assert.equal(reply.status, 200)
@@ -80,7 +80,7 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
-    test('what git leaves in its group is ended after a normal exit, and logged', async () => {
+    test('a process that git leaves in its group is ended after a normal exit, and logged', async () => {
       await using stack = await startWithFixture('forks-grandchild', env)
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'grandchild' } })
       assert.equal(reply.status, 200)
@@ -90,11 +90,11 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
-    test('a client that takes nothing for a while after git has ended gets all of it', async () => {
+    test('a client that reads nothing for a while after git has ended gets everything', async () => {
       await using stack = await startWithFixture('writes-payload', env)
       const size = 3 * 2 ** 20
       await writeFile(join(stack.root, 'project.git/payload'), Buffer.alloc(size, 'x'))
-      // Straight to the host: between it and the client there is less that could take it all in.
+      // Straight to the host, so that fewer buffers lie between it and the client.
       const sent = request({
         ...target(stack.supervisor.address),
         path,
@@ -107,7 +107,7 @@ for (const runtime of ['bun', 'node']) {
       for await (const chunk of reply) {
         const before = received
         received += (chunk as Buffer).length
-        // At every size once: at one of them, git has just ended and its last output is still in the pipe.
+        // One pause at each size: at one of them, git has just ended and its last output is still in the pipe.
         if (Math.floor(received / 2 ** 18) > Math.floor(before / 2 ** 18) && received > size / 2) await pause(1200)
       }
       const preamble = received - size
@@ -131,7 +131,7 @@ for (const runtime of ['bun', 'node']) {
       assert.equal(line['reason'], 'git_killed')
     })
 
-    test('a git that fails before its first byte is a 500, with its words in the log only', async () => {
+    test('a git that fails before its first byte is a 500, and its message is in the log only', async () => {
       await using stack = await startWithFixture('fails-at-once', env)
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'fails' } })
       assert.equal(reply.status, 500)
@@ -159,7 +159,7 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
-    test('a request that takes longer than it may is ended', async () => {
+    test('a request that takes longer than allowed is ended', async () => {
       await using stack = await startWithFixture('writes-forever', { ...env, SLUICE_REQUEST_TIMEOUT: '500ms' })
       await assert.rejects(ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'long' } }), /aborted/)
       const line = await theLine(stack, 'long')
@@ -178,7 +178,7 @@ for (const runtime of ['bun', 'node']) {
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
-    test('a worker that does not react any more is ended by the supervisor, and its git with it', async () => {
+    test('a worker that no longer reacts is ended by the supervisor, and its git with it', async () => {
       await using stack = await startWithFixture('says-nothing', env)
       const sent = open(stack, 'stuck')
       sent.catch(() => {})
@@ -190,7 +190,7 @@ for (const runtime of ['bun', 'node']) {
     })
 
     test('a killed supervisor leaves nothing running, and the gateway recovers with the next one', async () => {
-      // One that only SIGKILL ends, and which does not mind that its pipes are gone.
+      // Only SIGKILL ends this git, and it ignores that its pipes are gone.
       await using stack = await startWithFixture('ignores-sigterm', { ...env, SLUICE_HOST_WAIT: '0s' })
       const reply = await open(stack, 'lost')
       await once(reply, 'data')
@@ -214,13 +214,13 @@ for (const runtime of ['bun', 'node']) {
   })
 }
 
-test('with workers on Node, the supervisor says what that means', async () => {
+test('with workers on Node, the supervisor warns of what that costs', async () => {
   await using stack = await startStack({ SLUICE_WORKER_RUNTIME: 'node' })
   const line = await stack.supervisor.line((l) => l['level'] === 'warn')
   assert.match(String(line['msg']), /workers run on Node/)
 })
 
-test('a gateway that is told to stop ends what runs at the end of its drain time, and exits well', async () => {
+test('a gateway that is told to stop ends running requests at the end of its drain time, and exits with 0', async () => {
   await using stack = await startWithFixture('writes-forever', { SLUICE_DRAIN_TIMEOUT: '500ms' })
   const reply = await open(stack, 'drained')
   await once(reply, 'data')
@@ -235,14 +235,14 @@ test('a gateway that is told to stop ends what runs at the end of its drain time
   assert.deepEqual(await stack.gitProcesses(), [])
 })
 
-test('a second signal ends what a supervisor that is told to stop still waits for', async () => {
+test('a second signal ends the requests that a stopping supervisor still waits for', async () => {
   await using stack = await startWithFixture('writes-forever', { SLUICE_DRAIN_TIMEOUT: '1h' })
   const reply = await open(stack, 'hurried')
   await once(reply, 'data')
   reply.resume()
   stack.supervisor.signal('SIGTERM')
   await stack.supervisor.line((line) => line['msg'] === 'draining')
-  // Two signals within 100 ms count as one. A third could meet a process that is ending and has no ear for it any more.
+  // Two signals within 100 ms count as one. A third could meet a process that no longer handles signals.
   await pause(150)
   stack.supervisor.signal('SIGTERM')
   assert.equal(await stack.supervisor.exited, 0)
@@ -268,7 +268,7 @@ test('connections without a request do not hold a server that is told to stop', 
     socket.write(bytes)
     return socket
   })
-  // A whole request behind them in time, so that they have been accepted.
+  // A whole request follows them, so they have been accepted by then.
   await ask(stack.gateway.address, '/healthz')
   stack.gateway.signal('SIGTERM')
   assert.equal(await stack.gateway.exited, 0)
@@ -276,12 +276,12 @@ test('connections without a request do not hold a server that is told to stop', 
 })
 
 test('a slot is free when its worker is gone, though its client still has to read', async () => {
-  // What this fixture answers is not in the repository: a cache would give the first answer again.
+  // The fixture's output is not in the repository, so a cache would give the first answer again.
   const env = { SLUICE_FETCH_SLOTS: '1', SLUICE_QUEUE_TIMEOUT: '60s', SLUICE_REFERENCE_CACHE: 'off' }
   await using stack = await startWithFixture('writes-payload', env)
   const { address } = stack.supervisor
   const payload = join(stack.root, 'project.git/payload')
-  // How much fits between git and a client that does not read is the kernel's business: the size is found by trying.
+  // How much fits between git and a client that does not read depends on the kernel, so the size is found by trying.
   for (let kilobytes = 128; ; kilobytes += 16) {
     assert.ok(kilobytes < 4096, 'no size was found at which the worker was gone and the reply was not')
     await writeFile(payload, Buffer.alloc(kilobytes * 1024))
@@ -302,7 +302,7 @@ test('a slot is free when its worker is gone, though its client still has to rea
   }
 })
 
-test('no slot is given to the next while anything of the one before lives', async () => {
+test('no slot is given to the next request while anything of the one before lives', async () => {
   await using stack = await startWithFixture('ignores-sigterm', { SLUICE_FETCH_SLOTS: '1' })
   const { address } = stack.supervisor
   const first = await open(stack, 'first')
@@ -348,7 +348,7 @@ test('requests during a restart of the supervisor are all served', async () => {
   assert.deepEqual([...new Set(statuses)], [200])
 })
 
-test('what escaped with standard output cannot hold the reply for long, and is ended', async () => {
+test('a process that escaped with standard output cannot hold the reply for long, and is ended', async () => {
   for (const runtime of ['bun', 'node']) {
     await using stack = await startWithFixture('escapes-with-stdout', { SLUICE_WORKER_RUNTIME: runtime })
     const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })

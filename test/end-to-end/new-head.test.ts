@@ -13,7 +13,9 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** HEAD of a new repository is settled when its pusher hears that the push has worked, whatever the pusher does then. */
+/**
+ * HEAD of a new repository is settled before its client learns that the push has worked, whatever the client does then.
+ */
 
 const nobody = '0'.repeat(40)
 let stack: Stack
@@ -34,10 +36,14 @@ after(() => stack[Symbol.asyncDispose]())
 
 const newName = () => `new-${++count}.git`
 const bareOf = (name: string) => join(stack.root, name)
-/** What HEAD says, a character for each byte. */
+/** The content of HEAD, one character for each byte. */
 const headOf = async (name: string) => (await readFile(join(bareOf(name), 'HEAD'), 'latin1')).replace(/^ref: |\n$/g, '')
 
-/** Pushes by hand, and leaves as soon as the report has come. @returns what had come by then */
+/**
+ * Pushes by hand, and leaves as soon as the report has come.
+ *
+ * @returns what had come by then
+ */
 async function pushAndLeave(name: string, refs: readonly (string | Buffer)[], features: string): Promise<string> {
   assert.equal((await ask(stack.gateway.address, `/${name}/info/refs?service=git-receive-pack`)).status, 200)
   const lines = refs.map((ref, index) => {
@@ -92,11 +98,11 @@ test('a hook that goes on after the report does not keep HEAD from being settled
   assert.equal(await headOf(name), 'refs/heads/master')
 })
 
-test('a hook that is slow, so that git gives signs of life, does not settle HEAD too early', async () => {
+test('a slow hook, during which git sends keep-alives, does not settle HEAD too early', async () => {
   const name = newName()
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/only'])
   await git(bareOf(name), ['config', 'receive.keepAlive', '1'])
-  // An empty packet comes each second.
+  // git sends an empty packet each second.
   await writeHook(bareOf(name), 'pre-receive', 'exec sleep 3')
   const heard = await pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k')
   assert.ok(heard.includes('0005\u0001'))
@@ -175,7 +181,7 @@ test('git’s own --all and --mirror get main or master', async () => {
   }
 })
 
-test('a HEAD that leads to a branch is left alone, through whatever it leads', async () => {
+test('a HEAD that leads to a branch is left alone, through however many names it leads', async () => {
   const name = newName()
   const bare = bareOf(name)
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/v1'])
@@ -187,7 +193,7 @@ test('a HEAD that leads to a branch is left alone, through whatever it leads', a
   assert.equal(await headOf(name), 'refs/heads/also')
 })
 
-test('a HEAD that somebody has pointed to a branch to come is left alone', async () => {
+test('a HEAD that somebody has pointed to a branch that does not exist yet is left alone', async () => {
   const name = newName()
   const bare = bareOf(name)
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/v1'])
@@ -207,7 +213,7 @@ test('a HEAD that leads through other names to no branch is settled', async () =
   assert.equal(await headOf(name), 'refs/heads/master')
 })
 
-test('of two first pushes at once, HEAD is the branch of one and stays it', async () => {
+test('after two first pushes at once, HEAD is the branch of one, and stays there', async () => {
   for (let round = 0; round < 5; round++) {
     const name = newName()
     const branches = ['left', 'right', 'third'].map((branch) => `refs/heads/${branch}`)
@@ -222,7 +228,7 @@ test('of two first pushes at once, HEAD is the branch of one and stays it', asyn
   }
 })
 
-test('a repository whose references are in tables', async (t) => {
+test('a repository whose references are in tables (reftable)', async (t) => {
   const name = newName()
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/v1'])
   const migrated = spawnSync('git', ['--git-dir', bareOf(name), 'refs', 'migrate', '--ref-format=reftable'])
@@ -265,6 +271,6 @@ for (const [client, program] of Object.entries(clients)) {
   )
 }
 
-test('nothing waits for a push that has left', async () => {
+test('no process waits for a push whose client has left', async () => {
   await until('the host to be quiet', async () => (await stack.status()).requestsInAll === 0)
 })

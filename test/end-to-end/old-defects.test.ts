@@ -5,7 +5,7 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** Objects with defects: which are let through, and what is said of the others. */
+/** Objects with defects: some are let through, and others are refused with the defect's name. */
 
 let stack: Stack
 let bare: string
@@ -37,7 +37,7 @@ async function treeOf(mode: string, name: string, id: string): Promise<string> {
 }
 
 let count = 0
-/** In a pack, and in one that is small enough to be taken apart: two programs check them. */
+/** Pushes a pack that is kept, and one that is small enough to be unpacked: two programs check them. */
 async function push(id: string): Promise<{ code: number | null; stderr: string }[]> {
   const results = []
   for (const limit of ['1', '100']) {
@@ -47,7 +47,7 @@ async function push(id: string): Promise<{ code: number | null; stderr: string }
   return results
 }
 
-test('what old programs have left in many histories is let through', async () => {
+test('defects that old programs have left in many histories are let through', async () => {
   const folder = await treeOf('100644', 'file', blob)
   for (const id of [
     await commitOf(tree, 'A User <user@example.org> 1 +051800'),
@@ -58,7 +58,7 @@ test('what old programs have left in many histories is let through', async () =>
   }
 })
 
-test('a repository may refuse these, too', async () => {
+test('a repository may refuse these defects', async () => {
   await git(bare, ['config', 'receive.fsck.badTimezone', 'error'])
   const results = await push(await commitOf(tree, 'A User <user@example.org> 1 +051801'))
   await git(bare, ['config', '--unset', 'receive.fsck.badTimezone'])

@@ -13,7 +13,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** A header that decides something has one meaning, whoever reads it: sent twice, it has none. */
+/** A header that decides something may come only once. Sent twice, it could mean two things, and is refused. */
 
 const path = '/r.git/info/refs?service=git-upload-pack'
 const ann = `Basic ${Buffer.from('ann:x').toString('base64')}`
@@ -91,20 +91,20 @@ describe('over HTTP/1', () => {
     })
   }
 
-  test('an address with a host, and another one in Host', async () => {
+  test('an address with a host must not be followed by another one in Host', async () => {
     const absolute = (host: string) => `GET http://${host}${path} HTTP/1.1`
     assert.match(await send('gateway', ['Host: localhost'], absolute('127.0.0.1')), /^HTTP\/1\.1 400 [\s\S]*two_hosts/)
     assert.match(await send('gateway', ['Host: localhost'], absolute('LOCALHOST:80')), /^HTTP\/1\.1 200 /)
   })
 
-  test('an address with a log-in in it, which is not written into the log', async () => {
+  test('an address with a log-in in it is not written into the log', async () => {
     const reply = await send('gateway', ['X-Request-Id: with-login'], `GET http://ann:s3cr3t@localhost${path} HTTP/1.1`)
     assert.match(reply, /^HTTP\/1\.1 400 /)
     await stack.gateway.line(({ requestId }) => requestId === 'with-login')
     assert.ok(!JSON.stringify(stack.gateway.lines).includes('s3cr3t'))
   })
 
-  test('names and values that are not quite headers never count', async () => {
+  test('names and values that are not quite headers do not count', async () => {
     for (const line of [`Authorization : ${ann}`, ` Authorization: ${ann}`, `Auth\u0000orization: x`, `X: a\r b`]) {
       assert.match(await send('gateway', ['Accept: */*', line]), /^HTTP\/1\.1 400 /, JSON.stringify(line))
     }

@@ -14,7 +14,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { App, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** What an operator sees: metrics, health, the status page's twin, traces; and where the limits are that they have set. */
+/** What an operator sees: metrics, health, the status as JSON, and traces. Also the limits that operators set. */
 
 let stack: Stack
 
@@ -32,7 +32,7 @@ before(async () => {
 
 after(() => stack[Symbol.asyncDispose]())
 
-/** The value of a series whose labels include these; 0 where there is none. */
+/** The value of a series whose labels include these; 0 if there is none. */
 async function metric(app: App, name: string, labels: Record<string, string> = {}): Promise<number> {
   const { body } = await ask(app.operations, '/metrics')
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
@@ -84,7 +84,7 @@ describe('metrics', () => {
     assert.equal(await metric(stack.supervisor, 'sluice_leaked_processes'), 0)
   })
 
-  test('count what was refused, by reason', async () => {
+  test('count refusals, by reason', async () => {
     const missing = { outcome: 'refused', reason: 'repository_missing' }
     await tryGit(stack.folder, ['ls-remote', `${stack.url}/not-there.git`])
     for (const app of [stack.gateway, stack.supervisor]) {
@@ -102,7 +102,7 @@ describe('metrics', () => {
     }
   })
 
-  test('are all that the dashboard asks for', async () => {
+  test('include all that the dashboard asks for', async () => {
     const file = new URL('../../deploy/grafana-dashboard.json', import.meta.url)
     const asked = new Set((await readFile(file, 'utf8')).match(/\b(sluice|process|nodejs)_[a-z0-9_]+/g))
     const bodies = await Promise.all(
@@ -140,13 +140,13 @@ describe('the operators’ address', () => {
     assert.equal((await ask(stack.gateway.operations, '/metrics?x=1')).status, 200)
   })
 
-  test('is not read through another site’s name', async () => {
+  test('is not readable through another site’s name', async () => {
     const headers = { Host: 'evil.example' }
     assert.equal((await ask(stack.supervisor.operations, '/-/status.json', { headers })).status, 421)
     assert.equal((await ask(stack.supervisor.operations, '/healthz', { headers: { Host: 'localhost:1' } })).status, 200)
   })
 
-  test('says what the host does now, and what went wrong last', async () => {
+  test('says what the host does now, and which requests failed last', async () => {
     const want = await git(join(stack.root, 'secret-name.git'), ['rev-parse', 'main'])
     const reply = await beginFetch(stack.gateway.address, 'secret-name.git', want, { 'X-Request-Id': 'shown' })
     const shown = await until('the request to be shown', async () => {
@@ -174,7 +174,7 @@ describe('the operators’ address', () => {
 })
 
 describe('health', () => {
-  test('is said with reasons; a root that is gone makes the host unready, and its return ready', async () => {
+  test('is told with reasons; without its root, the host is unready until the root is back', async () => {
     const away = `${stack.root}-away`
     await rename(stack.root, away)
     const reply = await ask(stack.supervisor.address, '/readyz')
@@ -214,7 +214,7 @@ describe('a trace', () => {
     assert.equal(gateway['parentSpanId'], '00f067aa0ba902b7')
   })
 
-  test('begins here where the client has none', async () => {
+  test('begins here if the client has none', async () => {
     await ask(stack.gateway.address, '/project.git/info/refs?service=git-upload-pack', {
       headers: { 'X-Request-Id': 'untraced' },
     })
@@ -244,7 +244,7 @@ test('spans of both applications reach a collector, as parts of one trace', asyn
     await using traced = await startStack({ SLUICE_OTLP_ENDPOINT: `http://127.0.0.1:${port}` })
     await git(traced.folder, ['init', '--quiet', '--bare', join(traced.root, 'project.git')])
     await ask(traced.gateway.address, '/project.git/info/refs?service=git-upload-pack')
-    // What is still to be sent is sent when they stop.
+    // Stopping sends the spans that are left.
   }
   collector.close()
   assert.deepEqual(
@@ -264,7 +264,7 @@ describe('limits', () => {
     }
   })
 
-  test('a push that is larger than its repository may take is refused, with git’s own words', async () => {
+  test('a push that is larger than its repository may take is refused in git’s own words', async () => {
     const work = join(stack.folder, 'work')
     await git(stack.folder, ['init', '--quiet', work])
     await writeFile(join(work, 'file'), Buffer.from(Array.from({ length: 200_000 }, () => Math.random() * 256)))
@@ -275,14 +275,14 @@ describe('limits', () => {
     assert.match(refused.stderr, /pack exceeds maximum allowed size/)
     await git(work, ['push', '--quiet', `${stack.url}/large/project.git`, 'main'])
     assert.equal((await tryGit(stack.folder, ['ls-remote', `${stack.url}/small/project.git`])).stdout, '')
-    // What pushed nothing leaves no repository.
+    // A push that changes nothing leaves no repository.
     await until('the repository to be gone', () => !existsSync(join(stack.root, 'small/project.git')))
   })
 })
 
 const waits = fileURLToPath(new URL('../fixtures/waits-for-release.sh', import.meta.url))
 
-test('connections beyond the limit are refused in words, health apart, and served when there is room', async () => {
+test('connections beyond the limit are refused in words, except for health, and served when there is room', async () => {
   await using small = await startStack({
     SLUICE_MAX_CONNECTIONS: '3',
     SLUICE_TRUSTED_PROXIES: '127.0.0.1',

@@ -8,7 +8,7 @@ import { ask, sendRaw } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** What a page of another web site can send from a browser on this machine reads, pushes and creates nothing. */
+/** Whatever a page of another web site sends from a browser on this machine, it reads, pushes and creates nothing. */
 
 const advertisement = '/r.git/info/refs?service=git-upload-pack'
 const pushType = { 'Content-Type': 'application/x-git-receive-pack-request' }
@@ -49,7 +49,7 @@ after(() => stack[Symbol.asyncDispose]())
 
 describe('a gateway that asks nobody who they are', () => {
   for (const host of foreignHosts) {
-    test(`is not asked for as ${host}`, async () => {
+    test(`refuses the host name ${host}`, async () => {
       for (const { path, method, headers, body } of requests) {
         const reply = await ask(stack.gateway.address, path, {
           ...(method && { method, body }),
@@ -64,7 +64,7 @@ describe('a gateway that asks nobody who they are', () => {
     })
   }
 
-  test('is asked for by every name of this machine’s own, and without one in HTTP/1.0', async () => {
+  test('accepts every name of this machine, and none in HTTP/1.0', async () => {
     for (const Host of ownHosts) {
       assert.equal((await ask(stack.gateway.address, advertisement, { headers: { Host } })).status, 200, Host)
     }
@@ -85,7 +85,7 @@ describe('a gateway that asks nobody who they are', () => {
     })
   }
 
-  test('serves pages of its own, what a user types, and git', async () => {
+  test('serves its own pages, typed addresses, and git', async () => {
     for (const headers of [
       { 'Sec-Fetch-Site': 'same-origin', 'Origin': 'http://localhost:8080', 'Host': 'localhost:8080' },
       { 'Sec-Fetch-Site': 'none' },
@@ -99,17 +99,17 @@ describe('a gateway that asks nobody who they are', () => {
       const { code, stderr } = await tryGit(stack.folder, ['ls-remote', `http://${host}${port}/r.git`])
       assert.equal(code, 0, stderr)
     }
-    // Words about what is here are no harm to whoever follows a link.
+    // The plain refusal does no harm to a user who follows a link.
     const link = await ask(stack.gateway.address, '/', { headers: crossSite['a link elsewhere']! })
     assert.equal(link.status, 404)
   })
 
-  test('has created nothing for all this', async () => {
+  test('has created nothing during these tests', async () => {
     const reply = await ask(stack.gateway.address, '/new.git/info/refs?service=git-upload-pack')
     assert.equal(reply.status, 404)
   })
 
-  test('takes the names that are set, and its public address', async () => {
+  test('accepts the names that are set, and its public address', async () => {
     const gateway = await stack.addGateway({
       SLUICE_HOST_NAMES: 'git.example.org, *.internal.example',
       SLUICE_PUBLIC_URL: 'https://code.example.org',
@@ -134,7 +134,7 @@ describe('a gateway that asks nobody who they are', () => {
   })
 })
 
-test('a host that takes every process of this machine for a gateway does not take pages for one', async () => {
+test('a host that trusts every process of this machine does not trust web pages', async () => {
   await using tcp = await startStack({ SLUICE_SUPERVISOR: await freeAddress() })
   await git(tcp.root, ['init', '--quiet', '--bare', 'r.git'])
   const { address } = tcp.supervisor
@@ -149,7 +149,7 @@ test('a host that takes every process of this machine for a gateway does not tak
   assert.equal((await ask(tcp.gateway.address, '/readyz')).status, 200)
 })
 
-test('operators’ pages are not read through another site’s name or page, wherever they listen', async () => {
+test('operators’ pages cannot be read through another site’s name or page, wherever they are served', async () => {
   await using wide = await startStack({
     SLUICE_SUPERVISOR_OPERATIONS: '0.0.0.0:0',
     SLUICE_GATEWAY_OPERATIONS: '0.0.0.0:0',

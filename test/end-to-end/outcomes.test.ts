@@ -16,7 +16,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** What docs/operate/observe.md promises about outcomes: each with real git, in the logs of both applications. */
+/** The outcomes that docs/operate/observe.md promises, each with real git and in the logs of both applications. */
 
 let stack: Stack
 before(async () => {
@@ -40,7 +40,7 @@ async function repository(config: Record<string, string> = {}) {
   return { name, gitDir, clone, url: `${stack.url}/${name}` }
 }
 
-/** The line of the last POST about a repository, in both logs: the host's, and the gateway's must agree. */
+/** The line of the last POST to a repository in the host's log. The gateway's line must agree with it. */
 async function lineOf(name: string, fits: (line: LogLine) => boolean = () => true): Promise<LogLine> {
   const isIt = (line: LogLine) => line['repository'] === name && line['kind'] === 'rpc' && Number(line['bytesIn']) > 4
   const host = await stack.supervisor.line((line) => isIt(line) && fits(line))
@@ -51,7 +51,7 @@ async function lineOf(name: string, fits: (line: LogLine) => boolean = () => tru
 
 const endOf = ({ outcome, reason, level }: LogLine) => [outcome, reason, level]
 
-describe('a push that is the user’s to mend is refused, at info', () => {
+describe('a push that its user can mend is refused, at info', () => {
   const pushes: {
     what: string
     config?: Record<string, string>
@@ -111,7 +111,7 @@ describe('a push that is the user’s to mend is refused, at info', () => {
       assert.notEqual(code, 0)
       const line = await lineOf(name)
       assert.match((line['rejected'] as string[]).join('\n'), said)
-      // A repository that names a hook which is not there is not its users' fault.
+      // If a repository names a hook that does not exist, that is not its users' fault.
       if (what.startsWith('proc-receive')) assert.equal(line['outcome'], 'git_failed')
       else assert.deepEqual(endOf(line), ['refused', 'push_rejected', 'info'])
     })
@@ -127,14 +127,14 @@ test('a checked-out branch is not pushed to', async () => {
   assert.deepEqual(endOf(await lineOf(name)), ['refused', 'push_rejected', 'info'])
 })
 
-test('a client that asks for no side-band is told, and logged, the same', async () => {
+test('a client that asks for no side-band gets the same message, and the same log line', async () => {
   const { name, gitDir, clone } = await repository()
   await writeHook(gitDir, 'update', '#!/bin/sh\nexit 1\n')
   await tryGit(clone, ['-c', 'sendpack.sideband=false', 'push', '-q', 'origin', 'HEAD:main'])
   assert.deepEqual(endOf(await lineOf(name)), ['refused', 'push_rejected', 'info'])
 })
 
-test('a pack that is too large is refused with the limit’s name', async () => {
+test('a pack that is too large is refused, and the message names the limit', async () => {
   const { name, clone } = await repository()
   await writeFile(join(clone, 'large'), Array.from({ length: 30_000 }, () => Math.random()).join('\n'))
   await git(clone, ['add', '.'])
@@ -145,7 +145,7 @@ test('a pack that is too large is refused with the limit’s name', async () => 
   assert.deepEqual(endOf(await lineOf(name)), ['refused', 'push_too_large', 'info'])
 })
 
-test('a client that sends all of a pack that is too large before it reads a word gets to read them all', async () => {
+test('a client that sends all of a pack that is too large before it reads gets to read everything', async () => {
   const { name } = await repository()
   const push = tooLargePush(40 * 1024 * 1024)
   const head = [
@@ -164,7 +164,7 @@ test('a client that sends all of a pack that is too large before it reads a word
   assert.equal(line['bytesIn'], push.length)
 })
 
-/** Creates a branch, with a pack of one blob that does not get smaller. */
+/** A push that creates a branch, with a pack of one blob that does not compress. */
 function tooLargePush(bytes: number): Buffer {
   const command = `${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/new\0report-status side-band-64k`
   // gitformat-pack(5): a type, and seven bits of the size at a time.
@@ -181,7 +181,7 @@ function tooLargePush(bytes: number): Buffer {
   return Buffer.concat([Buffer.from(pktLine(command) + flushPacket), ...pack])
 }
 
-describe('what is wrong with the repository is ours, at warn', () => {
+describe('a fault of the repository is the server’s, at warn', () => {
   for (const readers of [1, 3]) {
     test(`a damaged object, ${readers} at once`, async () => {
       const { name, gitDir, url } = await repository()
@@ -225,7 +225,7 @@ describe('what is wrong with the repository is ours, at warn', () => {
   })
 })
 
-describe('what is no request that git does is the client’s mistake', () => {
+describe('a request that git does not send is the client’s mistake', () => {
   const nobodys = 'a'.repeat(40)
   const line = (text: string) => (text.length + 4).toString(16).padStart(4, '0') + text
   const requests: { what: string; service: string; version?: number; body: string; status: number }[] = [
@@ -300,7 +300,7 @@ describe('what is no request that git does is the client’s mistake', () => {
   }
 })
 
-test('a client that leaves when it has its report is completed', async () => {
+test('a push whose client leaves as soon as it has the report is completed', async () => {
   const { name, gitDir, clone } = await repository()
   await writeHook(gitDir, 'post-receive', '#!/bin/sh\necho running >&2\nwhile ! test -e go; do sleep 0.1; done\n')
   const [from, to] = (await git(clone, ['rev-parse', 'HEAD~1', 'HEAD'])).split('\n')
@@ -335,7 +335,7 @@ function packOf(cwd: string, revisions: string): Promise<Buffer> {
   return buffer(child.stdout)
 }
 
-test('a push that went well is completed, and so are a clone and a fetch', async () => {
+test('a push that works is completed, and so are a clone and a fetch', async () => {
   const { name, clone, url } = await repository()
   await git(clone, ['push', '-q', 'origin', 'HEAD:main'])
   assert.deepEqual(endOf(await lineOf(name, (line) => line['service'] === 'receive-pack')), [

@@ -8,7 +8,7 @@ import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** What a repository's own configuration says, against what Sluice sets. */
+/** A repository's own configuration against Sluice's settings. */
 
 let stack: Stack
 let count = 0
@@ -32,7 +32,7 @@ async function repositoryAndClone(
 }
 
 async function commit(work: string, name: string, bytes = 10): Promise<void> {
-  // Does not compress.
+  // This does not compress.
   const content = Array.from({ length: bytes }, () => Math.random().toString(36)[5] ?? 'x').join('')
   await writeFile(join(work, name), content)
   await git(work, ['add', '.'])
@@ -47,7 +47,7 @@ describe('the git commands of hooks', () => {
     ['receive.autogc=true', 'receive.maxInputSize=0', 'receive.denyNonFastForwards=false', 'core.useReplaceRefs=true'],
     ['include.path=/nonexistent', 'receive.fsckObjects=false'],
   ]) {
-    test(`find the repository’s configuration, and of Sluice’s only that folders are trusted: ${own.join(', ')}`, async () => {
+    test(`find the repository’s configuration, and of Sluice’s settings only safe.directory: ${own.join(', ')}`, async () => {
       const { bare, work } = await repositoryAndClone()
       for (const setting of own) await git(bare, ['config', ...setting.split(/=(.*)/).slice(0, 2)])
       const seen = join(bare, 'seen')
@@ -68,7 +68,7 @@ describe('the git commands of hooks', () => {
     })
   }
 
-  test('run where git runs them, by the name that git gives them, wherever the repository has them', async () => {
+  test('run where git runs them, by the names that git gives them, wherever the repository has them', async () => {
     for (const [hooksPath, expected] of [
       [undefined, 'hooks/post-receive'],
       ['elsewhere', 'elsewhere/post-receive'],
@@ -86,7 +86,7 @@ describe('the git commands of hooks', () => {
     }
   })
 
-  test('are those of git alone where the repository switches hooks off, or has ones that may not be executed', async () => {
+  test('are those of git alone if the repository switches hooks off, or has some that may not be executed', async () => {
     const { bare, work } = await repositoryAndClone()
     await writeHook(bare, 'pre-receive', 'exit 1')
     await git(bare, ['config', 'core.hooksPath', '/dev/null'])
@@ -125,7 +125,7 @@ describe('the git commands of hooks', () => {
     for (const file of ['new', 'newer']) assert.ok(existsSync(join(tree, file)), 'the work tree has been updated')
   })
 
-  test('a hook of a linked work tree is the repository’s', async () => {
+  test('a hook of a linked work tree is the repository’s hook', async () => {
     const { bare, work } = await repositoryAndClone()
     await writeHook(bare, 'pre-receive', 'echo "no, says the hook" >&2; exit 1')
     await git(bare, ['worktree', 'add', '--quiet', '-b', 'side', join(stack.root, `tree-${count}`), 'main'])
@@ -135,7 +135,7 @@ describe('the git commands of hooks', () => {
   })
 })
 
-describe('a default is a default', () => {
+describe('a default gives way to the repository', () => {
   test('uploadpack.allowFilter=false', async () => {
     const { bare, url } = await repositoryAndClone()
     const clone = async () => {
@@ -165,7 +165,7 @@ describe('a default is a default', () => {
     })
   }
 
-  test('a repository has objects checked where the server does not', async () => {
+  test('a repository may have objects checked when the server does not check them', async () => {
     await using lax = await startStack({ SLUICE_FSCK_OBJECTS: 'off' })
     for (const [name, isAccepted] of [
       [undefined, true],
@@ -206,7 +206,7 @@ describe('a limit only ever gets stricter', () => {
     })
   }
 
-  test('an included file cannot lift a limit either', async () => {
+  test('an included file cannot lift a limit', async () => {
     const { bare, work } = await repositoryAndClone()
     await writeFile(join(bare, 'more'), '[receive]\n\tmaxInputSize = 0\n\tdenyNonFastForwards = false\n')
     await git(bare, ['config', 'include.path', 'more'])
@@ -217,7 +217,7 @@ describe('a limit only ever gets stricter', () => {
     assert.match((await tryGit(work, ['push', '--force', 'origin', 'main'])).stderr, /remote rejected|denying/)
   })
 
-  test('a repository that wants an automatic gc gets none in a request', async () => {
+  test('a repository that wants automatic gc gets none during a request', async () => {
     const { bare, work } = await repositoryAndClone()
     for (const ref of ['x', 'y']) {
       await git(bare, ['fast-import', '--quiet'], {

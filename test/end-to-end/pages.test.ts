@@ -14,9 +14,9 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** What a person sees who opens the remote in a browser. */
+/** What a person sees in a browser at an address of the remote. */
 
-/** Chromium's own. */
+/** The header of Chromium. */
 const Accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8'
 
 let stack: Stack
@@ -39,7 +39,7 @@ describe('a browser', () => {
     ['/team/app?tab=readme', /git clone URL\/team\/app\.git</],
     ['/team/%C3%BC%20%3Cb%3E.git', /git clone URL\/team\/%C3%BC%20%3Cb%3E\.git</],
   ] as const) {
-    test(`reads at ${path} how to clone`, async () => {
+    test(`shows at ${path} how to clone`, async () => {
       const { status, headers, body } = await page(path)
       assert.equal(status, 200)
       assert.equal(headers['content-type'], 'text/html; charset=utf-8')
@@ -55,7 +55,7 @@ describe('a browser', () => {
     })
   }
 
-  test('reads the same whether or not there is such a repository, and whoever asks', async () => {
+  test('shows the same whether or not the repository exists, and whoever asks', async () => {
     const closed = await stack.addGateway({ SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: 'http://127.0.0.1:1/' })
     const bodies = new Set<string>()
     for (const { address } of [stack.gateway, closed]) {
@@ -68,7 +68,7 @@ describe('a browser', () => {
     assert.equal(bodies.size, 1)
   })
 
-  test('runs nothing that stands in an address', async () => {
+  test('runs nothing that is in an address', async () => {
     const hostile = [
       `"><script>alert(1)</script>`,
       `'onload='x`,
@@ -80,7 +80,7 @@ describe('a browser', () => {
     for (const text of hostile) {
       const { status, body } = await page(`/${text.split('/').map(encodeURIComponent).join('/')}`)
       assert.equal(status, 200, text)
-      // Nothing but the page's own elements.
+      // The page has its own elements only.
       assert.deepEqual(
         new Set([...body.matchAll(/<(\/?[a-z0-9]+)/g)].map(([, tag]) => tag!.replace('/', ''))),
         new Set(['html', 'head', 'meta', 'title', 'style', 'body', 'main', 'h1', 'bdi', 'p', 'pre', 'code']),
@@ -89,7 +89,7 @@ describe('a browser', () => {
     }
   })
 
-  test('gets no page for what is no address of a repository', async () => {
+  test('gets no page for an address that no repository can have', async () => {
     for (const [path, status] of [
       ['/a/../b', 400],
       ['/-x', 400],
@@ -105,7 +105,7 @@ describe('a browser', () => {
     }
   })
 
-  test('is told a host only that can be one', async () => {
+  test('is shown only a valid host', async () => {
     const { address } = await stack.addGateway({ SLUICE_HOST_NAMES: 'any' })
     for (const host of ['$(id)', 'a;b', "a'b", 'a"><script>', 'a`b`', 'a&b', 'x'.repeat(600)]) {
       const request = `GET /x HTTP/1.1\r\nHost: ${host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n`
@@ -132,7 +132,7 @@ describe('a browser', () => {
   })
 })
 
-describe('whoever does not ask for HTML', () => {
+describe('a client that does not ask for HTML', () => {
   for (const accept of [
     undefined,
     '',
@@ -161,14 +161,14 @@ describe('whoever does not ask for HTML', () => {
     })
   }
 
-  test('reads text after a method that only changes things', async () => {
+  test('reads text after a method that changes things', async () => {
     for (const method of ['POST', 'PUT', 'DELETE']) {
       assert.equal((await ask(stack.gateway.address, '/there.git', { method, headers: { Accept } })).status, 404)
     }
   })
 })
 
-test('over TLS and HTTP/2 the page has the address with https', { skip: noCertificates ?? false }, async () => {
+test('over TLS and HTTP/2, the page has an address with https', { skip: noCertificates ?? false }, async () => {
   await using folder = await temporaryFolder()
   const root = newAuthority(folder.path)
   const pair = await root.issue('gateway')
@@ -204,7 +204,7 @@ test(
         assert.equal(background, scheme === 'dark' ? 'rgb(20, 23, 28)' : 'rgb(246, 247, 249)')
         assert.equal(width, 360)
         assert.equal(scripts, 0)
-        // The browser asks for an icon by itself, which is not there.
+        // By itself, the browser asks for an icon, which does not exist.
         assert.deepEqual(
           shown.problems.filter(({ text }) => !/404/.test(text)),
           [],

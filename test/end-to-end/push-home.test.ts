@@ -10,7 +10,7 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** HOME: what a push finds there, and what is left of it. */
+/** The HOME of a push: what is in it, and what is left of it. */
 
 let stack: Stack
 let count = 0
@@ -34,7 +34,7 @@ const push = (work: string) => tryGit(work, ['push', 'origin', `main:refs/heads/
 
 const leftOf = async (on: Stack) => readdir(join(on.folder, 'run/pushes'))
 
-test('what a hook leaves in its HOME is nobody else’s, and gone with the push', async () => {
+test('files that a hook leaves in its HOME are seen by no other push, and removed with it', async () => {
   const { bare, work } = await repositoryAndClone()
   const other = await repositoryAndClone()
   const leaves = 'echo "machine example.org" >~/.netrc; git config --file ~/.gitconfig core.hooksPath /tmp'
@@ -58,7 +58,7 @@ test('what a hook leaves in its HOME is nobody else’s, and gone with the push'
   )
 })
 
-test('git for a fetch has a HOME that nobody can make, not even root', async () => {
+test('git for a fetch has a HOME that nobody can create, not even root', async () => {
   await using waiting = await startStack({ SLUICE_GIT: join(import.meta.dirname, '../fixtures/waits-for-release.sh') })
   const bare = join(waiting.root, 'wait.git')
   await git(waiting.folder, ['init', '--quiet', '--bare', bare])
@@ -76,7 +76,7 @@ test('git for a fetch has a HOME that nobody can make, not even root', async () 
   await asked
 })
 
-test('what is left after a supervisor was killed is removed by the next one', async () => {
+test('the next supervisor removes what a killed one has left', async () => {
   await using own = await startStack()
   const { bare, work } = await repositoryAndClone(own)
   await writeHook(bare, 'pre-receive', 'echo secret >~/.netrc; touch "$PWD/reached"; while :; do sleep 1; done')
@@ -102,7 +102,7 @@ const gpg = (() => {
 
 describe('signed pushes', { skip: gpg === undefined && 'gpg is not installed' }, () => {
   test('are checked with the keys in SLUICE_GNUPG_HOME, and leave no process', async () => {
-    // An agent's socket must have a short path.
+    // The path of an agent's socket must be short.
     await using keys = await temporaryFolder()
     const users = join(keys.path, 'users')
     const servers = join(keys.path, 'servers')

@@ -11,7 +11,7 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** Protected references, as people who push meet them. */
+/** Protected references, as users who push see them. */
 
 const rules = [
   '**:refs/heads/main=no-force',
@@ -30,7 +30,10 @@ after(() => stack[Symbol.asyncDispose]())
 
 let count = 0
 
-/** A repository with some branches and a tag, and a clone of it with a commit that is ahead of main and one that is not. */
+/**
+ * A repository with some branches and a tag, and a clone of it. The clone has a commit that is ahead of main and one
+ * that is not.
+ */
 async function workWith(place = 'team') {
   const name = `${place}/r${++count}.git`
   const gitDir = join(stack.root, name)
@@ -65,7 +68,7 @@ const allowed: readonly (readonly string[])[] = [
   ['ahead:main', 'ahead:free', 'ahead:refs/tags/other'],
 ]
 
-test('what the rules allow is done', async () => {
+test('allowed pushes are done', async () => {
   for (const specs of allowed) {
     const { push, refs } = await workWith()
     const before_ = await refs()
@@ -85,7 +88,7 @@ const refusedBeforeGit: readonly (readonly [readonly string[], RegExp])[] = [
   [['--atomic', 'ahead:free', ':keep/one'], /protected: it must not be deleted/],
 ]
 
-test('what they do not allow is refused before git is started, in words, and nothing of the push is done', async () => {
+test('a push that the rules forbid is refused in words before git is started, and nothing of it is done', async () => {
   for (const [specs, expected] of refusedBeforeGit) {
     const { push, refs, name } = await workWith()
     const before_ = await refs()
@@ -112,7 +115,7 @@ test('a protected branch moves forward only', async () => {
   assert.equal(await refs(), before_)
 })
 
-test('a push that moves such a branch may force nothing else at the same time, and says so', async () => {
+test('a push that moves a protected branch may force nothing else, and its user is told so', async () => {
   const { push, gitDir } = await workWith()
   const { stderr } = await push('ahead:main', '+aside:free')
   assert.match(stderr, /ahead -> main$/m)
@@ -129,14 +132,14 @@ test('a rule counts for every name of a reference, and for a replaced history', 
   assert.match((await push('ahead:alias')).stderr, /it stands for refs\/heads\/frozen, which must not be pushed to/)
   assert.match((await push('+aside:main-too')).stderr, /non-fast-forward|rejected/)
   assert.equal(await refs(), before_)
-  // A commit that says, by a replacement, that main is its parent.
+  // A commit that a replacement makes a child of main.
   const aside = await git(work, ['rev-parse', 'aside'])
   const graft = await git(work, ['commit-tree', '-p', 'main', '-m', 'Graft', 'main^{tree}'])
   assert.equal((await push(`${graft}:refs/replace/${aside}`)).code, 0)
   assert.match((await push('+aside:main')).stderr, /non-fast-forward/)
 })
 
-test('rules are for the repositories that they name, by whatever name these are asked for', async () => {
+test('rules apply to the repositories that they name, under all of their names', async () => {
   const { work, gitDir, name } = await workWith('other')
   const before_ = await git(gitDir, ['for-each-ref'])
   for (const spelling of [name, name.replace(/\.git$/, ''), name.replace('other', '%6fther')]) {
@@ -146,7 +149,7 @@ test('rules are for the repositories that they name, by whatever name these are 
   assert.equal(await git(gitDir, ['for-each-ref']), before_)
 })
 
-test('a large push that is refused is refused in words, not by a broken connection', async () => {
+test('a large push is refused in words, not by a broken connection', async () => {
   const { push, work } = await workWith()
   await writeFile(join(work, 'large'), randomBytes(24 * 2 ** 20))
   await git(work, ['add', '.'])
@@ -156,7 +159,7 @@ test('a large push that is refused is refused in words, not by a broken connecti
   assert.doesNotMatch(stderr, /RPC failed|hung up/)
 })
 
-test('a push is judged by all that git would read as a command', async () => {
+test('a push is judged by everything that git would read as a command', async () => {
   const { name, gitDir, refs } = await workWith()
   const id = await git(gitDir, ['rev-parse', 'main'])
   const zero = '0'.repeat(40)
@@ -198,7 +201,7 @@ test('a push is judged by all that git would read as a command', async () => {
   assert.equal(await refs(), before_)
 })
 
-test('lists of commands without an end are refused, and nothing is left of them', async () => {
+test('endless lists of commands are refused, and leave nothing', async () => {
   const { name, gitDir } = await workWith()
   const id = await git(gitDir, ['rev-parse', 'main'])
   const line = (n: number) =>
@@ -214,7 +217,7 @@ test('lists of commands without an end are refused, and nothing is left of them'
   assert.doesNotMatch(await git(gitDir, ['for-each-ref']), /many-/)
 })
 
-test('a rule counts for every name that git takes, whatever its characters', async () => {
+test('a rule applies to every name that git takes, whatever its characters', async () => {
   const { push, refs } = await workWith('other')
   const before_ = await refs()
   for (const branch of ['a\u0080b', 'a\u0085', 'a\u200bb', 'ü', 'foo./bar', 'a.LOCK']) {
@@ -225,7 +228,7 @@ test('a rule counts for every name that git takes, whatever its characters', asy
   assert.equal(await refs(), before_)
 })
 
-test('names that no reference can have cost nobody anything', async () => {
+test('names that no reference can have cost no time', async () => {
   const { name, gitDir, refs } = await workWith()
   const before_ = await refs()
   const id = await git(gitDir, ['rev-parse', 'main'])

@@ -7,7 +7,7 @@ import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** What a stock git can push, and what it is told when the repository says no. */
+/** What stock git can push, and what it shows when the repository refuses. */
 
 let stack: Stack
 let count = 0
@@ -63,7 +63,7 @@ for (const version of [0, 1, 2]) {
       await assertNothingLeft(bare)
     })
 
-    test('a push that is no fast-forward is refused in git’s own words, and goes through with force', async () => {
+    test('a push that is not a fast-forward is refused in git’s own words, and works with force', async () => {
       const { bare, work } = await repositoryAndClone()
       await git(work, ['reset', '--quiet', '--hard', 'HEAD~2'])
       const id = await commit(work, 'other')
@@ -74,7 +74,7 @@ for (const version of [0, 1, 2]) {
       assert.equal(await tip(bare, 'main'), id)
     })
 
-    test('a repository that denies force says so itself', async () => {
+    test('a repository that denies force says so', async () => {
       const { bare, work } = await repositoryAndClone()
       await git(bare, ['config', 'receive.denyNonFastForwards', 'true'])
       await git(work, ['reset', '--quiet', '--hard', 'HEAD~2'])
@@ -84,7 +84,7 @@ for (const version of [0, 1, 2]) {
       assert.match(refused.stderr, /\[remote rejected\] main -> main \(non-fast-forward\)/)
     })
 
-    test('an atomic push of which one ref is refused changes none', async () => {
+    test('an atomic push with one refused ref changes none', async () => {
       const { bare, work } = await repositoryAndClone()
       const old = await tip(bare, 'main')
       await commit(work, 'new')
@@ -106,7 +106,7 @@ for (const version of [0, 1, 2]) {
       assert.match(stderr, /remote: option: ci\.skip/)
     })
 
-    test('what a hook says is shown as remote:, and its refusal keeps the ref', async () => {
+    test('the output of a hook is shown after remote:, and its refusal keeps the ref', async () => {
       const { bare, work } = await repositoryAndClone()
       const old = await tip(bare, 'main')
       await commit(work, 'new')
@@ -153,7 +153,7 @@ test('many first pushes to one name at once create one repository', async () => 
   )
 })
 
-test('nothing is created inside a repository, below a file, or by a fetch', async () => {
+test('no repository is created inside another one, below a file, or by a fetch', async () => {
   const { bare, work } = await repositoryAndClone()
   const name = bare.slice(stack.root.length + 1)
   await writeFile(join(stack.root, 'a-file'), '')
@@ -167,7 +167,7 @@ test('nothing is created inside a repository, below a file, or by a fetch', asyn
   assert.ok(!(await readdir(stack.root)).includes('not-there.git'))
 })
 
-test('hooks find who pushed, as from http-backend, and nothing of the supervisor’s environment', async () => {
+test('hooks find the client, as from http-backend, and nothing of the supervisor’s environment', async () => {
   const { bare, work } = await repositoryAndClone()
   await commit(work, 'new')
   await writeHook(bare, 'post-receive', 'env')
@@ -177,7 +177,7 @@ test('hooks find who pushed, as from http-backend, and nothing of the supervisor
   assert.doesNotMatch(stderr, /SLUICE_|BUN_|NODE_/)
 })
 
-test('a push does not start gc behind the request’s back', async () => {
+test('a push does not start a gc that outlives the request', async () => {
   const { bare, work } = await repositoryAndClone()
   const packs = async () => (await readdir(join(bare, 'objects/pack'))).filter((name) => name.endsWith('.pack')).length
   await git(bare, ['repack', '-dq'])

@@ -9,7 +9,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 
-/** What `npm start` runs, with its folders and its port elsewhere. */
+/** Runs what `npm start` runs, in another folder and on another port. */
 
 const main = fileURLToPath(new URL('../../deploy/quick-start/main.ts', import.meta.url))
 
@@ -40,7 +40,7 @@ async function allEnded(pids: number[]): Promise<void> {
   await until('both applications to end', async () => (await Promise.all(pids.map(hasEnded))).every(Boolean))
 }
 
-test('the first start creates a demo, says what to try, and that works; Ctrl-C ends everything', async () => {
+test('the first start creates a demo and says what to try, which works; Ctrl-C ends everything', async () => {
   await using folder = await temporaryFolder()
   const started = await quickStart(folder.path)
   await until('the announcement', () => /Ctrl-C stops everything/.test(started.output()))
@@ -58,7 +58,7 @@ test('the first start creates a demo, says what to try, and that works; Ctrl-C e
     await git(demo, ['rev-parse', 'HEAD']),
   )
 
-  // As npm does it: the terminal's signal, and npm's copy of it right behind.
+  // npm does the same: it sends a copy of the terminal's signal right after it.
   started.child.kill('SIGINT')
   started.child.kill('SIGINT')
   assert.deepEqual(await started.exited, [0, null])
@@ -89,7 +89,7 @@ test('a second start finds the repositories of the first', async () => {
   )
 })
 
-test('everything that is wrong with the configuration is said once, and nothing is started', async () => {
+test('all faults of the configuration are said once, and nothing is started', async () => {
   await using folder = await temporaryFolder()
   const started = await quickStart(folder.path, { SLUICE_FETCH_SLOTS: 'many', SLUICE_COLOUR: 'blue' })
   assert.deepEqual(await started.exited, [78, null])
@@ -98,7 +98,7 @@ test('everything that is wrong with the configuration is said once, and nothing 
   assert.equal(started.output().match(/SLUICE_FETCH_SLOTS/g)?.length, 1)
 })
 
-test('a root of one’s own is neither created nor filled', async () => {
+test('a root of the operator’s own is neither created nor filled', async () => {
   await using folder = await temporaryFolder()
   const root = join(folder.path, 'mine')
   const missing = await quickStart(folder.path, { SLUICE_ROOT: root })
@@ -113,7 +113,7 @@ test('a root of one’s own is neither created nor filled', async () => {
   await started.exited
 })
 
-test('a port that is taken is named, and what had been started is ended', async () => {
+test('a port in use is named, and what had been started is ended', async () => {
   await using folder = await temporaryFolder()
   const first = await quickStart(folder.path)
   await until('the announcement', () => /Ctrl-C stops everything/.test(first.output()))

@@ -7,7 +7,7 @@ import { ask } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** A refused POST is told to git in its own protocol; every other client gets the status. */
+/** A refused POST is told to git in its own protocol. Every other client gets the status. */
 
 const agent = { 'User-Agent': 'git/2.47.1' }
 
@@ -30,7 +30,7 @@ function post(stack: Stack, service: string, headers: Record<string, string>, bo
 }
 
 for (const version of [0, 1, 2]) {
-  test(`what the host refuses of a fetch, git shows its user, in protocol version ${version}`, async () => {
+  test(`git shows its user why the host refuses a fetch, in protocol version ${version}`, async () => {
     await using stack = await startStack({ SLUICE_MAX_FETCH_REQUEST: '150B' })
     const { url } = await repository(stack)
     const { code, stderr } = await tryGit(stack.folder, ['-c', `protocol.version=${version}`, 'clone', url, 'copy'])
@@ -47,10 +47,10 @@ for (const version of [0, 1, 2]) {
   })
 }
 
-test('what the gateway refuses of a push, git shows its user, and nothing looks like a success', async () => {
+test('git shows its user why the gateway refuses a push, and nothing looks like a success', async () => {
   await using stack = await startStack()
   const { url, clone } = await repository(stack)
-  // Runs when the push's advertisement has been read, and its POST has not been sent.
+  // Runs after the push's advertisement has been read and before its POST is sent.
   const hook = join(clone, '.git/hooks/pre-push')
   await writeFile(hook, `#!/bin/sh\nkill -9 ${stack.supervisor.pid}\n`)
   await chmod(hook, 0o755)
@@ -68,7 +68,7 @@ test('what the gateway refuses of a push, git shows its user, and nothing looks 
   assert.ok([502, 503].includes(line['status'] as number))
 })
 
-test('the status stays for other clients, for what is got, and where git asks for a log-in', async () => {
+test('the status stays for other clients, for GETs, and where git asks for a log-in', async () => {
   await using stack = await startStack({ SLUICE_MAX_FETCH_REQUEST: '150B' })
   await repository(stack)
   const large = '0'.repeat(400)
@@ -86,7 +86,7 @@ test('the status stays for other clients, for what is got, and where git asks fo
   assert.equal(missing.status, 404)
 })
 
-test('a log-in is asked for by its status', async () => {
+test('a log-in is asked for by the status', async () => {
   await using folder = await import('@sluice/shared/testing/folder').then(({ temporaryFolder }) => temporaryFolder())
   const [passwords, rules] = [join(folder.path, 'passwords'), join(folder.path, 'access.yaml')]
   await writeFile(passwords, '')

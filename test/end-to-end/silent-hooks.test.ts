@@ -10,12 +10,12 @@ import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
-/** A git that works is no idle connection; a client that is waited for is. */
+/** A git that works is not idle. A client that is waited for may be. */
 
 const emptyPack = Buffer.from('5041434b0000000200000000029d08823bd8a8eab510ad6ac75c823cfd3ed31e', 'hex')
 const headers = { 'Content-Type': 'application/x-git-receive-pack-request' }
 
-describe('with an idle time of a moment', () => {
+describe('with a very short idle time', () => {
   let stack: Stack
   let main: string
   before(async () => {
@@ -31,7 +31,7 @@ describe('with an idle time of a moment', () => {
   for (const capabilities of ['report-status', 'report-status side-band-64k', 'delete-refs']) {
     test(`a silent hook may take its time (${capabilities})`, async () => {
       const ref = `refs/heads/${capabilities.replaceAll(' ', '-')}`
-      // Straight to the host, whose idle time is the shorter one.
+      // Straight to the host, whose idle time is shorter.
       const reply = await ask(stack.supervisor.address, '/project.git/git-receive-pack', {
         method: 'POST',
         headers,
@@ -42,7 +42,7 @@ describe('with an idle time of a moment', () => {
     })
   }
 
-  test('a client that stops sending is let go', async () => {
+  test('a client that stops sending is cut off', async () => {
     const body = pushOf(main, 'refs/heads/late', 'report-status')
     for (const [id, bytes] of [
       ['none', 0],

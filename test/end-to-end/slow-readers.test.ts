@@ -12,11 +12,11 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { HostStatus, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** A client that reads slowly, or not at all, keeps nobody else from being served. */
+/** A client that reads slowly, or not at all, keeps no other client waiting. */
 
 const slots = 2
 
-/** Two slots, of which one client may have both. */
+/** A stack with two slots, of which one client may have both. */
 async function startNarrow(env: Record<string, string> = {}) {
   const stack = await startStack({ SLUICE_FETCH_SLOTS: String(slots), SLUICE_LARGEST_SHARE: '100%', ...env })
   const large = join(stack.root, 'large.git')
@@ -42,7 +42,7 @@ const kinds: Record<string, How> = {
   'packs in version 0': (want) => ({ body: fetchOf(want), headers: {} }),
 }
 
-/** Asks, and reads nothing but the head, until it is told to. */
+/** Sends a request, and reads only the head of the reply until it is told to go on. */
 async function beginSlow(
   stack: Stack,
   id: string,
@@ -85,7 +85,7 @@ async function spooled(stack: Stack): Promise<string> {
 }
 
 for (const [kind, how] of Object.entries(kinds)) {
-  test(`those who read ${kind} hold no slot once git has written it, and get all of it`, async () => {
+  test(`clients that read ${kind} hold no slot once git has written it, and get all of it`, async () => {
     const { stack, want } = await startNarrow({ SLUICE_MIN_DOWNLOAD_RATE: 'off' })
     await using _ = stack
     const ids = [0, 1, 2, 3].map((n) => `slow-${n}`)
@@ -108,7 +108,7 @@ for (const [kind, how] of Object.entries(kinds)) {
   })
 }
 
-test('who leaves while it reads what git has written ahead gives the disk back', async () => {
+test('a client that leaves while it reads what git has written ahead frees the disk space', async () => {
   const { stack, want } = await startNarrow()
   await using _ = stack
   const reply = await beginSlow(stack, 'leaves', v2(want, 1))
@@ -119,8 +119,8 @@ test('who leaves while it reads what git has written ahead gives the disk back',
   await until('the disk to be given back', async () => /^sluice_ahead_bytes\{.*\} 0$/m.test(await spooled(stack)))
 })
 
-test('the status names the user of each who reads a pack, and the worker that writes it, until it has', async () => {
-  // Too little for the pack: git goes at the readers' pace.
+test('the status shows each reader of a pack with its user, and the worker that writes it, until it has', async () => {
+  // Too little for the pack, so git goes at the readers' pace.
   const { stack, want } = await startNarrow({ SLUICE_PACK_CACHE: '1MiB', SLUICE_FETCH_AHEAD: 'off' })
   await using _ = stack
   const begin = (id: string, user: string) => {
@@ -141,7 +141,7 @@ test('the status names the user of each who reads a pack, and the worker that wr
   }
 })
 
-test('a long request in version 0 that waited for a slot reaches git as it was sent', async () => {
+test('a long request in version 0 that waited for a slot reaches git unchanged', async () => {
   const env = { SLUICE_FETCH_SLOTS: '1', SLUICE_FETCH_AHEAD: 'off', SLUICE_MIN_DOWNLOAD_RATE: 'off' }
   const { stack, want } = await startNarrow(env)
   await using _ = stack
@@ -156,11 +156,11 @@ test('a long request in version 0 that waited for a slot reaches git as it was s
   assert.deepEqual([line['outcome'], line['bytesIn']], ['completed', body.length])
 })
 
-describe('where git cannot run ahead', () => {
+describe('if git cannot run ahead', () => {
   const env = { SLUICE_FETCH_AHEAD: 'off', SLUICE_PACK_CACHE: 'off', SLUICE_QUEUE_TIMEOUT: '9s' }
   const windowMs = 6000
 
-  test('a slow reader is ended when another waits for its slot, one at a time, and nobody while none waits', async () => {
+  test('slow readers are cut off one at a time while another request waits for their slot, and not otherwise', async () => {
     const { stack, want } = await startNarrow({ ...env, SLUICE_MIN_DOWNLOAD_RATE: '1GiB' })
     await using _ = stack
     const ids = ['slow-1', 'slow-2']
@@ -179,7 +179,7 @@ describe('where git cannot run ahead', () => {
     assert.equal((await lineOf(stack, other))['outcome'], 'completed')
   })
 
-  test('who takes enough is not ended, whoever waits', async () => {
+  test('a reader that takes enough is never cut off', async () => {
     const { stack, want } = await startNarrow({ ...env, SLUICE_MIN_DOWNLOAD_RATE: 'off' })
     await using _ = stack
     const replies = await Promise.all([1, 2].map((n) => beginSlow(stack, `kept-${n}`, v2(want, n))))

@@ -8,7 +8,7 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { LogLine, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** What the debug log says of git, and where git's own traces go: to the log, and never to a client. */
+/** What the debug log says of git. git's own traces go to the log, and never to a client. */
 
 let stack: Stack
 let repository: string
@@ -66,7 +66,7 @@ test('a push is traced to the log only, and its hooks do not trace', async () =>
   await traced(/performance: .* git .*receive-pack/)
 })
 
-test('what a traced push has made is still known when it is killed', async () => {
+test('the files of a traced push are still known when it is killed', async () => {
   await writeHook(repository, 'pre-receive', 'kill -9 $PPID')
   const { path } = await clone('killed-push')
   await git(path, ['commit', '--quiet', '--allow-empty', '-m', 'another one'])

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { startStack } from '@sluice/shared/testing/stack'
 
-/** What an application says, and ends with, when it cannot start: 78 stops a service manager from trying again. */
+/** What an application says when it cannot start, and its exit code: 78 stops a service manager from trying again. */
 
 const project = new URL('../../', import.meta.url)
 const mains = {
@@ -34,7 +34,7 @@ async function startInVain(
   return { code, said }
 }
 
-/** Settings of a supervisor that would start, in a folder of its own. */
+/** Settings with which a supervisor would start, in a folder of its own. */
 function settingsIn(folder: string): Record<string, string> {
   return {
     SLUICE_ROOT: folder,
@@ -43,7 +43,7 @@ function settingsIn(folder: string): Record<string, string> {
   }
 }
 
-test('what may heal by itself ends with 1, so that it is tried again', async () => {
+test('a fault that may go by itself ends with 1, so that a service manager tries again', async () => {
   await using folder = await temporaryFolder()
   const root = join(folder.path, 'not-mounted-yet')
   const noRoot = await startInVain('supervisor', { ...settingsIn(folder.path), SLUICE_ROOT: root })
@@ -65,7 +65,7 @@ test('what may heal by itself ends with 1, so that it is tried again', async () 
   assert.match(samePort.said, /SLUICE_LISTEN: cannot listen on .*: another process listens there already/)
 })
 
-test('what no later start can heal ends with 78, also through the quick start', async () => {
+test('a fault that no later start can heal ends with 78, also through the quick start', async () => {
   await using folder = await temporaryFolder()
   const noFile = { SLUICE_ACCESS: 'file', SLUICE_LISTEN: '127.0.0.1:0' }
   const alone = await startInVain('gateway', noFile)
@@ -76,7 +76,7 @@ test('what no later start can heal ends with 78, also through the quick start', 
   assert.match(quick.said, /SLUICE_ACCESS=file needs SLUICE_PASSWORD_FILE/)
 })
 
-test('all faults of both applications are said at once, and nothing is started or made', async () => {
+test('all faults of both applications are said at once, and nothing is started or created', async () => {
   await using folder = await temporaryFolder()
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -96,7 +96,7 @@ test('all faults of both applications are said at once, and nothing is started o
   assert.equal(quick.code, 78)
   assert.doesNotMatch(quick.said, /listening on/)
   assert.equal(existsSync(join(folder.path, 'var/repos')), false)
-  // Each application by itself says all of its own.
+  // Each application reports all of its own faults by itself.
   const host = await startInVain('supervisor', { ...settingsIn(folder.path), ...wrong, SLUICE_ROOT: '/nowhere' })
   for (const problem of [/git is missing/, /SLUICE_HOOKS_FOLDER/, /SLUICE_ROOT/]) assert.match(host.said, problem)
   const gateway = await startInVain('gateway', wrong)
@@ -104,7 +104,7 @@ test('all faults of both applications are said at once, and nothing is started o
   taken.close()
 })
 
-test('a missing git is said in words', async () => {
+test('a missing git is reported in words', async () => {
   await using folder = await temporaryFolder()
   for (const [app, args] of [
     ['supervisor', []],

@@ -23,7 +23,7 @@ import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** The gateway with TLS: git over HTTP/2 and over HTTP/1.1, and clients and certificates that come and go. */
+/** The gateway with TLS: git over HTTP/2 and over HTTP/1.1, clients that come and go, and certificates that change. */
 
 const skip = noCertificates ?? false
 
@@ -34,7 +34,7 @@ const advertisement = '/project.git/info/refs?service=git-upload-pack'
 type Secured = AsyncDisposable & {
   readonly stack: Stack
   readonly root: Authority
-  /** The files that the gateway looks at. */
+  /** The files that the gateway reads. */
   readonly pair: { readonly certificate: string; readonly key: string }
   /** Opens an HTTP/2 connection. */
   session(): Promise<ClientHttp2Session>
@@ -70,7 +70,7 @@ async function startWithFixture(name: string, env: Record<string, string> = {}):
   return secured
 }
 
-/** Sends a request and hands over its stream when the reply's headers are there. */
+/** Sends a request and returns its stream when the reply's headers have come. */
 async function begin(
   session: ClientHttp2Session,
   headers: OutgoingHttpHeaders,
@@ -81,7 +81,11 @@ async function begin(
   return { stream, headers: replied }
 }
 
-/** Reads a reply. @returns whether it ended as a whole one does, and with which code if not */
+/**
+ * Reads a reply.
+ *
+ * @returns whether it ended as a whole one, and with which code if not
+ */
 async function readAll(stream: ClientHttp2Stream): Promise<{ body: string; isWhole: boolean; code: number }> {
   let isWhole = false
   const chunks: Buffer[] = []
@@ -113,8 +117,8 @@ for (const version of ['HTTP/2', 'HTTP/1.1']) {
     await over(folder, ['clone', '--quiet', '--depth', '3', `${url}/project.git`, 'shallow'])
     assert.equal(await git(join(folder, 'shallow'), ['rev-list', '--count', 'HEAD']), '3')
 
-    // Above http.postBuffer, git sends the body in pieces whose sum it does not say. Over HTTP/2, git with libcurl 7.88
-    // then sometimes reads on for a next piece after its last one, and waits for ever (docs/operate/tls.md).
+    // Above http.postBuffer, git sends the body in pieces, without its length. Over HTTP/2, git with libcurl 7.88 then
+    // sometimes waits for ever for another piece after its last one (docs/operate/tls.md).
     if (version === 'HTTP/2') options.push('-c', 'http.postBuffer=16m')
     for (const size of [10, 5 * 2 ** 20]) {
       await writeFile(join(work, 'new'), randomBytes(size))
@@ -138,7 +142,7 @@ for (const version of ['HTTP/2', 'HTTP/1.1']) {
   })
 }
 
-test('HTTP/2 can be switched off, and git makes do with HTTP/1.1', { skip }, async () => {
+test('HTTP/2 can be switched off, and git then uses HTTP/1.1', { skip }, async () => {
   await using secured = await startSecured({ SLUICE_HTTP2: 'off' })
   const { stack, root } = secured
   await git(stack.root, ['init', '--quiet', '--bare', 'project.git'])
@@ -162,7 +166,7 @@ describe('over HTTP/2', { skip }, () => {
       '-c',
       'protocol.version=0',
     ]
-    // In a group of its own, since it is a child of git's that speaks HTTP.
+    // In a group of its own, because a child of git speaks HTTP.
     const clone = [...options, 'clone', '--progress', `${stack.url}/project.git`, join(stack.folder, 'clone')]
     const env = { PATH: process.env['PATH'], GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' }
     const client = spawn('git', clone, { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
@@ -192,7 +196,7 @@ describe('over HTTP/2', { skip }, () => {
     assert.deepEqual(await stack.gitProcesses(), [])
   })
 
-  test('a stream that is cancelled while git is silent ends it, too', async () => {
+  test('a stream that is cancelled while git is silent ends its git, too', async () => {
     await using secured = await startWithFixture('says-nothing')
     const { stack } = secured
     using client = await connectFrames(stack.gateway.address)
@@ -234,12 +238,12 @@ describe('over HTTP/2', { skip }, () => {
     assert.equal((await theLine(secured.stack, 'dies'))['reason'], 'git_killed')
   })
 
-  test('what is refused before its body was read is told why, and may go on with another request', async () => {
+  test('a client that is refused before its body was read learns why, and may send another request', async () => {
     await using secured = await startSecured()
     const session = await secured.session()
     const stream = session.request({ ':method': 'POST', ':path': '/project.git/git-upload-pack', 'content-type': 'x' })
     stream.on('error', () => {})
-    // More than is read of what nobody wants.
+    // More than the gateway reads of a refused body.
     let toSend = 20
     const send = () => {
       while (toSend > 0 && stream.writable && stream.write(Buffer.alloc(2 ** 20))) toSend--
@@ -258,7 +262,7 @@ describe('over HTTP/2', { skip }, () => {
     assert.equal(next.headers[':status'], 200)
   })
 
-  test('a client that takes nothing does not make the gateway take more and more', async () => {
+  test('a client that reads nothing does not make the gateway buffer more and more', async () => {
     await using secured = await startWithFixture('writes-forever')
     const { stack } = secured
     const session = await secured.session()
@@ -292,7 +296,7 @@ describe('over HTTP/2', { skip }, () => {
     await until('nothing to run', async () => isQuiet(await secured.stack.status()))
   })
 
-  test('connections in which nothing is asked are ended', async () => {
+  test('connections without requests are ended', async () => {
     await using secured = await startSecured({ SLUICE_HEADER_TIMEOUT: '3s' })
     const silent = await secured.session()
     await until('its end', () => silent.destroyed)
@@ -303,7 +307,7 @@ describe('over HTTP/2', { skip }, () => {
 })
 
 describe('a gateway that is told to stop', { skip }, () => {
-  test('lets streams end, and ends connections without', async () => {
+  test('lets streams end, and closes connections without any', async () => {
     await using secured = await startWithFixture('waits-for-release')
     const { stack } = secured
     const [idle, busy] = [await secured.session(), await secured.session()]
@@ -319,7 +323,7 @@ describe('a gateway that is told to stop', { skip }, () => {
     assert.equal(await stack.gateway.exited, 0)
   })
 
-  test('ends in time, whatever runs and whoever does not read', async () => {
+  test('ends in time, whatever runs and even if clients do not read', async () => {
     await using secured = await startWithFixture('writes-forever', { SLUICE_DRAIN_TIMEOUT: '300ms' })
     const session = await secured.session()
     const { stream } = await begin(session, { 'x-request-id': 'stalls' })
@@ -345,7 +349,7 @@ describe('certificates', { skip }, () => {
       'content-type': 'application/x-git-upload-pack-request',
     })
     stream.end(fetchOf(want))
-    // 8 MB, of which not one is taken for now.
+    // 8 MB, of which nothing is read for now.
     await once(stream, 'response')
     const before = await certificateOf(stack)
     const next = await root.issue('next')
@@ -367,7 +371,7 @@ describe('certificates', { skip }, () => {
     assert.doesNotMatch(String(unreadable['msg']), /nonsense/)
   })
 
-  test('serve no version of TLS below 1.2', async () => {
+  test('allow no version of TLS below 1.2', async () => {
     await using secured = await startSecured()
     const options = { ...target(secured.stack.gateway.address), rejectUnauthorized: false }
     const old = connectTls({ ...options, minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' })
@@ -379,7 +383,7 @@ describe('certificates', { skip }, () => {
   })
 })
 
-test('a connection with TLS counts once, and one that is none is ended and told in the log', { skip }, async () => {
+test('a connection with TLS counts once; one without TLS is closed and logged', { skip }, async () => {
   await using secured = await startSecured({ SLUICE_LOG_LEVEL: 'debug' })
   const { stack } = secured
   const open = async () => {
@@ -400,9 +404,9 @@ test('a connection with TLS counts once, and one that is none is ended and told 
   await until('no connection to be left', async () => (await open()) === 0)
 })
 
-test('one connection too many is refused over TLS, too', { skip }, async () => {
+test('a connection beyond the limit is refused over TLS, too', { skip }, async () => {
   await using secured = await startSecured({ SLUICE_MAX_CONNECTIONS: '2' })
-  // One address may hold half of them.
+  // One address may hold half of the connections.
   const first = await secured.session()
   const second = await secured.session()
   const refused = await begin(second, { ':path': advertisement })
@@ -423,7 +427,10 @@ test('one connection too many is refused over TLS, too', { skip }, async () => {
   assert.equal((await begin(first, { ':path': advertisement })).headers[':status'], 404)
 })
 
-/** Asks over a connection from which nothing is ever read, and waits until the gateway has written all that fits. */
+/**
+ * Sends a request on a connection from which nothing is ever read, and waits until the gateway has written all that
+ * fits.
+ */
 async function connectDeaf(stack: Stack, requestId: string): Promise<FrameClient> {
   const client = await connectFrames(stack.gateway.address)
   client.socket.pause()
@@ -433,7 +440,11 @@ async function connectDeaf(stack: Stack, requestId: string): Promise<FrameClient
   return client
 }
 
-/** Waits until the gateway has sent all that its clients take. @returns how much that was */
+/**
+ * Waits until the gateway has sent all that its clients take.
+ *
+ * @returns how much that was
+ */
 async function bytesStopped(stack: Stack): Promise<number> {
   let before = 0
   let looks = 0

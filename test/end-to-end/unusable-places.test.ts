@@ -11,7 +11,9 @@ import { patienceMs, patiently } from '@sluice/shared/testing/patience'
 
 const main = fileURLToPath(new URL('../../apps/gitworker/src/main.ts', import.meta.url))
 
-/** Below /proc, the system says of what is there that it is not; below a device, nothing can be; a file is no folder. */
+/**
+ * Below /proc, the system denies folders that exist; below a device, nothing can be created; a file is not a folder.
+ */
 const places: readonly (readonly [setting: string, place: string])[] = [
   ...['/proc/x', '/proc/x/y', '/dev/null/x'].flatMap((place) =>
     ['SLUICE_RUN_FOLDER', 'SLUICE_SPOOL_FOLDER', 'SLUICE_ROOT'].map((setting) => [setting, place] as const),
@@ -23,7 +25,7 @@ const places: readonly (readonly [setting: string, place: string])[] = [
   ['SLUICE_SUPERVISOR_OPERATIONS', 'unix:/proc/x/sluice.sock'],
 ]
 
-test('a place that cannot be used ends the start in words that name the setting', async () => {
+test('a folder that cannot be used ends the start in words that name the setting', async () => {
   await using folder = await temporaryFolder()
   await writeFile(join(folder.path, 'file'), '', { mode: 0o755 })
   for (const [setting, place] of places) {
@@ -56,7 +58,7 @@ test('a start that hangs ends with the second signal', async () => {
   })
   try {
     const exited = once(child, 'exit')
-    // The sizes: it is about to ask git for its version.
+    // After the line about the sizes, it asks git for its version.
     await patiently('a first line', once(child.stdout, 'data'))
     child.kill('SIGTERM')
     // Two signals within 100 ms count as one.
