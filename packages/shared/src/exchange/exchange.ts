@@ -115,8 +115,7 @@ export class Exchange {
   }
 
   /**
-   * Ends the exchange when nothing is received or sent for so many milliseconds. Replaces the limit that was set
-   * before.
+   * Ends the exchange when nothing is received or sent for so many milliseconds. Replaces the earlier limit.
    *
    * @param silentMs the limit while git is waited for, not the client
    * @param isStuck asked while git is waited for: whether waiting is pointless
