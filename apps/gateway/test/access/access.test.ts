@@ -14,7 +14,7 @@ function exchangeWith(authorization: string): Exchange {
   return { incoming, clientAddress: '192.0.2.1', id: 'id', signal: new AbortController().signal } as unknown as Exchange
 }
 
-/** Lets in whoever says `Bearer right…`. */
+/** Lets in every client that says `Bearer right…`. */
 function authorityThat(isTrusted: Authority['isTrusted']): Authority & { asked: number } {
   return {
     asked: 0,
@@ -44,7 +44,7 @@ async function guess(access: Access, clock: FakeClock, times: number): Promise<v
   }
 }
 
-test('what is known to be right, or cannot be guessed, is looked at before anybody waits', async () => {
+test('credentials that are known to be right, or cannot be guessed, are checked before anybody waits', async () => {
   const clock = new FakeClock()
   const access = new Access(
     authorityThat(() => true),
@@ -61,7 +61,7 @@ test('what is known to be right, or cannot be guessed, is looked at before anybo
   assert.deepEqual(new Set(await Promise.all(wrong)), new Set(['login_failed', 'too_many_logins']))
 })
 
-test('guesses wait before they are looked at, and what cannot be read is not looked at', async () => {
+test('guesses wait before they are checked, and unreadable credentials are not checked', async () => {
   const clock = new FakeClock()
   const authority = authorityThat(() => false)
   const access = new Access(authority, new LoginThrottle(clock))
@@ -78,7 +78,7 @@ test('guesses wait before they are looked at, and what cannot be read is not loo
   assert.equal(authority.asked - asked, 10)
 })
 
-test('a verdict that nobody could give marks nobody, and keeps nobody waiting', async () => {
+test('a log-in that could not be checked counts as no failure, and keeps nobody waiting', async () => {
   const clock = new FakeClock()
   const authority = authorityThat(() => false)
   authority.decide = async () => {

@@ -7,7 +7,7 @@ const plainNames = ['web', 'team/web', 'team/.hidden', 'git', 'a.git.b', 'team/g
 const endings = ['.git', '/.git', '.git/.git', '.git.git', '.GIT', '/.Git']
 const patterns = ['**', '*', 'web', 'team/*', 'team/**', '*/web', '**/*eb', 't?am/[a-w]*', '**/.hidden']
 
-test('however a repository is addressed, a user has the same rights on it, by rules and by scopes', () => {
+test('however a repository is addressed, a user has the same rights to it, by rules and by scopes', () => {
   for (const pattern of patterns) {
     const rules = readRulesFile(
       `rules: [{ repositories: ${JSON.stringify(pattern)}, read: ann, write: ben, create: ben }]`,

@@ -8,7 +8,7 @@ const never = new AbortController().signal
 const isRefusal = (reason: string) => (error: unknown) =>
   error instanceof Refusal && error.reason === reason && error.status === 429 && error.headers['Retry-After'] === '1'
 
-test('a client has so many at work, so many waiting, and the next is refused; another client is not', async () => {
+test('a client has a limited number of requests at work and waiting, and the next is refused; another client’s is not', async () => {
   const clients = new ClientAdmission({ clientRequests: 2, clientQueue: 1, queueTimeout: 10_000 })
   const held = [await clients.admit('a', 'r', never), await clients.admit('a', 'r', never)]
   const waiting = clients.admit('a', 'r', never)
@@ -19,13 +19,13 @@ test('a client has so many at work, so many waiting, and the next is refused; an
   await waiting
 })
 
-test('who waits too long is refused', async () => {
+test('a request that waits too long is refused', async () => {
   const clients = new ClientAdmission({ clientRequests: 1, clientQueue: 1, queueTimeout: 10 })
   await clients.admit('a', 'r', never)
   await assert.rejects(clients.admit('a', 'r', never), isRefusal('client_late'))
 })
 
-test('a client is forgotten when it has nothing here, however its requests ended', async () => {
+test('a client is forgotten when it has no more requests, however they ended', async () => {
   const clients = new ClientAdmission({ clientRequests: 1, clientQueue: 0, queueTimeout: 10 })
   for (let n = 0; n < 1000; n++) (await clients.admit(`client ${n}`, 'r', never))[Symbol.dispose]()
   const held = await clients.admit('busy', 'r', never)

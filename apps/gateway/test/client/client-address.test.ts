@@ -16,7 +16,7 @@ function addressOf(
 
 const told = { 'x-forwarded-for': '203.0.113.9' }
 
-test('without a trusted proxy, the client is whoever is connected, whatever it says', () => {
+test('without a trusted proxy, the client is the other end of the connection, whatever it says', () => {
   assert.equal(addressOf('192.0.2.1', told, 'none'), '192.0.2.1')
   assert.equal(addressOf('192.0.2.1', told, '10.0.0.0/8'), '192.0.2.1')
   assert.equal(addressOf('::ffff:192.0.2.1', told, 'none'), '192.0.2.1')
@@ -30,7 +30,7 @@ test('a trusted proxy names the client', () => {
   assert.equal(addressOf('10.0.0.1', {}, '10.0.0.0/8'), '10.0.0.1')
 })
 
-test('what the client itself wrote before a trusted proxy’s word does not count', () => {
+test('addresses that the client wrote before those of a trusted proxy do not count', () => {
   const spoofed = { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' }
   assert.equal(addressOf('10.0.0.1', spoofed, '10.0.0.0/8'), '203.0.113.9')
   const behindTwo = { 'x-forwarded-for': '198.51.100.1, 203.0.113.9, 10.0.0.2' }
@@ -52,13 +52,13 @@ test('Forwarded is read as RFC 7239 has it', () => {
   assert.equal(of('for=198.51.100.1, for=192.0.2.43'), '192.0.2.43')
 })
 
-test('what is no address ends the search: who said so is what is known', () => {
+test('a hop that is no address ends the search, and the client is the hop that sent it', () => {
   for (const nonsense of ['unknown', '_hidden', '999.1.1.1', 'localhost', '203.0.113.9, unknown', ',', '\u00e9']) {
     assert.equal(addressOf('10.0.0.1', { 'x-forwarded-for': nonsense }, '10.0.0.0/8'), '10.0.0.1', nonsense)
   }
 })
 
-test('ports are left out', () => {
+test('ports are ignored', () => {
   assert.equal(addressOf('10.0.0.1', { 'x-forwarded-for': '203.0.113.9:4711' }, '10.0.0.1'), '203.0.113.9')
   assert.equal(addressOf('10.0.0.1', { 'x-forwarded-for': '[2001:db8::1]:4711' }, '10.0.0.1'), '2001:db8::1')
   assert.equal(addressOf('10.0.0.1', { 'x-forwarded-for': '2001:db8::1' }, '10.0.0.1'), '2001:db8::1')

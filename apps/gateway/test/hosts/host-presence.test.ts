@@ -23,7 +23,7 @@ const never = new AbortController().signal
 const minute = 60_000
 const unreachable = { reason: 'host_unreachable', status: 503 }
 
-test('one probe at a time, on behalf of all who wait', async () => {
+test('one probe at a time is sent, on behalf of all requests that wait', async () => {
   using s = stage()
   const { presence, state } = s
   for (let count = 0; count < 100; count++) presence.missed(new Error('refused'))
@@ -35,7 +35,7 @@ test('one probe at a time, on behalf of all who wait', async () => {
   assert.deepEqual([presence.waiting, presence.isAway, state.mostUnderWay], [0, false, 1])
 })
 
-test('those who have waited go in the order in which they came, a few at a time', async () => {
+test('requests that have waited go in the order in which they came, a few at a time', async () => {
   using s = stage()
   const { presence, state } = s
   presence.missed(new Error('refused'))
@@ -59,14 +59,14 @@ test('those who have waited go in the order in which they came, a few at a time'
   )
 })
 
-test('a turn whose holder is never answered does not stop the others', async () => {
+test('a turn whose holder is never answered does not hold up the others', async () => {
   using s = stage()
   s.presence.missed(new Error('refused'))
   s.state.isThere = true
   await Promise.all(Array.from({ length: 40 }, () => s.presence.untilThere(never, minute, 0)))
 })
 
-test('memory and number of those who wait are bounded, and those who leave make room', async () => {
+test('the number and the memory of requests that wait are bounded, and requests that leave make room', async () => {
   using s = stage()
   const { presence } = s
   presence.missed(new Error('refused'))
@@ -84,7 +84,7 @@ test('memory and number of those who wait are bounded, and those who leave make 
   await wait
 })
 
-test('who waits in vain is told why, and once a host counts as down nobody waits', async () => {
+test('a request that waits in vain gets the cause, and once a host counts as down, no request waits', async () => {
   using s = stage(0)
   const { presence } = s
   const cause = new Error('refused')
@@ -96,7 +96,7 @@ test('who waits in vain is told why, and once a host counts as down nobody waits
   await presence.untilThere(never, minute, 0)
 })
 
-test('a host that is away again and again is probed less and less often', async () => {
+test('a host that goes away again and again is probed less and less often', async () => {
   using s = stage()
   const { presence, state } = s
   state.isThere = true

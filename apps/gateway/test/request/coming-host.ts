@@ -11,7 +11,7 @@ import { until } from '@sluice/shared/testing/until'
 import { readGatewayConfig } from '../../src/config/config.ts'
 import { startGateway } from '../../src/start/start.ts'
 
-/** The gateway in front of a host that the test plays itself, and which comes and goes. At first it is not there. */
+/** The gateway before a host that the test plays itself, and that comes and goes. At first it is away. */
 export async function gatewayBeforeNobody(env: Record<string, string> = {}) {
   await using started = new AsyncDisposableStack()
   const folder = started.use(await temporaryFolder())

@@ -15,13 +15,13 @@ import { until } from '@sluice/shared/testing/until'
 import { readGatewayConfig } from '../../src/config/config.ts'
 import { startGateway } from '../../src/start/start.ts'
 
-/** What a host gets of requests over HTTP/2. */
+/** What a host receives of requests over HTTP/2. */
 
 const skip = noCertificates ?? false
 
 type Seen = { body: string; isWhole: boolean | undefined }
 
-/** The gateway in front of a host that notes what it gets, and a client's connection to it. */
+/** The gateway before a host that records what it receives, and a client's connection to the gateway. */
 async function clientBefore() {
   await using started = new AsyncDisposableStack()
   const seen: Seen[] = []
@@ -77,7 +77,7 @@ function note(all: Seen[], incoming: IncomingMessage, reply: () => void): void {
   incoming.on('close', () => (seen.isWhole = incoming.complete))
 }
 
-test('a push that is cancelled half way never looks whole to its host', { skip }, async () => {
+test('a push that is cancelled half-way never looks whole to its host', { skip }, async () => {
   await using client = await clientBefore()
   using frames = await connectFrames(client.address)
   frames.request(1, client.headers('receive-pack'), { isLast: false })
@@ -91,7 +91,7 @@ test('a push that is cancelled half way never looks whole to its host', { skip }
   assert.equal((await client.lastLine())['outcome'], 'client_gone')
 })
 
-test('a small fetch that is cancelled half way is not sent at all', { skip }, async () => {
+test('a small fetch that is cancelled half-way is not sent at all', { skip }, async () => {
   await using client = await clientBefore()
   using frames = await connectFrames(client.address)
   frames.request(1, { ...client.headers('upload-pack'), 'content-length': '20' }, { isLast: false })

@@ -11,7 +11,7 @@ import { until } from '@sluice/shared/testing/until'
 import { readGatewayConfig } from '../../src/config/config.ts'
 import { startGateway } from '../../src/start/start.ts'
 
-/** The gateway in front of a host that the test plays itself. */
+/** The gateway before a host that the test plays itself. */
 async function gatewayBefore(host: RequestListener, env: Record<string, string> = {}) {
   const server = createServer(host)
   server.on('checkContinue', host)
@@ -42,7 +42,7 @@ const advertisement = '/a%20b/project.git/info/refs?service=git-upload-pack'
 const push = '/project.git/git-receive-pack'
 const pushHeaders = { 'Content-Type': 'application/x-git-receive-pack-request' }
 
-test('the host sees the same request, who asks, and nothing else of the client’s headers', async () => {
+test('the host gets the same request and the client’s identity, and none of the client’s other headers', async () => {
   let seen: IncomingMessage | undefined
   await using gateway = await gatewayBefore((incoming, outgoing) => {
     seen = incoming
@@ -70,7 +70,7 @@ test('the host sees the same request, who asks, and nothing else of the client�
   })
 })
 
-test('an interim reply of the host’s is no reply', async () => {
+test('an interim reply of the host is not passed on as the reply', async () => {
   await using gateway = await gatewayBefore((_, outgoing) => {
     outgoing.writeProcessing()
     outgoing.writeProcessing()
@@ -95,7 +95,7 @@ test('a successful reply has the host’s headers and none of the gateway’s ow
   ])
 })
 
-test('a host that refuses early is heard, though the client is still sending', async () => {
+test('the early refusal of a host reaches a client that is still sending', async () => {
   await using gateway = await gatewayBefore((_, outgoing) => {
     outgoing.writeHead(413, { 'Content-Type': 'text/plain', 'Sluice-Reason': 'body_too_large' })
     outgoing.end('too large\n')
@@ -162,7 +162,7 @@ test('a push is never sent twice', async () => {
   assert.equal(requests, 1)
 })
 
-test('a client that sends nothing more is let go', async () => {
+test('a client that stops sending is cut off', async () => {
   await using gateway = await gatewayBefore(() => {}, { SLUICE_IDLE_TIMEOUT: '1ms', SLUICE_QUEUE_TIMEOUT: '1ms' })
   const sent = request({ port: gateway.port, path: push, method: 'POST', headers: pushHeaders, agent: false })
   sent.flushHeaders()
@@ -171,7 +171,7 @@ test('a client that sends nothing more is let go', async () => {
   sent.destroy()
 })
 
-test('a host that breaks off before its reply is a 502; where that may be tried again, a 503', async () => {
+test('a host that breaks off before its reply is a 502, or a 503 if the request may be sent again', async () => {
   await using gateway = await gatewayBefore((incoming) => incoming.socket.destroy(), { SLUICE_HOST_WAIT: '0s' })
   const pushed = await ask(gateway.address, push, { method: 'POST', headers: pushHeaders, body: 'commands' })
   assert.equal(pushed.status, 502)
@@ -180,7 +180,7 @@ test('a host that breaks off before its reply is a 502; where that may be tried 
   assert.deepEqual([reply.status, reply.headers['retry-after']], [503, '1'])
 })
 
-test('a host that breaks off in its reply cuts the client’s connection', async () => {
+test('a host that breaks off within its reply cuts the client’s connection', async () => {
   await using gateway = await gatewayBefore((_, outgoing) => {
     outgoing.write('the beginning')
     setTimeout(() => outgoing.destroy(), 20)
@@ -200,7 +200,7 @@ test('a client of HTTP/1.0 sees a reset, not an end, when a reply is cut', async
   await assert.rejects(once(socket, 'end'), /ECONNRESET/)
 })
 
-test('a client that leaves takes its request to the host with it', async () => {
+test('a client that leaves ends its request to the host', async () => {
   let hostSawClose = false
   await using gateway = await gatewayBefore((_, outgoing) => {
     outgoing.on('close', () => (hostSawClose = true))
@@ -217,7 +217,7 @@ test('a client that leaves takes its request to the host with it', async () => {
   assert.equal((await gateway.lastLine())['outcome'], 'client_gone')
 })
 
-test('a client that leaves in mid-push takes its request with it, too', async () => {
+test('a client that leaves in mid-push ends its request to the host, too', async () => {
   let hostSawClose = false
   let received = 0
   await using gateway = await gatewayBefore((incoming, outgoing) => {
@@ -262,7 +262,7 @@ test('a client that reads slowly holds the host back, in bounded memory', async 
   socket.destroy()
 })
 
-test('a client that asks before it sends is told to go on, once its request is right', async () => {
+test('a client that asks before it sends is told to go on if its request is right', async () => {
   await using gateway = await gatewayBefore((incoming, outgoing) => {
     incoming.resume()
     incoming.on('end', () => outgoing.end('done'))
@@ -288,7 +288,7 @@ test('a client that asks before it sends is told to go on, once its request is r
   wrong.resume()
 })
 
-test('readiness follows the host, health does not', async () => {
+test('readiness follows the host, and health does not', async () => {
   let healthy = true
   await using gateway = await gatewayBefore((_, outgoing) => {
     outgoing.writeHead(healthy ? 200 : 500)

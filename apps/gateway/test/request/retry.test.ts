@@ -8,7 +8,7 @@ import { ask } from '@sluice/shared/testing/http'
 import { until } from '@sluice/shared/testing/until'
 import { gatewayBeforeNobody } from './coming-host.ts'
 
-/** Whatever a host does and whenever it does it: what can be sent again is, and nothing is begun twice. */
+/** Whatever a host does, and whenever: a request that can be sent again is sent again, and none is begun twice. */
 
 const advertisement = '/project.git/info/refs?service=git-upload-pack'
 const fetchPath = '/project.git/git-upload-pack'
@@ -55,12 +55,12 @@ test('advertisements, fetches and pushes wait for a host that is not there', asy
   await until('the lines', () => stage.lines.filter(({ waitedForHostMs }) => Number(waitedForHostMs) > 0).length === 4)
 })
 
-test('a host that is about to stop is asked no more, and the next one gets all of it', async () => {
+test('a host that is about to stop gets no more requests, and the next one gets all of them', async () => {
   await using stage = await gatewayBeforeNobody()
   await stage.comes(isLeaving)
   const body = Buffer.alloc(1_000_000, 'x')
   const pushed = ask(stage.address, pushPath, { ...post('receive-pack'), body })
-  // Probes find it, and it says the same each time.
+  // Probes find the host, and it gives the same refusal each time.
   await until('it to be held', async () => stage.lines.length === 0 && (await stage.held(1)))
   await stage.goes()
   await stage.comes(counts)
@@ -91,7 +91,7 @@ test('a refusal of a push that has begun is passed on', async () => {
   assert.deepEqual([reply.status, reply.body], [503, 'stopping\n'])
 })
 
-test('the probe before a large push is sent again, the push is not', async () => {
+test('the probe before a large push is sent again, and the push is not', async () => {
   await using stage = await gatewayBeforeNobody()
   let requests = 0
   await stage.comes((incoming, outgoing) => {
@@ -104,7 +104,7 @@ test('the probe before a large push is sent again, the push is not', async () =>
   assert.deepEqual([pushed.status, requests], [502, 3])
 })
 
-test('a reply is asked for again whose host went away before the client had any of it', async () => {
+test('a reply is asked for again if its host went away before the client had any of it', async () => {
   await using stage = await gatewayBeforeNobody()
   await stage.comes((_, outgoing) => {
     outgoing.write('the beginning')
@@ -117,7 +117,7 @@ test('a reply is asked for again whose host went away before the client had any 
   assert.deepEqual([reply.status, reply.body], [200, 'all of it'])
 })
 
-test('a reply that its host cuts on purpose is cut, and asked for once', async () => {
+test('a reply that its host cuts on purpose is cut, and the request is sent once', async () => {
   await using stage = await gatewayBeforeNobody()
   let requests = 0
   await stage.comes((_, outgoing) => {
@@ -141,7 +141,7 @@ test('a request that breaks its host each time is given up', async () => {
   assert.deepEqual([reply.status, reply.headers['retry-after'], requests], [503, '1', 3])
 })
 
-test('a client that leaves while it waits is not asked for', async () => {
+test('a request whose client has left is not sent', async () => {
   await using stage = await gatewayBeforeNobody()
   const sent = request({
     ...post('receive-pack'),
@@ -165,7 +165,7 @@ test('a client that leaves while it waits is not asked for', async () => {
   assert.equal(stage.lines.find(({ kind }) => kind === 'rpc')?.['outcome'], 'client_gone')
 })
 
-test('without a host for too long, and where nothing is to wait, it is a 503', async () => {
+test('without a host for too long, or if nothing may wait, the answer is 503', async () => {
   for (const wait of ['0s', '100ms']) {
     await using stage = await gatewayBeforeNobody({ SLUICE_HOST_WAIT: wait })
     const reply = await ask(stage.address, pushPath, { ...post('receive-pack'), body: 'commands' })
@@ -191,7 +191,7 @@ test('a gateway stays ready while it holds requests for a host that was there', 
   }
 })
 
-test('a gateway that stops ends what it holds at the end of its drain', async () => {
+test('a gateway that stops ends held requests at the end of its drain', async () => {
   await using stage = await gatewayBeforeNobody()
   const asked = ask(stage.address, advertisement)
   await stage.held(1)
@@ -225,10 +225,10 @@ test('the gateway reads no more than the beginning of a push before a host has a
   assert.ok(read >= 64 * 1024 && read <= 160 * 1024, `${read} bytes`)
 })
 
-/** One attempt, as a host that fails at random treats it. */
+/** What a host that fails at random does with one attempt. */
 const treatments = ['leaving', 'cut at the head', 'cut in the body', 'cut at the end', 'answered'] as const
 
-test('whatever a host does, it never begins a push twice, and gets whole bodies', async () => {
+test('whatever a host does, it begins no push twice, and gets whole bodies', async () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
   console.log(`SEED=${seed}`)
   const random = randomFrom(seed)
@@ -272,14 +272,14 @@ test('whatever a host does, it never begins a push twice, and gets whole bodies'
       const whole = received.get(id)
       if (status === 200) assert.ok(whole?.equals(body), `${id}: ${whole?.length} of ${body.length} bytes`)
       else assert.ok(['host_failed', 'host_unreachable'].includes(reason), `${id}: ${status} ${reason}`)
-      // Only what no host has begun may the client send again.
+      // The client may send again only what no host has begun.
       if (isPush && reason === 'host_unreachable') assert.equal(begun.get(id), undefined)
       if (isPush && status !== 200) assert.equal(whole, undefined)
     }),
   )
 })
 
-/** A body that comes bit by bit, half of the time without saying how long it is. */
+/** A body that comes bit by bit, half of the time without its length. */
 async function sendInPieces(address: string, isPush: boolean, id: string, body: Buffer, random: () => number) {
   const [host, port] = address.split(':')
   const { method, headers } = post(isPush ? 'receive-pack' : 'upload-pack')

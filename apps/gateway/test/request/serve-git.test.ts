@@ -13,7 +13,7 @@ import { ClientAdmission } from '../../src/admission/client-admission.ts'
 import { newRecord } from '../../src/request/request-record.ts'
 import { serveGit } from '../../src/request/serve-git.ts'
 
-/** Everything but hosts: a placement that only remembers what it is asked for. */
+/** The gateway without hosts: its placement only records what it is asked for. */
 async function withoutHosts() {
   const asked: Omit<Wanted, 'signal'>[] = []
   const admitted: string[] = []
@@ -60,7 +60,7 @@ async function withoutHosts() {
   }
 }
 
-test('however a repository is addressed, its host and its limits are asked for by one name', async () => {
+test('however a repository is addressed, its host and its limits are looked up by one name', async () => {
   using stage = await withoutHosts()
   for (const name of ['team/r', 'team/r.git', 'team/r/.git', 'team/r.git.git']) {
     await ask(stage.address, `/${name}/info/refs?service=git-upload-pack`)
@@ -72,7 +72,7 @@ test('however a repository is addressed, its host and its limits are asked for b
   assert.deepEqual(stage.admitted, Array(4).fill('user ann team/r'))
 })
 
-test('a push and its advertisement go where a repository may be written', async () => {
+test('a push and its advertisement go to a host where the repository may be written', async () => {
   using stage = await withoutHosts()
   await ask(stage.address, '/r.git/info/refs?service=git-receive-pack')
   for (const service of ['receive-pack', 'upload-pack']) {

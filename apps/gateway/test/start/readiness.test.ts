@@ -3,19 +3,19 @@ import { test } from 'node:test'
 import type { Reach } from '../../src/hosts/placement.ts'
 import { readinessOfGateway } from '../../src/start/readiness.ts'
 
-/** What a gateway says of itself that has these hosts. */
+/** The readiness of a gateway with these hosts. */
 async function readiness({ reach, isLeaving = false }: { reach: Reach; isLeaving?: boolean }) {
   const ready = await readinessOfGateway({ isLeaving }, { reach: async () => reach }, { problem: undefined })()
   return [ready.status, ready.checks['host'], ready.reason]
 }
 
-test('a gateway is ready where it can serve all repositories, and not where it can serve none', async () => {
+test('a gateway is ready if it can serve all repositories, and unready if it can serve none', async () => {
   assert.deepEqual(await readiness({ reach: { share: 1, problem: undefined } }), ['ok', 'ok', undefined])
   const problem = 'no host answers'
   assert.deepEqual(await readiness({ reach: { share: 0, problem } }), ['unavailable', problem, problem])
 })
 
-test('a gateway that can serve a part of them is ready, and says which part', async () => {
+test('a gateway that can serve some repositories is ready, and says how many', async () => {
   assert.deepEqual(await readiness({ reach: { share: 0.999, problem: 'no answer from host-3' } }), [
     'ok',
     '99% of all repositories can be served: no answer from host-3',

@@ -23,7 +23,7 @@ const about = {
   signal: new AbortController().signal,
 } as const
 
-test('bcrypt, as htpasswd writes it, and argon2id are taken; a password fits its own user only', async () => {
+test('bcrypt, as htpasswd writes it, and argon2id are accepted; a password fits its own user only', async () => {
   const bcrypt = await hash('one', 4)
   const file = `# people\nann:${bcrypt.replace('$2b$', '$2y$')}\r\n\nben:${argon2id('two')}\n`
   const passwords = readPasswordFile(file, 'f')
@@ -43,7 +43,7 @@ test('bcrypt, as htpasswd writes it, and argon2id are taken; a password fits its
   assert.equal(await check.isRight(new Map(), 'ann', 'one', about), false)
 })
 
-test('what was right is not right any more when the hash has changed', async () => {
+test('a password that was right is wrong once the hash has changed', async () => {
   const check = new PasswordCheck()
   const before = readPasswordFile(`ann:${await hash('one', 4)}`, 'f')
   const later = readPasswordFile(`ann:${await hash('two', 4)}`, 'f')
@@ -51,7 +51,7 @@ test('what was right is not right any more when the hash has changed', async () 
   assert.equal(await check.isRight(later, 'ann', 'one', about), false)
 })
 
-test('a few passwords are checked at once, some wait, and the rest is refused', async () => {
+test('a few passwords are checked at once, some wait, and the others are refused', async () => {
   const check = new PasswordCheck()
   const passwords = readPasswordFile(`ann:${await hash('one', 4)}`, 'f')
   const attempts = Array.from({ length: 300 }, async (_, n) => check.isRight(passwords, 'ann', `guess ${n}`, about))
@@ -61,7 +61,7 @@ test('a few passwords are checked at once, some wait, and the rest is refused', 
   assert.ok(refused.every(({ reason }) => reason instanceof Refusal && reason.reason === 'login_busy'))
 })
 
-test('a file that is not right is refused with its line, and without what stands there', async () => {
+test('a file that is not right is refused with the number of the line, and without its content', async () => {
   const good = `ann:${await hash('one', 4)}`
   for (const [line, problem] of [
     ['plain', /^Error: line 2 of f is not of the form user:hash$/],
@@ -77,7 +77,7 @@ test('a file that is not right is refused with its line, and without what stands
   }
 })
 
-test('what was right waits for nobody, however many guesses wait to be checked', async () => {
+test('a password that was right waits for nobody, however many guesses wait to be checked', async () => {
   const check = new PasswordCheck()
   const passwords = readPasswordFile(`ann:${await hash('one', 4)}\nben:${await hash('two', 4)}`, 'f')
   assert.equal(check.knows(passwords, 'ann', 'one'), false)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { readRulesFile } from '../../../src/access/file/rules-file.ts'
 import { rightsOf } from '../../../src/access/jwt/token-scopes.ts'
 
-test('the first rule that fits decides, whoever is in a later one', () => {
+test('the first rule that fits decides, whatever later rules say', () => {
   const rules = readRulesFile(
     `
 groups: { team: [ann, ben] }
@@ -24,7 +24,7 @@ rules:
     ['team/secret', 'ben', none],
     ['a/hidden/b/c', 'ann', write],
     ['a/hidden/b/c', 'carl', none],
-    // To create is to push, too: who may only read creates nothing.
+    // To create is to push, too, so a user who may only read creates nothing.
     ['team/x', 'ann', read],
     ['team/x', 'ben', { rights: 'write', mayCreate: true }],
     ['team/x', undefined, none],
@@ -42,7 +42,7 @@ rules:
   }
 })
 
-test('a rules file that is not right is refused in words that say where', () => {
+test('a rules file that is not right is refused in words that name the place', () => {
   for (const [text, problem] of [
     ['rules: [', /^Error: f is not valid YAML: /],
     ['rules: [{repositories: a, reed: b}]', /^Error: f: rules\.0: .*reed/],
@@ -57,7 +57,7 @@ test('a rules file that is not right is refused in words that say where', () => 
   }
 })
 
-test('scopes add up; what is no scope of this remote, or not a name, means nothing', () => {
+test('scopes add up; scopes of other services, and of invalid names, mean nothing', () => {
   const none = { rights: 'none', mayCreate: false }
   for (const [scope, repository, expected] of [
     ['repo:read', 'a/b', { rights: 'read', mayCreate: false }],

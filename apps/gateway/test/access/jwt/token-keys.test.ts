@@ -16,7 +16,7 @@ import type { TokenKeys } from '../../../src/access/jwt/token-keys.ts'
 const log = openLog('gateway', { logLevel: 'silent', logFormat: 'json' })
 const pairs = ['k1', 'k2', 'k3'].map((kid) => ({ kid, ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) }))
 
-/** A server of keys whose answer can be changed, and that counts how often it is asked. */
+/** A server of keys. The test sets its answer and counts its requests. */
 async function startKeys() {
   const state = { body: '', asked: 0 }
   const server = createServer((_, outgoing) => {
@@ -60,7 +60,7 @@ async function isGood(keys: TokenKeys, n: number): Promise<boolean> {
   }
 }
 
-test('keys are fetched anew: as time goes by, and for one that is not known; a failure changes nothing', async () => {
+test('keys are fetched again from time to time, and for an unknown key; a failure changes nothing', async () => {
   mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() })
   const clock = mock.method(performance, 'now')
   try {
@@ -71,7 +71,7 @@ test('keys are fetched anew: as time goes by, and for one that is not known; a f
     assert.ok(await isGood(keys, 0))
     assert.equal(server.asked, 1)
 
-    // A key that is not known is asked for, but not again and again.
+    // An unknown key is asked for, but not again and again.
     await server.serve(0, 1)
     assert.ok(!(await isGood(keys, 1)))
     mock.timers.setTime(Date.now() + 11_000)
@@ -80,7 +80,7 @@ test('keys are fetched anew: as time goes by, and for one that is not known; a f
     assert.ok(!(await isGood(keys, 2)))
     assert.equal(server.asked, 2)
 
-    // The address is down: what is known stays, what is not cannot be told, and it is asked once only.
+    // The address is down: known keys stay, unknown ones cannot be checked, and the address is asked only once.
     server.say('')
     mock.timers.setTime(Date.now() + 11_000)
     await assert.rejects(isGood(keys, 2), KeysUnavailable)
@@ -88,7 +88,7 @@ test('keys are fetched anew: as time goes by, and for one that is not known; a f
     assert.equal(server.asked, 3)
     assert.ok(await isGood(keys, 0))
 
-    // A key that was taken back is not good any more after the next look.
+    // A key that was withdrawn is invalid after the next fetch.
     await server.serve(1)
     clock.mock.mockImplementation(() => 1e9)
     mock.timers.tick(5 * 60_000)
@@ -100,7 +100,7 @@ test('keys are fetched anew: as time goes by, and for one that is not known; a f
   }
 })
 
-test('what is no key set, or endless, is taken for none', async () => {
+test('an answer that is no key set, or that never ends, is not taken', async () => {
   using server = await startKeys()
   for (const body of ['<html>', '{"keys": 7}', '[]', `{"keys": [], "x": "${'x'.repeat(2 ** 20)}"}`]) {
     server.say(body)
@@ -110,7 +110,7 @@ test('what is no key set, or endless, is taken for none', async () => {
   }
 })
 
-test('a file of keys is a key set or a public key; a private one does not belong there', async () => {
+test('a file of keys is a key set or a public key, and never a private one', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'keys')
   const pem = (type: 'spki' | 'pkcs8') => ({ type, format: 'pem' }) as const

@@ -2,7 +2,7 @@ import type { Clock } from '../../../src/access/throttle/login-gate.ts'
 
 type Sleeper = { readonly at: number; readonly wake: () => void }
 
-/** Time that passes only when everybody waits for it. */
+/** A clock whose time passes only when everybody waits for it. */
 export class FakeClock implements Clock {
   #now = 0
   readonly #sleepers = new Set<Sleeper>()
@@ -19,7 +19,7 @@ export class FakeClock implements Clock {
     await promise.finally(() => this.#sleepers.delete(sleeper))
   }
 
-  /** Lets so much time pass, one sleeper after the other. */
+  /** Lets so much time pass, and wakes one sleeper after the other. */
   async pass(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds
     for (;;) {
@@ -27,7 +27,7 @@ export class FakeClock implements Clock {
       const next = [...this.#sleepers].reduce<Sleeper | undefined>((a, b) => (a && a.at <= b.at ? a : b), undefined)
       if (next === undefined || next.at > end) break
       this.#now = Math.max(this.#now, next.at)
-      // All of one moment together.
+      // All sleepers of one moment wake together.
       for (const sleeper of this.#sleepers) {
         if (sleeper.at > this.#now) continue
         this.#sleepers.delete(sleeper)
@@ -38,7 +38,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Whatever can go on has done so. */
+/** Resolves when everything that can go on has done so. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

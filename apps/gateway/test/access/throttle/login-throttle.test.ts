@@ -12,7 +12,7 @@ const login = (name: string, secret: string, client = 'a'): Login => ({ client, 
 class Door {
   readonly clock = new FakeClock()
   readonly throttle = new LoginThrottle(this.clock)
-  /** What is right, by name; how long a look takes; and how often was looked. */
+  /** The right secret for each name, the time that a check takes, and the number of checks. */
   readonly rights = new Map<string, string>()
   readonly checkMs: number
   looks = 0
@@ -21,7 +21,7 @@ class Door {
     this.checkMs = checkMs
   }
 
-  /** @returns whether it was right, or the status that it was refused with */
+  /** @returns whether it was right, or the status with which it was refused */
   async try(one: Login, signal = never): Promise<boolean | number> {
     try {
       const attempt = await this.throttle.admit(one, signal)
@@ -38,7 +38,7 @@ class Door {
     }
   }
 
-  /** How long it took, in milliseconds of this clock. */
+  /** The time that an attempt took, in milliseconds of the fake clock. */
   async timed(one: Login): Promise<{ how: boolean | number; ms: number }> {
     const began = this.clock.now()
     const how = await this.try(one)
@@ -56,7 +56,7 @@ class Door {
   }
 }
 
-test('a person who mistypes twice, or three times, does not wait', async () => {
+test('a person who mistypes twice or three times does not wait', async () => {
   const door = new Door()
   door.rights.set('ann', 'right')
   const results: unknown[] = []
@@ -97,14 +97,14 @@ for (const [what, next] of Object.entries({
     await door.clock.pass(60_000)
     for (const { how, ms } of await results) {
       assert.equal(how, true)
-      // As long as the line of those who are new, at most.
+      // At most as long as the line for names with few failures.
       assert.ok(ms <= 17 * 500 + 5000 + 50, `${ms} ms`)
     }
     assert.ok(looks < 120 * 3.1 + 60, `${looks} guesses in two minutes`)
   })
 }
 
-test('whoever guesses gets few guesses, whatever they vary and however many they send at once', async () => {
+test('a client that guesses gets few guesses, whatever it varies and however many it sends at once', async () => {
   for (const vary of ['secrets', 'names', 'both'] as const) {
     const door = new Door()
     let count = 0
@@ -123,17 +123,17 @@ test('whoever guesses gets few guesses, whatever they vary and however many they
   }
 })
 
-test('failures of ever new clients and names take no more than so much memory', async () => {
+test('the memory for failures is bounded, however many clients and names there are', async () => {
   const door = new Door(0)
   for (let n = 0; n < 12_000; n++) {
-    // Each from a client of its own: else they would wait.
+    // Each from a client of its own, because others of the same client would wait.
     const attempt = await door.throttle.admit(login(`name ${n}`, 'x', `client ${n}`), never)
     if (typeof attempt === 'object' && 'settle' in attempt) attempt.settle(wrong)
   }
   assert.ok(door.throttle.size <= 30_000, String(door.throttle.size))
 })
 
-test('the same log-in is tried once at a time, and all who have it get the verdict', async () => {
+test('the same log-in is tried once at a time, and all requests with it get the verdict', async () => {
   const door = new Door()
   door.rights.set('ann', 'right')
   const right = Promise.all(Array.from({ length: 50 }, () => door.try(login('ann', 'right'))))
@@ -144,7 +144,7 @@ test('the same log-in is tried once at a time, and all who have it get the verdi
   assert.equal(door.looks, 2)
 })
 
-test('some may wait in a line, one after the other; more are refused, with a time; other clients are not concerned', async () => {
+test('some may wait in a line, one after the other; more are refused with a time; other clients are not affected', async () => {
   const door = new Door(0)
   const fail = async (secret: string, name = 'ann') => {
     const done = door.try(login(name, secret))
@@ -172,7 +172,7 @@ test('some may wait in a line, one after the other; more are refused, with a tim
   assert.deepEqual(order, [0, 1, 2, 3])
 })
 
-test('who leaves gives up the place in the line, and costs those behind nothing', async () => {
+test('an attempt that leaves the line delays none of those behind it', async () => {
   const door = new Door(0)
   for (let n = 0; n < 12; n++) {
     const done = door.try(login('ann', `guess ${n}`))
