@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { plainAddress, clientKey } from '../../src/admission/client-key.ts'
 
-test('an IPv4 address is a client; however it is wrapped, the same one', () => {
+test('an IPv4 address is the same client in every spelling', () => {
   assert.equal(clientKey('192.0.2.7'), '192.0.2.7')
   assert.equal(plainAddress('::ffff:192.0.2.7'), '192.0.2.7')
   assert.equal(plainAddress('::FFFF:192.0.2.7'), '192.0.2.7')
@@ -18,7 +18,7 @@ test('all addresses of an IPv6 /64 are one client, however they are written', ()
   assert.equal(clientKey('1:2:3:4::'), '1:2:3:4::/64')
 })
 
-test('a user is the same client wherever they come from, and never an address', () => {
+test('a user is the same client at every address, and never the same as an address', () => {
   assert.equal(clientKey('192.0.2.7', 'anna'), clientKey('2001:db8::1', 'anna'))
   assert.notEqual(clientKey('192.0.2.7', '192.0.2.7'), clientKey('192.0.2.7'))
 })

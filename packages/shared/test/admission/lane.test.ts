@@ -17,7 +17,7 @@ const somebody = { repository: 'a', client: '10.0.0.1' }
 
 const isRefusal = (reason: string) => (error: unknown) => error instanceof Refusal && error.reason === reason
 
-/** Asks for a slot, and notes under `name` when it is granted. */
+/** Asks for a slot, and adds `name` to the list when it is granted. */
 function queueUp(lane: Lane, granted: string[], name: string, claim = somebody): Promise<Disposable> {
   return lane.admit(claim, never).then((slot) => {
     granted.push(name)
@@ -25,7 +25,9 @@ function queueUp(lane: Lane, granted: string[], name: string, claim = somebody):
   })
 }
 
-/** Gives slots back one after the other, each when it has been granted, and tells in which order that was. */
+/**
+ * Gives the slots back one after the other, each when it has been granted, and returns the order in which they were.
+ */
 async function serveInTurn(granted: string[], asked: Promise<Disposable>[]): Promise<string[]> {
   for (const slot of asked) void slot.then((it) => setImmediate(() => it[Symbol.dispose]()))
   await Promise.all(asked)
@@ -33,7 +35,7 @@ async function serveInTurn(granted: string[], asked: Promise<Disposable>[]): Pro
 }
 
 describe('a lane', () => {
-  test('holds a slot until it is given back, and then gives it to who waited longest', async () => {
+  test('holds a slot until it is given back, and then gives it to the request that has waited longest', async () => {
     const lane = new Lane(limits)
     const granted: string[] = []
     const first = await lane.admit(somebody, never)
@@ -49,7 +51,7 @@ describe('a lane', () => {
     assert.deepEqual(granted, ['second', 'third'])
   })
 
-  test('says whether giving a slot back would let somebody run', async () => {
+  test('says whether a request could run if a slot were given back', async () => {
     const lane = new Lane({ ...limits, slots: 4, largestShare: 0.5 })
     const [one, other] = [
       { repository: 'a', client: '10.0.0.1' },
@@ -59,14 +61,14 @@ describe('a lane', () => {
     assert.equal(lane.isWaitedFor(one), false)
     const leave = new AbortController()
     const waits = lane.admit(one, leave.signal)
-    // Its own client and repository have all they may: another's slot would be of no use.
+    // Its own client and repository have their full share, so another slot would not help it.
     assert.deepEqual([lane.isWaitedFor(one), lane.isWaitedFor(other)], [true, false])
     leave.abort()
     await assert.rejects(waits)
     held.push(...(await Promise.all([other, other].map((claim) => lane.admit(claim, never)))))
     const third = lane.admit({ repository: 'c', client: '10.0.0.3' }, never)
     assert.deepEqual([lane.isWaitedFor(one), lane.isWaitedFor(other)], [true, true])
-    // With fewer slots than are held, one that comes free goes to nobody.
+    // While fewer slots exist than are held, a slot that comes free is given to nobody.
     lane.resize(3)
     assert.equal(lane.isWaitedFor(one), false)
     lane.resize(4)
@@ -75,7 +77,7 @@ describe('a lane', () => {
     assert.equal(lane.isWaitedFor(one), false)
   })
 
-  test('takes a slot back once, however often it is given back', async () => {
+  test('takes a slot back once, however often it is disposed of', async () => {
     const lane = new Lane({ ...limits, slots: 2 })
     const slot = await lane.admit(somebody, never)
     await lane.admit(somebody, never)
@@ -99,7 +101,7 @@ describe('a lane', () => {
     using _ = await lane.admit(somebody, never)
   })
 
-  test('that gets smaller lets go on what runs; one that grows lets in who waits', async () => {
+  test('lets running requests go on when it gets smaller, and lets waiting ones in when it grows', async () => {
     const lane = new Lane({ ...limits, slots: 3 })
     const slots = [await lane.admit(somebody, never), await lane.admit(somebody, never)]
     lane.resize(1)
@@ -114,8 +116,8 @@ describe('a lane', () => {
   })
 })
 
-describe('between repositories and clients', () => {
-  test('one busy repository does not make another wait behind its queue', async () => {
+describe('fairness between repositories and clients:', () => {
+  test('a busy repository does not make another one wait behind its queue', async () => {
     const lane = new Lane({ ...limits, slots: 2 })
     const granted: string[] = []
     const busy = { repository: 'busy', client: '10.0.0.1' }
@@ -124,7 +126,7 @@ describe('between repositories and clients', () => {
     assert.deepEqual(await serveInTurn(granted, asked), ['busy 1', 'busy 2', 'other', 'busy 3', 'busy 4', 'busy 5'])
   })
 
-  test('nor where there is one slot only', async () => {
+  test('nor does it if there is one slot only', async () => {
     const lane = new Lane(limits)
     const granted: string[] = []
     const asked = [1, 2, 3].map((n) => queueUp(lane, granted, `busy ${n}`))
@@ -132,7 +134,7 @@ describe('between repositories and clients', () => {
     assert.deepEqual(await serveInTurn(granted, asked), ['busy 1', 'busy 2', 'other', 'busy 3'])
   })
 
-  test('nor does one busy client on the same repository', async () => {
+  test('nor does a busy client on the same repository', async () => {
     const lane = new Lane({ ...limits, slots: 2 })
     const granted: string[] = []
     const asked = [1, 2, 3, 4].map((n) => queueUp(lane, granted, `busy ${n}`))
@@ -144,7 +146,7 @@ describe('between repositories and clients', () => {
     ['repository', { ...somebody, client: '10.0.0.2' }],
     ['client', { ...somebody, repository: 'b' }],
   ] as const) {
-    test(`one ${who} gets no more than its share, and what is left is for others at once`, async () => {
+    test(`one ${who} gets no more than its share, and others get the rest at once`, async () => {
       const lane = new Lane({ ...limits, slots: 4, largestShare: 0.75 })
       const held: Disposable[] = []
       const keep = (slot: Disposable) => held.push(slot)
@@ -177,7 +179,7 @@ describe('between repositories and clients', () => {
   })
 })
 
-test('those who are refused, or leave, do not cost who comes after them their turn', async () => {
+test('requests that are refused, or leave, do not delay later ones', async () => {
   const lane = new Lane({ ...limits, queueLength: 3 })
   const slot = await lane.admit({ repository: 'other', client: '10.0.0.3' }, never)
   const granted: string[] = []
@@ -205,7 +207,7 @@ describe('a client that leaves', () => {
     assert.equal(lane.waiting, 0)
   })
 
-  test('keeps the slot that it has until it is given back', async () => {
+  test('keeps its slot until that is given back', async () => {
     const lane = new Lane(limits)
     const leaver = new AbortController()
     const slot = await lane.admit(somebody, leaver.signal)
@@ -214,7 +216,7 @@ describe('a client that leaves', () => {
     slot[Symbol.dispose]()
   })
 
-  test('is not admitted when it has left already', async () => {
+  test('is not admitted if it has left already', async () => {
     const lane = new Lane(limits)
     const signal = AbortSignal.abort(new Refusal('client_gone'))
     await assert.rejects(lane.admit(somebody, signal), isRefusal('client_gone'))

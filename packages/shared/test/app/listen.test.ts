@@ -11,7 +11,7 @@ import { ask } from '../../testing/http.ts'
 
 const anyPort = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
 
-test('two servers on one port share its connections if both say so, and only then', async () => {
+test('two servers share the connections to one port if both ask for it, and only then', async () => {
   await using started = new AsyncDisposableStack()
   const serverThatSays = (name: string) => {
     const server = createServer((_, outgoing) => outgoing.end(name))
@@ -25,7 +25,7 @@ test('two servers on one port share its connections if both say so, and only the
   assert.deepEqual(new Set(answers.map(({ body }) => body)), new Set(['one', 'other']))
 })
 
-test('only owner and group may connect to a socket, from its first moment on, whatever the umask', async (t) => {
+test('only owner and group may connect to a socket, from the first moment on, whatever the umask', async (t) => {
   await using folder = await temporaryFolder()
   const umask = process.umask(0)
   t.after(() => process.umask(umask))

@@ -22,7 +22,7 @@ test('every setting has a default that it accepts itself', () => {
   assert.equal(config.createOnPush, false)
 })
 
-test('all that is wrong is said at once, by name, with what would be right', () => {
+test('all problems are reported at once, by name, with what would be right', () => {
   const problems = problemsOf({
     SLUICE_LISTEN: 'here',
     SLUICE_FETCH_SLOTS: '0',
@@ -42,12 +42,12 @@ test('all that is wrong is said at once, by name, with what would be right', () 
   assert.match(text, /SLUICE_SPEED is not a setting of Sluice\./)
 })
 
-test('an application minds the names of the other, but not their values', () => {
+test('an application knows the names of the other one’s settings, and ignores their values', () => {
   const { listen } = settings
   assert.ok(readConfig({ listen }, { SLUICE_ROOT: '/srv', SLUICE_FETCH_SLOTS: 'none' }))
 })
 
-test('an empty variable is one that is not set', () => {
+test('an empty variable counts as not set', () => {
   assert.equal(readConfig(settings, { SLUICE_GIT: '' }).git, 'git')
 })
 

@@ -7,14 +7,14 @@ import { ReloadedFile } from '../../src/config/reloaded-file.ts'
 import { temporaryFolder } from '../../testing/folder.ts'
 import { until } from '../../testing/until.ts'
 
-/** Numbers in two files: their sum. */
+/** The sum of the numbers in two files. */
 function sumOf(contents: readonly string[]): number {
   const sum = contents.reduce((total, text) => total + Number(text), 0)
   if (Number.isNaN(sum)) throw new Error('this is no number')
   return sum
 }
 
-/** In one step, so that nobody reads half of it. */
+/** Replaces a file in one step, so that nobody reads half of it. */
 async function replace(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text)
   await rename(`${path}.new`, path)
@@ -45,7 +45,7 @@ test('a change of any of the files replaces the value', async () => {
   assert.deepEqual(problems, [])
 })
 
-test('what is broken or missing leaves the old value in force, and is told once', async () => {
+test('a broken or missing file leaves the old value in force, and is reported once', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'a')
   await replace(path, '1')

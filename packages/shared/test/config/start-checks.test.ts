@@ -9,7 +9,7 @@ const failing =
     throw new ConfigError([problem], { mayHeal })
   }
 
-test('all that is wrong is said at once, each once, and every part that could be opened is given back', async () => {
+test('all problems are reported at once, each once, and every part that could be opened is closed again', async () => {
   let open = 0
   const part = () => {
     open++
@@ -32,12 +32,12 @@ test('all that is wrong is said at once, each once, and every part that could be
   await checkAll([part])
 })
 
-test('what may heal is told from what cannot only where nothing else is wrong', async () => {
+test('a start may heal only if all of its problems may', async () => {
   const mayHeal = await checkAll([failing('in use', true)]).catch((thrown: unknown) => thrown)
   assert.ok(mayHeal instanceof ConfigError && mayHeal.mayHeal)
 })
 
-test('a start that failed says what else is wrong; an error of another kind stays as it is', async () => {
+test('a failed start reports what else is wrong; an error of another kind stays as it is', async () => {
   const first = new ConfigError(['first'])
   const all = await withAllProblems(first, [failing('first'), failing('second')]).catch((thrown: unknown) => thrown)
   assert.ok(all instanceof ConfigError)

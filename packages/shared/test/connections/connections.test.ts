@@ -11,7 +11,7 @@ import { Exchange } from '../../src/exchange/exchange.ts'
 import { Refusal } from '../../src/refusal/refusal.ts'
 import { until } from '../../testing/until.ts'
 
-/** A server that answers `ok`, or with the reason why a connection is one too many. */
+/** A server that answers `ok`, or with the reason if a connection is over the limit. */
 async function serverWith(limits: ConnectionLimits, host = '127.0.0.1') {
   const connections = new Connections(limits)
   const server = createServer((incoming, outgoing) => {
@@ -50,7 +50,7 @@ async function ask(socket: Socket): Promise<string> {
   return reply.toString()
 }
 
-test('a request on one connection too many is refused, and the connection closed; others are served', async () => {
+test('a request on a connection over the limit is refused, and the connection closed; others are served', async () => {
   await using server = await serverWith({ limit: 2 })
   const [first, second, third] = [await server.open(), await server.open(), await server.open()]
   const refused = await ask(third)
@@ -64,7 +64,7 @@ test('a request on one connection too many is refused, and the connection closed
   assert.match(await ask(await server.open()), /^HTTP\/1.1 200 /)
 })
 
-test('one address may hold its share only, and proxies all', async () => {
+test('one address may hold its share only, and a proxy all', async () => {
   const limits = { limit: 10, perAddress: 2 }
   await using server = await serverWith({ ...limits, isProxy: (address) => address === '127.0.0.2' })
   const [, , third] = [await server.open(), await server.open(), await server.open()]
@@ -72,12 +72,12 @@ test('one address may hold its share only, and proxies all', async () => {
   for (let n = 0; n < 4; n++) assert.match(await ask(await server.open('127.0.0.2')), /^HTTP\/1.1 200 /)
 })
 
-test('clients of IPv4 are told apart on a socket of IPv6, too', async () => {
+test('IPv4 clients of an IPv6 socket are told apart', async () => {
   await using server = await serverWith({ limit: 10, perAddress: 1, isProxy: () => false }, '::')
   for (const from of ['127.0.0.3', '127.0.0.4']) assert.match(await ask(await server.open(from)), /^HTTP\/1.1 200 /)
 })
 
-test('connections that say nothing are no more than there may be, and a few', async () => {
+test('silent connections are bounded by the limit and a few more', async () => {
   await using server = await serverWith({ limit: 10 })
   const sockets: (Socket | undefined)[] = []
   for (let n = 0; n < 100; n++) sockets.push(await server.open().catch(() => undefined))
@@ -85,7 +85,7 @@ test('connections that say nothing are no more than there may be, and a few', as
   assert.equal(server.connections.size, 74)
 })
 
-test('an idle connection makes room for a new one, the longest idle first, and one that is used never does', async () => {
+test('the connection that has been idle for longest makes room for a new one, and one in use never does', async () => {
   await using server = await serverWith({ limit: 3, closesIdle: true })
   const [silent, first, second] = [await server.open(), await server.open(), await server.open()]
   for (const socket of [second, first, second]) assert.match(await ask(socket), /^HTTP\/1.1 200 /)
@@ -101,7 +101,7 @@ test('an idle connection makes room for a new one, the longest idle first, and o
   assert.ok(!silent.destroyed)
 })
 
-test('an address that has its share makes room with its own connections only', async () => {
+test('an address at its limit makes room with its own connections only', async () => {
   await using server = await serverWith({ limit: 10, perAddress: 2, isProxy: () => false, closesIdle: true })
   const other = await server.open('127.0.0.2')
   const [first, second] = [await server.open(), await server.open()]

@@ -69,7 +69,7 @@ test('no more is read ahead than there is room for', async () => {
   assert.equal(source.readableLength, 4)
 })
 
-test('the end of a body is told, also where it was read ahead', async () => {
+test('the end of a body is reported, also if it was read ahead', async () => {
   const { source, body } = openBody()
   source.end('all')
   const all = await body.read(100, never)
@@ -78,7 +78,7 @@ test('the end of a body is told, also where it was read ahead', async () => {
   assert.deepEqual([nothing.bytes.length, nothing.isWhole], [0, true])
 })
 
-test('a part that was read ahead already needs no more of the source', async () => {
+test('a part that was read ahead needs no more of the source', async () => {
   const { source, counted, body } = openBody()
   source.write('0123456789')
   const ahead = body.readAhead(roomFor(100))
@@ -87,7 +87,7 @@ test('a part that was read ahead already needs no more of the source', async () 
   assert.equal((await body.read(3, never)).bytes.length, 10)
 })
 
-test('whoever reads is told of an abort, an error, and an early end, when they read or before', async () => {
+test('a reader gets an abort, an error or an early end, whether it comes before the read or during it', async () => {
   const { source, body } = openBody()
   const controller = new AbortController()
   const reading = body.read(1, controller.signal)
@@ -106,7 +106,7 @@ test('whoever reads is told of an abort, an error, and an early end, when they r
   await assert.rejects(cut.body.read(1, never), /closed before its end/)
 })
 
-test('disposing of what reads ahead a second time does not stop whoever reads then', async () => {
+test('disposing of a read-ahead twice does not stop the next reader', async () => {
   const { source, body } = openBody()
   const ahead = body.readAhead(roomFor(100))
   ahead[Symbol.dispose]()

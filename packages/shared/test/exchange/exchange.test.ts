@@ -35,7 +35,7 @@ async function exchangeFor(
   return { exchange, client, received: () => received, [Symbol.asyncDispose]: dispose }
 }
 
-test('a reply says nothing of the connection, which HTTP/1.1 keeps anyway, and all where it does not', async () => {
+test('a reply has a Connection header only if the connection does not behave as HTTP/1.1’s default', async () => {
   await using kept = await exchangeFor('GET / HTTP/1.1\r\nHost: test', '')
   await using closed = await exchangeFor('GET / HTTP/1.1\r\nHost: test\r\nConnection: close', '')
   await using old = await exchangeFor('GET / HTTP/1.0\r\nConnection: keep-alive', '')
@@ -61,7 +61,7 @@ describe('a client with a large unread body', () => {
     assert.equal(await until('its leaving to be noticed', () => reasonOf(under.exchange)), 'client_gone')
   })
 
-  test('is sent no interim reply if it cannot take one, or speaks HTTP/1.0, or has its reply already', async () => {
+  test('gets no interim reply if it cannot take one, speaks HTTP/1.0, or has its reply already', async () => {
     await using cannot = await exchangeFor(post, megabytes, false)
     await using old = await exchangeFor(post.replace('1.1', '1.0'), megabytes)
     await using answered = await exchangeFor(post, megabytes)
@@ -72,7 +72,7 @@ describe('a client with a large unread body', () => {
     for (const { received } of [cannot, old, answered]) assert.doesNotMatch(received(), / 102 /)
   })
 
-  test('is sent no interim reply where a proxy shows that it passed the request on', async () => {
+  test('gets no interim reply if a proxy shows that it passed the request on', async () => {
     const shown = ['Via: 1.1 proxy', 'X-Forwarded-For: 192.0.2.1', 'Forwarded: for=192.0.2.1', 'X-Real-IP: 192.0.2.1']
     await using stack = new AsyncDisposableStack()
     const passedOn = await Promise.all(shown.map((header) => exchangeFor(`${post}\r\n${header}`, megabytes)))
@@ -83,7 +83,7 @@ describe('a client with a large unread body', () => {
     for (const { received } of passedOn) assert.doesNotMatch(received(), / 102 /)
   })
 
-  test('is sent none while its body is being read', async () => {
+  test('gets none while its body is being read', async () => {
     await using under = await exchangeFor(post, megabytes)
     await using control = await exchangeFor(post, megabytes)
     const { exchange, client, received } = under
@@ -112,7 +112,7 @@ describe('an upload', () => {
     fast.exchange.incoming.on('data', (chunk: Buffer) => fast.exchange.received(chunk.length))
     const sending = setInterval(() => fast.client.write(Buffer.alloc(1000)), 20)
     for (const { exchange } of [fast, unread]) exchange.limitSlowness(1000, 200)
-    // The third window: the others have had two to be found wanting.
+    // Its window is three times as long. By its end, the others have had two windows in which to be ended.
     slow.exchange.limitSlowness(1000, 600)
     await until('the slow one to be ended', () => slow.exchange.signal.aborted)
     clearInterval(sending)
@@ -137,7 +137,7 @@ describe('silence', () => {
   const get = 'GET / HTTP/1.1\r\nHost: test'
   const hour = 3_600_000
 
-  test('of a client whose body is waited for ends the exchange, of one that waits does not', async () => {
+  test('of a client whose body is waited for ends the exchange; of a client that waits, it does not', async () => {
     await using half = await exchangeFor(post, 'the beginning')
     half.exchange.incoming.resume()
     await using waiting = await exchangeFor(get, '')
@@ -150,7 +150,7 @@ describe('silence', () => {
     for (const { exchange } of [waiting, unread]) assert.equal(reasonOf(exchange), false)
   })
 
-  test('of a client that takes nothing ends the exchange', async () => {
+  test('of a client that reads nothing ends the exchange', async () => {
     await using stalled = await exchangeFor(get, '')
     stalled.client.pause()
     stalled.exchange.outgoing.write(Buffer.alloc(64 * 2 ** 20))
@@ -158,7 +158,7 @@ describe('silence', () => {
     assert.equal(await until('the end', () => reasonOf(stalled.exchange)), 'idle_timeout')
   })
 
-  test('of git has its own time, also where that is the shorter one', async () => {
+  test('of git has a limit of its own, also if that is the shorter one', async () => {
     for (const idleMs of [20, hour]) {
       await using waiting = await exchangeFor(get, '')
       waiting.exchange.limitIdleness(idleMs, 100)

@@ -12,7 +12,7 @@ test('everything arrives, is counted, and the sink is left open', async () => {
   assert.equal(sink.read().toString(), 'abc')
 })
 
-test('what is given back for a chunk is written in its place', async () => {
+test('what onBytes returns for a chunk is written in its place', async () => {
   const sink = new PassThrough()
   const source = Readable.from([Buffer.from('ab'), Buffer.from('c')])
   await pump(source, sink, (count) => (count === 2 ? Buffer.from('instead ') : undefined))
@@ -38,14 +38,14 @@ test('a slow sink holds the source back', async () => {
   assert.equal(read, 101)
 })
 
-test('the source’s error is the pump’s', async () => {
+test('the pump rejects with the source’s error', async () => {
   const source = new PassThrough()
   const done = pump(source, new PassThrough(), () => {})
   source.destroy(new Error('broken'))
   await assert.rejects(done, /broken/)
 })
 
-test('what the count throws ends the pump and leaves the source to its owner', async () => {
+test('an error that onBytes throws ends the pump, and leaves the source to its owner', async () => {
   const source = new PassThrough()
   const done = pump(source, new PassThrough(), () => {
     throw new Error('too much')

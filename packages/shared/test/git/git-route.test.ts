@@ -48,14 +48,14 @@ test('an absolute address is the same as its path', () => {
   assert.equal(parseGitRequest(get(`http://host:80/x.git${advertisement}`)).repository, 'x.git')
 })
 
-test('a name may contain what looks like an endpoint', () => {
+test('a name may contain the name of an endpoint', () => {
   assert.equal(
     parseGitRequest(get(`/info/refs/git-upload-pack${advertisement}`)).repository,
     'info/refs/git-upload-pack',
   )
 })
 
-test('several slashes are one, wherever they stand and however they are written', () => {
+test('several slashes are one, wherever they are and however they are written', () => {
   for (const path of [
     '//a/b.git',
     '/a//b.git',
@@ -66,7 +66,7 @@ test('several slashes are one, wherever they stand and however they are written'
   ]) {
     assert.equal(parseGitRequest(get(path + advertisement)).repository, 'a/b.git', path)
   }
-  // What is refused in between is refused here, too.
+  // Names that are refused with single slashes are refused here, too.
   for (const path of ['//../b.git', '/a//../b.git', '/.//b.git']) {
     assert.equal(reasonOf(get(path + advertisement)), 'bad_name', path)
   }
@@ -104,7 +104,7 @@ test('a Git-Protocol of another form is refused', () => {
   }
 })
 
-test('the address for the next server leads to the same request, whatever the name', () => {
+test('the address for the next server leads to the same request, for every name', () => {
   for (const repository of ['a b/c.git', '100%.git', 'a?b#c.git', '日本/+&=.git', "it's.git", 'info/refs']) {
     for (const suffix of [advertisement, '/info/refs?service=git-receive-pack']) {
       const request = parseGitRequest(

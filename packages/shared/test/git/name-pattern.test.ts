@@ -22,7 +22,7 @@ test('* stands for a part of a name, or a piece of one, and ** for any number of
   )
 })
 
-test('? stands for a character, brackets for one of some, and a backslash takes the meaning away', () => {
+test('? stands for a character, brackets for one of some, and a character after a backslash for itself', () => {
   assertFits('v?', ['v1', 'v?'], ['v', 'v12', 'v/'])
   assertFits('[a-c]x', ['ax', 'cx'], ['dx', '-x', 'x'])
   assertFits('[^a-c]x', ['dx'], ['ax', 'x'])
@@ -31,7 +31,7 @@ test('? stands for a character, brackets for one of some, and a backslash takes 
   assertFits('[a', ['[a'], ['a'])
 })
 
-test('what has a meaning in regular expressions and shells has none here', () => {
+test('characters that are special in regular expressions and shells stand for themselves', () => {
   for (const name of ['libstdc++', 'a(b|c)', 'a{b,c}', '!a', '@(a)', 'a$', '^a', 'a.b']) {
     assertFits(name, [name], ['ab', 'axb', 'a', 'libstdc'])
     assertFits(`${name}/*`, [`${name}/x`], ['ab/x', 'axb/x', 'libstdc/x'])
@@ -39,8 +39,8 @@ test('what has a meaning in regular expressions and shells has none here', () =>
 })
 
 /*
- * picomatch read these patterns before. What it does with more than two stars in a row, with parts that end in a dot, and
- * with brackets that it makes into another expression, is nothing that anybody could mean.
+ * picomatch read these patterns before. Three things that it does are left out, because nobody could mean them: more
+ * than two stars in a row, parts that end in a dot, and brackets that it turns into another expression.
  */
 const before = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const
 const isName = (name: string) => name.split('/').every((part) => !/^\.{0,2}$|\.$/.test(part))
@@ -69,7 +69,7 @@ test('patterns mean what they meant to picomatch', () => {
   assert.ok(fitting > 1000)
 })
 
-test('the longest names come to an end with the worst patterns', () => {
+test('the longest names with the worst patterns take a bounded time', () => {
   const hostile = '.'.repeat(64 * 1024)
   const worst = [
     'v*.*.*',

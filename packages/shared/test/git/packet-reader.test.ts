@@ -5,7 +5,7 @@ import { flushPacket, pktLine } from '../../src/git/pkt-line.ts'
 
 const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)
 
-/** What a stream is cut into, with every offset counted from the stream's beginning. */
+/** The packets of a stream, with each offset counted from the stream's beginning. */
 function read(bytes: Buffer, chunkBytes: () => number): { told: unknown[]; starts: number[] } {
   const told: unknown[] = []
   const starts: number[] = []
@@ -28,7 +28,7 @@ function read(bytes: Buffer, chunkBytes: () => number): { told: unknown[]; start
 
 const whole = () => Infinity
 
-test('packets are told with their bands, their sizes, and where they begin and end', () => {
+test('packets are reported with their bands, their sizes, and where they begin and end', () => {
   const output = band(2, 'hello') + band(1, '') + flushPacket + pktLine('unpack ok\n') + '0004'
   assert.deepEqual(read(Buffer.from(output), whole), {
     told: [
@@ -47,19 +47,19 @@ test('packets are told with their bands, their sizes, and where they begin and e
   })
 })
 
-test('a head is told before its packet has come', () => {
+test('a head is reported before its packet has come', () => {
   assert.deepEqual(read(Buffer.from('0010\u0001un'), whole).told, [['head', 1, 11]])
   assert.deepEqual(read(Buffer.from('0010'), whole).told, [])
 })
 
-test('what is no packet ends it', () => {
+test('bytes that are no packet end it', () => {
   for (const end of ['zzzz', '0003', '-001']) {
     const { told } = read(Buffer.from(`${band(2, 'x')}${end}${band(1, 'y')}`), whole)
     assert.deepEqual(told, [['head', 2, 1], [2, 'x', 6], 'broken'])
   }
 })
 
-test('however a stream is cut, the same is told', () => {
+test('however a stream is cut, the same is reported', () => {
   let seed = 1
   const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
   const pieces = [
@@ -84,7 +84,7 @@ test('however a stream is cut, the same is told', () => {
     const atOnce = read(bytes, whole)
     const inChunks = read(bytes, () => 1 + random(most))
     assert.deepEqual(inChunks.told, atOnce.told)
-    // A packet that begins in one chunk and is known in a later one has no place of its own.
+    // A packet that begins in one chunk and is known only in a later one has no start.
     assert.ok(inChunks.starts.every((start) => atOnce.starts.includes(start)))
   }
 })

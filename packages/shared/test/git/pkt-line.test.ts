@@ -13,13 +13,13 @@ test('whole lines and special packets are recognised', () => {
   }
 })
 
-test('what is cut short or no pkt-line is not', () => {
+test('bytes that are cut short, or are no pkt-lines, are not', () => {
   for (const text of ['0', '000', '0005', '0006a', '0003', 'zzzz', '00000', '-001', ' 004', '0x04', '0000PACK']) {
     assert.equal(isPktLines(Buffer.from(text)), false, text)
   }
 })
 
-test('the length is read where it stands', () => {
+test('the length is read at an offset', () => {
   assert.equal(pktLength(Buffer.from('xx001e'), 2), 30)
   assert.equal(pktLength(Buffer.from('PACK')), undefined)
 })

@@ -31,7 +31,7 @@ describe('the beginning of a push’s report', () => {
     ['a length of 3', `0003${band(1, report)}`, false],
   ]
   for (const [what, output, begun] of cases) {
-    test(`${what} is ${begun ? '' : 'not '}seen, however it comes`, () => {
+    test(`${what} is ${begun ? '' : 'not '}seen, however it is cut`, () => {
       for (const size of [1, 2, 3, 4, 5, 6, 7, 11, 1000]) assert.equal(hasBegun(output, size), begun, `${size} at once`)
     })
   }

@@ -39,11 +39,11 @@ test('a report is read with side-band and without, however it is cut', () => {
   }
 })
 
-test('it is whole with its flush, and not before', () => {
+test('it is whole when its flush packet has come, and not before', () => {
   const text = report('unpack ok', 'ok refs/heads/a')
   assert.equal(read(text).isGood, true)
   for (let length = 0; length < text.length; length++) assert.equal(read(text.slice(0, length)).isWhole, false)
-  // The flush of a reply that has no report.
+  // A flush packet in a reply that has no report.
   assert.equal(read(flushPacket).isWhole, false)
 })
 
@@ -52,7 +52,7 @@ test('an error is read on side-band 3 and as ERR', () => {
   assert.equal(read(pktLine('ERR no more\n')).error, 'no more')
 })
 
-test('it says where it is that git finds a pack too large', () => {
+test('it says at which offset git reported that a pack is too large', () => {
   const before = band(2, 'counting\n')
   const words = band(2, 'fatal: pack exceeds maximum allowed size (1.00 MiB)\n')
   const seen = new PushReport()
@@ -60,7 +60,7 @@ test('it says where it is that git finds a pack too large', () => {
   assert.deepEqual([seen.tooLarge, seen.tooLargeAt], ['1.00 MiB', before.length + words.length])
   seen.read(Buffer.from(flushPacket))
   assert.equal(seen.tooLargeAt, undefined)
-  // In bits, so that the packet's end is in the last one.
+  // In small pieces, so that the packet ends in the last one.
   const other = new PushReport()
   const bytes = Buffer.from(before + words)
   for (let offset = 0; offset < bytes.length; offset += 7) {
@@ -71,7 +71,7 @@ test('it says where it is that git finds a pack too large', () => {
   }
 })
 
-test('whatever passes, little is kept and nothing is thrown', () => {
+test('whatever passes, little is kept and nothing throws', () => {
   let seed = 1
   const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
   const pieces = [
@@ -89,7 +89,7 @@ test('whatever passes, little is kept and nothing is thrown', () => {
     const text = Array.from({ length: random(20) }, () => pieces[random(pieces.length)]).join('')
     const seen = read(text, () => 1 + random(5000))
     assert.ok(seen.words.length <= 4096 && seen.rejected.length <= 10)
-    // However it is cut, it says the same.
+    // However it is cut, the result is the same.
     const whole = read(text)
     assert.deepEqual(
       [seen.unpack, seen.isWhole, seen.rejectedCount, seen.error, seen.words],

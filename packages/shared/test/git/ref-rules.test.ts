@@ -33,7 +33,7 @@ test('the protections of all rules that fit are joined, whatever their order', (
   }
 })
 
-test('what is said of any of a repository’s names holds, and no row about it is no rules', () => {
+test('the rules for any of a repository’s names apply, and without a row about it there are none', () => {
   const rulesOf = refRulesBy(parse('team/web:refs/heads/main=nobody'))
   assert.equal(rulesOf(['other', 'team/web2']), undefined)
   assert.deepEqual([...rulesOf(['alias', 'team/web.git'])!('refs/heads/main')], ['nobody'])
@@ -58,7 +58,7 @@ test('the part that is no rule is named, with the reason', () => {
   for (const [text, why] of cases) assert.throws(() => parse(text), { message: why }, text)
 })
 
-test('a configuration with such a part is refused, and says which it is', () => {
+test('a configuration with such a part is refused, and the message names the part', () => {
   const env = { SLUICE_PROTECTED_REFS: '**:refs/heads/main=no-force, **:refs/tags/*=never' }
   const message = /SLUICE_PROTECTED_REFS takes .* \(in "\*\*:refs\/tags\/\*=never": "never" is none of/
   assert.throws(

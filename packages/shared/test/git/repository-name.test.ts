@@ -66,7 +66,7 @@ test('lengths count in bytes', () => {
   assert.equal(reasonOf(parts(41)), 'name_too_long')
 })
 
-test('a name has a bounded number of parts, each of which is a folder to be looked at', () => {
+test('a name has a bounded number of parts, because each is a folder to look at', () => {
   const deep = (count: number) => Array.from({ length: count }, () => 'a').join('/')
   assert.equal(reasonOf(deep(64)), 'accepted')
   assert.equal(reasonOf(deep(65)), 'name_too_long')

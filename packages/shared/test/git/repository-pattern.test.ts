@@ -21,7 +21,7 @@ test('a repository that no pattern fits has no value', () => {
   assert.equal(look('Team/a'), undefined)
 })
 
-test('however a repository is addressed, the same rule holds', () => {
+test('however a repository is addressed, the same rule applies', () => {
   const look = lookUpBy(parse('team/web=1')!)
   for (const name of ['team/web', 'team/web.git', 'team/web/.git', 'team/web.git/.git', 'team/web.GIT']) {
     assert.equal(look(name), 1, name)
@@ -33,7 +33,7 @@ test('a name that starts with a dot is no way around a pattern', () => {
   assert.equal(lookUpBy(parse('**=1')!)('.hidden/.repository.git'), 1)
 })
 
-test('what is no table is refused', () => {
+test('a malformed table is refused', () => {
   for (const text of ['', '=1', 'a', 'a=', 'a=x', 'a=1,,b=2', 'a=1=2', 'a b=1'])
     assert.equal(parse(text), undefined, text)
 })

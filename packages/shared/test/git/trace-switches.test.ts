@@ -7,7 +7,7 @@ test('names of git’s traces are read from a list, each once', () => {
   assert.deepEqual(parseTraceSwitches('packet, trace2-event ,packet'), ['packet', 'trace2-event'])
 })
 
-test('no other name is taken for one', () => {
+test('other names are refused', () => {
   for (const text of ['', ',', 'trace,', 'GIT_TRACE', 'packfile', 'toString', '__proto__', '/tmp/file', '1']) {
     assert.equal(parseTraceSwitches(text), undefined, text)
   }

@@ -21,7 +21,7 @@ const told: GatewayHeaders = {
   secret: 'a secret',
 }
 
-test('a host reads what a gateway has written', () => {
+test('a host reads what a gateway writes', () => {
   const headers = headersToHost(told, {})
   assert.equal(clientAddressOf(headers), told.clientAddress)
   assert.equal(userOf(headers), told.user)
@@ -32,7 +32,7 @@ test('a host reads what a gateway has written', () => {
   assert.deepEqual([headers['x-request-id'], headers['traceparent']], ['an-id', '00-1-2-01'])
 })
 
-test('what a gateway has nothing to say about is left out', () => {
+test('headers without a value are left out', () => {
   const headers = headersToHost(
     { ...told, user: undefined, secret: undefined, mayCreate: true, awaitsAcceptance: false, trace: {} },
     {},
@@ -45,7 +45,7 @@ test('what a gateway has nothing to say about is left out', () => {
   })
 })
 
-test('of the client’s own headers, a host gets those of git’s protocol, and none that is a gateway’s to write', () => {
+test('of the client’s own headers, a host gets those of git’s protocol, and none that only a gateway may write', () => {
   const gits = {
     'content-type': 'application/x-git-upload-pack-request',
     'content-encoding': 'gzip',
@@ -75,7 +75,7 @@ test('gateways and hosts can be upgraded in either order', () => {
   assert.equal(clientAddressOf({ ...old, 'sluice-client': '192.0.2.2' }), '192.0.2.2')
 })
 
-test('who asks a host without a gateway has no address but the connection’s, no name, and may create', () => {
+test('a client that asks a host directly has the connection’s address, no name, and the right to create', () => {
   assert.equal(isFromGateway({}), false)
   assert.equal(clientAddressOf({}), undefined)
   assert.equal(userOf({}), undefined)
@@ -84,7 +84,7 @@ test('who asks a host without a gateway has no address but the connection’s, n
   assert.equal(secretOf({}), undefined)
 })
 
-test('what cannot be an address or a name is none', () => {
+test('an invalid address or name is ignored', () => {
   for (const address of ['local', 'example.org', '1.2.3', '']) {
     assert.equal(clientAddressOf({ 'sluice-client': address }), undefined, address)
   }

@@ -7,12 +7,12 @@ function received(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
-test('a gateway reads what a host has written', () => {
+test('a gateway reads what a host writes', () => {
   assert.equal(reasonOf(received(reasonHeaders('draining'))), 'draining')
   assert.equal(isNotBegun(received(notBegunHeaders)), true)
 })
 
-test('a reply without any of it is neither a refusal nor unbegun', () => {
+test('a reply without these headers is neither a refusal nor marked as not begun', () => {
   assert.equal(reasonOf({}), undefined)
   assert.equal(isNotBegun({}), false)
   assert.equal(isDistrust(undefined), false)

@@ -50,7 +50,7 @@ test('are answered in their order, each in a turn of its own, and one at a time'
   const order = [...reply().matchAll(/<\/(\w+)>/g)].map(([, path]) => path)
   assert.deepEqual(order, [...Array.from({ length: 1000 }, (_, n) => String(n)), 'end'])
   assert.deepEqual(most, { underWay: 1, inOneTurn: 1 })
-  // What comes once all is answered is begun with as well.
+  // A request that comes when all others are answered is begun as well.
   socket.write(request('later'))
   await until('the reply after that', () => reply().includes('</later>'))
   socket.destroy()
@@ -76,7 +76,7 @@ test('are forgotten with their connection', async () => {
   other.socket.destroy()
 })
 
-test('end the connection where there are more than anybody could mean', async () => {
+test('end the connection if there are more than any client could mean', async () => {
   let begun = 0
   await using server = await serve(() => begun++)
   const { socket } = server.connect()
@@ -85,7 +85,7 @@ test('end the connection where there are more than anybody could mean', async ()
   assert.equal(begun, 1)
 })
 
-test('over HTTP/2 each begin in a turn of their own, and those that are cancelled before that do not', async (t) => {
+test('over HTTP/2 each begin in a turn of their own, and those that are cancelled before it do not begin', async (t) => {
   let inThisTurn = 0
   let mostInOneTurn = 0
   const begun: string[] = []

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { cutUnreadReplies } from '../../src/http/unread-replies.ts'
 import { until } from '../../testing/until.ts'
 
-/** Replies that nobody takes. */
+/** Replies that clients do not read. */
 
 const everyMs = 20
 
@@ -51,7 +51,7 @@ test('a connection whose client does not read is closed', async (t) => {
   assert.deepEqual(closed, [false])
 })
 
-test('a reply that is still being made is not cut, however long it takes', async (t) => {
+test('a reply that is still being made is not cut, however long that takes', async (t) => {
   let looks = 0
   let isClosed = false
   const server = createServer((_, outgoing) => {

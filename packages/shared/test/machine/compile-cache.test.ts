@@ -14,7 +14,7 @@ const script = `
   process.stdout.write(getCompileCacheDir() ?? 'none')
 `
 
-/** Where a process that uses this folder keeps what it compiles. */
+/** The folder in which a process that owns this folder keeps compiled code. */
 function cacheOf(owned: string): string {
   const args = ['--input-type=module', '--eval', script, source, owned]
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { env: {} })
@@ -22,7 +22,7 @@ function cacheOf(owned: string): string {
   return stdout.toString()
 }
 
-test('what is compiled is kept in a folder that only its user can write to', async () => {
+test('compiled code is kept in a folder that only its user can write to', async () => {
   await using folder = await temporaryFolder()
   const owned = join(folder.path, 'run')
   assert.ok(cacheOf(owned).startsWith(join(owned, 'compile-cache')))
@@ -34,7 +34,7 @@ test('what is compiled is kept in a folder that only its user can write to', asy
   assert.equal(cacheOf(owned), 'none')
 })
 
-test('links, files and folders that cannot be are passed over', async () => {
+test('links, files and folders that cannot be created are not used', async () => {
   await using folder = await temporaryFolder()
   const elsewhere = join(folder.path, 'elsewhere')
   const owned = join(folder.path, 'run')

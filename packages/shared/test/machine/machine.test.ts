@@ -8,7 +8,7 @@ import { temporaryTree } from '../../testing/tree.ts'
 
 const GiB = 2 ** 30
 
-/** 16 GiB, limits of the kernel's own that matter to nobody, and a user without privileges whom nothing binds. */
+/** A machine with 16 GiB, the kernel's default limits, and a user without privileges or limits. */
 const plainHost = {
   'proc/meminfo': 'MemTotal:       16777216 kB\nMemAvailable:    8388608 kB\n',
   'proc/loadavg': '0.10 0.20 0.30 2/300 4711\n',
@@ -56,7 +56,7 @@ describe('memory', () => {
     assert.deepEqual({ memoryBytes, memoryFrom }, { memoryBytes: 2 * GiB, memoryFrom: 'memory.max of /kubepods/pod7' })
   })
 
-  test('version 1: no limit is a huge number there', async () => {
+  test('version 1: a huge number means no limit', async () => {
     const limited = {
       'proc/self/cgroup': '5:memory:/docker/abc\n1:name=systemd:/\n',
       'sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
@@ -72,7 +72,7 @@ describe('memory', () => {
   })
 
   for (const path of ['/docker/abc', '/../../system.slice']) {
-    test(`in a container that is told its group is ${path}, the root of what is mounted is its own`, async () => {
+    test(`in a container whose group is given as ${path}, the limit is that of the mounted root`, async () => {
       const { memoryBytes, memoryFrom } = await machineWith({
         'proc/self/cgroup': `0::${path}\n`,
         'sys/fs/cgroup/cgroup.controllers': 'memory\n',
@@ -83,7 +83,7 @@ describe('memory', () => {
     })
   }
 
-  test('on a host with both versions, the one that has the controller counts', async () => {
+  test('on a host with both versions, the one with the controller counts', async () => {
     const { memoryBytes } = await machineWith({
       'proc/self/cgroup': '4:memory:/a\n0::/b\n',
       'sys/fs/cgroup/memory/a/memory.limit_in_bytes': `${3 * GiB}\n`,
@@ -95,11 +95,11 @@ describe('memory', () => {
 })
 
 describe('cores', () => {
-  test('without a quota, as many as there are', async () => {
+  test('without a quota, there are as many as the machine has', async () => {
     assert.equal((await machineWith({})).cores, availableParallelism())
   })
 
-  test('a quota of one and a half is one core, of a half too', async () => {
+  test('a quota of one and a half is one core, and so is a quota of a half', async () => {
     for (const quota of ['150000', '50000']) {
       const { cores } = await machineWith({
         'proc/self/cgroup': '0::/a\n',
@@ -125,12 +125,12 @@ describe('cores', () => {
 })
 
 describe('processes', () => {
-  test('the limits of the kernel, where there are no others', async () => {
+  test('without other limits, the kernel’s apply', async () => {
     const { processes } = await machineWith({})
     assert.deepEqual(processes, { limit: 100_000, used: 300, from: 'kernel.threads-max' })
   })
 
-  test('version 2: the limit counts that leaves the fewest, not the smallest', async () => {
+  test('version 2: the limit that leaves the fewest counts, not the smallest', async () => {
     const { processes } = await machineWith({
       'proc/self/cgroup': '0::/pod/sluice\n',
       'sys/fs/cgroup/cgroup.controllers': 'pids\n',
@@ -151,7 +151,7 @@ describe('processes', () => {
     assert.deepEqual(processes, { limit: 256, used: 12, from: 'pids.max of /a' })
   })
 
-  test('the limit of a user, against all threads of that user', async () => {
+  test('the limit of a user counts all threads of that user', async () => {
     const { processes } = await machineWith({
       'proc/self/limits': limitsFile('400', '1024'),
       'proc/10/status': statusFile(1000, '0', 7),
@@ -161,7 +161,7 @@ describe('processes', () => {
     assert.deepEqual(processes, { limit: 400, used: 9, from: 'the limit on processes of user 1000 (ulimit -u)' })
   })
 
-  test('it does not bind root, nor who may exceed resource limits', async () => {
+  test('it binds neither root nor users who may exceed resource limits', async () => {
     const limits = { 'proc/self/limits': limitsFile('400', '1024') }
     const asRoot = await machineWith({ ...limits, 'proc/self/status': statusFile(0, '0000000000000000') })
     const capable = await machineWith({ ...limits, 'proc/self/status': statusFile(1000, '0000000001000000') })
@@ -169,7 +169,7 @@ describe('processes', () => {
     assert.equal(capable.processes.limit, 100_000)
   })
 
-  test('but it binds the root of a user namespace', async () => {
+  test('it binds the root of a user namespace', async () => {
     const { processes } = await machineWith({
       'proc/self/limits': limitsFile('400', '1024'),
       'proc/self/status': statusFile(0, '000001ffffffffff'),
@@ -179,13 +179,13 @@ describe('processes', () => {
   })
 })
 
-test('descriptors: the hard limit counts, since Node raises its soft one to it', async () => {
+test('descriptors: the hard limit counts, because Node raises its soft one to it', async () => {
   assert.equal((await machineWith({})).descriptors.limit, 524_288)
   const own = /^Max open files +(\d+) +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
   assert.equal(own?.[1], own?.[2])
 })
 
-test('a machine without any of these files is read all the same', async () => {
+test('a machine without any of these files can be read', async () => {
   await using tree = await temporaryTree({})
   assert.deepEqual(readMachine(tree.path), {
     cores: availableParallelism(),

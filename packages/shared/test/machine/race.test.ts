@@ -5,14 +5,14 @@ import { orAborted, within } from '../../src/machine/race.ts'
 
 const never = new Promise<never>(() => {})
 
-test('a promise that is first is what is got, and leaves no listener at the signal', async () => {
+test('a promise that settles first gives its result, and leaves no listener at the signal', async () => {
   const { signal } = new AbortController()
   assert.equal(await orAborted(Promise.resolve('it'), signal), 'it')
   await assert.rejects(orAborted(Promise.reject(new Error('broken')), signal), /broken/)
   assert.deepEqual(getEventListeners(signal, 'abort'), [])
 })
 
-test('a signal that is first gives its reason, also when it was aborted before', async () => {
+test('a signal that fires first gives its reason, also if it was aborted before', async () => {
   const controller = new AbortController()
   const waiting = orAborted(never, controller.signal)
   controller.abort(new Error('enough'))
@@ -21,7 +21,7 @@ test('a signal that is first gives its reason, also when it was aborted before',
   await assert.rejects(orAborted(never, AbortSignal.abort(new Error('long ago'))), /long ago/)
 })
 
-test('a promise that fails after the race is over is no unhandled rejection', async () => {
+test('a promise that fails after the race is no unhandled rejection', async () => {
   const { promise, reject } = Promise.withResolvers<never>()
   await assert.rejects(orAborted(promise, AbortSignal.abort(new Error('enough'))), /enough/)
   assert.equal(await within(1, promise, 'late'), 'late')
@@ -29,7 +29,7 @@ test('a promise that fails after the race is over is no unhandled rejection', as
   await new Promise(setImmediate)
 })
 
-test('a promise in time is what is got, and its timer ends with it', async () => {
+test('a promise in time gives its result, and its timer ends', async () => {
   // With a timer left, the process would not end.
   assert.equal(await within(2 ** 31 - 1, Promise.resolve('it'), 'late'), 'it')
   await assert.rejects(within(2 ** 31 - 1, Promise.reject(new Error('broken')), 'late'), /broken/)

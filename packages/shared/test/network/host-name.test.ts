@@ -5,7 +5,7 @@ import { isLoopback } from '../../src/network/loopback.ts'
 
 const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 
-test('a Host header is read in every spelling that there is', () => {
+test('a Host header is read in every spelling', () => {
   for (const [text, name, port] of [
     ['git.example.org', 'git.example.org', undefined],
     ['GIT.Example.ORG.:8080', 'git.example.org', '8080'],
@@ -21,7 +21,7 @@ test('a Host header is read in every spelling that there is', () => {
   }
 })
 
-test('what is no host is none', () => {
+test('an invalid host is refused', () => {
   for (const text of [
     '',
     '.',
@@ -76,7 +76,7 @@ test('the loopback in every spelling, and nothing that only looks like it', () =
   }
 })
 
-test('names that are set are whole names, or all below one', () => {
+test('configured names are whole names, or all names below one', () => {
   const names = parseHostNames('git.example.org, *.In.example, 192.0.2.1, [2001:db8:0::1], ::2, bücher.example')!
   for (const name of ['git.example.org', 'a.in.example', 'a.b.in.example', '192.0.2.1', '2001:db8::1', '::2']) {
     assert.ok(names.has(name), name)

@@ -18,7 +18,7 @@ test('the loopback is known by address and by name, in every spelling', () => {
   }
 })
 
-test('nothing that other machines can reach, or that only looks like it, is the loopback', () => {
+test('addresses that other machines can reach, and names that only look like it, are not the loopback', () => {
   for (const host of [
     '',
     '0.0.0.0',

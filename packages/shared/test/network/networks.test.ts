@@ -12,13 +12,13 @@ test('single addresses, networks and unix sockets are told apart', () => {
   }
 })
 
-test('none is nobody, not even a unix socket', () => {
+test('none contains nobody, not even clients of a unix socket', () => {
   const networks = parseNetworks('none')!
   assert.ok(!networks.has(undefined))
   assert.ok(!networks.has('127.0.0.1'))
 })
 
-test('what is no list of networks is refused', () => {
+test('a malformed list of networks is refused', () => {
   const wrong = [
     '',
     'all',

@@ -17,7 +17,7 @@ test('origins are those that browsers send, however they are spelled', () => {
   assert.equal(parseOrigins('https://a.example')?.has('https://b.example'), false)
 })
 
-test('what is no origin is none', () => {
+test('an invalid origin is refused', () => {
   for (const text of [
     '',
     'null',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bounded, isReady, readinessOf } from '../../src/operations/health.ts'
 
-test('what is wrong first is the reason; everything that was looked at is told', () => {
+test('the first problem is the reason, and the result of every check is reported', () => {
   const readiness = readinessOf({ accepting: undefined, workers: 'none', root: 'gone' })
   assert.deepEqual(readiness, {
     status: 'unavailable',
@@ -13,7 +13,7 @@ test('what is wrong first is the reason; everything that was looked at is told',
   assert.ok(isReady(readinessOf({ accepting: undefined })))
 })
 
-test('a look that hangs is waited for so long only, and not started a second time', async () => {
+test('a check that hangs is waited for within its bound, and not started a second time', async () => {
   let started = 0
   const { promise, resolve } = Promise.withResolvers<string>()
   const look = bounded(

@@ -12,7 +12,10 @@ import { patiently } from '../../testing/patience.ts'
 const run = promisify(execFile)
 const log = new URL('../../src/telemetry/log.ts', import.meta.url).href
 
-/** A program that says `count` things in as many turns of the event loop, and how often it has waited for the disk by then. */
+/**
+ * A program that logs `count` lines in as many turns of the event loop, and reports how often it has waited for the
+ * disk.
+ */
 const talkative = (count: number) => `
   import fs from 'node:fs'
   import { setImmediate } from 'node:timers/promises'
@@ -31,7 +34,7 @@ const talkative = (count: number) => `
   process.exit()
 `
 
-test('lines reach a pipe in order, the last one before the process ends included', async () => {
+test('lines reach a pipe in order, including the last one before the process ends', async () => {
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', talkative(50)])
   const lines = stdout.trimEnd().split('\n')
   assert.deepEqual(
@@ -58,7 +61,7 @@ for (const [output, openOutput] of [
   ['a full disk', () => open('/dev/full', 'w')],
   ['a pipe that nobody reads any more', brokenPipe],
 ] as const) {
-  test(`a process whose log goes to ${output} ends all the same`, async () => {
+  test(`a process whose log goes to ${output} ends nevertheless`, async () => {
     await using file = await openOutput()
     const child = spawn(process.execPath, ['--input-type=module', '-e', talkative(0)], {
       stdio: ['ignore', file.fd, 'ignore'],
@@ -71,7 +74,7 @@ for (const [output, openOutput] of [
   })
 }
 
-/** A pipe in the file system, opened for writing, whose only reader has left. */
+/** A named pipe, opened for writing, whose only reader has left. */
 async function brokenPipe() {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'pipe')
@@ -82,7 +85,7 @@ async function brokenPipe() {
   return writer
 }
 
-test('a line of JSON has nothing in it that steers a terminal, and says what was there', async () => {
+test('a JSON line contains nothing that steers a terminal, and can be read back', async () => {
   const hostile = 'a\u009b31m\u007f\u202e\u2028\u200b\u{e0041}\u001b[2J\nb é 日'
   const program = `
     import { openLog } from '${log}'

@@ -16,7 +16,7 @@ const request = {
   bytesOut: 1_234_567,
 }
 
-test('a request’s line says who did what where, how it ended, how long it took and what it moved', () => {
+test('a request’s line says who did what where, how it ended, how long it took and how much it moved', () => {
   const said = (line: string) => line.split(/ {2,}| (?=fetch|push)/)
   assert.deepEqual(said(prettyLine(request)), [
     'gateway alice',
@@ -29,7 +29,7 @@ test('a request’s line says who did what where, how it ended, how long it took
   assert.match(prettyLine({ ...refused, app: 'supervisor' }), /^host +192\.0\.2\.1 +push +team\/app\.git +queue_full /)
 })
 
-test('whatever stands in it, a line is one line of at most so many columns and steers no terminal', () => {
+test('whatever it contains, a line is one line of bounded width and steers no terminal', () => {
   const long = '日\u001b[2J\r\n\u2028x'.repeat(500)
   for (const fields of [
     { ...request, user: long, repository: long, reason: long, ms: 123_456_789.1, bytesIn: 999_999, bytesOut: 1e15 },
@@ -42,7 +42,7 @@ test('whatever stands in it, a line is one line of at most so many columns and s
   }
 })
 
-test('another line has its facts behind its sentence, and what went wrong', () => {
+test('any other line has its facts after its sentence, and the error', () => {
   const fields = {
     level: 'info',
     time: 'now',

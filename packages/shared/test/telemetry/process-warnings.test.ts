@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 
-test('what Node warns of is a line of the log, and nothing else', async () => {
+test('a warning of Node’s is a line of the log, and nothing else', async () => {
   const program = `
     import { openLog } from ${JSON.stringify(import.meta.resolve('../../src/telemetry/log.ts'))}
     import { logProcessWarnings } from ${JSON.stringify(import.meta.resolve('../../src/telemetry/process-warnings.ts'))}

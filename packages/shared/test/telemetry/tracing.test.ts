@@ -45,7 +45,7 @@ test('OpenTelemetry is loaded if there is an endpoint, and only then', async () 
   assert.ok((await inNewProcess(collector.endpoint)).modules.includes('@opentelemetry/sdk-trace'))
 })
 
-test('spans reach the collector with the ids that were passed on, and what they ended with', async () => {
+test('spans reach the collector with the ids that were passed on, and with their endings', async () => {
   await using collector = await startCollector()
   const tracing = await openTracing('gateway', collector.endpoint, assert.fail)
   const child = tracing.begin(received, 'GET')
@@ -87,7 +87,7 @@ test('spans reach the collector with the ids that were passed on, and what they 
   assert.equal(root.parentId, undefined)
 })
 
-test('spans say which application sends them', async () => {
+test('spans name the application that sends them', async () => {
   await using collector = await startCollector()
   const tracing = await openTracing('supervisor', `${collector.endpoint}/`, assert.fail)
   tracing.begin({}, 'GET').end(ending)
@@ -99,7 +99,7 @@ test('spans say which application sends them', async () => {
   assert.equal(resource['telemetry.sdk.language'], 'nodejs')
 })
 
-test('what its caller does not record is not recorded, and the next is told so', async () => {
+test('a request that its caller does not record is not recorded, and the next server is told so', async () => {
   await using collector = await startCollector()
   const tracing = await openTracing('gateway', collector.endpoint, assert.fail)
   const span = tracing.begin({ ...received, traceparent: `00-${traceId}-${spanId}-00` }, 'GET')
@@ -136,7 +136,7 @@ test('OTEL_* variables decide neither what is recorded nor where it goes, and no
   assert.equal(timers, 0, 'nothing is left that would hold up the end of the process')
 })
 
-test('a collector that is down is told of by the reason', async () => {
+test('why a collector cannot be reached is reported', async () => {
   const problems: string[] = []
   const tracing = await openTracing('gateway', await unusedEndpoint(), (message) => problems.push(message))
   tracing.begin({}, 'GET').end(ending)
@@ -145,14 +145,14 @@ test('a collector that is down is told of by the reason', async () => {
   assert.match(problems[0] ?? '', /^Spans cannot be sent to 127\.0\.0\.1:\d+: connect ECONNREFUSED/)
 })
 
-test('a problem that goes on is told of once a minute', async (t) => {
+test('a problem that goes on is reported once a minute', async (t) => {
   let laterMs = 0
   const now = performance.now.bind(performance)
   t.mock.method(performance, 'now', () => now() + laterMs)
   await using collector = await startCollector((_, outgoing) => outgoing.writeHead(404).end())
   const problems: string[] = []
   await using tracing = await openTracing('gateway', collector.endpoint, (message) => problems.push(message))
-  // One batch is sent after the other: once the third is there, the first two have failed.
+  // Batches are sent one after the other, so the first two have failed when the third is there.
   for (const batch of [1, 2, 3]) {
     endMany(tracing, batchSize)
     await until(`batch ${batch}`, () => collector.paths.length === batch)
@@ -177,14 +177,14 @@ test('spans that a slow collector does not take are dropped beyond a bound', asy
   assert.ok(length >= 2048 && length <= 2048 + 2 * batchSize, `${length} spans were kept`)
 })
 
-test('a collector that never answers holds up neither the end nor the process', async () => {
+test('a collector that never answers delays neither the end of tracing nor that of the process', async () => {
   await using collector = await startCollector(() => {})
-  // Its process would be killed, and this fail, if anything kept it.
+  // If anything kept its process, that would be killed, and this would fail.
   await inNewProcess(collector.endpoint)
   assert.equal(collector.paths.length, 1)
 })
 
-test('a collector that never ends its answer is left when tracing ends', async () => {
+test('a collector that never ends its answer is abandoned when tracing ends', async () => {
   await using collector = await startCollector((_, outgoing) => {
     const trickle = setInterval(() => outgoing.write(' '), 50)
     outgoing.on('close', () => clearInterval(trickle))
@@ -196,7 +196,7 @@ test('a collector that never ends its answer is left when tracing ends', async (
   await until('the connection is closed', () => collector.connections() === 0)
 })
 
-test('a collector to which no connection is made is told of', async () => {
+test('a collector that accepts no connection is reported', async () => {
   await using unreachable = await startUnreachable()
   const problems: string[] = []
   await using tracing = await openTracing('gateway', unreachable.endpoint, (message) => problems.push(message))
@@ -205,7 +205,7 @@ test('a collector to which no connection is made is told of', async () => {
   assert.match(problems[0] ?? '', /timed out/)
 })
 
-test('a request that is over after tracing has ended does no harm', async () => {
+test('a request that ends after tracing does no harm', async () => {
   await using collector = await startCollector()
   const tracing = await openTracing('gateway', collector.endpoint, assert.fail)
   const late = tracing.begin({}, 'GET')
@@ -221,7 +221,7 @@ function endMany(tracing: Tracing, count: number): void {
   for (let index = 0; index < count; index++) tracing.begin({}, 'GET').end(ending)
 }
 
-/** OTLP in JSON, as far as it is looked at here: opentelemetry/proto/trace/v1/trace.proto. */
+/** OTLP in JSON, as far as the tests read it: opentelemetry/proto/trace/v1/trace.proto. */
 type OtlpAttributes = { attributes: { key: string; value: Record<string, unknown> }[] }
 type OtlpSpan = OtlpAttributes & {
   name: string
@@ -240,7 +240,7 @@ function valuesOf({ attributes }: OtlpAttributes): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 }
 
-/** Takes whatever is posted; `answer` may make it a bad collector. */
+/** A collector that accepts everything. `answer` may make it misbehave. */
 async function startCollector(answer: RequestListener = (_, outgoing) => outgoing.end('{}')) {
   const paths: string[] = []
   const spans: OtlpSpan[] = []
@@ -283,7 +283,9 @@ async function unusedEndpoint(): Promise<string> {
   return collector.endpoint
 }
 
-/** A server whose thread sleeps, with its queue of connections full: the next to connect hears nothing. */
+/**
+ * A server whose thread sleeps and whose queue of connections is full, so that the next connection is never accepted.
+ */
 async function startUnreachable() {
   const program = `
     const { parentPort } = require('node:worker_threads')
@@ -312,7 +314,7 @@ type Seen = {
   timers: number
 }
 
-/** Traces one request in a process of its own, and tells what that did to the process. */
+/** Traces one request in a process of its own, and returns what that did to the process. */
 async function inNewProcess(endpoint: string | undefined, env: Record<string, string> = {}): Promise<Seen> {
   const program = `
     import { registerHooks } from 'node:module'
