@@ -68,14 +68,14 @@ describe('an adaptive limit', () => {
     assert.deepEqual(pass(1, short), [2])
   })
 
-  test('is never less than one, and silent there', (t) => {
+  test('is never less than one, and reports nothing there', (t) => {
     const { adaptive, pass, warn } = limitOn(t, 3)
     assert.deepEqual(pass(60, short), [1])
     assert.equal(adaptive.limit, 1)
     assert.equal(warn.mock.callCount(), 1)
   })
 
-  test('a limit of one has nothing to give', (t) => {
+  test('stays at one if it is configured so', (t) => {
     const { pass, warn } = limitOn(t, 1)
     assert.deepEqual(pass(60, short), [])
     assert.equal(warn.mock.callCount(), 0)
@@ -94,7 +94,7 @@ describe('an adaptive limit', () => {
     assert.equal(adaptive.limit, 6)
   })
 
-  test('calm seconds count in a row only', (t) => {
+  test('counts calm seconds only in a row', (t) => {
     const { pass } = limitOn(t, 6)
     pass(1, short)
     assert.deepEqual(pass(3, calm), [])

@@ -34,7 +34,7 @@ test('a full lane does not hold up another', async () => {
   await admission.admit('job', somebody, never)
 })
 
-test('it is told how long each has waited, those who were refused included', async () => {
+test('every wait is reported with its length, also if the request was refused', async () => {
   const lane = { ...limits, queueTimeout: 20 }
   const waits: [string, number][] = []
   const admission = new Admission(

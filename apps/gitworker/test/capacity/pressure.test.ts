@@ -26,7 +26,7 @@ function shortOf(pressure: Pressure): string {
 }
 
 describe('memory', () => {
-  test('a machine with enough is not short, whatever its page cache takes', async () => {
+  test('a machine with enough memory is not short, however large its page cache', async () => {
     assert.deepEqual(await pressureWith(calmMachine), { short: false })
   })
 
@@ -66,12 +66,12 @@ describe('memory', () => {
       assert.deepEqual(await pressureWith(files(940_000_000, 0)), { short: false })
     })
 
-    test(`version ${version}: page cache that can be given back is no shortage`, async () => {
+    test(`version ${version}: page cache that can be freed is no shortage`, async () => {
       assert.deepEqual(await pressureWith(files(1_048_000_000, 800_000_000)), { short: false })
     })
   }
 
-  test('stalls of our own group count; the machine’s do where there is no such group', async () => {
+  test('stalls of this group count; those of the machine count if there is no such group', async () => {
     const stalled = 'some avg10=25.50 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00\n'
     const calm = 'some avg10=9.00 avg60=99.00 avg300=0.00 total=9\nfull avg10=0.00\n'
     const group = 'sys/fs/cgroup/pod/sluice/memory.pressure'

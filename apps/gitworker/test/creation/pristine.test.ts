@@ -116,7 +116,7 @@ for (const { what, change, condition } of changes) {
   })
 }
 
-/** Comes and goes as a push's quarantine and its lock of a reference do. */
+/** Creates and removes files, as a push does with its quarantine and the lock of a reference. */
 const comesAndGoes = `
   const { mkdirSync, rmSync, writeFileSync } = require('node:fs')
   const { parentPort, workerData: bare } = require('node:worker_threads')
@@ -130,7 +130,7 @@ const comesAndGoes = `
     if (round === 0) parentPort.postMessage('it has begun')
   }`
 
-test('what other pushes do meanwhile does not make a new repository look used', async () => {
+test('files that other pushes create and remove meanwhile do not make a new repository look used', async () => {
   await using repository = await newRepository()
   const { bare, note } = repository
   const pushes = new Worker(comesAndGoes, { eval: true, workerData: bare })
@@ -177,7 +177,7 @@ const operators = {
   }),
 }
 for (const [how, start] of Object.entries(operators)) {
-  test(`a repository that an operator’s git knows by ${how} stays`, async () => {
+  test(`a repository that an operator’s git uses through ${how} stays`, async () => {
     await using repository = await newRepository()
     const { bare, note, noteFile } = repository
     await using links = await temporaryFolder()
@@ -201,7 +201,7 @@ for (const [how, start] of Object.entries(operators)) {
   })
 }
 
-test('whenever its supervisor is killed, the next one finds what was made in vain, and what was not', async () => {
+test('whenever its supervisor is killed, the next one removes what was made in vain, and nothing else', async () => {
   for (const at of ['unfinished', 'whole', 'named', 'hidden to be looked at', 'half removed'] as const) {
     for (const isUsed of [false, true]) {
       await using repository = await newRepository()
@@ -218,7 +218,7 @@ test('whenever its supervisor is killed, the next one finds what was made in vai
   }
 })
 
-test('folders that are made for repositories go with the last of these, and those that were there stay', async () => {
+test('folders that were made for repositories are removed with the last of these; older ones stay', async () => {
   await using folder = await temporaryFolder()
   const path = (name: string) => join(folder.path, name)
   await mkdir(path('a'))
@@ -232,7 +232,7 @@ test('folders that are made for repositories go with the last of these, and thos
   assert.deepEqual(folders.makeAbove(path('a/b/g.git')), [])
 })
 
-test('a hidden name is a file’s name, ends in .lock, and is no other one’s', () => {
+test('a hidden name is a valid file name, ends in .lock, and is unique', () => {
   for (const name of [
     'a.git',
     'n'.repeat(244),

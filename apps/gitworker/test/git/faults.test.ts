@@ -6,7 +6,10 @@ import { LastPackets } from '../../src/reply/last-packets.ts'
 
 const id = 'a'.repeat(40)
 
-/** As upload-pack.c, serve.c, pkt-line.c, list-objects-filter-options.c, receive-pack.c, index-pack.c … have them. */
+/**
+ * Messages of git, from upload-pack.c, serve.c, pkt-line.c, list-objects-filter-options.c, receive-pack.c, index-pack.c
+ * and others.
+ */
 const messages: Record<string, string[]> = {
   git_refused: [
     `fatal: git upload-pack: not our ref ${id}`,
@@ -67,14 +70,14 @@ for (const [reason, texts] of Object.entries(messages)) {
   })
 }
 
-test('what a client names cannot pass for a failure of the host', () => {
+test('a name that a client chooses cannot pass for a failure of the host', () => {
   for (const name of ['x: No space left on device', 'x\nerror: y: No space left on device']) {
     assert.equal(reasonInWords(`error: refusing to update funny ref '${name}' remotely`), 'push_rejected')
     assert.equal(reasonInWords(`fatal: invalid command '${name}'`), 'git_refused')
   }
 })
 
-test('whose fault it is that a reference was not changed', () => {
+test('the reason for a rejected reference tells whose fault it is', () => {
   const users = [
     'non-fast-forward',
     'hook declined',
@@ -95,13 +98,13 @@ test('whose fault it is that a reference was not changed', () => {
   for (const why of ours) assert.equal(reasonOfReport('ok', [why], ''), 'git_failed', why)
   const full = 'error: x: No space left on device'
   assert.equal(reasonOfReport('ok', ['failed to update ref'], full), 'disk_full')
-  // Hooks may say what they like.
+  // A hook's own output does not count.
   assert.equal(reasonOfReport('ok', ['pre-receive hook declined'], full), 'push_rejected')
   assert.equal(reasonOfReport('index-pack abnormal exit', ['unpacker error'], ''), 'git_failed')
   assert.equal(reasonOfReport('index-pack abnormal exit', ['unpacker error'], full), 'disk_full')
 })
 
-test('the last packets are read from the end of whatever came before', () => {
+test('the last packets are read from the end, whatever came before', () => {
   const end = pktLine('\u0002error: x is missing\n') + pktLine('\u0003aborting')
   const last = new LastPackets()
   for (let chunk = 0; chunk < 100; chunk++) last.take(Buffer.alloc(65_536, chunk))

@@ -16,7 +16,7 @@ test('a request is its command, its capabilities and its arguments, with or with
   })
 })
 
-test('what git might read otherwise is not plain, and still has a command', () => {
+test('a request that git might read in another way is not plain, and still has a command', () => {
   for (const body of [
     command,
     `${command}${flushPacket}${flushPacket}`,
@@ -38,7 +38,7 @@ test('a body without a command, or with none that could be one, is not plain', (
   }
 })
 
-test('what is not made of pkt-lines is no request', () => {
+test('a body that is not made of pkt-lines is no request', () => {
   for (const body of ['xxxx', '0003', '000', `${command}00ff`, `${command}000`])
     assert.equal(parse(body), undefined, body)
 })

@@ -20,7 +20,7 @@ function configured(own: Record<string, string | null>, more = {}) {
   return { file: textOf(file), overrides: textOf(overrides) }
 }
 
-test('a repository that says nothing has nothing on git’s command line', () => {
+test('a repository without settings of its own adds nothing to git’s command line', () => {
   const { file, overrides } = configured({})
   assert.deepEqual(overrides, [])
   assert.deepEqual(file, [
@@ -38,7 +38,7 @@ test('a repository that says nothing has nothing on git’s command line', () =>
   ])
 })
 
-test('limits win where the repository says otherwise, and only there', () => {
+test('limits go on the command line if the repository says otherwise, and only then', () => {
   const loose = { 'receive.autogc': 'yes', 'receive.denynonfastforwards': '0', 'core.usereplacerefs': null }
   assert.deepEqual(configured(loose).overrides, [
     'receive.autogc=false',
@@ -47,7 +47,7 @@ test('limits win where the repository says otherwise, and only there', () => {
   ])
   const strict = { 'receive.autogc': 'off', 'receive.denynonfastforwards': null, 'core.usereplacerefs': 'No' }
   assert.deepEqual(configured(strict).overrides, [])
-  // What git would not understand, or in a way of its own.
+  // Values that git would not understand, or would read in its own way.
   assert.deepEqual(configured({ 'receive.autogc': 'perhaps' }).overrides, ['receive.autogc=false'])
   assert.deepEqual(configured({ 'core.hookspath': '/hooks' }).overrides, ['core.hooksPath=/hooks'])
 })
@@ -85,7 +85,7 @@ test('numbers are read as git reads them', async () => {
   for (const [index, line] of read.split('\n').entries()) {
     const value = Number(line.split(' ')[1])
     const text = texts[index] ?? ''
-    // At the number itself, a repository's own word is as strict; one below it, it is not, unless it is no limit.
+    // The command line has our limit if it is below the repository's, or if the repository's 0 means no limit.
     for (const maxInputBytes of [value, value - 1]) {
       const own: OwnSettings = new Map([['receive.maxinputsize', text]])
       const { overrides } = pushConfig(defaults, { ...limits, maxInputBytes, hooksPath: undefined }, own)
@@ -94,7 +94,7 @@ test('numbers are read as git reads them', async () => {
   }
 })
 
-test('whether objects are checked is for the repository to say, by either name', () => {
+test('a repository decides whether objects are checked, by either name', () => {
   const isIn = (list: string[]) => list.some((setting) => /fsckObjects/.test(setting))
   assert.ok(isIn(configured({}).file))
   assert.ok(!isIn(configured({}, { fsckObjects: false }).file))
@@ -102,7 +102,7 @@ test('whether objects are checked is for the repository to say, by either name',
   assert.ok(!isIn(configured({ 'receive.fsckobjects': 'false' }).file))
 })
 
-test('whatever is written is what git reads', async () => {
+test('git reads the values that were written', async () => {
   await using folder = await temporaryFolder()
   const random = new SeededRandom(20)
   const alphabet = 'ab\\"\';#=[] \t\n$`é'.split('')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { wordsOfPush } from '../../src/git/push-trace.ts'
 
-/** What git says of a push before it starts index-pack, and what nobody can put into its mouth. */
+/** Lines of git's trace of a push before it starts index-pack, and lines that a client might forge. */
 
 const line = (text: string) => `22:35:06.337067 run-command.c:655       trace: ${text}\n`
 const builtIn = line('built-in: git receive-pack --stateless-rpc -- /srv/r.git')

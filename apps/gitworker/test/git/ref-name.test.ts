@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { tryGit } from '@sluice/shared/testing/git'
 import { isRefName } from '../../src/git/ref-name.ts'
 
-test('a reference’s name is told from one that git refuses', async () => {
+test('a name is valid exactly if git accepts it', async () => {
   const valid = ['refs/heads/main', 'refs/heads/übung', 'refs/a', 'refs/heads/a.b@c', 'refs/tags/v1.0-rc.1']
   const invalid = [
     'HEAD',

@@ -23,7 +23,7 @@ async function repository(config: string | undefined = plain) {
 
 type TestRepository = Awaited<ReturnType<typeof repository>>
 
-test('a text that lacks a word says nothing about it, in any case of letters', async () => {
+test('a text that lacks a word does not set it, in upper or lower case', async () => {
   await using r = await repository(`${plain}[HTTP]\n\tReceivePack = false\n`)
   const config = r.read()
   assert.equal(config?.mentions(/receivepack/i), true)
@@ -46,7 +46,7 @@ test('a repository without a configuration sets nothing', async () => {
   assert.equal(r.read()?.refStorage, 'files')
 })
 
-test('the word include is no include', async () => {
+test('the word include alone includes nothing', async () => {
   await using r = await repository(`${plain}[remote "includes"]\n\turl = https://example.org/include.git\n`)
   assert.ok(r.read())
 })

@@ -6,7 +6,7 @@ import { ConfigError } from '@sluice/shared/config/config-error'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { openOperatorsHooks } from '../../src/hooks/operators-hooks.ts'
 
-test('what would not run is said at the start, all of it', async () => {
+test('all hooks that would not run are reported at the start', async () => {
   await using folder = await temporaryFolder()
   const add = async (name: string, mode: number) => {
     await writeFile(join(folder.path, name), '#!/bin/sh\n')
@@ -32,6 +32,6 @@ test('what would not run is said at the start, all of it', async () => {
   })
 })
 
-test('a folder that is not there is a configuration error', async () => {
+test('a missing folder is a configuration error', async () => {
   await assert.rejects(openOperatorsHooks('/nonexistent/hooks'), /SLUICE_HOOKS_FOLDER names .*\(ENOENT\)/)
 })

@@ -7,16 +7,16 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { clearPushFolders, openPushFolder } from '../../src/hooks/push-folder.ts'
 
-/** What a push has of its own is removed with it, and nothing that a hook has only made visible there. */
+/** A push's folder is removed with the push, but nothing that a hook has mounted in it. */
 
 const run = (program: string, ...args: string[]) => spawnSync(program, args).status === 0
 
-test('what a hook has mounted in its HOME is not emptied, and the folder goes when it is unmounted', async (t) => {
+test('a folder that a hook has mounted in its HOME is not emptied, and HOME is removed when it is unmounted', async (t) => {
   await using folder = await temporaryFolder()
   const theirs = join(folder.path, 'theirs')
   await mkdir(theirs)
   await writeFile(join(theirs, 'precious'), '')
-  // The way there may be a link, and a name may have a space in it.
+  // The path may contain a link, and a name may contain a space.
   await mkdir(join(folder.path, 'run folder'))
   await symlink('run folder', join(folder.path, 'run'))
   const pushes = join(folder.path, 'run')
@@ -37,7 +37,7 @@ test('what a hook has mounted in its HOME is not emptied, and the folder goes wh
   assert.ok(existsSync(join(theirs, 'precious')))
 })
 
-test('a folder that is gone already is no trouble', async () => {
+test('a folder that is gone already is no error', async () => {
   await using folder = await temporaryFolder()
   const said: unknown[] = []
   const push = await openPushFolder(folder.path, (error) => said.push(error))

@@ -10,7 +10,7 @@ import { pageFiles } from '../../src/operations/page-files.ts'
 import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
 import type { Page } from '@sluice/shared/testing/chromium'
 
-/** A small machine may need long for a browser. */
+/** A browser on a small machine may take long. */
 const withinMs = 60_000
 
 const request: RequestStatus = {
@@ -81,9 +81,9 @@ const extreme: HostStatus = {
 /** Serves the page as the supervisor does, with the status that a test sets. */
 class ScriptedSupervisor implements AsyncDisposable {
   behaviour: 'answers' | 'is silent' | 'hangs up' | 'is broken' = 'answers'
-  /** How many requests for the status there were. */
+  /** The number of requests for the status. */
   asked = 0
-  /** The largest number of these at the same time. */
+  /** The largest number of them under way at the same time. */
   mostUnderWay = 0
   #status: HostStatus
   readonly #underWay = new Set<ServerResponse>()
@@ -237,7 +237,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.deepEqual(page.problems, [])
   })
 
-  test('draws the bars to the measure of what they stand for', async () => {
+  test('draws bars in proportion to their numbers', async () => {
     await using opened = await open(busy)
     const part = (row: string, bar: string, side: string) =>
       opened.page.evaluate<number>(`(() => {
@@ -253,7 +253,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     near(await part('#lanes tr:nth-child(2)', 'waiting', 'before'), 1)
   })
 
-  test('says in words that there is nothing', async () => {
+  test('says in words that a table is empty', async () => {
     await using opened = await open(calm)
     const { page } = opened
     assert.equal(await page.text('#no-requests'), 'Nothing is running.')
@@ -262,7 +262,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.equal(await page.text('#failures'), '')
   })
 
-  test('shows what a client names as text, and runs nothing of it', async () => {
+  test('shows names that clients choose as text, and runs nothing in them', async () => {
     const repository = '<img src=x onerror=document.title=`run`>'
     const client = '<script>document.title="run"</script>'
     await using opened = await open({
@@ -282,7 +282,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.deepEqual(page.problems, [])
   })
 
-  test('tells who reads what a git has written that has ended from who has a git', async () => {
+  test('tells requests that read the output of an ended git from requests that have a git', async () => {
     const alone = { ...request, requestId: 'alone', user: undefined, phase: 'sending', worker: undefined } as const
     await using opened = await open({ ...busy, requests: [request, alone] })
     const { page } = opened
@@ -294,7 +294,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.ok(serving! < sending! && sending! < 1)
   })
 
-  test('a name that turns the direction of text leaves its neighbours alone', async () => {
+  test('a name that reverses the direction of text does not affect its neighbours', async () => {
     const repository = 'team/\u202Etig.tcejorp'
     await using opened = await open({ ...busy, requests: [{ ...request, repository }] })
     const sides = await opened.page.evaluate<{ name: string; bidi: string }>(`(() => {
@@ -304,7 +304,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.deepEqual(sides, { name: repository, bidi: 'isolate' })
   })
 
-  test('follows what changes', async () => {
+  test('follows changes', async () => {
     await using opened = await open(busy)
     const { page, supervisor } = opened
     const again = { ...request, phase: 'queued', worker: undefined, ageMs: 40 } as const
@@ -388,7 +388,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
       assert.equal(await page.text('#readiness'), 'No answer')
       assert.equal(await page.evaluate('document.title'), 'No answer – Sluice')
       assert.match(await page.text('#requests'), /team\/project\.git/)
-      // The age is shown even while nothing is received.
+      // The age is shown even if nothing is received.
       const seen = await page.text('#lost')
       await until('a later time', async () => (await page.text('#lost')) !== seen, withinMs)
       const { asked } = supervisor
@@ -427,7 +427,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.equal(await page.evaluate(`document.querySelector('#pause').ariaPressed`), 'false')
   })
 
-  test('asks nothing while it is hidden, and at once when it is seen again', async () => {
+  test('asks nothing while it is hidden, and asks at once when it is shown again', async () => {
     await using opened = await open(busy)
     const { page, supervisor } = opened
     const hide = (isHidden: boolean) =>
@@ -448,7 +448,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     assert.equal(await page.text('#lost'), '')
   })
 
-  test('fits a phone of 360 pixels, whatever the names, and says in each card what is what', async () => {
+  test('fits a phone of 360 pixels, whatever the names, and labels the values of each card', async () => {
     for (const status of [busy, extreme, calm]) {
       await using opened = await open(status, { width: 360, height: 740 })
       const { page } = opened
@@ -499,7 +499,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     })
   }
 
-  test('is reached and worked with the keyboard alone', async () => {
+  test('can be reached and used with the keyboard alone', async () => {
     await using opened = await open(busy)
     const { page } = opened
     await page.press('Tab')
@@ -514,7 +514,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     await shows(page, '#freshness', /^Paused/)
   })
 
-  test('tells assistive technology how the tables are made up, and announces the readiness alone', async () => {
+  test('tells assistive technology the structure of the tables, and announces only the readiness', async () => {
     await using opened = await open(busy, { width: 360 })
     const { page } = opened
     const live = await page.evaluate(`[...document.querySelectorAll('[aria-live], [role=status], [role=alert]')]
@@ -542,7 +542,7 @@ describe('the status page in a browser', { skip, timeout: 600_000, concurrency: 
     ])
   })
 
-  test('points to the JSON where there is no JavaScript', async () => {
+  test('links to the JSON without JavaScript', async () => {
     await using opened = await open(busy)
     const { page } = opened
     await page.session.send('Emulation.setScriptExecutionDisabled', { value: true })

@@ -34,7 +34,7 @@ test('the commands of a push are read up to the flush packet', () => {
   assert.deepEqual(commands.map(isDeletion), [false, true])
 })
 
-test('what is not there yet, or is no command, is left out', () => {
+test('commands that have not arrived, or are malformed, are left out', () => {
   const line = pktLine(`${old} ${id('a')} refs/heads/main`)
   assert.deepEqual(pushCommands(Buffer.from(line.slice(0, -1))), [])
   assert.deepEqual(pushCommands(Buffer.from('0000PACK')), [])
@@ -55,7 +55,7 @@ test('both object formats are read, in upper and lower case, and no others', () 
   )
 })
 
-test('the list ends where git ends it: at any special packet, and where it would give up', () => {
+test('the list ends where git ends it: at any special packet, and where git would give up', () => {
   const line = pktLine(`${old} ${id('a')} refs/heads/main`)
   for (const end of ['0000', '0001', '0002', '0003', 'PACK', '00 4', '000G']) {
     const reading = read(line + end + line)
@@ -66,7 +66,7 @@ test('the list ends where git ends it: at any special packet, and where it would
   assert.ok(!unfinished.isWhole)
 })
 
-test('the commands in a push certificate count, however its lines are put into packets, and those beside it', () => {
+test('the commands in a push certificate count, however its lines are put into packets, and so do those beside it', () => {
   const certificate = [
     'certificate version 0.1',
     'pusher A User <user@example.org> 1700000000 +0000',
@@ -103,7 +103,7 @@ test('the commands in a push certificate count, however its lines are put into p
   }
 })
 
-test('however the body comes in, the same is read', () => {
+test('however the body is cut, the same commands are read', () => {
   const random = new SeededRandom(20)
   for (let round = 0; round < 300; round++) {
     const count = Math.floor(random.next() * 30)
@@ -127,7 +127,7 @@ test('however the body comes in, the same is read', () => {
   }
 })
 
-test('bytes of any kind do no harm', () => {
+test('arbitrary bytes do no harm', () => {
   const random = new SeededRandom(3)
   const line = Buffer.from(pktLine(`${old} ${id('a')} refs/heads/main\0report-status`) + flushPacket)
   for (let round = 0; round < 2000; round++) {

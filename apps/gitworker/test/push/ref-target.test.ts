@@ -19,7 +19,7 @@ async function repository() {
   return { gitDir, write, names, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() }
 }
 
-test('a symbolic reference has the names of all that it leads to', async () => {
+test('a symbolic reference has the names of all references that it leads to', async () => {
   await using at = await repository()
   await git(at.gitDir, ['symbolic-ref', 'refs/heads/alias', 'refs/heads/main'])
   await git(at.gitDir, ['symbolic-ref', 'refs/heads/alias-of-alias', 'refs/heads/alias'])
@@ -31,7 +31,7 @@ test('a symbolic reference has the names of all that it leads to', async () => {
   assert.deepEqual(at.names('refs/heads/main'), ['refs/heads/main'])
 })
 
-test('every form that git takes for a symbolic reference is seen', async () => {
+test('every form that git takes for a symbolic reference is recognised', async () => {
   await using at = await repository()
   await at.write('refs/heads/spaced', 'ref:\n\t refs/heads/main  \n')
   await at.write('refs/heads/tight', 'ref:refs/heads/main')
@@ -42,13 +42,13 @@ test('every form that git takes for a symbolic reference is seen', async () => {
   for (const name of ['spaced', 'tight', 'to-head', 'to-main-head', 'link', 'folder/main', 'folder/folder/main']) {
     assert.ok(at.names(`refs/heads/${name}`).includes('refs/heads/main'), name)
   }
-  // git agrees, where it does not need the target to be there.
+  // git agrees if the target need not exist.
   assert.equal(await git(at.gitDir, ['symbolic-ref', 'refs/heads/spaced']), 'refs/heads/main')
   assert.equal(await git(at.gitDir, ['symbolic-ref', 'refs/heads/link']), 'refs/heads/main')
   assert.equal(await git(at.gitDir, ['symbolic-ref', 'refs/heads/to-head']), 'refs/heads/main')
 })
 
-test('circles, long files and names that lead out come to an end', async () => {
+test('cycles, long files and names that lead out come to an end', async () => {
   await using at = await repository()
   await at.write('refs/heads/a', 'ref: refs/heads/b\n')
   await at.write('refs/heads/b', 'ref: refs/heads/a\n')
@@ -78,7 +78,7 @@ test('a linked work tree shares its branches and has a HEAD of its own', async (
   assert.ok(namesInFiles(gitDir, commonDir, 'refs/heads/to-head').includes('refs/heads/side'))
 })
 
-test('git is asked where the configuration may keep references elsewhere', async () => {
+test('git is asked if the configuration may keep references elsewhere', async () => {
   await using at = await repository()
   assert.equal(keepsRefsInFiles(at.gitDir), true)
   await git(at.gitDir, ['config', 'extensions.refStorage', 'reftable'])

@@ -22,7 +22,7 @@ function through(output: string, chunkBytes: () => number): string {
 
 const whole = () => 1 << 20
 
-test('names the setting, between git’s words and the report', () => {
+test('names the setting, between git’s messages and the report', () => {
   const words = band(2, `error: object ${id}: missingEmail: invalid author/committer line - missing email\n`)
   const output = through(words + band(2, 'fatal: fsck error in packed object\n') + report, whole)
   assert.ok(output.startsWith(words))
@@ -30,13 +30,13 @@ test('names the setting, between git’s words and the report', () => {
   assert.match(output, /fatal: fsck error in packed object\n[0-9a-f]{4}\Whint: .*receive\.fsck\.missingEmail ignore/s)
 })
 
-test('says nothing where there is no defect, none that can be let through, or no bands', () => {
+test('says nothing without a defect, for one that cannot be allowed, or without bands', () => {
   for (const output of [
     report,
     flushPacket,
     band(2, 'remote: hello\n') + report,
     band(2, `error: object ${id}: nulInHeader: unterminated header\n`) + report,
-    // The same words in the middle of a line are a hook's, not git's.
+    // In the middle of a line, the same words come from a hook and not from git.
     band(2, `not an error: object ${id}: missingEmail: x\n`) + report,
     `${pktLine('unpack ok\n')}${pktLine('ok refs/heads/main\n')}${flushPacket}`,
     `nonsense error: object ${id}: missingEmail: x\n`,
@@ -45,7 +45,7 @@ test('says nothing where there is no defect, none that can be let through, or no
   }
 })
 
-test('however the output is cut, no byte of it is lost, and it is still in packets', () => {
+test('however the output is cut, no byte is lost, and it still consists of packets', () => {
   const random = new SeededRandom(7)
   const between = (least: number, most: number) => least + Math.floor(random.next() * (most - least))
   for (let round = 0; round < 300; round++) {

@@ -78,7 +78,7 @@ for (const { what, before, after } of outputs) {
   })
 }
 
-test('a sign of life, which git sends while it checks what has come, is no report', async () => {
+test('an empty packet, which git sends as a keep-alive, is no report', async () => {
   const reply = new PushReply()
   let asked = 0
   const outgoing = new PassThrough()
@@ -103,7 +103,7 @@ test('it does not wait for a client that has left', async () => {
   await late.close(never)
 })
 
-test('it does not wait for a client that does not read once its time is over', async () => {
+test('it does not wait for a client that does not read once its signal is aborted', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
   const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
   gate.write(Buffer.from(report))

@@ -22,7 +22,7 @@ after(() => folder[Symbol.asyncDispose]())
 const init = (path: string, args: string[]) => git(folder.path, ['init', '--quiet', ...args, join(root, path)])
 const found = (name: string) => findRepository(root, name)?.gitDir
 
-test('a repository is found as git finds it, and the folder of this very name comes first', async () => {
+test('a repository is found as git finds it, and the folder of this exact name comes first', async () => {
   assert.equal(found('bare.git'), join(root, 'bare.git'))
   assert.equal(found('bare'), join(root, 'bare.git'))
   assert.equal(found('both'), join(root, 'both'))
@@ -30,7 +30,7 @@ test('a repository is found as git finds it, and the folder of this very name co
   assert.equal(found('work/.git'), join(root, 'work/.git'))
 })
 
-test('a folder inside a repository, a plain folder, a file and nothing are no repositories', async () => {
+test('a folder inside a repository, a plain folder, a file and a missing path are not repositories', async () => {
   await mkdir(join(root, 'plain/objects'), { recursive: true })
   await writeFile(join(root, 'file'), 'x'.repeat(100_000))
   for (const name of ['bare.git/objects', 'bare.git/config', 'plain', 'file', 'file/x', 'missing', 'x'.repeat(300)]) {
@@ -38,12 +38,12 @@ test('a folder inside a repository, a plain folder, a file and nothing are no re
   }
 })
 
-test('a pipe where a file is looked for holds nobody up', async () => {
+test('a pipe in place of a file blocks nobody', async () => {
   const trap = join(root, 'trap')
   await mkdir(trap)
   await writeFile(join(trap, 'HEAD'), 'ref: refs/heads/main')
   spawnSync('mkfifo', [join(trap, 'commondir'), join(root, 'pipe')])
-  // In a process of its own: a wait for a writer could not be ended from within this one.
+  // In a process of its own, because a wait for a writer could not be ended from within this one.
   const module = JSON.stringify(new URL('../../src/repository/repository.ts', import.meta.url).href)
   const script = `import { findRepository } from ${module}; for (const name of ['trap', 'pipe']) console.log(findRepository(${JSON.stringify(root)}, name))`
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: patienceMs })

@@ -30,7 +30,7 @@ async function repository() {
   }
 }
 
-test('an ordinary repository is not asked about', async () => {
+test('git is not asked about an ordinary repository', async () => {
   await using r = await repository()
   assert.equal(await r.isOff('receive-pack'), false)
   assert.deepEqual(r.jobs, [])
@@ -46,7 +46,7 @@ test('each service is switched by its own variable, however it is written', asyn
   assert.equal(await r.isOff('receive-pack'), false)
 })
 
-test('git reads a text once, and again when it is another', async () => {
+test('git reads a configuration once, and again if its text has changed', async () => {
   await using r = await repository()
   await r.config('http.uploadpack', 'true')
   for (let time = 0; time < 3; time++) assert.equal(await r.isOff('upload-pack'), false)
@@ -56,7 +56,7 @@ test('git reads a text once, and again when it is another', async () => {
   assert.equal(r.jobs.length, 2)
 })
 
-test('what is included may change unseen, so git is asked every time', async () => {
+test('included files may change unseen, so git is asked every time', async () => {
   await using r = await repository()
   const included = join(r.gitDir, 'more')
   await writeFile(included, '')
@@ -66,7 +66,7 @@ test('what is included may change unseen, so git is asked every time', async () 
   assert.equal(await r.isOff('upload-pack'), true)
 })
 
-test('a configuration that git cannot read is no permission', async () => {
+test('a configuration that git cannot read allows nothing', async () => {
   await using r = await repository()
   await writeFile(join(r.gitDir, 'config'), '[http\nuploadpack = true\n')
   await assert.rejects(

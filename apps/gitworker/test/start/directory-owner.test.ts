@@ -30,7 +30,7 @@ function startOwner(folder: string, before: readonly string[] = []) {
   return { says: () => until('its word', () => said.trim() || undefined), kill, [Symbol.asyncDispose]: kill }
 }
 
-test('a folder has one owner at a time, and is free again when that one ends, however it ends', async () => {
+test('a folder has one owner at a time, and is free again when that one ends, in whatever way', async () => {
   await using folder = await temporaryFolder()
   // Longer than the path of a socket may be.
   const path = join(folder.path, 'x'.repeat(120))
@@ -50,7 +50,7 @@ test('a folder has one owner at a time, and is free again when that one ends, ho
   assert.ok(again)
 })
 
-test('of many that start at once, over what a dead one has left, one becomes the owner', async () => {
+test('of many that start at once, over a dead owner’s socket, one becomes the owner', async () => {
   await using folder = await temporaryFolder()
   const dead = startOwner(folder.path)
   assert.equal(await dead.says(), 'owned')

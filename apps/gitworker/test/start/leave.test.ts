@@ -9,7 +9,7 @@ import { Running } from '@sluice/shared/app/running'
 import { until } from '@sluice/shared/testing/until'
 import { leave } from '../../src/start/leave.ts'
 
-test('a host that stops hears those whose connection is there and whose request is not', async () => {
+test('a host that stops waits for requests on connections that are already open', async () => {
   const connections = new Connections({ limit: 10 })
   const running = new Running(connections)
   const server = createHttpServer((_, outgoing) => outgoing.end(String(running.isLeaving)), {
@@ -35,7 +35,7 @@ test('a host that stops hears those whose connection is there and whose request 
   server.close()
 })
 
-test('nobody holds a host that stops for long, and a second signal ends the wait', async () => {
+test('no client delays the stop for long, and a second signal ends the wait', async () => {
   const connections = { unasked: 1 } as Connections
   const running = new Running(new Connections({ limit: 10 }))
   const hurry = new AbortController()

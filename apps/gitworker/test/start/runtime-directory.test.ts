@@ -25,7 +25,7 @@ function startSleeper(): ChildProcess & { pid: number } {
 const note = (folder: string, pid: number, content: object) =>
   writeFile(join(folder, 'requests', String(pid)), JSON.stringify(content))
 
-test('a folder is one supervisor’s at a time, and free again after it', async () => {
+test('a folder belongs to one supervisor at a time, and is free again after it', async () => {
   await using folder = await temporaryFolder()
   const other = startSleeper()
   await mkdir(join(folder.path, 'run'))
@@ -41,7 +41,7 @@ test('a folder is one supervisor’s at a time, and free again after it', async 
   assert.deepEqual(await readdir(opened.empty), [])
 })
 
-test('a folder that cannot be made is a configuration error', async () => {
+test('a folder that cannot be created is a configuration error', async () => {
   await using folder = await temporaryFolder()
   await writeFile(join(folder.path, 'file'), '')
   await assert.rejects(
@@ -50,7 +50,7 @@ test('a folder that cannot be made is a configuration error', async () => {
   )
 })
 
-test('a request is noted while its worker serves', async () => {
+test('a request has a note while its worker serves', async () => {
   await using folder = await temporaryFolder()
   await using opened = await open(folder.path)
   {
@@ -60,7 +60,7 @@ test('a request is noted while its worker serves', async () => {
   assert.deepEqual(await readdir(join(folder.path, 'requests')), [])
 })
 
-test('the note of a push that is tidied up after is not taken by a worker that has the same pid again', async () => {
+test('the note of a push that is being cleaned up is not replaced by a worker with the same pid', async () => {
   await using folder = await temporaryFolder()
   await using opened = await open(folder.path)
   const first = opened.note({ leader: process.pid, word: 'first', since: 0 }, '/first.git')
@@ -70,7 +70,7 @@ test('the note of a push that is tidied up after is not taken by a worker that h
   assert.equal(readNote(second.file!).gitDir, '/second.git')
 })
 
-test('a worker of an earlier supervisor is ended, one whose pid has become a stranger’s is not', async () => {
+test('a worker of an earlier supervisor is ended; a process that has its pid by now is not', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   const worker = startSleeper()
@@ -114,7 +114,7 @@ async function repositoryWithRemains(path: string): Promise<string> {
   return gitDir
 }
 
-test('what is older than the machine’s start is removed where a push was noted, nothing newer, and nothing else', async () => {
+test('files older than the machine’s start are removed if a push was noted; newer and other files stay', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   const gitDir = await repositoryWithRemains(folder.path)
@@ -132,7 +132,7 @@ test('what is older than the machine’s start is removed where a push was noted
   ])
 })
 
-test('a note that was cut short does not stop the start', async () => {
+test('a note that was cut short does not prevent the start', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   await writeFile(join(folder.path, 'requests/12'), '{"worker":')
@@ -155,7 +155,7 @@ async function repositoryWithQuarantine(path: string): Promise<{ gitDir: string;
   return { gitDir, quarantine }
 }
 
-test('what a push has named as its own is removed at the next start, whoever is at work there; nothing of others', async () => {
+test('files that a push has named are removed at the next start, even if others work there; others’ files stay', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
@@ -173,7 +173,7 @@ test('what a push has named as its own is removed at the next start, whoever is 
   assert.deepEqual(left, ['objects', 'objects/pack', 'packed-refs.new', ...others].toSorted())
 })
 
-test('what somebody still uses is owed, over restarts too, and removed when nobody does', async () => {
+test('files that are still in use are postponed, also over restarts, and removed when they are free', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   const { gitDir, quarantine } = await repositoryWithQuarantine(folder.path)
@@ -193,7 +193,7 @@ test('what somebody still uses is owed, over restarts too, and removed when nobo
   assert.deepEqual(await opened.sweeper.tryAgain(), [], 'nothing is owed any more')
 })
 
-test('where one repository cannot be looked at, the start goes on, others are seen to, and what is owed there is kept', async () => {
+test('if one repository cannot be read, the start goes on, others are cleaned up, and its note is kept', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'requests'))
   await mkdir(join(folder.path, 'owed'))
@@ -219,7 +219,7 @@ test('a quarantine that a push has named in another repository is left alone', a
   assert.deepEqual(await readdir(join(gitDir, 'objects')), ['pack', 'tmp_objdir-incoming-abc123'])
 })
 
-test('hooks’ words do not let a note grow without bound, and the first ones stay', async () => {
+test('hooks cannot let a note grow without bound, and its first lines stay', async () => {
   await using folder = await temporaryFolder()
   await using opened = await open(folder.path)
   using noted = opened.note({ leader: process.pid, word: 'a-word', since: 0 }, '/some/repository.git')

@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 
-/** Waits until files that change get another time than before, however coarse the kernel's clock for files is. */
+/** Waits until a file that changes gets another time than before, however coarse the clock that stamps files is. */
 export async function untilClockTicks(folder: string): Promise<void> {
   const stamp = () => {
     writeFileSync(join(folder, 'tick'), 'tock')

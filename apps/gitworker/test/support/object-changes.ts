@@ -4,13 +4,13 @@ import { tryGit } from '@sluice/shared/testing/git'
 import { attempt, looseRef, toggle } from './repository-edits.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** Whatever may happen to a repository's objects, and to the files that change their history. */
+/** Random changes to a repository's objects, and to the files that change their history. */
 export class ObjectChanges {
   readonly #folder: string
   readonly #random: SeededRandom
   readonly #commits: readonly string[]
   readonly #lent: string
-  /** Files that were taken away, and can be put back. */
+  /** Files that were moved away, and may be put back. */
   readonly #aside: string
   #count = 0
 
@@ -29,7 +29,7 @@ export class ObjectChanges {
     fs.cpSync(lent, join(this.#aside, 'other.git/objects'), { recursive: true })
   }
 
-  /** @returns what was done, though something may have been in the way */
+  /** @returns what was done, or what was tried, because something may have been in the way */
   async change(): Promise<string> {
     const name = this.#random.pick(lots)
     await this.#changes[name]()
@@ -75,7 +75,7 @@ export class ObjectChanges {
       .readdirSync(objects, { recursive: true, encoding: 'utf8' })
       .filter((name) => /^[0-9a-f]{2}\/|\.idx$/.test(name))
     if (files.length === 0) return
-    // As a rule a tag or a commit to which a reference points.
+    // Usually a tag or a commit to which a reference points.
     const ref = looseRef(this.#path('r.git'), this.#random, this.#random.pick(['refs', 'refs/tags']))
     const target = ref === undefined ? '' : fs.readFileSync(ref, 'latin1').trim().replace(/^../, '$&/')
     const file = files.includes(target) && this.#random.chance(0.8) ? target : this.#random.pick(files)

@@ -7,7 +7,7 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { editConfig, editPackedRefs, hideRefs, looseRef, toggle, write } from './repository-edits.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** A bare repository with some commits and a tag, and whatever may happen to its references in its life. */
+/** A bare repository with some commits and a tag, and random changes to its references. */
 export class ChangingRepository implements Disposable {
   readonly gitDir: string
   readonly #folder: string
@@ -29,7 +29,7 @@ export class ChangingRepository implements Disposable {
   static async create(folder: string, random: SeededRandom): Promise<ChangingRepository> {
     await git(folder, ['init', '--quiet', '--bare', 'r.git'])
     await importHistory(join(folder, 'r.git'), 8)
-    // Its history is another one than the first's, since gc relies on what an alternate has.
+    // Its history differs from the first one's, because gc relies on what an alternate has.
     await git(folder, ['init', '--quiet', '--bare', 'other.git'])
     const tree = await git(join(folder, 'other.git'), ['mktree'])
     const commit = await git(join(folder, 'other.git'), ['commit-tree', '-m', 'other', tree])
@@ -42,7 +42,7 @@ export class ChangingRepository implements Disposable {
     this.#updater?.kill()
   }
 
-  /** @returns what was done, though git may have refused to do it */
+  /** @returns what was done, or what was tried, because git may have refused it */
   async change(): Promise<Change> {
     const change = this.#random.pick(lots)
     await this.#changes[change]()
@@ -61,7 +61,7 @@ export class ChangingRepository implements Disposable {
     },
     'write ref': () => write(this.#path(this.#ref()), `${this.#commit()}\n`),
     'write symref': () => {
-      // Rarely to what is no reference, since such a repository is not cached.
+      // Rarely to a target that is no reference, because such a repository is not cached.
       const elsewhere = this.#random.chance(0.1) ? this.#random.pick(elsewheres) : undefined
       const target = elsewhere ?? this.#ref()
       write(this.#path('refs/heads/symbolic'), symbolicRef(target, this.#random))
@@ -124,7 +124,7 @@ export class ChangingRepository implements Disposable {
     return this.#random.pick(this.commits)
   }
 
-  /** There are few, so that they meet; and some are in each other's way. */
+  /** There are few names, so that changes meet, and some are in each other's way. */
   #ref(): string {
     return this.#random.pick(['refs/heads/main', `refs/heads/${this.#short()}`, 'refs/notes/x', 'refs/tags/light'])
   }
@@ -138,7 +138,7 @@ export class ChangingRepository implements Disposable {
   }
 }
 
-/** How often each is done, in proportion. Those that cost processes are done less often. */
+/** How often each change is made, in proportion. Changes that cost processes are rarer. */
 const weights = {
   'transaction': 40,
   'write ref in place': 20,

@@ -64,7 +64,7 @@ export function hideRefs(random: SeededRandom): string {
   return `[transfer]\n\thideRefs = ${random.pick(['refs/heads/a', 'refs/heads', 'refs/tags', 'refs/none'])}`
 }
 
-/** Does it, unless something is in the way. */
+/** Runs an action, unless something is in the way. */
 export function attempt(act: () => void): void {
   try {
     act()

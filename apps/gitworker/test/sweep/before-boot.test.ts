@@ -8,7 +8,7 @@ import { foundFromBeforeBoot } from '../../src/sweep/before-boot.ts'
 import { StaleLocks } from '../../src/sweep/stale-locks.ts'
 import { startOther } from '../support/other-process.ts'
 
-/** What is older than this machine's start has no owner that lives. */
+/** A file older than this machine's start has no living owner. */
 
 const long = 1_000_000
 const bootSeconds = async () => Number(/^btime (\d+)$/m.exec(await readFile('/proc/stat', 'latin1'))?.[1])
@@ -19,7 +19,7 @@ async function make(path: string, seconds?: number): Promise<string> {
   return path
 }
 
-test('a file from before the start is found, one from after it is not, nor one that is not there', async () => {
+test('a file from before the start is found; a newer or missing one is not', async () => {
   await using folder = await temporaryFolder()
   const at = (name: string) => join(folder.path, name)
   const booted = await bootSeconds()
@@ -29,7 +29,7 @@ test('a file from before the start is found, one from after it is not, nor one t
   assert.equal(foundFromBeforeBoot(at('none'), folder.path), undefined)
 })
 
-test('where the clock was set since, who is seen at work in the repository may be the owner', async (t) => {
+test('if the clock was set since, a process at work in the repository may be the owner', async (t) => {
   await using folder = await temporaryFolder()
   const booted = await bootSeconds()
   const mounted = (await stat('/proc')).mtimeMs / 1000
@@ -41,7 +41,7 @@ test('where the clock was set since, who is seen at work in the repository may b
   assert.ok(foundFromBeforeBoot(lock, folder.path))
 })
 
-test('a push gets what it needs out of its way, and looks once at what only takes up space', async () => {
+test('a push removes what is in its way, and looks once at files that only take up space', async () => {
   await using folder = await temporaryFolder()
   const at = (...names: string[]) => join(folder.path, ...names)
   for (const path of ['objects/pack', 'objects/incoming-abc123', 'objects/incoming-new', 'refs/heads/a']) {

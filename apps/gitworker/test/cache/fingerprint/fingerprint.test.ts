@@ -10,7 +10,7 @@ import { untilClockTicks } from '../../support/clock-tick.ts'
 
 const [one, two] = ['1'.repeat(40), '2'.repeat(40)]
 
-/** What git makes, as far as it matters here; the names of folders end in a slash. */
+/** The files that git makes, as far as they matter here. Names of folders end in a slash. */
 const plain = {
   'HEAD': 'ref: refs/heads/main\n',
   'config': '[core]\n\trepositoryformatversion = 0\n\tbare = true\n',
@@ -106,7 +106,7 @@ for (const [what, change] of Object.entries(noticed)) {
   })
 }
 
-test('what answers do not depend on may change', async () => {
+test('changes on which answers do not depend are ignored', async () => {
   await using r = await repository(plain)
   using refs = taken(r.gitDir)
   using config = taken(r.gitDir, 'config')
@@ -120,7 +120,7 @@ test('what answers do not depend on may change', async () => {
   assert.equal(config.stands(), false)
 })
 
-/** A repository that borrows objects from a second one, which borrows from a third one. */
+/** A repository that borrows objects from a second one, which borrows from a third. */
 const borrowing = {
   ...plain,
   'objects/ab/cdef': 'blob',
@@ -197,7 +197,7 @@ test('a pack depends on no branch, however many there are', async () => {
   assert.equal(fingerprintOf(r.gitDir, 'pack'), undefined, 'but for one that a tag stands for')
 })
 
-test('what cannot be looked at any more does not stand', async () => {
+test('a file that can no longer be looked at does not stand', async () => {
   await using r = await repository(plain)
   fs.renameSync(r.path('objects'), r.path('large-disk'))
   fs.symlinkSync('large-disk', r.path('objects'))
@@ -229,7 +229,7 @@ test('another repository of the same age in the same place is noticed', async ()
     }
     return times(here).join() === times(there).join()
   }
-  // Within one tick, if it can be had.
+  // Tries to get both within one tick.
   for (let attempt = 0; attempt < 500 && !pair(); attempt++)
     for (const it of [here, there]) fs.rmSync(it, { recursive: true })
   using before = taken(here)
@@ -331,7 +331,7 @@ test('known extensions, locks and links to other disks are in order', async () =
   assert.deepEqual([...fingerprint.traits], ['promisor'])
 })
 
-test('what spoils some answers is told', async () => {
+test('a trait that makes some answers uncacheable is reported', async () => {
   await using r = await repository(plain)
   r.write('config', '[transfer]\n\tadvertiseSID\n[receive]\n\tCertNonceSeed = x\n')
   r.write('objects/info/alternates', '/other.git/objects\n')
@@ -341,7 +341,7 @@ test('what spoils some answers is told', async () => {
   assert.deepEqual([...config.traits], ['session-id', 'push-certificate'])
 })
 
-test('what has just changed, or will have, is too new, be it content or place', async () => {
+test('a file or folder that has just changed, or has a time in the future, is too new', async () => {
   await using r = await repository(plain)
   const now = Date.now()
   assert.equal(fingerprintOf(r.gitDir, 'refs', now - 1000), undefined)
@@ -356,7 +356,7 @@ test('what has just changed, or will have, is too new, be it content or place', 
   assert.equal(fingerprintOf(r.gitDir, 'refs', now - 1000), undefined)
 })
 
-test('what bears a time finer than a millisecond is old enough sooner', async () => {
+test('a file with a time finer than a millisecond is old enough sooner', async () => {
   await using r = await repository(plain)
   const stamps = ['HEAD', 'refs/heads/main'].map((name) => fs.statSync(r.path(name), { bigint: true }).ctimeNs)
   if (stamps.every((stamp) => stamp % 1_000_000n === 0n)) return
@@ -365,7 +365,7 @@ test('what bears a time finer than a millisecond is old enough sooner', async ()
   assert.equal(fingerprintOf(r.gitDir, 'refs', oldEnough, tooNew), undefined)
 })
 
-test('with reftable the list of tables is what counts, and is held open', async () => {
+test('with reftable, the list of tables counts, and is held open', async () => {
   await using r = await repository(reftable)
   const held = () =>
     fs.readdirSync('/proc/self/fd').filter((fd) => {

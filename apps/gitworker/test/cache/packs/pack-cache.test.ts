@@ -33,7 +33,7 @@ async function openCache(options: Partial<PackCacheOptions> = {}) {
       return started.at(-1)!
     }
   }
-  /** A client that reads this many bytes, or begins to, where the producer comes no further at first. */
+  /** A client that reads this many bytes, or begins to if the producer stops before that. */
   const read = async (key: string, total = mebi, { upTo = total, client = new FakeClient() } = {}) => {
     const reader = await cache.read(key, () => repository.state, start(total, upTo), patient)
     const copied = reader.copyTo(client, () => {}).then(() => client.whole())
@@ -67,9 +67,9 @@ async function openCache(options: Partial<PackCacheOptions> = {}) {
   }
 }
 
-test('what one client asks for touches no disk, and leaves nothing', async () => {
+test('a pack that one client asks for touches no disk, and leaves nothing', async () => {
   await using host = await openCache()
-  // Without its folder, anything that it did there would fail.
+  // Without its folder, any use of the disk would fail.
   rmSync(host.folder, { recursive: true })
   await host.readWhole('short', 1000)
   await host.readWhole('long', 9 * mebi)
@@ -77,7 +77,7 @@ test('what one client asks for touches no disk, and leaves nothing', async () =>
   assert.deepEqual(host.problems, [])
 })
 
-test('a second client joins the first, while all that the first got is in memory', async () => {
+test('a second client joins the first if all that the first has got is in memory', async () => {
   await using host = await openCache()
   const first = await host.read('pack', 8 * mebi, { upTo: mebi })
   await until('the first to get a part', () => first.client.bytes === mebi)
@@ -89,7 +89,7 @@ test('a second client joins the first, while all that the first got is in memory
   assert.deepEqual(host.counts(), { hits: 1, misses: 1, spools: 1, bytes: 8 * mebi, readers: 0 })
 })
 
-test('a client that comes too late for that gets a producer of its own, which further ones join', async () => {
+test('a client that comes too late to join gets a producer of its own, which later clients join', async () => {
   await using host = await openCache()
   const first = await host.read('pack', 8 * mebi, { upTo: 5 * mebi })
   await until('the first to get too much', () => first.client.bytes === 5 * mebi)
@@ -104,7 +104,7 @@ test('a client that comes too late for that gets a producer of its own, which fu
   assert.equal(host.started.length, 2)
 })
 
-test('what is asked for again is kept, and the third client needs no producer', async () => {
+test('a pack that is asked for again is kept, and the third client needs no producer', async () => {
   await using host = await openCache()
   await host.readWhole('pack')
   await host.readWhole('another')
@@ -114,7 +114,7 @@ test('what is asked for again is kept, and the third client needs no producer', 
   assert.deepEqual(host.counts(), { hits: 1, misses: 3, spools: 1, bytes: mebi, readers: 0 })
 })
 
-test('that a pack was asked for is forgotten after five minutes', async (t) => {
+test('a request for a pack is forgotten after five minutes', async (t) => {
   await using host = await openCache()
   const now = performance.now.bind(performance)
   let later = 0
@@ -127,7 +127,7 @@ test('that a pack was asked for is forgotten after five minutes', async (t) => {
   assert.equal(host.cache.spools, 1)
 })
 
-test('a spool has no name, and is only for its owner', async () => {
+test('a spool has no name, and only its owner may open it', async () => {
   await using host = await openCache()
   await host.readWhole('pack')
   await host.readWhole('pack')
@@ -137,7 +137,7 @@ test('a spool has no name, and is only for its owner', async () => {
   assert.deepEqual(readdirSync(host.folder), [])
 })
 
-test('what an earlier cache has left is removed, and nothing else', async () => {
+test('files that an earlier cache has left are removed, and nothing else', async () => {
   await using temporary = await temporaryFolder()
   const folder = join(temporary.path, 'new', 'packs')
   mkdirSync(join(folder, 'sluice-pack-folder'), { recursive: true })
@@ -171,7 +171,7 @@ test('the last reader to leave stops the producer, and the next request starts a
   assert.equal(host.started.length, 2)
 })
 
-test('a spool lives for so long after it is whole, however often it is read, and whoever reads it', async (t) => {
+test('a spool lives for a fixed time after it is whole, however often it is read', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   await using host = await openCache({ lifeMs: 1000 })
   await host.readWhole('pack')
@@ -192,7 +192,7 @@ test('a spool lives for so long after it is whole, however often it is read, and
   assert.deepEqual([host.cache.spools, host.cache.bytes], [0, 0])
 })
 
-test('a pack is another one’s only while the repository is in the state that it was made of', async () => {
+test('a pack is shared only while the repository is in the state from which it was made', async () => {
   await using host = await openCache()
   await host.readWhole('pack')
   await host.readWhole('pack')
@@ -209,7 +209,7 @@ test('a pack is another one’s only while the repository is in the state that i
   assert.equal(host.started.length, 3)
 })
 
-test('who comes while a pack is made of another state does not join it', async () => {
+test('a client that comes while a pack of another state is made does not join it', async () => {
   await using host = await openCache()
   const first = await host.read('pack', 2 * mebi, { upTo: mebi })
   host.repository.state = 2
@@ -220,7 +220,7 @@ test('who comes while a pack is made of another state does not join it', async (
   await Promise.all([first.copied, second.copied, third.copied])
 })
 
-test('what was made of an unknown state is nobody else’s, but of those who waited for its start', async () => {
+test('a pack of an unknown state is shared only by those who waited for its start', async () => {
   await using host = await openCache()
   host.repository.state = undefined
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
@@ -261,7 +261,7 @@ test('all packs of a state can be dropped', async () => {
   assert.deepEqual([host.cache.spools, host.cache.bytes], [0, 0])
 })
 
-test('for a new spool, the one that was used least recently makes room; one that is read stays', async () => {
+test('the spool that was used least recently makes room for a new one; one that is being read stays', async () => {
   await using host = await openCache({ budgetBytes: 3.5 * mebi })
   for (const key of ['read', 'older', 'newer', 'read', 'newer', 'older']) await host.readWhole(key)
   await host.readWhole('newer')
@@ -293,7 +293,7 @@ test('no more spools are open than a fixed number', async () => {
   assert.deepEqual(host.problems, [])
 })
 
-test('after a problem with the disk nothing is put there for a minute, which is said once', async (t) => {
+test('after a problem with the disk, nothing is written there for a minute, and one line says so', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   await using host = await openCache({ budgetBytes: 0 })
   await host.readWhole('pack')
@@ -311,7 +311,7 @@ test('after a problem with the disk nothing is put there for a minute, which is 
   assert.equal(host.problems.length, 2)
 })
 
-test('without the disk, what is spooled already is still read', async () => {
+test('without the disk, what is already spooled can still be read', async () => {
   await using host = await openCache({ budgetBytes: 2 * mebi })
   await host.readWhole('small')
   await host.readWhole('small')
@@ -335,7 +335,7 @@ test('without the disk, nobody waits for another’s producer to be started', as
   await host.readWhole('pack')
 })
 
-test('a wait that is over is forgotten by its signal', async () => {
+test('a wait that is over leaves no listener at its signal', async () => {
   await using host = await openCache()
   const { signal } = new AbortController()
   using _ = await host.cache.read('pack', same, async () => new FakeProducer(1000), signal)
@@ -343,7 +343,7 @@ test('a wait that is over is forgotten by its signal', async () => {
   assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
-test('all who wait by the time that a producer is started share it', async () => {
+test('all who wait when a producer is started share it', async () => {
   await using host = await openCache()
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
   const unused = () => Promise.reject(new Error('It is started already.'))
@@ -361,7 +361,7 @@ test('all who wait by the time that a producer is started share it', async () =>
   assert.deepEqual(host.counts(), { hits: 1, misses: 1, spools: 1, bytes: 6 * mebi, readers: 0 })
 })
 
-test('who waits first may leave without costing the others their place', async () => {
+test('the first who waits may leave without costing the others their place', async () => {
   await using host = await openCache()
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
   const leaving = new AbortController()
@@ -378,7 +378,7 @@ test('who waits first may leave without costing the others their place', async (
   assert.equal(producer.stops, 0)
 })
 
-test('when all who wait have left, the start is told so, and what it starts all the same is stopped', async () => {
+test('if all who wait have left, the start is aborted, and a producer that it starts nevertheless is stopped', async () => {
   await using host = await openCache()
   const { promise, resolve } = Promise.withResolvers<FakeProducer>()
   const leaving = new AbortController()
@@ -387,7 +387,7 @@ test('when all who wait have left, the start is told so, and what it starts all 
   leaving.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
   assert.equal(isWanted?.aborted, true)
-  // Whoever comes now does not wait for that one, nor is taken for it.
+  // A client that comes now neither waits for that producer nor gets it.
   const later = Promise.withResolvers<FakeProducer>()
   const second = host.cache.read('pack', same, (signal) => ((isWanted = signal), later.promise), patient)
   assert.equal(isWanted.aborted, false)
@@ -405,7 +405,7 @@ test('when all who wait have left, the start is told so, and what it starts all 
   )
 })
 
-test('a start that is refused is refused to the one who gave it alone', async () => {
+test('a start that is refused is refused only to the client who gave it', async () => {
   await using host = await openCache()
   const refusal = Promise.withResolvers<FakeProducer>()
   const first = host.cache.read('pack', same, () => refusal.promise, patient)
@@ -417,7 +417,7 @@ test('a start that is refused is refused to the one who gave it alone', async ()
   assert.deepEqual([host.started.length, host.cache.hits, host.cache.misses], [1, 1, 1])
 })
 
-test('a start that is refused when its client has left is nobody’s refusal', async () => {
+test('a start that is refused after its client has left is refused to nobody', async () => {
   await using host = await openCache()
   const refusal = Promise.withResolvers<FakeProducer>()
   const leaving = new AbortController()
@@ -431,7 +431,7 @@ test('a start that is refused when its client has left is nobody’s refusal', a
   ).copied
 })
 
-test('a cache that is closed ends whatever waits, runs or is kept', async () => {
+test('a cache that is closed ends everything that waits, runs or is kept', async () => {
   const descriptors = readdirSync('/proc/self/fd').length
   await using host = await openCache()
   await host.readWhole('kept')
@@ -455,7 +455,7 @@ test('a cache that is closed ends whatever waits, runs or is kept', async () => 
   assert.equal(readdirSync('/proc/self/fd').length, descriptors)
 })
 
-test('git runs ahead of slow readers, whether or not others may read along, and though shared packs have no room', async () => {
+test('git runs ahead of slow readers, for packs of one client and for shared ones, even if shared packs have no room', async () => {
   await using host = await openCache({ budgetBytes: 0, aheadBytes: 64 * mebi })
   await host.readWhole('pack')
   await host.readWhole('pack')
@@ -475,7 +475,7 @@ test('git runs ahead of slow readers, whether or not others may read along, and 
   assert.equal(host.problems.length, 1)
 })
 
-test('what is nobody else’s is let go when its client has left before it was started', async () => {
+test('a producer for one client is let go if the client left before its start', async () => {
   await using host = await openCache({ aheadBytes: mebi })
   const leave = new AbortController()
   const producer = new FakeProducer(mebi)

@@ -29,7 +29,7 @@ test('requests for the same pack have the same key, whoever sends them', () => {
   assert.equal(keyOf(body([want, 'done'], ['agent=git/2.40', 'server-option=a'])), key)
 })
 
-test('whatever a pack depends on makes another key', () => {
+test('everything that a pack depends on changes the key', () => {
   const sent = body([want, 'done'])
   const keys = [
     keyOf(sent),
@@ -46,7 +46,7 @@ test('whatever a pack depends on makes another key', () => {
   assert.ok(!keys.includes(undefined))
 })
 
-test('what names references, is no fetch, or is not understood is not shared', () => {
+test('a request that names references, is no fetch, or is not understood has no key', () => {
   const refused = [
     body([want, 'want-ref refs/heads/main', 'done']),
     body([want, 'deepen-not refs/heads/main', 'done']),

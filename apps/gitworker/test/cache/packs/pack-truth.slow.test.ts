@@ -16,7 +16,7 @@ const seed = Number(process.env['CACHE_TEST_SEED'] ?? Date.now() % 1_000_000)
 const roundsInAll = Number(process.env['CACHE_TEST_ROUNDS'] ?? 600)
 const repositories = 3
 
-test('whatever is done to a repository, a pack that is shared is what git would send', async (t) => {
+test('whatever is done to a repository, a shared pack is what git would send', async (t) => {
   t.diagnostic(`CACHE_TEST_SEED=${seed}`)
   const counts = { asked: 0, shared: 0, made: 0, refused: 0 }
   const runs = Array.from({ length: repositories }, (_, index) => run(new SeededRandom(seed + index), counts))
@@ -31,7 +31,7 @@ async function run(random: SeededRandom, counts: Record<'asked' | 'shared' | 'ma
   using repository = await ChangingRepository.create(folder.path, random)
   const objects = new ObjectChanges(folder.path, random, repository)
   const { gitDir } = repository
-  // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
+  // Ahead by more than the racy window. `untilClockTicks` makes sure that no two changes are in one tick.
   using cache = new ReferenceCache({ now: () => Date.now() + 5000 })
   const made = new Map<string, { readonly state: number; readonly reply: Buffer }>()
   const history: string[] = []
@@ -81,7 +81,7 @@ async function same(asked: Asked, shared: Buffer, own: Buffer | undefined, histo
   assert.deepEqual(await readFetched(shared), await readFetched(own), what)
 }
 
-/** Some fetch of some commits, as clients send them. */
+/** A random fetch of some commits, as clients send them. */
 function fetchOf(commits: readonly string[], random: SeededRandom): Asked {
   const some = (word: string, most: number) =>
     Array.from({ length: Math.floor(random.next() * most) }, () => `${word} ${random.pick(commits)}`)

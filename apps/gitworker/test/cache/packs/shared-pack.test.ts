@@ -22,7 +22,7 @@ type Options = {
   isForOne?: boolean
 }
 
-/** A pack in a folder of its own; at the end, nothing of it may be open. */
+/** A pack in a folder of its own. At the end, none of its files may be open. */
 async function startPack(producer: FakeProducer, options: Options = {}) {
   const temporary = await temporaryFolder()
   const remove = async () => {
@@ -84,7 +84,7 @@ test('fifty readers at different speeds, one of them late, all get the same byte
   assert.equal(producer.stops, 0)
 })
 
-test('a second reader that comes while all of a direct stream is in memory gets it from its beginning', async () => {
+test('a second reader that comes while all of a direct stream is in memory gets it from the beginning', async () => {
   const producer = new FakeProducer(8 * mebi, 2 * mebi)
   await using shared = await startPack(producer, { isSpooled: false })
   const first = shared.read()
@@ -98,7 +98,7 @@ test('a second reader that comes while all of a direct stream is in memory gets 
   assert.equal(shared.folder.bytes, 8 * mebi)
 })
 
-test('a direct reader that is held back when the second comes goes on where it was', async () => {
+test('a direct reader that is held back when the second one comes goes on where it was', async () => {
   const producer = new FakeProducer(8 * mebi)
   await using shared = await startPack(producer, { isSpooled: false })
   const first = shared.read(new FakeClient({ mayTake: false }))
@@ -110,7 +110,7 @@ test('a direct reader that is held back when the second comes goes on where it w
   assert.deepEqual([first.client.sha1, second.client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
 })
 
-test('a direct stream may be joined until 4 MiB have passed, and is not on disk', async () => {
+test('a direct stream can be joined until 4 MiB have passed, and is not on disk', async () => {
   const producer = new FakeProducer(8 * mebi, maxJoinableBytes)
   await using shared = await startPack(producer, { isSpooled: false })
   const { client, copied } = shared.read()
@@ -126,7 +126,7 @@ test('a direct stream may be joined until 4 MiB have passed, and is not on disk'
   assert.deepEqual([shared.folder.spools, openFiles(shared.path)], [0, []])
 })
 
-test('a short direct stream leaves nothing to be joined', async () => {
+test('a short direct stream cannot be joined when it is over', async () => {
   await using shared = await startPack(new FakeProducer(1000), { isSpooled: false })
   await shared.read().copied
   assert.equal(shared.pack.state, 'finished')
@@ -178,7 +178,7 @@ test('nothing is lost while a reader does not read yet', async () => {
   assert.equal(client.sha1, hashOf(mebi))
 })
 
-test('nor while the disk is given up', async () => {
+test('nothing is lost when the disk is given up', async () => {
   await using shared = await startPack(new FakeProducer(mebi), { budget: 0 })
   const first = shared.read()
   const reader = shared.pack.join()
@@ -190,14 +190,14 @@ test('nor while the disk is given up', async () => {
   assert.deepEqual([first.client.sha1, client.sha1], [hashOf(mebi), hashOf(mebi)])
 })
 
-test('who leaves before anything is copied leaves nothing behind', async () => {
+test('a reader that leaves before anything is copied leaves nothing behind', async () => {
   const producer = new FakeProducer(8 * mebi)
   await using shared = await startPack(producer)
   shared.pack.join()[Symbol.dispose]()
   assert.equal(producer.stops, 1)
 })
 
-test('a client that is closed has left; what its reader says of it is no error', async () => {
+test('a client that closes has left, and its reader reports no error', async () => {
   const producer = new FakeProducer(8 * mebi, mebi)
   await using shared = await startPack(producer)
   const { client, copied } = shared.read(new FakeClient({ mayTake: false }))
@@ -225,7 +225,7 @@ for (const isSpooled of [false, true]) {
   })
 }
 
-test('a producer that fails fails all its readers, those behind included, at once', async () => {
+test('a producer that fails fails all its readers at once, also those that are behind', async () => {
   const producer = new FakeProducer(8 * mebi, 2 * mebi)
   await using shared = await startPack(producer)
   const fast = shared.read()
@@ -243,7 +243,7 @@ test('a producer that fails fails all its readers, those behind included, at onc
   assert.equal(producer.stops, 0)
 })
 
-test('an output that is whole is not taken for a pack before its git has ended well', async () => {
+test('an output that is whole counts as a pack only when its git has ended well', async () => {
   for (const isSpooled of [false, true]) {
     const producer = new FakeProducer(mebi)
     const { promise: ended, reject: fail } = Promise.withResolvers<'keep'>()
@@ -257,7 +257,7 @@ test('an output that is whole is not taken for a pack before its git has ended w
   }
 })
 
-test('what is not to be kept goes to those who read it, and to nobody later', async () => {
+test('an output that is not to be kept goes to its readers, and to no later ones', async () => {
   const producer = new FakeProducer(mebi)
   producer.use = 'forget'
   await using shared = await startPack(producer)
@@ -293,7 +293,7 @@ test('an output that was closed before anybody read it is a failure', async () =
   }
 })
 
-/** Holds the first write to a spool back until it is told how that is to end. */
+/** Holds the first write to a spool until the test says how it ends. */
 function holdWrites(t: TestContext) {
   const gate = Promise.withResolvers<void>()
   const held = t.mock.method(SpoolFolder.prototype, 'create', async function (this: SpoolFolder) {
@@ -304,7 +304,7 @@ function holdWrites(t: TestContext) {
   return { letGo: gate.resolve, fail: () => gate.reject(new Error('ENOSPC')) }
 }
 
-test('what the disk cannot take yet holds the producer back', async (t) => {
+test('output that the disk cannot take yet holds the producer back', async (t) => {
   const writes = holdWrites(t)
   const producer = new FakeProducer(8 * mebi)
   await using shared = await startPack(producer)
@@ -315,7 +315,7 @@ test('what the disk cannot take yet holds the producer back', async (t) => {
   await until('everything to be on disk', () => shared.pack.state === 'finished')
 })
 
-test('the producer runs on to its end while no client takes anything', async () => {
+test('the producer runs to its end while no client takes anything', async () => {
   const producer = new FakeProducer(8 * mebi, 2 ** 18)
   await using shared = await startPack(producer)
   const { client } = shared.read(new FakeClient({ mayTake: false }))
@@ -338,7 +338,7 @@ for (const end of ['letGo', 'fail'] as const) {
   })
 }
 
-test('what was not spooled as a whole is not joined when it has ended', async (t) => {
+test('a pack that was not spooled as a whole cannot be joined when it has ended', async (t) => {
   const writes = holdWrites(t)
   const producer = new FakeProducer(30_000)
   const { promise: ended, resolve: end } = Promise.withResolvers<'keep'>()
@@ -370,7 +370,7 @@ test('a reader that leaves while it reads from the disk writes nothing more', as
   assert.deepEqual([counted, client.bytes], [0, 0])
 })
 
-test('a slow reader holds back nobody and has little in memory, and no more waits for the disk than a little', async () => {
+test('a slow reader holds back nobody, and little waits in memory for it or for the disk', async () => {
   const producer = new FakeProducer(32 * mebi)
   await using shared = await startPack(producer)
   const slow = shared.read(new FakeClient({ mayTake: false }))
@@ -399,7 +399,7 @@ test('a direct stream runs at its reader’s pace', async () => {
   assert.equal(client.sha1, hashOf(32 * mebi))
 })
 
-test('the producer is no further ahead of the fastest reader than it may be, when there is not much room', async () => {
+test('the producer is only so far ahead of the fastest reader, unless there is plenty of room', async () => {
   const producer = new FakeProducer(32 * mebi)
   await using shared = await startPack(producer, { maxAheadBytes: 2 * mebi, budget: 68 * mebi })
   shared.folder.take(34 * mebi)
@@ -415,7 +415,7 @@ test('the producer is no further ahead of the fastest reader than it may be, whe
   assert.deepEqual([slow.client.sha1, fast.client.sha1], [hashOf(32 * mebi), hashOf(32 * mebi)])
 })
 
-test('a slow reader that comes further does not hold the fastest one back', async () => {
+test('a slow reader that catches up does not hold the fastest one back', async () => {
   const producer = new FakeProducer(32 * mebi, 16 * mebi)
   await using shared = await startPack(producer, { maxAheadBytes: 2 * mebi })
   const slow = shared.read(new FakeClient({ mayTake: false, turns: 50 }))
@@ -429,7 +429,7 @@ test('a slow reader that comes further does not hold the fastest one back', asyn
   assert.ok(slow.client.bytes < 16 * mebi)
 })
 
-test('when the budget is used up, all read what is spooled, and then go on together at the pace of the slowest', async () => {
+test('when the budget is used up, all read what is spooled, and then go on at the pace of the slowest', async () => {
   const producer = new FakeProducer(32 * mebi)
   await using shared = await startPack(producer, { budget: 3 * mebi })
   const slow = shared.read(new FakeClient({ mayTake: false }))
@@ -451,7 +451,7 @@ test('when the budget is used up, all read what is spooled, and then go on toget
   assert.match(shared.problems.join(), /^The budget of 3145728 bytes is used up\.$/)
 })
 
-test('when the slowest of those who go on together leaves, the others do not wait for it', async () => {
+test('if the slowest of those who go on together leaves, the others do not wait for it', async () => {
   const producer = new FakeProducer(32 * mebi)
   await using shared = await startPack(producer, { budget: mebi })
   const slow = shared.read(new FakeClient({ mayTake: false }))
@@ -463,7 +463,7 @@ test('when the slowest of those who go on together leaves, the others do not wai
   assert.equal(producer.stops, 0)
 })
 
-test('a disk that cannot be used at all costs nobody a byte, however far the first was', async () => {
+test('if the disk cannot be used at all, no reader loses a byte', async () => {
   const producer = new FakeProducer(8 * mebi, 2 * mebi)
   await using shared = await startPack(producer, { isSpooled: false, budget: 0 })
   const first = shared.read()
@@ -475,7 +475,7 @@ test('a disk that cannot be used at all costs nobody a byte, however far the fir
   assert.equal(shared.problems.length, 1)
 })
 
-test('who has all that was spooled is not held up when the others, who had not, have left', async () => {
+test('a reader that has all of the spool is not held up by others that have left', async () => {
   const producer = new FakeProducer(3 * mebi, 2 * mebi)
   await using shared = await startPack(producer, { isSpooled: false, budget: mebi })
   const first = shared.read()
@@ -489,7 +489,7 @@ test('who has all that was spooled is not held up when the others, who had not, 
   assert.equal(shared.pack.isJoinable, false)
 })
 
-test('a full disk fails nobody', async (t) => {
+test('a full disk fails no reader', async (t) => {
   await using temporary = await temporaryFolder()
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', temporary.path]).status === 0
   if (!mounted) return t.skip('nothing can be mounted here')
@@ -505,7 +505,7 @@ test('a full disk fails nobody', async (t) => {
   }
 })
 
-test('a spool that cannot be read fails its reader, and is not joined again', async () => {
+test('a spool that cannot be read fails its reader, and cannot be joined again', async () => {
   await using shared = await startPack(new FakeProducer(mebi))
   const behind = shared.read(new FakeClient({ mayTake: false }))
   await shared.read().copied
@@ -549,7 +549,7 @@ for (const isForOne of [false, true]) {
   })
 }
 
-test('a producer that has used up what a slow reader may have keeps to its pace, and may run ahead again', async () => {
+test('a producer that has used up a slow reader’s part of the disk keeps to its pace, and may run ahead again', async () => {
   const producer = new FakeProducer(16 * mebi)
   await using shared = await startPack(producer, { isSpooled: false, isForOne: true, maxSlowBytes: 3 * mebi })
   const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
@@ -572,7 +572,7 @@ test('a producer that has used up what a slow reader may have keeps to its pace,
   assert.deepEqual(shared.problems, [])
 })
 
-test('where there is no room for slow readers, nothing changes for them, and nothing is said of the disk', async () => {
+test('without room for slow readers, nothing changes for them, and the disk is not reported', async () => {
   const producer = new FakeProducer(8 * mebi)
   await using shared = await startPack(producer, { isSpooled: false, isForOne: true, aheadBudget: 0 })
   const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
@@ -584,7 +584,7 @@ test('where there is no room for slow readers, nothing changes for them, and not
   assert.deepEqual([client.sha1, shared.problems], [hashOf(8 * mebi), []])
 })
 
-test('a reader that leaves while its producer runs ahead takes everything with it', async () => {
+test('a reader that leaves while its producer runs ahead frees everything', async () => {
   const producer = new FakeProducer(8 * mebi, 4 * mebi)
   await using shared = await startPack(producer, { isSpooled: false, isForOne: true })
   const { reader, copied } = shared.read(new FakeClient({ mayTake: false }))
@@ -610,7 +610,7 @@ test('a disk that fails while a producer runs ahead costs its reader nothing', a
   assert.deepEqual(shared.problems, ['ENOSPC'])
 })
 
-test('whatever readers do, and however little room there is, each gets every byte once', async () => {
+test('whatever readers do, and with little room, each gets every byte once', async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new SeededRandom(seed)
     const below = (most: number) => Math.floor(random.next() * most)

@@ -6,9 +6,9 @@ import { SlowReaders } from '../../../src/cache/packs/slow-readers.ts'
 
 const kibi = 1024
 
-/** A pack that is held back by one reader, as far as it is looked at here. */
+/** A stand-in for a pack that one reader holds back. */
 class Stream {
-  /** How far its reader is. */
+  /** The position of its reader. */
   position = 0
   produced = 0
   isWaitedFor = false
@@ -52,7 +52,7 @@ function watch(streams: readonly Stream[], { mayRunAhead = false, minBytesPerSec
     tooSlow: () => new Error('too slow'),
   })
   let now = 0
-  /** Each half second, every reader takes what it takes in that time. */
+  /** In each half second, every reader takes what its pace allows. */
   return (seconds: number, paces: readonly number[] = []) => {
     for (let turn = 0; turn < 2 * seconds; turn++) {
       for (const [index, stream] of streams.entries()) stream.position += (paces[index] ?? 0) / 2
@@ -62,7 +62,7 @@ function watch(streams: readonly Stream[], { mayRunAhead = false, minBytesPerSec
   }
 }
 
-test('a producer that is held back for a moment only does not run ahead, and one with a fast reader neither', () => {
+test('a producer that is held back only briefly does not run ahead, nor does one with a fast reader', () => {
   const [moment, fast, slow] = [new Stream(), new Stream(), new Stream()]
   const pass = watch([moment, fast, slow], { mayRunAhead: true })
   pass(0.5)
@@ -72,7 +72,7 @@ test('a producer that is held back for a moment only does not run ahead, and one
   assert.deepEqual([moment.ranAhead, fast.ranAhead, slow.ranAhead], [0, 0, 1])
 })
 
-test('one whose slot is waited for runs ahead though its reader is fast', () => {
+test('a producer whose slot is waited for runs ahead, even of a fast reader', () => {
   const fast = new Stream()
   const pass = watch([fast], { mayRunAhead: true })
   for (let turn = 0; turn < 10; turn++) {
@@ -86,11 +86,11 @@ test('one whose slot is waited for runs ahead though its reader is fast', () => 
   assert.equal(fast.ranAhead, 1)
 })
 
-test('nobody is ended while none waits, however slow', () => {
+test('no reader is ended while no request waits, however slow it is', () => {
   assert.deepEqual(watch([new Stream(), new Stream()])(600), [false, false])
 })
 
-test('the slowest is ended first, and the next one later, for as long as somebody waits', () => {
+test('the slowest is ended first, and the next one later, as long as a request waits', () => {
   const streams = [new Stream(), new Stream(), new Stream()]
   const pass = watch(streams)
   const paces = [3 * kibi, 1 * kibi, 5 * kibi]
@@ -101,7 +101,7 @@ test('the slowest is ended first, and the next one later, for as long as somebod
   assert.deepEqual(pass(600, paces), [true, true, false])
 })
 
-test('only whose slot is of use to those who wait is ended', () => {
+test('only a reader whose slot helps those who wait is ended', () => {
   const streams = [new Stream(), new Stream()]
   const pass = watch(streams)
   pass(30, [0, 1])
@@ -121,7 +121,7 @@ test('a reader is judged by a whole window in which it was waited for', () => {
   assert.deepEqual(pass(1), [true])
 })
 
-test('who takes what it must in each window is left alone, in bursts as well', () => {
+test('a reader that takes enough in each window is left alone, also if it takes it in bursts', () => {
   const stream = new Stream()
   const pass = watch([stream])
   stream.isWaitedFor = true
@@ -132,7 +132,7 @@ test('who takes what it must in each window is left alone, in bursts as well', (
   }
 })
 
-test('where no pace is asked for, nobody is ended', () => {
+test('without a minimum rate, no reader is ended', () => {
   const stream = new Stream()
   stream.isWaitedFor = true
   assert.deepEqual(watch([stream], { minBytesPerSecond: 0 })(600), [false])

@@ -27,7 +27,7 @@ test('capabilities do not depend on refs; every other advertisement does', () =>
   assert.deepEqual(kinds, ['capabilities', 'refs', 'refs', 'refs', 'refs'])
 })
 
-test('whatever git replies differently to has another key', () => {
+test('everything that changes git’s reply changes the key', () => {
   const keys = [
     keyFor(advertisement('upload-pack')),
     keyFor(advertisement('upload-pack'), '2.55.0'),
@@ -51,7 +51,7 @@ test('whatever git replies differently to has another key', () => {
   assert.ok(!keys.includes(undefined))
 })
 
-test('what git does not look at makes no other key', () => {
+test('what git ignores does not change the key', () => {
   const same = (a: Asked, b: Asked) => assert.deepEqual(keyFor(a), keyFor(b))
   same(advertisement('upload-pack'), advertisement('upload-pack', 'version=0'))
   same(
@@ -61,7 +61,7 @@ test('what git does not look at makes no other key', () => {
   same(lsRefs([], ['session-id=1']), lsRefs([], ['session-id=2\n', 'agent=x']))
 })
 
-test('what a later git may look at makes another key', () => {
+test('what a later git may look at changes the key', () => {
   const { request, body } = lsRefsRequest()
   const other = cacheKeyOf({ ...request, protocol: 'version=2:hurry' }, '/srv/r.git', body, '2.39.5')
   assert.ok(other)

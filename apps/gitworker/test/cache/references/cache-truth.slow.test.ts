@@ -43,7 +43,7 @@ async function run(random: SeededRandom, counts: Record<'changes' | 'lookedUp' |
   using repository = await ChangingRepository.create(folder.path, random)
   const objects = new ObjectChanges(folder.path, random, repository)
   const { gitDir } = repository
-  // Ahead by more than the window: that files change in one tick is what `untilClockTicks` rules out here.
+  // Ahead by more than the racy window. `untilClockTicks` makes sure that no two changes are in one tick.
   using cache = new ReferenceCache({ now: () => Date.now() + 5000 })
   const keyFor = ({ request, body }: Asked) =>
     cacheKeyOf(request, gitDir, body && parseProtocolV2(body), 'build') as CacheKey

@@ -61,7 +61,7 @@ test('a reply is given again until the repository changes', async () => {
   assert.deepEqual({ hits, misses, uncacheable }, { hits: 1, misses: 4, uncacheable: 0 })
 })
 
-test('several entries stand together and fall together', async () => {
+test('several entries of one state are valid together and dropped together', async () => {
   await using s = await setUp()
   assert.ok(s.keep('q', 'first') && s.keep('p', 'second') && s.keep('q', 'third'))
   assert.deepEqual([s.found('q'), s.found('p')], ['third', 'second'])
@@ -71,7 +71,7 @@ test('several entries stand together and fall together', async () => {
   assert.deepEqual([s.found('q'), s.found('p')], ['fourth', undefined])
 })
 
-test('capabilities outlive a change of refs', async () => {
+test('capabilities survive a change of refs', async () => {
   await using s = await setUp()
   const cacheKey: CacheKey = { ...s.key('q'), kind: 'capabilities' }
   assert.ok(s.cache.prepareEntry(cacheKey)?.store(Buffer.from('capabilities')))
@@ -80,7 +80,7 @@ test('capabilities outlive a change of refs', async () => {
   assert.equal(s.cache.lookUp(cacheKey)?.toString(), 'capabilities')
 })
 
-test('what changes while git replies is not kept', async () => {
+test('a reply during which the repository changes is not kept', async () => {
   await using s = await setUp()
   const pending = s.cache.prepareEntry(s.key('q'))
   setMain(s.gitDir, '2')
@@ -88,7 +88,7 @@ test('what changes while git replies is not kept', async () => {
   assert.equal(s.cache.uncacheable, 1)
 })
 
-test('nothing is kept of what has just changed, however long git takes to reply', async () => {
+test('nothing is kept of a repository that has just changed, however long git takes to reply', async () => {
   let ahead = 0
   const window = 3_600_000
   await using s = await setUp({ now: () => Date.now() + ahead, racyWindowMs: window, fineRacyWindowMs: window })
@@ -100,7 +100,7 @@ test('nothing is kept of what has just changed, however long git takes to reply'
   assert.ok(s.keep('q', 'reply'))
 })
 
-test('during a push nothing is known of its repository, and an entry prepared before it is not kept', async () => {
+test('during a push, its repository is not cached, and an entry prepared before it is not kept', async () => {
   await using s = await setUp()
   const other = s.create('other.git')
   await s.tick()
@@ -144,7 +144,7 @@ test('the state of a repository, for packs, changes with what packs depend on, a
   assert.equal(s.cache.stateOf(s.gitDir), undefined, 'it may fetch what it lacks')
 })
 
-test('it is told which states are gone', async () => {
+test('the listener learns which states are gone', async () => {
   const gone: number[] = []
   await using s = await setUp({ onGone: (id) => gone.push(id) })
   const first = s.cache.stateOf(s.gitDir)
@@ -156,7 +156,7 @@ test('it is told which states are gone', async () => {
   assert.deepEqual(gone, [first, second])
 })
 
-test('a reply that differs each time because of the repository is not kept', async () => {
+test('a reply that differs each time is not kept', async () => {
   await using s = await setUp()
   fs.writeFileSync(join(s.gitDir, 'config'), '[receive]\n\tcertNonceSeed = x\n')
   await s.tick()
@@ -174,7 +174,7 @@ test('memory is bounded, in all and for each entry', async () => {
   assert.deepEqual(left, [...Array<boolean>(7).fill(false), true, true, true])
 })
 
-test('as many repositories are remembered as it is told', async () => {
+test('the number of remembered repositories is bounded', async () => {
   await using s = await setUp({ maxRepositories: 2 })
   const all = ['a.git', 'b.git', 'c.git'].map(s.create)
   await s.tick()
@@ -185,7 +185,7 @@ test('as many repositories are remembered as it is told', async () => {
   )
 })
 
-test('no file is left open of what is replaced, dropped or disposed of', async () => {
+test('no file stays open when a state is replaced, dropped or disposed of', async () => {
   await using s = await setUp({ maxRepositories: 1 })
   const names = ['a.git', 'b.git']
   const [a, b] = names.map(s.create) as [string, string]
@@ -219,7 +219,7 @@ function opened(fd: string): string {
   try {
     return fs.readlinkSync(`/proc/self/fd/${fd}`)
   } catch {
-    return '' // What listed it is closed again.
+    return '' // The descriptor with which the folder was listed is closed again.
   }
 }
 
@@ -233,7 +233,7 @@ test('an entry is a copy, and an empty reply is an entry too', async () => {
   assert.equal(s.found('empty'), '')
 })
 
-test('without its window the cache is at the mercy of the clock of files', async (t) => {
+test('without its window, the cache depends on the clock that stamps files', async (t) => {
   await using s = await setUp({ racyWindowMs: 0, now: () => Date.now() + 5 })
   await using withWindow = await setUp({ now: Date.now })
   const counts = { stale: 0, of: 0 }

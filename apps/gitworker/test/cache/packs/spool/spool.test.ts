@@ -24,7 +24,7 @@ async function openSpool(budget = 2 ** 20) {
   }
 }
 
-test('what is appended is read from where one wants, however many chunks it came in', async () => {
+test('appended bytes can be read from any position, however many chunks they came in', async () => {
   await using opened = await openSpool()
   const { spool } = opened
   const chunks = Array.from({ length: 3000 }, (_, index) => Buffer.from(String(index % 10)))
@@ -55,7 +55,7 @@ for (const operation of ['read', 'append'] as const) {
   })
 }
 
-test('what a budget does not allow is not written', async () => {
+test('bytes beyond the budget are not written', async () => {
   await using opened = await openSpool(5)
   await opened.spool.append([Buffer.from('abc')])
   await assert.rejects(opened.spool.append([Buffer.from('def')]), { name: 'SpoolBudgetError' })
@@ -63,7 +63,7 @@ test('what a budget does not allow is not written', async () => {
   assert.equal(await opened.spool.read(Buffer.alloc(10), 0), 3)
 })
 
-test('a queue forgets up to any place, in the middle of a chunk as well', () => {
+test('a queue forgets up to any position, also in the middle of a chunk', () => {
   const queue = new ChunkQueue()
   for (const text of ['abc', 'def', 'ghi']) queue.push(Buffer.from(text))
   const rest = () => [queue.start, queue.bytes, Buffer.concat([...queue.chunks]).toString()]
