@@ -11,7 +11,7 @@ export type Options = {
   readonly scenarios: readonly Scenario[]
   readonly contestants: readonly ContestantName[]
   readonly rounds: number
-  /** For scenarios that go by the clock. */
+  /** For scenarios that run for a fixed time. */
   readonly seconds: number
   readonly json: string | undefined
   /** Where repositories are kept between runs. */
@@ -25,7 +25,7 @@ export const usage = `npm run bench -- [--quick] [--scenario NAME]... [--peer NA
   peers      ${contestantNames.slice(1).join(', ')} (git: no server at all)
 `
 
-/** @throws with a sentence for whoever typed it */
+/** @throws with a sentence for the user */
 export function readOptions(args: string[]): Options | 'help' {
   const { values } = parseArgs({
     args,

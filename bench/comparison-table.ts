@@ -1,7 +1,7 @@
 import type { Contestant } from './peers/contestant.ts'
 import type { Result, Row } from './rounds.ts'
 
-/** All rows as one Markdown table. A ratio above 1 is good where more is better, and below 1 where less is. */
+/** All rows as one Markdown table. A ratio above 1 is good if more is better, and a ratio below 1 if less is better. */
 export function tableOf(results: readonly Result[], contestants: readonly Contestant[]): string {
   const servers = contestants.filter(({ server }) => server)
   const hasNginx = servers.some(({ name }) => name === 'nginx')
@@ -53,7 +53,7 @@ function errorsOf({ errors }: Result): string {
   return counts.length === 0 ? '0' : `**${counts.join(', ')}**`
 }
 
-/** Scenario and unit are words. */
+/** All columns but the scenario and the unit have numbers. */
 function isNumber(column: number): boolean {
   return column > 1
 }

@@ -1,7 +1,7 @@
 import { cpus, freemem, loadavg, release, totalmem } from 'node:os'
 import type { Contestant } from './peers/contestant.ts'
 
-/** What figures depend on besides the contestants. */
+/** What the figures depend on besides the contestants. */
 export type Machine = {
   readonly cores: number
   readonly processor: string

@@ -11,8 +11,8 @@ import { measure } from './rounds.ts'
 import type { Result } from './rounds.ts'
 
 /*
- * `npm run bench`: Sluice and its peers over the same repositories, and git alone as the floor below all of them. Prints
- * one table; any error in it makes the exit code 1. Run it on an idle machine, which the figures are of.
+ * `npm run bench` compares Sluice with its peers over the same repositories, and with git alone as the floor. It prints
+ * one table. Any error makes the exit code 1. Run it on an idle machine.
  */
 
 const options = readOptionsOr((sentence) => {
@@ -40,7 +40,7 @@ function readOptionsOr(refuse: (sentence: string) => never): Options | 'help' {
   }
 }
 
-/** Whether there was no error. */
+/** @returns whether there was no error */
 async function compare(
   { quick, scenarios, contestants: names, ...rest }: Options,
   stop: AsyncDisposableStack,
@@ -74,7 +74,7 @@ function loadSentence(results: readonly Result[]): string {
   return `CPU of the load generator for each request, in ms: ${each.join(', ')}.`
 }
 
-/** The first of each kind is told in full. */
+/** The first error of each kind is printed in full. */
 function reportErrors(results: readonly Result[]): boolean {
   const failed = results.filter(({ errors }) => errors.length > 0)
   if (failed.length === 0) return true

@@ -10,8 +10,8 @@ import type { App, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*
- * What happens to everybody when somebody asks for far too much: a program that takes two seconds stands in for git, and ten
- * times more clients than slots come at once; then floods of one kind, or from one client, while another one asks.
+ * What happens to other clients under overload. A program that takes two seconds stands in for git. Ten times more
+ * clients than slots come at once; then floods of one kind, or from one client, while another client sends requests.
  */
 
 const { values: options } = parseArgs({ options: { slots: { type: 'string', default: '8' } } })
@@ -27,7 +27,7 @@ for (const { what, figure, target } of rows) console.log(`| ${what} | ${figure} 
 async function tooMany(): Promise<Row[]> {
   const queue = 2 * slots
   await using stack = await start({ SLUICE_LARGEST_SHARE: '100%', SLUICE_QUEUE_LENGTH: String(queue) })
-  // Both applications have been running for a while: the first requests of a process cost more.
+  // Warms up both applications: the first requests of a process cost more.
   for (let round = 0; round < 15; round++) {
     await Promise.all(Array.from({ length: 10 * slots }, () => fetchFrom(stack, 'not-there')))
   }
@@ -103,7 +103,7 @@ async function oneClient(): Promise<Row[]> {
   })
   const ratios: Record<string, number> = {}
   for (const repository of ['b', 'a']) ratios[repository] = (await other(repository)).ms / alone
-  // What is still to come of the flood is cut short.
+  // Cuts the rest of the flood short.
   stack.gateway.signal('SIGTERM')
   stack.gateway.signal('SIGTERM')
   await Promise.allSettled(under)
@@ -152,7 +152,7 @@ async function timed(work: () => Promise<Reply>): Promise<{ reply: Reply; ms: nu
   return { reply, ms: performance.now() - since }
 }
 
-/** From what each git has noted: its beginning and its end. */
+/** From the times that each git has noted: its beginning and its end. */
 async function mostAtOnce(stack: Stack, repository: string): Promise<number> {
   const lines = (await readFile(join(stack.root, `${repository}.git/log`), 'utf8')).trim().split('\n')
   let now = 0

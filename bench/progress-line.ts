@@ -1,4 +1,4 @@
-/** On a terminal one line that changes; elsewhere a line for each step, on standard error. */
+/** Shows progress on standard error: on a terminal as one line that changes, elsewhere as a line for each step. */
 export function showProgress(what: string): void {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${what}` : `${what}\n`)
 }

@@ -4,7 +4,7 @@ import type { Contestant, ContestantName } from './peers/contestant.ts'
 import { showProgress } from './progress-line.ts'
 import type { Figure, Sample, Scenario, Setting } from './scenarios/scenario.ts'
 
-/** Between two turns, so that what the last one has left does not slow down the next. */
+/** The pause between two turns, so that what one leaves does not slow down the next. */
 const restMs = { quick: 100, full: 250 }
 
 export type Row = {
@@ -18,11 +18,11 @@ export type Result = {
   readonly scenario: string
   readonly rows: readonly Row[]
   readonly errors: readonly { readonly contestant: string; readonly message: string }[]
-  /** Of the load generator, for each request over HTTP. */
+  /** The CPU time of the load generator for each request over HTTP. */
   readonly loadCpuMs: number
 }
 
-/** Everybody's turn comes in each round, so that a machine that gets slower does so for all. */
+/** Every contestant has a turn in each round. If the machine becomes slower, it does so for all. */
 export async function measure(
   scenario: Scenario,
   all: readonly Contestant[],

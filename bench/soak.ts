@@ -12,8 +12,8 @@ import type { LogLine } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*
- * `npm run soak -- --seconds 60 --concurrency 8`: clones, pushes, clients that leave, and kills of git and of workers,
- * all at once and at random. Then everything is counted that should not be there any more. A leak fails it.
+ * `npm run soak -- --seconds 60 --concurrency 8` runs clones, pushes, clients that leave, and kills of git and of
+ * workers, all at once and at random. Then it counts everything that should be gone. A leak fails it.
  */
 
 const { values: options } = parseArgs({
@@ -54,7 +54,7 @@ async function runLane(lane: number): Promise<void> {
 async function run(kind: Kind, name: string): Promise<void> {
   switch (kind) {
     case 'clone':
-      // Any of these may fail because another lane kills its git.
+      // Each of these may fail because another lane kills its git.
       await tryGit(stack.folder, ['clone', '--quiet', '--bare', '--depth', '1', url, `clone-${name}`])
       break
     case 'push':
@@ -81,7 +81,7 @@ async function run(kind: Kind, name: string): Promise<void> {
   }
 }
 
-/** A commit of its own on a branch of its own; each push may be refused because its git is the one that is killed. */
+/** Pushes a commit of its own to a branch of its own. The push may fail because its git is killed. */
 async function pushSomething(name: string): Promise<void> {
   const tree = await git(repository, ['rev-parse', 'main^{tree}'])
   const work = join(stack.folder, 'work')
@@ -122,7 +122,7 @@ async function sessionOf(pid: number): Promise<number> {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
 }
 
-/** Of this stack's own processes only; one that has just ended is no matter. */
+/** Kills a process of this stack. It may have ended already. */
 async function kill(pid: number): Promise<void> {
   try {
     if (pid > 1) process.kill(pid, 'SIGKILL')
@@ -146,12 +146,12 @@ async function countLeaks(): Promise<Leak[]> {
     return isQuiet(status) && status.workers.starting === 0 && status.requestsInAll === 0
   })
   const sessions = new Set(stack.supervisor.lines.map((line) => line['worker']).filter(Boolean))
-  // The orphans of a worker that was killed are PID 1's to reap, which may take it a moment.
+  // The orphans of a killed worker are PID 1's to reap, which may take a moment.
   await until('PID 1 to reap', async () => (await zombies(sessions)) === 0).catch(() => {})
   const files = await readdir(repository, { recursive: true })
   const fsck = await tryGit(repository, ['fsck', '--full'])
   const refs = (await git(repository, ['for-each-ref', 'refs/heads/b-*'])).split('\n').filter(Boolean).length
-  // Idle connections and warm workers come and go.
+  // The number of idle connections and warm workers varies.
   const slack = 16
   return [
     { what: 'processes of requests', count: (await stack.gitProcesses()).length },
@@ -168,7 +168,7 @@ async function countLeaks(): Promise<Leak[]> {
   ]
 }
 
-/** A worker that was killed is lost, and that is an error in the log. */
+/** A killed worker is lost, which is an error in the log. */
 function isUnexpected(line: LogLine): boolean {
   return line['level'] === 'error' && line['reason'] !== 'worker_lost'
 }

@@ -10,8 +10,8 @@ import type { LogLine } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*
- * How long after a client's disconnect its processes are signalled, and nothing of its request lives any more, under the load of other clones: with real
- * git, which obeys SIGTERM, and with a program in its place that does not.
+ * How long after a client's disconnect its processes are signalled, and how long until none of them lives. Other clones
+ * run meanwhile. It is measured with real git, which obeys SIGTERM, and with a program that does not.
  */
 
 const { values: options } = parseArgs({

@@ -2,10 +2,13 @@ import type { Client } from './client.ts'
 
 export type Load = { readonly done: number; readonly seconds: number; readonly errors: readonly string[] }
 
-/** After so many errors a contestant is not asked any more: it is broken, and not slow. */
+/** After so many errors, a contestant gets no more requests: it is broken, not slow. */
 const mostErrors = 20
 
-/** `count` clients work for some seconds, each on one thing after the other; what has begun is finished and counted. */
+/**
+ * `count` clients work for some seconds, each on one task after the other. A task that has begun is finished and
+ * counted.
+ */
 export async function workFor(
   seconds: number,
   count: number,
@@ -17,7 +20,7 @@ export async function workFor(
   return await run(begin, count, open, work, () => performance.now() < deadline)
 }
 
-/** `count` clients come at once, and each does one thing. */
+/** `count` clients start at once, and each does one task. */
 export async function allAtOnce(
   count: number,
   open: () => Promise<Client>,

@@ -1,6 +1,6 @@
 const kept = 128
 
-/** The size of a body, its first bytes and its last: what can be checked of a pack without work for each byte. */
+/** The size of a body, and its first and last bytes: enough to check a pack without work for each byte. */
 export class BodyEnds {
   bytes = 0
   readonly #first = Buffer.alloc(kept)
@@ -27,7 +27,7 @@ export class BodyEnds {
     return this.#last.toString('latin1', kept - Math.min(kept, this.bytes))
   }
 
-  /** Leaves out what a transport has put behind the body. */
+  /** Leaves out what a transport has added after the body. */
   withoutLast(count: number): { readonly bytes: number; readonly first: string; readonly last: string } {
     const bytes = this.bytes - count
     return { bytes, first: this.first.slice(0, bytes), last: this.last.slice(0, -count) }

@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 
-/** As git sends it: remote-curl’s packets have at most 65,520 bytes. */
+/** As git sends it: packets of remote-curl have at most 65,520 bytes. */
 const chunkBytes = 65_520
 const chunksAtOnce = 16
 const chunkHead = `${chunkBytes.toString(16)}\r\n`
 const frameBytes = chunkHead.length + chunkBytes + 2
 
-/** Sends a file as the chunked body of a request: its bytes are read to between chunk heads that stand there already. */
+/** Sends a file as the chunked body of a request. Its bytes are read into gaps between prepared chunk heads. */
 export async function sendChunkedFile(socket: Socket, path: string): Promise<void> {
   await using file = await open(path)
   const { size } = await file.stat()
@@ -15,7 +15,7 @@ export async function sendChunkedFile(socket: Socket, path: string): Promise<voi
   let written = Promise.resolve()
   for (let at = 0, turn = 0; at < size && !socket.destroyed; turn++) {
     const { bytes, gaps } = blocks[turn % blocks.length]!
-    // While the other block is still on its way.
+    // The other block is still being sent.
     const { bytesRead } = await file.readv(gaps, at)
     if (bytesRead === 0) throw new Error(`${path} has become shorter.`)
     await written
@@ -36,13 +36,13 @@ function blockOfChunks(): { bytes: Buffer; gaps: Buffer[] } {
   return { bytes, gaps }
 }
 
-/** What is left at the end. */
+/** The last chunks, which do not fill a block. */
 function oneChunk(gaps: readonly Buffer[], count: number): Buffer {
   const head = Buffer.from(`${count.toString(16)}\r\n`)
   return Buffer.concat([head, Buffer.concat(gaps, count), Buffer.from('\r\n')])
 }
 
-/** Resolves when the system has the bytes, or the connection is gone: whoever waits for the reply learns why. */
+/** Resolves when the system has the bytes, or the connection is gone. The reader of the reply learns why. */
 function write(socket: Socket, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
     socket.once('close', resolve)

@@ -1,6 +1,6 @@
 import type { GitRequest } from './git-request.ts'
 
-/** Whoever asks one contestant, one request after the other. */
+/** A client of one contestant, which sends one request after the other. */
 export type Client = Disposable & {
   /** @throws if the reply is not whole or not right */
   ask(request: GitRequest): Promise<void>

@@ -2,16 +2,16 @@ import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 
 export type Service = 'upload-pack' | 'receive-pack'
 
-/** What the beginning of a good reply looks like, and how large it is at least. */
+/** How a good reply begins, and how large it is at least. */
 export type Expectation = { readonly begins: RegExp; readonly atLeast: number; readonly fails?: RegExp }
 
-/** A request as all contestants get it: over HTTP, or as the standard input of a git without a server. */
+/** A request as all contestants get it: over HTTP, or on the standard input of a git without a server. */
 export type GitRequest = {
   readonly service: Service
   /** Below the root that all contestants serve. */
   readonly repository: string
   readonly protocol: 0 | 2
-  /** None: the advertisement. A file's bytes are streamed. */
+  /** Undefined for an advertisement. The bytes of a file are streamed. */
   readonly body?: Buffer | { readonly file: string }
   readonly expects: Expectation
 }
@@ -19,7 +19,9 @@ export type GitRequest = {
 const agent = 'agent=git/2.39.5'
 const delimiter = '0001'
 
-/** http-backend names the service before a version 0 advertisement, and so may others; git accepts both. */
+/**
+ * http-backend names the service before an advertisement of version 0, and other servers may, too. git accepts both.
+ */
 const serviceLine = String.raw`(?:001[ef]# service=git-(?:upload|receive)-pack\n0000)?`
 
 /** `GET info/refs` in protocol version 2: capabilities only, see gitprotocol-v2(5). */
@@ -34,7 +36,7 @@ export function refAdvertisement(service: Service, repository: string, refs: num
   return { service, repository, protocol: 0, expects: { begins, atLeast: refs * 50 } }
 }
 
-/** As git fetch asks, whatever it fetches. */
+/** The request of every git fetch. */
 export function lsRefs(repository: string, refs: number): GitRequest {
   const body =
     pktLine('command=ls-refs\n') +

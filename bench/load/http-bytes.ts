@@ -1,6 +1,6 @@
 import type { GitRequest } from './git-request.ts'
 
-/** What goes over the wire before a body that is streamed, or with one that is not. */
+/** The head of a request, and its body unless that is streamed. */
 export function httpBytes(request: GitRequest, port: number): Buffer {
   const { service, repository, protocol, body } = request
   const head = [

@@ -9,12 +9,12 @@ import { ReplyParser } from './reply-parser.ts'
 
 const patienceMs = 120_000
 
-/** All connections read into the same memory, as what they read is counted and not kept. */
+/** All connections read into the same memory, because what they read is counted and not kept. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024)
 
 type Exchange = { readonly parser: ReplyParser; settle(error?: Error): void }
 
-/** One keep-alive connection; it is made anew if the server has closed it. */
+/** One keep-alive connection. It is opened again if the server has closed it. */
 export class HttpClient implements Client {
   readonly #port: number
   readonly #bytes = new WeakMap<GitRequest, Buffer>()

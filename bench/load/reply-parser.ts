@@ -5,8 +5,8 @@ type State = 'head' | 'counted' | 'until-close' | 'chunk-size' | 'chunk' | 'chun
 const newline = 0x0a
 
 /**
- * Reads one HTTP/1.1 reply (RFC 9112) with as little work for each byte as can be, so that what is measured is the
- * server: bodies are counted and not kept.
+ * Reads one HTTP/1.1 reply (RFC 9112) with as little work for each byte as possible, so that the server is measured and
+ * not this program. Bodies are counted and not kept.
  */
 export class ReplyParser {
   readonly body = new BodyEnds()
@@ -15,7 +15,7 @@ export class ReplyParser {
   keepAlive = true
   #state: State = 'head'
   #head = ''
-  /** Of the counted body, or of the chunk that is being read. */
+  /** Of the counted body, or of the current chunk. */
   #left = 0
   #lineIsEmpty = true
   readonly #onBody: (() => void) | undefined

@@ -11,7 +11,7 @@ import { backendEnvironment, findProgram, gitInstallation } from './git-installa
 import { Missing } from './missing.ts'
 import { treeOf } from './processes.ts'
 
-/** Where Debian has them. */
+/** Debian's folder for them. */
 const modules = '/usr/lib/apache2/modules'
 
 /** Apache with threads, whose CGI daemon runs one `git http-backend` for each request. */
@@ -62,7 +62,7 @@ function recordOf(name: string): { uid: number; gid: number } {
   return { uid: Number(fields[1]), gid: Number(fields[2]) }
 }
 
-/** As an operator who has thought about git would write it; every departure from a default says why. */
+/** A configuration as an operator would write it who knows git. Each departure from a default says why. */
 function configurationOf(options: {
   root: string
   folder: string

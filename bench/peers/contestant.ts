@@ -6,9 +6,9 @@ export type ContestantName = (typeof contestantNames)[number]
 /** A server on a port of its own. */
 export type Server = {
   readonly port: number
-  /** Its processes that live on between requests, at this moment. */
+  /** The processes that live on between requests, at this moment. */
   ownProcesses(): Promise<number[]>
-  /** These, and all that work on a request. */
+  /** These, and the processes of all requests. */
   allProcesses(): Promise<number[]>
 }
 
@@ -16,9 +16,9 @@ export type Contestant = AsyncDisposable & {
   readonly name: ContestantName
   readonly title: string
   readonly version: string
-  /** Absent: git alone, without a server. */
+  /** Undefined for git alone, without a server. */
   readonly server?: Server
-  /** Who must own a repository so that it can be pushed to; absent: whoever runs the benchmark. */
+  /** The user who must own a repository that is pushed to; undefined for the user who runs the benchmark. */
   readonly owner?: { readonly uid: number; readonly gid: number }
   open(): Promise<Client>
   /** Where git pushes to. */
@@ -29,6 +29,6 @@ export type Contestant = AsyncDisposable & {
 export type Place = {
   /** All repositories lie below it. */
   readonly root: string
-  /** Of this contestant alone; readable for everybody. */
+  /** For this contestant alone; readable for everybody. */
   readonly folder: string
 }

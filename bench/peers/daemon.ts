@@ -11,10 +11,12 @@ export type Daemon = AsyncDisposable & { readonly pid: number; readonly child: C
 const politeMs = 3000
 const running = new Set<ChildProcess>()
 
-// Whatever ends this process early, nothing that it has started lives on.
+// If this process ends early, nothing that it has started lives on.
 process.on('exit', () => killThose(treeOf([...running].map(({ pid }) => pid!))))
 
-/** Starts a program in the foreground whose output goes to a file; disposing ends it and all that it has started. */
+/**
+ * Starts a program in the foreground, with its output in a file. Disposing ends it and everything that it has started.
+ */
 export async function startDaemon(options: {
   readonly command: string
   readonly args: readonly string[]
@@ -36,7 +38,7 @@ export async function startDaemon(options: {
   return { pid: child.pid!, child, [Symbol.asyncDispose]: () => stop(child) }
 }
 
-/** Twice, as some let running requests finish after the first signal. */
+/** Sends the signal twice, because some programs let running requests finish after the first. */
 async function stop(child: ChildProcess): Promise<void> {
   const tree = treeOf([child.pid!])
   child.ref()

@@ -9,7 +9,7 @@ import type { GitRequest } from '../load/git-request.ts'
 import type { Contestant, Place } from './contestant.ts'
 import { gitInstallation } from './git-installation.ts'
 
-/** A shell starts each git, as its fork costs a tenth of what one of this process costs. */
+/** A shell starts each git, because its fork costs a tenth of one of this process. */
 const script = `
 while read -r service && read -r protocol && read -r repository && read -r input; do
   export GIT_PROTOCOL="$protocol"
@@ -31,7 +31,7 @@ export async function startGitAlone({ root, folder }: Place): Promise<Contestant
     name: 'git',
     title: 'git alone',
     version,
-    // Shells are kept: their start is no part of what git takes.
+    // Shells are kept, because their start is not part of what git takes.
     open: async () => {
       const lane = idle.pop() ?? new Lane(root, join(folder, `lane-${lanes.length}`), (it) => idle.push(it))
       if (!lanes.includes(lane)) lanes.push(lane)

@@ -25,13 +25,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What `git http-backend` is told by its environment, whoever starts it. */
+/** The environment of `git http-backend`, for every server that starts it. */
 export function backendEnvironment(root: string): Record<string, string> {
   return {
     GIT_PROJECT_ROOT: root,
     GIT_HTTP_EXPORT_ALL: '1',
     PATH: process.env['PATH'] ?? '',
-    // A server may run as somebody else than the repositories’ owner.
+    // A server may run as another user than the repositories’ owner.
     GIT_CONFIG_COUNT: '1',
     GIT_CONFIG_KEY_0: 'safe.directory',
     GIT_CONFIG_VALUE_0: '*',

@@ -63,7 +63,7 @@ export async function startNginx({ root, folder }: Place): Promise<Contestant> {
   }
 }
 
-/** As an operator who has thought about git would write it; every departure from a default says why. */
+/** A configuration as an operator would write it who knows git. Each departure from a default says why. */
 function configurationOf(options: {
   root: string
   folder: string

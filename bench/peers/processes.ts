@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 
 type Entry = { readonly pid: number; readonly parent: number; readonly name: string; readonly started: string }
 
-/** Everything that runs, from proc_pid_stat(5). */
+/** All processes, from proc_pid_stat(5). */
 function table(): Entry[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -21,7 +21,7 @@ function entryOf(pid: number): Entry | undefined {
   }
 }
 
-/** Some processes with all that descend from them, as far as their parents still live. */
+/** Some processes and all of their descendants, as far as parents still live. */
 export function treeOf(roots: readonly number[]): Entry[] {
   const children = Map.groupBy(table(), ({ parent }) => parent)
   const found = roots.flatMap((pid) => entryOf(pid) ?? [])
@@ -29,7 +29,7 @@ export function treeOf(roots: readonly number[]): Entry[] {
   return found
 }
 
-/** What they occupy in MiB; a page that several share counts for each in part (proc_pid_smaps(5)). */
+/** The memory of processes in MiB. A page that several share counts for each in part (proc_pid_smaps(5)). */
 export function memoryMiB(pids: readonly number[]): number {
   let kib = 0
   for (const pid of pids) {
@@ -42,7 +42,7 @@ export function memoryMiB(pids: readonly number[]): number {
   return kib / 1024
 }
 
-/** Ends what is left of `entries`; a pid that means another process by now is left alone. */
+/** Ends the processes in `entries` that still live. A pid that is another process's by now is left alone. */
 export function killThose(entries: readonly Entry[]): void {
   for (const { pid, started } of entries) {
     if (entryOf(pid)?.started === started) kill(pid, 'SIGKILL')

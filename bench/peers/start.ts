@@ -17,7 +17,7 @@ const starters = {
 
 export type Contestants = { readonly list: readonly Contestant[]; readonly missing: readonly string[] }
 
-/** Starts all that can be started; `stop` gets what must be ended, even if this fails halfway. */
+/** Starts all contestants that can be started. `stop` gets what must be ended, even if this fails halfway. */
 export async function startContestants(
   names: readonly ContestantName[],
   root: string,
@@ -25,7 +25,7 @@ export async function startContestants(
 ): Promise<Contestants> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-run-'))
   stop.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
-  // A server may run as somebody else.
+  // A server may run as another user.
   await chmod(folder, 0o755)
   const list: Contestant[] = []
   const missing: string[] = []

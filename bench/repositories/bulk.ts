@@ -6,12 +6,12 @@ const blobs = 24
 const blobBytes = 4 * 2 ** 20
 const blobsInPack = 4
 
-/** What one clone of a branch brings, in bytes, at least. */
+/** The least number of bytes that a clone of one branch gets. */
 export const bulkPackBytes = blobsInPack * blobBytes
 
 /**
- * Branches whose packs are 16 MB each, cost git next to nothing to make, and differ: each has another choice of four
- * of the same large files.
+ * Branches with different packs of 16 MB, which cost git next to nothing to make. Each branch has another choice of
+ * four of the same large files.
  */
 export async function buildBulk(gitDir: string, branches: number): Promise<void> {
   await importInto(gitDir, inputOf(branches), ['core.compression=0', 'core.bigFileThreshold=1m'])

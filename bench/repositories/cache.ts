@@ -8,7 +8,7 @@ import { removeLeftovers } from './leftovers.ts'
 import { buildManyRefs } from './many-refs.ts'
 import { buildPreparedPushes } from './prepared-pushes.ts'
 
-/** Names the content: whatever changes what is built changes this. */
+/** Names the content. Change it whenever the content changes. */
 const version = 'sluice-bench-1'
 
 export const smallRefs = 100
@@ -28,12 +28,12 @@ const builders = {
 } as const satisfies Record<string, (path: string, root: string) => Promise<void>>
 
 export type Repositories = {
-  /** All contestants serve what is below it. */
+  /** The root that all contestants serve. */
   readonly root: string
   /** The names of repositories, below the root. */
   readonly small: string
   readonly large: string
-  /** What is cloned many times at once. */
+  /** The repository that is cloned many times at once. */
   readonly popular: string
   readonly refs: string
   readonly bulk: string
@@ -43,7 +43,7 @@ export type Repositories = {
   readonly bigPushBytes: number
 }
 
-/** Builds what is not there yet, below `cache`; it stays there for the next run. */
+/** Builds the repositories that are missing below `cache`. They stay there for the next run. */
 export async function repositoriesIn(
   cache: string,
   quick: boolean,
@@ -76,13 +76,13 @@ async function buildOnce(root: string, name: keyof typeof builders, progress: (w
   const path = join(root, name)
   if (await stat(path).catch(() => undefined)) return
   progress(`building ${name}, once`)
-  // Under another name until it is whole, whatever ends this run.
+  // It has another name until it is whole, in case this run is ended.
   const unfinished = join(root, `unfinished-${process.pid}-${name}`)
   await builders[name](unfinished, root)
   try {
     await rename(unfinished, path)
   } catch (error) {
-    // Another run has been faster.
+    // Another run was faster.
     await rm(unfinished, { recursive: true, force: true })
     if (!(await stat(path).catch(() => undefined))) throw error
   }
@@ -93,7 +93,7 @@ export async function commitsOf(root: string, repository: string): Promise<strin
   return (await git(join(root, repository), ['rev-list', '--first-parent', '--reverse', 'main'])).split('\n')
 }
 
-/** The size of what a clone brings, about. */
+/** The approximate size of what a clone gets. */
 export async function packBytesOf(root: string, repository: string): Promise<number> {
   const folder = join(root, repository, 'objects/pack')
   const packs = (await readdir(folder)).filter((name) => name.endsWith('.pack'))
@@ -101,7 +101,7 @@ export async function packBytesOf(root: string, repository: string): Promise<num
   return sizes.reduce((a, b) => a + b, 0)
 }
 
-/** The commits that branches with such a name point at. */
+/** The commits that branches with this prefix point at. */
 export async function tipsOf(root: string, repository: string, prefix: string): Promise<string[]> {
   const refs = await git(join(root, repository), ['for-each-ref', '--format=%(objectname)', `refs/heads/${prefix}*`])
   return refs.split('\n')

@@ -8,7 +8,7 @@ import { git } from '@sluice/shared/testing/git'
 const firstDay = Date.UTC(2020, 0, 1) / 1000
 const person = 'A User <user@example.org>'
 
-/** A new bare repository with what `input` says, see git-fast-import(1). */
+/** Makes a bare repository from `input`, see git-fast-import(1). */
 export async function importInto(
   gitDir: string,
   input: Iterable<Buffer>,
@@ -20,7 +20,7 @@ export async function importInto(
   await continueImport(gitDir, input, settings)
 }
 
-/** The same in a repository that is there. */
+/** The same in an existing repository. */
 export async function continueImport(
   gitDir: string,
   input: Iterable<Buffer>,
@@ -69,7 +69,7 @@ export function annotatedTag(name: string, mark: number): Buffer {
   ])
 }
 
-/** Points a ref at a commit that has been imported before. */
+/** Points a ref at a commit that was imported before. */
 export function pointAt(ref: string, mark: number): Buffer {
   return Buffer.from(`reset ${ref}\nfrom :${mark}\n\n`)
 }

@@ -7,9 +7,9 @@ const filesInFolder = 50
 const bytesOfFile = 3700
 
 /**
- * A history of many commits on main, each of which writes one of 2,000 files anew, with some 4 KB that hardly compress;
- * branches and annotated tags point at evenly spaced commits of it. Packed as a server's repository is after a gc: one
- * pack with a bitmap, packed refs and a commit graph.
+ * A history of many commits on main. Each replaces one of 2,000 files with about 4 KB that hardly compress. Branches
+ * and annotated tags point at evenly spaced commits. The repository is packed like a server's after gc: one pack with a
+ * bitmap, packed refs and a commit graph.
  */
 export async function buildHistory(
   gitDir: string,
@@ -42,7 +42,7 @@ function* historyOf(size: { commits: number; branches: number; tags: number }): 
   }
 }
 
-/** In lines, as people's files are; a quarter of it compresses away again. */
+/** In lines, as in people's files. A quarter of it compresses away. */
 function textOf(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString('base64').replaceAll(/.{76}/g, '$&\n'))
 }

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Removes what runs that were killed have left below `folder`: entries that a process id names which no process has. */
+/** Removes what killed runs have left in `folder`: entries that are named after a process id that no process has. */
 export async function removeLeftovers(folder: string, pattern: RegExp): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const pid = Number(pattern.exec(name)?.[1] ?? process.pid)

@@ -3,7 +3,7 @@ import { commit, importInto, pointAt } from './fast-import.ts'
 
 const commits = 1000
 
-/** A repository of no size, but with very many branches. */
+/** A tiny repository with very many branches. */
 export async function buildManyRefs(gitDir: string, refs: number): Promise<void> {
   await importInto(gitDir, inputOf(refs))
   await git(gitDir, ['repack', '-a', '-d', '-f', '-q'])

@@ -5,13 +5,13 @@ import { commit, continueImport } from './fast-import.ts'
 
 const listName = 'prepared-commits'
 
-/** A pusher's repository: a copy of `original` with many commits on top of its main that no ref points at. */
+/** A pusher's repository: a copy of `original` with many commits on top of main to which no ref points. */
 export async function buildPreparedPushes(gitDir: string, original: string, count: number): Promise<void> {
   await cp(original, gitDir, { recursive: true })
   const main = await git(gitDir, ['rev-parse', 'main'])
   await continueImport(gitDir, inputOf(count, main))
   const ids = await git(gitDir, ['for-each-ref', '--format=%(objectname)', 'refs/prepared'])
-  // Refs would cost each push some time of its client.
+  // Refs would cost the client of each push some time.
   const refs = await git(gitDir, ['for-each-ref', '--format=delete %(refname)', 'refs/prepared'])
   await git(gitDir, ['update-ref', '--stdin'], { input: `${refs}\n` })
   await git(gitDir, ['pack-refs', '--all'])

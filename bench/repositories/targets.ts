@@ -3,9 +3,13 @@ import { join } from 'node:path'
 import { git } from '@sluice/shared/testing/git'
 import type { Contestant } from '../peers/contestant.ts'
 
-/** Repositories that are pushed to: each contestant has its own, and all go away with the run. */
+/** Repositories that are pushed to. Each contestant has its own. All are removed at the end of the run. */
 export type Targets = AsyncDisposable & {
-  /** A copy of a repository, or an empty one; its name below the root. */
+  /**
+   * Makes a copy of a repository, or an empty one.
+   *
+   * @returns its name below the root
+   */
   create(contestant: Contestant, original?: string): Promise<string>
   remove(name: string): Promise<void>
 }
@@ -20,7 +24,7 @@ export function targetsBelow(root: string): Targets {
       await mkdir(path, { recursive: true })
       if (original === undefined) await git(path, ['init', '--quiet', '--bare', '.'])
       else await cp(join(root, original), path, { recursive: true })
-      // What a server’s operator would set; the objects of a push are checked everywhere, and stay in their pack.
+      // The settings of a careful operator: the objects of a push are checked everywhere, and stay in their pack.
       const settings = { 'http.receivepack': 'true', 'receive.fsckObjects': 'true', 'receive.autogc': 'false' }
       for (const [key, value] of Object.entries(settings)) await git(path, ['config', key, value])
       if (contestant.owner) await giveTo(contestant.owner, path)

@@ -3,7 +3,7 @@ import { commitsOf, packBytesOf } from '../repositories/cache.ts'
 import { Sequence } from './sequence.ts'
 import type { Scenario } from './scenario.ts'
 
-/** One clone of everything below another commit each time, so that nobody has it ready. */
+/** One clone of all that is below another commit each time, so that no contestant has it cached. */
 export const cloneCold: Scenario = {
   name: 'clone-cold',
   figures: [{ name: 'clone-cold', unit: 'ms, one clone of large', better: 'less' }],

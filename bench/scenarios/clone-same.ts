@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts'
 
 const clones = 50
 
-/** Many identical clones at once, as when a pipeline’s jobs all start. */
+/** Many identical clones at once, as when all jobs of a pipeline start. */
 export const cloneSame: Scenario = {
   name: 'clone-same',
   figures: [

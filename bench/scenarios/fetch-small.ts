@@ -7,10 +7,10 @@ import type { Scenario } from './scenario.ts'
 const clients = 8
 const haves = 16
 
-/** A prime that is no factor of a history’s length: successive fetches are far apart in it. */
+/** A prime that does not divide the length of a history, so that successive fetches are far apart in it. */
 const stride = 7919
 
-/** The three requests of a fetch of a few new commits, no two of them alike. */
+/** The three requests of a fetch of a few new commits. No two fetches are alike. */
 export const fetchSmall: Scenario = {
   name: 'fetch-small',
   figures: [{ name: 'fetch-small', unit: `fetches/s, ${clients} clients`, better: 'more' }],

@@ -3,7 +3,7 @@ import { capabilities } from '../load/git-request.ts'
 import { quantile } from '../load/statistics.ts'
 import type { Scenario } from './scenario.ts'
 
-/** Between two requests, so that each meets a server at rest. */
+/** The pause between two requests, so that each meets an idle server. */
 const pauseMs = 10
 
 /** One client whose first request comes over a new connection each time. */

@@ -3,7 +3,7 @@ import { memoryMiB } from '../peers/processes.ts'
 
 const everyMs = 200
 
-/** Looks every now and then how much more memory a server’s own processes have than when this began. */
+/** Measures at intervals how much the memory of a server’s own processes has grown since the beginning. */
 export class MemoryGrowth {
   readonly #server: Server
   readonly #before: number
@@ -22,7 +22,11 @@ export class MemoryGrowth {
     this.#watching = this.#watch()
   }
 
-  /** The most that was seen, in MiB. */
+  /**
+   * Stops.
+   *
+   * @returns the largest growth, in MiB
+   */
   async end(): Promise<number> {
     this.#stopped = true
     await this.#watching

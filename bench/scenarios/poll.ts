@@ -10,12 +10,12 @@ export const poll = pollOf('poll', `polls/s, ${clients} clients`, async ({ repos
   return [capabilities(repositories.small), lsRefs(repositories.small, smallRefs)]
 })
 
-/** The same where a repository has very many refs. */
+/** The same for a repository with very many refs. */
 export const pollManyRefs = pollOf('poll-refs', `polls/s of ${manyRefs} refs`, async ({ repositories }) => {
   return [capabilities(repositories.refs), lsRefs(repositories.refs, manyRefs)]
 })
 
-/** The same as an old client does it: one request, with all refs in its reply. */
+/** The same as an old client does it: one request, and a reply with all refs. */
 export const pollVersion0 = pollOf('poll-v0', `polls/s, ${clients} clients`, async ({ repositories }) => {
   return [refAdvertisement('upload-pack', repositories.small, smallRefs)]
 })

@@ -24,7 +24,7 @@ export const pushSmall: Scenario = {
       const before = await branchesOf(join(root, target))
       const { done, seconds, errors } = await workFor(wanted, clients, idle, async () => {
         const number = sequence.next(contestant)
-        // The same commit again under another name is a push, too, once all have been used.
+        // When all commits have been used, the same commit under another name is a push, too.
         const refspec = `${commits[number % commits.length]}:refs/heads/pushed/${number}`
         await git(pushes, ['push', '--quiet', address, refspec])
       })

@@ -3,7 +3,7 @@ import type { Client } from '../load/client.ts'
 import type { Contestant } from '../peers/contestant.ts'
 import type { Sample, Turn } from './scenario.ts'
 
-/** How much some clients get done in each second. */
+/** How many tasks some clients do in each second. */
 export async function rate(
   name: string,
   clients: number,

@@ -4,7 +4,7 @@ import type { Targets } from '../repositories/targets.ts'
 
 /** One row of the table. */
 export type Figure = {
-  /** The scenario’s name alone, or with what tells its figures apart. */
+  /** The scenario’s name, with a word that tells its figures apart if it has several. */
   readonly name: string
   readonly unit: string
   readonly better: 'more' | 'less'
@@ -13,7 +13,7 @@ export type Figure = {
 export type Sample = {
   /** By the name of the figure. */
   readonly values: Readonly<Record<string, number>>
-  /** How many requests the load generator has sent. */
+  /** The number of requests that the load generator has sent. */
   readonly requests: number
   readonly errors: readonly string[]
 }
@@ -25,18 +25,18 @@ export type Setting = {
 }
 
 export type Turn = {
-  /** How long a scenario that goes by the clock shall last. */
+  /** The duration of a scenario that runs for a fixed time. */
   readonly seconds: number
 }
 
 export type Scenario = {
   readonly name: string
   readonly figures: readonly Figure[]
-  /** Long ones have fewer rounds. */
+  /** Long scenarios have fewer rounds. */
   readonly mostRounds: number
-  /** Whether there is a turn before the first that counts. */
+  /** Whether a turn that does not count comes first. */
   readonly warmsUp: boolean
-  /** Where nothing of git alone can be compared. */
+  /** Whether the scenario cannot be compared with git alone. */
   readonly serversOnly?: boolean
   prepare(setting: Setting): Promise<(contestant: Contestant, turn: Turn) => Promise<Sample>>
 }

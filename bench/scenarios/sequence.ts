@@ -1,6 +1,8 @@
 import type { Contestant } from '../peers/contestant.ts'
 
-/** Numbers from 0 on, for each contestant the same ones: none is asked for the same twice, and all are asked for the same. */
+/**
+ * Numbers from 0 on, the same for each contestant. No contestant gets the same task twice, and all get the same tasks.
+ */
 export class Sequence {
   readonly #next = new Map<string, number>()
 

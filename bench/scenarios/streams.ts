@@ -12,7 +12,7 @@ import type { Sample, Scenario } from './scenario.ts'
 const clients = bulkBranches
 const quietWithinMs = 30_000
 
-/** Slow readers of one pack: what they occupy in a server while they read. */
+/** Slow readers of one pack, and what they cost a server while they read. */
 export const streamsOfSame = streamsOf('streams-same', async (requests) => requests.map(() => requests[0]!))
 
 /** Slow readers, no two of which read the same pack. */
@@ -65,10 +65,10 @@ async function measure(name: string, server: Server, requests: readonly GitReque
   }
 }
 
-/** The next contestant shall not pay for what this one still has to end. */
+/** The next contestant must not pay for what this one still has to end. */
 async function untilQuiet(server: Server, before: number): Promise<string[]> {
   const deadline = performance.now() + quietWithinMs
-  // Servers keep some more processes ready after a rush.
+  // Servers keep some more processes ready after a burst.
   const slack = 16
   for (;;) {
     const now = (await server.allProcesses()).length
