@@ -3,11 +3,11 @@ import { after } from 'node:test'
 import { patienceMs } from './patience.ts'
 
 /*
- * For `node --test --import`: every test file ends by itself, or fails in words. What a failed test has left open (a timer,
- * a server, a process) would else keep its file, and with it the whole run, for good.
+ * For `node --test --import`: every test file ends by itself, or fails in words. Otherwise, a timer, server or process
+ * that a failed test has left open would keep its file running, and with it the whole run.
  */
 
-/** In a file's own process; the runner's has no tests. */
+/** In the process of a test file. The runner's own process has no tests. */
 if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
   fail(30 * patienceMs, 'has not come to its end')
   after(() => fail(patienceMs, 'is over, but something keeps its process'))
@@ -23,7 +23,7 @@ function fail(afterMs: number, what: string): void {
   setTimeout(end, afterMs).unref()
 }
 
-/** What this file has started and not ended. */
+/** Processes that this file has started and not ended. */
 function children(): number[] {
   try {
     const text = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')

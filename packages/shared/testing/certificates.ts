@@ -2,16 +2,20 @@ import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Why tests with certificates cannot run here; undefined where they can. They are made by the openssl command. */
+/** Why tests with certificates cannot run here; undefined if they can. The openssl command makes the certificates. */
 export const noCertificates =
   spawnSync('openssl', ['version']).status === 0 ? undefined : 'the openssl command is not installed'
 
 /** Paths of PEM files. */
 export type Pair = { readonly certificate: string; readonly key: string }
 
-/** A root, and what it signs. */
+/** A root certificate that signs others. */
 export type Authority = Pair & {
-  /** A certificate for 127.0.0.1 and `localhost`, of servers and of clients. @param name of its files */
+  /**
+   * Makes a certificate for 127.0.0.1 and `localhost`, for servers and clients.
+   *
+   * @param name of its files
+   */
   issue(name: string): Promise<Pair>
 }
 

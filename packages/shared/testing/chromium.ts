@@ -6,7 +6,9 @@ import { temporaryFolder } from './folder.ts'
 
 const answerWithinMs = 60_000
 
-/** `--no-sandbox` because its sandbox needs rights that a container seldom has; nothing but the tests' own pages is opened. */
+/**
+ * `--no-sandbox` because the sandbox needs rights that containers seldom have. Only the tests' own pages are opened.
+ */
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-proxy-server']
 
 /** The first `chromium` in PATH. */
@@ -80,7 +82,7 @@ export class Chromium implements AsyncDisposable {
 export type LogEntry = { readonly source: string; readonly level: string; readonly text: string }
 
 export class Page implements AsyncDisposable {
-  /** Exceptions, console errors, and what Chromium itself has to say: refused loads and violations of the policy. */
+  /** Exceptions, console errors, and Chromium's own reports: refused loads and violations of the policy. */
   readonly problems: LogEntry[] = []
   readonly session: CDPSession
   readonly #page: BrowserPage
@@ -95,12 +97,12 @@ export class Page implements AsyncDisposable {
     })
   }
 
-  /** The value of an expression, or of the promise that it is. */
+  /** The value of an expression, awaited if it is a promise. */
   async evaluate<T>(expression: string): Promise<T> {
     return (await this.#page.evaluate(expression)) as T
   }
 
-  /** What is to be read of what the selector finds first; nothing where it is hidden or missing. */
+  /** The visible text of the first element that matches; empty if it is hidden or missing. */
   text(selector: string): Promise<string> {
     return this.evaluate(`(() => {
       const element = document.querySelector(${JSON.stringify(selector)})

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 
 export type GitResult = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
-/** A user's git, with an identity and nothing of this machine's configuration. */
+/** A user's git, with an identity and without this machine's configuration. */
 const userEnvironment = {
   PATH: process.env['PATH'] ?? '',
   HOME: '/nonexistent',
@@ -20,7 +20,7 @@ const userEnvironment = {
   GIT_CONFIG_VALUE_0: 'main',
 }
 
-/** Runs git as a user would, and returns how it went, whatever it was. */
+/** Runs git as a user would, and returns its result, also if it fails. */
 export async function tryGit(
   cwd: string,
   args: readonly string[],
@@ -82,7 +82,7 @@ export async function importHistory(gitDir: string, count: number): Promise<void
   await git(gitDir, ['fast-import', '--quiet'], { input })
 }
 
-/** A pack with what these revisions name, one a line. */
+/** A pack of what these revisions name, one per line. */
 export async function packOf(work: string, revisions: string): Promise<Buffer> {
   const args = ['pack-objects', '--revs', '--stdout', '--quiet', '--thin']
   const child = spawn('git', args, { cwd: work, stdio: ['pipe', 'pipe', 'inherit'] })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
  * Gives a repository a hook.
  *
  * @param script for sh, unless it begins with `#!` and another interpreter
- * @param folder where the repository has its hooks, which is made if missing
+ * @param folder the repository's folder for hooks, which is made if it is missing
  */
 export async function writeHook(gitDir: string, name: string, script: string, folder = 'hooks'): Promise<void> {
   const path = join(gitDir, folder, name)

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A process, and what it will start, that may have only so many processes and threads. */
+/** The limit on processes and threads of a process and all that it starts. */
 export type ProcessLimit = Disposable & {
-  /** Lets it have `more` than there are now. */
+  /** Allows `more` than there are now. */
   allow(more: number): void
 }
 

@@ -46,7 +46,7 @@ export async function prepareLargePush({ root, folder }: { readonly root: string
   return { repository, push: await capturePush(folder, repository) }
 }
 
-/** Sends a fetch (protocol version 0) of everything below `want`, and hands over the reply when it has begun. */
+/** Sends a fetch (protocol version 0) of everything below `want`. Resolves with the reply when that has begun. */
 export async function beginFetch(
   address: string,
   repository: string,

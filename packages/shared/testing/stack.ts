@@ -19,14 +19,14 @@ export type App = {
   /** Where it serves its operators: host:port. */
   readonly operations: string
   readonly lines: LogLine[]
-  /** The next line, or an earlier one, that fits; fails after a minute. */
+  /** The next line that matches, or an earlier one; fails after a minute. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine>
   signal(signal: NodeJS.Signals): void
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>
 }
 
-/** The part of the supervisor's status that tests ask for. */
+/** The part of the supervisor's status that tests read. */
 export type HostStatus = {
   readonly ready: boolean
   readonly reason?: string
@@ -43,10 +43,10 @@ export function isQuiet({ workers }: HostStatus): boolean {
 }
 
 export type Stack = AsyncDisposable & {
-  /** The folder with everything of this stack: `repos` is the root; tests may put clones beside it. */
+  /** The folder of this stack. `repos` in it is the root. Tests may put clones beside it. */
   readonly folder: string
   readonly root: string
-  /** Of the gateway: http://127.0.0.1:port */
+  /** The gateway's: http://127.0.0.1:port */
   readonly url: string
   readonly gateway: App
   readonly supervisor: App
@@ -54,11 +54,11 @@ export type Stack = AsyncDisposable & {
    * The pids of all live processes that git requests of this stack have started: git, its children, and what they left.
    */
   gitProcesses(): Promise<number[]>
-  /** What the supervisor says of itself: `/-/status.json`. */
+  /** The supervisor's `/-/status.json`. */
   status(): Promise<HostStatus>
-  /** Starts one more gateway, or one in the place of one that has ended. */
+  /** Starts one more gateway, or one in place of one that has ended. */
   addGateway(env?: Record<string, string>): Promise<App>
-  /** Starts the supervisor anew on its old address, after it has ended. */
+  /** Starts the supervisor again on its old address, after it has ended. */
   restartSupervisor(): Promise<void>
 }
 
@@ -69,10 +69,10 @@ const mains = {
 }
 
 /**
- * Starts supervisor and gateway as processes, in a folder and on a port of their own; disposing ends both and checks
- * that they end well.
+ * Starts supervisor and gateway as processes, in a folder and on a port of their own. Disposing ends both and checks
+ * that they exit well.
  *
- * @param own what only one of them has in its environment
+ * @param own environment of one of the two only
  */
 export async function startStack(
   env: Record<string, string> = {},
@@ -90,10 +90,10 @@ export async function startStack(
     SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
     SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
     SLUICE_CREATE_ON_PUSH: 'on',
-    // Tests push on machines whose disks are nearly full, too.
+    // Tests must push on machines whose disks are nearly full, too.
     SLUICE_MIN_FREE_DISK: '0B',
     SLUICE_WORKER_START_TIMEOUT: '60s',
-    // Handed on to git and its hooks: what has this folder in its environment belongs to this stack.
+    // git and its hooks inherit PATH. A process with this folder in its environment belongs to this stack.
     PATH: `${process.env['PATH']}:${folder}`,
     ...env,
   }
@@ -151,13 +151,13 @@ async function startApp(name: keyof typeof mains, env: Record<string, string>): 
 }
 
 /**
- * An application that does not stop, or stops with an error, fails the test that started it. What runs is not waited
- * for: a test that failed may have left something that takes for ever.
+ * Fails the test that started an application that does not stop, or stops with an error. Running requests are not
+ * waited for: a failed test may have left one that takes for ever.
  */
 async function stopApp(app: App): Promise<void> {
   const workers = await childrenOf(app.pid)
   app.signal('SIGTERM')
-  // The second signal, which must come a while after the first to count, ends what the drain would wait for.
+  // A second signal ends the requests that the drain would wait for. It counts only some time after the first.
   const hurry = setTimeout(() => app.signal('SIGTERM'), hurryAfterMs)
   const how = await patiently(`an application to stop`, app.exited).catch(async (error: unknown) => {
     app.signal('SIGKILL')
@@ -172,7 +172,7 @@ async function stopApp(app: App): Promise<void> {
   if (how !== 0 && how !== 'SIGKILL') throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
 }
 
-/** Long after what ends by itself has ended, and long before patience does. */
+/** Long after an application that ends by itself has ended, and long before `patienceMs` is over. */
 const hurryAfterMs = patienceMs / 3
 
 async function childrenOf(pid: number): Promise<number[]> {
@@ -185,7 +185,7 @@ async function isAlive(pid: number): Promise<boolean> {
   return stat !== undefined && stat.state !== 'Z'
 }
 
-/** From proc_pid_stat(5); undefined where there is no such process. */
+/** From proc_pid_stat(5); undefined if there is no such process. */
 async function statOf(pid: number): Promise<{ state: string; parent: number } | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
   const [state = '', parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []

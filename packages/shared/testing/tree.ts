@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { temporaryFolder } from './folder.ts'
 
-/** A folder with these files, by their paths in it: a /proc and a /sys as another machine has them, say. */
+/** A folder with these files, by their paths in it: for example, the /proc and /sys of another machine. */
 export async function temporaryTree(files: Readonly<Record<string, string>>) {
   const folder = await temporaryFolder()
   const write = async (more: Readonly<Record<string, string>>) => {

@@ -1,9 +1,9 @@
 import { renameSync, writeFileSync } from 'node:fs'
 
 /*
- * To be loaded into an application (`NODE_OPTIONS=--import`): measures what the longest turn of its event loop has cost, in
- * milliseconds of its main thread's processor time, and keeps it in the file that TURN_COST names, followed by the pid. It is the
- * cost, not the time that passes, so that a busy machine does not count. SIGUSR2 begins anew.
+ * To be loaded into an application (`NODE_OPTIONS=--import`). Measures the longest turn of its event loop, in
+ * milliseconds of its main thread's processor time, and writes it to the file that TURN_COST names, followed by the
+ * pid. Processor time does not depend on how busy the machine is. SIGUSR2 starts again from 0.
  */
 
 const file = `${process.env['TURN_COST']}.${process.pid}`
@@ -17,7 +17,7 @@ function spent(): number {
   return (user + system) / 1000
 }
 
-/** Between two looks lies one turn of the loop, and what fits into a few milliseconds besides. */
+/** Between two calls lies one turn of the loop, and whatever else fits into a few milliseconds. */
 function look(): void {
   const now = spent()
   if (now - before > longest) write((longest = now - before))

@@ -2,7 +2,10 @@ import { patienceMs } from './patience.ts'
 
 const lookEveryMs = 10
 
-/** Waits until `look` returns something other than undefined or false; fails, saying what it waited for, when patience ends. */
+/**
+ * Waits until `look` returns something other than undefined or false. Fails when the time is over, with the name of
+ * what it waited for.
+ */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
