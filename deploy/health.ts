@@ -4,8 +4,8 @@ import { readConfig } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
 
 /**
- * Asks the application of this container whether it is ready: exit code 0 if it is, else 1 and the reason. By the same
- * environment as the application has, on its own address.
+ * Asks the application of this container whether it is ready. Exits with 0 if it is, else with 1 and the reason. Its
+ * environment is the application's, which has the address.
  */
 const [app = ''] = process.argv.slice(2)
 if (app !== 'gateway' && app !== 'supervisor') throw new Error('Say whom to ask: gateway or supervisor.')
@@ -13,7 +13,7 @@ const wanted = { address: settings[app === 'gateway' ? 'listen' : 'supervisor'],
 const { address, certificate } = readConfig(wanted, process.env)
 
 const send = certificate === undefined ? request : requestWithTls
-// It is this machine's own: whom its certificate is for does not matter.
+// The address is this machine's own, so the name in the certificate does not matter.
 const options = { path: '/readyz', timeout: 4000, rejectUnauthorized: false }
 const where = address.kind === 'unix' ? { socketPath: address.path } : { host: local(address.host), port: address.port }
 const asked = send({ ...where, ...options }, (reply) => {

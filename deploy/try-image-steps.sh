@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does what the Dockerfile does, in a plain folder: production packages only, files that nobody may write to, a user without
-# rights. Then both applications start from it, and a clone and a push go through them.
+# Does what the Dockerfile does, in a plain folder: production packages only, files that nobody may write to, and a user
+# without rights. Then it starts both applications, and clones and pushes through them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d /tmp/sluice-image-XXXXXX)
@@ -13,7 +13,7 @@ trap cleanup EXIT
 app=$folder/opt/sluice
 mkdir -p "$app" "$folder/git" "$folder/run"
 
-# From the COPY lines themselves: what one of them forgets is missing here, too.
+# Reads the COPY lines themselves, so a folder that they forget is missing here, too.
 while read -r -a words; do
   count=${#words[@]}
   target=$app/${words[count - 1]}

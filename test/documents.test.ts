@@ -7,12 +7,12 @@ import { reasons } from '@sluice/shared/refusal/reasons'
 import { settings } from '@sluice/shared/config/settings'
 import type { Setting } from '@sluice/shared/config/settings/setting'
 
-/** What the pages of this project point to is there: other pages and their headings, files, and settings. */
+/** The pages, headings, files and settings that pages of this project name must exist. */
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const files = await listFiles('')
 const folders = new Set(files.flatMap((file) => parentsOf(file)))
-// The changelog speaks of what was.
+// The changelog speaks of files that are gone.
 const pages = files.filter((file) => file.endsWith('.md') && file !== 'CHANGELOG.md')
 const texts = new Map(
   await Promise.all(pages.map(async (page) => [page, await readFile(join(root, page), 'utf8')] as const)),
@@ -65,7 +65,7 @@ test('every outcome of a request has a row that says what to do', () => {
   for (const { outcome } of Object.values(reasons)) assert.match(page, new RegExp(`^\\| \`${outcome}\``, 'm'))
 })
 
-/** What only tests read. */
+/** Only tests read these. */
 const ofTests = ['SLUICE_TEST_PATIENCE']
 
 test('a link that leads nowhere would be found', () => {
@@ -90,7 +90,7 @@ type Link = { readonly link: string; readonly path: string; readonly anchor: str
 
 /** The links to other files of this project, or to a heading of the same page. */
 function linksIn(text: string): Link[] {
-  // What is in backticks is no link, but may be what a link shows.
+  // Text in backticks is no link, but a link may show such text.
   return [
     ...withoutCode(text)
       .replace(/`[^`\n]*`/g, '')
@@ -118,7 +118,9 @@ function withoutCode(text: string): string {
   return text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 }
 
-/** Names of source files, with or without their folders, and paths of folders from the top or with a slash at their end. */
+/**
+ * Names of source files, with or without their folders, and paths of folders, from the top or with a slash at the end.
+ */
 function isPath(text: string): boolean {
   const isFile = /^(?:[\w.-]+\/)*[\w.-]+\.(?:ts|sh|conf|service|html|css|js|md|yaml|cfg)$/.test(text)
   const isFolder =

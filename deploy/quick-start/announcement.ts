@@ -26,7 +26,7 @@ export function announce(
     console.log(`\n  Sluice serves ${root} on ${listening}\n\n  Ctrl-C stops everything.\n`)
     return
   }
-  // What stands for every address of this machine is none that one can connect to everywhere.
+  // An address that stands for all addresses of this machine cannot be connected to everywhere.
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.host] ?? address.host
   const url = `${tlsCertificate === undefined ? 'http' : 'https'}://${formatAddress({ ...address, host })}`
   const tryDemo = `  Try it in another terminal:

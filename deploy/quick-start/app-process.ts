@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
 import { EndedError } from '@sluice/shared/app/run-app'
 
-/** An application that runs as a process of its own, until it is stopped or disposed of. */
+/** An application in a process of its own, until it is stopped or disposed of. */
 export type AppProcess = AsyncDisposable & {
   /** Where it listens: host:port, or unix:/path. */
   readonly address: string
@@ -11,18 +11,18 @@ export type AppProcess = AsyncDisposable & {
   readonly operations: string | undefined
   /** Never resolves; rejects if the application ends without having been told to. */
   readonly failed: Promise<never>
-  /** Lets it finish what it does. Resolves when it has ended. */
+  /** Lets it finish its requests. Resolves when it has ended. */
   stop(): Promise<void>
-  /** Makes an application that is stopping end at once. */
+  /** Ends an application that is stopping at once. */
   hurry(): void
 }
 
 /**
- * Starts an application and waits until it listens. It has a session of its own, so that a terminal's Ctrl-C reaches
- * only the quick start, which stops its applications in order; and a channel, whose loss tells it that the quick start
- * is gone.
+ * Starts an application and waits until it listens. It has a session of its own, so a terminal's Ctrl-C reaches only
+ * the quick start, which stops its applications in order. It also has a channel: when the channel closes, the
+ * application knows that the quick start is gone.
  *
- * @throws {EndedError} if it ends before it listens; what was wrong it has printed itself
+ * @throws {EndedError} if it ends before it listens; it has printed why
  */
 export async function startApp(name: string, main: string, env: NodeJS.ProcessEnv): Promise<AppProcess> {
   const child = spawn(process.execPath, ['--max-semi-space-size=1', main], {
@@ -47,7 +47,7 @@ export async function startApp(name: string, main: string, env: NodeJS.ProcessEn
   return { address, operations, failed, stop, hurry: () => child.kill('SIGTERM'), [Symbol.asyncDispose]: stop }
 }
 
-/** Waits for what `announceListening` says. A process that node watches for changes says other things, too. */
+/** Waits for the message of `announceListening`. With --watch, node sends other messages, too. */
 async function listens(child: ChildProcess): Promise<{ address: string; operations?: string }> {
   for await (const [message] of on(child, 'message')) {
     if ((message as { type?: unknown })?.type === 'listening')

@@ -17,8 +17,8 @@ import { createDemo } from './demo-repository.ts'
 import { statusAddress } from './status-port.ts'
 
 /*
- * `npm start [-- FOLDER]`: supervisor and gateway on this machine, with a repository to try, and everything in FOLDER
- * (var, unless given). For production, start the two applications themselves.
+ * `npm start [-- FOLDER]` runs supervisor and gateway on this machine, with a repository to try, and everything in
+ * FOLDER (by default, var). For production, start the two applications themselves.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -29,9 +29,9 @@ const ownRoot = join(folder, 'repos')
 await runApp(async () => {
   const stopped = untilStopped()
   const env = { ...(await quickStartDefaults()), ...withoutEmpty(process.env) }
-  // All that is wrong with the configuration, and with what it names, is said once, here.
+  // All problems of the configuration, and of what it names, are reported once, here.
   const config = readConfig(settings, env)
-  // A root that somebody else has chosen is theirs to create, and to fill.
+  // A root that the operator has named is not created or filled here.
   const isOwnRoot = config.root === ownRoot
   const checksOfHost = isOwnRoot ? startChecksOfHost(config, () => undefined) : startChecksOfHost(config)
   await checkAll([...checksOfHost, ...startChecksOfGateway(config)])
@@ -41,7 +41,7 @@ await runApp(async () => {
   await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env)
   announce(gateway.address, supervisor.operations, config)
 
-  // The gateway first, so that no request meets a supervisor that has stopped.
+  // The gateway stops first, so that no request meets a supervisor that has stopped.
   const { hurry } = await Promise.race([stopped, supervisor.failed, gateway.failed])
   hurry.addEventListener('abort', () => [gateway, supervisor].forEach((app) => app.hurry()))
   console.log('\nStopping: running requests may finish. Ctrl-C again ends them at once.')
@@ -62,13 +62,13 @@ async function quickStartDefaults(): Promise<Record<string, string>> {
   }
 }
 
-/** In the folder; where its path is too long for a socket, in the folder for temporary files. */
+/** In the folder. If that path is too long for a socket, in the folder for temporary files. */
 function socketPath(): string {
   const path = join(folder, 'run/supervisor.sock')
   return parseAddress(`unix:${path}`) ? path : join(tmpdir(), `sluice-${process.pid}.sock`)
 }
 
-/** An empty variable counts as one that is not set, here as everywhere. */
+/** An empty variable counts as not set, as everywhere. */
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
 }

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net'
 
-/** So that a tab that shows the status page stays right from one start to the next. */
+/** The same port at each start, so that an open tab with the status page works again. */
 const usualPort = 8081
 
-/** Where the status page is: as a rule at the same port; any free one beside another quick start. */
+/** The address of the status page: the usual port, or any free one if another quick start uses that. */
 export async function statusAddress(): Promise<string> {
   return `127.0.0.1:${(await isFree(usualPort)) ? usualPort : 0}`
 }

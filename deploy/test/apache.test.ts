@@ -13,18 +13,18 @@ import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 import { adapted, skipWithout, startBalancer } from './balancer.ts'
 
-/** The example configuration of Apache, with a real one. */
+/** The example configuration for Apache, with a real Apache. */
 
 const modules = '/usr/lib/apache2/modules'
 const loaded = ['mpm_event', 'authz_core', 'headers', 'proxy', 'proxy_http', 'proxy_balancer']
 const forBalancers = ['lbmethod_bybusyness', 'slotmem_shm']
 
-/** Apache serves as no root: where it was started by root, as whom Debian has it serve. */
+/** Apache refuses to serve as root. If it was started by root, it serves as Debian's user. */
 function recordOf(name: string): string {
   return readFileSync('/etc/passwd', 'utf8').includes(`\n${name}:`) ? `User ${name}\nGroup ${name}` : ''
 }
 
-/** @returns where it listens */
+/** @returns the address on which it listens */
 async function startApache({ folder, gateway }: Stack, started: AsyncDisposableStack): Promise<string> {
   const proxy = `127.0.0.1:${await freePort()}`
   const site = await adapted('apache.conf', {
@@ -44,7 +44,7 @@ async function startApache({ folder, gateway }: Stack, started: AsyncDisposableS
     process.getuid?.() === 0 ? recordOf('www-data') : '',
   ]
   await writeFile(config, `${lines.join('\n')}\n${site}`)
-  // Its children are another user's.
+  // Its children run as another user.
   await chmod(folder, 0o755)
   started.use(await startBalancer('apache2', ['-f', config, '-DFOREGROUND'], proxy))
   return proxy
@@ -91,7 +91,7 @@ test('behind Apache, clones and large pushes are streamed, and a push may wait',
   assert.equal(pushed.code, 0, pushed.stderr)
   assert.equal(await git(join(root, 'new.git'), ['cat-file', '-t', 'main']), 'commit')
 
-  // The one slot is held by a hook; two pushes wait for it with large bodies.
+  // A hook holds the only slot. Two pushes wait for it with large bodies.
   const { body, id } = await capturePush(folder, project)
   const go = join(folder, 'go')
   await mkdir(join(root, 'new.git/hooks'))
@@ -104,7 +104,7 @@ test('behind Apache, clones and large pushes are streamed, and a push may wait',
   started.defer(() => writeFile(go, ''))
   const direct = push(stack.gateway.address, body)
   const passedOn = push(proxy, body)
-  // Before the ninth, Apache would have had more than it takes.
+  // Apache takes no more than ten; the ninth is the last one that Sluice sends.
   await until('interim replies to who asks directly', () => direct.interims() >= 6)
   await writeFile(go, '')
   assert.equal((await held).code, 0)

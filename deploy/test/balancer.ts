@@ -6,12 +6,12 @@ import { ask } from '@sluice/shared/testing/http'
 import { patiently } from '@sluice/shared/testing/patience'
 import { until } from '@sluice/shared/testing/until'
 
-/** What tests of the example configurations of load balancers have in common. */
+/** What the tests of the example configurations for load balancers share. */
 
 export const skipWithout = (program: string, debianPackage = program) =>
   spawnSync(program, ['-v']).error ? `${program} is not installed (apt-get install ${debianPackage})` : false
 
-/** The file as it is shipped, but for addresses and times. What is to be replaced must be there. */
+/** The file as it is shipped, with other addresses and times. Each text to be replaced must be in it. */
 export async function adapted(name: string, replacements: Record<string, string>): Promise<string> {
   let text = await readFile(new URL(`../${name}`, import.meta.url), 'utf8')
   for (const [from, to] of Object.entries(replacements)) {
@@ -21,7 +21,7 @@ export async function adapted(name: string, replacements: Record<string, string>
   return text
 }
 
-/** Runs a balancer until it is disposed of; ready when it passes a request on. */
+/** Runs a balancer until disposed of. Resolves when it passes a request on. */
 export async function startBalancer(program: string, args: string[], address: string): Promise<AsyncDisposable> {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''

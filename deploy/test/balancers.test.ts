@@ -16,7 +16,7 @@ import type { App, Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 import { adapted, skipWithout, startBalancer } from './balancer.ts'
 
-/** The example configurations of load balancers, with real ones, in front of two gateways and a host. */
+/** The example configurations for load balancers, with real ones, before two gateways and a host. */
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f']
 
@@ -67,7 +67,7 @@ function keepBusy(folder: string, url: string): Busy {
   return state
 }
 
-/** A reply that is read on only when asked to; the number of its bytes when it is whole. */
+/** A reply that is read only when the test asks for it. Resolves with the number of its bytes when it is whole. */
 async function slowFetch(address: string, name: string, want: string) {
   const reply = await beginFetch(address, `${name}.git`, want)
   assert.equal(reply.statusCode, 200)
@@ -90,7 +90,7 @@ async function isRefused(address: string): Promise<boolean> {
   }).then((refused) => (socket.destroy(), refused as boolean))
 }
 
-/** Ends a gateway as an upgrade would, while requests run through it, and starts another in its place. */
+/** Ends a gateway as an upgrade does, while requests run through it, and starts another in its place. */
 async function restart(stack: Stack, gateway: App, proxy: string, want: string): Promise<{ next: App; held: number }> {
   const slow = await Promise.all(names.map(async (name) => slowFetch(proxy, name, want)))
   gateway.signal('SIGTERM')
@@ -175,7 +175,7 @@ test(
     assert.deepEqual(failures, [])
     assert.ok(done > 10)
     assert.ok(held > 0, 'Requests ran through the gateways that were stopped.')
-    // Whose request it was, in spite of what the client says of it.
+    // The log must name the real client, whatever the client writes.
     const claims = { 'X-Forwarded-For': '203.0.113.9' }
     await ask(proxy, '/a.git/info/refs?service=git-upload-pack', { headers: { ...claims, 'X-Request-Id': 'claims' } })
     const line = await until('its line', () =>

@@ -7,7 +7,7 @@ import { settings } from '@sluice/shared/config/settings'
 import { composeFile } from './shapes/compose.ts'
 import { kinds } from './shapes/kubernetes.ts'
 
-/** What is in `deploy/`, as far as it can be checked without an engine that runs it. */
+/** Checks the files in `deploy/` as far as possible without an engine that runs them. */
 
 const folder = new URL('../', import.meta.url)
 const read = async (name: string) => readFile(new URL(name, folder), 'utf8')
@@ -22,7 +22,7 @@ async function documentsIn(name: string): Promise<unknown[]> {
 type Manifest = { [K in keyof typeof kinds]: z.infer<(typeof kinds)[K]> }[keyof typeof kinds]
 type Of<K extends Manifest['kind']> = Extract<Manifest, { kind: K }>
 
-/** Checked against the forms of their kinds. */
+/** The manifests, checked against the forms of their kinds. */
 async function manifests(): Promise<Manifest[]> {
   const names = (await readdir(new URL('kubernetes/', folder))).filter((name) => name.endsWith('.yaml'))
   const all = await Promise.all(names.map(async (name) => documentsIn(`kubernetes/${name}`)))
@@ -36,7 +36,7 @@ async function allOf<K extends Manifest['kind']>(...wanted: K[]): Promise<Of<K>[
   return (await manifests()).filter((manifest): manifest is Of<K> => wanted.includes(manifest.kind as K))
 }
 
-/** A value as the setting itself reads it. */
+/** Checks each value with the schema of its setting. */
 function checkSettings(environment: Record<string, string>, app: 'gateway' | 'supervisor', where: string): void {
   const known = Object.values(settings)
   for (const [name, value] of Object.entries(environment)) {
@@ -50,7 +50,7 @@ function checkSettings(environment: Record<string, string>, app: 'gateway' | 'su
 
 const secondsOf = (value: string | undefined, fallback: string) => parseInt(value ?? fallback, 10)
 
-test('compose.yaml has the form of a compose file, and its settings are some', async () => {
+test('compose.yaml has the form of a compose file, and its settings exist and are valid', async () => {
   const [document] = await documentsIn('compose.yaml')
   const { services, volumes } = composeFile.parse(document)
   for (const [name, service] of Object.entries(services)) {
@@ -67,7 +67,7 @@ test('compose.yaml has the form of a compose file, and its settings are some', a
     assert.ok(secondsOf(service.stop_grace_period, '10s') > secondsOf(delay, '0s') + secondsOf(drain, '60s'))
     assert.ok(service.init && service.read_only)
   }
-  // Who HAProxy is, is the one thing that gateways believe.
+  // Gateways trust the address of HAProxy.
   const proxy = services['haproxy']!.networks as Record<string, { ipv4_address: string }>
   for (const name of ['gateway-1', 'gateway-2']) {
     assert.equal(services[name]!.environment!['SLUICE_TRUSTED_PROXIES'], proxy['git']!.ipv4_address)
@@ -83,7 +83,7 @@ test('the manifests have the forms of their kinds, and kustomization.yaml names 
   assert.equal((await manifests()).length, 10)
 })
 
-/** The same by Kubernetes' own schemas, which know types and patterns, and take keys that they do not know. */
+/** Kubernetes' own schemas know types and patterns, and accept unknown keys. */
 const ownSchemas: Partial<Record<Manifest['kind'], string>> = {
   Namespace: 'IoK8sApiCoreV1Namespace',
   Service: 'IoK8sApiCoreV1Service',
@@ -101,7 +101,7 @@ async function problemsOf(manifest: Manifest): Promise<unknown> {
   return module.validate(manifest) ? undefined : module.validate.errors
 }
 
-test('the manifests are what Kubernetes’ own schemas say, which would find a mistake', async () => {
+test('the manifests are valid by Kubernetes’ own schemas, which would find a mistake', async () => {
   for (const manifest of await manifests()) {
     if (manifest.kind !== 'Kustomization') assert.equal(await problemsOf(manifest), undefined, manifest.kind)
   }
@@ -132,7 +132,7 @@ test('the applications in the manifests are configured, bounded and restricted',
     }
     for (const one of [container, ...(pod.initContainers ?? [])]) assert.deepEqual(one.securityContext, restricted)
     assert.ok(container.resources.limits['memory'])
-    // What is mounted is a volume; the one with repositories is claimed.
+    // Each mount has its volume, and the volume with repositories is claimed.
     const claims = workload.kind === 'StatefulSet' ? workload.spec.volumeClaimTemplates : []
     const names = [...pod.volumes.map(({ name }) => name), ...claims.map(({ metadata }) => metadata.name)]
     for (const mount of container.volumeMounts) assert.ok(names.includes(mount.name), mount.name)
@@ -144,7 +144,7 @@ test('the applications in the manifests are configured, bounded and restricted',
   }
 })
 
-test('what selects pods selects some, and ports lead to ports', async () => {
+test('selectors select pods, and ports lead to ports', async () => {
   const workloads = await allOf('Deployment', 'StatefulSet')
   const portsOf = (labels: Record<string, string>) => {
     const fits = (own: Record<string, string>) => Object.entries(labels).every(([name, value]) => own[name] === value)

@@ -12,14 +12,14 @@ const units = ['sluice-supervisor.service', 'sluice-gateway.service']
 const unitText = async (name: string) => readFile(join(project, 'deploy/systemd', name), 'utf8')
 const missing = spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'systemd-analyze is not installed'
 
-/** In systemd's own measure, from 0 to 10: less is better. */
+/** systemd's own measure, from 0 to 10. Less is better. */
 const mostExposed = 2
 
 test('systemd can read the units', { skip: missing }, async () => {
   await using folder = await temporaryFolder()
   const copies = join(folder.path, 'units')
   await mkdir(copies)
-  // It looks for the program and the user, which are not on every machine.
+  // systemd-analyze looks for the program and the user, which are not on every machine.
   for (const name of units) {
     const text = (await unitText(name)).replaceAll('/opt/sluice', project.replace(/\/$/, ''))
     await writeFile(join(copies, name), text.replace(/^(User|Group)=.*$/gm, '$1=root'))
@@ -31,7 +31,7 @@ test('systemd can read the units', { skip: missing }, async () => {
   assert.equal(status, 0, stderr)
 })
 
-test('the units leave little open', { skip: missing }, () => {
+test('the units leave little exposed', { skip: missing }, () => {
   for (const name of units) {
     const path = join(project, 'deploy/systemd', name)
     const args = ['security', '--offline=true', '--no-pager', `--threshold=${mostExposed * 10}`, path]
@@ -40,7 +40,7 @@ test('the units leave little open', { skip: missing }, () => {
   }
 })
 
-test('the units stop as Sluice does: the application first, then what is left, and not all for one', async () => {
+test('the units stop the application first, and then what is left, and one failure does not stop all', async () => {
   for (const name of units) {
     const text = await unitText(name)
     for (const line of ['KillMode=mixed', 'OOMPolicy=continue', 'TimeoutStopSec=75', 'RestartPreventExitStatus=78']) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The part of the Compose specification that compose.yaml uses; whatever else stands there is a mistake. */
+/** The part of the Compose specification that compose.yaml uses. Any other key is a mistake. */
 
 const service = z.strictObject({
   image: z.string().optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The part of Kubernetes' API (1.29) that the manifests use, by kind; whatever else stands there is a mistake. */
+/** The part of Kubernetes' API (1.29) that the manifests use, by kind. Any other key is a mistake. */
 
 const name = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/)
 const labels = z.record(z.string(), z.string())
