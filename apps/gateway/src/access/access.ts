@@ -40,7 +40,7 @@ export class Access {
   }
 
   /**
-   * @returns who asks, and what the host needs to know of their rights
+   * @returns the user, and what the host needs to know of the user's rights
    * @throws {Refusal} `login_required`, `login_failed`, `login_busy`, `login_unavailable`, `too_many_logins`,
    *   `repository_missing` or `push_forbidden`
    */

@@ -6,7 +6,7 @@ export type Rights = 'none' | 'read' | 'write'
 
 /** What a request is allowed. */
 export type Grant = {
-  /** Who asks. Undefined where nobody has logged in. */
+  /** The user. Undefined if nobody has logged in. */
   readonly user: string | undefined
   readonly rights: Rights
   /** Whether a push may create the repository, if the host's configuration lets pushes create repositories at all. */
@@ -25,7 +25,7 @@ export type About = {
   readonly client: string
   /** The client's request, with its connection and headers. */
   readonly incoming: IncomingMessage
-  /** The path and query of the request, encoded anew. */
+  /** The path and query of the request, encoded again. */
   readonly target: string
   readonly requestId: string
   readonly signal: AbortSignal

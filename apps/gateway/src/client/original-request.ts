@@ -25,8 +25,8 @@ export function originOf(incoming: IncomingMessage, { trust, publicUrl }: Origin
 }
 
 /**
- * The host as the client knows it; behind a trusted proxy, the one that the proxy names. Use it only in what the client
- * itself is told. Rules must not go by it, since many proxies pass on what a client has written there.
+ * The host as the client knows it. Behind a trusted proxy, it is the one that the proxy names. Use it only in replies
+ * to the client itself. Rules must not depend on it, because many proxies pass on what a client has written there.
  */
 export function shownHost(incoming: IncomingMessage, trust: ProxyTrust): string {
   const host = readHostName(toldByProxy(incoming, trust, 'host') ?? '')

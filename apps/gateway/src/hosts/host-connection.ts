@@ -53,7 +53,7 @@ export async function connectHost(config: HostConfig, log: Logger): Promise<Host
   const presence = opened.use(
     new HostPresence({
       probe: () => takesRequests(link),
-      // Hosts end their requests within a drain, as gateways do, and then start anew.
+      // Hosts end their requests within a drain, as gateways do, and then start again.
       downAfter: config.drainTimeout + config.hostWait,
     }),
   )

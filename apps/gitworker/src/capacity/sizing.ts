@@ -92,7 +92,7 @@ function connectionsToKeep({ maxConnections }: SizingConfig, { descriptors }: Li
   return maxConnections === 'auto' ? connectionLimit('auto', descriptors.limit / 2, 1).limit : maxConnections
 }
 
-/** Which part of the wish fits beside the given cost, and which resource is too short for all of it. */
+/** The part of the wish that fits besides the given cost, and the resource that is too short for all of it. */
 function affordablePart(wish: Cost, given: Cost, limits: Limits): { part: number; shortOf?: Resource } {
   const parts = resources.map((resource) => ({
     part: wish[resource] === 0 ? 1 : (limits[resource].free * mostUsed - given[resource]) / wish[resource],

@@ -34,7 +34,7 @@ export class EmptyRepository {
   /** @throws {Refusal} `create_failed` where it cannot be made, or there is no worker for it */
   async gitDir(): Promise<string> {
     if (this.#making === undefined && isGitDirectory(this.#folder)) return this.#folder
-    // Many may ask at once. It is made once, whichever of them leaves.
+    // Many requests may wait for it at once. It is made once, even if the first of them leaves.
     await (this.#making ??= this.#make().finally(() => (this.#making = undefined)))
     return this.#folder
   }

@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /**
- * Folders that were made above new repositories, none of which is kept so far. Each repository claims all that are above
- * it, whichever repository they were made for. They are removed with the last one that claims them.
+ * Folders that were made above new repositories, none of which is kept so far. Each repository claims all of the
+ * folders above it, even if they were made for another one. They are removed with the last repository that claims them.
  */
 export class NewFolders {
   /** How many repositories claim each folder. */

@@ -42,17 +42,20 @@ type Entry = {
 /** A request to a name, from before the repository is looked for until nothing of the request is at work in it. */
 export type Visit = AsyncDisposable & {
   /**
-   * Makes the repository of this name, or waits for whoever is making it.
+   * Makes the repository of this name, or waits until another visit has made it.
    *
    * @param ids that the push wants references to have
    * @returns whether it was made for this visit
    */
   create(ids: readonly string[]): Promise<boolean>
-  /** Takes back what was made in vain, if this is the last visitor. May be called before the visit is disposed of. */
+  /**
+   * Removes a repository that was made in vain, if this is the last visit. May be called before the visit is disposed
+   * of.
+   */
   leave(): Promise<void>
 }
 
-/** When a push has failed, its objects are looked for below so many ids. */
+/** If a push has failed, objects that can be reached from its ids are looked for, from so many ids at most. */
 const maxIds = 200
 
 export type NewRepositoriesOptions = {
@@ -88,7 +91,7 @@ export class NewRepositories {
     return new NewRepositories(empty, new RepositoryMaker(notes, format, runJob), options)
   }
 
-  /** @param record is told if the repository is taken back when the visit ends, or why it could not be */
+  /** @param record filled in if the repository is taken back when the visit ends, or if it could not be */
   visit(plainName: string, repository: string, record: Pick<RequestRecord, 'takenBack' | 'tidyError'>): Visit {
     const entry = this.#entryOf(plainName)
     entry.visitors++

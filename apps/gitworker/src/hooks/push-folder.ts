@@ -44,11 +44,11 @@ export async function checkHookScript(): Promise<void> {
 }
 
 /**
- * Copies the script that hooks run through to a place where nobody replaces it while it is needed. When a new version is
- * installed over the one that runs, the sources are missing for a while.
+ * Copies the script that hooks run through to a place where nobody replaces it while it is needed. When a new version
+ * is installed over the running one, the sources are missing for a while.
  *
- * @returns the copy's path, or the one among the sources if nothing may be executed in the runtime directory (`/run` is
- *   often mounted noexec)
+ * @returns the path of the copy, or of the script among the sources if nothing may be executed in the runtime
+ *   directory (`/run` is often mounted noexec)
  */
 export async function placeHookScript(runFolder: string): Promise<string> {
   const placed = join(runFolder, 'hook.sh')
@@ -66,7 +66,7 @@ export async function placeHookScript(runFolder: string): Promise<string> {
  * Makes a new folder for a push. Disposing of it removes it.
  *
  * @param parent the folder of all of these, in the runtime directory
- * @param onLeft is told why it could not be removed. The next supervisor tries again
+ * @param onLeft called with the error if it could not be removed; the next supervisor tries again
  * @throws {Refusal} `no_resources` if it cannot be made
  */
 export async function openPushFolder(parent: string, onLeft: (error: unknown) => void): Promise<PushFolder> {

@@ -6,7 +6,8 @@ import { maxListed } from './host-status.ts'
 import type { FailureStatus, RequestStatus } from './host-status.ts'
 
 /**
- * The outcomes that count as failures. A client that left, or that asked for a repository that does not exist, is none.
+ * The outcomes that count as failures. A client that left, or that asked for a repository that does not exist, is not a
+ * failure.
  */
 const failures: ReadonlySet<Outcome> = new Set(['shed', 'timed_out', 'git_failed', 'failed'])
 const maxFailures = 50

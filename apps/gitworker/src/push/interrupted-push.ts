@@ -28,7 +28,7 @@ const endsHooks: ReadonlySet<string> = new Set(['git_silent', 'draining'])
 /** How long git may take to list the references. */
 const lookMs = 5000
 
-/** At most so many references are looked at. */
+/** The most references that are looked at. */
 const maxLookedAt = 100
 
 const maxNameLength = 256

@@ -14,7 +14,7 @@ import type { RequestBody } from '../body/request-body.ts'
 /** Of a push that Sluice or git refuses, at most so much is read and dropped, so that its client reads the whole reply. */
 export const maxReadOnBytes = 256 * 1024 * 1024
 
-/** At most so many references are named one by one, and at most so much of their names. */
+/** The most references that are named one by one, and the most bytes of their names. */
 const maxNamed = 10
 const maxNameLength = 256
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { isKeepName } from '../repository/git-files.ts'
 
-/** In one repository, at most so many are looked at. */
+/** The most `.keep` files that are looked at in one repository. */
 const maxFiles = 10_000
 
 /** The paths of the packs' `.keep` files. */

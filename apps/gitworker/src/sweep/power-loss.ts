@@ -10,7 +10,7 @@ import { isOfPushHere, keepFilesIn, keepReason } from './keep-files.ts'
  * is dead.
  */
 
-/** At most so many names below `refs` are looked at. */
+/** The most names below `refs` that are looked at. */
 const maxRefs = 100_000
 
 /** Looks through a repository that is known to have been pushed to. @returns the paths of what was removed */

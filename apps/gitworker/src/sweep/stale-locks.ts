@@ -19,7 +19,8 @@ export class StaleLocks {
   readonly #known = new Set<string>()
 
   /**
-   * Removes what would make a push fail and is proven to be nobody's. Never fails: git will say what is still there.
+   * Removes files that would make a push fail and that are proven to have no owner. Never fails: git reports a file
+   * that is still there.
    *
    * @param commands the first of the push's
    * @returns the paths of what was removed, if anything was

@@ -201,7 +201,7 @@ for (const [how, start] of Object.entries(operators)) {
   })
 }
 
-test('whenever its supervisor is killed, the next one removes what was made in vain, and nothing else', async () => {
+test('whenever its supervisor is killed, the next one removes repositories that were made in vain, and nothing else', async () => {
   for (const at of ['unfinished', 'whole', 'named', 'hidden to be looked at', 'half removed'] as const) {
     for (const isUsed of [false, true]) {
       await using repository = await newRepository()

@@ -66,7 +66,7 @@ test('the list ends where git ends it: at any special packet, and where git woul
   assert.ok(!unfinished.isWhole)
 })
 
-test('the commands in a push certificate count, however its lines are put into packets, and so do those beside it', () => {
+test('the commands in a push certificate count, however its lines are put into packets, and so do those outside it', () => {
   const certificate = [
     'certificate version 0.1',
     'pusher A User <user@example.org> 1700000000 +0000',

@@ -16,7 +16,9 @@ export type ForwardOptions = {
   readonly service: URL
   /** Milliseconds. */
   readonly timeout: number
-  /** Milliseconds for which an answer that lets somebody in is good. 0: each request asks anew. */
+  /**
+   * Milliseconds for which an answer that lets a request in is remembered. 0: the service is asked about each request.
+   */
   readonly cache: number
   readonly origin: OriginOptions
 }

@@ -70,7 +70,10 @@ function checkUser(sub: unknown): string {
   return sub
 }
 
-/** A bearer is told what is wrong with their token. It is not their fault if there are no keys to check it with. */
+/**
+ * The sender of a wrong token is told what is wrong with it. If there are no keys to check it with, that is not the
+ * sender's fault.
+ */
 function asRefusal(error: unknown): Refusal {
   const cause = error
   if (error instanceof errors.JWTExpired)

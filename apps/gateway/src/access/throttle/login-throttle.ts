@@ -26,7 +26,7 @@ const mostInClientsLine = 32
 const rememberedMs = 10 * 60_000
 const mostRemembered = 10_000
 
-/** Who tries to log in, and with what. `client` is an address or a network. Only digests of these are kept. */
+/** One log-in. `client` is an address or a network. Only digests of these are kept. */
 export type Login = { readonly client: string; readonly name: string; readonly secret: string }
 
 /** How an attempt ended. `unknown`: it could not be checked, or nobody waited for the result. */
@@ -158,7 +158,7 @@ function newClientMarks(clock: Clock): ClientMarks {
   return { ...newMarks(clock), freshGate: new LoginGate(clock) }
 }
 
-/** The marks under a key, old or new. Their time to live begins anew. */
+/** The marks under a key, which are made if there are none. Their time to live starts again. */
 function marksOf<M extends Marks>(table: LRUCache<string, M>, key: string, make: () => M): M {
   const marks = table.get(key) ?? make()
   table.set(key, marks)

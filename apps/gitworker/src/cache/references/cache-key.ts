@@ -16,10 +16,10 @@ export type CacheKey = {
 }
 
 /**
- * The key of a request whose reply may be kept. The user is not part of it: git's replies do not depend on who asks, and
- * hooks run for pushes and packs only.
+ * The key of a request whose reply may be kept. The user is not part of it: git's replies do not depend on the user,
+ * and hooks run for pushes and packs only.
  *
- * @param asked a POST's body; undefined where it is not in protocol version 2, or too large to be parsed
+ * @param asked a POST's body; undefined if it is not in protocol version 2, or too large to be parsed
  * @param build git's version, and everything in its command line and environment that changes a reply; not the
  *   repository's own configuration, which every look-up checks
  * @returns undefined for every other request
