@@ -147,7 +147,7 @@ async function memoryKiB(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number>
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1])
 }
 
-/** Of this process, and of its children and theirs as far as they have been waited for, or live and are children. */
+/** The CPU time of this process, and of its descendants that were waited for, or that live and are its children. */
 async function cpuMs(): Promise<{ own: number; children: number }> {
   const { user, system } = process.cpuUsage()
   const living = (await readFile(`/proc/self/task/${process.pid}/children`, 'latin1')).split(' ').filter(Boolean)

@@ -62,7 +62,7 @@ function recordOf(name: string): { uid: number; gid: number } {
   return { uid: Number(fields[1]), gid: Number(fields[2]) }
 }
 
-/** A configuration as an operator would write it who knows git. Each departure from a default says why. */
+/** A configuration as an operator who knows git would write it. Each departure from a default says why. */
 function configurationOf(options: {
   root: string
   folder: string

@@ -63,7 +63,7 @@ export async function startNginx({ root, folder }: Place): Promise<Contestant> {
   }
 }
 
-/** A configuration as an operator would write it who knows git. Each departure from a default says why. */
+/** A configuration as an operator who knows git would write it. Each departure from a default says why. */
 function configurationOf(options: {
   root: string
   folder: string

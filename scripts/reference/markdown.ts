@@ -9,7 +9,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-/** Keeps patterns such as `**` from being taken for emphasis; what stands in backticks stays as it is. */
+/** Escapes patterns such as `**`, which would be taken for emphasis. Text in backticks stays as it is. */
 function escaped(cell: string): string {
   const parts = cell.replaceAll('|', '\\|').split('`')
   return parts.map((part, index) => (index % 2 === 0 ? part.replaceAll('*', '\\*') : part)).join('`')

@@ -219,10 +219,10 @@ for (const [name, service] of Object.entries(services)) {
   })
 }
 
-describe('what a service is told', () => {
+describe('what a service is told of a request', () => {
   const open: Service = { ...services['a service as Traefik’s and Caddy’s manuals have it']!, path: '/' }
 
-  test('the service is told the address that will be opened, however it was written', async () => {
+  test('the address is the one that will be opened, however it was written', async () => {
     await using opened = new AsyncDisposableStack()
     const { url, seen } = opened.use(await startService(open))
     const stack = opened.use(await startWith(url))

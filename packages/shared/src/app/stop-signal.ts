@@ -26,7 +26,7 @@ export function untilStopped(): Promise<{ why: string; hurry: AbortSignal }> {
 /** How long a start that hangs, such as on a disk that is gone, may hold up a stop. */
 const startMayTakeMs = 10_000
 
-/** Waits for a start. Where the process is told to stop meanwhile and the start still hangs, the process exits. */
+/** Waits for a start. If the process is told to stop meanwhile, and the start still hangs, the process exits. */
 export async function startUnlessStopped<T>(stopped: ReturnType<typeof untilStopped>, start: Promise<T>): Promise<T> {
   let isStarting = true
   const giveUp = () => {

@@ -50,7 +50,7 @@ function checkMethod(expected: 'GET' | 'POST', method: string | undefined): void
 }
 
 /**
- * The request target for the same request on another server. It is encoded anew, so nothing of the original's form
+ * The request target for the same request on another server. It is encoded again, so nothing of the original's form
  * survives.
  */
 export function targetOf(request: GitRequest): string {

@@ -1,10 +1,7 @@
 import { Refusal } from '../refusal/refusal.ts'
 
 const maxNameBytes = 4096
-/**
- * A file name has at most 255 bytes. Some are left for the names of what is made beside a repository while it is
- * created.
- */
+/** A file name has at most 255 bytes. Some are left for temporary names beside a repository that is being created. */
 const maxPartBytes = 240
 /** Each request looks at each folder on the way to its repository. */
 const maxParts = 64

@@ -4,8 +4,8 @@ import { ReloadedFile } from '../config/reloaded-file.ts'
 const setting = 'SLUICE_HOST_SECRET_FILE'
 
 /*
- * Whoever has a secret may speak for any user, so it must not be guessable. There may be two, so that gateways and hosts
- * can change to a new one at different times.
+ * A client that has a secret may speak for any user, so a secret must not be guessable. There may be two, so that
+ * gateways and hosts can change to a new one at different times.
  */
 const leastCharacters = 32
 const mostCharacters = 512

@@ -122,9 +122,9 @@ function endConnectionAfter(outgoing: ServerResponse): void {
 }
 
 /**
- * What Node's parser refuses never becomes a request, but is answered with a sentence. There are two exceptions. Where the
- * malformed part is the body of a request that is being served, that request is told (`malformedBody`) and answers. Where it
- * follows a whole request, that request is served to its end, and the connection closes after it.
+ * What Node's parser refuses never becomes a request, and is answered with a sentence. There are two exceptions. If the
+ * malformed part is the body of a request that is being served, that request gets the event `malformedBody` and
+ * answers. If it follows a whole request, that request is served to its end, and the connection closes after it.
  */
 function answerUnparsable(error: Error, socket: Duplex): void {
   const underWay = '_httpMessage' in socket ? (socket._httpMessage as ServerResponse | null) : null

@@ -25,11 +25,11 @@ export type TlsLog = {
 export type TlsMaterial = Pick<SecureContextOptions, 'cert' | 'key' | 'ca'> & { readonly minVersion: 'TLSv1.2' }
 
 /**
- * Reads certificate, key and roots, and watches them. New ones are used for new connections. Broken ones change nothing, and
- * the log tells of them.
+ * Reads certificate, key and roots, and watches them. New ones are used for new connections. Broken ones change
+ * nothing, and are reported in the log.
  *
  * @param setting the variables that name the files, for messages
- * @throws {ConfigError} where the files are not right at the start
+ * @throws {ConfigError} if the files are not right at the start
  */
 export async function openTlsFiles(
   paths: TlsPaths,

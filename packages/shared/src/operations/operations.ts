@@ -25,11 +25,11 @@ const maxConnections = 64
 const requestTimeoutMs = 30_000
 
 /**
- * Serves pages for operators on an address of their own. It must not be public: whoever reaches it sees the names of
+ * Serves pages for operators on an address of their own. The address must not be public: the pages show the names of
  * repositories and clients.
  *
  * @param setting the variable that the address is from, for messages
- * @throws {ConfigError} where it cannot listen
+ * @throws {ConfigError} if it cannot listen
  */
 export async function openOperations(
   address: Address,

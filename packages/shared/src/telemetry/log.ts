@@ -39,7 +39,7 @@ function standardOutput() {
     // is tried again with the next line.
     destination.flush()
   }
-  // Not flushSync() here either: where the disk is full, or where nobody reads any more, it never returns.
+  // Not flushSync() here either: if the disk is full, or nobody reads the log any more, it never returns.
   process.on('exit', () => destination.flush())
   return {
     write(line: string) {

@@ -45,7 +45,7 @@ export function openOtlpTracing(app: string, endpoint: string, onProblem: (messa
   })
   const provider = new TracerProvider({
     resource: resourceOf(app),
-    // Whoever began a trace decides whether it is recorded. Traces that begin here are.
+    // The server that began a trace decides whether it is recorded. Traces that begin here are recorded.
     sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanLimits: { attributeValueLengthLimit: maxAttributeLength },
     spanProcessors: [

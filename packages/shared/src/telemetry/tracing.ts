@@ -15,7 +15,9 @@ export type Span = {
 
 export type SpanEnding = {
   readonly name: string
-  /** They have the names of OpenTelemetry's semantic conventions, where there are such. Undefined ones are left out. */
+  /**
+   * The names are those of OpenTelemetry's semantic conventions, if there are any. Undefined attributes are left out.
+   */
   readonly attributes: Readonly<Record<string, string | number | boolean | undefined>>
   /** Whether the server failed. A client that asks for what it may not have is no failure. */
   readonly failed: boolean
@@ -28,11 +30,11 @@ export type Tracing = AsyncDisposable & {
 }
 
 /**
- * The traces of one application. Without an endpoint they are only ids, for the log and for other servers, and
- * OpenTelemetry is not loaded, which takes a while.
+ * Opens the traces of one application. Without an endpoint, they are only ids, for the log and for other servers.
+ * OpenTelemetry is loaded only if there is an endpoint, because loading it takes a while.
  *
  * @param endpoint an OpenTelemetry collector: `http://127.0.0.1:4318`
- * @param onProblem is told, once a minute at most, why spans cannot be sent
+ * @param onProblem called with the reason if spans cannot be sent, once a minute at most
  */
 export async function openTracing(
   app: string,

@@ -33,7 +33,7 @@ test('the protections of all rules that fit are joined, whatever their order', (
   }
 })
 
-test('the rules for any of a repository’s names apply, and without a row about it there are none', () => {
+test('the rules for each of a repository’s names apply; without a row about it, it has no rules', () => {
   const rulesOf = refRulesBy(parse('team/web:refs/heads/main=nobody'))
   assert.equal(rulesOf(['other', 'team/web2']), undefined)
   assert.deepEqual([...rulesOf(['alias', 'team/web.git'])!('refs/heads/main')], ['nobody'])

@@ -18,7 +18,7 @@ test('a reply without these headers is neither a refusal nor marked as not begun
   assert.equal(isDistrust(undefined), false)
 })
 
-test('a host that distrusts the gateway is told from one that refuses the client', () => {
+test('a host that distrusts the gateway differs from one that refuses the client', () => {
   assert.equal(isDistrust('wrong_secret'), true)
   assert.equal(isDistrust('wrong_certificate'), true)
   assert.equal(isDistrust('push_forbidden'), false)

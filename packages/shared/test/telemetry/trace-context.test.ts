@@ -66,7 +66,7 @@ test('tracestate that is empty, longer than 512 bytes or not printable is left o
   }
 })
 
-test('a new trace is sampled, and valid to whoever receives it', () => {
+test('a new trace is sampled, and valid for its receiver', () => {
   const root = rootContext()
   assert.deepEqual(receivedContext(headersOf(root)), root)
   assert.equal(root.sampled, true)

@@ -45,7 +45,7 @@ export class Http1Transport implements Transport {
 
   cut(): void {
     const { socket } = this.reply
-    // HTTP/1.0 has no chunks: only a reset tells a reply that was cut from one that has ended.
+    // HTTP/1.0 has no chunks, so only a reset distinguishes a reply that was cut from one that has ended.
     if (this.#incoming.httpVersionMinor === 0 && socket && 'remoteAddress' in socket && socket.remoteAddress) {
       socket.resetAndDestroy()
     }
