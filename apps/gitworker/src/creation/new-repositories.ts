@@ -24,7 +24,7 @@ import { clearNotes } from './take-back.ts'
  *        └────────────────────────┴────────────────────┘
  *
  *   absent       There is nothing on disk. A push is shown an empty repository of the supervisor's own.
- *   creating     `NAME.git.<uuid>.lock` and a note exist. Whoever comes now waits for the same creation.
+ *   creating     `NAME.git.<uuid>.lock` and a note exist. A visit that comes now waits for the same creation.
  *   provisional  The repository and a note of what was made exist. It is there for its visitors only, which are the
  *                requests to this name that are under way. No push to it has left anything yet.
  *   kept         It is a repository like any other: there is no note, and nothing in here could remove it.

@@ -17,9 +17,9 @@ export type Contents = Readonly<Record<string, string>>
  * What has become of a repository that was created for a push:
  *
  * - `pristine`: it is as it was made.
- * - `objects`: it also contains objects. A push whose references are all refused leaves some; so may somebody else.
- * - `unsure`: it contains something unfinished, or did a moment ago. That may be anybody's.
- * - `used`: somebody has put something else into it.
+ * - `objects`: it also contains objects. A push whose references are all refused leaves some; so may other programs.
+ * - `unsure`: it contains something unfinished, or did a moment ago, which may belong to any process.
+ * - `used`: a push or another program has put something else into it.
  */
 export type Condition = 'pristine' | 'objects' | 'unsure' | 'used'
 

@@ -27,14 +27,14 @@ type Waiter = {
 }
 
 /**
- * Slots of one kind, and those who wait for one.
+ * Slots of one kind, and the requests that wait for one.
  *
  *   waits (fair queue) ──▶ holds a slot (p-queue) ──▶ over: its slot is disposed of
  *            └──▶ refused: too many wait, it waited too long, or it has left
  *
- * The fair queue says who is next; p-queue counts those who hold a slot, and says when one comes free. Nobody waits inside
- * p-queue, and it gets no signal and no timeout: a slot is held until nothing of the request's worker lives, and p-queue
- * would free it while the process still runs.
+ * The fair queue says which request is next. p-queue counts the slots that are held, and says when one comes free.
+ * Nobody waits inside p-queue, and it gets no signal and no timeout: a slot is held until no process of the request's
+ * worker lives, and p-queue would free it earlier.
  */
 export class Lane {
   readonly limits: LaneLimits

@@ -17,7 +17,7 @@ const lastWordsMs = 1000
  *
  * leaving: still accepts, and each reply is the last on its connection.
  * draining: accepts no more, and waits for what runs.
- * ending: the time is over, or somebody is in a hurry: what runs is aborted.
+ * ending: the time is over, or `hurry` was aborted: what runs is aborted.
  */
 export class Running {
   readonly #exchanges = new Set<Exchange>()

@@ -4,25 +4,28 @@ import { lookAtFolder, lookAtObjects } from './objects-folder.ts'
 import { StatInfo } from './stat-info.ts'
 
 /*
- * A fingerprint is the stat information of every file that git reads for a reply. While none of it differs, git would reply
- * the same. It is taken before git starts: then whatever changes from then on shows as a difference, whether git has read it
- * or not.
+ * A fingerprint is the stat information of every file that git reads for a reply. While none of it differs, git would
+ * give the same reply. It is taken before git starts, so every later change shows as a difference, whether git has seen
+ * it or not.
  *
- * That holds only for files that are older than the file system's clock is coarse. Kernels before 6.13 give the same time to
- * everything that happens within one tick (4 to 10 ms), some file systems to everything within one second, and inode
- * numbers are reused at once. So of two changes in quick succession, the second one may leave no trace. A fingerprint is
- * therefore racy (git's own term: Documentation/technical/racy-git.txt) if anything in it changed just before it was taken,
- * or in the future, and nothing may be kept under it. "Just before" is measured from when the fingerprint was taken, not
- * from when git has ended: otherwise a git that runs for a while would make the change look old. It means a second and a
- * tick; or a quarter of a second for files whose times are finer than a millisecond, since only the kernel's ticks are
- * coarse there. A quarter of a second is many ticks, in case they come late.
+ * The times of files are too coarse to show every change. Kernels before 6.13 give the same time to everything that
+ * happens within one tick (4 to 10 ms), some file systems to everything within one second, and inode numbers are reused
+ * at once. So of two changes in quick succession, the second one may leave no trace. A fingerprint is therefore racy
+ * (git's own term: Documentation/technical/racy-git.txt) if anything in it changed just before it was taken, or has a
+ * time in the future. Nothing may be kept under a racy fingerprint.
  *
- * Every loose reference is looked at by itself. The times of a folder change with everything that is created, renamed and
- * deleted in it, and git does nothing else. But `echo $id > refs/heads/main` rewrites a file in place, and leaves its
- * folder as it was. A look costs 2 to 3 µs for each loose reference, and reading it once costs 4; git spends more than 10.
+ * "Just before" means within a second and a tick. For files whose times are finer than a millisecond, it means within a
+ * quarter of a second, because only the kernel's ticks are coarse there; a quarter of a second is many ticks, in case
+ * they come late. It is measured from when the fingerprint was taken, not from when git has ended: otherwise a git that
+ * runs for a while would make the change look old.
  *
- * Objects never change, but they come and go: with gc, with a link to another disk, or in a repository that lends them. A
- * tag whose object is missing is listed without its target, and no pack can be made of missing objects. See
+ * Every loose reference is looked at by itself. The times of a folder change with everything that is created, renamed
+ * and deleted in it, and git does nothing else. But `echo $id > refs/heads/main` rewrites a file in place, and leaves
+ * its folder as it was. A look costs 2 to 3 µs for each loose reference, and reading it once costs 4; git spends more
+ * than 10.
+ *
+ * Objects never change, but they come and go: with gc, with a link to another disk, or in a repository that lends them.
+ * A tag whose object is missing is listed without its target, and no pack can be made of missing objects. See
  * objects-folder.ts.
  */
 export type Fingerprint = {
