@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 
 /*
  * An access service for SLUICE_ACCESS=forward. Everybody reads public/. The user `ci`, whose password is in CI_TOKEN, reads
- * everything, and pushes to what is below team/, where a push may create repositories.
+ * everything, and may push below team/ and create repositories there.
  */
 
 const { CI_TOKEN: token, PORT: port = '9000' } = process.env
@@ -25,7 +25,7 @@ const server = createServer(({ headers }, response) => {
   response.end()
 })
 
-/** Of one length whatever is compared, as timingSafeEqual needs it. */
+/** timingSafeEqual needs values of equal length. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
