@@ -348,7 +348,7 @@ test('requests during a restart of the supervisor are all served', async () => {
   assert.deepEqual([...new Set(statuses)], [200])
 })
 
-test('a process that escaped with standard output cannot hold the reply for long, and is ended', async () => {
+test('what escaped with standard output cannot hold the reply for long, and is ended', async () => {
   for (const runtime of ['bun', 'node']) {
     await using stack = await startWithFixture('escapes-with-stdout', { SLUICE_WORKER_RUNTIME: runtime })
     const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })

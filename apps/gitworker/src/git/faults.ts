@@ -48,10 +48,7 @@ export function reasonInWords(words: string): Reason | undefined {
   return undefined
 }
 
-/**
- * The first message about the client's own request. The client may see it, because it says nothing about the server's
- * files.
- */
+/** The first message about the client's own request. The client may see it: it tells nothing about the server's files. */
 export function mistakesIn(words: string): string {
   const lines = words.split('\n').map((line) => /^(?:fatal|error): (.*)$/.exec(line)?.[1] ?? '')
   return lines.find((text) => badRequests.some((pattern) => pattern.test(text))) ?? ''
@@ -97,7 +94,7 @@ export function reasonOfReport(unpack: string, rejected: readonly string[], word
     return inWords ?? 'git_failed'
   }
   const reasons = rejected.filter((why) => !dependent.test(why))
-  // A hook's own output is no message of git's, but git says if a hook could not be run.
+  // A hook's own output is no message of git's, but git tells if it could not be run.
   const isHooks = reasons.length > 0 && reasons.every((why) => why.endsWith('hook declined'))
   if (isHooks) return cannotRun.test(words) ? 'git_failed' : 'push_rejected'
   // Newer versions of git give the reason here. Older ones give it in a message only, as all do where the disk is damaged.

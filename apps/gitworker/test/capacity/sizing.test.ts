@@ -40,8 +40,8 @@ function problemsOf(config: Partial<SizingConfig>, machine: Machine): readonly s
   }
 }
 
-describe('sizes that are not configured', () => {
-  test('follow from the cores if nothing is short', () => {
+describe('what is left open', () => {
+  test('follows from the cores where nothing is short', () => {
     const { sizes, warnings, why } = chooseSizes(auto, large, 'bun')
     assert.deepEqual(sizes, {
       fetchSlots: 32,
@@ -58,7 +58,7 @@ describe('sizes that are not configured', () => {
     ['processes', pids(200), /^(\d+) of 200/],
     ['memory', memory(2048), /^(\d+) MiB of 2048/],
   ] as const) {
-    test(`shrink in proportion if there is too little of ${what}, to four fifths of what is free`, () => {
+    test(`shrinks in proportion where there is too little of ${what}, to four fifths of what is free`, () => {
       const { sizes, why, facts, warnings } = chooseSizes(auto, machine, 'bun')
       assert.equal(Math.floor(sizes.fetchSlots / 2), sizes.pushSlots)
       assert.equal(sizes.pushSlots, sizes.pushAdvertisementSlots)
@@ -71,30 +71,30 @@ describe('sizes that are not configured', () => {
     })
   }
 
-  test('count what other processes use, but not the supervisor itself', () => {
+  test('counts what others have of the processes, but not the supervisor itself', () => {
     const ownOnly = chooseSizes(auto, pids(200, 11), 'bun').sizes.fetchSlots
     assert.equal(chooseSizes(auto, pids(200, 0), 'bun').sizes.fetchSlots, ownOnly)
     assert.ok(chooseSizes(auto, pids(200, 100), 'bun').sizes.fetchSlots < ownOnly)
   })
 
-  test('are at least one of each', () => {
+  test('is at least one of each', () => {
     const { sizes } = chooseSizes(auto, memory(200), 'bun')
     assert.deepEqual([sizes.fetchSlots, sizes.pushSlots, sizes.pushAdvertisementSlots, sizes.jobSlots], [1, 1, 1, 1])
   })
 
-  test('make room for configured ones', () => {
+  test('makes room for what is set', () => {
     const { sizes, warnings } = chooseSizes({ ...auto, pushSlots: 15 }, pids(300), 'bun')
     assert.equal(sizes.pushSlots, 15)
     assert.ok(sizes.fetchSlots < chooseSizes(auto, pids(300), 'bun').sizes.fetchSlots)
     assert.deepEqual(warnings, [])
   })
 
-  test('are smaller on Node, whose workers have more threads', () => {
+  test('is fewer on Node, whose workers have more threads', () => {
     const onNode = chooseSizes(auto, pids(300), 'node').sizes
     assert.ok(onNode.fetchSlots < chooseSizes(auto, pids(300), 'bun').sizes.fetchSlots)
   })
 
-  test('are larger with fewer threads for each git', () => {
+  test('is more with fewer threads for each git', () => {
     const { sizes } = chooseSizes({ ...auto, packThreads: 1 }, pids(300), 'bun')
     assert.ok(sizes.fetchSlots > chooseSizes(auto, pids(300), 'bun').sizes.fetchSlots)
   })
@@ -104,7 +104,7 @@ describe('sizes that are not configured', () => {
     assert.ok(sizes.fetchSlots > chooseSizes(auto, memory(2048), 'bun').sizes.fetchSlots)
   })
 
-  test('leave connections about half of the descriptors at least', () => {
+  test('connections get what slots leave of the descriptors, which is about half at least', () => {
     for (const cores of [2, 64]) {
       const { sizes, facts, warnings } = chooseSizes(auto, { ...descriptors(1024), cores }, 'bun')
       assert.ok(sizes.maxConnections >= 400, `${sizes.maxConnections}`)
@@ -114,8 +114,8 @@ describe('sizes that are not configured', () => {
   })
 })
 
-describe('sizes that are configured', () => {
-  test('are kept, with a warning if they are likely to be too much', () => {
+describe('what is set', () => {
+  test('is kept, with a warning where it is likely to be too much', () => {
     const config = { ...auto, fetchSlots: 40 }
     const { sizes, warnings } = chooseSizes(config, pids(200), 'bun')
     assert.equal(sizes.fetchSlots, 40)
@@ -124,24 +124,24 @@ describe('sizes that are configured', () => {
     assert.match(warnings[0] ?? '', / \d{3} processes and threads, and pids\.max of \/a leaves 200 /)
   })
 
-  test('are refused if a worker and one git in each slot would be too much', () => {
+  test('is refused where a worker and one git in each slot would be too much', () => {
     const [problem, ...others] = problemsOf({ fetchSlots: 100 }, pids(200))
     assert.deepEqual(others, [])
     assert.match(problem ?? '', /^SLUICE_FETCH_SLOTS=100, SLUICE_WARM_WORKERS=4 cannot work/)
     assert.match(problem ?? '', /takes 328 processes and threads, and pids\.max of \/a allows 200 /)
   })
 
-  test('are not refused because of what others use at the start', () => {
+  test('is not refused for what others happen to have at the start', () => {
     assert.deepEqual(problemsOf({ fetchSlots: 40 }, pids(200, 190)), [])
   })
 
-  test('are warned about and refused for too little memory, too', () => {
+  test('too little memory is refused and warned about alike', () => {
     assert.match(problemsOf({ pushSlots: 200 }, memory(512))[0] ?? '', /SLUICE_PUSH_SLOTS=200.*of memory/)
     const { warnings } = chooseSizes({ ...auto, pushSlots: 50 }, memory(2048), 'bun')
     assert.match(warnings[0] ?? '', /SLUICE_PUSH_SLOTS=50.*of memory, and memory\.max of \/a leaves 2048 MiB/)
   })
 
-  test('are warned about and refused for too few descriptors, too', () => {
+  test('so are too few descriptors', () => {
     assert.match(
       problemsOf({ maxConnections: 2000 }, descriptors(1024))[0] ?? '',
       /SLUICE_MAX_CONNECTIONS=2000.*ulimit/,
@@ -152,7 +152,7 @@ describe('sizes that are configured', () => {
     assert.match(warnings[0] ?? '', /SLUICE_MAX_CONNECTIONS=750.*leaves 1024 descriptors/)
   })
 
-  test('are never too much if no limit is known', () => {
+  test('where nobody knows a limit, nothing is too much', () => {
     const unknown: Machine = {
       ...large,
       memoryBytes: Infinity,

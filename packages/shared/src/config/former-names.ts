@@ -1,11 +1,12 @@
 import type { Setting } from './settings/setting.ts'
 
-/** A setting that was renamed keeps its former name for one version. */
+/** For a version, a setting that has a new name also goes by its old one. */
 
 /**
- * The text that the environment has for a setting, under either name. An empty variable counts as not set.
+ * The text that the environment has for a setting, under either of its names. An empty variable counts as one that is
+ * not set.
  *
- * @returns undefined if neither is set; a problem if they have different values
+ * @returns undefined where neither is set; a problem where they say different things
  */
 export function textOf({ name, formerly }: Setting<unknown>, env: NodeJS.ProcessEnv): string | undefined | Conflict {
   const text = env[name] || undefined
@@ -18,7 +19,7 @@ export function textOf({ name, formerly }: Setting<unknown>, env: NodeJS.Process
 
 export type Conflict = { readonly problem: string }
 
-/** Warns of each former name that is in use, and says the new one. */
+/** Says in the log which old names are in use, and what the new ones are. */
 export function warnOfFormerNames(
   wanted: Readonly<Record<string, Setting<unknown>>>,
   env: NodeJS.ProcessEnv,

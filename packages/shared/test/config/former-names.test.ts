@@ -14,7 +14,7 @@ function warningsFor(env: Record<string, string>): string[] {
   return warnings
 }
 
-test('a former name works, with one warning that says the new one', () => {
+test('an old name works, with one warning that names the new one', () => {
   const env = { SLUICE_SOURCE_REQUESTS: '7' }
   assert.equal(readConfig(settings, env).clientRequests, 7)
   const warnings = warningsFor(env)
@@ -22,14 +22,14 @@ test('a former name works, with one warning that says the new one', () => {
   assert.match(warnings[0]!, /SLUICE_SOURCE_REQUESTS is now called SLUICE_CLIENT_REQUESTS/)
 })
 
-test('the new name works without a warning, also beside empty variables', () => {
+test('the new name works without a warning, whatever is empty', () => {
   const env = { SLUICE_CLIENT_REQUESTS: '8', SLUICE_SOURCE_REQUESTS: '', SLUICE_CLIENT_QUEUE: '' }
   assert.equal(readConfig(settings, env).clientRequests, 8)
   assert.equal(readConfig(settings, env).clientQueue, 256)
   assert.deepEqual(warningsFor(env), [])
 })
 
-test('both names may have the same value, and not two different ones', () => {
+test('both names may say the same, and may not say different things', () => {
   const same = { SLUICE_CLIENT_QUEUE: '9', SLUICE_SOURCE_QUEUE: '9' }
   assert.equal(readConfig(settings, same).clientQueue, 9)
   assert.equal(warningsFor(same).length, 1)
@@ -40,7 +40,7 @@ test('both names may have the same value, and not two different ones', () => {
   )
 })
 
-test('no two settings share a name', () => {
+test('no two settings go by one name', () => {
   assert.ok(renamed.length > 0)
   const names = Object.values<Setting<unknown>>(settings).flatMap(({ name, formerly }) =>
     formerly ? [name, formerly] : [name],
