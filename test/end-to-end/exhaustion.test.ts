@@ -11,7 +11,7 @@ import { until } from '@sluice/shared/testing/until'
 
 /** What a host does when it can start no more processes. */
 
-for (const runtime of ['bun', 'node']) {
+for (const runtime of ['launcher', 'node']) {
   test(`without processes, requests are refused with 503 until there are some (workers on ${runtime})`, async (t) => {
     await using stack = await startStack({
       SLUICE_WARM_WORKERS: '2',

@@ -25,7 +25,7 @@ const none = '0'.repeat(40)
 /** Ends a while after it is let go, so that it is not over before the test has looked. */
 const untilGo = 'touch began; while ! test -e go; do sleep 0.02; done; sleep 1; touch ended'
 
-for (const runtime of ['bun', 'node']) {
+for (const runtime of ['launcher', 'node']) {
   describe(`with workers on ${runtime}`, () => {
     let stack: Stack
     let count = 0

@@ -27,7 +27,7 @@ const ways: [what: string, script: string][] = [
   ['one without its environment, whose parent lives', `env -i PATH="$PATH" setsid ${stubborn} &`],
 ]
 
-for (const runtime of ['bun', 'node']) {
+for (const runtime of ['launcher', 'node']) {
   describe(`with workers on ${runtime}`, () => {
     for (const [what, script] of ways) {
       test(`${what} is ended with the worker, and the slot is free only then`, async () => {

@@ -47,7 +47,7 @@ const lsRefs = {
 
 const theLine = (stack: Stack, id: string) => stack.supervisor.line((line) => line['requestId'] === id)
 
-for (const runtime of ['bun', 'node']) {
+for (const runtime of ['launcher', 'node']) {
   describe(`with workers on ${runtime}`, () => {
     const env = { SLUICE_WORKER_RUNTIME: runtime }
 
@@ -349,7 +349,7 @@ test('requests during a restart of the supervisor are all served', async () => {
 })
 
 test('what escaped with standard output cannot hold the reply for long, and is ended', async () => {
-  for (const runtime of ['bun', 'node']) {
+  for (const runtime of ['launcher', 'node']) {
     await using stack = await startWithFixture('escapes-with-stdout', { SLUICE_WORKER_RUNTIME: runtime })
     const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
     assert.equal(reply.status, 200)

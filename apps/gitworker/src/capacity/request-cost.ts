@@ -17,7 +17,7 @@ export type SlotKind = 'fetchSlots' | 'pushSlots' | 'pushAdvertisementSlots' | '
 /** What one slot of each kind, one idle worker, and the supervisor itself use. */
 export function estimateCosts(
   { packThreads, packWindowMemory }: Pick<SupervisorConfig, 'packThreads' | 'packWindowMemory'>,
-  runtime: 'bun' | 'node',
+  runtime: 'launcher' | 'node',
 ): Record<SlotKind | 'worker' | 'supervisor', Estimate> {
   const worker = measured.worker[runtime]
   // With one thread only, git packs in its main thread.
@@ -42,11 +42,12 @@ const MiB = 2 ** 20
 
 /*
  * Measured with git 2.39, Bun 1.4 and Node 24 on Linux 6: all processes of a request, every 2 ms, in
- * /proc/<pid>/status, and 20 idle workers in a control group of their own. Repositories: 48,620 small objects in 172
- * MiB, and 1,320 objects, the files among them 300 KiB each, in 156 MiB.
+ * /proc/<pid>/status. Repositories: 48,620 small objects in 172 MiB, and 1,320 objects, the files among them 300 KiB
+ * each, in 156 MiB.
  *
- *   Bun, idle or serving          2 threads, 1.9 MiB (2.5 MiB with the kernel's share), 3 pipes and a channel here
- *   Node, the same                7 threads, 10 MiB
+ *   worker of the launcher        1 thread, 52 kB, and the kernel's share: its stack, page tables and sockets; 4 connections here
+ *   worker on Node                7 threads, 10 MiB, 3 pipes and a channel here
+ *   the launcher                  2.8 MiB
  *   one git without much to do    1 thread, less than 1 MiB
  *   clone                         upload-pack 1, pack-objects 1 and pack.threads more; 52 MiB on one thread, 56 on four
  *   fetch of 50 commits to these  24 MiB on four threads, in their windows: 6 MiB each, where pack.windowMemory allows it
@@ -58,7 +59,7 @@ const MiB = 2 ** 20
  */
 const measured = {
   worker: {
-    bun: { processes: 2, memory: 4 * MiB, descriptors: 4 },
+    launcher: { processes: 1, memory: MiB / 2, descriptors: 4 },
     node: { processes: 7, memory: 12 * MiB, descriptors: 4 },
   },
   git: { processes: 1, memory: 1 * MiB, descriptors: 0 },

@@ -29,7 +29,7 @@ export type Sizing = {
  *
  * @throws {ConfigError} where the machine has too little even for the least that the configured sizes can use
  */
-export function chooseSizes(config: SizingConfig, machine: Machine, runtime: 'bun' | 'node'): Sizing {
+export function chooseSizes(config: SizingConfig, machine: Machine, runtime: 'launcher' | 'node'): Sizing {
   const costs = estimateCosts(config, runtime)
   const limits = hostLimits(machine, costs.supervisor.likely.processes)
   const need = (count: SlotCounts, connections: number, which: 'likely' | 'least') =>

@@ -32,7 +32,7 @@ const descriptors = (limit: number) => ({ ...large, descriptors: { limit } })
 
 function problemsOf(config: Partial<SizingConfig>, machine: Machine): readonly string[] {
   try {
-    chooseSizes({ ...auto, ...config }, machine, 'bun')
+    chooseSizes({ ...auto, ...config }, machine, 'launcher')
     return []
   } catch (error) {
     assert.ok(error instanceof ConfigError, String(error))
@@ -42,7 +42,7 @@ function problemsOf(config: Partial<SizingConfig>, machine: Machine): readonly s
 
 describe('what is left open', () => {
   test('follows from the cores where nothing is short', () => {
-    const { sizes, warnings, why } = chooseSizes(auto, large, 'bun')
+    const { sizes, warnings, why } = chooseSizes(auto, large, 'launcher')
     assert.deepEqual(sizes, {
       fetchSlots: 32,
       pushSlots: 16,
@@ -59,7 +59,7 @@ describe('what is left open', () => {
     ['memory', memory(2048), /^(\d+) MiB of 2048/],
   ] as const) {
     test(`shrinks in proportion where there is too little of ${what}, to four fifths of what is free`, () => {
-      const { sizes, why, facts, warnings } = chooseSizes(auto, machine, 'bun')
+      const { sizes, why, facts, warnings } = chooseSizes(auto, machine, 'launcher')
       assert.equal(Math.floor(sizes.fetchSlots / 2), sizes.pushSlots)
       assert.equal(sizes.pushSlots, sizes.pushAdvertisementSlots)
       const [, need] = needed.exec(String(facts[what])) ?? []
@@ -72,41 +72,41 @@ describe('what is left open', () => {
   }
 
   test('counts what others have of the processes, but not the supervisor itself', () => {
-    const ownOnly = chooseSizes(auto, pids(200, 11), 'bun').sizes.fetchSlots
-    assert.equal(chooseSizes(auto, pids(200, 0), 'bun').sizes.fetchSlots, ownOnly)
-    assert.ok(chooseSizes(auto, pids(200, 100), 'bun').sizes.fetchSlots < ownOnly)
+    const ownOnly = chooseSizes(auto, pids(200, 11), 'launcher').sizes.fetchSlots
+    assert.equal(chooseSizes(auto, pids(200, 0), 'launcher').sizes.fetchSlots, ownOnly)
+    assert.ok(chooseSizes(auto, pids(200, 100), 'launcher').sizes.fetchSlots < ownOnly)
   })
 
   test('is at least one of each', () => {
-    const { sizes } = chooseSizes(auto, memory(200), 'bun')
+    const { sizes } = chooseSizes(auto, memory(200), 'launcher')
     assert.deepEqual([sizes.fetchSlots, sizes.pushSlots, sizes.pushAdvertisementSlots, sizes.jobSlots], [1, 1, 1, 1])
   })
 
   test('makes room for what is set', () => {
-    const { sizes, warnings } = chooseSizes({ ...auto, pushSlots: 15 }, pids(300), 'bun')
+    const { sizes, warnings } = chooseSizes({ ...auto, pushSlots: 15 }, pids(300), 'launcher')
     assert.equal(sizes.pushSlots, 15)
-    assert.ok(sizes.fetchSlots < chooseSizes(auto, pids(300), 'bun').sizes.fetchSlots)
+    assert.ok(sizes.fetchSlots < chooseSizes(auto, pids(300), 'launcher').sizes.fetchSlots)
     assert.deepEqual(warnings, [])
   })
 
   test('is fewer on Node, whose workers have more threads', () => {
     const onNode = chooseSizes(auto, pids(300), 'node').sizes
-    assert.ok(onNode.fetchSlots < chooseSizes(auto, pids(300), 'bun').sizes.fetchSlots)
+    assert.ok(onNode.fetchSlots < chooseSizes(auto, pids(300), 'launcher').sizes.fetchSlots)
   })
 
   test('is more with fewer threads for each git', () => {
-    const { sizes } = chooseSizes({ ...auto, packThreads: 1 }, pids(300), 'bun')
-    assert.ok(sizes.fetchSlots > chooseSizes(auto, pids(300), 'bun').sizes.fetchSlots)
+    const { sizes } = chooseSizes({ ...auto, packThreads: 1 }, pids(300), 'launcher')
+    assert.ok(sizes.fetchSlots > chooseSizes(auto, pids(300), 'launcher').sizes.fetchSlots)
   })
 
   test('a small window for deltas takes less memory than git fills in most repositories', () => {
-    const { sizes } = chooseSizes({ ...auto, packWindowMemory: MiB }, memory(2048), 'bun')
-    assert.ok(sizes.fetchSlots > chooseSizes(auto, memory(2048), 'bun').sizes.fetchSlots)
+    const { sizes } = chooseSizes({ ...auto, packWindowMemory: MiB }, memory(2048), 'launcher')
+    assert.ok(sizes.fetchSlots > chooseSizes(auto, memory(2048), 'launcher').sizes.fetchSlots)
   })
 
   test('connections get what slots leave of the descriptors, which is about half at least', () => {
     for (const cores of [2, 64]) {
-      const { sizes, facts, warnings } = chooseSizes(auto, { ...descriptors(1024), cores }, 'bun')
+      const { sizes, facts, warnings } = chooseSizes(auto, { ...descriptors(1024), cores }, 'launcher')
       assert.ok(sizes.maxConnections >= 400, `${sizes.maxConnections}`)
       assert.equal(facts['descriptors'], '1024 of 1024')
       assert.deepEqual(warnings, [])
@@ -117,7 +117,7 @@ describe('what is left open', () => {
 describe('what is set', () => {
   test('is kept, with a warning where it is likely to be too much', () => {
     const config = { ...auto, fetchSlots: 40 }
-    const { sizes, warnings } = chooseSizes(config, pids(200), 'bun')
+    const { sizes, warnings } = chooseSizes(config, pids(200), 'launcher')
     assert.equal(sizes.fetchSlots, 40)
     assert.equal(warnings.length, 1)
     assert.match(warnings[0] ?? '', /^SLUICE_FETCH_SLOTS=40, .*SLUICE_PACK_THREADS=4 may be too much/)
@@ -128,7 +128,7 @@ describe('what is set', () => {
     const [problem, ...others] = problemsOf({ fetchSlots: 100 }, pids(200))
     assert.deepEqual(others, [])
     assert.match(problem ?? '', /^SLUICE_FETCH_SLOTS=100, SLUICE_WARM_WORKERS=4 cannot work/)
-    assert.match(problem ?? '', /takes 328 processes and threads, and pids\.max of \/a allows 200 /)
+    assert.match(problem ?? '', /takes 221 processes and threads, and pids\.max of \/a allows 200 /)
   })
 
   test('is not refused for what others happen to have at the start', () => {
@@ -136,8 +136,8 @@ describe('what is set', () => {
   })
 
   test('too little memory is refused and warned about alike', () => {
-    assert.match(problemsOf({ pushSlots: 200 }, memory(512))[0] ?? '', /SLUICE_PUSH_SLOTS=200.*of memory/)
-    const { warnings } = chooseSizes({ ...auto, pushSlots: 50 }, memory(2048), 'bun')
+    assert.match(problemsOf({ pushSlots: 400 }, memory(512))[0] ?? '', /SLUICE_PUSH_SLOTS=400.*of memory/)
+    const { warnings } = chooseSizes({ ...auto, pushSlots: 50 }, memory(2048), 'launcher')
     assert.match(warnings[0] ?? '', /SLUICE_PUSH_SLOTS=50.*of memory, and memory\.max of \/a leaves 2048 MiB/)
   })
 
@@ -147,7 +147,7 @@ describe('what is set', () => {
       /SLUICE_MAX_CONNECTIONS=2000.*ulimit/,
     )
     const slots = { fetchSlots: 40, pushSlots: 1, pushAdvertisementSlots: 1, jobSlots: 1 }
-    const { sizes, warnings } = chooseSizes({ ...auto, ...slots, maxConnections: 750 }, descriptors(1024), 'bun')
+    const { sizes, warnings } = chooseSizes({ ...auto, ...slots, maxConnections: 750 }, descriptors(1024), 'launcher')
     assert.equal(sizes.maxConnections, 750)
     assert.match(warnings[0] ?? '', /SLUICE_MAX_CONNECTIONS=750.*leaves 1024 descriptors/)
   })

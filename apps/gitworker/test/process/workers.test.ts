@@ -34,7 +34,7 @@ async function read(stream: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-for (const name of ['bun', 'node'] as const) {
+for (const name of ['launcher', 'node'] as const) {
   describe(`a worker on ${name}`, () => {
     let workers: TestWorkers
     before(async () => {
@@ -57,7 +57,7 @@ for (const name of ['bun', 'node'] as const) {
       assert.equal(report.code, 3)
       assert.equal(report.signal, null)
       assert.equal(await worker.lastWords(), 'to stderr\n')
-      if (name === 'bun') {
+      if (name === 'launcher') {
         assert.ok(report.cpuMs !== null && report.cpuMs > 0)
         assert.ok(report.maxRssBytes !== null && report.maxRssBytes > 2 ** 20)
       }

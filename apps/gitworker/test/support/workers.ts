@@ -12,7 +12,7 @@ export type TestWorkers = AsyncDisposable & {
 
 /** Workers as the supervisor starts them, in a folder of their own. */
 export async function openTestWorkers(
-  wanted: 'auto' | 'bun' | 'node' = 'auto',
+  wanted: 'auto' | 'launcher' | 'node' = 'auto',
   { startTimeout = 60_000, log = silentLog, programs = bunPrograms() } = {},
 ): Promise<TestWorkers> {
   await using opened = new AsyncDisposableStack()

@@ -22,6 +22,15 @@ test('an old name works, with one warning that names the new one', () => {
   assert.match(warnings[0]!, /SLUICE_SOURCE_REQUESTS is now called SLUICE_CLIENT_REQUESTS/)
 })
 
+test('an old value works, with one warning that names the new one', () => {
+  const env = { SLUICE_WORKER_RUNTIME: 'bun' }
+  assert.equal(readConfig(settings, env).workerRuntime, 'launcher')
+  const warnings = warningsFor(env)
+  assert.equal(warnings.length, 1)
+  assert.match(warnings[0]!, /SLUICE_WORKER_RUNTIME=bun is now called SLUICE_WORKER_RUNTIME=launcher/)
+  assert.deepEqual(warningsFor({ SLUICE_WORKER_RUNTIME: 'launcher' }), [])
+})
+
 test('the new name works without a warning, whatever is empty', () => {
   const env = { SLUICE_CLIENT_REQUESTS: '8', SLUICE_SOURCE_REQUESTS: '', SLUICE_CLIENT_QUEUE: '' }
   assert.equal(readConfig(settings, env).clientRequests, 8)

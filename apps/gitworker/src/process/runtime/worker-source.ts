@@ -10,8 +10,8 @@ import { Worker } from '../worker/worker.ts'
 import { bunPrograms } from './bun-programs.ts'
 
 export type WorkerSourceSettings = {
-  /** `auto` is Bun where it is installed and its C compiler works, else Node. */
-  readonly wanted: 'auto' | 'bun' | 'node'
+  /** `auto` is the launcher where Bun is installed and its C compiler works, else Node. */
+  readonly wanted: 'auto' | 'launcher' | 'node'
   /** Where the launcher's socket, and what makes Node start faster, may be kept. */
   readonly folder: string
   /** The working folder of workers on Node: one where nothing finds anything to read. */
@@ -25,14 +25,14 @@ export type WorkerSourceSettings = {
 
 /** How workers are started on this machine. */
 export type WorkerSource = AsyncDisposable & {
-  readonly runtime: 'bun' | 'node'
+  readonly runtime: 'launcher' | 'node'
   /** @throws {WorkerStartError} */
   startWorker(): WorkerHandle
 }
 
 /**
  * @param programs where Bun may be
- * @throws {ConfigError} where Bun is asked for and does not work
+ * @throws {ConfigError} where the launcher is asked for and does not work
  */
 export async function openWorkerSource(
   settings: WorkerSourceSettings,
@@ -43,26 +43,27 @@ export async function openWorkerSource(
   const problems: string[] = []
   for (const program of programs) {
     try {
-      return await onBun(program, settings, log)
+      return await withLauncher(program, settings, log)
     } catch (error) {
       problems.push(`${program}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  const why = problems[0] ?? 'Bun is not installed: "npm ci" brings it, or put bun into PATH.'
-  if (settings.wanted === 'bun') throw new ConfigError([`SLUICE_WORKER_RUNTIME is bun. ${why}`])
+  const why =
+    problems[0] ?? 'Bun, which compiles the launcher, is not installed: "npm ci" brings it, or put bun into PATH.'
+  if (settings.wanted === 'launcher') throw new ConfigError([`SLUICE_WORKER_RUNTIME is launcher. ${why}`])
   return onNode(settings, why, log)
 }
 
 /** Allowed to a launcher's workers beyond their graces, when the supervisor is gone. */
 const spareMs = 2000
 
-async function onBun(program: string, settings: WorkerSourceSettings, log: Logger): Promise<WorkerSource> {
+async function withLauncher(program: string, settings: WorkerSourceSettings, log: Logger): Promise<WorkerSource> {
   const { startTimeout, termGrace, killGrace } = settings
   const lastGrace = termGrace + killGrace + spareMs
   const folder = join(settings.folder, 'workers')
   const launcher = await Launcher.open({ program, folder, startTimeout, killGrace, lastGrace }, log)
   return {
-    runtime: 'bun',
+    runtime: 'launcher',
     startWorker: () => new Worker((events) => new LaunchedProcess(launcher, undefined, events), startTimeout),
     [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
   }

@@ -70,18 +70,18 @@ function recordLog() {
 
 describe('what a command finds', () => {
   test('is its three streams, and no other descriptor', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     assert.equal(await run(workers.start(), 'cd /proc/self/fd; echo *'), '0 1 2 3\n') // 3 is the shell's own, of the folder
   })
 
   test('is no signal that is blocked or ignored', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     const status = await run(workers.start(), 'exec cat /proc/self/status')
     for (const field of ['SigBlk', 'SigIgn', 'SigCgt']) assert.match(status, new RegExp(`^${field}:\\s+0+$`, 'm'))
   })
 
   test('is input that ends where its giver ends it, and many megabytes either way', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     const worker = await ready(workers.start())
     worker.serve(shell('cat'), graces)
     const size = 8 * 2 ** 20
@@ -94,7 +94,7 @@ describe('what a command finds', () => {
   })
 
   test('leaves its output whole where it has not read its input', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     const worker = await ready(workers.start())
     worker.serve(shell('head -c 100000 /dev/zero'), graces)
     worker.stdin.write(Buffer.alloc(2 ** 20))
@@ -108,7 +108,7 @@ describe('what a command finds', () => {
 describe('a launcher', () => {
   test('that is killed hurts no worker, and is replaced', async () => {
     const { lines, log } = recordLog()
-    await using workers = await openTestWorkers('bun', { log })
+    await using workers = await openTestWorkers('launcher', { log })
     await using serving = await ready(workers.start())
     await using idle = await ready(workers.start())
     serving.serve(shell('read line; echo "$line"'), graces)
@@ -123,7 +123,7 @@ describe('a launcher', () => {
   })
 
   test('that is stopped is replaced within the time in which a worker must be ready', async () => {
-    await using workers = await openTestWorkers('bun', { startTimeout: 20_000 })
+    await using workers = await openTestWorkers('launcher', { startTimeout: 20_000 })
     await using worker = await ready(workers.start())
     process.kill(launcherPid()!, 'SIGSTOP')
     assert.equal(await run(workers.start(), 'echo new'), 'new\n')
@@ -131,7 +131,7 @@ describe('a launcher', () => {
   })
 
   test('whose folder is removed is replaced, and the folder made anew', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     await using idle = await ready(workers.start())
     const folder = join(workers.folder, 'workers')
     await rm(folder, { recursive: true })
@@ -141,7 +141,7 @@ describe('a launcher', () => {
   })
 
   test('keeps the pid of a worker that was killed until what it ran has ended', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     const worker = await ready(workers.start())
     worker.serve(shell('trap "" TERM; while :; do sleep 1; done'), graces)
     await until('it to run', async () => (await left()).length > 0)
@@ -155,7 +155,7 @@ describe('a launcher', () => {
 
   test('finds what a killed worker has left, though it has cleared its environment and taken a session', async () => {
     const { lines, log } = recordLog()
-    await using workers = await openTestWorkers('bun', { log })
+    await using workers = await openTestWorkers('launcher', { log })
     const worker = await ready(workers.start())
     // Its parent ends, so that nothing but the launcher can tell whose it is.
     worker.serve(shell('(env -i setsid /bin/sh -c "exec sleep 4711" &); sleep 0.3; echo; sleep 1000'), graces)
@@ -171,7 +171,7 @@ describe('a launcher', () => {
   })
 
   test('ends when the supervisor does, and so do its workers', async () => {
-    const workers = await openTestWorkers('bun')
+    const workers = await openTestWorkers('launcher')
     const worker = await ready(workers.start())
     const pid = launcherPid()
     await workers[Symbol.asyncDispose]()
@@ -184,7 +184,7 @@ describe('a launcher', () => {
 
 describe('a stranger at the workers’ socket', () => {
   test('is turned away, whatever they say, and hurts nobody', async () => {
-    await using workers = await openTestWorkers('bun')
+    await using workers = await openTestWorkers('launcher')
     const socketPath = join(workers.folder, 'workers/workers.sock')
     const strangers = ['', 'x', 'x'.repeat(17), 'x'.repeat(100_000)].map((bytes) => {
       const socket = connect(socketPath)

@@ -33,16 +33,19 @@ export const repositories = {
   workerRuntime: {
     name: 'SLUICE_WORKER_RUNTIME',
     apps: ['supervisor'],
-    takes: 'auto, bun or node',
-    purpose: 'What workers run on. auto: Bun where it is installed, else Node.',
+    formerValues: { bun: 'launcher' },
+    takes: 'auto, launcher or node',
+    purpose:
+      'How workers are started. launcher: forked by a process in C, which Bun compiles at the start. node: one Node for each request, which costs 50 ms of CPU and more. auto: the launcher where it works, else Node.',
     fallback: 'auto',
-    schema: z.enum(['auto', 'bun', 'node']),
+    schema: z.enum(['auto', 'launcher', 'node']),
   },
   warmWorkers: {
     name: 'SLUICE_WARM_WORKERS',
     apps: ['supervisor'],
     takes: 'a whole number from 0 to 1000',
-    purpose: 'How many idle workers are kept ready. Each has 4 MB of private memory.',
+    purpose:
+      'How many idle workers are kept ready. Each is one process with about 50 kB of private memory; on Node, seven threads and 10 MB.',
     fallback: '4',
     schema: wholeNumber(0, 1000),
   },

@@ -8,6 +8,8 @@ export type Setting<T> = {
   readonly name: `SLUICE_${string}`
   /** An older name, which still works, with a warning that names the new one. */
   readonly formerly?: `SLUICE_${string}`
+  /** Older values, which still work, with a warning, and what each is called now. */
+  readonly formerValues?: Readonly<Record<string, string>>
   readonly apps: readonly App[]
   /** What the variable takes, for the reference and for error messages: `a whole number of 1 or more`. */
   readonly takes: string
