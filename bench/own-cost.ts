@@ -39,7 +39,9 @@ async function workerLife(count: number): Promise<Figure[]> {
   for (const wanted of ['launcher', 'node'] as const) {
     await using folder = await temporaryFolder()
     const { path } = folder
-    const settings = { wanted, folder: path, empty: path, startTimeout: 5000, termGrace: 0, killGrace: 1000 }
+    const off = undefined
+    const limits = { gitMemory: off, gitCpuTime: off, gitFileSize: off, gitOpenFiles: off, gitOomScore: 500 }
+    const settings = { wanted, folder: path, empty: path, startTimeout: 5000, termGrace: 0, killGrace: 1000, limits }
     await using workers = await openWorkerSource(settings, silentLog)
     await lives(workers, 20)
     const before = await cpuMs()

@@ -7,6 +7,8 @@ export type GitCommand = {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
+  /** As of nice(2); undefined and 0 leave the supervisor's own. */
+  readonly niceness?: number
 }
 
 /** The settings that git's command lines depend on. */
@@ -22,6 +24,8 @@ export type GitOptions = {
   readonly packThreads: number
   /** Where GPG finds the keys that signed pushes are checked with. */
   readonly gnupgHome: string | undefined
+  /** Of the supervisor's own commands. */
+  readonly jobNiceness: number
 }
 
 /** What each push has for itself. */
@@ -77,6 +81,7 @@ export function jobCommand(options: GitOptions, args: readonly string[]): GitCom
     argv: [options.git, ...args],
     env: gitEnvironment(options.path, options.configFiles.plain),
     cwd: options.cwd,
+    niceness: options.jobNiceness,
   }
 }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import { isShortage } from './shortage.ts'
 
@@ -48,6 +49,13 @@ export function reasonInWords(words: string): Reason | undefined {
   return undefined
 }
 
+/** Why a process of git's ended by this signal: its name, or its number. */
+export function reasonOfSignal(signal: string | number): Reason {
+  const { SIGXCPU, SIGXFSZ } = constants.signals
+  const number = typeof signal === 'number' ? signal : constants.signals[signal as NodeJS.Signals]
+  return number === SIGXCPU ? 'git_cpu_time' : number === SIGXFSZ ? 'git_file_size' : 'git_killed'
+}
+
 /** The first message about the client's own request. The client may see it: it tells nothing about the server's files. */
 export function mistakesIn(words: string): string {
   const lines = words.split('\n').map((line) => /^(?:fatal|error): (.*)$/.exec(line)?.[1] ?? '')
@@ -61,7 +69,8 @@ function reasonInLine(text: string): Reason | undefined {
   if (/^refusing to (?:update|delete)|^denying /.test(text)) return 'push_rejected'
   if (full.test(text)) return 'disk_full'
   if (isShortage(text)) return 'no_resources'
-  if (/^[\w./-]+ died of signal \d+$/.test(text)) return 'git_killed'
+  const [, signal] = /^[\w./-]+ died of signal (\d+)$/.exec(text) ?? []
+  if (signal !== undefined) return reasonOfSignal(Number(signal))
   // It is the operator's fault if a hook is not executable, or its interpreter is missing.
   if (damage.test(text) || errno.test(text) || /^cannot (?:run|exec) /.test(text)) return 'git_failed'
   return undefined

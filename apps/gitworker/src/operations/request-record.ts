@@ -89,6 +89,8 @@ function jobRefusal(error: unknown): Refusal | undefined {
 const gitsOwnEnds: ReadonlySet<Reason> = new Set([
   'git_failed',
   'git_killed',
+  'git_cpu_time',
+  'git_file_size',
   'git_refused',
   'push_rejected',
   'push_too_large',

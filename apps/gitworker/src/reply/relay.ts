@@ -9,7 +9,7 @@ import { orAborted } from '@sluice/shared/machine/race'
 import { reasons } from '@sluice/shared/refusal/reasons'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from '../process/worker-message.ts'
-import { mistakesIn, reasonInWords } from '../git/faults.ts'
+import { mistakesIn, reasonInWords, reasonOfSignal } from '../git/faults.ts'
 import { isShortage } from '../git/shortage.ts'
 import { beginningInPrint } from '../git/messages.ts'
 import type { RequestBody } from '../body/request-body.ts'
@@ -67,7 +67,7 @@ async function conclude(
   report: GitReport,
   worker: WorkerHandle,
 ): Promise<void> {
-  if (report.signal !== null) throw new Refusal('git_killed')
+  if (report.signal !== null) throw new Refusal(reasonOfSignal(report.signal))
   if (exchange.outgoing.headersSent) return
   if (report.code !== 0) throw await failureOf(worker)
   beginReply(exchange, request)

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Claim } from '@sluice/shared/admission/fair-queue'
 import type { GitRequest } from '@sluice/shared/git/git-route'
+import { reasonOfSignal } from '../git/faults.ts'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Producer } from '../cache/packs/stream/pack-source.ts'
 import type { PendingEntry } from '../cache/references/reference-cache.ts'
@@ -91,7 +92,7 @@ export class GitProducer implements Producer {
     const { worker } = this
     try {
       const report = await Promise.race([worker.report, rejectionOf(input)])
-      if (report.signal !== null) throw new Refusal('git_killed')
+      if (report.signal !== null) throw new Refusal(reasonOfSignal(report.signal))
       if (report.code !== 0 && worker.outputBytes === 0) throw await failureOf(worker)
       if (report.code === 0 && !capture) return 'keep'
       await Promise.race([outputEnd(worker.stdout), this.silent])

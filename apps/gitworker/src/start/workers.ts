@@ -11,6 +11,7 @@ import { writeConfigFiles } from '../git/config-file.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
 import { jobRunner } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
+import { nicenessFor } from '../process/launcher/git-limits.ts'
 import { LeakCheck } from '../process/leak-check.ts'
 import { Pool } from '../process/pool.ts'
 import { SpawnLog } from '../process/spawn-log.ts'
@@ -61,7 +62,8 @@ export async function openWorkers(
   const adaptive = config.adaptiveFetchSlots ? opened.use(adaptFetchSlots(admission, log)) : undefined
   const configFiles = await writeConfigFiles(runtimeDirectory.gitConfig, config)
   const path = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'
-  const git: GitOptions = { ...config, path, cwd: runtimeDirectory.empty, configFiles }
+  const jobNiceness = nicenessFor(config.jobNiceness)
+  const git: GitOptions = { ...config, jobNiceness, path, cwd: runtimeDirectory.empty, configFiles }
   const spawnLog = SpawnLog.open(log, config.gitTrace, join(runtimeDirectory.path, 'traces'))
   const runJob = jobRunner(pool, git, admission.lanes.job, spawnLog)
   const gitVersion = await checkGit(config.git, runJob)
@@ -81,13 +83,17 @@ export async function openWorkers(
   })
 }
 
-function openSource(
-  { workerRuntime, workerStartTimeout, pushGrace, killGrace }: SupervisorConfig,
-  { path, empty }: RuntimeDirectory,
-  log: Logger,
-): Promise<WorkerSource> {
+function openSource(config: SupervisorConfig, { path, empty }: RuntimeDirectory, log: Logger): Promise<WorkerSource> {
+  const { workerRuntime, workerStartTimeout, pushGrace, killGrace } = config
   const graces = { termGrace: pushGrace, killGrace }
-  const settings = { wanted: workerRuntime, folder: path, empty, startTimeout: workerStartTimeout, ...graces }
+  const settings = {
+    wanted: workerRuntime,
+    folder: path,
+    empty,
+    startTimeout: workerStartTimeout,
+    limits: config,
+    ...graces,
+  }
   return openWorkerSource(settings, log)
 }
 

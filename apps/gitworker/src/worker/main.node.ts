@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import type { GitCommand } from '../git/command.ts'
 import type { GitReport, Leftover } from '../process/worker-message.ts'
 import { isLive, startOf } from '../process/process-table.ts'
@@ -22,8 +23,9 @@ let mark: RequestMark | undefined
 /** At most so many of the processes that outlived git are named. */
 const maxNamed = 10
 
-async function run({ argv: [program = '', ...args], env, cwd }: GitCommand): Promise<GitReport> {
+async function run({ argv: [program = '', ...args], env, cwd, niceness = 0 }: GitCommand): Promise<GitReport> {
   mark = { leader: process.pid, word: env[wordVariable] ?? '', since: startOf(process.pid) ?? 0 }
+  if (niceness !== 0) setPriority(niceness)
   const git = spawn(program, args, { env, cwd, stdio: 'inherit' })
   closeSync(0)
   closeSync(1)

@@ -58,6 +58,8 @@ const messages: Record<string, string[]> = {
     `error: packfile p.pack does not match index\nfatal: git upload-pack: not our ref ${id}`,
   ],
   git_killed: ['error: index-pack died of signal 9'],
+  git_cpu_time: ['error: pack-objects died of signal 24\nfatal: git upload-pack: git-pack-objects died with error.'],
+  git_file_size: ['error: index-pack died of signal 25'],
   no_resources: [
     'error: cannot fork() for index-pack: Resource temporarily unavailable',
     'fatal: Out of memory, malloc failed',

@@ -229,12 +229,14 @@ describe('the pool', () => {
     await using cwd = await temporaryFolder()
     await using configs = await temporaryFolder()
     const configFiles = await writeConfigFiles(configs.path, { packThreads: 1, packWindowMemory: 2 ** 20 })
-    const limits = { fsckObjects: true, packThreads: 1, gnupgHome: undefined }
+    const limits = { fsckObjects: true, packThreads: 1, gnupgHome: undefined, jobNiceness: 3 }
     const options = { git: 'git', path, cwd: cwd.path, configFiles, ...limits }
     const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 1000, reasons: laneReasons })
     const spawnLog = SpawnLog.open(silent, [], join(configs.path, 'traces'))
     const runJob = jobRunner(started.pool, options, lane, spawnLog)
     assert.match(await runJob(['version']), /^git version 2\./)
+    const niceness = Number(await runJob(['-c', 'alias.niceness=!nice', 'niceness']))
+    assert.equal(niceness, 3)
     assert.equal(await runJob(['config', '--get', 'no.such'], { okCodes: [0, 1] }), '')
     await assert.rejects(
       runJob(['rev-parse', '--git-dir']),

@@ -35,6 +35,7 @@ const gitOptions = {
   fsckObjects: true,
   packThreads: 1,
   gnupgHome: undefined,
+  jobNiceness: 0,
 }
 
 export function advertisement(service: Service, protocol?: string): Asked {

@@ -1,6 +1,7 @@
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { bunPrograms } from '../../src/process/runtime/bun-programs.ts'
+import type { GitLimits } from '../../src/process/launcher/git-limits.ts'
 import { openWorkerSource } from '../../src/process/runtime/worker-source.ts'
 import type { WorkerHandle } from '../../src/process/worker-handle.ts'
 
@@ -10,16 +11,24 @@ export type TestWorkers = AsyncDisposable & {
   start(): WorkerHandle
 }
 
+export const noLimits: GitLimits = {
+  gitMemory: undefined,
+  gitCpuTime: undefined,
+  gitFileSize: undefined,
+  gitOpenFiles: undefined,
+  gitOomScore: 0,
+}
+
 /** Workers as the supervisor starts them, in a folder of their own. */
 export async function openTestWorkers(
   wanted: 'auto' | 'launcher' | 'node' = 'auto',
-  { startTimeout = 60_000, log = silentLog, programs = bunPrograms() } = {},
+  { startTimeout = 60_000, log = silentLog, programs = bunPrograms(), limits = noLimits } = {},
 ): Promise<TestWorkers> {
   await using opened = new AsyncDisposableStack()
   const { path: folder } = opened.use(await temporaryFolder())
   const graces = { termGrace: 500, killGrace: 500 }
   const workers = opened.use(
-    await openWorkerSource({ wanted, folder, empty: folder, startTimeout, ...graces }, log, programs),
+    await openWorkerSource({ wanted, folder, empty: folder, startTimeout, limits, ...graces }, log, programs),
   )
   const parts = opened.move()
   return { folder, start: () => workers.startWorker(), [Symbol.asyncDispose]: () => parts.disposeAsync() }

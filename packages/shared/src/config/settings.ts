@@ -4,6 +4,7 @@ import { tls } from './settings/tls.ts'
 import { repositories } from './settings/repositories.ts'
 import { pushes } from './settings/pushes.ts'
 import { capacity } from './settings/capacity.ts'
+import { limits } from './settings/limits.ts'
 import { times } from './settings/times.ts'
 import { endings } from './settings/endings.ts'
 import { caches } from './settings/caches.ts'
@@ -26,6 +27,12 @@ export const settingGroups = [
     title: 'How much at once',
     about: 'Most of these follow from the machine. The first line of the supervisor’s log says how.',
     settings: capacity,
+  },
+  {
+    title: 'What one git may use',
+    about:
+      'Each limit is for every process of a request by itself, hooks included. They need the launcher (SLUICE_WORKER_RUNTIME). See `docs/operate/limits.md`.',
+    settings: limits,
   },
   { title: 'Times and rates', about: 'How long things may take.', settings: times },
   {
@@ -56,6 +63,7 @@ export const settings = {
   ...repositories,
   ...pushes,
   ...capacity,
+  ...limits,
   ...times,
   ...endings,
   ...caches,

@@ -23,7 +23,7 @@ const maxNamed = 10
 export class LaunchedProcess implements WorkerProcess {
   readonly #launcher: Launcher
   readonly #events: WorkerEvents
-  readonly #limits: Limits | undefined
+  readonly #limits: Limits
   #launched: Launched | undefined
   #stderr: StderrTail | undefined
   #graces: Graces | undefined
@@ -32,7 +32,7 @@ export class LaunchedProcess implements WorkerProcess {
   #hasEnded = false
   hasEndedWell = false
 
-  constructor(launcher: Launcher, limits: Limits | undefined, events: WorkerEvents) {
+  constructor(launcher: Launcher, limits: Limits, events: WorkerEvents) {
     this.#launcher = launcher
     this.#limits = limits
     this.#events = events

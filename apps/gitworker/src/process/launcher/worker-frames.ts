@@ -14,38 +14,41 @@ export type FromLaunchedWorker =
   /** What outlived git has ended. */
   | { readonly type: 'empty' }
 
-/** What git and all that it starts may use, as of setrlimit(2), nice(2) and proc_pid_oom_score_adj(5). */
+/** For each process by itself. `resource` is the kernel's number; both limits are lowered at most. */
+export type ResourceLimit = { readonly resource: number; readonly soft: bigint; readonly hard: bigint }
+
+/** What git and all that it starts may use, as of setrlimit(2) and proc_pid_oom_score_adj(5). */
 export type Limits = {
-  /** By the kernel's numbers. */
-  readonly resources: readonly { readonly resource: number; readonly value: bigint }[]
-  /** 0 leaves what the supervisor has. */
-  readonly niceness: number
+  readonly resources: readonly ResourceLimit[]
   /** 0 leaves what the supervisor has. */
   readonly oomScoreAdj: number
   /** The `cgroup.procs` of the control group to join. */
   readonly groupFile?: string
 }
 
-export const noLimits: Limits = { resources: [], niceness: 0, oomScoreAdj: 0 }
+export const noLimits: Limits = { resources: [], oomScoreAdj: 0 }
 
 /** A worker takes no longer command: longest_command in message.c. */
 const longestCommand = 2 ** 20
 
 /** @throws {RangeError} for what cannot be said: a zero byte in a string, or too much */
-export function commandFrame({ argv, env, cwd }: GitCommand, { term, kill }: Graces, limits = noLimits): Buffer {
-  const { resources, niceness, oomScoreAdj, groupFile = '' } = limits
+export function commandFrame(
+  { argv, env, cwd, niceness = 0 }: GitCommand,
+  { term, kill }: Graces,
+  limits = noLimits,
+): Buffer {
+  const { resources, oomScoreAdj, groupFile = '' } = limits
   const programs = programsOf(argv[0] ?? '', env['PATH'] ?? '')
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const strings = [cwd, groupFile, ...programs, ...argv, ...variables]
   if (strings.some((string) => string.includes('\0'))) throw new RangeError('A command cannot have a zero byte in it.')
-  const head = Buffer.alloc(32 + resources.length * 16)
+  const head = Buffer.alloc(32 + resources.length * 24)
   const counts = [resources.length, programs.length, argv.length, variables.length]
   ;[term, kill, ...counts].forEach((number, index) => head.writeUInt32LE(number, index * 4))
   head.writeInt32LE(niceness, 24)
   head.writeInt32LE(oomScoreAdj, 28)
-  resources.forEach(({ resource, value }, index) => {
-    head.writeBigUInt64LE(BigInt(resource), 32 + index * 16)
-    head.writeBigUInt64LE(value, 40 + index * 16)
+  resources.forEach(({ resource, soft, hard }, index) => {
+    ;[BigInt(resource), soft, hard].forEach((number, at) => head.writeBigUInt64LE(number, 32 + index * 24 + at * 8))
   })
   const body = Buffer.concat([head, Buffer.from(strings.map((string) => `${string}\0`).join(''))])
   if (body.length > longestCommand) throw new RangeError(`A command of ${body.length} bytes is too long.`)

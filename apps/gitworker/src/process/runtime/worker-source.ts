@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@sluice/shared/config/config-error'
+import { settings as names } from '@sluice/shared/config/settings'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { limitsFor } from '../launcher/git-limits.ts'
+import type { GitLimits } from '../launcher/git-limits.ts'
 import { LaunchedProcess } from '../launcher/launched-process.ts'
 import { Launcher } from '../launcher/launcher.ts'
 import { SpawnedProcess } from '../spawn/spawned-process.ts'
@@ -21,6 +24,7 @@ export type WorkerSourceSettings = {
   /** The longest grace before SIGTERM, and the one before SIGKILL. Milliseconds. */
   readonly termGrace: number
   readonly killGrace: number
+  readonly limits: GitLimits
 }
 
 /** How workers are started on this machine. */
@@ -59,22 +63,26 @@ const spareMs = 2000
 
 async function withLauncher(program: string, settings: WorkerSourceSettings, log: Logger): Promise<WorkerSource> {
   const { startTimeout, termGrace, killGrace } = settings
+  const limits = limitsFor(settings.limits, log)
   const lastGrace = termGrace + killGrace + spareMs
   const folder = join(settings.folder, 'workers')
   const launcher = await Launcher.open({ program, folder, startTimeout, killGrace, lastGrace }, log)
   return {
     runtime: 'launcher',
-    startWorker: () => new Worker((events) => new LaunchedProcess(launcher, undefined, events), startTimeout),
+    startWorker: () => new Worker((events) => new LaunchedProcess(launcher, limits, events), startTimeout),
     [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
   }
 }
 
 /** Without the cache, taking the types out of its sources would cost each worker 50 ms. */
-function onNode({ folder, empty: cwd, startTimeout }: WorkerSourceSettings, why: string, log: Logger): WorkerSource {
+function onNode(settings: WorkerSourceSettings, why: string, log: Logger): WorkerSource {
+  const { folder, empty: cwd, startTimeout, limits } = settings
   log.warn(
     { why },
     'workers run on Node: each costs 50 ms of CPU and more, and what git leaves is looked for in /proc and reaped by PID 1',
   )
+  const ignored = namesOf(limits)
+  if (ignored.length > 0) log.warn(`${ignored.join(', ')}: workers on Node set no limits, so git runs without these`)
   const options = {
     program: process.execPath,
     args: [fileURLToPath(new URL('../../worker/main.node.ts', import.meta.url))],
@@ -86,4 +94,10 @@ function onNode({ folder, empty: cwd, startTimeout }: WorkerSourceSettings, why:
     startWorker: () => new Worker((events) => new SpawnedProcess(options, events), startTimeout),
     async [Symbol.asyncDispose]() {},
   }
+}
+
+/** The settings of limits that are set. That git is ended first when memory is short is a default, and not worth a word. */
+function namesOf(limits: GitLimits): string[] {
+  const keys = ['gitMemory', 'gitCpuTime', 'gitFileSize', 'gitOpenFiles'] as const
+  return keys.filter((key) => limits[key] !== undefined).map((key) => names[key].name)
 }

@@ -10,6 +10,7 @@
 
 #include "message.c"
 #include "children.c"
+#include "limits.c"
 #include "worker.c"
 
 /* Where a worker finds its streams are descriptors 0 to 3. */

@@ -67,6 +67,7 @@ extern i32 wait4(i32, int *, int, struct rusage *);
 extern i32 waitpid(i32, int *, int);
 extern int kill(i32, int);
 extern int prctl(int, ...);
+extern int getrlimit(int, struct rlimit *);
 extern int setrlimit(int, const struct rlimit *);
 extern int setpriority(int, u32, int);
 enum { WNOHANG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PRIO_PROCESS = 0 };

@@ -44,7 +44,7 @@ struct command_head {
 };
 
 /* As for setrlimit(2). */
-struct limit { u64 resource; u64 value; };
+struct limit { u64 resource; u64 soft; u64 hard; };
 
 struct command {
   struct command_head head;

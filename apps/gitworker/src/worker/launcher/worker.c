@@ -105,38 +105,6 @@ static i32 start_git(const struct command *command, struct failure *failure) {
   return shared.error == 0 ? pid : -1;
 }
 
-static int write_file(const char *path, const char *text) {
-  int file = open(path, O_WRONLY | O_CLOEXEC);
-  if (file < 0) return -1;
-  long written = write(file, text, strlen(text));
-  int error = errno;
-  close(file);
-  errno = error;
-  return written < 0 ? -1 : 0;
-}
-
-/* @returns `text`, of at least 12 bytes, or where in it the number begins */
-static char *decimal(i32 number, char *text) {
-  u32 rest = number < 0 ? -(u32)number : (u32)number;
-  char *digit = text + 11;
-  *digit = 0;
-  do *--digit = '0' + rest % 10;
-  while ((rest /= 10) > 0);
-  if (number < 0) *--digit = '-';
-  return digit;
-}
-
-static int set_limits(const struct command *command) {
-  char text[12];
-  for (u32 index = 0; index < command->head.limits; index++) {
-    struct rlimit limit = { command->limits[index].value, command->limits[index].value };
-    if (setrlimit((int)command->limits[index].resource, &limit) < 0) return -1;
-  }
-  if (command->head.niceness != 0 && setpriority(PRIO_PROCESS, 0, command->head.niceness) < 0) return -1;
-  if (command->head.oom_score_adj == 0) return 0;
-  return write_file("/proc/self/oom_score_adj", decimal(command->head.oom_score_adj, text));
-}
-
 /* In the child, on its parent's memory. Does not return. */
 static void become_git(const struct command *command, volatile struct failure *failure) {
   sigset none;

@@ -71,8 +71,10 @@ describe('with sanitizers', { skip: withoutSanitizers }, () => {
     await using folder = await temporaryFolder()
     const program = join(folder.path, 'parse')
     compile([...sanitized, '-Wno-unused-function', join(harnesses, 'parse-commands.c'), '-o', program])
-    const limits = { resources: [{ resource: 7, value: 1024n }], niceness: 5, oomScoreAdj: -3, groupFile: '/group' }
-    const sound = [commandFrame(command, graces), commandFrame(command, graces, limits)].map((it) => it.subarray(5))
+    const limits = { resources: [{ resource: 7, soft: 512n, hard: 1024n }], oomScoreAdj: -3, groupFile: '/group' }
+    const sound = [commandFrame(command, graces), commandFrame({ ...command, niceness: 5 }, graces, limits)].map((it) =>
+      it.subarray(5),
+    )
     const random = new SeededRandom(15)
     const inputs = Array.from({ length: 30_000 }, (_, round) => {
       const body = Buffer.from(sound[round % 2]!)

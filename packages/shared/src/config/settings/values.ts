@@ -60,9 +60,12 @@ export function duration(least = 1) {
   })
 }
 
-/** An amount of data, in bytes: at least one. */
-export function size() {
-  return checked(parseSize)
+/** An amount of data, in bytes. */
+export function size(least = 1) {
+  return checked((value) => {
+    const result = parseSize(value)
+    return result !== undefined && result >= least ? result : undefined
+  })
 }
 
 const bytes: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }

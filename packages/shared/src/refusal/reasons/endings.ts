@@ -50,6 +50,18 @@ export const endings = {
     sentence: 'git was ended on the server before it was done.',
     advice: 'git was killed by a signal. Look whether memory is short.',
   },
+  git_cpu_time: {
+    status: 500,
+    outcome: 'git_failed',
+    sentence: 'git on the server, or a hook, used more processor time than this server allows, and was ended.',
+    advice: 'A process of the request used up SLUICE_GIT_CPU_TIME.',
+  },
+  git_file_size: {
+    status: 413,
+    outcome: 'git_failed',
+    sentence: 'git on the server, or a hook, had to write a larger file than this server allows, and was ended.',
+    advice: 'A process of the request wrote a file up to SLUICE_GIT_FILE_SIZE. Of a push, that is mostly its pack.',
+  },
   worker_lost: {
     status: 500,
     outcome: 'failed',

@@ -41,7 +41,8 @@ export const load = {
     status: 503,
     outcome: 'failed',
     sentence: 'The server has no processes or memory left for git at the moment. Please try again in a moment.',
-    advice: 'The limit of processes or of memory is reached. `/readyz` says which.',
+    advice:
+      'A limit of processes or of memory is reached: the host’s (`/readyz` says which), or SLUICE_GIT_MEMORY for one process.',
   },
   draining: {
     status: 503,
