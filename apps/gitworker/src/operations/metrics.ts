@@ -134,6 +134,11 @@ export class HostMetrics {
     )
   }
 
+  showOrphans(ended: () => number): void {
+    const help = 'Processes that killed workers had left, had got out of their sessions, and were ended. 0 on Node.'
+    addCounters(this.#registry, 'sluice_orphans_total', help, [], () => [[[], ended()]])
+  }
+
   showDisks(disks: DiskSpace): void {
     const add = (name: string, help: string, value: (space: FreeSpace) => number | undefined) =>
       addGauges(this.#registry, name, help, 'disk', async () =>

@@ -68,6 +68,7 @@ export async function openWorkers(
   const runJob = jobRunner(pool, git, admission.lanes.job, spawnLog)
   const gitVersion = await checkGit(config.git, runJob)
   const leakCheck = opened.use(new LeakCheck(log))
+  metrics.showOrphans(() => source.orphansEnded)
   metrics.show(pool, admission, () => leakCheck.last, adaptive)
   return partOf(opened, {
     runtime: source.runtime,

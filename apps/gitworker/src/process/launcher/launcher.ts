@@ -30,6 +30,11 @@ export type Launched = { readonly pid: number; readonly launcher: LauncherProces
 /** What part of the time in which a worker must be ready a launcher may take to answer. */
 const answerShare = 1 / 4
 
+const lookForOrphansEveryMs = 60_000
+
+/** So many orphans are named in the log. */
+const maxNamed = 20
+
 export class Launcher implements AsyncDisposable {
   readonly #settings: LauncherSettings
   readonly #log: Logger
@@ -37,12 +42,22 @@ export class Launcher implements AsyncDisposable {
   #current: LauncherProcess | undefined
   #starting: Promise<LauncherProcess> | undefined
   readonly #all = new Set<LauncherProcess>()
+  readonly #lookingForOrphans: NodeJS.Timeout
+  /** Resolves when the looks for orphans so far are over: there is one at a time. */
+  #lastLook: Promise<void> = Promise.resolve()
+  #orphansEnded = 0
   #isClosed = false
 
   private constructor(settings: LauncherSettings, socket: WorkerSocket, log: Logger) {
     this.#settings = settings
     this.#socket = socket
     this.#log = log
+    this.#lookingForOrphans = setInterval(() => void this.endOrphans(), lookForOrphansEveryMs).unref()
+  }
+
+  /** How many processes that killed workers had left have been ended. */
+  get orphansEnded(): number {
+    return this.#orphansEnded
   }
 
   /** @throws {WorkerStartError} where there can be none, with the reason */
@@ -68,21 +83,28 @@ export class Launcher implements AsyncDisposable {
     }
   }
 
-  /** Ends and reaps what killed workers have left, now. */
+  /** Ends and reaps what killed workers have left. Happens once a minute, too. */
   async endOrphans(): Promise<void> {
-    const graces = { term: 0, kill: this.#settings.killGrace, drain: false }
-    for (const launcher of this.#all) {
-      const ended = await endOrphans(launcher, graces)
-      const processes = ended.slice(0, maxNamed).map(({ pid, name }) => ({ pid, name }))
-      if (ended.length > 0) this.#log.warn({ count: ended.length, processes }, 'ended what killed workers had left')
-    }
+    this.#lastLook = this.#lastLook.then(() => this.#endOrphansNow())
+    await this.#lastLook
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
+    clearInterval(this.#lookingForOrphans)
     this.#socket[Symbol.dispose]()
     await this.#starting?.catch(() => {})
     await Promise.all([...this.#all].map((launcher) => launcher[Symbol.asyncDispose]()))
+  }
+
+  async #endOrphansNow(): Promise<void> {
+    const graces = { term: 0, kill: this.#settings.killGrace, drain: false }
+    for (const launcher of this.#all) {
+      const ended = await endOrphans(launcher, graces)
+      this.#orphansEnded += ended.length
+      const processes = ended.slice(0, maxNamed).map(({ pid, name }) => ({ pid, name }))
+      if (ended.length > 0) this.#log.warn({ count: ended.length, processes }, 'ended what killed workers had left')
+    }
   }
 
   async #launchBy(launcher: LauncherProcess): Promise<Launched> {
@@ -148,5 +170,3 @@ export class Launcher implements AsyncDisposable {
     this.#log.warn({ pid: launcher.pid }, 'the launcher of workers has ended: another one takes over')
   }
 }
-
-const maxNamed = 20

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { isLive, readProcess } from '../process-table.ts'
 import type { Process } from '../process-table.ts'
+import { signalAll } from '../session.ts'
 import { tearDown } from '../teardown.ts'
 import type { Graces } from '../worker-message.ts'
 
@@ -26,7 +27,7 @@ export async function endOrphans(launcher: Parent, graces: Graces): Promise<Proc
     if (orphans.length === 0) return ended
     ended.push(...orphans.filter(isLive))
     const living = () => orphans.filter(({ pid }) => isLivePid(pid))
-    const send = (signal: NodeJS.Signals) => living().forEach(({ pid }) => process.kill(pid, signal))
+    const send = (signal: NodeJS.Signals) => signalAll(living(), signal)
     await tearDown(
       { isEmpty: () => living().length === 0, terminate: () => send('SIGTERM'), kill: () => send('SIGKILL') },
       graces,

@@ -30,6 +30,8 @@ export type WorkerSourceSettings = {
 /** How workers are started on this machine. */
 export type WorkerSource = AsyncDisposable & {
   readonly runtime: 'launcher' | 'node'
+  /** How many processes that killed workers had left were found by the launcher alone, and ended. */
+  readonly orphansEnded: number
   /** @throws {WorkerStartError} */
   startWorker(): WorkerHandle
 }
@@ -69,6 +71,9 @@ async function withLauncher(program: string, settings: WorkerSourceSettings, log
   const launcher = await Launcher.open({ program, folder, startTimeout, killGrace, lastGrace }, log)
   return {
     runtime: 'launcher',
+    get orphansEnded() {
+      return launcher.orphansEnded
+    },
     startWorker: () => new Worker((events) => new LaunchedProcess(launcher, limits, events), startTimeout),
     [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
   }
@@ -91,6 +96,7 @@ function onNode(settings: WorkerSourceSettings, why: string, log: Logger): Worke
   }
   return {
     runtime: 'node',
+    orphansEnded: 0,
     startWorker: () => new Worker((events) => new SpawnedProcess(options, events), startTimeout),
     async [Symbol.asyncDispose]() {},
   }

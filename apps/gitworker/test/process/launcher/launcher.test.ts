@@ -5,10 +5,14 @@ import { readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { describe, test } from 'node:test'
+import { describe, mock, test } from 'node:test'
 import { pino } from 'pino'
+import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
+import { Launcher } from '../../../src/process/launcher/launcher.ts'
+import { commandFrame } from '../../../src/process/launcher/worker-frames.ts'
+import { bunPrograms } from '../../../src/process/runtime/bun-programs.ts'
 import { childrenOf } from '../../../src/process/launcher/orphans.ts'
 import { isLive, processes, readProcess } from '../../../src/process/process-table.ts'
 import type { WorkerHandle } from '../../../src/process/worker-handle.ts'
@@ -130,6 +134,20 @@ describe('a launcher', () => {
     assert.equal(await run(worker, 'echo old'), 'old\n')
   })
 
+  test('that cannot compile any more is said to be in the way of workers, and replaced when it can', async () => {
+    await using folder = await temporaryFolder()
+    const program = join(folder.path, 'bun')
+    await symlink(bunPrograms()[0]!, program)
+    await using workers = await openTestWorkers('launcher', { programs: [program] })
+    await rm(program)
+    const pid = launcherPid()!
+    process.kill(pid, 'SIGKILL')
+    await until('it to be gone', () => launcherPid() !== pid)
+    await assert.rejects(workers.start().ready, /could not be started/)
+    await symlink(bunPrograms()[0]!, program)
+    assert.equal(await run(workers.start(), 'echo new'), 'new\n')
+  })
+
   test('whose folder is removed is replaced, and the folder made anew', async () => {
     await using workers = await openTestWorkers('launcher')
     await using idle = await ready(workers.start())
@@ -170,6 +188,32 @@ describe('a launcher', () => {
     assert.equal(line?.['count'], 1)
   })
 
+  test('looks once a minute for what killed workers have left, and counts it', async () => {
+    mock.timers.enable({ apis: ['setInterval'] })
+    try {
+      await using folder = await temporaryFolder()
+      const times = { startTimeout: 60_000, killGrace: 300, lastGrace: 2000 }
+      await using launcher = await Launcher.open(
+        { program: bunPrograms()[0]!, folder: folder.path, ...times },
+        silentLog,
+      )
+      const { pid, streams } = await launcher.launch()
+      // Nobody but the launcher knows of this worker, so nobody looks when it is killed.
+      streams.channel.on('error', () => {}).write(commandFrame(shell('exec setsid sleep 4712'), graces))
+      const sleepers = () =>
+        processes().filter(({ name, pid: it }) => name === 'sleep' && commandLine(it).includes('4712'))
+      await until('it to run', () => sleepers().length === 1)
+      process.kill(pid, 'SIGKILL')
+      await until('it to be the launcher’s', () => sleepers()[0]?.parent === launcherPid())
+      assert.equal(launcher.orphansEnded, 0)
+      mock.timers.tick(60_000)
+      await until('it to be ended', () => launcher.orphansEnded > 0 && sleepers().length === 0)
+      assert.deepEqual(await left(), [])
+    } finally {
+      mock.timers.reset()
+    }
+  })
+
   test('ends when the supervisor does, and so do its workers', async () => {
     const workers = await openTestWorkers('launcher')
     const worker = await ready(workers.start())
@@ -179,6 +223,32 @@ describe('a launcher', () => {
     worker.stop()
     await worker.gone
     assert.ok(pid !== undefined && readProcess(pid) === undefined)
+  })
+})
+
+describe('an idle worker', () => {
+  test('that is stopped ends when it is told to, and so does one that is stopped while it serves', async () => {
+    await using workers = await openTestWorkers('launcher')
+    const idle = await ready(workers.start())
+    const serving = await ready(workers.start())
+    serving.serve(shell('while :; do sleep 1; done'), graces)
+    await until('it to run', async () => (await left()).length > 0)
+    const pids = [idle.pid!, serving.pid!]
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    idle.stop()
+    serving.stop()
+    await Promise.all([idle.gone, serving.gone])
+    for (const pid of pids) assert.equal(readProcess(pid), undefined)
+    assert.deepEqual(await left(), [])
+  })
+
+  test('that is stopped and leased serves when it goes on', async () => {
+    await using workers = await openTestWorkers('launcher')
+    const worker = await ready(workers.start())
+    process.kill(worker.pid!, 'SIGSTOP')
+    const output = run(worker, 'echo late')
+    process.kill(worker.pid!, 'SIGCONT')
+    assert.equal(await output, 'late\n')
   })
 })
 
