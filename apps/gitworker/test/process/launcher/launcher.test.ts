@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -227,17 +227,18 @@ describe('a launcher', () => {
 })
 
 describe('an idle worker', () => {
-  test('that is stopped ends when it is told to, and so does one that is stopped while it serves', async () => {
+  test('that is stopped is ended all the same, and so is one that is stopped while it serves, or before', async () => {
     await using workers = await openTestWorkers('launcher')
     const idle = await ready(workers.start())
     const serving = await ready(workers.start())
     serving.serve(shell('while :; do sleep 1; done'), graces)
     await until('it to run', async () => (await left()).length > 0)
-    const pids = [idle.pid!, serving.pid!]
+    const leased = await ready(workers.start())
+    const pids = [idle, serving, leased].map(({ pid }) => pid!)
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
-    idle.stop()
-    serving.stop()
-    await Promise.all([idle.gone, serving.gone])
+    leased.serve(shell('true'), graces)
+    for (const worker of [idle, serving, leased]) worker.stop()
+    await Promise.all([idle.gone, serving.gone, leased.gone])
     for (const pid of pids) assert.equal(readProcess(pid), undefined)
     assert.deepEqual(await left(), [])
   })
@@ -285,6 +286,7 @@ describe('without a launcher', () => {
       (folder) => writeFile(join(folder, 'bun'), '#!/bin/sh\necho "error: no cc" >&2; exit 1\n', { mode: 0o755 }),
       /no cc/,
     ],
+    ['C sources that do not compile', bunWithBrokenSources, /launcher\.c:1/],
   ]
   for (const [what, bun, why] of problems) {
     test(`with ${what}, workers run on Node, and one line says why and what it costs`, async () => {
@@ -295,6 +297,14 @@ describe('without a launcher', () => {
     })
   }
 })
+
+/** A Bun that runs the launcher with other C sources than ours. */
+async function bunWithBrokenSources(folder: string): Promise<void> {
+  await copyFile(new URL('../../../src/worker/launcher/main.ts', import.meta.url), join(folder, 'main.ts'))
+  await writeFile(join(folder, 'launcher.c'), 'int launch(void) { return }\n')
+  const script = `#!/bin/sh\nwhile [ "\${1##*/}" != main.ts ]; do shift; done; shift\nexec ${bunPrograms()[0]} ${folder}/main.ts "$@"\n`
+  await writeFile(join(folder, 'bun'), script, { mode: 0o755 })
+}
 
 function commandLine(pid: number): string {
   try {
