@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { copyFile, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { describe, mock, test } from 'node:test'
@@ -266,6 +267,23 @@ describe('a stranger at the workers’ socket', () => {
     await Promise.all(strangers.filter(({ isSilent }) => !isSilent).map(({ closed }) => closed))
     assert.equal(await run(workers.start(), 'echo fine'), 'fine\n')
     for (const { socket } of strangers) socket.destroy()
+  })
+
+  test('cannot keep workers out by a crowd that says nothing: the one that has been silent for longest goes', async () => {
+    await using workers = await openTestWorkers('launcher')
+    const socketPath = join(workers.folder, 'workers/workers.sock')
+    const crowd: Socket[] = []
+    let turnedAway = 0
+    for (let count = 0; count < 1100; count++) {
+      const socket = connect(socketPath)
+      socket.on('error', () => {}).on('close', () => turnedAway++)
+      await once(socket, 'connect')
+      crowd.push(socket)
+    }
+    await until('the first to be turned away', () => turnedAway >= 100)
+    assert.equal(crowd[0]?.destroyed, true)
+    assert.equal(await run(workers.start(), 'echo fine'), 'fine\n')
+    for (const socket of crowd) socket.destroy()
   })
 })
 
