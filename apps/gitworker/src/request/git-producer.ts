@@ -93,9 +93,10 @@ export class GitProducer implements Producer {
     try {
       const report = await Promise.race([worker.report, rejectionOf(input)])
       if (report.signal !== null) throw new Refusal(reasonOfSignal(report.signal))
-      if (report.code !== 0 && worker.outputBytes === 0) throw await failureOf(worker)
       if (report.code === 0 && !capture) return 'keep'
+      // git's exit may be known before what it wrote is read.
       await Promise.race([outputEnd(worker.stdout), this.silent])
+      if (report.code !== 0 && worker.outputBytes === 0) throw await failureOf(worker)
       if (report.code === 0) capture?.store()
       this.verdict = await reply.verdict(report, () => worker.lastWords())
       return report.code === 0 ? 'keep' : 'forget'
