@@ -51,7 +51,7 @@ export function signalAll(targets: readonly Process[], signal: NodeJS.Signals): 
 }
 
 /** The receiver may have ended by itself meanwhile. */
-function sendSignal(to: number, signal: NodeJS.Signals): void {
+export function sendSignal(to: number, signal: NodeJS.Signals): void {
   try {
     process.kill(to, signal)
   } catch {}

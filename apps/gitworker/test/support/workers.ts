@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { bunPrograms } from '../../src/process/runtime/bun-programs.ts'
@@ -22,10 +23,11 @@ export const noLimits: GitLimits = {
 /** Workers as the supervisor starts them, in a folder of their own. */
 export async function openTestWorkers(
   wanted: 'auto' | 'launcher' | 'node' = 'auto',
-  { startTimeout = 60_000, log = silentLog, programs = bunPrograms(), limits = noLimits } = {},
+  { startTimeout = 60_000, log = silentLog, programs = bunPrograms(), limits = noLimits, subfolder = '' } = {},
 ): Promise<TestWorkers> {
   await using opened = new AsyncDisposableStack()
-  const { path: folder } = opened.use(await temporaryFolder())
+  const { path } = opened.use(await temporaryFolder())
+  const folder = join(path, subfolder)
   const graces = { termGrace: 500, killGrace: 500 }
   const workers = opened.use(
     await openWorkerSource({ wanted, folder, empty: folder, startTimeout, limits, ...graces }, log, programs),

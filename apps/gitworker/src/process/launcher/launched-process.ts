@@ -78,7 +78,7 @@ export class LaunchedProcess implements WorkerProcess {
 
   kill(): void {
     this.#isUnwanted = true
-    if (this.#launched && !this.#hasEnded) process.kill(this.#launched.pid, 'SIGKILL')
+    if (this.#launched && !this.#hasEnded) this.#launched.launcher.killWorker(this.#launched.pid)
   }
 
   killGroup(): void {

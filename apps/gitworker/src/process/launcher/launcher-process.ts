@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { WorkerStartError } from '../worker-handle.ts'
+import { sendSignal } from '../session.ts'
 import { StderrTail } from '../worker/stderr-tail.ts'
 import { LauncherChannel } from './launcher-channel.ts'
 import { isLiveWorker } from './orphans.ts'
@@ -28,6 +29,9 @@ const fewThreads = {
   BUN_JSC_useDFGJIT: '0',
   BUN_JSC_numberOfGCMarkers: '1',
 }
+
+/** Bun writes headers for C there, which nothing includes: into a folder that all processes share. Here it cannot. */
+const noHeaders = { BUN_TMPDIR: '/dev/null' }
 
 /** How often a process that has not ended yet is asked after. */
 const lookEveryMs = 20
@@ -60,7 +64,7 @@ export class LauncherProcess implements AsyncDisposable {
     this.#process = spawn(program, ['--no-install', '--no-env-file', '--smol', main, socketName, String(lastGrace)], {
       detached: true,
       cwd: folder,
-      env: fewThreads,
+      env: { ...fewThreads, ...noHeaders },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     })
     this.#process.on('exit', () => this.#end())
@@ -123,10 +127,10 @@ export class LauncherProcess implements AsyncDisposable {
     this.#closeIfUnused()
   }
 
-  /** For a worker that nobody has heard of. */
-  async killAndReap(pid: number): Promise<void> {
-    if (!this.#hasEnded) process.kill(pid, 'SIGKILL')
-    await this.reap(pid)
+  /** Kills a worker that has not been reaped here. */
+  killWorker(pid: number): void {
+    // PID 1 reaps the children of a launcher that has ended, and the pid may be another process's by now.
+    if (!this.#hasEnded || isLiveWorker(pid)) sendSignal(pid, 'SIGKILL')
   }
 
   /** It is asked to fork no more, and ends when its workers have. */

@@ -38,7 +38,7 @@ const maxNamed = 20
 export class Launcher implements AsyncDisposable {
   readonly #settings: LauncherSettings
   readonly #log: Logger
-  #socket: WorkerSocket
+  #socket: WorkerSocket | undefined
   #current: LauncherProcess | undefined
   #starting: Promise<LauncherProcess> | undefined
   readonly #all = new Set<LauncherProcess>()
@@ -48,9 +48,8 @@ export class Launcher implements AsyncDisposable {
   #orphansEnded = 0
   #isClosed = false
 
-  private constructor(settings: LauncherSettings, socket: WorkerSocket, log: Logger) {
+  private constructor(settings: LauncherSettings, log: Logger) {
     this.#settings = settings
-    this.#socket = socket
     this.#log = log
     this.#lookingForOrphans = setInterval(() => void this.endOrphans(), lookForOrphansEveryMs).unref()
   }
@@ -63,8 +62,7 @@ export class Launcher implements AsyncDisposable {
   /** @throws {WorkerStartError} where there can be none, with the reason */
   static async open(settings: LauncherSettings, log: Logger): Promise<Launcher> {
     await using opened = new AsyncDisposableStack()
-    const socket = opened.use(await WorkerSocket.open(settings.folder))
-    const launcher = opened.use(new Launcher(settings, socket, log))
+    const launcher = opened.use(new Launcher(settings, log))
     await launcher.#running()
     opened.move()
     return launcher
@@ -92,8 +90,8 @@ export class Launcher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#lookingForOrphans)
-    this.#socket[Symbol.dispose]()
     await this.#starting?.catch(() => {})
+    this.#socket?.[Symbol.dispose]()
     await Promise.all([...this.#all].map((launcher) => launcher[Symbol.asyncDispose]()))
   }
 
@@ -110,7 +108,7 @@ export class Launcher implements AsyncDisposable {
   async #launchBy(launcher: LauncherProcess): Promise<Launched> {
     const word = randomBytes(wordSize)
     const streams = Promise.withResolvers<WorkerStreams>()
-    const socket = this.#socket
+    const socket = this.#socket!
     socket.expect(word, streams.resolve)
     let pid: number | undefined
     const timer = setTimeout(() => {
@@ -119,30 +117,35 @@ export class Launcher implements AsyncDisposable {
     }, this.#settings.startTimeout * answerShare)
     try {
       pid = await launcher.fork(word)
-      if (pid < 0) throw await this.#failure(launcher, -pid)
+      if (pid < 0) throw this.#failure(launcher, -pid)
       return { pid, launcher, streams: await streams.promise }
     } catch (error) {
       socket.forget(word)
-      if (pid !== undefined && pid > 0) void launcher.killAndReap(pid)
+      // All four may have come before the answer, or in its place.
+      void streams.promise.then(destroyAll, () => {})
+      if (pid !== undefined && pid > 0) {
+        launcher.killWorker(pid)
+        void launcher.reap(pid)
+      }
       throw error
     } finally {
       clearTimeout(timer)
     }
   }
 
-  async #failure(launcher: LauncherProcess, errno: number): Promise<WorkerStartError> {
-    if (errno === constants.errno.ENOENT || errno === constants.errno.ECONNREFUSED) await this.#renewSocket(launcher)
+  #failure(launcher: LauncherProcess, errno: number): WorkerStartError {
+    if (errno === constants.errno.ENOENT || errno === constants.errno.ECONNREFUSED) this.#retire(launcher)
     return new WorkerStartError(`The worker could not be started: ${errnoName(errno)}.`)
   }
 
-  /** Its folder is gone, and so is the launcher's working folder. */
-  async #renewSocket(launcher: LauncherProcess): Promise<void> {
+  /** The socket's folder is gone, and so is the launcher's working folder. */
+  #retire(launcher: LauncherProcess): void {
     if (launcher !== this.#current) return
     this.#log.warn('the socket where workers connect is gone, and is made anew')
     this.#current = undefined
     launcher.retire()
-    this.#socket[Symbol.dispose]()
-    this.#socket = await WorkerSocket.open(this.#settings.folder)
+    this.#socket?.[Symbol.dispose]()
+    this.#socket = undefined
   }
 
   async #running(): Promise<LauncherProcess> {
@@ -153,6 +156,7 @@ export class Launcher implements AsyncDisposable {
 
   async #start(): Promise<LauncherProcess> {
     try {
+      this.#socket ??= await WorkerSocket.open(this.#settings.folder)
       const launcher = await LauncherProcess.start(this.#settings, () => this.#hasEnded(launcher))
       if (launcher.hasEnded) throw new WorkerStartError('The launcher has ended at once.')
       this.#all.add(launcher)
@@ -169,4 +173,8 @@ export class Launcher implements AsyncDisposable {
     this.#current = undefined
     this.#log.warn({ pid: launcher.pid }, 'the launcher of workers has ended: another one takes over')
   }
+}
+
+function destroyAll(streams: WorkerStreams): void {
+  for (const stream of Object.values(streams)) stream.destroy()
 }

@@ -16,7 +16,7 @@ type Parent = {
 
 /**
  * Ends and reaps the children of a launcher that it has not forked: it has become their parent when their worker was killed,
- * so their request is over. Their pids are theirs until they are reaped.
+ * so their request is over. Their pids are theirs until they are reaped, if the launcher lives.
  *
  * @returns what lived, if anything
  */
@@ -26,10 +26,13 @@ export async function endOrphans(launcher: Parent, graces: Graces): Promise<Proc
     const orphans = await orphansOf(launcher)
     if (orphans.length === 0) return ended
     ended.push(...orphans.filter(isLive))
-    const living = () => orphans.filter(({ pid }) => isLivePid(pid))
-    const send = (signal: NodeJS.Signals) => signalAll(living(), signal)
+    const living = () => orphans.filter(isStillLive)
     await tearDown(
-      { isEmpty: () => living().length === 0, terminate: () => send('SIGTERM'), kill: () => send('SIGKILL') },
+      {
+        isEmpty: () => living().length === 0,
+        terminate: () => signalAll(living(), 'SIGTERM'),
+        kill: () => signalAll(living(), 'SIGKILL'),
+      },
       graces,
     )
     await Promise.all(orphans.map(({ pid }) => launcher.tryToReap(pid)))
@@ -68,7 +71,8 @@ export function isLiveWorker(pid: number): boolean {
 
 const workerName = 'sluice-worker'
 
-function isLivePid(pid: number): boolean {
+/** Without the launcher, which may die meanwhile, PID 1 reaps it, and its pid may become another process's. */
+function isStillLive({ pid, startedAt }: Process): boolean {
   const found = readProcess(pid)
-  return found !== undefined && isLive(found)
+  return found !== undefined && isLive(found) && found.startedAt === startedAt
 }

@@ -1,7 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
-import { join } from 'node:path'
 import { wordSize } from './launcher-message.ts'
 
 /*
@@ -41,33 +40,36 @@ type Expected = {
 }
 
 export class WorkerSocket implements Disposable {
-  readonly folder: string
   readonly #server: Server
+  readonly #directory: number
   readonly #expected = new Map<string, Expected>()
   /** Who has not said yet who it is, and since when it is connected. */
   readonly #unknown = new Map<Socket, number>()
   #looking: NodeJS.Timeout | undefined
 
-  private constructor(folder: string, server: Server) {
-    this.folder = folder
+  private constructor(server: Server, directory: number) {
     this.#server = server
+    this.#directory = directory
     server.on('connection', (socket) => this.#meet(socket))
     // Out of descriptors, say: whoever wanted to connect is late, and given up.
     server.on('error', () => {})
   }
 
-  /** @param folder is made, for this user alone. @throws the system's error */
+  /**
+   * The path of a socket may have about a hundred bytes only, so the folder is named by its descriptor.
+   *
+   * @param folder is made, for this user alone
+   * @throws the system's error
+   */
   static async open(folder: string): Promise<WorkerSocket> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const path = join(folder, socketName)
-    rmSync(path, { force: true })
-    const server = createServer()
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    server.once('error', reject)
-    server.listen({ path, backlog: maxUnknown }, resolve)
-    await promise
-    server.off('error', reject)
-    return new WorkerSocket(folder, server)
+    const directory = openSync(folder, 'r')
+    try {
+      return new WorkerSocket(await listenOn(`/proc/self/fd/${directory}/${socketName}`), directory)
+    } catch (error) {
+      closeSync(directory)
+      throw error
+    }
   }
 
   /** The streams of the worker that has been given this word; `onComplete` is called once, or never. */
@@ -83,8 +85,10 @@ export class WorkerSocket implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (!this.#server.listening) return
     // Workers that still run keep their connections: they are not waited for.
     this.#server.close()
+    closeSync(this.#directory)
     clearTimeout(this.#looking)
     for (const socket of this.#unknown.keys()) socket.destroy()
     for (const { found } of this.#expected.values()) for (const socket of Object.values(found)) socket.destroy()
@@ -122,4 +126,15 @@ export class WorkerSocket implements Disposable {
     this.#unknown.delete(socket)
     socket.destroy()
   }
+}
+
+async function listenOn(path: string): Promise<Server> {
+  rmSync(path, { force: true })
+  const server = createServer()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ path, backlog: maxUnknown }, resolve)
+  await promise
+  server.off('error', reject)
+  return server
 }

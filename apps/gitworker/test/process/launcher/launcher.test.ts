@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { describe, mock, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -157,6 +158,45 @@ describe('a launcher', () => {
     assert.equal(await run(workers.start(), 'echo new'), 'new\n')
     assert.equal(await run(idle, 'echo old'), 'old\n')
     assert.equal((await stat(folder)).mode & 0o777, 0o700)
+  })
+
+  test('whose folder could not be made anew is replaced as soon as that is possible', async () => {
+    await using workers = await openTestWorkers('launcher')
+    const folder = join(workers.folder, 'workers')
+    await rm(folder, { recursive: true })
+    await writeFile(folder, 'in the way')
+    for (let start = 0; start < 2; start++) await assert.rejects(workers.start().ready)
+    await rm(folder)
+    assert.equal(await run(workers.start(), 'echo new'), 'new\n')
+  })
+
+  test('has its socket in a folder whose path is too long for a socket', async () => {
+    await using workers = await openTestWorkers('launcher', { subfolder: join('x'.repeat(100), 'y'.repeat(100)) })
+    assert.equal(await run(workers.start(), 'echo fine'), 'fine\n')
+  })
+
+  test('that dies between a fork and its answer leaves no worker behind', async () => {
+    await using folder = await temporaryFolder()
+    const program = join(folder.path, 'bun')
+    const pids = join(folder.path, 'pids')
+    const main = fileURLToPath(new URL('../../fixtures/launcher/dies-after-fork.ts', import.meta.url))
+    await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' '${pids}'\n`, { mode: 0o755 })
+    await using workers = await openTestWorkers('launcher', { programs: [program] })
+    await assert.rejects(workers.start().ready, /The launcher has ended/)
+    const forked = (await readFile(pids, 'utf8')).trim().split('\n').map(Number)
+    assert.equal(forked.length, 2)
+    const isRunning = (pid: number) => {
+      const found = readProcess(pid)
+      return found !== undefined && isLive(found)
+    }
+    await until('all of them to have ended', () => !forked.some(isRunning))
+  })
+
+  test('writes nothing into the folder of temporary files', async () => {
+    await using workers = await openTestWorkers('launcher')
+    await ready(workers.start())
+    const environment = await readFile(`/proc/${launcherPid()}/environ`, 'latin1')
+    assert.ok(environment.split('\0').includes('BUN_TMPDIR=/dev/null'))
   })
 
   test('keeps the pid of a worker that was killed until what it ran has ended', async () => {
