@@ -21,11 +21,20 @@ export class LauncherChannel {
   readonly #reaps = new Map<number, Answer<number>[]>()
   #nextId = 0
   #orders: Buffer[] = []
+  readonly #answerTimeout: number
+  readonly #onBroken: () => void
+  #answerTimer: NodeJS.Timeout | undefined
+  #answerCount = 0
   #isOver = false
 
-  /** @param onGarbage is called for what is not in the protocol */
-  constructor(socket: Socket, onGarbage: () => void) {
+  /**
+   * @param answerTimeout how long a launcher that has been asked something may say nothing. Milliseconds
+   * @param onBroken is called when it is late, and for what is not in the protocol
+   */
+  constructor(socket: Socket, answerTimeout: number, onBroken: () => void) {
     this.#socket = socket
+    this.#answerTimeout = answerTimeout
+    this.#onBroken = onBroken
     this.launching = this.#launching.promise
     this.launching.catch(() => {})
     const reader = new FrameReader()
@@ -34,7 +43,7 @@ export class LauncherChannel {
       try {
         for (const message of reader.read(chunk)) this.#hear(parseFromLauncher(message))
       } catch {
-        onGarbage()
+        onBroken()
       }
     })
   }
@@ -49,6 +58,7 @@ export class LauncherChannel {
     if (this.#isOver) throw new WorkerStartError('The launcher has ended.')
     const id = (this.#nextId = (this.#nextId + 1) % 2 ** 32)
     const { promise, ...answer } = Promise.withResolvers<number>()
+    if (!this.#isWaiting) this.#awaitAnswer()
     this.#forks.set(id, answer)
     this.#order(forkOrder(id, word))
     return await promise
@@ -58,6 +68,7 @@ export class LauncherChannel {
   async reap(pid: number): Promise<number> {
     if (this.#isOver) return noChild
     const { promise, ...answer } = Promise.withResolvers<number>()
+    if (!this.#isWaiting) this.#awaitAnswer()
     const others = this.#reaps.get(pid)
     if (others) others.push(answer)
     else this.#reaps.set(pid, [answer])
@@ -73,6 +84,7 @@ export class LauncherChannel {
   /** The launcher has ended: whoever waits for an answer is told. */
   abandon(cause: unknown): void {
     this.#isOver = true
+    clearTimeout(this.#answerTimer)
     this.#socket.destroy()
     const error = new WorkerStartError('The launcher has ended.', { cause })
     this.#launching.reject(error)
@@ -93,7 +105,24 @@ export class LauncherChannel {
     })
   }
 
+  #awaitAnswer(): void {
+    if (this.#answerTimer) return void this.#answerTimer.refresh()
+    this.#answerTimer = setTimeout(() => {
+      const before = this.#answerCount
+      // If this process was the one that slept, an answer is read in this turn.
+      setImmediate(() => {
+        if (this.#isWaiting && this.#answerCount === before) this.#onBroken()
+      })
+    }, this.#answerTimeout).unref()
+  }
+
+  get #isWaiting(): boolean {
+    return this.#forks.size > 0 || this.#reaps.size > 0
+  }
+
   #hear(message: FromLauncher): void {
+    this.#answerCount++
+    this.#answerTimer?.refresh()
     switch (message.type) {
       case 'launching':
         return this.#launching.resolve()

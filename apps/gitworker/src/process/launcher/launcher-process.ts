@@ -33,6 +33,9 @@ const fewThreads = {
 /** Bun writes headers for C there, which nothing includes: into a folder that all processes share. Here it cannot. */
 const noHeaders = { BUN_TMPDIR: '/dev/null' }
 
+/** What part of the time in which a worker must be ready a launcher may take to answer. */
+export const answerShare = 1 / 4
+
 /** How often a process that has not ended yet is asked after. */
 const lookEveryMs = 20
 
@@ -59,7 +62,7 @@ export class LauncherProcess implements AsyncDisposable {
   #hasEnded = false
   #isRetired = false
 
-  private constructor({ program, folder, lastGrace }: LauncherOptions) {
+  private constructor({ program, folder, lastGrace, startTimeout }: LauncherOptions) {
     this.#lastGrace = lastGrace
     this.#process = spawn(program, ['--no-install', '--no-env-file', '--smol', main, socketName, String(lastGrace)], {
       detached: true,
@@ -71,7 +74,8 @@ export class LauncherProcess implements AsyncDisposable {
     this.#process.on('error', (error) => this.#process.pid === undefined && this.#end(error))
     if (!this.#process.stderr) throw new WorkerStartError('The launcher could not be started: no descriptors are left.')
     this.#stderr = new StderrTail(this.#process.stderr)
-    this.#channel = new LauncherChannel(this.#process.stdio[3] as Socket, () => this.kill())
+    const answerTimeout = startTimeout * answerShare
+    this.#channel = new LauncherChannel(this.#process.stdio[3] as Socket, answerTimeout, () => this.kill())
   }
 
   /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { WorkerStartError } from '../worker-handle.ts'
-import { LauncherProcess } from './launcher-process.ts'
+import { answerShare, LauncherProcess } from './launcher-process.ts'
 import type { LauncherOptions } from './launcher-process.ts'
 import { wordSize } from './launcher-message.ts'
 import { endOrphans } from './orphans.ts'
@@ -26,9 +26,6 @@ export type LauncherSettings = LauncherOptions & {
 
 /** A worker that has been forked and is connected. */
 export type Launched = { readonly pid: number; readonly launcher: LauncherProcess; readonly streams: WorkerStreams }
-
-/** What part of the time in which a worker must be ready a launcher may take to answer. */
-const answerShare = 1 / 4
 
 const lookForOrphansEveryMs = 60_000
 
@@ -111,13 +108,13 @@ export class Launcher implements AsyncDisposable {
     const socket = this.#socket!
     socket.expect(word, streams.resolve)
     let pid: number | undefined
-    const timer = setTimeout(() => {
-      if (pid === undefined) launcher.kill()
-      else streams.reject(new WorkerStartError('The worker did not connect in time.'))
-    }, this.#settings.startTimeout * answerShare)
+    let timer: NodeJS.Timeout | undefined
     try {
       pid = await launcher.fork(word)
       if (pid < 0) throw this.#failure(launcher, -pid)
+      timer = setTimeout(() => {
+        streams.reject(new WorkerStartError('The worker did not connect in time.'))
+      }, this.#settings.startTimeout * answerShare)
       return { pid, launcher, streams: await streams.promise }
     } catch (error) {
       socket.forget(word)

@@ -23,6 +23,7 @@ static void settle(void);
 static void serve(const char *door);
 static i32 fork_worker(const u8 *word, const char *door);
 static int connect_streams(const u8 *word, const char *door);
+static int say_hello(const u8 *word, int stream);
 static i32 reap_worker(i32 pid);
 static void end_children(u64 grace_ms);
 
@@ -87,6 +88,8 @@ static i32 fork_worker(const u8 *word, const char *door) {
     pid = fork();
     if (pid == 0) {
       close(CONTROL);
+      lead_session();
+      if (say_hello(word, CHANNEL) < 0) _exit(1);
       work();
     }
     if (pid < 0) pid = -errno;
@@ -96,17 +99,16 @@ static i32 fork_worker(const u8 *word, const char *door) {
 }
 
 /*
- * The streams become descriptors 0 to 3, which are free. git inherits all but the last.
+ * The streams become descriptors 0 to 3, which are free. git inherits all but the last. On that one the worker says itself
+ * who it is: whoever hears it knows that its session is its own.
  *
  * @returns 0, or errno
  */
 static int connect_streams(const u8 *word, const char *door) {
   u64 length = strlen(door);
   struct sockaddr_un address = { AF_UNIX, { 0 } };
-  u8 hello[word_size + 1];
   if (length >= sizeof address.path) return EPROTO;
   memcpy(address.path, door, length + 1);
-  memcpy(hello, word, word_size);
   for (int stream = INPUT; stream <= CHANNEL; stream++) {
     int fd = socket(AF_UNIX, stream == CHANNEL ? SOCK_STREAM | SOCK_CLOEXEC : SOCK_STREAM, 0);
     if (fd < 0) return errno;
@@ -114,11 +116,18 @@ static int connect_streams(const u8 *word, const char *door) {
       close(fd);
       return EPROTO;
     }
-    hello[word_size] = (u8)stream;
     if (connect(fd, &address, sizeof address) < 0) return errno;
-    if (send(fd, hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello) return errno;
+    if (stream != CHANNEL && say_hello(word, stream) < 0) return errno;
   }
   return 0;
+}
+
+/* @returns 0, or -1 with errno. So few bytes are sent at once, or not at all. */
+static int say_hello(const u8 *word, int stream) {
+  u8 hello[word_size + 1];
+  memcpy(hello, word, word_size);
+  hello[word_size] = (u8)stream;
+  return send(stream, hello, sizeof hello, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 /*

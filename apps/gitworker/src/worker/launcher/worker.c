@@ -34,6 +34,7 @@ struct worker {
   int was_left;
 };
 
+static void lead_session(void);
 static void work(void);
 static int receive_command(struct command *);
 static i32 start_git(const struct command *, struct failure *);
@@ -44,11 +45,15 @@ static void hear(struct worker *);
 static void end(struct worker *);
 static void terminate(void);
 
+/* Comes first: before it, the supervisor cannot tell a worker from the launcher. */
+static void lead_session(void) {
+  if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) _exit(1);
+  prctl(PR_SET_NAME, "sluice-worker", 0, 0, 0);
+}
+
 static void work(void) {
   struct worker worker;
   struct failure failure = { 0, RECEIVING };
-  if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) _exit(1);
-  prctl(PR_SET_NAME, "sluice-worker", 0, 0, 0);
   int received = receive_command(&worker.command);
   if (received == 0) _exit(0);
   if (received < 0) failure.error = errno;

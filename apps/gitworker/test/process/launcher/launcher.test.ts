@@ -150,6 +150,23 @@ describe('a launcher', () => {
     assert.equal(await run(workers.start(), 'echo new'), 'new\n')
   })
 
+  test('that is stopped keeps no worker from being gone, though no other one is started', async () => {
+    await using workers = await openTestWorkers('launcher', { startTimeout: 10_000 })
+    const worker = await ready(workers.start())
+    process.kill(launcherPid()!, 'SIGSTOP')
+    assert.equal(await run(worker, 'echo old'), 'old\n')
+    assert.equal(worker.state, 'gone')
+  })
+
+  test('has workers that lead their sessions as soon as they are ready', async () => {
+    await using workers = await openTestWorkers('launcher')
+    for (let start = 0; start < 50; start++) {
+      await using worker = await ready(workers.start())
+      const { name, session, group } = readProcess(worker.pid!)!
+      assert.deepEqual({ name, session, group }, { name: 'sluice-worker', session: worker.pid, group: worker.pid })
+    }
+  })
+
   test('whose folder is removed is replaced, and the folder made anew', async () => {
     await using workers = await openTestWorkers('launcher')
     await using idle = await ready(workers.start())
