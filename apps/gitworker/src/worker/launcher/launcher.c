@@ -38,6 +38,8 @@ int launch(int control, const char *door, int grace_ms) {
   if (signal_children(0, 0) < 0) return NO_CHILDREN;
   if (dup2(control, CONTROL) < 0) return NO_CONTROL;
   settle();
+  /* Somebody may have stopped it: it is to see that the supervisor is gone. */
+  prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
   if (transmit(CONTROL, LAUNCHING, "", 0) == 1) serve(door);
   end_children(grace_ms);
   _exit(0);

@@ -70,7 +70,7 @@ extern int prctl(int, ...);
 extern int getrlimit(int, struct rlimit *);
 extern int setrlimit(int, const struct rlimit *);
 extern int setpriority(int, u32, int);
-enum { WNOHANG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PRIO_PROCESS = 0 };
+enum { WNOHANG = 1, PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PRIO_PROCESS = 0 };
 
 typedef void (*signal_handler)(int);
 extern signal_handler signal(int, signal_handler);
@@ -80,4 +80,4 @@ extern int sigfillset(sigset *);
 extern int sigaddset(sigset *, int);
 #define SIG_DFL ((signal_handler)0)
 #define SIG_IGN ((signal_handler)1)
-enum { SIGKILL = 9, SIGPIPE = 13, SIGTERM = 15, SIGCHLD = 17, SIGSTOP = 19, last_signal = 64, SIG_SETMASK = 2 };
+enum { SIGKILL = 9, SIGPIPE = 13, SIGTERM = 15, SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19, last_signal = 64, SIG_SETMASK = 2 };

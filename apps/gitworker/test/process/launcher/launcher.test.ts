@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { copyFile, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
@@ -32,6 +33,11 @@ const launcherPid = () =>
     const found = readProcess(pid)
     return found?.name === 'sluice-launcher' && isLive(found)
   })
+
+function isRunning(pid: number): boolean {
+  const found = readProcess(pid)
+  return found !== undefined && isLive(found)
+}
 
 async function ready(worker: WorkerHandle): Promise<WorkerHandle> {
   await worker.ready
@@ -202,10 +208,6 @@ describe('a launcher', () => {
     await assert.rejects(workers.start().ready, /The launcher has ended/)
     const forked = (await readFile(pids, 'utf8')).trim().split('\n').map(Number)
     assert.equal(forked.length, 2)
-    const isRunning = (pid: number) => {
-      const found = readProcess(pid)
-      return found !== undefined && isLive(found)
-    }
     await until('all of them to have ended', () => !forked.some(isRunning))
   })
 
@@ -270,6 +272,18 @@ describe('a launcher', () => {
     } finally {
       mock.timers.reset()
     }
+  })
+
+  test('that is stopped ends, too, when the supervisor is killed', async () => {
+    const main = fileURLToPath(new URL('../../fixtures/launcher/has-a-worker.ts', import.meta.url))
+    await using folder = await temporaryFolder()
+    const env = { ...process.env, TMPDIR: folder.path }
+    const supervisor = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(supervisor.stdout, 'data')
+    const [launcher] = childrenOf(supervisor.pid!)
+    process.kill(launcher!, 'SIGSTOP')
+    supervisor.kill('SIGKILL')
+    await until('it to have ended', () => !isRunning(launcher!))
   })
 
   test('ends when the supervisor does, and so do its workers', async () => {
