@@ -80,7 +80,8 @@ export class Launcher implements AsyncDisposable {
 
   /** Ends and reaps what killed workers have left. Happens once a minute, too. */
   async endOrphans(): Promise<void> {
-    this.#lastLook = this.#lastLook.then(() => this.#endOrphansNow())
+    // A look that fails does not keep the next one from being made.
+    this.#lastLook = this.#lastLook.catch(() => {}).then(() => this.#endOrphansNow())
     await this.#lastLook
   }
 
