@@ -101,12 +101,17 @@ class TraceLines {
 
   #pass(line: string): void {
     this.#count++
-    if (this.#count <= maxLines) this.#onLine(withoutPasswords(line.slice(0, maxLineLength)))
+    if (this.#count <= maxLines) this.#onLine(withoutSecrets(line.slice(0, maxLineLength)))
     else if (this.#count === maxLines + 1) this.#onLine(`… the rest of the trace is left out after ${maxLines} lines`)
   }
 }
 
-/** As in the address of a remote: `https://user:password@example.org`. */
-function withoutPasswords(line: string): string {
-  return line.replaceAll(/(:\/\/[^\s/:@]*):[^\s/@]*@/g, '$1:…@')
+/**
+ * Leaves out passwords, as in the address of a remote (`https://user:password@example.org`), and push options, which git
+ * shows as variables that its hooks get, in quotes as for a shell. Clients use them for tokens.
+ */
+function withoutSecrets(line: string): string {
+  return line
+    .replaceAll(/(:\/\/[^\s/:@]*):[^\s/@]*@/g, '$1:…@')
+    .replaceAll(/\b(GIT_PUSH_OPTION_\d+)=(?:'[^']*(?:'|$)|\\.|[^\s'\\])*/g, '$1=…')
 }

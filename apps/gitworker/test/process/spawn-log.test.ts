@@ -163,6 +163,18 @@ describe('a trace', () => {
     assert.ok(!trace.some((line) => line.includes('secret-word')))
   })
 
+  test('shows no push options', async () => {
+    await using opened = await open('debug', ['trace'])
+    const variables =
+      "GIT_PUSH_OPTION_0=a=secret-word GIT_PUSH_OPTION_1='it'\\''s a secret-word' GIT_PUSH_OPTION_COUNT=2"
+    const script = `cat >>"$GIT_TRACE" <<'END'\ntrace: run_command: ${variables} hooks/post-receive\nEND`
+    await opened.run({ argv: ['/bin/sh', '-c', script] })
+    await until('the trace', async () => (await readdir(opened.traces)).length === 0)
+    const trace = opened.said('git trace').map((line) => String(line['trace']))
+    const shown = 'GIT_PUSH_OPTION_0=… GIT_PUSH_OPTION_1=… GIT_PUSH_OPTION_COUNT=2'
+    assert.deepEqual(trace, [`trace: run_command: ${shown} hooks/post-receive`])
+  })
+
   test('is removed by the next supervisor where the last one was killed', async () => {
     await using opened = await open('debug', ['trace'])
     await writeFile(join(opened.traces, '1.word'), 'left')
