@@ -18,7 +18,7 @@ import { until } from '@sluice/shared/testing/until'
  * contains. The test measures processor time. The bound grows with the time that this machine takes for a known piece
  * of work.
  */
-const maxTurnMs = 50
+const maxTurnMs = 100
 
 let stack: Stack
 let costs: Awaited<ReturnType<typeof temporaryFolder>>
