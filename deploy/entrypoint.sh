@@ -2,9 +2,10 @@
 # Replaces this shell with one of the two applications, so that signals reach it; or asks whether it is ready.
 set -eu
 cd "$(dirname "$0")/.."
+flags=$(cat packages/shared/src/app/node-flags.txt)
 case "${1:-}" in
-  gateway) exec node_modules/.bin/node --max-semi-space-size=1 apps/gateway/src/main.ts ;;
-  supervisor) exec node_modules/.bin/node --max-semi-space-size=1 apps/gitworker/src/main.ts ;;
+  gateway) exec node_modules/.bin/node $flags apps/gateway/src/main.ts ;;
+  supervisor) exec node_modules/.bin/node $flags apps/gitworker/src/main.ts ;;
   # The last word of the command of PID 1 says which application this container runs.
   health) exec node_modules/.bin/node deploy/health.ts "${2:-$(tr '\0' '\n' </proc/1/cmdline | tail -n 1)}" ;;
   *) echo "Say what to run: gateway, supervisor, or health." >&2; exit 64 ;;

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeFlags } from '@sluice/shared/app/node-flags'
 import { version } from '@sluice/shared/version'
 import { HttpClient } from '../load/http-client.ts'
 import type { Contestant, Place } from './contestant.ts'
@@ -46,7 +47,7 @@ async function startApp(
   folder: string,
 ): Promise<{ daemon: Daemon; address: string }> {
   const main = fileURLToPath(new URL(`../../apps/${name}/src/main.ts`, import.meta.url))
-  const args = ['--max-semi-space-size=1', main]
+  const args = [...nodeFlags, main]
   const output = join(folder, `${name}.log`)
   const daemon = await startDaemon({ command: process.execPath, args, env, output, ipc: true })
   const early = once(daemon.child, 'exit').then(() => Promise.reject(new Error(`The ${name} ended; see ${output}.`)))

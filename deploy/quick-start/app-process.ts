@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
+import { nodeFlags } from '@sluice/shared/app/node-flags'
 import { EndedError } from '@sluice/shared/app/run-app'
 
 /** An application in a process of its own, until it is stopped or disposed of. */
@@ -25,7 +26,7 @@ export type AppProcess = AsyncDisposable & {
  * @throws {EndedError} if it ends before it listens; it has printed why
  */
 export async function startApp(name: string, main: string, env: NodeJS.ProcessEnv): Promise<AppProcess> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', main], {
+  const child = spawn(process.execPath, [...nodeFlags, main], {
     env,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

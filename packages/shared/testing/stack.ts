@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { nodeFlags } from '@sluice/shared/app/node-flags'
 import { temporaryFolder } from './folder.ts'
 import { ask } from './http.ts'
 import { patienceMs, patiently } from './patience.ts'
@@ -125,7 +126,7 @@ export async function startStack(
 }
 
 async function startApp(name: keyof typeof mains, env: Record<string, string>): Promise<App> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', mains[name]], {
+  const child = spawn(process.execPath, [...nodeFlags, mains[name]], {
     env,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
