@@ -236,10 +236,10 @@ describe('a launcher', () => {
     await using workers = await openTestWorkers('launcher', { log })
     const worker = await ready(workers.start())
     // Its parent ends, so that nothing but the launcher can tell whose it is.
-    worker.serve(shell('(env -i setsid /bin/sh -c "exec sleep 4711" &); sleep 0.3; echo; sleep 1000'), graces)
-    await once(worker.stdout, 'data')
-    const sleepers = () => processes().filter(({ name, pid }) => name === 'sleep' && commandLine(pid).includes('4711'))
-    await until('it to run', () => sleepers().length === 1)
+    const seconds = String(4_000_000 + process.pid)
+    worker.serve(shell(`(env -i setsid /bin/sh -c "exec sleep ${seconds}" &); sleep 1000`), graces)
+    const sleepers = () => processes().filter(({ name, pid }) => name === 'sleep' && commandLine(pid).includes(seconds))
+    await until('it to run, and its parent to have ended', () => sleepers()[0]?.parent === worker.pid)
     process.kill(worker.pid!, 'SIGKILL')
     await worker.gone
     assert.deepEqual(sleepers(), [])
