@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { pktLine } from '@sluice/shared/git/pkt-line'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -49,7 +49,8 @@ const fetchType = 'application/x-git-upload-pack-request'
 test('what git has written before its exit is its reply, even if the exit is known first', async () => {
   const worker = new ExitedWorker()
   const producer = producerOf(worker)
-  await pause(10)
+  // All that follows from the report alone has happened after a turn of the event loop.
+  await nextTurn()
   worker.stdout.resume().end(pktLine(`ERR upload-pack: not our ref ${'1'.repeat(40)}`))
   assert.equal(await producer.ended, 'forget')
   assert.equal(producer.verdict?.refusal.reason, 'git_refused')

@@ -2,7 +2,8 @@ import { addAbortListener } from 'node:events'
 
 /*
  * Races a promise against a signal or a timer. No listener and no timer is left behind. The promise itself goes on, and
- * its later result is dropped. If that result must be given back (a slot, a worker), let the signal end the wait
+ * its later result is dropped. Until it settles it remembers each race, so a promise that lives long must not be raced
+ * without end. If that result must be given back (a slot, a worker), let the signal end the wait
  * itself, with addAbortListener() of node:events.
  */
 
