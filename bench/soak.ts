@@ -92,7 +92,8 @@ async function pushSomething(name: string): Promise<void> {
 
 async function leaveInMidPush(name: string): Promise<void> {
   const work = join(stack.folder, `leaver-${name}`)
-  await git(stack.folder, ['clone', '--quiet', '--depth', '1', repository, work])
+  // Not by the folder's path: such a clone links every file that it sees, those of a push under way included.
+  await git(stack.folder, ['clone', '--quiet', '--depth', '1', `file://${repository}`, work])
   await writeFile(join(work, 'big'), randomBytes(3 * 2 ** 20))
   await git(work, ['add', '.'])
   await git(work, ['commit', '--quiet', '-m', name])
