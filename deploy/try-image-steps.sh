@@ -29,6 +29,9 @@ chmod -R a-w "$app" && chmod 0777 "$folder/git" "$folder/run" && chmod 0755 "$fo
 
 run() { if [[ $(id -u) = 0 ]]; then exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else exec "$@"; fi; }
 node=$app/node_modules/.bin/node
+ln -s "$app/apps/command/bin/sluice" "$folder/run/sluice"
+run_command() { (run "$folder/run/sluice" "$@"); }
+[[ $(run_command --version) = $(cd "$app" && "$node" -p 'require("./package.json").version') ]]
 port=$("$node" -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })')
 export SLUICE_ROOT=$folder/git SLUICE_RUN_FOLDER=$folder/run SLUICE_SUPERVISOR=unix:$folder/run/s.sock SLUICE_CREATE_ON_PUSH=on
 export SLUICE_LISTEN=127.0.0.1:$port

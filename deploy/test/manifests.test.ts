@@ -177,6 +177,8 @@ test('the image has all that the applications need, a user without rights, and a
     'packages/shared/src',
     'apps/gitworker/src',
     'apps/gateway/src',
+    'apps/command/bin',
+    'apps/command/src',
     'deploy/entrypoint.sh deploy/health.ts',
   ]) {
     assert.match(text, new RegExp(`^COPY ${needed} `, 'm'))

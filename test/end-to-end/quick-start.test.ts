@@ -11,10 +11,10 @@ import { until } from '@sluice/shared/testing/until'
 
 /** Runs what `npm start` runs, in another folder and on another port. */
 
-const main = fileURLToPath(new URL('../../deploy/quick-start/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../../apps/command/src/main.ts', import.meta.url))
 
 async function quickStart(folder: string, env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [main, folder], {
+  const child = spawn(process.execPath, [main, 'start', folder], {
     env: {
       PATH: process.env['PATH'] ?? '',
       SLUICE_LISTEN: '127.0.0.1:0',

@@ -16,7 +16,7 @@ const project = new URL('../../', import.meta.url)
 const mains = {
   'gateway': 'apps/gateway/src/main.ts',
   'supervisor': 'apps/gitworker/src/main.ts',
-  'quick start': 'deploy/quick-start/main.ts',
+  'quick start': 'apps/command/src/main.ts',
 } as const
 
 async function startInVain(
@@ -71,7 +71,7 @@ test('a fault that no later start can heal ends with 78, also through the quick 
   const alone = await startInVain('gateway', noFile)
   assert.equal(alone.code, 78, alone.said)
   assert.match(alone.said, /SLUICE_ACCESS=file needs SLUICE_PASSWORD_FILE/)
-  const quick = await startInVain('quick start', noFile, [folder.path])
+  const quick = await startInVain('quick start', noFile, ['start', folder.path])
   assert.equal(quick.code, 78, quick.said)
   assert.match(quick.said, /SLUICE_ACCESS=file needs SLUICE_PASSWORD_FILE/)
 })
@@ -89,7 +89,7 @@ test('all faults of both applications are said at once, and nothing is started o
     SLUICE_HOOKS_FOLDER: join(folder.path, 'no-hooks'),
     SLUICE_GIT: 'no-such-git',
   }
-  const quick = await startInVain('quick start', wrong, [join(folder.path, 'var')])
+  const quick = await startInVain('quick start', wrong, ['start', join(folder.path, 'var')])
   const all = [/git is missing/, /SLUICE_HOOKS_FOLDER/, /SLUICE_ACCESS=file needs/, /SLUICE_TLS_CERT/, /SLUICE_LISTEN/]
   for (const problem of all)
     assert.equal(quick.said.match(new RegExp(problem, 'g'))?.length, 1, `${problem}: ${quick.said}`)
@@ -108,7 +108,7 @@ test('a missing git is reported in words', async () => {
   await using folder = await temporaryFolder()
   for (const [app, args] of [
     ['supervisor', []],
-    ['quick start', [join(folder.path, 'var')]],
+    ['quick start', ['start', join(folder.path, 'var')]],
   ] as const) {
     const settings = app === 'supervisor' ? settingsIn(folder.path) : { SLUICE_LISTEN: '127.0.0.1:0' }
     const { code, said } = await startInVain(app, { ...settings, SLUICE_GIT: 'no-such-git' }, [...args])

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { gitEnvironment } from '../../apps/gitworker/src/git/environment.ts'
-import { gitIsMissing } from '../../apps/gitworker/src/start/prerequisites.ts'
+import { gitEnvironment } from '@sluice/gitworker/git/environment'
+import { gitIsMissing } from '@sluice/gitworker/start/prerequisites'
 
 /**
  * Creates a repository with three commits and a tag, to clone from. It appears by one rename.

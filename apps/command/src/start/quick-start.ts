@@ -2,34 +2,31 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { parseAddress } from '@sluice/shared/network/address'
 import { readConfig } from '@sluice/shared/config/read-config'
-import { runApp } from '@sluice/shared/app/run-app'
 import { settings } from '@sluice/shared/config/settings'
 import { checkAll } from '@sluice/shared/config/start-checks'
 import { untilStopped } from '@sluice/shared/app/stop-signal'
-import { startChecksOfGateway } from '../../apps/gateway/src/start/start-checks.ts'
-import { startChecksOfHost } from '../../apps/gitworker/src/start/start-checks.ts'
+import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
+import { startChecksOfHost } from '@sluice/gitworker/start/start-checks'
 import { announce } from './announcement.ts'
 import { startApp } from './app-process.ts'
 import { createDemo } from './demo-repository.ts'
 import { statusAddress } from './status-port.ts'
 
-/*
- * `npm start [-- FOLDER]` runs supervisor and gateway on this machine, with a repository to try, and everything in
- * FOLDER (by default, var). For production, start the two applications themselves.
+const project = fileURLToPath(new URL('../../../..', import.meta.url))
+
+/**
+ * Runs supervisor and gateway on this machine, with a repository to try, and everything in one folder, until it is
+ * stopped. For production, start the two applications themselves.
+ *
+ * @throws {ConfigError} with all problems of the configuration, and of what it names, each once
  */
-
-const project = fileURLToPath(new URL('../..', import.meta.url))
-const { positionals } = parseArgs({ allowPositionals: true })
-const folder = resolve(positionals[0] ?? join(project, 'var'))
-const ownRoot = join(folder, 'repos')
-
-await runApp(async () => {
+export async function quickStart(named: string | undefined, given: NodeJS.ProcessEnv): Promise<undefined> {
   const stopped = untilStopped()
-  const env = { ...(await quickStartDefaults()), ...withoutEmpty(process.env) }
-  // All problems of the configuration, and of what it names, are reported once, here.
+  const folder = resolve(named ?? join(project, 'var'))
+  const ownRoot = join(folder, 'repos')
+  const env = { ...(await quickStartDefaults(folder, ownRoot)), ...withoutEmpty(given) }
   const config = readConfig(settings, env)
   // A root that the operator has named is not created or filled here.
   const isOwnRoot = config.root === ownRoot
@@ -47,12 +44,12 @@ await runApp(async () => {
   console.log('\nStopping: running requests may finish. Ctrl-C again ends them at once.')
   await gateway.stop()
   await supervisor.stop()
-})
+}
 
-async function quickStartDefaults(): Promise<Record<string, string>> {
+async function quickStartDefaults(folder: string, ownRoot: string): Promise<Record<string, string>> {
   return {
     SLUICE_ROOT: ownRoot,
-    SLUICE_SUPERVISOR: `unix:${socketPath()}`,
+    SLUICE_SUPERVISOR: `unix:${socketPath(folder)}`,
     SLUICE_RUN_FOLDER: join(folder, 'run'),
     SLUICE_CREATE_ON_PUSH: 'on',
     SLUICE_SUPERVISOR_OPERATIONS: await statusAddress(),
@@ -63,7 +60,7 @@ async function quickStartDefaults(): Promise<Record<string, string>> {
 }
 
 /** In the folder. If that path is too long for a socket, in the folder for temporary files. */
-function socketPath(): string {
+function socketPath(folder: string): string {
   const path = join(folder, 'run/supervisor.sock')
   return parseAddress(`unix:${path}`) ? path : join(tmpdir(), `sluice-${process.pid}.sock`)
 }

@@ -1,0 +1,42 @@
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { EndedError } from '@sluice/shared/app/run-app'
+
+/** What the command ends with. 78 is EX_CONFIG of sysexits.h: trying again will not help. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, configuration: 78 } as const
+
+/** Why a command did not do what it was asked for. The names are stable: --json shows them. */
+export type FailureKind = Exclude<keyof typeof exitCodes, 'done'>
+
+/** The command failed. The message is one sentence: what was wrong, and what would be right. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError'
+  readonly kind: FailureKind = 'failed'
+}
+
+/** The command was called in a wrong way. */
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError'
+  override readonly kind = 'usage'
+}
+
+/** A failure in words. */
+export type Failure = {
+  readonly kind: FailureKind
+  readonly message: string
+  /** Everything that is wrong with the configuration, a sentence each; empty for the other kinds. */
+  readonly problems: readonly string[]
+  readonly exitCode: number
+}
+
+/** Says in words what an error means for whoever ran the command. */
+export function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof EndedError) return { ...failed('failed', message), exitCode: error.exitCode }
+  if (error instanceof ConfigError)
+    return { ...failed(error.mayHeal ? 'failed' : 'configuration', message), problems: error.problems }
+  return failed(error instanceof CommandError ? error.kind : 'failed', message)
+}
+
+function failed(kind: FailureKind, message: string): Failure {
+  return { kind, message, problems: [], exitCode: exitCodes[kind] }
+}

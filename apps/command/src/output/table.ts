@@ -1,0 +1,36 @@
+import { stripVTControlCharacters } from 'node:util'
+import type { Screen } from './report.ts'
+
+/** A column of a table. */
+export type Column = { readonly title: string; readonly align?: 'right' }
+
+/**
+ * Lines with columns of equal width. Each line but the header is one row. On a terminal, a line that is too long is cut
+ * by taking from the last column.
+ *
+ * @param rows texts, which may be coloured
+ */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[], screen: Screen): string {
+  const header = columns.map(({ title }) => screen.paint('bold', title.toUpperCase()))
+  const widths = columns.map((_, index) => Math.max(...[header, ...rows].map((row) => widthOf(row[index] ?? ''))))
+  const lines = [header, ...rows].map((row) => {
+    const cells = columns.map(({ align }, index) => pad(row[index] ?? '', widths[index]!, align))
+    return cut(cells.join('  ').trimEnd(), screen.columns)
+  })
+  return lines.join('\n')
+}
+
+function pad(text: string, width: number, align: 'right' | undefined): string {
+  const room = ' '.repeat(Math.max(0, width - widthOf(text)))
+  return align === 'right' ? room + text : text + room
+}
+
+/** Cuts what does not fit. A line that must be cut loses its colours. */
+export function cut(line: string, columns: number | undefined): string {
+  if (columns === undefined || widthOf(line) <= columns) return line
+  return `${stripVTControlCharacters(line).slice(0, Math.max(0, columns - 1))}…`
+}
+
+export function widthOf(text: string): number {
+  return stripVTControlCharacters(text).length
+}

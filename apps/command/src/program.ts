@@ -1,0 +1,49 @@
+import { Command } from '@commander-js/extra-typings'
+import type { CommanderError, CommandUnknownOpts } from '@commander-js/extra-typings'
+import { version } from '@sluice/shared/version'
+import { UsageError } from './output/failure.ts'
+import { startCommand } from './start/start.ts'
+import type { Surroundings } from './call/surroundings.ts'
+
+/** The command `sluice` with everything that it can do. The help, the completion and the reference are made from it. */
+export function buildProgram(at: Surroundings): CommandUnknownOpts {
+  const program = new Command('sluice')
+    .description('A git remote for smart HTTP: runs it, checks it, and looks after its repositories and users.')
+    .version(version, '-V, --version', 'Print the version.')
+    .option('--config <file>', 'Read settings from this file. Variables of the environment win. (SLUICE_CONFIG)')
+    .option('--json', 'Print one JSON document instead of text, also for an error.')
+    .addCommand(startCommand(at))
+  prepare(program, at)
+  return program
+}
+
+/** What holds for each command: errors are thrown, output goes where the surroundings say, all help looks alike. */
+function prepare(command: CommandUnknownOpts, at: Surroundings): void {
+  command
+    .exitOverride((error) => {
+      throw error.exitCode === 0 ? error : usageError(error, command)
+    })
+    .configureOutput({
+      writeOut: (text) => void at.stdout.write(text),
+      writeErr: () => {}, // `run` says it.
+      getOutHelpWidth: () => at.stdout.columns ?? 100,
+    })
+    .helpOption('-h, --help', 'Show this help.')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+  for (const below of command.commands) prepare(below, at)
+}
+
+/** In commander's words, as one sentence, and where to read on. */
+function usageError({ code, message }: CommanderError, command: CommandUnknownOpts): UsageError {
+  const help = `"${pathOf(command)} --help"`
+  if (code === 'commander.help') return new UsageError(`Say which command to run: ${help} lists them.`)
+  const sentence = message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/s, '. Did you mean $1?')
+  const ended = /[.?!]$/.test(sentence) ? sentence : `${sentence}.`
+  return new UsageError(`${ended[0]!.toUpperCase()}${ended.slice(1)} ${help} says what there is.`)
+}
+
+/** As it is typed: `sluice repo list`. */
+function pathOf(command: CommandUnknownOpts): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
+}

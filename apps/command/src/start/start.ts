@@ -1,0 +1,15 @@
+import { Command } from '@commander-js/extra-typings'
+import type { Surroundings } from '../call/surroundings.ts'
+import { environmentOf, reporting } from '../call/reporting.ts'
+
+export function startCommand(at: Surroundings) {
+  return new Command('start')
+    .description('Run a supervisor and a gateway in this terminal, with a repository to try, until Ctrl-C.')
+    .argument('[folder]', 'Where to keep everything. Default: var, in the folder of Sluice.')
+    .action(
+      reporting(at, async (folder, _options, command) => {
+        const { quickStart } = await import('./quick-start.ts')
+        return await quickStart(folder, environmentOf(at, command))
+      }),
+    )
+}
