@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { request as requestWithTls } from 'node:https'
 import { readConfig } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
+import { readSettingsFile } from '@sluice/shared/config/settings-file'
 
 /**
  * Asks the application of this container whether it is ready. Exits with 0 if it is, else with 1 and the reason. Its
@@ -10,7 +11,7 @@ import { settings } from '@sluice/shared/config/settings'
 const [app = ''] = process.argv.slice(2)
 if (app !== 'gateway' && app !== 'supervisor') throw new Error('Say whom to ask: gateway or supervisor.')
 const wanted = { address: settings[app === 'gateway' ? 'listen' : 'supervisor'], ...certificates(app) }
-const { address, certificate } = readConfig(wanted, process.env)
+const { address, certificate } = readConfig(wanted, process.env, await readSettingsFile(process.env))
 
 const send = certificate === undefined ? request : requestWithTls
 // The address is this machine's own, so the name in the certificate does not matter.

@@ -5,6 +5,7 @@ import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
 import { runApp } from '@sluice/shared/app/run-app'
 import { warnOfFormerNames } from '@sluice/shared/config/former-names'
 import { settingsOf } from '@sluice/shared/config/settings'
+import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { withAllProblems } from '@sluice/shared/config/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/app/stop-signal'
 import { readGatewayConfig } from './config/config.ts'
@@ -13,10 +14,11 @@ import { startChecksOfGateway } from './start/start-checks.ts'
 
 await runApp(async () => {
   const stopped = untilStopped()
-  const config = readGatewayConfig(process.env)
+  const file = await readSettingsFile(process.env)
+  const config = readGatewayConfig(process.env, file)
   const log = openLog('gateway', config)
   logProcessWarnings(log)
-  warnOfFormerNames(settingsOf('gateway'), process.env, log)
+  warnOfFormerNames(settingsOf('gateway'), process.env, file, log)
   const start = startGateway(config, log).catch((error) => withAllProblems(error, startChecksOfGateway(config)))
   await using gateway = await startUnlessStopped(stopped, start)
   announceListening(log, gateway, {

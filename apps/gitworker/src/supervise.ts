@@ -5,6 +5,7 @@ import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
 import { runApp } from '@sluice/shared/app/run-app'
 import { warnOfFormerNames } from '@sluice/shared/config/former-names'
 import { settingsOf } from '@sluice/shared/config/settings'
+import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { withAllProblems } from '@sluice/shared/config/start-checks'
 import { startUnlessStopped, untilStopped } from '@sluice/shared/app/stop-signal'
 import { readSupervisorConfig } from './config/config.ts'
@@ -19,10 +20,11 @@ export async function supervise(onStarted: () => void): Promise<void> {
 
 async function run(onStarted: () => void): Promise<void> {
   const stopped = untilStopped()
-  const config = readSupervisorConfig(process.env)
+  const file = await readSettingsFile(process.env)
+  const config = readSupervisorConfig(process.env, file)
   const log = openLog('supervisor', config)
   logProcessWarnings(log)
-  warnOfFormerNames(settingsOf('supervisor'), process.env, log)
+  warnOfFormerNames(settingsOf('supervisor'), process.env, file, log)
   const start = startSupervisor(config, log).catch((error) => withAllProblems(error, startChecksOfHost(config)))
   await using supervisor = await startUnlessStopped(stopped, start)
   announceListening(log, supervisor, {

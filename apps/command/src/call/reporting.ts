@@ -29,10 +29,7 @@ export function globalOptions(command: CommandUnknownOpts): GlobalOptions {
   return command.optsWithGlobals()
 }
 
-/**
- * The environment with the settings that this call is about: `--config FILE` stands for SLUICE_CONFIG. Read settings
- * with `readConfig(settings, environmentOf(at, command))`.
- */
+/** The environment with the settings file that this call is about: `--config FILE` stands for SLUICE_CONFIG. */
 export function environmentOf(at: Surroundings, command: CommandUnknownOpts): NodeJS.ProcessEnv {
   const { config } = globalOptions(command)
   return config === undefined ? at.env : { ...at.env, SLUICE_CONFIG: resolve(config) }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseAddress } from '@sluice/shared/network/address'
 import { readConfig } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
+import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { checkAll } from '@sluice/shared/config/start-checks'
 import { untilStopped } from '@sluice/shared/app/stop-signal'
 import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
@@ -26,8 +27,11 @@ export async function quickStart(named: string | undefined, given: NodeJS.Proces
   const stopped = untilStopped()
   const folder = resolve(named ?? join(project, 'var'))
   const ownRoot = join(folder, 'repos')
-  const env = { ...(await quickStartDefaults(folder, ownRoot)), ...withoutEmpty(given) }
-  const config = readConfig(settings, env)
+  const file = await readSettingsFile(given)
+  const defaults = Object.entries(await quickStartDefaults(folder, ownRoot))
+  const missing = defaults.filter(([variable]) => !file?.entries.has(variable))
+  const env = { ...Object.fromEntries(missing), ...withoutEmpty(given) }
+  const config = readConfig(settings, env, file)
   // A root that the operator has named is not created or filled here.
   const isOwnRoot = config.root === ownRoot
   const checksOfHost = isOwnRoot ? startChecksOfHost(config, () => undefined) : startChecksOfHost(config)

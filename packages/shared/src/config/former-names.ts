@@ -1,42 +1,46 @@
 import type { Setting } from './settings/setting.ts'
-
-/** For a version, a setting or a value that has a new name also goes by its old one. */
-
-/**
- * The text that the environment has for a setting, under either of its names. An empty variable counts as one that is
- * not set.
- *
- * @returns undefined where neither is set; a problem where they say different things
- */
-export function textOf(setting: Setting<unknown>, env: NodeJS.ProcessEnv): string | undefined | Conflict {
-  const { name, formerly } = setting
-  const text = env[name] || undefined
-  const formerText = (formerly && env[formerly]) || undefined
-  if (text !== undefined && formerText !== undefined && text !== formerText) {
-    return { problem: `${name} and ${formerly} are the same setting, and have different values. Set ${name} only.` }
-  }
-  return nowCalled(setting, text ?? formerText)
-}
-
-export type Conflict = { readonly problem: string }
-
-function nowCalled({ formerValues = {} }: Setting<unknown>, text: string | undefined): string | undefined {
-  return text !== undefined && Object.hasOwn(formerValues, text) ? formerValues[text] : text
-}
+import { dotted, placeOf } from './setting-names.ts'
+import { nowCalled } from './setting-source.ts'
+import type { SettingsFile } from './settings-file.ts'
 
 /** Says in the log which old names of settings and values are in use, and what the new ones are. */
 export function warnOfFormerNames(
   wanted: Readonly<Record<string, Setting<unknown>>>,
   env: NodeJS.ProcessEnv,
+  file: SettingsFile | undefined,
   log: { warn(message: string): void },
 ): void {
   for (const setting of Object.values(wanted)) {
-    const { name, formerly } = setting
-    if (formerly && env[formerly])
-      log.warn(`${formerly} is now called ${name}. The next version will not know the old name.`)
-    const value = env[name]
-    const now = value && nowCalled(setting, value)
-    if (now !== value)
-      log.warn(`${name}=${value} is now called ${name}=${now}. The next version will not know the old name.`)
+    for (const { was, is } of [...inEnvironment(setting, env), ...inFile(setting, file)])
+      log.warn(`${was} is now called ${is}. The next version will not know the old name.`)
   }
+}
+
+type Renamed = { readonly was: string; readonly is: string }
+
+function inEnvironment(setting: Setting<unknown>, env: NodeJS.ProcessEnv): Renamed[] {
+  const { name, formerly } = setting
+  const value = env[name]
+  return [
+    ...(formerly && env[formerly] ? [{ was: formerly, is: name }] : []),
+    ...(value
+      ? renamedValue(setting, value).map(({ was, is }) => ({ was: `${name}=${was}`, is: `${name}=${is}` }))
+      : []),
+  ]
+}
+
+function inFile(setting: Setting<unknown>, file: SettingsFile | undefined): Renamed[] {
+  const entry = file?.entries.get(setting.name)
+  if (!entry) return []
+  const where = `${file!.path}:${entry.line}: `
+  const now = dotted(placeOf(setting))
+  return [
+    ...(entry.key === now ? [] : [{ was: where + entry.key, is: now }]),
+    ...renamedValue(setting, entry.text).map(({ was, is }) => ({ was: `${where}${now}: ${was}`, is: `${now}: ${is}` })),
+  ]
+}
+
+function renamedValue(setting: Setting<unknown>, was: string): Renamed[] {
+  const is = nowCalled(setting, was)
+  return is === was ? [] : [{ was, is }]
 }

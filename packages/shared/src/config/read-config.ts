@@ -1,7 +1,10 @@
 import type { ZodError } from 'zod'
 import { ConfigError } from './config-error.ts'
-import { textOf } from './former-names.ts'
+import { nearest } from './nearest.ts'
+import { sourceOf } from './setting-source.ts'
+import type { Sourced } from './setting-source.ts'
 import type { Setting } from './settings/setting.ts'
+import type { SettingsFile } from './settings-file.ts'
 import { settings } from './settings.ts'
 
 type Settings = Record<string, Setting<unknown>>
@@ -12,15 +15,17 @@ export type Config<S extends Settings> = {
 }
 
 /**
- * Reads the wanted settings from the environment. An empty variable counts as one that is not set.
+ * Reads the wanted settings from the environment, and from a settings file where there is one. The environment wins. An
+ * empty variable counts as one that is not set.
  *
- * @throws {ConfigError} naming every bad value, and every SLUICE_* variable that no application knows
+ * @throws {ConfigError} naming every bad value, every SLUICE_* variable that no application knows, and everything that
+ *   is wrong with the form of the file
  */
-export function readConfig<S extends Settings>(wanted: S, env: NodeJS.ProcessEnv): Config<S> {
-  const problems = unknownNames(env)
+export function readConfig<S extends Settings>(wanted: S, env: NodeJS.ProcessEnv, file?: SettingsFile): Config<S> {
+  const problems = [...unknownNames(env), ...(file?.problems ?? [])]
   const values: Record<string, unknown> = {}
   for (const [key, setting] of Object.entries(wanted)) {
-    const read = readSetting(setting, env)
+    const read = readSetting(setting, env, file)
     if ('problem' in read) problems.push(read.problem)
     else values[key] = read.value
   }
@@ -28,21 +33,34 @@ export function readConfig<S extends Settings>(wanted: S, env: NodeJS.ProcessEnv
   return values as Config<S>
 }
 
-function readSetting(setting: Setting<unknown>, env: NodeJS.ProcessEnv): { value: unknown } | { problem: string } {
-  const found = textOf(setting, env)
-  if (typeof found === 'object') return found
-  const text = found ?? setting.fallback
+function readSetting(
+  setting: Setting<unknown>,
+  env: NodeJS.ProcessEnv,
+  file: SettingsFile | undefined,
+): { value: unknown } | { problem: string } {
+  const found = sourceOf(setting, env, file)
+  if ('problem' in found) return found
+  const { text } = found
   const parsed = text === undefined ? undefined : setting.schema.safeParse(text)
   if (parsed?.success) return { value: parsed.data }
-  return { problem: `${setting.name} takes ${setting.takes}, not ${quote(text)}${whyNot(parsed?.error)}.` }
+  return { problem: `${nameOf(setting, found)} takes ${setting.takes}, not ${quote(text)}${whyNot(parsed?.error)}.` }
+}
+
+/** As whoever wrote the value knows the setting. */
+function nameOf({ name }: Setting<unknown>, { source }: Sourced): string {
+  return source.kind === 'file' ? `${source.path}:${source.entry.line}: ${source.entry.key}` : name
 }
 
 function unknownNames(env: NodeJS.ProcessEnv): string[] {
   const all: readonly Setting<unknown>[] = Object.values(settings)
-  const known = new Set<string | undefined>(all.flatMap(({ name, formerly }) => [name, formerly]))
+  const known = all.flatMap(({ name, formerly }) => (formerly ? [name, formerly] : [name])) as string[]
   return Object.keys(env)
-    .filter((name) => name.startsWith('SLUICE_') && !known.has(name))
-    .map((name) => `${name} is not a setting of Sluice. docs/reference/settings.md lists them all.`)
+    .filter((name) => name.startsWith('SLUICE_') && !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known)
+      const meant = near === undefined ? '' : ` Did you mean ${near}?`
+      return `${name} is not a setting of Sluice.${meant} docs/reference/settings.md lists them all.`
+    })
 }
 
 /** If a part of a long value is wrong, what the schema says of it. */

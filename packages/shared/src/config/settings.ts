@@ -1,3 +1,4 @@
+import { files } from './settings/files.ts'
 import { addresses } from './settings/addresses.ts'
 import { access } from './settings/access.ts'
 import { tls } from './settings/tls.ts'
@@ -14,38 +15,60 @@ import type { App, Setting } from './settings/setting.ts'
 /** The settings by subject, in the order in which the reference shows them. */
 export const settingGroups = [
   {
+    key: 'files',
+    title: 'The settings file',
+    about: 'Where other settings may be, too.',
+    settings: files,
+  },
+  {
+    key: 'addresses',
     title: 'Addresses',
     about:
       'Where the applications listen, by which names they may be asked for, and whose word on a client’s address is taken.',
     settings: addresses,
   },
-  { title: 'Access', about: 'Who may do what. `docs/operate/access.md` has each mode.', settings: access },
-  { title: 'TLS, and trust between gateway and host', about: 'See `docs/operate/tls.md`.', settings: tls },
-  { title: 'Repositories and git', about: 'Where repositories are, and what runs git.', settings: repositories },
-  { title: 'Pushes', about: 'What pushes may do, and what runs with them.', settings: pushes },
   {
+    key: 'access',
+    title: 'Access',
+    about: 'Who may do what. `docs/operate/access.md` has each mode.',
+    settings: access,
+  },
+  { key: 'tls', title: 'TLS, and trust between gateway and host', about: 'See `docs/operate/tls.md`.', settings: tls },
+  {
+    key: 'repositories',
+    title: 'Repositories and git',
+    about: 'Where repositories are, and what runs git.',
+    settings: repositories,
+  },
+  { key: 'pushes', title: 'Pushes', about: 'What pushes may do, and what runs with them.', settings: pushes },
+  {
+    key: 'capacity',
     title: 'How much at once',
     about: 'Most of these follow from the machine. The first line of the supervisor’s log says how.',
     settings: capacity,
   },
   {
+    key: 'limits',
     title: 'What one git may use',
     about:
       'Each limit is for every process of a request by itself, hooks included. They need the launcher (SLUICE_WORKER_RUNTIME). See `docs/operate/limits.md`.',
     settings: limits,
   },
-  { title: 'Times and rates', about: 'How long things may take.', settings: times },
+  { key: 'times', title: 'Times and rates', about: 'How long things may take.', settings: times },
   {
+    key: 'endings',
     title: 'How requests and applications end',
     about: 'How git is ended when its client has left, and what happens after SIGTERM.',
     settings: endings,
   },
-  { title: 'Caches', about: 'What saves running git.', settings: caches },
-  { title: 'Logs, metrics and traces', about: 'What operators see.', settings: operators },
+  { key: 'caches', title: 'Caches', about: 'What saves running git.', settings: caches },
+  { key: 'operators', title: 'Logs, metrics and traces', about: 'What operators see.', settings: operators },
 ] as const satisfies readonly SettingGroup[]
 
 /** The settings of one subject, with a word about them. */
 export type SettingGroup = {
+  /** Its name in a settings file. */
+  readonly key: string
   readonly title: string
   readonly about: string
   readonly settings: Readonly<Record<string, Setting<unknown>>>
@@ -57,6 +80,7 @@ export type SettingGroup = {
  * table.
  */
 export const settings = {
+  ...files,
   ...addresses,
   ...access,
   ...tls,

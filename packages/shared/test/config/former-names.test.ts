@@ -10,7 +10,7 @@ const renamed = Object.entries<Setting<unknown>>(settings).filter(([, { formerly
 
 function warningsFor(env: Record<string, string>): string[] {
   const warnings: string[] = []
-  warnOfFormerNames(settings, env, { warn: (message) => warnings.push(message) })
+  warnOfFormerNames(settings, env, undefined, { warn: (message) => warnings.push(message) })
   return warnings
 }
 

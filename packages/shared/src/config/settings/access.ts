@@ -71,6 +71,7 @@ export const access = {
     takes: 'names such as RS256,ES256 (RS, PS or ES with 256, 384 or 512; EdDSA, Ed25519)',
     purpose: 'For `jwt`: how tokens may be signed.',
     fallback: 'RS256,PS256,ES256,EdDSA',
+    isList: true,
     schema: checked(parseAlgorithms),
   },
   jwtClockSkew: {

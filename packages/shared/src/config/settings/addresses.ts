@@ -47,6 +47,7 @@ export const addresses = {
     purpose:
       'The names by which requests may ask for this remote (their Host header); 403 for others. localhost and loopback addresses are always accepted. Otherwise a web page could reach the remote through a name of its own (DNS rebinding). auto: no other names where everyone on this machine may do everything, else any.',
     fallback: 'auto',
+    isList: true,
     schema: z.union([z.enum(['auto', 'any']), checked(parseHostNames)]),
   },
   corsOrigins: {
@@ -56,6 +57,7 @@ export const addresses = {
     purpose:
       'Web sites whose pages may use this remote from a browser (CORS), as isomorphic-git does. *: all sites, for a remote that everybody may read. Pages cannot read replies to requests with cookies.',
     fallback: 'off',
+    isList: true,
     schema: orOff(z.union([z.literal('*').transform(() => 'any' as const), checked(parseOrigins)])),
   },
   goRepositoryParts: {
@@ -73,6 +75,7 @@ export const addresses = {
     takes: 'none, or addresses and networks such as 10.0.0.0/8, fd00::/8, unix',
     purpose: 'The proxies that are believed when they name a client’s address. unix: all clients of a unix socket.',
     fallback: 'none',
+    isList: true,
     schema: checked(parseNetworks),
   },
   forwardedHeader: {

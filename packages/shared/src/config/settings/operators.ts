@@ -54,6 +54,7 @@ export const operators = {
     purpose:
       'Which of its own traces git writes. They go to the log, with SLUICE_LOG_LEVEL=debug only: a bounded part of each command’s, and nothing of it to clients. They name references and files.',
     fallback: 'off',
+    isList: true,
     schema: z.union([z.literal('off').transform((): TraceSwitch[] => []), checked(parseTraceSwitches)]),
   },
 } satisfies Record<string, Setting<unknown>>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseRefRules } from '../../git/ref-rules.ts'
+import type { RefRule } from '../../git/ref-rules.ts'
 import { parsePatternTable } from '../../git/repository-pattern.ts'
 import type { Setting } from './setting.ts'
 import { checked, orOff, parseSize, size, text, toggle } from './values.ts'
@@ -29,6 +30,7 @@ export const pushes = {
     purpose:
       'The largest pack that a push may bring. A repository’s own receive.maxInputSize counts where it is smaller. The first pattern that fits a repository’s name, without .git, decides; * stands for a part of the name, ** for any number of parts.',
     fallback: 'off',
+    isList: true,
     schema: z.union([
       z.literal('off').transform(() => []),
       size().transform((bytes) => [{ pattern: '**', value: bytes }]),
@@ -42,7 +44,8 @@ export const pushes = {
     purpose:
       'What pushes may not do, by patterns of repositories and of references: no-force (which forbids deleting, too), no-delete, or nobody. The protections of all rules that fit are joined. See docs/operate/push-rules.md.',
     fallback: 'off',
-    schema: checked(parseRefRules),
+    isList: true,
+    schema: z.union([z.literal('off').transform((): RefRule[] => []), checked(parseRefRules)]),
   },
   fsckObjects: {
     name: 'SLUICE_FSCK_OBJECTS',

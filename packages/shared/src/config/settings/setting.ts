@@ -18,6 +18,12 @@ export type Setting<T> = {
   readonly fallback: string | undefined
   /** For the reference: how `fallback` follows from the machine, where it does. */
   readonly fallbackRule?: string
+  /** Whether it takes several texts, which are separated by commas in a variable. In a settings file they may be a list. */
+  readonly isList?: true
+  /** Whether its value is a secret itself, rather than the path of one. */
+  readonly isSecret?: true
+  /** Whether a settings file cannot have it. */
+  readonly onlyInEnvironment?: true
   /** Turns the variable's text into the value, and rejects what does not fit. */
   readonly schema: z.ZodType<T, string>
 }
