@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { metricsReference } from './reference/metrics.ts'
 import { refusalsReference } from './reference/refusals.ts'
+import { exampleYaml } from '../apps/command/src/config/examples.ts'
 import { settingsReference } from './reference/settings.ts'
+import { settingsSchema } from './reference/settings-schema.ts'
 
-/** `npm run docs`: writes the pages of docs/reference/ that follow from the code. */
+/** `npm run docs`: writes what follows from the code, of docs/reference/ and deploy/. */
 
 const folder = new URL('../docs/reference/', import.meta.url)
 
@@ -11,3 +13,7 @@ await mkdir(folder, { recursive: true })
 await writeFile(new URL('settings.md', folder), settingsReference())
 await writeFile(new URL('refusals.md', folder), refusalsReference())
 await writeFile(new URL('metrics.md', folder), await metricsReference())
+
+const deploy = new URL('../deploy/', import.meta.url)
+await writeFile(new URL('sluice.schema.json', deploy), settingsSchema())
+await writeFile(new URL('sluice.example.yaml', deploy), exampleYaml('sluice.schema.json'))

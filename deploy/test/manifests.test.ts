@@ -179,7 +179,7 @@ test('the image has all that the applications need, a user without rights, and a
     'apps/gateway/src',
     'apps/command/bin',
     'apps/command/src',
-    'deploy/entrypoint.sh deploy/health.ts',
+    'deploy/entrypoint.sh deploy/health.ts deploy/sluice.schema.json',
   ]) {
     assert.match(text, new RegExp(`^COPY ${needed} `, 'm'))
   }

@@ -2,6 +2,8 @@ import { Command } from '@commander-js/extra-typings'
 import type { CommanderError, CommandUnknownOpts } from '@commander-js/extra-typings'
 import { version } from '@sluice/shared/version'
 import { UsageError } from './output/failure.ts'
+import { configCommand } from './config/config.ts'
+import { gatewayCommand, supervisorCommand } from './start/application.ts'
 import { startCommand } from './start/start.ts'
 import type { Surroundings } from './call/surroundings.ts'
 
@@ -13,6 +15,9 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .option('--config <file>', 'Read settings from this file. Variables of the environment win. (SLUICE_CONFIG)')
     .option('--json', 'Print one JSON document instead of text, also for an error.')
     .addCommand(startCommand(at))
+    .addCommand(gatewayCommand(at))
+    .addCommand(supervisorCommand(at))
+    .addCommand(configCommand(at))
   prepare(program, at)
   return program
 }

@@ -32,9 +32,13 @@ export type Failure = {
 export function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof EndedError) return { ...failed('failed', message), exitCode: error.exitCode }
-  if (error instanceof ConfigError)
-    return { ...failed(error.mayHeal ? 'failed' : 'configuration', message), problems: error.problems }
+  if (error instanceof ConfigError) return configFailure(error)
   return failed(error instanceof CommandError ? error.kind : 'failed', message)
+}
+
+function configFailure({ mayHeal, message, problems }: ConfigError): Failure {
+  const said = problems.length === 1 ? problems[0]! : message
+  return { ...failed(mayHeal ? 'failed' : 'configuration', said), problems }
 }
 
 function failed(kind: FailureKind, message: string): Failure {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { formatAddress, parseAddress } from '@sluice/shared/network/address'
 import type { Config } from '@sluice/shared/config/read-config'
 import type { settings } from '@sluice/shared/config/settings'
+import type { Report } from '../output/report.ts'
 
 const accessInWords = {
   open: 'everyone who reaches this address may read and push (SLUICE_ACCESS)',
@@ -14,21 +15,31 @@ const accessInWords = {
 type Served = Pick<Config<typeof settings>, 'root' | 'access' | 'tlsCertificate'>
 
 /** Says where Sluice is, who may do what there, and what to try. */
-export function announce(
-  listening: string,
-  operations: string | undefined,
-  { root, access, tlsCertificate }: Served,
-): void {
-  const status =
-    operations?.startsWith('unix:') === false ? `\n  What it is doing: http://${operations}/-/status\n` : ''
+export function announcement(listening: string, operations: string | undefined, served: Served): Report {
+  const { root, access, tlsCertificate } = served
+  const url = urlOf(listening, tlsCertificate !== undefined)
+  const statusPage = operations?.startsWith('unix:') === false ? `http://${operations}/-/status` : undefined
+  const document = { root, address: listening, url: url ?? null, statusPage: statusPage ?? null, access }
+  return { document, text: () => textFor(listening, url, statusPage, served) }
+}
+
+/** Undefined for a unix socket. */
+function urlOf(listening: string, hasTls: boolean): string | undefined {
   const address = parseAddress(listening)
-  if (address?.kind !== 'tcp') {
-    console.log(`\n  Sluice serves ${root} on ${listening}\n\n  Ctrl-C stops everything.\n`)
-    return
-  }
+  if (address?.kind !== 'tcp') return undefined
   // An address that stands for all addresses of this machine cannot be connected to everywhere.
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.host] ?? address.host
-  const url = `${tlsCertificate === undefined ? 'http' : 'https'}://${formatAddress({ ...address, host })}`
+  return `${hasTls ? 'https' : 'http'}://${formatAddress({ ...address, host })}`
+}
+
+function textFor(
+  listening: string,
+  url: string | undefined,
+  statusPage: string | undefined,
+  { root, access, tlsCertificate }: Served,
+): string {
+  if (url === undefined) return `\n  Sluice serves ${root} on ${listening}\n\n  Ctrl-C stops everything.\n\n`
+  const status = statusPage === undefined ? '' : `\n  What it is doing: ${statusPage}\n`
   const tryDemo = `  Try it in another terminal:
 
     git clone ${url}/demo.git
@@ -37,7 +48,7 @@ export function announce(
     git push
 
 `
-  console.log(`
+  return `
   Sluice serves ${root} on ${url}
   Access: ${accessInWords[access]}. TLS: ${tlsCertificate === undefined ? 'off' : 'on'}.
 
@@ -46,5 +57,6 @@ ${existsSync(join(root, 'demo.git')) ? tryDemo : ''}  Push to a new name and the
     git push ${url}/team/project.git HEAD
 ${status}
   Ctrl-C stops everything.
-`)
+
+`
 }

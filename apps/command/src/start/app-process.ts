@@ -23,13 +23,19 @@ export type AppProcess = AsyncDisposable & {
  * the quick start, which stops its applications in order. It also has a channel: when the channel closes, the
  * application knows that the quick start is gone.
  *
+ * @param log where its log goes: to one of the streams of this process
  * @throws {EndedError} if it ends before it listens; it has printed why
  */
-export async function startApp(name: string, main: string, env: NodeJS.ProcessEnv): Promise<AppProcess> {
+export async function startApp(
+  name: string,
+  main: string,
+  env: NodeJS.ProcessEnv,
+  log: 'stdout' | 'stderr',
+): Promise<AppProcess> {
   const child = spawn(process.execPath, [...nodeFlags, main], {
     env,
     detached: true,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', log === 'stdout' ? 1 : 2, 2, 'ipc'],
   })
   const exited = once(child, 'exit')
   let stopping = false

@@ -10,7 +10,8 @@ import { checkAll } from '@sluice/shared/config/start-checks'
 import { untilStopped } from '@sluice/shared/app/stop-signal'
 import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
 import { startChecksOfHost } from '@sluice/gitworker/start/start-checks'
-import { announce } from './announcement.ts'
+import type { Report } from '../output/report.ts'
+import { announcement } from './announcement.ts'
 import { startApp } from './app-process.ts'
 import { createDemo } from './demo-repository.ts'
 import { statusAddress } from './status-port.ts'
@@ -23,7 +24,11 @@ const project = fileURLToPath(new URL('../../../..', import.meta.url))
  *
  * @throws {ConfigError} with all problems of the configuration, and of what it names, each once
  */
-export async function quickStart(named: string | undefined, given: NodeJS.ProcessEnv): Promise<undefined> {
+export async function quickStart(
+  named: string | undefined,
+  given: NodeJS.ProcessEnv,
+  output: Output,
+): Promise<undefined> {
   const stopped = untilStopped()
   const folder = resolve(named ?? join(project, 'var'))
   const ownRoot = join(folder, 'repos')
@@ -38,16 +43,24 @@ export async function quickStart(named: string | undefined, given: NodeJS.Proces
   await checkAll([...checksOfHost, ...startChecksOfGateway(config)])
   if (isOwnRoot && (await mkdir(ownRoot, { recursive: true }))) await createDemo(join(ownRoot, 'demo.git'), config.git)
 
-  await using supervisor = await startApp('supervisor', join(project, 'apps/gitworker/src/main.ts'), env)
-  await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env)
-  announce(gateway.address, supervisor.operations, config)
+  await using supervisor = await startApp('supervisor', join(project, 'apps/gitworker/src/main.ts'), env, output.log)
+  await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env, output.log)
+  output.announce(announcement(gateway.address, supervisor.operations, config))
 
   // The gateway stops first, so that no request meets a supervisor that has stopped.
   const { hurry } = await Promise.race([stopped, supervisor.failed, gateway.failed])
   hurry.addEventListener('abort', () => [gateway, supervisor].forEach((app) => app.hurry()))
-  console.log('\nStopping: running requests may finish. Ctrl-C again ends them at once.')
+  output.say('\nStopping: running requests may finish. Ctrl-C again ends them at once.\n')
   await gateway.stop()
   await supervisor.stop()
+}
+
+/** Where things are said. */
+export type Output = {
+  /** Where the applications write their logs. */
+  readonly log: 'stdout' | 'stderr'
+  announce(announcement: Report): void
+  say(text: string): void
 }
 
 async function quickStartDefaults(folder: string, ownRoot: string): Promise<Record<string, string>> {

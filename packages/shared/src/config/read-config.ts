@@ -1,6 +1,7 @@
 import type { ZodError } from 'zod'
 import { ConfigError } from './config-error.ts'
 import { nearest } from './nearest.ts'
+import { shownValue } from './shown-value.ts'
 import { sourceOf } from './setting-source.ts'
 import type { Sourced } from './setting-source.ts'
 import type { Setting } from './settings/setting.ts'
@@ -43,7 +44,9 @@ function readSetting(
   const { text } = found
   const parsed = text === undefined ? undefined : setting.schema.safeParse(text)
   if (parsed?.success) return { value: parsed.data }
-  return { problem: `${nameOf(setting, found)} takes ${setting.takes}, not ${quote(text)}${whyNot(parsed?.error)}.` }
+  return {
+    problem: `${nameOf(setting, found)} takes ${setting.takes}, not ${quote(setting, text)}${whyNot(parsed?.error)}.`,
+  }
 }
 
 /** As whoever wrote the value knows the setting. */
@@ -69,6 +72,8 @@ function whyNot(error: ZodError | undefined): string {
   return told ? ` (${told.message})` : ''
 }
 
-function quote(text: string | undefined): string {
-  return text === undefined ? 'nothing' : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+function quote(setting: Setting<unknown>, text: string | undefined): string {
+  if (text === undefined) return 'nothing'
+  const shown = shownValue(setting, text)
+  return JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}…` : shown)
 }

@@ -1,13 +1,15 @@
 import { z } from 'zod'
 import type { Setting } from './settings/setting.ts'
+import { digits } from './settings/values.ts'
 
 /** The forms of a setting's values, as its schema has them. */
 export type Forms = {
   /** What is taken as such: `on`, `off`, `auto`. */
   readonly words: readonly string[]
-  readonly takesNumbers: boolean
-  /** Whether there are texts beside words and numbers, such as paths and sizes. */
-  readonly takesTexts: boolean
+  /** Undefined where it takes no numbers. */
+  readonly numbers: { readonly least: number; readonly most: number } | undefined
+  /** The texts beside words and numbers: a regular expression for each kind, or undefined where any may do. */
+  readonly texts: readonly (string | undefined)[]
 }
 
 export function formsOf(setting: Setting<unknown>): Forms {
@@ -15,8 +17,8 @@ export function formsOf(setting: Setting<unknown>): Forms {
   const others = leaves.filter((leaf) => leaf.const === undefined && leaf.enum === undefined)
   return {
     words: leaves.flatMap((leaf) => leaf.enum ?? leaf.const ?? []) as string[],
-    takesNumbers: others.some(isOfDigits),
-    takesTexts: others.some((leaf) => !isOfDigits(leaf)),
+    numbers: others.some(isOfDigits) ? boundsOf(setting) : undefined,
+    texts: others.filter((leaf) => !isOfDigits(leaf)).map(({ pattern }) => pattern),
   }
 }
 
@@ -26,7 +28,13 @@ function leavesOf(schema: JsonSchema): JsonSchema[] {
   return schema.anyOf ? schema.anyOf.flatMap(leavesOf) : [schema]
 }
 
-/** As `wholeNumber` makes it. */
 function isOfDigits({ pattern }: JsonSchema): boolean {
-  return pattern?.startsWith('^\\d') ?? false
+  return pattern === digits.source
+}
+
+/** What comes out of `wholeNumber` is a number between two others. */
+function boundsOf(setting: Setting<unknown>): { least: number; most: number } {
+  const leaves = leavesOf(z.toJSONSchema(setting.schema, { io: 'output', unrepresentable: 'any' }))
+  const { minimum = 0, maximum = Infinity } = leaves.find(({ type }) => type === 'number') ?? {}
+  return { least: minimum, most: maximum }
 }

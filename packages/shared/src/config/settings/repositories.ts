@@ -65,6 +65,7 @@ export const repositories = {
       'How many threads one pack-objects or index-pack uses (pack.threads), unless the repository’s configuration says otherwise.',
     fallback: String(Math.min(availableParallelism(), 4)),
     fallbackRule: 'cores, at most 4',
+    example: '4',
     schema: wholeNumber(1, 64),
   },
   packWindowMemory: {

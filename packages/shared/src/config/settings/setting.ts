@@ -18,6 +18,8 @@ export type Setting<T> = {
   readonly fallback: string | undefined
   /** For the reference: how `fallback` follows from the machine, where it does. */
   readonly fallbackRule?: string
+  /** A value for examples, where `fallback` follows from the machine. */
+  readonly example?: string
   /** Whether it takes several texts, which are separated by commas in a variable. In a settings file they may be a list. */
   readonly isList?: true
   /** Whether its value is a secret itself, rather than the path of one. */

@@ -33,12 +33,11 @@ export function toggle() {
   return z.enum(['on', 'off']).transform((value) => value === 'on')
 }
 
+/** The form of a whole number. */
+export const digits = /^\d{1,9}$/
+
 export function wholeNumber(least: number, most: number) {
-  return z
-    .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number)
-    .pipe(z.number().min(least).max(most))
+  return z.string().regex(digits).transform(Number).pipe(z.number().min(least).max(most))
 }
 
 /** As a fraction: 0.75 for 75%. */
@@ -49,15 +48,16 @@ export function percentage() {
   })
 }
 
+const durationForm = /^(\d{1,9})(ms|s|m|h)$/
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** A span of time, in milliseconds. It is bounded by what a timer can hold: 24 days. */
 export function duration(least = 1) {
   return checked((value) => {
-    const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? []
-    const result = Number(digits) * (milliseconds[unit] ?? NaN)
+    const [, count, unit = ''] = durationForm.exec(value) ?? []
+    const result = Number(count) * (milliseconds[unit] ?? NaN)
     return result >= least && result < 2 ** 31 ? result : undefined
-  })
+  }).meta({ pattern: durationForm.source })
 }
 
 /** An amount of data, in bytes. */
@@ -65,15 +65,16 @@ export function size(least = 1) {
   return checked((value) => {
     const result = parseSize(value)
     return result !== undefined && result >= least ? result : undefined
-  })
+  }).meta({ pattern: sizeForm.source })
 }
 
+const sizeForm = /^(\d{1,9})(B|KiB|MiB|GiB)$/
 const bytes: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
 
 /** Reads `512KiB`; undefined for what is not valid. */
 export function parseSize(value: string): number | undefined {
-  const [, digits, unit = ''] = /^(\d{1,9})(B|KiB|MiB|GiB)$/.exec(value) ?? []
-  const result = Number(digits) * (bytes[unit] ?? NaN)
+  const [, count, unit = ''] = sizeForm.exec(value) ?? []
+  const result = Number(count) * (bytes[unit] ?? NaN)
   return result >= 1 ? result : undefined
 }
 
