@@ -71,12 +71,13 @@ export class NewRepositories {
   readonly empty: EmptyRepository
   readonly #root: string
   readonly #runJob: RunJob
-  readonly #maker: RepositoryMaker
+  /** Makes repositories for administration, too. */
+  readonly maker: RepositoryMaker
   readonly #entries = new Map<string, Entry>()
 
   private constructor(empty: EmptyRepository, maker: RepositoryMaker, { root, runJob }: NewRepositoriesOptions) {
     this.empty = empty
-    this.#maker = maker
+    this.maker = maker
     this.#root = root
     this.#runJob = runJob
   }
@@ -129,7 +130,7 @@ export class NewRepositories {
     if (findRepository(this.#root, name)) return false
     const target = placeFor(this.#root, name)
     // It does not end with the request that came first, because others may be waiting for it.
-    entry.creating = this.#maker.make(target)
+    entry.creating = this.maker.make(target)
     try {
       entry.provisional = await entry.creating
       return true
@@ -150,10 +151,10 @@ export class NewRepositories {
     if (isLast) this.#entries.delete(plainName)
     const { provisional } = entry
     if (!provisional || !expected) return false
-    if (isLast) return await this.#maker.takeBack(provisional, expected)
+    if (isLast) return await this.maker.takeBack(provisional, expected)
     if (conditionOf(provisional.note.target, provisional.note.made) === 'used') {
       entry.provisional = undefined
-      this.#maker.keep(provisional)
+      this.maker.keep(provisional)
     }
     return false
   }

@@ -28,6 +28,17 @@ const attempts = 3
 /** A repository that has been created, and that may still be taken back. */
 export type Provisional = { readonly noteFile: string; readonly note: CreationNote & { readonly made: Contents } }
 
+/** Puts something into a repository that has been initialised, before it gets its name. */
+export type Furnish = (hidden: string) => Promise<void>
+
+export type Making = {
+  /** The maker's own by default. */
+  readonly format?: ObjectFormat
+  readonly furnish?: Furnish
+}
+
+const nothing: Furnish = async () => {}
+
 export class RepositoryMaker {
   readonly #notes: string
   readonly #format: ObjectFormat
@@ -42,10 +53,10 @@ export class RepositoryMaker {
   }
 
   /** @throws {Refusal} `create_failed`, or where there is no worker for it */
-  async make(target: string): Promise<Provisional> {
+  async make(target: string, { format = this.#format, furnish = nothing }: Making = {}): Promise<Provisional> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#tryToMake(target)
+        return await this.#tryToMake(target, format, furnish)
       } catch (cause) {
         const lostItsFolder = !isThere(dirname(target))
         if (lostItsFolder && attempt < attempts) continue
@@ -73,14 +84,15 @@ export class RepositoryMaker {
     dropNote(noteFile)
   }
 
-  async #tryToMake(target: string): Promise<Provisional> {
+  async #tryToMake(target: string, format: ObjectFormat, furnish: Furnish): Promise<Provisional> {
     const noteFile = join(this.#notes, randomUUID())
     const hidden = hiddenBeside(target)
     let folders: readonly string[] = []
     try {
       folders = this.#folders.makeAbove(target)
       writeNote(noteFile, { target, hidden, folders })
-      await initRepository(hidden, this.#format, this.#runJob)
+      await initRepository(hidden, format, this.#runJob)
+      await furnish(hidden)
       const note = { target, hidden, folders, made: contentsOf(hidden) }
       writeNote(noteFile, note)
       renameSync(hidden, target)

@@ -85,6 +85,11 @@ export function jobCommand(options: GitOptions, args: readonly string[]): GitCom
   }
 }
 
+/** A command of the supervisor's own that may work for long: it has the threads and the memory of a fetch. */
+export function longJobCommand(options: GitOptions, args: readonly string[]): GitCommand {
+  return { ...jobCommand(options, args), env: gitEnvironment(options.path, options.configFiles.fetch) }
+}
+
 function configFor({ configFiles }: GitOptions, { service }: GitRequest, filters: boolean): string {
   if (service === 'receive-pack') return configFiles.plain
   return filters ? configFiles.filteringFetch : configFiles.fetch

@@ -24,6 +24,7 @@ export class HostMetrics {
   readonly #teardowns: Counter<'reason' | 'signal'>
   readonly #gitCpu: Counter<'service'>
   readonly #gitMemory: Histogram<'service'>
+  readonly #administration: Counter<'operation' | 'result'>
 
   constructor(registry: Registry) {
     this.#registry = registry
@@ -66,6 +67,17 @@ export class HostMetrics {
       buckets: [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192].map((mebibytes) => mebibytes * 2 ** 20),
       registers,
     })
+    this.#administration = new Counter({
+      name: 'sluice_administration_total',
+      help: 'Operations on repositories that operators asked for, by what became of them.',
+      labelNames: ['operation', 'result'],
+      registers,
+    })
+  }
+
+  /** @param result `ok`, or the reason of a refusal */
+  administered(operation: string, result: string): void {
+    this.#administration.inc({ operation, result })
   }
 
   /** @param milliseconds until the worker was ready; undefined where it could not be started */

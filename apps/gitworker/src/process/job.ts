@@ -6,6 +6,7 @@ import { withWord } from './request-processes.ts'
 import type { Pool } from './pool.ts'
 import type { SpawnLog } from './spawn-log.ts'
 import { workerRefusal } from './worker-handle.ts'
+import type { WorkerHandle } from './worker-handle.ts'
 import { jobCommand } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import { isShortage } from '../git/shortage.ts'
@@ -66,11 +67,7 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: Spa
       worker.serve(spawnLog.begin(worker, command, requestId), graces)
       worker.stdin.end()
       const [output, report] = await Promise.all([collect(worker.stdout), worker.report])
-      if (report.code === null || !okCodes.includes(report.code)) {
-        const words = (await worker.lastWords()).trim()
-        if (isShortage(words)) throw new Refusal('no_resources', { cause: new JobError(words, report) })
-        throw new JobError(words || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
-      }
+      await checkEnd(args, worker, report, okCodes)
       return output.toString(encoding)
     } catch (error) {
       signal?.throwIfAborted()
@@ -80,10 +77,23 @@ export function jobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: Spa
   }
 }
 
+/** @throws {JobError} with git's words, or {Refusal} `no_resources`, where a job did not end as it should */
+export async function checkEnd(
+  args: readonly string[],
+  worker: WorkerHandle,
+  report: GitReport,
+  okCodes: readonly number[],
+): Promise<void> {
+  if (report.code !== null && okCodes.includes(report.code)) return
+  const words = (await worker.lastWords()).trim()
+  if (isShortage(words)) throw new Refusal('no_resources', { cause: new JobError(words, report) })
+  throw new JobError(words || `git ${args[0]} ended with ${report.signal ?? report.code}.`, report)
+}
+
 const never = new AbortController().signal
 
 /** All jobs have the same claim, so they are served in the order in which they came. */
-const forItself = { repository: '', client: '' }
+export const forItself = { repository: '', client: '' }
 
 async function collect(stdout: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = []

@@ -48,8 +48,13 @@ export type WorkerHandle = AsyncDisposable & {
   /** The last 64 KiB of git's standard error, and of the worker's own. To be called once git has exited. */
   lastWords(): Promise<string>
 
-  /** Runs git. @throws {WorkerStartError} if the worker is not idle */
-  serve(command: GitCommand, graces: Graces): void
+  /**
+   * Runs git.
+   *
+   * @param onWords gets what git writes to standard error, as it comes
+   * @throws {WorkerStartError} if the worker is not idle
+   */
+  serve(command: GitCommand, graces: Graces, onWords?: (chunk: Buffer) => void): void
   /** Closes git's input. From now on, its output goes to `onOutput` alone. */
   detach(onOutput: (chunk: Buffer) => void): void
   /**

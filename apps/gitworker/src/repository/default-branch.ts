@@ -24,6 +24,11 @@ export const initialHead = {
   mark: (gitDir: string) => writeFile(join(gitDir, mark), ''),
 } as const
 
+/** Somebody has said where HEAD points to: no push changes it. */
+export async function headIsNoGuess(gitDir: string): Promise<void> {
+  await rm(join(gitDir, mark), { force: true })
+}
+
 /** The HEAD of a repository that is pushed to, as long as it is a guess. */
 export type NewHead = {
   /**
@@ -82,7 +87,7 @@ export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> 
     if (branch === undefined) return
     await runJob([...inRepository, ...pointHeadTo(branch)])
   }
-  await rm(marked, { force: true })
+  await headIsNoGuess(gitDir)
 }
 
 /** Whether HEAD is as it was made. Its file is read first, because git would also follow a branch that is symbolic. */

@@ -14,6 +14,7 @@ import type { RequestRecord } from '../operations/request-record.ts'
 import { contentType } from '../reply/relay.ts'
 import { findRepository } from '../repository/repository.ts'
 import type { Repository } from '../repository/repository.ts'
+import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
 import type { ServiceSwitchServices } from '../repository/service-switch.ts'
 import type { GitCall } from './git-call.ts'
@@ -54,6 +55,7 @@ export type DispatchServices = {
   readonly limits: RequestLimits
   readonly disks: DiskSpace
   readonly firstPushes: FirstPushServices
+  readonly users: RepositoryUsers
   readonly settings: ServiceSwitchServices
   readonly servers: Servers
 }
@@ -90,6 +92,8 @@ export class Dispatcher {
     const found =
       findRepository(firstPushes.root, request.repository) ??
       (await admitFirstPush(firstPushes, exchange, request, record))
+    // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
+    using _use = found && this.#services.users.enter(found.gitDir)
     await this.#dispatch({ exchange, request, claim, visit, record }, found)
   }
 

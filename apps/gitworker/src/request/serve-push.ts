@@ -7,6 +7,7 @@ import { judgePush } from '../push/push-rules.ts'
 import type { PushJudgement } from '../push/push-rules.ts'
 import { refusePush } from '../push/refused-push.ts'
 import type { Repository } from '../repository/repository.ts'
+import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
 import type { ServiceSwitchServices } from '../repository/service-switch.ts'
 import type { GitCall } from './git-call.ts'
@@ -27,6 +28,7 @@ import type { Slots } from './slots.ts'
 export type PushServices = {
   readonly slots: Slots
   readonly firstPushes: FirstPushServices
+  readonly users: RepositoryUsers
   readonly settings: ServiceSwitchServices
   /** The rules for a repository by all of its names; undefined where there are none for any. */
   readonly protectedRefs: ((names: readonly string[]) => RefRules | undefined) | undefined
@@ -64,6 +66,8 @@ export class Pushes {
     const { exchange, request, visit, record } = call
     using _slot = await slots.waitFor(call, body)
     const { gitDir } = found ?? (await createForPush(firstPushes, visit, exchange, request, body, record))
+    // The dispatcher has entered a repository that it found.
+    using _use = found ? undefined : this.#services.users.enter(gitDir)
     await checkServiceIsOn(settings, gitDir, request, exchange)
     const judgement = await this.#judge(call, gitDir, body)
     if (judgement && isRefused(judgement)) return judgement

@@ -8,6 +8,7 @@ import type { SupervisorConfig } from '../config/config.ts'
 import { NewRepositories } from '../creation/new-repositories.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
 import { NewHeads } from '../repository/default-branch.ts'
+import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { FilterOffer } from '../repository/filter-offer.ts'
 import { PushSettings } from '../repository/push-settings.ts'
 import { ServiceSwitch } from '../repository/service-switch.ts'
@@ -34,6 +35,8 @@ export type DispatcherParts = {
   readonly caches: Caches
   readonly disks: DiskSpace
   readonly connections: Connections
+  readonly newRepositories: NewRepositories
+  readonly users: RepositoryUsers
   /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
   readonly metrics: HostMetrics
@@ -49,8 +52,8 @@ type Common = {
 type Settings = ReturnType<typeof repositorySettings>
 
 /** Puts together what serves each kind of request. */
-export async function openDispatcher(parts: DispatcherParts): Promise<Dispatcher> {
-  const { config, storage, workers, disks, connections } = parts
+export function openDispatcher(parts: DispatcherParts): Dispatcher {
+  const { config, storage, workers, disks, connections, newRepositories, users } = parts
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
   const readAhead = new ReadAheadBudget()
@@ -59,18 +62,18 @@ export async function openDispatcher(parts: DispatcherParts): Promise<Dispatcher
     gitRuns: gitRunsOf(parts),
     settings,
   }
-  const newRepositories = await openNewRepositories(parts)
   const firstPushes = { root: storage.root, createOnPush, defaultObjectFormat, newRepositories }
   const { references, fetches } = readingServers(parts, common)
   const pushes = new Pushes({
     slots: common.slots,
     firstPushes,
+    users,
     settings,
     protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),
     runs: pushRuns(parts, common),
   })
   const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
-  return new Dispatcher({ limits, disks, firstPushes, settings, servers: { references, fetches, pushes } })
+  return new Dispatcher({ limits, disks, firstPushes, users, settings, servers: { references, fetches, pushes } })
 }
 
 /** What reads the repositories' own configurations. */
@@ -96,7 +99,13 @@ function gitRunsOf({ storage, workers, metrics, log }: DispatcherParts): GitRuns
   })
 }
 
-async function openNewRepositories({ config, storage, workers, log }: DispatcherParts): Promise<NewRepositories> {
+/** Opens what makes repositories, and takes back what first pushes have left to an earlier supervisor. */
+export async function openNewRepositories(
+  config: SupervisorConfig,
+  storage: Storage,
+  workers: Workers,
+  log: Logger,
+): Promise<NewRepositories> {
   return await NewRepositories.open({
     runFolder: storage.runtimeDirectory.path,
     root: storage.root,

@@ -18,10 +18,12 @@ import { operatorsPages } from '../operations/operators-pages.ts'
 import { readinessOfHost } from '../operations/readiness.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
+import { RepositoryUsers } from '../repository/repository-users.ts'
 import { openCaches } from './caches.ts'
 import { openServer } from './server.ts'
 import { checkGnupgHome, checkReaper } from './prerequisites.ts'
-import { openDispatcher } from './dispatcher.ts'
+import { administrationAddress, openAdministration } from './administration.ts'
+import { openDispatcher, openNewRepositories } from './dispatcher.ts'
 import { openStorage, watchDisks } from './storage.ts'
 import { openWorkers } from './workers.ts'
 
@@ -65,8 +67,10 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const connections = new Connections({ limit: workers.sizes.maxConnections })
   const running = new Running(connections)
   const { ending } = running
-  const dispatcherParts = { config, storage, workers, caches, disks, connections, ending, metrics, log }
-  const dispatcher = await openDispatcher(dispatcherParts)
+  const newRepositories = await openNewRepositories(config, storage, workers, log)
+  const users = new RepositoryUsers()
+  const common = { config, storage, workers, newRepositories, users, metrics, log }
+  const dispatcher = openDispatcher({ ...common, caches, disks, connections, ending })
   const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
@@ -78,6 +82,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const operations = config.supervisorOperations
     ? parts.use(await openOperations(config.supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
     : undefined
+  const administered = administrationAddress(config, runtimeDirectory.path, log)
+  parts.use(await openAdministration({ ...common, answers }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   const ends = parts.move()

@@ -9,6 +9,13 @@ import { ConfigError, isPassing } from '../config/config-error.ts'
 import { errnoOf } from '../machine/errno.ts'
 import { makeFolders } from '../machine/make-folders.ts'
 
+export type ListenOptions = {
+  /** Whether other processes may listen on the same TCP port, with the kernel sharing out connections. */
+  readonly reusePort?: boolean
+  /** Whether only the owner may connect to a unix socket, and not its group. */
+  readonly isPrivate?: boolean
+}
+
 /** How many connections may wait to be accepted; the kernel's own limit (somaxconn) is usually lower. */
 const backlog = 4096
 
@@ -17,17 +24,16 @@ const backlog = 4096
  * socket that a dead process left is replaced; only the owner and the group may connect.
  *
  * @param setting the variable that the address comes from, for messages
- * @param options `reusePort`: whether other processes may listen on the same TCP port, with the kernel sharing out connections
  * @throws {ConfigError} where it cannot
  */
 export async function listen(
   server: Server,
   address: Address,
   setting: string,
-  options: { reusePort?: boolean } = {},
+  options: ListenOptions = {},
 ): Promise<Address> {
   try {
-    return await tryToListen(server, address, options.reusePort ?? false)
+    return await tryToListen(server, address, options)
   } catch (error) {
     const problem = `${setting}: cannot listen on ${formatAddress(address)}: ${wordsFor(error)}.`
     throw new ConfigError([problem], { mayHeal: isPassing(errnoOf(error)) })
@@ -45,16 +51,20 @@ export async function tryListening(...[address, setting, options]: ParametersBeh
 
 type ParametersBehindServer = Parameters<typeof listen> extends [Server, ...infer Rest] ? Rest : never
 
-async function tryToListen(server: Server, address: Address, reusePort: boolean): Promise<Address> {
+async function tryToListen(
+  server: Server,
+  address: Address,
+  { reusePort = false, isPrivate = false }: ListenOptions,
+): Promise<Address> {
   if (address.kind === 'unix') await makeRoom(address.path)
   const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort }
   // Nobody else may connect before the permissions are set, whatever the umask.
-  const mask = address.kind === 'unix' ? process.umask(0o117) : undefined
+  const mask = address.kind === 'unix' ? process.umask(isPrivate ? 0o177 : 0o117) : undefined
   server.listen({ ...where, backlog })
   if (mask !== undefined) process.umask(mask)
   await once(server, 'listening')
   if (address.kind === 'tcp') return { ...address, port: (server.address() as AddressInfo).port }
-  await chmod(address.path, 0o660)
+  await chmod(address.path, isPrivate ? 0o600 : 0o660)
   return address
 }
 

@@ -3,6 +3,7 @@ import { requests } from './reasons/requests.ts'
 import { services } from './reasons/services.ts'
 import { access } from './reasons/access.ts'
 import { pushes } from './reasons/pushes.ts'
+import { administration } from './reasons/administration.ts'
 import { load } from './reasons/load.ts'
 import { hosts } from './reasons/hosts.ts'
 import { endings } from './reasons/endings.ts'
@@ -13,6 +14,7 @@ export const reasonGroups = [
   { title: 'What is not offered', reasons: services },
   { title: 'Log-ins and rights', reasons: access },
   { title: 'Repositories and pushes', reasons: pushes },
+  { title: 'Administration of repositories', reasons: administration },
   { title: 'Too much to do', reasons: load },
   { title: 'Gateway and host', reasons: hosts },
   { title: 'Requests that ended early', reasons: endings },
@@ -27,6 +29,7 @@ export const reasons = {
   ...services,
   ...access,
   ...pushes,
+  ...administration,
   ...load,
   ...hosts,
   ...endings,

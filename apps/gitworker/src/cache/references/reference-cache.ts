@@ -96,6 +96,11 @@ export class ReferenceCache implements Disposable {
     }
   }
 
+  /** To be called when a repository is about to leave its place, which another may take. */
+  forget(gitDir: string): void {
+    for (const scope of ['config', 'refs', 'pack'] as const) this.#snapshots.drop(gitDir, scope)
+  }
+
   [Symbol.dispose](): void {
     this.#snapshots[Symbol.dispose]()
     this.#entries.clear()

@@ -62,6 +62,10 @@ export class LaunchedProcess implements WorkerProcess {
     return (await this.#stderr?.text()) ?? ''
   }
 
+  watchWords(onWords: (chunk: Buffer) => void): void {
+    this.#stderr?.watch(onWords)
+  }
+
   tell(message: ToWorker): void {
     if (message.type === 'serve') return this.#serve(message)
     if (this.#graces) void this.#end({ ...this.#graces, term: message.term })

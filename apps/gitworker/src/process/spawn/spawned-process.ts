@@ -69,6 +69,10 @@ export class SpawnedProcess implements WorkerProcess {
     return this.#stderr.text()
   }
 
+  watchWords(onWords: (chunk: Buffer) => void): void {
+    this.#stderr.watch(onWords)
+  }
+
   /** A worker that has just ended cannot be told anything; its exit is on the way. */
   tell(message: ToWorker): void {
     if (this.#process.connected) this.#process.send(message, () => {})

@@ -10,6 +10,7 @@ const lastWordsMs = 200
 export class StderrTail {
   #chunks: Buffer[] = []
   #bytes = 0
+  #onWords: (chunk: Buffer) => void = () => {}
   readonly #ended = Promise.withResolvers<void>()
 
   constructor(stderr: Readable) {
@@ -24,7 +25,13 @@ export class StderrTail {
     return Buffer.concat(this.#chunks).subarray(-maxBytes).toString()
   }
 
+  /** @param onWords gets everything from now on, as it comes. Called once at most */
+  watch(onWords: (chunk: Buffer) => void): void {
+    this.#onWords = onWords
+  }
+
   #add(chunk: Buffer): void {
+    this.#onWords(chunk)
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
     while (this.#bytes - this.#chunks[0]!.length >= maxBytes) this.#bytes -= this.#chunks.shift()!.length

@@ -24,6 +24,8 @@ export type WorkerProcess = {
   /** Whether it has said at its end that nothing of its request lives. */
   readonly hasEndedWell: boolean
   lastWords(): Promise<string>
+  /** Hands on what git writes to standard error, as it comes. To be called before it serves. */
+  watchWords(onWords: (chunk: Buffer) => void): void
   /** A worker that has just ended cannot be told anything; its end is on the way. */
   tell(message: ToWorker): void
   /** @param isDrained whether git may go on to write, for nobody */

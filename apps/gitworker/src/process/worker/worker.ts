@@ -97,12 +97,13 @@ export class Worker implements WorkerHandle {
     return this.#ending.signalledAfter
   }
 
-  serve(command: GitCommand, graces: Graces): void {
+  serve(command: GitCommand, graces: Graces, onWords?: (chunk: Buffer) => void): void {
     if (this.#state !== 'idle') throw new WorkerStartError(`The worker is ${this.#state}.`)
     this.#state = 'serving'
     this.#graces = graces
     // Taken now: once a worker has died, the kernel no longer says when it started.
     this.#mark = this.mark
+    if (onWords) this.#process.watchWords(onWords)
     this.#process.tell({ type: 'serve', command, graces })
   }
 

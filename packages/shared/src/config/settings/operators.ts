@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Setting } from './setting.ts'
 import { parseTraceSwitches } from '../../git/trace-switches.ts'
 import type { TraceSwitch } from '../../git/trace-switches.ts'
-import { address, checked, httpAddress, orOff } from './values.ts'
+import { address, checked, httpAddress, orAuto, orOff, unixAddress } from './values.ts'
 
 export const operators = {
   gatewayOperations: {
@@ -21,6 +21,15 @@ export const operators = {
     purpose: 'Where the supervisor serves /metrics, /-/status and its health to operators. Keep it private, too.',
     fallback: 'off',
     schema: orOff(address({ anyPort: true })),
+  },
+  administration: {
+    name: 'SLUICE_ADMINISTRATION',
+    apps: ['supervisor'],
+    takes: 'auto, off, or unix:/path (at most 107 bytes)',
+    purpose:
+      'The socket for the administration of repositories. Only the supervisor’s own user, and root, may connect. auto: administration.sock in SLUICE_RUN_FOLDER. See `docs/reference/administration.md`.',
+    fallback: 'auto',
+    schema: orAuto(orOff(unixAddress())),
   },
   otlpEndpoint: {
     name: 'SLUICE_OTLP_ENDPOINT',

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import type { Setting } from './setting.ts'
-import { duration, size, text, wholeNumber } from './values.ts'
+import { duration, longDuration, orOff, size, text, wholeNumber } from './values.ts'
 
 export const repositories = {
   root: {
@@ -21,6 +21,15 @@ export const repositories = {
       'The runtime directory: what the supervisor keeps while it runs, so that the next one can end what it may have left. Created if missing.',
     fallback: '/run/sluice',
     schema: text(),
+  },
+  trashTime: {
+    name: 'SLUICE_TRASH_TIME',
+    apps: ['supervisor'],
+    takes: 'a time such as 12h, 7d or 90d, or off',
+    purpose:
+      'How long a deleted repository stays in the trash, from where it can be restored. off: until somebody purges it by hand. Repositories that are there already keep their time.',
+    fallback: '7d',
+    schema: orOff(longDuration()),
   },
   git: {
     name: 'SLUICE_GIT',

@@ -25,6 +25,14 @@ export function address(options: { readonly anyPort: boolean }) {
   })
 }
 
+/** A unix socket. TCP has no file rights. */
+export function unixAddress() {
+  return checked((value) => {
+    const parsed = parseAddress(value)
+    return parsed?.kind === 'unix' ? parsed : undefined
+  })
+}
+
 export function httpAddress() {
   return checked((value) => (/^https?:\/\//.test(value) && URL.canParse(value) ? value : undefined))
 }
@@ -58,6 +66,17 @@ export function duration(least = 1) {
     const result = Number(count) * (milliseconds[unit] ?? NaN)
     return result >= least && result < 2 ** 31 ? result : undefined
   }).meta({ pattern: durationForm.source })
+}
+
+const longTimes: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A span of time that may be longer than a timer can hold, in milliseconds. It is bounded by 100 years. */
+export function longDuration() {
+  return checked((value) => {
+    const [, digits, unit = ''] = /^(\d{1,9})(s|m|h|d)$/.exec(value) ?? []
+    const result = Number(digits) * (longTimes[unit] ?? NaN)
+    return result >= 1 && result <= 36_525 * 86_400_000 ? result : undefined
+  })
 }
 
 /** An amount of data, in bytes. */

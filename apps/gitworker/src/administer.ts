@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Registry } from 'prom-client'
+import { runApp } from '@sluice/shared/app/run-app'
+import { untilStopped } from '@sluice/shared/app/stop-signal'
+import { openLog } from '@sluice/shared/telemetry/log'
+import { readSupervisorConfig } from './config/config.ts'
+import { HostMetrics } from './operations/metrics.ts'
+import { RepositoryUsers } from './repository/repository-users.ts'
+import { openAdministration } from './start/administration.ts'
+import { openNewRepositories } from './start/dispatcher.ts'
+import { checkReaper } from './start/prerequisites.ts'
+import { openStorage } from './start/storage.ts'
+import { openWorkers } from './start/workers.ts'
+
+/*
+ * The administration of repositories while the host is stopped: its parts without its server. It takes the runtime directory
+ * as the host does, so that there is never more than one of the two. It serves the same addresses on a socket in a private
+ * folder, which it tells its parent over IPC, and ends with its parent, or at a signal.
+ */
+
+await runApp(async () => {
+  const stopped = untilStopped()
+  await using opened = new AsyncDisposableStack()
+  checkReaper()
+  const config = { ...readSupervisorConfig(process.env), warmWorkers: 1 }
+  const log = openLog('supervisor', { ...config, logLevel: quieter(config.logLevel) })
+  const metrics = new HostMetrics(new Registry())
+  const storage = opened.use(await openStorage(config, log))
+  const workers = opened.use(await openWorkers(config, storage.runtimeDirectory, metrics, log))
+  const newRepositories = await openNewRepositories(config, storage, workers, log)
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-'))
+  opened.defer(() => rm(folder, { recursive: true, force: true }))
+  const address = { kind: 'unix', path: join(folder, 'administration.sock') } as const
+  const users = new RepositoryUsers()
+  const parts = { config, storage, workers, newRepositories, users, answers: undefined, metrics, log }
+  opened.use(await openAdministration(parts, address))
+  process.send?.({ socket: address.path })
+  await stopped
+})
+
+/** Its standard output is a person's terminal, where lines about each start of a worker would be in the way. */
+function quieter(level: string) {
+  return level === 'silent' ? 'silent' : level === 'error' ? 'error' : 'warn'
+}

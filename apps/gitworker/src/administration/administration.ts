@@ -1,0 +1,123 @@
+import { plainName } from '@sluice/shared/git/repository-name'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { JobError } from '../process/job.ts'
+import { checkObjects } from './check-objects.ts'
+import type { ClosingServices } from './closed-repositories.ts'
+import { collectGarbage } from './collect-garbage.ts'
+import type { GarbageServices } from './collect-garbage.ts'
+import { createEmpty } from './create-empty.ts'
+import { deleteRepository } from './delete-repository.ts'
+import { forkRepository } from './fork-repository.ts'
+import type { ForkServices } from './fork-repository.ts'
+import type { MovingServices } from './held-repository.ts'
+import type { Operation, OperationKind, OperationOf, Progress } from './operation.ts'
+import { renameRepository } from './rename-repository.ts'
+import { setHead } from './set-head.ts'
+import { setReadOnly } from './set-read-only.ts'
+import { purgeRepository, restoreRepository } from './trashed-repository.ts'
+
+/*
+ * The one way in which operators change repositories: an operation is a value, it is run here, and it is logged and
+ * counted. In a cluster, the primary would run it and send the value to the copies.
+ */
+
+export type AdministrationServices = MovingServices &
+  ForkServices &
+  GarbageServices &
+  ClosingServices & {
+    /** Called with each operation that is over. `result` is `ok`, or the reason of the refusal. */
+    readonly onOver: (kind: OperationKind, result: string) => void
+    readonly log: Logger
+  }
+
+type Runner<K extends OperationKind> = (
+  services: AdministrationServices,
+  operation: OperationOf<K>,
+  progress: Progress,
+) => Promise<object>
+
+const runners: { readonly [K in OperationKind]: Runner<K> } = {
+  create: createEmpty,
+  rename: renameRepository,
+  delete: deleteRepository,
+  restore: restoreRepository,
+  purge: purgeRepository,
+  fork: forkRepository,
+  head: setHead,
+  readonly: setReadOnly,
+  gc: collectGarbage,
+  fsck: checkObjects,
+}
+
+export class Administration {
+  readonly #services: AdministrationServices
+
+  constructor(services: AdministrationServices) {
+    this.#services = services
+  }
+
+  /**
+   * @param who what the client says of who it is, for the log
+   * @returns what was done, in JSON's types
+   * @throws {Refusal}
+   */
+  async run(operation: Operation, progress: Progress, who: string | undefined): Promise<object> {
+    const { onOver, log } = this.#services
+    const since = performance.now()
+    const line = () => ({ ...operation, saysToBe: who, ms: Math.round(performance.now() - since) })
+    try {
+      const runner = runners[operation.kind] as Runner<OperationKind>
+      const result = await runner(this.#services, operation, progress)
+      onOver(operation.kind, 'ok')
+      log.info(line(), `administration: ${operation.kind}`)
+      return result
+    } catch (error) {
+      const refusal = refusalFor(error, progress.signal)
+      onOver(operation.kind, refusal.reason)
+      const words = { ...line(), reason: refusal.reason, said: refusal.sentence, err: refusal.cause }
+      log[refusal.status < 500 ? 'info' : 'error'](words, `administration: ${operation.kind} was not done`)
+      throw refusal
+    }
+  }
+
+  /**
+   * Removes what is in the trash and whose time is over. What others still borrow from stays, and is tried again.
+   *
+   * @returns how many were removed
+   */
+  async emptyTrash(signal: AbortSignal): Promise<number> {
+    const { trash, log } = this.#services
+    let removed = 0
+    for (const { id, repository } of await trash.due()) {
+      if (signal.aborted) break
+      try {
+        await purgeRepository(this.#services, { kind: 'purge', id })
+        removed++
+        log.info(
+          { repository: plainName(repository), id },
+          'removed a deleted repository whose time in the trash was over',
+        )
+      } catch (err) {
+        log.warn({ err, repository, id }, 'a deleted repository whose time is over could not be removed')
+      }
+    }
+    return removed
+  }
+}
+
+/** git's words go to the operator, who may see all of a repository. */
+function refusalFor(error: unknown, signal: AbortSignal): Refusal {
+  if (error instanceof Refusal) {
+    const { cause } = error
+    if (error.reason !== 'create_failed' || !(cause instanceof JobError)) return error
+    return new Refusal('operation_failed', { sentence: sentenceOf(cause), cause })
+  }
+  if (signal.aborted) return Refusal.from(signal.reason)
+  if (error instanceof JobError) return new Refusal('operation_failed', { sentence: sentenceOf(error), cause: error })
+  return new Refusal('operation_failed', { cause: error })
+}
+
+function sentenceOf({ message }: JobError): string {
+  return `git could not do it: ${message.slice(-500).trim()}`
+}

@@ -1,0 +1,64 @@
+import { StringDecoder } from 'node:string_decoder'
+import type { RunLongJob } from '../process/long-job.ts'
+import { foundRepository } from './found-repository.ts'
+import type { OperationOf, Progress } from './operation.ts'
+import { progressLines } from './progress-lines.ts'
+
+export type FsckServices = { readonly root: string; readonly runLongJob: RunLongJob }
+
+export type Checked = {
+  readonly repository: string
+  readonly isSound: boolean
+  /** What git has said, the first lines of it. */
+  readonly problems: readonly string[]
+  readonly moreProblems: number
+}
+
+const maxProblems = 100
+
+/** The bits of fsck's exit code (builtin/fsck.c): problems were found. Other codes mean that it could not be done. */
+const okCodes = Array.from({ length: 64 }, (_, code) => code)
+
+/** Lines of progress, and of things that are no problem. */
+const noProblem = /^(?:Checking |Verifying |notice: |dangling |.*: +\d+% \()/
+
+/**
+ * Checks all objects, and that each reference leads to whole history. Objects that nothing leads to are no problem.
+ *
+ * @throws {Refusal} `repository_missing`; {JobError} where it could not be done
+ */
+export async function checkObjects(
+  { root, runLongJob }: FsckServices,
+  { repository }: OperationOf<'fsck'>,
+  { signal, tell }: Progress,
+): Promise<Checked> {
+  const { gitDir } = foundRepository(root, repository)
+  const problems = new ProblemList()
+  const toLines = progressLines(tell)
+  const onWords = (chunk: Buffer) => {
+    toLines(chunk)
+    problems.add(chunk)
+  }
+  const args = ['--git-dir', gitDir, 'fsck', '--full', '--strict', '--no-dangling', '--progress']
+  const { code, output } = await runLongJob(args, { okCodes, signal, onWords })
+  problems.add(Buffer.from(`\n${output}\n`))
+  const isSound = code === 0
+  return { repository, isSound, problems: isSound ? [] : problems.first, moreProblems: isSound ? 0 : problems.more }
+}
+
+class ProblemList {
+  readonly first: string[] = []
+  more = 0
+  readonly #decoder = new StringDecoder()
+  #rest = ''
+
+  add(chunk: Buffer): void {
+    const lines = (this.#rest + this.#decoder.write(chunk)).split(/[\r\n]/)
+    this.#rest = lines.pop()!.slice(-1000)
+    for (const line of lines) {
+      if (line.trim() === '' || noProblem.test(line)) continue
+      if (this.first.length < maxProblems) this.first.push(line.slice(0, 500))
+      else this.more++
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { setInterval as every } from 'node:timers/promises'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { JobError } from '../process/job.ts'
+import type { RunJob } from '../process/job.ts'
+import type { RunLongJob } from '../process/long-job.ts'
+import { foundRepository } from './found-repository.ts'
+import { borrowersOf } from './lending/borrowers.ts'
+import { isPrecious, stopLending } from './lending/lend.ts'
+import { diskSize, temporaryPackBytes } from './look/disk-size.ts'
+import type { DiskSize } from './look/disk-size.ts'
+import type { OperationOf, Progress } from './operation.ts'
+import { progressLines } from './progress-lines.ts'
+import type { Trash } from './trash/trash.ts'
+import type { Turns } from './turns.ts'
+
+/*
+ * What gc does, each step a git command in a worker:
+ *
+ *   nobody borrows   git gc: references are packed, reflogs and unreachable objects expire by git's own times (two weeks, or
+ *                    what the repository's configuration says), and all else goes into one pack. Unreachable objects wait
+ *                    in a pack of their own where git has cruft packs.
+ *   somebody does    git gc, which packs references and leaves objects alone; then loose objects go into packs, and packs
+ *                    into one. None of these commands ever removes the last copy of an object.
+ *
+ * A push keeps its objects in a quarantine until its references are about to move, and git leaves a quarantine alone for
+ * two weeks. Whatever is younger than two weeks stays, reachable or not, so pushes and fetches may go on.
+ */
+
+export type GarbageServices = {
+  readonly root: string
+  readonly turns: Turns
+  readonly trash: Trash
+  readonly runJob: RunJob
+  readonly runLongJob: RunLongJob
+}
+
+export type Collected = { readonly repository: string; readonly before: DiskSize; readonly after: DiskSize }
+
+/** How often somebody who waits is told how far it is. */
+const tellEveryMs = 2000
+
+/** @throws {Refusal} `repository_missing`, `repository_busy`; {JobError} where git fails */
+export async function collectGarbage(
+  { root, turns, trash, runJob, runLongJob }: GarbageServices,
+  { repository }: OperationOf<'gc'>,
+  progress: Progress,
+): Promise<Collected> {
+  const { gitDir, keys } = foundRepository(root, repository)
+  using _turn = turns.take(keys, 'gc')
+  const before = await diskSize(gitDir)
+  const borrowers = await borrowersOf(gitDir, root, trash.repositories())
+  if (borrowers.length === 0) await stopLending(gitDir, runJob)
+  const keepsAll = borrowers.length > 0 || (await isPrecious(gitDir, runJob))
+  if (borrowers.length > 0) progress.tell(`others borrow from it (${borrowers.length}), so no object is removed`)
+  using _telling = tellBytes(gitDir, progress)
+  for (const [what, args] of keepsAll ? stepsThatKeepAll : steps) {
+    progress.tell(what)
+    await runStep(['--git-dir', gitDir, ...args], runLongJob, progress)
+  }
+  return { repository, before, after: await diskSize(gitDir) }
+}
+
+const gc = ['-c', 'gc.cruftPacks=true', 'gc'] as const
+
+const steps = [['packing references and objects', gc]] as const
+
+const stepsThatKeepAll = [
+  ['packing references', gc],
+  ['packing loose objects', ['maintenance', 'run', '--quiet', '--task=loose-objects']],
+  ['looking at the packs', ['multi-pack-index', 'write', '--no-progress']],
+  ['putting packs together', ['multi-pack-index', 'repack', '--no-progress', '--batch-size=0']],
+  ['removing packs that are in others', ['multi-pack-index', 'expire', '--no-progress']],
+] as const
+
+async function runStep(args: readonly string[], runLongJob: RunLongJob, { signal, tell }: Progress): Promise<void> {
+  try {
+    await runLongJob(args, { signal, onWords: progressLines(tell) })
+  } catch (error) {
+    if (!(error instanceof JobError) || !/gc is already running/.test(error.message)) throw error
+    throw new Refusal('repository_busy', {
+      sentence: 'A git gc of somebody else is at work in this repository. Try again when it is over.',
+      cause: error,
+    })
+  }
+}
+
+/** git says nothing of its progress unless on a terminal. What it has written so far can be seen. */
+function tellBytes(gitDir: string, { tell, signal }: Progress): Disposable {
+  const over = new AbortController()
+  const tellNow = async () => {
+    for await (const _ of every(tellEveryMs, undefined, {
+      signal: AbortSignal.any([signal, over.signal]),
+      ref: false,
+    })) {
+      const bytes = await temporaryPackBytes(gitDir)
+      if (bytes > 0) tell(`${Math.round(bytes / 2 ** 20)} MiB of new packs written`)
+    }
+  }
+  tellNow().catch(() => {})
+  return { [Symbol.dispose]: () => over.abort() }
+}

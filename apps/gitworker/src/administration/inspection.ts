@@ -1,0 +1,77 @@
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { JobError } from '../process/job.ts'
+import type { RunJob } from '../process/job.ts'
+import { foundRepository } from './found-repository.ts'
+import { alternateLines, folderOf } from './lending/alternates.ts'
+import { borrowersOf } from './lending/borrowers.ts'
+import { bytesInAll, diskSize } from './look/disk-size.ts'
+import type { DiskSize } from './look/disk-size.ts'
+import { listRepositories } from './look/list.ts'
+import type { Listed } from './look/list.ts'
+import type { FactsReader } from './look/repository-facts.ts'
+import { roughSavings, showRepository } from './look/show.ts'
+import type { Shown } from './look/show.ts'
+import type { Trash, TrashEntry } from './trash/trash.ts'
+
+export type InspectionServices = {
+  readonly root: string
+  readonly trash: Trash
+  readonly facts: FactsReader
+  readonly runJob: RunJob
+}
+
+export type Size = {
+  readonly name: string
+  readonly size: number
+  readonly objects: DiskSize
+  readonly gcMaySave: number
+}
+
+export type Trashed = Pick<TrashEntry, 'id' | 'repository' | 'deletedAt' | 'keptUntil'>
+
+/** What operators ask about repositories. It changes nothing. */
+export class Inspection {
+  readonly #services: InspectionServices
+
+  constructor(services: InspectionServices) {
+    this.#services = services
+  }
+
+  /** @param pattern only those whose names fit: see name-pattern.ts */
+  list(pattern: string | undefined): AsyncGenerator<Listed> {
+    const { root, facts } = this.#services
+    return listRepositories(root, facts, pattern)
+  }
+
+  /** @throws {Refusal} `repository_missing`, `repository_unreadable`, `operation_failed` */
+  async show(name: string): Promise<Shown & { borrowsFrom: string[]; borrowers: string[]; gcMaySave: number }> {
+    const { root, trash, facts, runJob } = this.#services
+    const { gitDir } = foundRepository(root, name)
+    try {
+      const shown = await showRepository({ name, gitDir }, facts, runJob)
+      const borrowers = await borrowersOf(gitDir, root, trash.repositories())
+      return {
+        ...shown,
+        borrowsFrom: alternateLines(gitDir).map((line) => folderOf(line, gitDir)),
+        borrowers: borrowers.map((one) => (one.isInTrash ? `${one.name} (in the trash)` : one.name)),
+        gcMaySave: roughSavings(shown.objects),
+      }
+    } catch (cause) {
+      if (!(cause instanceof JobError)) throw cause
+      throw new Refusal('operation_failed', { sentence: `git could not read it: ${cause.message.slice(-500)}`, cause })
+    }
+  }
+
+  /** @throws {Refusal} `repository_missing` */
+  async size(name: string): Promise<Size> {
+    const { gitDir } = foundRepository(this.#services.root, name)
+    const objects = await diskSize(gitDir)
+    return { name, size: bytesInAll(objects), objects, gcMaySave: roughSavings(objects) }
+  }
+
+  /** What can be restored, the latest first. */
+  async trashed(): Promise<Trashed[]> {
+    const entries = await this.#services.trash.list()
+    return entries.map(({ id, repository, deletedAt, keptUntil }) => ({ id, repository, deletedAt, keptUntil }))
+  }
+}

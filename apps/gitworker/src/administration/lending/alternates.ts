@@ -1,0 +1,66 @@
+import { readFileSync, realpathSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { errnoOf } from '@sluice/shared/machine/errno'
+
+/*
+ * The file in which a repository names the folders of objects that it borrows from: gitrepository-layout(5),
+ * `objects/info/alternates`. A relative path is relative to the folder of objects. git leaves out a folder that does not
+ * exist, with a warning.
+ */
+
+/** More would be no list of alternates. */
+const maxLines = 1000
+
+/** The lines as they are. Empty where there is no such file. @throws the file system's error */
+export function alternateLines(gitDir: string): string[] {
+  try {
+    return readFileSync(fileOf(gitDir), 'utf8').split('\n').filter(isNamed).slice(0, maxLines)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return []
+    throw error
+  }
+}
+
+/** The folder of objects that a line of a repository's alternates stands for, whether it exists or not. */
+export function folderOf(line: string, gitDir: string): string {
+  return resolve(realOr(join(gitDir, 'objects')), line)
+}
+
+/** The real paths of the folders of objects that a repository borrows from. */
+export function borrowedFolders(gitDir: string): string[] {
+  return alternateLines(gitDir).map((line) => realOr(folderOf(line, gitDir)))
+}
+
+/** Replaces the lines, all at once. @throws the file system's error */
+export async function writeAlternates(gitDir: string, lines: readonly string[]): Promise<void> {
+  const file = fileOf(gitDir)
+  if (lines.length === 0) return await rm(file, { force: true })
+  const unfinished = `${file}.${randomUUID()}.lock`
+  try {
+    // On the disk before it takes the other's place: a repository that has lost its alternates is broken.
+    await writeFile(unfinished, `${lines.join('\n')}\n`, { flush: true })
+    await rename(unfinished, file)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
+}
+
+/** The real path, or the path as it is where there is nothing. */
+export function realOr(path: string): string {
+  try {
+    return realpathSync.native(path)
+  } catch {
+    return path
+  }
+}
+
+function isNamed(line: string): boolean {
+  return line !== '' && !line.startsWith('#')
+}
+
+function fileOf(gitDir: string): string {
+  return join(gitDir, 'objects/info/alternates')
+}

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { identityOf } from '../../process/process-table.ts'
+import type { RunJob } from '../../process/job.ts'
+
+/*
+ * A repository that others borrow from must keep every object for ever: one that none of its own references needs may be
+ * needed by theirs. `extensions.preciousObjects` says so to git itself (git-config(1)): `git prune` and `git repack -d`
+ * refuse to work, and `git gc` leaves the objects alone, whoever runs them. A second setting says that it was Sluice that
+ * set the first, so that it may be taken back when nobody borrows any more.
+ */
+
+export const preciousKey = 'extensions.preciousObjects'
+export const lendsKey = 'sluice.lends'
+
+/**
+ * Marks a repository as one that lends, before the first one borrows from it.
+ *
+ * @throws {Refusal} `repository_busy` where a git gc is at work in it, which may have begun without knowing
+ * @throws {JobError} where git fails
+ */
+export async function lend(gitDir: string, runJob: RunJob): Promise<void> {
+  const inRepository = ['--git-dir', gitDir, 'config']
+  if (!(await isPrecious(gitDir, runJob))) {
+    await runJob([...inRepository, preciousKey, 'true'])
+    await runJob([...inRepository, lendsKey, 'true'])
+  }
+  await checkNoGc(gitDir)
+}
+
+/** Takes the mark back. To be called where nobody borrows. What an operator has set himself stays. */
+export async function stopLending(gitDir: string, runJob: RunJob): Promise<void> {
+  if (!(await isSet(gitDir, lendsKey, runJob))) return
+  const inRepository = ['--git-dir', gitDir, 'config', '--unset-all']
+  // Exit code 5: it was not set.
+  await runJob([...inRepository, preciousKey], { okCodes: [0, 5] })
+  await runJob([...inRepository, lendsKey], { okCodes: [0, 5] })
+}
+
+/** Whether git must never remove an object of this repository. */
+export async function isPrecious(gitDir: string, runJob: RunJob): Promise<boolean> {
+  return await isSet(gitDir, preciousKey, runJob)
+}
+
+async function isSet(gitDir: string, key: string, runJob: RunJob): Promise<boolean> {
+  const query = ['--git-dir', gitDir, 'config', '--type=bool', '--get', '--end-of-options', key]
+  return (await runJob(query, { okCodes: [0, 1] })).trim() === 'true'
+}
+
+/** lock_repo_for_gc in builtin/gc.c: the file has the pid and the machine of a gc that runs, or has died. */
+async function checkNoGc(gitDir: string): Promise<void> {
+  const text = await readFile(join(gitDir, 'gc.pid'), 'utf8').catch(() => '')
+  const pid = Number.parseInt(text, 10)
+  if (!(pid > 0) || identityOf(pid) === undefined) return
+  throw new Refusal('repository_busy', {
+    sentence: `A git gc (pid ${pid}) is at work in this repository. Try again when it is over.`,
+  })
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RunJob } from '../../process/job.ts'
+import { ConfigLookup } from '../../repository/config-lookup.ts'
+import { beginningOf } from '../../repository/repository.ts'
+
+/** What a repository says about itself. */
+export type RepositoryFacts = {
+  /** The branch that HEAD points to, such as `main`; or an id, where it points to a commit. */
+  readonly head: string
+  readonly objectFormat: string
+  /** What is told to those who push to a read-only repository; an empty text where nothing in particular is. */
+  readonly readOnly: string | null
+  readonly description: string
+}
+
+/** As the setting is called in a repository's own configuration. */
+export const readOnlyKey = 'sluice.readOnly'
+
+/** Reads facts from files, and asks git only where a configuration mentions what is looked for. */
+export class FactsReader {
+  readonly #objectFormat = new ConfigLookup<string>({
+    words: /objectformat/i,
+    unset: 'sha1',
+    query: ['--get', '--end-of-options', 'extensions.objectFormat'],
+    parse: (output) => output.trim() || 'sha1',
+  })
+  readonly #readOnly = new ConfigLookup<{ readonly value: string | null }>({
+    words: /readonly/i,
+    unset: { value: null },
+    query: ['--null', '--get', '--end-of-options', readOnlyKey],
+    parse: (output) => ({ value: readOnlyValue(output) }),
+  })
+  readonly #runJob: RunJob
+
+  constructor(runJob: RunJob) {
+    this.#runJob = runJob
+  }
+
+  /** @throws {Refusal} `repository_unreadable` */
+  async of(gitDir: string): Promise<RepositoryFacts> {
+    return {
+      head: await this.#headOf(gitDir),
+      objectFormat: await this.#objectFormat.of(gitDir, this.#runJob),
+      readOnly: (await this.#readOnly.of(gitDir, this.#runJob)).value,
+      description: await descriptionOf(gitDir),
+    }
+  }
+
+  async #headOf(gitDir: string): Promise<string> {
+    const text = beginningOf(join(gitDir, 'HEAD'))?.trim() ?? ''
+    // With reftable, the file says nothing. Exit code 1: HEAD is not symbolic.
+    const target = !text.endsWith('/.invalid')
+      ? text.replace(/^ref:\s*/, '')
+      : (await this.#runJob(['--git-dir', gitDir, 'symbolic-ref', '--quiet', 'HEAD'], { okCodes: [0, 1] })).trim()
+    return target.replace(/^refs\/heads\//, '')
+  }
+}
+
+/** `true` and its like say no more than that; `false` and its like say that it is not. */
+function readOnlyValue(output: string): string | null {
+  if (output === '') return null
+  const value = output.replace(/\0$/, '')
+  if (/^(?:false|no|off|0|)$/i.test(value)) return null
+  return /^(?:true|yes|on|1)$/i.test(value) ? '' : value
+}
+
+/** git's own template says that there is none. */
+const unnamed = /^Unnamed repository;/
+
+async function descriptionOf(gitDir: string): Promise<string> {
+  const text = await readFile(join(gitDir, 'description'), 'utf8').catch(() => '')
+  const line = text.slice(0, 1000).split('\n', 1)[0]!.trim()
+  return unnamed.test(line) ? '' : line
+}

@@ -1,0 +1,35 @@
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { plainName } from '@sluice/shared/git/repository-name'
+import { foundRepository, keysOf } from './found-repository.ts'
+import { holdForMove } from './held-repository.ts'
+import type { MovingServices } from './held-repository.ts'
+import { removeEmptyAbove } from './move/empty-folders.ts'
+import { moveRepository } from './move/move-repository.ts'
+import { newPlace } from './new-place.ts'
+import type { OperationOf, Progress } from './operation.ts'
+
+/**
+ * Gives a repository another name, which may lie in another folder. The old name is free afterwards.
+ *
+ * @throws {Refusal} `repository_missing`, `repository_exists`, `repository_in_use`, `not_movable` …
+ */
+export async function renameRepository(
+  services: MovingServices,
+  { repository, to }: OperationOf<'rename'>,
+  progress: Progress,
+): Promise<{ readonly renamed: string; readonly to: string; readonly borrowers: readonly string[] }> {
+  const { root, notes } = services
+  const found = foundRepository(root, repository)
+  if (plainName(repository) === plainName(to)) {
+    throw new Refusal('bad_operation', {
+      sentence: 'The new name is the old one: ".git" at the end makes no difference.',
+    })
+  }
+  const target = newPlace(root, to)
+  if (target.startsWith(`${found.gitDir}/`)) throw new Refusal('cannot_create')
+  using held = await holdForMove(services, found, 'rename', progress, { others: keysOf(to) })
+  const borrowers = held.borrowers.map(({ gitDir }) => gitDir)
+  await moveRepository({ ...held, target, borrowers }, notes, () => void newPlace(root, to))
+  removeEmptyAbove(root, held.folder)
+  return { renamed: repository, to, borrowers: held.borrowers.map(({ name }) => name) }
+}

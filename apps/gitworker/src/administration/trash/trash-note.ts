@@ -1,0 +1,44 @@
+import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What the trash says of a deleted repository. Times are ISO 8601. */
+export type TrashNote = {
+  readonly id: string
+  /** The plain name that it had. */
+  readonly repository: string
+  /** Its folder, relative to the root. */
+  readonly folder: string
+  /** Its git directory, relative to its folder: empty, or `.git`. */
+  readonly gitDir: string
+  readonly deletedAt: string
+  /** When it is removed for good; null where only an operator does that. */
+  readonly keptUntil: string | null
+  /** Identifies the folder, whatever its path: what the trash has not moved there itself is never removed. */
+  readonly identity: string
+}
+
+const name = 'note.json'
+
+export function writeTrashNote(entry: string, note: TrashNote): void {
+  const unfinished = join(entry, `${name}.new`)
+  writeFileSync(unfinished, `${JSON.stringify(note, undefined, 2)}\n`, { flush: true })
+  renameSync(unfinished, join(entry, name))
+}
+
+/** @returns undefined where there is none, or it is none of Sluice's */
+export function readTrashNote(entry: string): TrashNote | undefined {
+  try {
+    const note = JSON.parse(readFileSync(join(entry, name), 'utf8')) as Partial<TrashNote> | null
+    const texts = [note?.id, note?.repository, note?.folder, note?.gitDir, note?.deletedAt, note?.identity]
+    const isUntil = note?.keptUntil === null || typeof note?.keptUntil === 'string'
+    return texts.every((text) => typeof text === 'string') && isUntil ? (note as TrashNote) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The same for the same folder after any rename, and for no other: inode numbers are used again, times of birth are not. */
+export function identityOfFolder(path: string): string | undefined {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return found?.isDirectory() ? `${found.dev} ${found.ino} ${found.birthtimeNs}` : undefined
+}

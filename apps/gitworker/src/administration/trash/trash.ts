@@ -1,0 +1,136 @@
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { isGitDirectory } from '../../repository/repository.ts'
+import type { Walked } from '../look/walk-root.ts'
+import { identityOfFolder, readTrashNote, writeTrashNote } from './trash-note.ts'
+import type { TrashNote } from './trash-note.ts'
+
+/*
+ * Deleted repositories, until their time is over. They stay on the disk of the root, below a name that no request can
+ * address, since it ends in `.lock`:
+ *
+ *   <root>/.sluice-trash.lock/<id>/note.json      what it was, and until when it is kept
+ *                                  repository/    its folder
+ *                            /<id>.gone/          is being removed
+ *
+ *   entry without a repository ──the repository is moved in──▶ kept ──purge──▶ gone ──▶ removed
+ *                ▲                                               │
+ *                └───────────────────restored────────────────────┘
+ */
+
+const folderName = '.sluice-trash.lock'
+const held = 'repository'
+const goneEnding = '.gone'
+
+/** An entry, and the folder of the repository in it. */
+export type TrashEntry = TrashNote & { readonly path: string }
+
+export class Trash {
+  readonly #folder: string
+  readonly #keepMs: number | undefined
+
+  /** @param keepMs how long what is deleted from now on is kept; undefined: until it is purged by hand */
+  constructor(root: string, keepMs: number | undefined) {
+    this.#folder = join(root, folderName)
+    this.#keepMs = keepMs
+  }
+
+  /** Makes an entry for a repository that is about to be moved into it. @throws the file system's error */
+  prepare(
+    repository: string,
+    folder: { readonly absolute: string; readonly relative: string },
+    gitDir: string,
+  ): TrashEntry {
+    const now = new Date()
+    const id = `${now.toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}`
+    const entry = join(this.#folder, id)
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    mkdirSync(entry, { mode: 0o700 })
+    const note = {
+      id,
+      repository,
+      folder: folder.relative,
+      gitDir,
+      deletedAt: now.toISOString(),
+      keptUntil: this.#keepMs === undefined ? null : new Date(now.getTime() + this.#keepMs).toISOString(),
+      identity: identityOfFolder(folder.absolute) ?? '',
+    }
+    writeTrashNote(entry, note)
+    return { ...note, path: join(entry, held) }
+  }
+
+  /** Removes an entry whose repository has been restored, or was never moved in. */
+  async forget(id: string): Promise<void> {
+    if (identityOfFolder(join(this.#folder, id, held)) !== undefined) return
+    await rm(join(this.#folder, id), { recursive: true, force: true })
+    this.#removeIfEmpty()
+  }
+
+  /** What can be restored, the latest first. */
+  async list(): Promise<TrashEntry[]> {
+    const names = await readdir(this.#folder).catch(() => [])
+    const entries = names.flatMap((name) => this.#entry(name) ?? [])
+    return entries.toSorted((one, other) => (one.deletedAt < other.deletedAt ? 1 : -1))
+  }
+
+  /** The repositories in it, since they may borrow objects, and lend them. */
+  async *repositories(): AsyncGenerator<Walked> {
+    for (const { repository, path, gitDir } of await this.list()) yield { name: repository, gitDir: join(path, gitDir) }
+  }
+
+  /** @throws {Refusal} `trash_missing` */
+  find(id: string): TrashEntry {
+    const entry = this.#entry(id)
+    if (!entry) throw new Refusal('trash_missing')
+    return entry
+  }
+
+  /** Removes a repository for good. From its first step on it cannot be restored. @throws the file system's error */
+  async purge(id: string): Promise<void> {
+    const gone = join(this.#folder, `${id}${goneEnding}`)
+    renameSync(join(this.#folder, id), gone)
+    await rm(gone, { recursive: true, force: true })
+    this.#removeIfEmpty()
+  }
+
+  /** Removes what an earlier process has left: what it was removing, and entries without a repository. */
+  async tidy(): Promise<void> {
+    for (const name of await readdir(this.#folder).catch(() => [])) {
+      const path = join(this.#folder, name)
+      if (!isId(name.replace(goneEnding, ''))) continue
+      if (name.endsWith(goneEnding)) await rm(path, { recursive: true, force: true })
+      else await this.forget(name)
+    }
+  }
+
+  /** Those whose time is over. */
+  async due(now = Date.now()): Promise<TrashEntry[]> {
+    const entries = await this.list()
+    return entries.filter(({ keptUntil }) => keptUntil !== null && Date.parse(keptUntil) <= now)
+  }
+
+  /** Only what the note describes: the folder must be the one that was moved in, or nothing of it is shown or touched. */
+  #entry(id: string): TrashEntry | undefined {
+    if (!isId(id)) return undefined
+    const note = readTrashNote(join(this.#folder, id))
+    const path = join(this.#folder, id, held)
+    if (!note || note.id !== id || identityOfFolder(path) !== note.identity) return undefined
+    return isGitDirectory(join(path, note.gitDir)) ? { ...note, path } : undefined
+  }
+
+  #removeIfEmpty(): void {
+    try {
+      rmdirSync(this.#folder)
+    } catch {
+      // Something is in it.
+    }
+  }
+}
+
+/** Nothing else is looked at, so that no id leads out of the trash. */
+function isId(name: string): boolean {
+  return /^\d{8}T\d{6}Z-[0-9a-f]{8}$/.test(name)
+}

@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { isThere } from '../repository/repository.ts'
+import { borrowersOf, checkLendsToNobody } from './lending/borrowers.ts'
+import { keysOf } from './found-repository.ts'
+import type { MovingServices } from './held-repository.ts'
+import { moveRepository } from './move/move-repository.ts'
+import { newPlace } from './new-place.ts'
+import type { OperationOf } from './operation.ts'
+import type { TrashEntry } from './trash/trash.ts'
+
+type TrashServices = Pick<MovingServices, 'root' | 'turns' | 'trash' | 'notes'>
+
+/**
+ * Moves a repository out of the trash, under its old name or another.
+ *
+ * @throws {Refusal} `trash_missing`, `repository_exists`, `cannot_create`
+ */
+export async function restoreRepository(
+  { root, turns, trash, notes }: TrashServices,
+  { id, to }: OperationOf<'restore'>,
+): Promise<{ readonly restored: string; readonly id: string }> {
+  const { path, repository, gitDir, folder } = trash.find(id)
+  const name = to ?? repository
+  const place = newPlace(root, name)
+  // Under its own name it gets its own folder back, which may lack the ending.
+  const target = name === folder ? join(root, folder) : place
+  const checkTarget = () => {
+    newPlace(root, name)
+    if (isThere(target)) throw new Refusal('cannot_create')
+  }
+  checkTarget()
+  using _turn = turns.take([...keysOf(name), ...keysOfEntry(id)], 'restore')
+  const move = { folder: path, gitDir: join(path, gitDir), target, borrowers: [] }
+  await moveRepository(move, notes, checkTarget)
+  await trash.forget(id)
+  return { restored: name, id }
+}
+
+/**
+ * Removes a repository in the trash for good.
+ *
+ * @throws {Refusal} `trash_missing`, `repository_lends`
+ */
+export async function purgeRepository(
+  { root, turns, trash }: TrashServices,
+  { id }: OperationOf<'purge'>,
+): Promise<{ readonly purged: string; readonly id: string }> {
+  const entry = trash.find(id)
+  using _turn = turns.take(keysOfEntry(id), 'purge')
+  checkLendsToNobody(await borrowersOf(gitDirOf(entry), root, trash.repositories()))
+  await trash.purge(id)
+  return { purged: entry.repository, id }
+}
+
+function keysOfEntry(id: string): string[] {
+  return [`trash ${id}`]
+}
+
+function gitDirOf({ path, gitDir }: TrashEntry): string {
+  return join(path, gitDir)
+}

@@ -1,0 +1,70 @@
+import { addAbortListener } from 'node:events'
+import type { Readable } from 'node:stream'
+import type { Lane } from '@sluice/shared/admission/lane'
+import { longJobCommand } from '../git/command.ts'
+import type { GitOptions } from '../git/command.ts'
+import { checkEnd, forItself } from './job.ts'
+import { withWord } from './request-processes.ts'
+import type { Pool } from './pool.ts'
+import type { SpawnLog } from './spawn-log.ts'
+import { workerRefusal } from './worker-handle.ts'
+
+/** So much of git's standard output is kept: its beginning. */
+const maxOutputBytes = 256 * 1024
+
+/** git removes its temporary packs at SIGTERM. */
+const graces = { term: 0, kill: 5000, drain: false }
+
+export type LongJobOptions = {
+  /** Exit codes that are not a failure. Only 0 by default. */
+  readonly okCodes?: readonly number[]
+  /** When it is aborted, the job is ended and throws the signal's reason. */
+  readonly signal: AbortSignal
+  /** Gets what git writes to standard error, as it comes. */
+  readonly onWords?: (chunk: Buffer) => void
+}
+
+export type LongJobResult = {
+  readonly code: number
+  /** The beginning of git's standard output, at most 256 KiB. */
+  readonly output: string
+}
+
+/**
+ * @throws {JobError} where git fails, the signal's reason, or a {Refusal} where there is no worker or the wait for a slot
+ *   was too long
+ */
+export type RunLongJob = (args: readonly string[], options: LongJobOptions) => Promise<LongJobResult>
+
+/**
+ * Runs git commands of the supervisor's own that may take as long as they take: gc, fsck, and copies of repositories. Each
+ * is a worker's, as any job, and as nice. There is no deadline, and what git writes beyond a bound is dropped.
+ */
+export function longJobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: SpawnLog): RunLongJob {
+  return async (args, { okCodes = [0], signal, onWords }) => {
+    using _slot = await lane.admit(forItself, signal)
+    await using worker = await pool.lease(signal)
+    using _stopping = addAbortListener(signal, () => worker.stop())
+    try {
+      const command = withWord(longJobCommand(git, args), worker.mark)
+      worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)
+      worker.stdin.end()
+      const [output, report] = await Promise.all([beginningOf(worker.stdout), worker.report])
+      await checkEnd(args, worker, report, okCodes)
+      return { code: report.code ?? 0, output }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw workerRefusal(error) ?? error
+    }
+  }
+}
+
+async function beginningOf(stdout: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    if (bytes < maxOutputBytes) chunks.push(chunk.subarray(0, maxOutputBytes - bytes))
+    bytes += chunk.length
+  }
+  return Buffer.concat(chunks).toString()
+}

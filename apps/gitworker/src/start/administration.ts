@@ -1,0 +1,128 @@
+import { join } from 'node:path'
+import { Lane } from '@sluice/shared/admission/lane'
+import { parseAddress } from '@sluice/shared/network/address'
+import type { Address } from '@sluice/shared/network/address'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { Administration } from '../administration/administration.ts'
+import { openAdministrationServer } from '../administration/api/administration-server.ts'
+import { Inspection } from '../administration/inspection.ts'
+import { FactsReader } from '../administration/look/repository-facts.ts'
+import { MoveNotes } from '../administration/move/move-notes.ts'
+import { Trash } from '../administration/trash/trash.ts'
+import { Turns } from '../administration/turns.ts'
+import type { ReferenceCache } from '../cache/references/reference-cache.ts'
+import { laneReasons } from '../capacity/admission.ts'
+import type { SupervisorConfig } from '../config/config.ts'
+import type { NewRepositories } from '../creation/new-repositories.ts'
+import type { HostMetrics } from '../operations/metrics.ts'
+import { longJobRunner } from '../process/long-job.ts'
+import type { RepositoryUsers } from '../repository/repository-users.ts'
+import { partOf } from './startable-part.ts'
+import type { Part } from './startable-part.ts'
+import type { Storage } from './storage.ts'
+import type { Workers } from './workers.ts'
+
+export type AdministrationParts = {
+  readonly config: SupervisorConfig
+  readonly storage: Storage
+  readonly workers: Workers
+  readonly newRepositories: NewRepositories
+  readonly users: RepositoryUsers
+  /** Undefined where references are not cached. */
+  readonly answers: ReferenceCache | undefined
+  readonly metrics: HostMetrics
+  readonly log: Logger
+}
+
+/** Operations that take long run one at a time. The others wait for their turn, for a day at most. */
+const longJobLane = { slots: 1, largestShare: 1, queueLength: 64, queueTimeout: 86_400_000, reasons: laneReasons }
+
+/** How long a rename or a deletion waits for the requests that are at work. */
+const busyWaitMs = 30_000
+
+const emptyTrashEveryMs = 10 * 60_000
+
+/** The administration of repositories. It listens on `address`; undefined: on none. */
+export type AdministrationPart = Part<{ readonly address: Address | undefined }>
+
+/**
+ * Opens the administration of repositories, and settles what an earlier process has left half done.
+ *
+ * @param address where it is served; undefined: nowhere
+ * @throws {ConfigError} where it cannot listen there
+ */
+export async function openAdministration(
+  parts: AdministrationParts,
+  address: UnixAddress | undefined,
+): Promise<AdministrationPart> {
+  const { config, storage, workers, newRepositories, users, answers, metrics, log } = parts
+  const { root, runtimeDirectory } = storage
+  const { pool, git, runJob, spawnLog } = workers
+  await using opened = new AsyncDisposableStack()
+  const notes = await MoveNotes.open(join(runtimeDirectory.path, 'moves'), log)
+  const trash = new Trash(root, config.trashTime)
+  const facts = new FactsReader(runJob)
+  const administration = new Administration({
+    root,
+    turns: new Turns(),
+    trash,
+    notes,
+    users,
+    answers,
+    busyWait: busyWaitMs,
+    maker: newRepositories.maker,
+    facts,
+    runJob,
+    runLongJob: longJobRunner(pool, git, new Lane(longJobLane), spawnLog),
+    onOver: (kind, result) => metrics.administered(kind, result),
+    log,
+  })
+  opened.use(emptyTrashRegularly(administration, trash, log))
+  const inspection = new Inspection({ root, trash, facts, runJob })
+  if (address) {
+    const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', { administration, inspection })
+    opened.use(server)
+  }
+  return partOf(opened, { address })
+}
+
+type UnixAddress = Address & { readonly kind: 'unix' }
+
+/** Where the administration of a running host is served. */
+export function administrationAddress(
+  { administration }: Pick<SupervisorConfig, 'administration'>,
+  runtimeDirectory: string,
+  log: Logger,
+): UnixAddress | undefined {
+  if (administration !== 'auto') return administration
+  const address = parseAddress(`unix:${join(runtimeDirectory, 'administration.sock')}`)
+  if (address?.kind === 'unix') return address
+  log.warn(
+    'repositories cannot be administered: the path of SLUICE_RUN_FOLDER is too long for a socket in it. Name another with SLUICE_ADMINISTRATION=unix:/path',
+  )
+  return undefined
+}
+
+/** At the start, and from time to time. Disposing of it waits until it is not at work. */
+function emptyTrashRegularly(administration: Administration, trash: Trash, log: Logger): AsyncDisposable {
+  const ending = new AbortController()
+  const empty = async () => {
+    await administration
+      .emptyTrash(ending.signal)
+      .catch((err: unknown) => log.warn({ err }, 'the trash was not looked at'))
+  }
+  const tidy = async () => {
+    await trash.tidy().catch((err: unknown) => log.warn({ err }, 'the trash could not be tidied'))
+  }
+  let last = tidy().then(empty)
+  const timer = setInterval(() => {
+    last = last.then(empty)
+  }, emptyTrashEveryMs).unref()
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      ending.abort()
+      await last
+    },
+  }
+}
