@@ -4,6 +4,7 @@ import { version } from '@sluice/shared/version'
 import { UsageError } from './output/failure.ts'
 import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
+import { repoCommand } from './repo/repo.ts'
 import { startCommand } from './start/start.ts'
 import type { Surroundings } from './call/surroundings.ts'
 
@@ -18,6 +19,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(gatewayCommand(at))
     .addCommand(supervisorCommand(at))
     .addCommand(configCommand(at))
+    .addCommand(repoCommand(at))
   prepare(program, at)
   return program
 }

@@ -1,10 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { runApp } from '@sluice/shared/app/run-app'
 import { untilStopped } from '@sluice/shared/app/stop-signal'
 import { openLog } from '@sluice/shared/telemetry/log'
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { readSupervisorConfig } from './config/config.ts'
 import { HostMetrics } from './operations/metrics.ts'
 import { RepositoryUsers } from './repository/repository-users.ts'
@@ -24,7 +26,8 @@ await runApp(async () => {
   const stopped = untilStopped()
   await using opened = new AsyncDisposableStack()
   checkReaper()
-  const config = { ...readSupervisorConfig(process.env), warmWorkers: 1 }
+  const config = { ...readSupervisorConfig(process.env, await readSettingsFile(process.env)), warmWorkers: 1 }
+  await checkUser(config.root)
   const log = openLog('supervisor', { ...config, logLevel: quieter(config.logLevel) })
   const metrics = new HostMetrics(new Registry())
   const storage = opened.use(await openStorage(config, log))
@@ -39,6 +42,19 @@ await runApp(async () => {
   process.send?.({ socket: address.path })
   await stopped
 })
+
+/** What another user made in the root could not be written to by the host. */
+async function checkUser(root: string): Promise<void> {
+  const found = await stat(root).catch(() => undefined)
+  const uid = process.getuid?.()
+  if (!found || found.uid === uid) return
+  throw new ConfigError(
+    [
+      `The host is stopped, and ${root} belongs to another user (uid ${found.uid}) than this one (uid ${uid}), who would leave files there that the host may not write to. Run this as that user: sudo -u '#${found.uid}' …`,
+    ],
+    { mayHeal: true },
+  )
+}
 
 /** Its standard output is a person's terminal, where lines about each start of a worker would be in the way. */
 function quieter(level: string) {

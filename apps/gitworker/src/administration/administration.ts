@@ -1,4 +1,3 @@
-import { plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { JobError } from '../process/job.ts'
@@ -15,7 +14,8 @@ import type { Operation, OperationKind, OperationOf, Progress } from './operatio
 import { renameRepository } from './rename-repository.ts'
 import { setHead } from './set-head.ts'
 import { setReadOnly } from './set-read-only.ts'
-import { purgeRepository, restoreRepository } from './trashed-repository.ts'
+import type { TrashEntry } from './trash/trash.ts'
+import { purgeDue, purgeRepository, restoreRepository } from './trashed-repository.ts'
 
 /*
  * The one way in which operators change repositories: an operation is a value, it is run here, and it is logged and
@@ -65,44 +65,33 @@ export class Administration {
   async run(operation: Operation, progress: Progress, who: string | undefined): Promise<object> {
     const { onOver, log } = this.#services
     const since = performance.now()
-    const line = () => ({ ...operation, saysToBe: who, ms: Math.round(performance.now() - since) })
+    const { kind, ...values } = operation
+    const line = () => ({ operation: kind, ...values, saysToBe: who, ms: Math.round(performance.now() - since) })
     try {
-      const runner = runners[operation.kind] as Runner<OperationKind>
+      const runner = runners[kind] as Runner<OperationKind>
       const result = await runner(this.#services, operation, progress)
-      onOver(operation.kind, 'ok')
-      log.info(line(), `administration: ${operation.kind}`)
+      onOver(kind, 'ok')
+      log.info(line(), `administration: ${kind}`)
       return result
     } catch (error) {
       const refusal = refusalFor(error, progress.signal)
-      onOver(operation.kind, refusal.reason)
+      onOver(kind, refusal.reason)
       const words = { ...line(), reason: refusal.reason, said: refusal.sentence, err: refusal.cause }
-      log[refusal.status < 500 ? 'info' : 'error'](words, `administration: ${operation.kind} was not done`)
+      log[refusal.status < 500 ? 'info' : 'error'](words, `administration: ${kind} was not done`)
       throw refusal
     }
   }
 
-  /**
-   * Removes what is in the trash and whose time is over. What others still borrow from stays, and is tried again.
-   *
-   * @returns how many were removed
-   */
-  async emptyTrash(signal: AbortSignal): Promise<number> {
-    const { trash, log } = this.#services
-    let removed = 0
-    for (const { id, repository } of await trash.due()) {
-      if (signal.aborted) break
-      try {
-        await purgeRepository(this.#services, { kind: 'purge', id })
-        removed++
-        log.info(
-          { repository: plainName(repository), id },
-          'removed a deleted repository whose time in the trash was over',
-        )
-      } catch (err) {
-        log.warn({ err, repository, id }, 'a deleted repository whose time is over could not be removed')
-      }
-    }
-    return removed
+  /** Removes what is in the trash and whose time is over. */
+  async emptyTrash(signal: AbortSignal): Promise<void> {
+    const { log } = this.#services
+    const line = ({ repository, id, keptUntil }: TrashEntry) => ({ repository, id, keptUntil })
+    await purgeDue(
+      this.#services,
+      signal,
+      (entry) => log.info(line(entry), 'removed a deleted repository whose time in the trash was over'),
+      (entry, err) => log.warn({ ...line(entry), err }, 'a deleted repository could not be removed from the trash'),
+    )
   }
 }
 

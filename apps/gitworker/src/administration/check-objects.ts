@@ -3,8 +3,9 @@ import type { RunLongJob } from '../process/long-job.ts'
 import { foundRepository } from './found-repository.ts'
 import type { OperationOf, Progress } from './operation.ts'
 import { progressLines } from './progress-lines.ts'
+import type { Turns } from './turns.ts'
 
-export type FsckServices = { readonly root: string; readonly runLongJob: RunLongJob }
+export type FsckServices = { readonly root: string; readonly turns: Turns; readonly runLongJob: RunLongJob }
 
 export type Checked = {
   readonly repository: string
@@ -28,11 +29,12 @@ const noProblem = /^(?:Checking |Verifying |notice: |dangling |.*: +\d+% \()/
  * @throws {Refusal} `repository_missing`; {JobError} where it could not be done
  */
 export async function checkObjects(
-  { root, runLongJob }: FsckServices,
+  { root, turns, runLongJob }: FsckServices,
   { repository }: OperationOf<'fsck'>,
   { signal, tell }: Progress,
 ): Promise<Checked> {
-  const { gitDir } = foundRepository(root, repository)
+  const { gitDir, keys } = foundRepository(root, repository)
+  using _turn = turns.take(keys, 'fsck')
   const problems = new ProblemList()
   const toLines = progressLines(tell)
   const onWords = (chunk: Buffer) => {

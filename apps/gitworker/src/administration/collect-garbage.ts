@@ -53,24 +53,35 @@ export async function collectGarbage(
   const keepsAll = borrowers.length > 0 || (await isPrecious(gitDir, runJob))
   if (borrowers.length > 0) progress.tell(`others borrow from it (${borrowers.length}), so no object is removed`)
   using _telling = tellBytes(gitDir, progress)
-  for (const [what, args] of keepsAll ? stepsThatKeepAll : steps) {
-    progress.tell(what)
-    await runStep(['--git-dir', gitDir, ...args], runLongJob, progress)
+  const run = async (steps: readonly Step[]) => {
+    for (const [what, args] of steps) {
+      progress.tell(what)
+      await runStep(['--git-dir', gitDir, ...args], runLongJob, progress)
+    }
   }
+  await run(keepsAll ? stepsThatKeepAll : steps)
+  if (keepsAll && (await diskSize(gitDir)).packs > 1) await run(stepsForPacks)
   return { repository, before, after: await diskSize(gitDir) }
 }
 
+/** What is told, and git's arguments. */
+type Step = readonly [what: string, args: readonly string[]]
+
 const gc = ['-c', 'gc.cruftPacks=true', 'gc'] as const
 
-const steps = [['packing references and objects', gc]] as const
+const steps: readonly Step[] = [['packing references and objects', gc]]
 
-const stepsThatKeepAll = [
+const stepsThatKeepAll: readonly Step[] = [
   ['packing references', gc],
   ['packing loose objects', ['maintenance', 'run', '--quiet', '--task=loose-objects']],
+  ['removing loose objects that are in packs', ['prune-packed', '--quiet']],
+]
+
+const stepsForPacks: readonly Step[] = [
   ['looking at the packs', ['multi-pack-index', 'write', '--no-progress']],
   ['putting packs together', ['multi-pack-index', 'repack', '--no-progress', '--batch-size=0']],
   ['removing packs that are in others', ['multi-pack-index', 'expire', '--no-progress']],
-] as const
+]
 
 async function runStep(args: readonly string[], runLongJob: RunLongJob, { signal, tell }: Progress): Promise<void> {
   try {

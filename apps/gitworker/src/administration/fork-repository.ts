@@ -6,8 +6,8 @@ import type { RunLongJob } from '../process/long-job.ts'
 import type { RunJob } from '../process/job.ts'
 import { headIsNoGuess, settleHead } from '../repository/default-branch.ts'
 import { makeAndKeep } from './create-empty.ts'
-import { foundRepository, keysOf } from './found-repository.ts'
-import { alternateLines, folderOf, realOr, writeAlternates } from './lending/alternates.ts'
+import { foundRepository, keyOfFolder, keysOf } from './found-repository.ts'
+import { alternateLines, borrowedFolders, folderOf, realOr, writeAlternates } from './lending/alternates.ts'
 import { lend } from './lending/lend.ts'
 import type { FactsReader } from './look/repository-facts.ts'
 import { newPlace } from './new-place.ts'
@@ -49,15 +49,17 @@ export async function forkRepository(
   const { gitDir, keys } = foundRepository(root, repository)
   const target = newPlace(root, to)
   checkForkable(gitDir, isIndependent)
-  using _turn = turns.take([...keys, ...keysOf(to)], 'fork')
+  // Nor may those that it borrows from be moved meanwhile, since the fork is to borrow from them, too.
+  const lenders = borrowedFolders(gitDir).map((folder) => keyOfFolder(dirname(folder)))
+  using _turn = turns.take([...keys, ...keysOf(to), ...lenders], 'fork')
   const { objectFormat } = await facts.of(gitDir)
   if (objectFormat !== 'sha1' && objectFormat !== 'sha256') throw new Refusal('not_forkable')
   if (!isIndependent) await lend(gitDir, runJob)
   const furnish = async (hidden: string) => {
     if (!isIndependent) await borrow(hidden, dirname(target), gitDir, runJob)
-    const fetch = ['--git-dir', hidden, 'fetch', '--no-write-fetch-head', '--no-auto-gc', '--no-tags']
+    const fetch = ['--git-dir', hidden, 'fetch', '--no-write-fetch-head', '--no-auto-gc', '--no-tags', '--quiet']
     if (isIndependent) await runLongJob([...fetch, '--progress', '--', gitDir, ...refspecs], withProgress(progress))
-    else await runJob([...fetch, '--quiet', '--', gitDir, ...refspecs], { signal: progress.signal })
+    else await runJob([...fetch, '--', gitDir, ...refspecs], { signal: progress.signal })
     await runJob(['--git-dir', hidden, 'pack-refs', '--all'])
     await copyHead(gitDir, hidden, runJob)
   }

@@ -21,5 +21,9 @@ export function foundRepository(root: string, name: string): FoundRepository {
 
 /** @param gitDir undefined where there is no repository yet */
 export function keysOf(name: string, gitDir?: string): string[] {
-  return [`name ${plainName(name)}`, ...(gitDir === undefined ? [] : [`folder ${gitDir}`])]
+  return [`name ${plainName(name)}`, ...(gitDir === undefined ? [] : [keyOfFolder(gitDir)])]
+}
+
+export function keyOfFolder(gitDir: string): string {
+  return `folder ${gitDir}`
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isThere } from '../repository/repository.ts'
-import { borrowersOf, checkLendsToNobody } from './lending/borrowers.ts'
+import { realOr } from './lending/alternates.ts'
+import { borrowersOf, checkLendsToNobody, lentFolders } from './lending/borrowers.ts'
 import { keysOf } from './found-repository.ts'
 import type { MovingServices } from './held-repository.ts'
 import { moveRepository } from './move/move-repository.ts'
@@ -51,6 +52,33 @@ export async function purgeRepository(
   checkLendsToNobody(await borrowersOf(gitDirOf(entry), root, trash.repositories()))
   await trash.purge(id)
   return { purged: entry.repository, id }
+}
+
+/**
+ * Removes what is in the trash and whose time is over. What others still borrow from stays for another time.
+ *
+ * @param onRemoved called with each that was removed, `onFailed` with each that could not be
+ */
+export async function purgeDue(
+  { root, turns, trash }: TrashServices,
+  signal: AbortSignal,
+  onRemoved: (entry: TrashEntry) => void,
+  onFailed: (entry: TrashEntry, error: unknown) => void,
+): Promise<void> {
+  const due = await trash.due()
+  if (due.length === 0) return
+  const lent = await lentFolders(root, trash.repositories())
+  for (const entry of due) {
+    if (signal.aborted) return
+    if (lent.has(realOr(join(gitDirOf(entry), 'objects')))) continue
+    try {
+      using _turn = turns.take(keysOfEntry(entry.id), 'purge')
+      await trash.purge(entry.id)
+      onRemoved(entry)
+    } catch (error) {
+      onFailed(entry, error)
+    }
+  }
 }
 
 function keysOfEntry(id: string): string[] {

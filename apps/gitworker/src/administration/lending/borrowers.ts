@@ -15,21 +15,38 @@ export type Borrower = Walked & { readonly isInTrash: boolean }
  */
 export async function borrowersOf(gitDir: string, root: string, trashed: AsyncIterable<Walked>): Promise<Borrower[]> {
   const objects = realOr(join(gitDir, 'objects'))
-  const found: Borrower[] = []
-  const look = (one: Walked, isInTrash: boolean) => {
-    if (one.gitDir !== gitDir && borrows(one.gitDir, objects)) found.push({ ...one, isInTrash })
+  const found = new Map<string, Borrower>()
+  for await (const { borrower, folders } of borrowings(root, trashed)) {
+    // A repository that is reached by several names is one.
+    if (borrower.gitDir !== gitDir && folders.includes(objects)) found.set(borrower.gitDir, borrower)
   }
-  for await (const one of repositoriesBelow(root)) look(one, false)
-  for await (const one of trashed) look(one, true)
-  // A repository that is reached by several names is one.
-  return [...new Map(found.map((one) => [one.gitDir, one])).values()]
+  return [...found.values()]
 }
 
-function borrows(gitDir: string, objects: string): boolean {
+/** The real paths of all folders of objects that some repository borrows from. */
+export async function lentFolders(root: string, trashed: AsyncIterable<Walked>): Promise<ReadonlySet<string>> {
+  const lent = new Set<string>()
+  for await (const { folders } of borrowings(root, trashed)) for (const folder of folders) lent.add(folder)
+  return lent
+}
+
+type Borrowing = { readonly borrower: Borrower; readonly folders: readonly string[] }
+
+async function* borrowings(root: string, trashed: AsyncIterable<Walked>): AsyncGenerator<Borrowing> {
+  for await (const one of repositoriesBelow(root)) yield* borrowingOf({ ...one, isInTrash: false })
+  for await (const one of trashed) yield* borrowingOf({ ...one, isInTrash: true })
+}
+
+function* borrowingOf(borrower: Borrower): Generator<Borrowing> {
+  const folders = foldersOf(borrower.gitDir)
+  if (folders.length > 0) yield { borrower, folders }
+}
+
+function foldersOf(gitDir: string): string[] {
   try {
-    return borrowedFolders(gitDir).includes(objects)
+    return borrowedFolders(gitDir)
   } catch {
-    return false // It may not be read, or is gone.
+    return [] // It may not be read, or is gone.
   }
 }
 

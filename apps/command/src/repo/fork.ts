@@ -1,0 +1,21 @@
+import { Command } from '@commander-js/extra-typings'
+import { reporting } from '../call/reporting.ts'
+import type { Surroundings } from '../call/surroundings.ts'
+import { pathOf } from './host/administration-client.ts'
+import { withHost } from './host/reach-host.ts'
+
+export function forkCommand(at: Surroundings) {
+  return new Command('fork')
+    .description('Make a repository with the branches and tags of another, whose objects it borrows.')
+    .argument('<name>', 'The repository that is forked.')
+    .argument('<fork>', 'The name of the fork.')
+    .option('--independent', 'Copy the objects instead. That takes time and space.')
+    .action(
+      reporting(at, async (name, to, { independent = false }, command) => {
+        const wanted = { method: 'POST', path: `${pathOf(name)}/fork`, body: { to, independent } } as const
+        const document = await withHost(at, command, (host, onLine) => host.ask(wanted, onLine))
+        const how = independent ? 'which has objects of its own' : `which borrows the objects of ${name}`
+        return { document, text: () => `Made ${to}, ${how}.` }
+      }),
+    )
+}

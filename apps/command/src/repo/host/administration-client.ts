@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { userInfo } from 'node:os'
+import { createInterface } from 'node:readline'
+import { CommandError } from '../../output/failure.ts'
+
+/** A request to the administration of a host: docs/reference/administration.md. */
+export type AdministrationRequest = {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below `/-/`, with percent-encoded names. */
+  readonly path: string
+  readonly body?: object
+}
+
+/** Gets the lines of a long reply as they come. */
+export type OnLine = (line: Readonly<Record<string, unknown>>) => void
+
+/** A host whose repositories can be administered, over the socket of its administration. */
+export type AdministrationClient = {
+  /**
+   * @returns the result
+   * @throws {CommandError} with the host's own sentence where it refuses
+   */
+  ask<T>(wanted: AdministrationRequest, onLine?: OnLine): Promise<T>
+}
+
+export function administrationClient(socketPath: string): AdministrationClient {
+  return {
+    ask: async <T>(wanted: AdministrationRequest, onLine: OnLine = () => {}) => {
+      const incoming = await send(socketPath, wanted)
+      const isLines = incoming.headers['content-type'] === 'application/x-ndjson'
+      return (isLines ? await lastOf(incoming, onLine) : checked(await whole(incoming))) as T
+    },
+  }
+}
+
+/** The name of a repository, as one part of a path. */
+export function pathOf(repository: string): string {
+  return `repositories/${encodeURIComponent(repository)}`
+}
+
+async function send(socketPath: string, { method, path, body }: AdministrationRequest): Promise<IncomingMessage> {
+  const text = body === undefined ? '' : JSON.stringify(body)
+  const outgoing = request({
+    socketPath,
+    method,
+    path: `/-/${path}`,
+    headers: {
+      'Host': 'localhost',
+      'X-Sluice-Operator': encodeURIComponent(userInfo().username),
+      ...(text !== '' && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }),
+    },
+  })
+  outgoing.end(text)
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+  return incoming
+}
+
+async function whole(incoming: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk)
+  return JSON.parse(Buffer.concat(chunks).toString())
+}
+
+/** Only the last line of a whole reply has a result or an error. */
+async function lastOf(incoming: IncomingMessage, onLine: OnLine): Promise<unknown> {
+  for await (const text of createInterface({ input: incoming, crlfDelay: Infinity })) {
+    const line = JSON.parse(text) as Record<string, unknown>
+    if ('result' in line || 'error' in line) return checked('result' in line ? line['result'] : line)
+    onLine(line)
+  }
+  throw new CommandError('The host has ended before its answer was whole.')
+}
+
+function checked(answer: unknown): unknown {
+  const { error } = answer as { error?: { sentence: string } }
+  if (error) throw new CommandError(error.sentence)
+  return answer
+}

@@ -1,0 +1,72 @@
+import { Command } from '@commander-js/extra-typings'
+import type { Inspection, Size } from '@sluice/gitworker/administration/inspection'
+import { reporting } from '../call/reporting.ts'
+import type { Surroundings } from '../call/surroundings.ts'
+import type { Report } from '../output/report.ts'
+import { pathOf } from './host/administration-client.ts'
+import { withHost } from './host/reach-host.ts'
+import { bytesInWords, printable, timeInWords } from './words.ts'
+
+type Shown = Awaited<ReturnType<Inspection['show']>>
+
+export function showCommand(at: Surroundings) {
+  return new Command('show')
+    .description('Show all that is known of one repository.')
+    .argument('<name>', 'Its name, such as team/project.')
+    .action(
+      reporting(at, async (name, _options, command): Promise<Report> => {
+        const shown = await withHost(at, command, (host) => host.ask<Shown>({ method: 'GET', path: pathOf(name) }))
+        return { document: shown, text: () => facts(rowsOf(shown)) }
+      }),
+    )
+}
+
+export function sizeCommand(at: Surroundings) {
+  return new Command('size')
+    .description('Say what a repository takes on the disk, and roughly what a gc could save.')
+    .argument('<name>', 'Its name, such as team/project.')
+    .action(
+      reporting(at, async (name, _options, command): Promise<Report> => {
+        const path = `${pathOf(name)}/size`
+        const size = await withHost(at, command, (host) => host.ask<Size>({ method: 'GET', path }))
+        return { document: size, text: () => facts(sizeRows(size)) }
+      }),
+    )
+}
+
+type Row = readonly [title: string, value: string]
+
+function rowsOf(shown: Shown): Row[] {
+  const { path, head, objectFormat, readOnly, description, lastPush } = shown
+  const { branches, tags, references, borrowsFrom, borrowers, hooks } = shown
+  return [
+    ['name', shown.name],
+    ['description', description || '-'],
+    ['path', path],
+    ['head', head],
+    ['object format', objectFormat],
+    ['pushes', readOnly === null ? 'taken' : readOnly === '' ? 'refused: it is read-only' : `refused: ${readOnly}`],
+    ['last push', timeInWords(lastPush)],
+    ['references', `${branches} branches, ${tags} tags, ${references} in all`],
+    ...sizeRows(shown),
+    ['borrows from', borrowsFrom.join(', ') || '-'],
+    ['lends to', borrowers.join(', ') || '-'],
+    ['hooks', hooks.join(', ') || '-'],
+  ]
+}
+
+function sizeRows({ size, objects, gcMaySave }: Pick<Size, 'size' | 'objects' | 'gcMaySave'>): Row[] {
+  const { packs, packBytes, looseObjects, looseBytes, temporaryBytes } = objects
+  return [
+    ['size', bytesInWords(size)],
+    ['packs', `${packs}, ${bytesInWords(packBytes)}`],
+    ['loose objects', `${looseObjects}, ${bytesInWords(looseBytes)}`],
+    ['temporary', bytesInWords(temporaryBytes)],
+    ['a gc may save', `about ${bytesInWords(gcMaySave)}`],
+  ]
+}
+
+function facts(rows: readonly Row[]): string {
+  const width = Math.max(...rows.map(([title]) => title.length))
+  return rows.map(([title, value]) => `${title.padEnd(width)}  ${printable(value)}`).join('\n')
+}
