@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings'
-import type { Deleted } from '@sluice/gitworker/administration/delete-repository'
+import type { Deleted } from '@sluice/gitworker/administration/change/delete-repository'
 import { reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'

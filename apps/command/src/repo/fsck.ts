@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings'
-import type { Checked } from '@sluice/gitworker/administration/check-objects'
+import type { Checked } from '@sluice/gitworker/administration/change/check-objects'
 import { reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'

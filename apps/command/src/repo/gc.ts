@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings'
-import type { Collected } from '@sluice/gitworker/administration/collect-garbage'
+import type { Collected } from '@sluice/gitworker/administration/change/collect-garbage'
 import { reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'

@@ -1,21 +1,21 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { JobError } from '../process/job.ts'
-import { checkObjects } from './check-objects.ts'
-import type { ClosingServices } from './closed-repositories.ts'
-import { collectGarbage } from './collect-garbage.ts'
-import type { GarbageServices } from './collect-garbage.ts'
-import { createEmpty } from './create-empty.ts'
-import { deleteRepository } from './delete-repository.ts'
-import { forkRepository } from './fork-repository.ts'
-import type { ForkServices } from './fork-repository.ts'
-import type { MovingServices } from './held-repository.ts'
-import type { Operation, OperationKind, OperationOf, Progress } from './operation.ts'
-import { renameRepository } from './rename-repository.ts'
-import { setHead } from './set-head.ts'
-import { setReadOnly } from './set-read-only.ts'
+import { checkObjects } from './change/check-objects.ts'
+import type { ClosingServices } from './change/closed-repositories.ts'
+import { collectGarbage } from './change/collect-garbage.ts'
+import type { GarbageServices } from './change/collect-garbage.ts'
+import { createEmpty } from './change/create-empty.ts'
+import { deleteRepository } from './change/delete-repository.ts'
+import { forkRepository } from './change/fork-repository.ts'
+import type { ForkServices } from './change/fork-repository.ts'
+import type { MovingServices } from './change/held-repository.ts'
+import type { Operation, OperationKind, OperationOf, Progress } from './operation/operation.ts'
+import { renameRepository } from './change/rename-repository.ts'
+import { setHead } from './change/set-head.ts'
+import { setReadOnly } from './change/set-read-only.ts'
 import type { TrashEntry } from './trash/trash.ts'
-import { purgeDue, purgeRepository, restoreRepository } from './trashed-repository.ts'
+import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-repository.ts'
 
 /*
  * The one way in which operators change repositories: an operation is a value, it is run here, and it is logged and
@@ -85,14 +85,18 @@ export class Administration {
   /** Removes what is in the trash and whose time is over. */
   async emptyTrash(signal: AbortSignal): Promise<void> {
     const { log } = this.#services
-    const line = ({ repository, id, keptUntil }: TrashEntry) => ({ repository, id, keptUntil })
     await purgeDue(
       this.#services,
       signal,
-      (entry) => log.info(line(entry), 'removed a deleted repository whose time in the trash was over'),
-      (entry, err) => log.warn({ ...line(entry), err }, 'a deleted repository could not be removed from the trash'),
+      (entry) => log.info(trashLine(entry), 'removed a deleted repository whose time in the trash was over'),
+      (entry, err) =>
+        log.warn({ ...trashLine(entry), err }, 'a deleted repository could not be removed from the trash'),
     )
   }
+}
+
+function trashLine({ repository, id, keptUntil }: TrashEntry) {
+  return { repository, id, keptUntil }
 }
 
 /** git's words go to the operator, who may see all of a repository. */

@@ -1,7 +1,7 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { JobError } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
-import { foundRepository } from './found-repository.ts'
+import { foundRepository } from './operation/found-repository.ts'
 import { alternateLines, folderOf } from './lending/alternates.ts'
 import { borrowersOf } from './lending/borrowers.ts'
 import { bytesInAll, diskSize } from './look/disk-size.ts'

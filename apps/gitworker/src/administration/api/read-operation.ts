@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Operation } from '../operation.ts'
+import type { Operation } from '../operation/operation.ts'
 
 /*
  * The operations as requests:

@@ -1,6 +1,6 @@
 import { splitTarget } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Operation } from '../operation.ts'
+import type { Operation } from '../operation/operation.ts'
 import { creation, deletion, named, purging, restoring } from './read-operation.ts'
 import type { ReadOperation } from './read-operation.ts'
 

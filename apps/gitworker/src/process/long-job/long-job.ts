@@ -1,13 +1,13 @@
 import { addAbortListener } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { Lane } from '@sluice/shared/admission/lane'
-import { longJobCommand } from '../git/command.ts'
-import type { GitOptions } from '../git/command.ts'
-import { checkEnd, forItself } from './job.ts'
-import { withWord } from './request-processes.ts'
-import type { Pool } from './pool.ts'
-import type { SpawnLog } from './spawn-log.ts'
-import { workerRefusal } from './worker-handle.ts'
+import { longJobCommand } from '../../git/command.ts'
+import type { GitOptions } from '../../git/command.ts'
+import { checkEnd, forItself } from '../job.ts'
+import { withWord } from '../request-processes.ts'
+import type { Pool } from '../pool.ts'
+import type { SpawnLog } from '../spawn-log.ts'
+import { workerRefusal } from '../worker-handle.ts'
 
 /** So much of git's standard output is kept: its beginning. */
 const maxOutputBytes = 256 * 1024

@@ -1,10 +1,10 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { RunJob } from '../process/job.ts'
-import { headIsNoGuess } from '../repository/default-branch.ts'
+import type { RunJob } from '../../process/job.ts'
+import { headIsNoGuess } from '../../repository/default-branch.ts'
 import { checkBranchName } from './create-empty.ts'
-import { foundRepository } from './found-repository.ts'
-import type { OperationOf } from './operation.ts'
-import type { Turns } from './turns.ts'
+import { foundRepository } from '../operation/found-repository.ts'
+import type { OperationOf } from '../operation/operation.ts'
+import type { Turns } from '../operation/turns.ts'
 
 export type HeadServices = { readonly root: string; readonly turns: Turns; readonly runJob: RunJob }
 

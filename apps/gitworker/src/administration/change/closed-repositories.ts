@@ -1,6 +1,6 @@
-import type { ReferenceCache } from '../cache/references/reference-cache.ts'
-import type { RepositoryUsers } from '../repository/repository-users.ts'
-import type { Progress } from './operation.ts'
+import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
+import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import type { Progress } from '../operation/operation.ts'
 
 export type ClosingServices = {
   readonly users: RepositoryUsers

@@ -1,6 +1,6 @@
 import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { findRepository } from '../repository/repository.ts'
+import { findRepository } from '../../repository/repository.ts'
 
 /** A repository that an operation works on. */
 export type FoundRepository = {

@@ -1,7 +1,7 @@
 import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { placeFor } from '../creation/create-repository.ts'
-import { findRepository } from '../repository/repository.ts'
+import { placeFor } from '../../creation/create-repository.ts'
+import { findRepository } from '../../repository/repository.ts'
 
 /**
  * The folder for a repository that is to have a new name. Changes nothing.

@@ -1,12 +1,12 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { plainName } from '@sluice/shared/git/repository-name'
-import { foundRepository, keysOf } from './found-repository.ts'
+import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import { holdForMove } from './held-repository.ts'
 import type { MovingServices } from './held-repository.ts'
-import { removeEmptyAbove } from './move/empty-folders.ts'
-import { moveRepository } from './move/move-repository.ts'
-import { newPlace } from './new-place.ts'
-import type { OperationOf, Progress } from './operation.ts'
+import { removeEmptyAbove } from '../move/empty-folders.ts'
+import { moveRepository } from '../move/move-repository.ts'
+import { newPlace } from '../operation/new-place.ts'
+import type { OperationOf, Progress } from '../operation/operation.ts'
 
 /**
  * Gives a repository another name, which may lie in another folder. The old name is free afterwards.

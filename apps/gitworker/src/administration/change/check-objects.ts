@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
-import type { RunLongJob } from '../process/long-job.ts'
-import { foundRepository } from './found-repository.ts'
-import type { OperationOf, Progress } from './operation.ts'
-import { progressLines } from './progress-lines.ts'
-import type { Turns } from './turns.ts'
+import type { RunLongJob } from '../../process/long-job/long-job.ts'
+import { foundRepository } from '../operation/found-repository.ts'
+import type { OperationOf, Progress } from '../operation/operation.ts'
+import { progressLines } from '../operation/progress-lines.ts'
+import type { Turns } from '../operation/turns.ts'
 
 export type FsckServices = { readonly root: string; readonly turns: Turns; readonly runLongJob: RunLongJob }
 

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { isThere } from '../repository/repository.ts'
-import { realOr } from './lending/alternates.ts'
-import { borrowersOf, checkLendsToNobody, lentFolders } from './lending/borrowers.ts'
-import { keysOf } from './found-repository.ts'
+import { isThere } from '../../repository/repository.ts'
+import { realOr } from '../lending/alternates.ts'
+import { borrowersOf, checkLendsToNobody, lentFolders } from '../lending/borrowers.ts'
+import { keysOf } from '../operation/found-repository.ts'
 import type { MovingServices } from './held-repository.ts'
-import { moveRepository } from './move/move-repository.ts'
-import { newPlace } from './new-place.ts'
-import type { OperationOf } from './operation.ts'
-import type { TrashEntry } from './trash/trash.ts'
+import { moveRepository } from '../move/move-repository.ts'
+import { newPlace } from '../operation/new-place.ts'
+import type { OperationOf } from '../operation/operation.ts'
+import type { TrashEntry } from '../trash/trash.ts'
 
 type TrashServices = Pick<MovingServices, 'root' | 'turns' | 'trash' | 'notes'>
 

@@ -1,4 +1,4 @@
-import type { ObjectFormat } from '../creation/create-repository.ts'
+import type { ObjectFormat } from '../../creation/create-repository.ts'
 
 /**
  * What may be done to repositories, each as a value that can be logged, and sent on to another host. Names are as a client

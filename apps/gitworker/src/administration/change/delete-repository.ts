@@ -1,14 +1,14 @@
 import { relative } from 'node:path'
 import { plainName } from '@sluice/shared/git/repository-name'
-import { foundRepository } from './found-repository.ts'
+import { foundRepository } from '../operation/found-repository.ts'
 import { holdForMove } from './held-repository.ts'
 import type { MovingServices } from './held-repository.ts'
-import { checkLendsToNobody } from './lending/borrowers.ts'
-import { removeEmptyAbove } from './move/empty-folders.ts'
-import { moveRepository } from './move/move-repository.ts'
+import { checkLendsToNobody } from '../lending/borrowers.ts'
+import { removeEmptyAbove } from '../move/empty-folders.ts'
+import { moveRepository } from '../move/move-repository.ts'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { TrashEntry } from './trash/trash.ts'
-import type { OperationOf, Progress } from './operation.ts'
+import type { TrashEntry } from '../trash/trash.ts'
+import type { OperationOf, Progress } from '../operation/operation.ts'
 
 export type Deleted = {
   readonly deleted: string

@@ -1,9 +1,9 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { RunJob } from '../process/job.ts'
-import { foundRepository } from './found-repository.ts'
-import { readOnlyKey } from './look/repository-facts.ts'
-import type { OperationOf } from './operation.ts'
-import type { Turns } from './turns.ts'
+import type { RunJob } from '../../process/job.ts'
+import { foundRepository } from '../operation/found-repository.ts'
+import { readOnlyKey } from '../look/repository-facts.ts'
+import type { OperationOf } from '../operation/operation.ts'
+import type { Turns } from '../operation/turns.ts'
 
 export type ReadOnlyServices = { readonly root: string; readonly turns: Turns; readonly runJob: RunJob }
 

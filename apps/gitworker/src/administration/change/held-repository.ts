@@ -1,14 +1,14 @@
-import { borrowersOf } from './lending/borrowers.ts'
-import type { Borrower } from './lending/borrowers.ts'
+import { borrowersOf } from '../lending/borrowers.ts'
+import type { Borrower } from '../lending/borrowers.ts'
 import { closeRepositories } from './closed-repositories.ts'
 import type { ClosingServices } from './closed-repositories.ts'
-import type { FoundRepository } from './found-repository.ts'
-import { keysOf } from './found-repository.ts'
-import { movableFolder } from './move/movable.ts'
-import type { MoveNotes } from './move/move-notes.ts'
-import type { OperationKind, Progress } from './operation.ts'
-import type { Trash } from './trash/trash.ts'
-import type { Turns } from './turns.ts'
+import type { FoundRepository } from '../operation/found-repository.ts'
+import { keysOf } from '../operation/found-repository.ts'
+import { movableFolder } from '../move/movable.ts'
+import type { MoveNotes } from '../move/move-notes.ts'
+import type { OperationKind, Progress } from '../operation/operation.ts'
+import type { Trash } from '../trash/trash.ts'
+import type { Turns } from '../operation/turns.ts'
 
 export type MovingServices = ClosingServices & {
   readonly root: string
