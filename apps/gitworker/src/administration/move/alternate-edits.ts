@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { alternateLines, folderOf, realOr, writeAlternates } from '../lending/alternates.ts'
 
@@ -8,6 +7,7 @@ import { alternateLines, folderOf, realOr, writeAlternates } from '../lending/al
  * found, even if the host is killed in between:
  *
  *   old ──add──▶ old and new ──the repository moves──▶ old and new ──settle──▶ new
+ *                     └── it cannot be moved ──settle──▶ old
  */
 
 /** How the alternates of one repository change. */
@@ -34,17 +34,11 @@ export async function addNewLines({ before, oldLines, newLines }: AlternatesEdit
   await writeAlternates(before, [...new Set([...oldLines, ...newLines])])
 }
 
-/**
- * After the move, or in its place: keeps those lines that lead somewhere. To be called in any state, also by the next
- * supervisor.
- */
-export async function settleEdit({ before, after, oldLines, newLines }: AlternatesEdit): Promise<void> {
-  const gitDir = existsSync(after) ? after : before
-  const others = alternateLines(gitDir).filter((line) => !oldLines.includes(line) && !newLines.includes(line))
-  const leads = (line: string) => existsSync(folderOf(line, gitDir))
-  const preferred = gitDir === after && newLines.every(leads) ? newLines : oldLines
-  const lines = preferred.every(leads) ? preferred : [...new Set([...oldLines, ...newLines])].filter(leads)
-  await writeAlternates(gitDir, [...lines, ...others])
+/** After the move, or where it was not made: leaves only the paths that are right. May be called again. */
+export async function settleEdit(edit: AlternatesEdit, isMoved: boolean): Promise<void> {
+  const gitDir = isMoved ? edit.after : edit.before
+  const others = alternateLines(gitDir).filter((line) => !edit.oldLines.includes(line) && !edit.newLines.includes(line))
+  await writeAlternates(gitDir, [...(isMoved ? edit.newLines : edit.oldLines), ...others])
 }
 
 function ownEdit({ from, to }: Move): AlternatesEdit {

@@ -2,8 +2,17 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { identityOfFolder } from './folder-identity.ts'
 import { settleEdit } from './alternate-edits.ts'
 import type { AlternatesEdit } from './alternate-edits.ts'
+
+/** A move of a folder, and the alternates that change with it. */
+export type NotedMove = {
+  readonly target: string
+  /** The folder's: see folder-identity.ts. It tells whether the folder is at the target. */
+  readonly identity: string
+  readonly edits: readonly AlternatesEdit[]
+}
 
 /** Notes of moves that change alternates. The next supervisor settles what a killed one has left half done. */
 export class MoveNotes {
@@ -21,10 +30,10 @@ export class MoveNotes {
   }
 
   /** @returns a note, to be dropped when the edits are settled */
-  write(edits: readonly AlternatesEdit[]): { drop(): void } {
-    if (edits.length === 0) return { drop() {} }
+  write(move: NotedMove): { drop(): void } {
+    if (move.edits.length === 0) return { drop() {} }
     const file = join(this.#folder, randomUUID())
-    writeFileSync(`${file}.new`, JSON.stringify(edits), { flush: true })
+    writeFileSync(`${file}.new`, JSON.stringify(move), { flush: true })
     renameSync(`${file}.new`, file)
     return { drop: () => rmSync(file, { force: true }) }
   }
@@ -33,10 +42,15 @@ export class MoveNotes {
 async function settleNote(file: string, log: Logger): Promise<void> {
   try {
     // A note that was not finished: nothing has been done yet.
-    const edits = file.endsWith('.new') ? [] : (JSON.parse(readFileSync(file, 'utf8')) as AlternatesEdit[])
-    for (const edit of edits) await settleEdit(edit)
+    if (!file.endsWith('.new')) await settle(JSON.parse(readFileSync(file, 'utf8')) as NotedMove)
     rmSync(file, { force: true })
   } catch (err) {
     log.warn({ err, file }, 'the alternates of a repository that was being moved could not be settled')
   }
+}
+
+/** Leaves the paths that are right for where the folder is now. */
+export async function settle({ target, identity, edits }: NotedMove): Promise<void> {
+  const isMoved = identityOfFolder(target) === identity
+  for (const edit of edits) await settleEdit(edit, isMoved)
 }

@@ -5,8 +5,10 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { makeFoldersAbove } from '../../creation/new-folders.ts'
 import { removeEmpty } from '../../creation/take-back.ts'
 import { borrowedFolders, realOr } from '../lending/alternates.ts'
-import { addNewLines, planEdits, settleEdit } from './alternate-edits.ts'
+import { addNewLines, planEdits } from './alternate-edits.ts'
 import type { AlternatesEdit } from './alternate-edits.ts'
+import { identityOfFolder } from './folder-identity.ts'
+import { settle } from './move-notes.ts'
 import type { MoveNotes } from './move-notes.ts'
 
 /** A move of a repository's folder, which no request and no other operation uses. */
@@ -34,18 +36,19 @@ export async function moveRepository(
   const newGitDir = join(target, gitDir.slice(folder.length))
   const edits = planEdits({ from: gitDir, to: newGitDir }, borrowers)
   const expected = new Map(borrowers.map((borrower) => [borrower, borrowedFolders(borrower).length]))
-  const note = notes.write(edits)
+  const move = { target, identity: identityOfFolder(folder) ?? '', edits }
+  const note = notes.write(move)
   let made: readonly string[] = []
   try {
     for (const edit of edits) await addNewLines(edit)
     checkTarget()
     made = makeFoldersAbove(target)
     renameSync(folder, target)
-    for (const edit of edits) await settleEdit(edit)
+    await settle(move)
     prove(newGitDir, edits, expected)
   } catch (error) {
-    if (!existsSync(folder) && existsSync(target)) renameSync(target, folder)
-    for (const edit of edits) await settleEdit(edit)
+    if (identityOfFolder(target) === move.identity) renameSync(target, folder)
+    await settle(move)
     note.drop()
     removeEmpty(made)
     throw refusalFor(error)

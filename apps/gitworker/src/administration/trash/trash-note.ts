@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What the trash says of a deleted repository. Times are ISO 8601. */
@@ -35,10 +35,4 @@ export function readTrashNote(entry: string): TrashNote | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The same for the same folder after any rename, and for no other: inode numbers are used again, times of birth are not. */
-export function identityOfFolder(path: string): string | undefined {
-  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  return found?.isDirectory() ? `${found.dev} ${found.ino} ${found.birthtimeNs}` : undefined
 }

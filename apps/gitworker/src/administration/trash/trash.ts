@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isGitDirectory } from '../../repository/repository.ts'
 import type { Walked } from '../look/walk-root.ts'
-import { identityOfFolder, readTrashNote, writeTrashNote } from './trash-note.ts'
+import { identityOfFolder } from '../move/folder-identity.ts'
+import { readTrashNote, writeTrashNote } from './trash-note.ts'
 import type { TrashNote } from './trash-note.ts'
 
 /*

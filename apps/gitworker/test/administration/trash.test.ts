@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { cp, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git } from '@sluice/shared/testing/git'
+import { Trash } from '../../src/administration/trash/trash.ts'
+import type { TrashEntry } from '../../src/administration/trash/trash.ts'
+
+async function thrownAway(root: string, name: string, trash: Trash): Promise<TrashEntry> {
+  const folder = join(root, `${name}.git`)
+  await git(root, ['init', '--quiet', '--bare', folder])
+  const entry = trash.prepare(name, { absolute: folder, relative: `${name}.git` }, '')
+  renameSync(folder, entry.path)
+  return entry
+}
+
+test('only what the trash has taken in itself is listed, and removed when its time is over', async () => {
+  await using folder = await temporaryFolder()
+  const root = folder.path
+  const trash = new Trash(root, 1000)
+  const mine = await thrownAway(root, 'mine', trash)
+  const replaced = await thrownAway(root, 'replaced', trash)
+  // Somebody has put another repository there: a copy has the same files, and is not the same folder.
+  await cp(replaced.path, `${replaced.path}.copy`, { recursive: true })
+  await rm(replaced.path, { recursive: true })
+  renameSync(`${replaced.path}.copy`, replaced.path)
+  const place = join(root, '.sluice-trash.lock')
+  mkdirSync(join(place, 'operators'))
+  writeFileSync(join(place, 'operators/note.json'), JSON.stringify({ ...mine, id: 'operators' }))
+  assert.deepEqual(
+    (await trash.list()).map(({ id }) => id),
+    [mine.id],
+  )
+  assert.deepEqual(await trash.due(Date.now()), [])
+  assert.deepEqual(
+    (await trash.due(Date.now() + 2000)).map(({ id }) => id),
+    [mine.id],
+  )
+  for (const id of ['operators', '..', '../mine.git', replaced.id, '']) {
+    assert.throws(() => trash.find(id), { reason: 'trash_missing' }, id)
+  }
+  await trash.purge(mine.id)
+  assert.deepEqual((await readdir(place)).toSorted(), [replaced.id, 'operators'].toSorted())
+})
+
+test('what is kept until it is purged is never due', async () => {
+  await using folder = await temporaryFolder()
+  const trash = new Trash(folder.path, undefined)
+  const { keptUntil } = await thrownAway(folder.path, 'kept', trash)
+  assert.equal(keptUntil, null)
+  assert.deepEqual(await trash.due(Number.MAX_SAFE_INTEGER), [])
+})
+
+test('what a killed process has left is tidied up, and nothing else', async () => {
+  await using folder = await temporaryFolder()
+  const root = folder.path
+  const trash = new Trash(root, 1000)
+  const kept = await thrownAway(root, 'kept', trash)
+  const halfRemoved = await thrownAway(root, 'half-removed', trash)
+  const place = join(root, '.sluice-trash.lock')
+  renameSync(join(place, halfRemoved.id), join(place, `${halfRemoved.id}.gone`))
+  await git(root, ['init', '--quiet', '--bare', 'never-moved.git'])
+  trash.prepare('never-moved', { absolute: join(root, 'never-moved.git'), relative: 'never-moved.git' }, '')
+  mkdirSync(join(place, 'operators.gone'))
+  await trash.tidy()
+  assert.deepEqual((await readdir(place)).toSorted(), [kept.id, 'operators.gone'].toSorted())
+  assert.ok(existsSync(join(root, 'never-moved.git/HEAD')))
+})
