@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
  */
 
 const project = fileURLToPath(new URL('..', import.meta.url))
-const packages = ['.', 'packages/shared', 'apps/gitworker', 'apps/gateway', 'apps/command']
+const packages = ['.', 'packages/shared', 'packages/access', 'apps/gitworker', 'apps/gateway', 'apps/command']
 const version = /^\d+\.\d+\.\d+(?:-[0-9a-z.-]+)?$/
 const unreleased = '## Unreleased\n'
 

@@ -19,6 +19,7 @@ type Import = { readonly from: string; readonly to: string }
 /** Where each package is that others import by name. */
 const folderOf: Readonly<Record<string, string>> = {
   shared: 'packages/shared',
+  access: 'packages/access',
   gateway: 'apps/gateway',
   gitworker: 'apps/gitworker',
   command: 'apps/command',
@@ -82,10 +83,11 @@ describe('the folders of the sources', () => {
     assert.equal(circle, undefined, arrows.map(({ from, to }) => `${from} → ${to}`).join('\n'))
   })
 
-  test('of an application are imported by the command only, and those of the command by nobody', () => {
+  test('of an application are imported by the command only, those of the command by nobody, and shared imports nothing', () => {
     const workspace = (file: string) => file.split('/').slice(0, 2).join('/')
     const wrong = imports.filter(({ from, to }) => {
       if (workspace(from) === workspace(to) || workspace(to) === 'packages/shared') return false
+      if (workspace(to) === 'packages/access') return workspace(from) === 'packages/shared'
       return workspace(to) === 'apps/command' || workspace(from) !== 'apps/command'
     })
     assert.deepEqual(wrong, [])

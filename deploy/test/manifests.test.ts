@@ -175,6 +175,7 @@ test('the image has all that the applications need, a user without rights, and a
   const text = await read('Dockerfile')
   for (const needed of [
     'packages/shared/src',
+    'packages/access/src',
     'apps/gitworker/src',
     'apps/gateway/src',
     'apps/command/bin',

@@ -1,16 +1,11 @@
 import type { IncomingMessage } from 'node:http'
+import type { RepositoryRights } from '@sluice/access/rights'
 import type { LoginCredentials } from './credentials.ts'
 
-/** What somebody may do with a repository. `write` means to push, and to read as well. */
-export type Rights = 'none' | 'read' | 'write'
-
 /** What a request is allowed. */
-export type Grant = {
+export type Grant = RepositoryRights & {
   /** The user. Undefined if nobody has logged in. */
   readonly user: string | undefined
-  readonly rights: Rights
-  /** Whether a push may create the repository, if the host's configuration lets pushes create repositories at all. */
-  readonly mayCreate: boolean
 }
 
 /** What a request is about. */

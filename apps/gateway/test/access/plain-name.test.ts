@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readRulesFile } from '../../src/access/file/rules-file.ts'
-import { rightsOf } from '../../src/access/jwt/token-scopes.ts'
+import { readRulesFile } from '@sluice/access/rules/rules-file'
+import { rightsOf } from '@sluice/access/jwt/token-scopes'
 
 const plainNames = ['web', 'team/web', 'team/.hidden', 'git', 'a.git.b', 'team/git', 'Team/Web']
 const endings = ['.git', '/.git', '.git/.git', '.git.git', '.GIT', '/.Git']

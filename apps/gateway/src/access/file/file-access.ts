@@ -3,8 +3,8 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import type { Authority } from '../authority.ts'
 import { PasswordCheck } from './password-check.ts'
-import { readPasswordFile } from './password-file.ts'
-import { readRulesFile } from './rules-file.ts'
+import { readPasswordFile } from '@sluice/access/passwords/password-file'
+import { readRulesFile } from '@sluice/access/rules/rules-file'
 
 /** In rules, these stand for more than one user, so no user can have them as a name. */
 const reserved = ['anyone', 'users']

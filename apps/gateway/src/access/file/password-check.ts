@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache'
 import { Lane } from '@sluice/shared/admission/lane'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import type { About } from '../authority.ts'
-import type { PasswordHash, Passwords } from './password-file.ts'
+import type { PasswordHash, Passwords } from '@sluice/access/passwords/password-file'
 
 /** A hash keeps a core busy for a tenth of a second and more. */
 const atOnce = 2

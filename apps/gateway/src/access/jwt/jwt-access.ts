@@ -7,7 +7,7 @@ import type { Authority } from '../authority.ts'
 import { isLikeSignedToken } from '../credentials.ts'
 import type { LoginCredentials } from '../credentials.ts'
 import { KeysUnavailable, openTokenKeys } from './token-keys.ts'
-import { rightsOf } from './token-scopes.ts'
+import { rightsOf } from '@sluice/access/jwt/token-scopes'
 
 export type JwtOptions = {
   /** An address or a path: see token-keys.ts. */

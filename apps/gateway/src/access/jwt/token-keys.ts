@@ -1,7 +1,6 @@
-import { createPublicKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
-import { createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose'
-import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
+import { createRemoteJWKSet, customFetch } from 'jose'
+import type { JWTVerifyGetKey } from 'jose'
+import { checkKeySet, readKeyFile } from '@sluice/access/jwt/key-file'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 
@@ -81,7 +80,7 @@ async function openKeyFile(path: string, log: Logger): Promise<TokenKeys> {
   const setting = 'SLUICE_JWT_KEYS'
   const files = await ReloadedFile.open(setting, {
     paths: [path],
-    parse: ([text = '']) => readKeys(text, path),
+    parse: ([text = '']) => readKeyFile(text, path),
     onChange: () => log.info(`${setting}: the keys of ${path} were read anew`),
     onProblem: (problem) => log.error(`${setting}: ${problem}; the old keys stay good`),
   })
@@ -90,30 +89,4 @@ async function openKeyFile(path: string, log: Logger): Promise<TokenKeys> {
     problem: undefined,
     [Symbol.dispose]: () => files[Symbol.dispose](),
   }
-}
-
-function readKeys(text: string, path: string): JWTVerifyGetKey {
-  if (text.trimStart().startsWith('{')) {
-    try {
-      return createLocalJWKSet(checkKeySet(JSON.parse(text)))
-    } catch (error) {
-      throw new Error(`${path} is no key set (JWKS): ${(error as Error).message}`, { cause: error })
-    }
-  }
-  if (text.includes('PRIVATE KEY')) throw new Error(`${path} holds a private key, which does not belong here`)
-  const key = publicKeyIn(text, path)
-  return async () => key
-}
-
-function publicKeyIn(text: string, path: string): KeyObject {
-  try {
-    return createPublicKey(text)
-  } catch (cause) {
-    throw new Error(`there is neither a key set (JWKS) nor a public key in PEM format in ${path}`, { cause })
-  }
-}
-
-function checkKeySet(value: unknown): JSONWebKeySet {
-  createLocalJWKSet(value as JSONWebKeySet)
-  return value as JSONWebKeySet
 }

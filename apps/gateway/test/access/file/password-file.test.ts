@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { hash } from '@node-rs/bcrypt'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { PasswordCheck } from '../../../src/access/file/password-check.ts'
-import { readPasswordFile } from '../../../src/access/file/password-file.ts'
+import { readPasswordFile } from '@sluice/access/passwords/password-file'
 
 function argon2id(password: string): string {
   const salt = randomBytes(16)

@@ -1,6 +1,6 @@
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { plainName } from '@sluice/shared/git/repository-name'
-import type { Rights } from '../authority.ts'
+import type { RepositoryRights } from '../rights.ts'
 
 const mostScopes = 200
 const longestScope = 512
@@ -12,7 +12,7 @@ const longestScope = 512
  * @param scope the claim: names with spaces between them (RFC 8693 section 4.2), or a list of names
  * @param repository as it was addressed: patterns are about its plain name
  */
-export function rightsOf(scope: unknown, repository: string): { rights: Rights; mayCreate: boolean } {
+export function rightsOf(scope: unknown, repository: string): RepositoryRights {
   const plain = plainName(repository)
   const granted = new Set(
     namesIn(scope)

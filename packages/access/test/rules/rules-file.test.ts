@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readRulesFile } from '../../../src/access/file/rules-file.ts'
-import { rightsOf } from '../../../src/access/jwt/token-scopes.ts'
+import { readRulesFile } from '../../src/rules/rules-file.ts'
+import { rightsOf } from '../../src/jwt/token-scopes.ts'
 
 test('the first rule that fits decides, whatever later rules say', () => {
   const rules = readRulesFile(

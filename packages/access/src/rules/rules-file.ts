@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
-import type { Rights } from '../authority.ts'
+import type { RepositoryRights } from '../rights.ts'
 
 /** Whom a rule is about: a user's name, `@group`, `users` (everybody who has logged in) or `anyone`. */
 const who = z.string().refine(isUserName, 'this is not the name of a user or a group')
@@ -28,7 +28,7 @@ const fileForm = z.strictObject({
  * What a user may do with a repository. An undefined user has not logged in. The repository may be addressed in any
  * way: rules are about its plain name.
  */
-export type Rules = (repository: string, user: string | undefined) => { rights: Rights; mayCreate: boolean }
+export type Rules = (repository: string, user: string | undefined) => RepositoryRights
 
 /**
  * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: a user who
