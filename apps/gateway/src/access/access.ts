@@ -13,6 +13,12 @@ import type { Login, LoginThrottle, Verdict } from './throttle/login-throttle.ts
 /** On this, git asks its user or its credential helper for a log-in (RFC 9110 section 11.6.1, RFC 7617). */
 const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' }
 
+/** What the log says of a log-in. */
+export type LoginRecord = {
+  /** The id of the token that was sent. Undefined where there is none, or where tokens have no ids. */
+  token: string | undefined
+}
+
 /**
  * Decides who may do what: once for each request, before anything is opened, started or sent on. The decision depends
  * on the repository's plain name only. Whether the repository exists is not known here.
@@ -40,15 +46,17 @@ export class Access {
   }
 
   /**
+   * @param record gets what the log says of the log-in, also where this throws
    * @returns the user, and what the host needs to know of the user's rights
    * @throws {Refusal} `login_required`, `login_failed`, `login_busy`, `login_unavailable`, `too_many_logins`,
    *   `repository_missing` or `push_forbidden`
    */
-  async authorise(exchange: Exchange, request: GitRequest): Promise<Grant> {
+  async authorise(exchange: Exchange, request: GitRequest, record: LoginRecord): Promise<Grant> {
     if (!this.#authority.asksForLogin) return await this.#authority.decide(undefined, aboutOf(exchange, request))
     const credentials = readCredentials(exchange.incoming.headers.authorization)
     const grant = await this.#decide(credentials, exchange, request)
     exchange.user = grant.user
+    record.token = grant.token
     checkRights(grant, credentials, request)
     return grant
   }

@@ -6,6 +6,8 @@ import type { LoginCredentials } from './credentials.ts'
 export type Grant = RepositoryRights & {
   /** The user. Undefined if nobody has logged in. */
   readonly user: string | undefined
+  /** The id of the token that the user has logged in with, where the tokens of this mode have one. */
+  readonly token?: string | undefined
 }
 
 /** What a request is about. */

@@ -1,3 +1,5 @@
+import { isTokenText } from '@sluice/access/tokens/token-text'
+
 /** What an `Authorization` header holds. */
 export type Credentials = LoginCredentials | { readonly kind: 'unreadable'; readonly problem: string }
 
@@ -65,7 +67,7 @@ const shortestToken = 20
 export function loginOf(credentials: LoginCredentials): { readonly name: string; readonly secret: string } {
   if (credentials.kind === 'token') return { name: credentials.token, secret: credentials.token }
   const { user, password } = credentials
-  const isToken = anyName.includes(user) && password.length >= shortestToken
+  const isToken = (anyName.includes(user) && password.length >= shortestToken) || isTokenText(password)
   return { name: isToken ? `${user}:${password}` : user, secret: password }
 }
 

@@ -1,11 +1,13 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { PushReport } from '@sluice/shared/git/push-report'
+import type { LoginRecord } from '../access/access.ts'
 import type { Host } from '../hosts/host.ts'
 
 /** What is known of a request so far: for its line in the log, and for its deadlines. */
 export type RequestRecord = {
   /** Undefined until it is parsed, and for what is not git's. */
   request: GitRequest | undefined
+  readonly login: LoginRecord
   /** What the reply says about a push, read as it passes; undefined where it is not a push. */
   report: PushReport | undefined
   /** The host of the last attempt. */
@@ -17,5 +19,12 @@ export type RequestRecord = {
 }
 
 export function newRecord(): RequestRecord {
-  return { request: undefined, report: undefined, host: undefined, attempts: undefined, waitedForHostMs: undefined }
+  return {
+    request: undefined,
+    login: { token: undefined },
+    report: undefined,
+    host: undefined,
+    attempts: undefined,
+    waitedForHostMs: undefined,
+  }
 }

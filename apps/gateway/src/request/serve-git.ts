@@ -32,7 +32,7 @@ export async function serveGit(
   parts: GitParts,
 ): Promise<string | undefined> {
   if (request.kind === 'rpc') watchBody(exchange, parts.minUploadRate)
-  const grant = await parts.access.authorise(exchange, request)
+  const grant = await parts.access.authorise(exchange, request, record.login)
   // However a repository is addressed, it counts as one.
   const repository = plainName(request.repository)
   const client = clientKey(exchange.clientAddress, grant.user)

@@ -30,7 +30,8 @@ const modes: Record<GatewayConfig['access'], (config: GatewayConfig, log: Logger
   open: openUnguardedAccess,
   file: (config, log) => {
     const passwords = required(config.passwordFile, 'SLUICE_PASSWORD_FILE', 'file')
-    return openFileAccess(passwords, required(config.accessFile, 'SLUICE_ACCESS_FILE', 'file'), log)
+    const rules = required(config.accessFile, 'SLUICE_ACCESS_FILE', 'file')
+    return openFileAccess({ passwords, rules, tokens: config.tokenFile }, log)
   },
   jwt: (config, log) => {
     const keys = required(config.jwtKeys, 'SLUICE_JWT_KEYS', 'jwt')

@@ -38,7 +38,7 @@ async function outcomeOf(attempt: Promise<unknown>): Promise<string> {
 
 async function guess(access: Access, clock: FakeClock, times: number): Promise<void> {
   for (let n = 0; n < times; n++) {
-    const attempt = outcomeOf(access.authorise(exchangeWith(`Bearer wrong${n}`), request))
+    const attempt = outcomeOf(access.authorise(exchangeWith(`Bearer wrong${n}`), request, { token: undefined }))
     await clock.pass(2000)
     assert.equal(await attempt, 'login_failed')
   }
@@ -53,9 +53,9 @@ test('credentials that are known to be right, or cannot be guessed, are checked 
   await guess(access, clock, 30)
   const now = clock.now()
   const wrong = Array.from({ length: 100 }, (_, n) =>
-    outcomeOf(access.authorise(exchangeWith(`Bearer more${n}`), request)),
+    outcomeOf(access.authorise(exchangeWith(`Bearer more${n}`), request, { token: undefined })),
   )
-  assert.equal(await outcomeOf(access.authorise(exchangeWith('Bearer right'), request)), 'let in')
+  assert.equal(await outcomeOf(access.authorise(exchangeWith('Bearer right'), request, { token: undefined })), 'let in')
   assert.equal(clock.now(), now)
   await clock.pass(60_000)
   assert.deepEqual(new Set(await Promise.all(wrong)), new Set(['login_failed', 'too_many_logins']))
@@ -68,9 +68,12 @@ test('guesses wait before they are checked, and unreadable credentials are not c
   await guess(access, clock, 30)
   const asked = authority.asked
   const attempts = Array.from({ length: 10 }, (_, n) =>
-    outcomeOf(access.authorise(exchangeWith(`Bearer more${n}`), request)),
+    outcomeOf(access.authorise(exchangeWith(`Bearer more${n}`), request, { token: undefined })),
   )
-  assert.equal(await outcomeOf(access.authorise(exchangeWith('Digest x'), request)), 'login_failed')
+  assert.equal(
+    await outcomeOf(access.authorise(exchangeWith('Digest x'), request, { token: undefined })),
+    'login_failed',
+  )
   await clock.pass(0)
   assert.ok(authority.asked - asked <= 1)
   await clock.pass(60_000)
@@ -86,7 +89,9 @@ test('a log-in that could not be checked counts as no failure, and keeps nobody 
   }
   const throttle = new LoginThrottle(clock)
   const access = new Access(authority, throttle)
-  const attempts = Array.from({ length: 20 }, () => outcomeOf(access.authorise(exchangeWith('Bearer x'), request)))
+  const attempts = Array.from({ length: 20 }, () =>
+    outcomeOf(access.authorise(exchangeWith('Bearer x'), request, { token: undefined })),
+  )
   assert.deepEqual(new Set(await Promise.all(attempts)), new Set(['login_unavailable']))
   assert.equal(throttle.size, 0)
   assert.equal(clock.now(), 0)

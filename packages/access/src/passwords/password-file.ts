@@ -1,5 +1,6 @@
 import { parseOptions } from '@node-rs/argon2'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
+import { reservedNames } from '../rules/named.ts'
 
 /** How a password is checked. */
 export type PasswordHash = { readonly kind: 'bcrypt' | 'argon2id'; readonly text: string }
@@ -33,6 +34,9 @@ export function readPasswordFile(text: string, path: string): Passwords {
     const [, user, hashText] = /^([^:]*):([!-~]+)\s*$/.exec(line) ?? []
     if (user === undefined || hashText === undefined || !isUserName(user)) {
       throw new Error(`${where} is not of the form user:hash`)
+    }
+    if (reservedNames.includes(user)) {
+      throw new Error(`${where}: "${user}" stands for many in rules and cannot be a user's name`)
     }
     if (passwords.has(user)) throw new Error(`${where} has a user who has a line already`)
     const kind = kindOf(hashText)

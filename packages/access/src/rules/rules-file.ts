@@ -1,9 +1,12 @@
-import { parseDocument } from 'yaml'
+import { isMap, isSeq, LineCounter, parseDocument } from 'yaml'
+import type { Document } from 'yaml'
 import { z } from 'zod'
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import type { RepositoryRights } from '../rights.ts'
+import { namedIn } from './named.ts'
+import type { Group, Named } from './named.ts'
 
 /** Whom a rule is about: a user's name, `@group`, `users` (everybody who has logged in) or `anyone`. */
 const who = z.string().refine(isUserName, 'this is not the name of a user or a group')
@@ -24,11 +27,26 @@ const fileForm = z.strictObject({
     .max(10_000),
 })
 
-/**
- * What a user may do with a repository. An undefined user has not logged in. The repository may be addressed in any
- * way: rules are about its plain name.
- */
-export type Rules = (repository: string, user: string | undefined) => RepositoryRights
+export type Rules = {
+  /**
+   * What a user may do with a repository. An undefined user has not logged in. The repository may be addressed in any
+   * way: rules are about its plain name.
+   */
+  rightsOf(repository: string, user: string | undefined): RepositoryRights
+  /** In the order of the file. */
+  readonly rules: readonly Rule[]
+  readonly groups: ReadonlyMap<string, Group>
+}
+
+/** One rule. Lines and numbers count from 1. */
+export type Rule = {
+  readonly number: number
+  readonly line: number
+  readonly patterns: readonly { readonly text: string; readonly fits: (name: string) => boolean }[]
+  readonly read: Named
+  readonly write: Named
+  readonly create: Named
+}
 
 /**
  * Reads a rules file (YAML, or JSON). The first rule with a pattern that fits the repository's name decides: a user who
@@ -37,47 +55,69 @@ export type Rules = (repository: string, user: string | undefined) => Repository
  * @throws {Error} in words
  */
 export function readRulesFile(text: string, path: string): Rules {
-  const { groups, rules } = parse(text, path)
-  const members = (list: readonly string[]) => readMembers(list, groups, path)
-  const rows = rules.map(({ repositories, read, write, create }) => ({
-    fits: repositories.map(fitsPattern),
-    read: members(read),
-    write: members(write),
-    create: members(create),
+  const { groups: groupLists, rules: ruleForms, lines } = parse(text, path)
+  const groups = new Map(
+    Object.entries(groupLists).map(([name, members]) => [
+      name,
+      { line: lines.ofGroup(name), members: new Set(members) },
+    ]),
+  )
+  const named = (list: readonly string[]) => namedIn(list, groups, path)
+  const rules = ruleForms.map(({ repositories, read, write, create }, index) => ({
+    number: index + 1,
+    line: lines.ofRule(index),
+    patterns: repositories.map((pattern) => ({ text: pattern, fits: fitsPattern(pattern) })),
+    read: named(read),
+    write: named(write),
+    create: named(create),
   }))
-  return (repository, user) => {
-    const name = plainName(repository)
-    const rule = rows.find(({ fits }) => fits.some((fitsOne) => fitsOne(name)))
-    const mayWrite = rule?.write(user) ?? false
-    const mayRead = mayWrite || (rule?.read(user) ?? false)
-    return { rights: mayWrite ? 'write' : mayRead ? 'read' : 'none', mayCreate: mayWrite && rule!.create(user) }
+  return {
+    rules,
+    groups,
+    rightsOf(repository, user) {
+      const name = plainName(repository)
+      const rule = rules.find(({ patterns: all }) => all.some(({ fits }) => fits(name)))
+      return rule ? rightsBy(rule, user) : { rights: 'none', mayCreate: false }
+    },
   }
 }
 
-function parse(text: string, path: string) {
+/** What one rule lets a user do. To push includes to read, and only who may push may create. */
+export function rightsBy({ read, write, create }: Rule, user: string | undefined): RepositoryRights {
+  if (write.has(user)) return { rights: 'write', mayCreate: create.has(user) }
+  return { rights: read.has(user) ? 'read' : 'none', mayCreate: false }
+}
+
+type FileForm = z.infer<typeof fileForm>
+
+function parse(text: string, path: string): FileForm & { readonly lines: Lines } {
+  const lineCounter = new LineCounter()
   // Aliases could make a short file a huge one.
-  const document = parseDocument(text, { maxAliasCount: 0, strict: true, uniqueKeys: true } as object)
+  const options = { maxAliasCount: 0, strict: true, uniqueKeys: true, lineCounter } as object
+  const document = parseDocument(text, options)
   const problem = document.errors[0]
   if (problem) throw new Error(`${path} is not valid YAML: ${problem.message.split('\n')[0]}`)
   const parsed = fileForm.safeParse(document.toJS({ maxAliasCount: 0 }))
-  if (parsed.success) return parsed.data
+  if (parsed.success) return { ...parsed.data, lines: linesOf(document, lineCounter) }
   const { path: place, message } = parsed.error.issues[0]!
   throw new Error(`${path}: ${place.length > 0 ? `${place.join('.')}: ` : ''}${message}`)
 }
 
-function readMembers(
-  list: readonly string[],
-  groups: Readonly<Record<string, readonly string[]>>,
-  path: string,
-): (user: string | undefined) => boolean {
-  const names = list.flatMap((one) => {
-    if (!one.startsWith('@')) return [one]
-    const group = Object.hasOwn(groups, one.slice(1)) ? groups[one.slice(1)] : undefined
-    if (!group) throw new Error(`${path}: there is no group of the name ${JSON.stringify(one.slice(1))}`)
-    return group
-  })
-  const users = new Set(names)
-  const hasAnyone = users.has('anyone')
-  const hasUsers = users.has('users')
-  return (user) => hasAnyone || (user !== undefined && (hasUsers || users.has(user)))
+/** Where things are in the file. */
+type Lines = { ofRule(index: number): number; ofGroup(name: string): number }
+
+function linesOf(document: Document.Parsed, lineCounter: LineCounter): Lines {
+  const lineOf = (node: unknown) => {
+    const { range } = (node ?? {}) as { range?: readonly number[] | null }
+    return range ? lineCounter.linePos(range[0]!).line : 1
+  }
+  const rules = document.get('rules')
+  const groups = document.get('groups')
+  const groupLines = new Map(
+    isMap(groups) ? groups.items.map(({ key }) => [String((key as { value?: unknown }).value), lineOf(key)]) : [],
+  )
+  return {
+    ofRule: (index) => lineOf(isSeq(rules) ? rules.items[index] : undefined),
+    ofGroup: (name) => groupLines.get(name) ?? 1,
+  }
 }

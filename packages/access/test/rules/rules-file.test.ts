@@ -38,7 +38,7 @@ rules:
     ['else', 'Carl', none],
     ['.hidden/x', 'carl', read],
   ] as const) {
-    assert.deepEqual(rules(repository, user), expected, `${repository} ${user}`)
+    assert.deepEqual(rules.rightsOf(repository, user), expected, `${repository} ${user}`)
   }
 })
 

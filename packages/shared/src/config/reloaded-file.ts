@@ -8,8 +8,8 @@ import { errnoOf } from '../machine/errno.ts'
  */
 const lookEveryMs = 1000
 
-/** The size limit of one file. */
-const maxBytes = 1024 * 1024
+/** The size limit of one file, unless another is given. */
+const usualMaxBytes = 1024 * 1024
 
 export type Reloading<T> = {
   readonly paths: readonly string[]
@@ -17,6 +17,8 @@ export type Reloading<T> = {
    * Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where.
    */
   readonly parse: (contents: readonly string[]) => T
+  /** The size limit of one file. */
+  readonly maxBytes?: number
   /** Called when a new value has replaced the old one. */
   readonly onChange?: (value: T) => void
   /** Called once for each state of the files that is not right. The old value stays in force. */
@@ -51,7 +53,7 @@ export class ReloadedFile<T> implements Disposable {
    */
   static async open<T>(setting: string, reloading: Reloading<T>): Promise<ReloadedFile<T>> {
     try {
-      return new ReloadedFile(reloading, await readAll(reloading.paths))
+      return new ReloadedFile(reloading, await readAll(reloading))
     } catch (error) {
       const { message, cause } = error as Error
       throw new ConfigError([`${setting}: ${message}.`], { mayHeal: errnoOf(cause) === 'ENOENT' })
@@ -67,7 +69,7 @@ export class ReloadedFile<T> implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const contents = await readAll(this.#reloading.paths).catch((error: unknown) => this.#tellUnreadable(error))
+    const contents = await readAll(this.#reloading).catch((error: unknown) => this.#tellUnreadable(error))
     if (contents) {
       this.#unreadable = undefined
       if (contents.some((content, index) => content !== this.#contents[index])) this.#take(contents)
@@ -99,11 +101,13 @@ export class ReloadedFile<T> implements Disposable {
   }
 }
 
-async function readAll(paths: readonly string[]): Promise<string[]> {
-  return await Promise.all(paths.map(readSmall))
+type Files = Pick<Reloading<never>, 'paths' | 'maxBytes'>
+
+async function readAll({ paths, maxBytes = usualMaxBytes }: Files): Promise<string[]> {
+  return await Promise.all(paths.map((path) => readSmall(path, maxBytes)))
 }
 
-async function readSmall(path: string): Promise<string> {
+async function readSmall(path: string, maxBytes: number): Promise<string> {
   try {
     const found = await stat(path)
     if (!found.isFile()) throw new Error(`cannot read ${path}: it is no file`)

@@ -41,6 +41,15 @@ export const access = {
     fallback: 'off',
     schema: orOff(text()),
   },
+  tokenFile: {
+    name: 'SLUICE_TOKEN_FILE',
+    apps: ['gateway'],
+    takes: 'off, or the path of a file',
+    purpose:
+      'For `file`: the tokens that clients may send in place of a password, as `sluice token create` writes them. Read again when it changes.',
+    fallback: 'off',
+    schema: orOff(text()),
+  },
   jwtKeys: {
     name: 'SLUICE_JWT_KEYS',
     apps: ['gateway'],

@@ -1,0 +1,61 @@
+import { plainName } from '@sluice/shared/git/repository-name'
+import type { RepositoryRights } from '../rights.ts'
+import { rightsBy } from './rules-file.ts'
+import type { Rule, Rules } from './rules-file.ts'
+
+/** Why somebody may do what with a repository. */
+export type Explanation = RepositoryRights & {
+  /** The first rule that fits. It decides alone. Undefined where none fits. */
+  readonly decidedBy: RuleForUser | undefined
+  /** Rules further down that fit, too, and never count for this name. */
+  readonly neverReached: readonly RuleForUser[]
+  /** The groups that the user is in. */
+  readonly groups: readonly string[]
+}
+
+/** What one rule says of one user and one repository. */
+export type RuleForUser = RepositoryRights & {
+  readonly number: number
+  readonly line: number
+  /** The pattern that fits. */
+  readonly pattern: string
+  /** The entry of each list that names the user: `ann`, `@backend`, `users` or `anyone`. */
+  readonly read: string | undefined
+  readonly write: string | undefined
+  readonly create: string | undefined
+}
+
+/** @param user undefined for somebody who has not logged in */
+export function explain(rules: Rules, repository: string, user: string | undefined): Explanation {
+  const name = plainName(repository)
+  const fitting = rules.rules.flatMap((rule) => {
+    const pattern = rule.patterns.find(({ fits }) => fits(name))
+    return pattern ? [ruleFor(user, rule, pattern.text)] : []
+  })
+  const [decidedBy, ...neverReached] = fitting
+  const { rights, mayCreate } = rules.rightsOf(repository, user)
+  return { rights, mayCreate, decidedBy, neverReached, groups: user === undefined ? [] : groupsOf(rules, user) }
+}
+
+function ruleFor(user: string | undefined, rule: Rule, pattern: string): RuleForUser {
+  const { number, line, read, write, create } = rule
+  return {
+    number,
+    line,
+    pattern,
+    ...rightsBy(rule, user),
+    read: read.entryFor(user),
+    write: write.entryFor(user),
+    create: create.entryFor(user),
+  }
+}
+
+/** The groups that a user is in, in the order of the file. */
+export function groupsOf({ groups }: Rules, user: string): string[] {
+  return [...groups].filter(([, { members }]) => members.has(user)).map(([name]) => name)
+}
+
+/** Rules with a list that names this user, or a group of the user. Rules for `users` and `anyone` name nobody. */
+export function rulesNaming({ rules }: Rules, user: string): Rule[] {
+  return rules.filter(({ read, write, create }) => [read, write, create].some((list) => list.names(user)))
+}
