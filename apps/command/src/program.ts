@@ -6,6 +6,9 @@ import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
 import { repoCommand } from './repo/repo.ts'
 import { startCommand } from './start/start.ts'
+import { canCommand } from './can/can.ts'
+import { tokenCommand } from './token/token.ts'
+import { userCommand } from './user/user.ts'
 import type { Surroundings } from './call/surroundings.ts'
 
 /** The command `sluice` with everything that it can do. The help, the completion and the reference are made from it. */
@@ -20,6 +23,9 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(supervisorCommand(at))
     .addCommand(configCommand(at))
     .addCommand(repoCommand(at))
+    .addCommand(userCommand(at))
+    .addCommand(tokenCommand(at))
+    .addCommand(canCommand(at))
   prepare(program, at)
   return program
 }

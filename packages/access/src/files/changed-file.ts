@@ -34,6 +34,7 @@ export async function changeFile(
       const before = await readExisting(path)
       const text = change(before?.text)
       if (text === before?.text) return undefined
+      if (Buffer.byteLength(text) > maxFileBytes) throw tooLarge(path)
       const made = before ? undefined : await planNewFile(path)
       if (await write(path, text, before ?? made!)) return made
     }
@@ -63,8 +64,13 @@ async function readExisting(path: string): Promise<Existing | undefined> {
   await access(path, constants.R_OK | constants.W_OK)
   await using handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   const stats = await statsOf(handle)
-  if (stats.size > maxFileBytes) throw new FileProblem(`${path} has more than ${maxFileBytes} bytes.`)
+  if (stats.size > maxFileBytes) throw tooLarge(path)
   return { text: decode(await handle.readFile(), path), stats }
+}
+
+/** The gateway would not read it. */
+function tooLarge(path: string): FileProblem {
+  return new FileProblem(`${path} may have at most ${maxFileBytes} bytes. Nothing was changed.`)
 }
 
 /** Text that is not UTF-8 would not come out as it went in. */

@@ -13,16 +13,19 @@ const longestScope = 512
  * @param repository as it was addressed: patterns are about its plain name
  */
 export function rightsOf(scope: unknown, repository: string): RepositoryRights {
-  const plain = plainName(repository)
-  const granted = new Set(
-    namesIn(scope)
-      .map((name) => /^repo:(read|write|create)(?::(.+))?$/.exec(name))
-      .filter((found) => found !== null)
-      .filter(([, , pattern]) => pattern === undefined || fitsPattern(pattern)(plain))
-      .map(([, right]) => right),
-  )
+  const granted = new Set(scopesFor(scope, repository).map(({ right }) => right))
   const rights = granted.has('write') ? 'write' : granted.has('read') ? 'read' : 'none'
   return { rights, mayCreate: granted.has('write') && granted.has('create') }
+}
+
+/** The scopes that are about a repository. */
+export function scopesFor(scope: unknown, repository: string): { readonly name: string; readonly right: string }[] {
+  const plain = plainName(repository)
+  return namesIn(scope)
+    .map((name) => /^repo:(read|write|create)(?::(.+))?$/.exec(name))
+    .filter((found) => found !== null)
+    .filter(([, , pattern]) => pattern === undefined || fitsPattern(pattern)(plain))
+    .map(([name, right]) => ({ name, right: right! }))
 }
 
 function namesIn(scope: unknown): string[] {

@@ -10,6 +10,14 @@ export const tokenRights = ['read', 'write', 'create'] as const
 
 const date = z.iso.datetime()
 
+/** Text that stays on its line wherever it is shown. */
+function plain(longest: number) {
+  return z
+    .string()
+    .max(longest)
+    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'there are control characters in it')
+}
+
 /** What a line holds. */
 const lineForm = z.strictObject({
   id: z.string().regex(tokenId, 'an id is 8 small letters and digits'),
@@ -17,13 +25,20 @@ const lineForm = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a digest is 64 hexadecimal digits'),
   user: z.string().refine(isUserName, 'this is not the name of a user').optional(),
   right: z.enum(tokenRights),
-  repositories: z.array(z.string().min(1).max(1024)).min(1).max(100),
+  repositories: z.array(plain(1024).min(1)).min(1).max(100),
   created: date,
   expires: z.union([date, z.literal('never')]),
-  description: z.string().max(200).optional(),
+  description: plain(200).optional(),
 })
 
 export type TokenLine = z.infer<typeof lineForm>
+
+/** Why no token can be made as it was asked for, in words; undefined where one can. */
+export function problemOfNewToken(asked: Omit<TokenLine, 'id' | 'sha256'>): string | undefined {
+  const parsed = lineForm.omit({ id: true, sha256: true }).safeParse(asked)
+  const issue = parsed.error?.issues[0]
+  return issue && `The ${String(issue.path[0])} of the token is not right: ${issue.message}.`
+}
 
 export type Token = TokenLine & {
   readonly digest: Buffer

@@ -90,7 +90,7 @@ test('what cannot be replaced is refused in words, and stays', async () => {
     ['dangling', /dangling is a symbolic link to nothing/],
     ['folder', /folder is no file/],
     ['latin1', /latin1 is not UTF-8 text/],
-    ['large', /large has more than 16777216 bytes/],
+    ['large', /large may have at most 16777216 bytes/],
     ['none/a', /There is no folder .*none: make it first\. Nothing was changed/],
     ['real/a', /real is no folder/],
     ['n'.repeat(300), /is too long/],

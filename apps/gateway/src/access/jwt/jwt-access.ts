@@ -1,5 +1,8 @@
-import { errors, jwtVerify } from 'jose'
+import { errors } from 'jose'
 import type { JWTPayload } from 'jose'
+import { rightsOf } from '@sluice/access/jwt/token-scopes'
+import { verifySignedToken } from '@sluice/access/jwt/token-verification'
+import type { TokenChecks } from '@sluice/access/jwt/token-verification'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -7,34 +10,21 @@ import type { Authority } from '../authority.ts'
 import { isLikeSignedToken } from '../credentials.ts'
 import type { LoginCredentials } from '../credentials.ts'
 import { KeysUnavailable, openTokenKeys } from './token-keys.ts'
-import { rightsOf } from '@sluice/access/jwt/token-scopes'
 
-export type JwtOptions = {
+export type JwtOptions = TokenChecks & {
   /** An address or a path: see token-keys.ts. */
   readonly keys: string
-  readonly issuer: string
-  readonly audience: string
-  readonly algorithms: readonly string[]
-  /** Milliseconds. */
-  readonly clockSkew: number
 }
 
 /**
- * Takes signed tokens (RFC 7519, checked as RFC 8725 advises): as a bearer token, or in Basic as the password or the
+ * Takes signed tokens (RFC 7519): as a bearer token, or in Basic as the password or the
  * user name. The user is the token's `sub`, whatever else Basic says.
  */
 export async function openJwtAccess(options: JwtOptions, log: Logger): Promise<Authority> {
   const keys = await openTokenKeys(options.keys, log)
-  const checks = {
-    issuer: options.issuer,
-    audience: options.audience,
-    algorithms: [...options.algorithms],
-    clockTolerance: options.clockSkew / 1000,
-    requiredClaims: ['exp', 'sub'],
-  }
   const verify = async (token: string): Promise<JWTPayload> => {
     try {
-      return (await jwtVerify(token, keys.find, checks)).payload
+      return await verifySignedToken(token, keys.find, options)
     } catch (error) {
       throw asRefusal(error)
     }

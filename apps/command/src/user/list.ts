@@ -1,0 +1,41 @@
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { accessFilesOf, notInForce, passwordFileOf } from '../access/access-files.ts'
+import { readPasswords } from '../access/read-files.ts'
+import { readRulesAndTokens, tracesOf } from '../access/user-traces.ts'
+import type { Surroundings } from '../call/surroundings.ts'
+import { plainText } from '../output/plain-text.ts'
+import type { Report } from '../output/report.ts'
+import { table } from '../output/table.ts'
+
+const columns = [
+  { title: 'user' },
+  { title: 'hash' },
+  { title: 'tokens', align: 'right' },
+  { title: 'groups' },
+  { title: 'rules' },
+] as const
+
+export async function list(
+  at: Surroundings,
+  command: CommandUnknownOpts,
+  options: { readonly file?: string | undefined },
+): Promise<Report> {
+  const files = accessFilesOf(at, command, { passwords: options.file })
+  const path = passwordFileOf(files)
+  const passwords = await readPasswords(path)
+  const { rules, tokens, problems } = await readRulesAndTokens(files)
+  const users = [...passwords].map(([user, { kind }]) => ({ user, hash: kind, ...tracesOf(user, rules, tokens) }))
+  const rows = users.map(({ user, hash, groups, rules: own, tokens: ids }) => [
+    plainText(user),
+    hash,
+    String(ids.length),
+    groups.map(({ name }) => plainText(name)).join(', '),
+    own.length > 0 ? `line ${own.map(({ line }) => line).join(', ')}` : '',
+  ])
+  const notes = [...problems, ...notInForce(files)]
+  return {
+    document: { file: path, users, problems },
+    text: (screen) =>
+      [rows.length > 0 ? table(columns, rows, screen) : `There is no user in ${path}.`, ...notes].join('\n'),
+  }
+}

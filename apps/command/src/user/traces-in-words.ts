@@ -1,0 +1,25 @@
+import type { UserTraces } from '../access/user-traces.ts'
+import { plainText } from '../output/plain-text.ts'
+
+const mostShown = 10
+
+/** Sentences on where a user's name stands. `when` says how to read it: rules can name users whom there is not. */
+export function tracesInWords(
+  user: string,
+  { groups, rules, tokens }: UserTraces,
+  when: 'already' | 'still',
+): readonly string[] {
+  const places = [
+    ...groups.map(({ name, line }) => `  line ${line}: the group ${plainText(name)}`),
+    ...rules.map(({ line, repositories }) => `  line ${line}: the rule for ${repositories.map(plainText).join(', ')}`),
+  ]
+  const more = places.length > mostShown ? [`  and ${places.length - mostShown} more`] : []
+  return [
+    ...(places.length > 0
+      ? [`These lines of the rules ${when} have ${user}:`, ...places.slice(0, mostShown), ...more]
+      : []),
+    ...(tokens.length > 0
+      ? [`These tokens of ${user} are valid again: ${tokens.join(', ')}. "sluice token revoke" ends them.`]
+      : []),
+  ]
+}
