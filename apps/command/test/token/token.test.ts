@@ -24,8 +24,9 @@ test('a token is alone on standard output, and only its digest is kept', async (
   assert.ok(!kept.includes(text.slice(16)))
   const token = findToken(readTokenFile(kept, 'f'), text)
   assert.equal(token?.user, 'ann')
-  assert.deepEqual(token?.repositories, ['team/**', 'other'])
-  assert.ok(Math.abs(token!.endsAt - Date.now() - 90 * 86_400_000) < 3_600_000)
+  assert.ok(token)
+  assert.deepEqual(token.repositories, ['team/**', 'other'])
+  assert.ok(Math.abs(token.endsAt - Date.now() - 90 * 86_400_000) < 3_600_000)
 })
 
 test('tokens are listed without anything secret, with what is wrong with them', async () => {
