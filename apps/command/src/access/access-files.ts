@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { ConfigError } from '@sluice/shared/config/config-error'
-import { readConfig } from '@sluice/shared/config/read-config'
 import { access } from '@sluice/shared/config/settings/access'
-import { environmentOf } from '../call/reporting.ts'
+import { readSettings } from '../call/settings.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { CommandError } from '../output/failure.ts'
 
@@ -22,8 +21,8 @@ type Named = { readonly passwords?: string | undefined; readonly tokens?: string
  * @param named files that the command was given, in place of those of the settings
  * @throws {CommandError} where neither users nor tokens are in files of Sluice's
  */
-export function accessFilesOf(at: Surroundings, command: CommandUnknownOpts, named: Named = {}): AccessFiles {
-  const { passwordFile, accessFile, tokenFile, access: mode } = readConfig(used, environmentOf(at, command))
+export async function accessFilesOf(at: Surroundings, command: CommandUnknownOpts, named: Named): Promise<AccessFiles> {
+  const { passwordFile, accessFile, tokenFile, access: mode } = await readSettings(used, at, command)
   const elsewhere = (elsewhereBy as Partial<Record<string, string>>)[mode]
   if (elsewhere !== undefined) throw new CommandError(elsewhere)
   return {

@@ -1,8 +1,8 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import type { RepositoryRights } from '@sluice/access/rights'
-import { readConfig } from '@sluice/shared/config/read-config'
+import type { Config } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
-import { environmentOf } from '../call/reporting.ts'
+import { readSettings } from '../call/settings.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { CommandError } from '../output/failure.ts'
 import { plainText } from '../output/plain-text.ts'
@@ -29,7 +29,7 @@ export async function can(
   options: CanOptions,
 ): Promise<Report> {
   const question = questionIn(words, options)
-  const config = readConfig(used, environmentOf(at, command))
+  const config = await readSettings(used, at, command)
   const explained = await modes[config.access](question, options, config, at)
   const may = isEnough(explained, question.right)
   const notes = may && question.right !== 'read' ? notesOnPushes(question, config) : []
@@ -75,7 +75,7 @@ const used = {
   protectedRefs,
 }
 
-export type CanConfig = ReturnType<typeof readConfig<typeof used>>
+export type CanConfig = Config<typeof used>
 
 const inWords = { read: 'read', write: 'push to', create: 'create' } as const
 

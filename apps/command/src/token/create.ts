@@ -38,7 +38,7 @@ export async function create(at: Surroundings, command: CommandUnknownOpts, opti
   }
   const problem = problemOfNewToken(asked)
   if (problem !== undefined) throw new UsageError(problem)
-  const files = accessFilesOf(at, command, { tokens: options.file })
+  const files = await accessFilesOf(at, command, { tokens: options.file })
   const path = tokenFileOf(files)
   if (user !== undefined) await checkUser(user, files)
   const { text, line, file } = await createToken(path, asked)

@@ -15,7 +15,7 @@ export async function list(
   command: CommandUnknownOpts,
   options: { readonly file?: string | undefined },
 ): Promise<Report> {
-  const files = accessFilesOf(at, command, { tokens: options.file })
+  const files = await accessFilesOf(at, command, { tokens: options.file })
   const path = tokenFileOf(files)
   const { tokens } = await readTokens(path)
   // Where there is no password file to look into, nobody can say that a user is gone.

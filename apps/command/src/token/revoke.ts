@@ -27,7 +27,7 @@ export async function revoke(
     )
   }
   const ids = new Set(named.map(idOf))
-  const files = accessFilesOf(at, command, { tokens: file })
+  const files = await accessFilesOf(at, command, { tokens: file })
   const path = tokenFileOf(files)
   const { tokens } = await readTokens(path)
   const missing = [...ids].filter((id) => !tokens.has(id))

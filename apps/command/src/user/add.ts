@@ -24,7 +24,7 @@ export async function add(
   checkNoPasswordIn(command.args, options)
   const problem = problemOfNewName(name)
   if (problem !== undefined) throw new UsageError(problem)
-  const files = accessFilesOf(at, command, { passwords: options.file })
+  const files = await accessFilesOf(at, command, { passwords: options.file })
   const path = passwordFileOf(files)
   const shown = plainText(name)
   // Nobody types a password in vain.

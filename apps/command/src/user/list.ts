@@ -20,7 +20,7 @@ export async function list(
   command: CommandUnknownOpts,
   options: { readonly file?: string | undefined },
 ): Promise<Report> {
-  const files = accessFilesOf(at, command, { passwords: options.file })
+  const files = await accessFilesOf(at, command, { passwords: options.file })
   const path = passwordFileOf(files)
   const passwords = await readPasswords(path)
   const { rules, tokens, problems } = await readRulesAndTokens(files)

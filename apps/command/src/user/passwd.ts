@@ -18,7 +18,7 @@ export async function passwd(
   options: PasswordOptions & { readonly file?: string | undefined },
 ): Promise<Report> {
   checkNoPasswordIn(command.args, options)
-  const files = accessFilesOf(at, command, { passwords: options.file })
+  const files = await accessFilesOf(at, command, { passwords: options.file })
   const path = passwordFileOf(files)
   const shown = plainText(name)
   if (!(await readPasswords(path)).has(name)) {

@@ -17,7 +17,7 @@ export async function remove(
   name: string,
   options: { readonly file?: string | undefined },
 ): Promise<Report> {
-  const files = accessFilesOf(at, command, { passwords: options.file })
+  const files = await accessFilesOf(at, command, { passwords: options.file })
   const path = passwordFileOf(files)
   const shown = plainText(name)
   if (!(await readPasswords(path)).has(name)) throw new CommandError(`There is no user "${shown}" in ${path}.`)
