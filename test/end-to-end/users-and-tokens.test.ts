@@ -5,6 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { crc32 } from 'node:zlib'
+import { toBase62 } from '@sluice/access/random-text'
 import { createToken } from '@sluice/access/tokens/change-tokens'
 import { newTokenText } from '@sluice/access/tokens/token-text'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -64,9 +66,9 @@ const tokens = 'SLUICE_TOKEN_FILE was'
 /** Does what changes files, and waits until the gateway has read them: a wrong log-in would slow down the next one. */
 async function changing<T>(files: readonly string[], change: () => Promise<T>): Promise<T> {
   const timesRead = (file: string) => stack.gateway.lines.filter(({ msg }) => msg === `${file} read anew`).length
-  const before = files.map(timesRead)
+  const counts = files.map(timesRead)
   const result = await change()
-  await until('the gateway to read the files', () => files.every((file, index) => timesRead(file) > before[index]!))
+  await until('the gateway to read the files', () => files.every((file, index) => timesRead(file) > counts[index]!))
   return result
 }
 
@@ -165,3 +167,39 @@ test('a wrong token, one that has ended, and one that was not copied as a whole 
   const mistyped = good.text.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'))
   assert.match(await saying(mistyped), /^401 The token is not whole, or has a wrong character/)
 })
+
+test('the log names the user whose log-in failed, and nothing that could be a password', async () => {
+  const asked = { right: 'read' as const, repositories: ['**'], created: '2026-01-01T00:00:00Z' }
+  const { line } = await changing([tokens], () =>
+    createToken(env['SLUICE_TOKEN_FILE']!, { ...asked, expires: 'never' }),
+  )
+  const guess = newTokenText().text
+  const secret = 'a password in the place of a name'
+  const idOf = async (authorization: string) => {
+    const path = '/team/app.git/info/refs?service=git-upload-pack'
+    const { status, headers } = await ask(stack.gateway.address, path, { headers: { Authorization: authorization } })
+    assert.equal(status, 401)
+    return headers['x-request-id']
+  }
+  const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+  for (const [authorization, triedUser] of [
+    [basic('ann', 'wrong'), 'ann'],
+    [basic(secret, 'x'), 'unknown'],
+    [basic(guess, ''), 'unknown'],
+    [`Bearer ${guess}`, 'unknown'],
+    [`Bearer ${withId(line.id)}`, `token:${line.id}`],
+    ['Basic !', 'unknown'],
+  ] as const) {
+    const requestId = await idOf(authorization)
+    const logged = await stack.gateway.line((one) => one['requestId'] === requestId)
+    assert.deepEqual([logged['triedUser'], logged['user'], logged['reason']], [triedUser, undefined, 'login_failed'])
+  }
+  assert.ok(!allLogs().includes(secret))
+  assert.ok(!allLogs().includes(guess.slice(16)))
+})
+
+/** A token that is whole, with the id of another. */
+function withId(id: string): string {
+  const start = `sluice_${id}_${newTokenText().text.slice(16, -6)}`
+  return `${start}${toBase62(BigInt(crc32(start)), 6)}`
+}

@@ -17,6 +17,11 @@ const challenge = { 'WWW-Authenticate': 'Basic realm="Sluice", charset="UTF-8"' 
 export type LoginRecord = {
   /** The id of the token that was sent. Undefined where there is none, or where tokens have no ids. */
   token: string | undefined
+  /**
+   * Whose log-in has failed, or `unknown`. A name that there is not could be a password, typed in the wrong place, so it
+   * is not told.
+   */
+  triedUser?: string | undefined
 }
 
 /**
@@ -54,11 +59,19 @@ export class Access {
   async authorise(exchange: Exchange, request: GitRequest, record: LoginRecord): Promise<Grant> {
     if (!this.#authority.asksForLogin) return await this.#authority.decide(undefined, aboutOf(exchange, request))
     const credentials = readCredentials(exchange.incoming.headers.authorization)
-    const grant = await this.#decide(credentials, exchange, request)
+    const grant = await this.#decide(credentials, exchange, request).catch((error: unknown) => {
+      if (isFailure(error)) record.triedUser = this.#nameTried(credentials, error)
+      throw error
+    })
     exchange.user = grant.user
     record.token = grant.token
     checkRights(grant, credentials, request)
     return grant
+  }
+
+  #nameTried(credentials: Credentials | undefined, refusal: Refusal): string {
+    const isReadable = credentials !== undefined && credentials.kind !== 'unreadable'
+    return (isReadable && this.#authority.nameTried?.(credentials, refusal)) || 'unknown'
   }
 
   async #decide(credentials: Credentials | undefined, exchange: Exchange, request: GitRequest): Promise<Grant> {
@@ -112,6 +125,10 @@ function loginFrom({ client }: About, credentials: LoginCredentials): Login {
 
 function isWrong(error: unknown): error is Refusal {
   return error instanceof Refusal && error.reason === 'login_failed'
+}
+
+function isFailure(error: unknown): error is Refusal {
+  return error instanceof Refusal && (error.reason === 'login_failed' || error.reason === 'too_many_logins')
 }
 
 function aboutOf(exchange: Exchange, request: GitRequest): About {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { RepositoryRights } from '@sluice/access/rights'
+import type { Refusal } from '@sluice/shared/refusal/refusal'
 import type { LoginCredentials } from './credentials.ts'
 
 /** What a request is allowed. */
@@ -39,6 +40,11 @@ export type Authority = AsyncDisposable & {
    * a check costs next to nothing. Returns at once.
    */
   isTrusted(credentials: LoginCredentials): boolean
+  /**
+   * The user of a log-in that has failed, for the log. Undefined where there is no such user: whatever stands in the
+   * place of the name could be a password.
+   */
+  nameTried?(credentials: LoginCredentials, refusal: Refusal): string | undefined
   /**
    * @param credentials undefined asks what anyone may do
    * @throws {Refusal} `login_failed` if they are wrong; `login_busy` or `login_unavailable` if that cannot be found out

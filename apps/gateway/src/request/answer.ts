@@ -49,7 +49,7 @@ export async function answer(exchange: Exchange, parts: AnswerParts): Promise<vo
     ...result,
     waitedForHostMs: record.waitedForHostMs,
     attempts: record.attempts,
-    token: record.login.token,
+    ...record.login,
     userAgent: exchange.incoming.headers['user-agent']?.slice(0, maxUserAgentLength),
   })
 }

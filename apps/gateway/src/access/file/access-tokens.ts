@@ -16,6 +16,8 @@ export type AccessTokens = Disposable & {
   textIn(credentials: LoginCredentials): string | undefined
   /** Whether this token lets somebody in now. */
   isRight(text: string, users: Passwords): boolean
+  /** What a token is called in logs, right or wrong. Undefined where there is none of its id. */
+  nameIn(text: string): string | undefined
   /** @throws {Refusal} `login_failed` */
   decide(text: string, repository: string, users: Passwords, rules: Rules): Grant
 }
@@ -33,6 +35,10 @@ export async function openAccessTokens(path: string, log: Logger): Promise<Acces
       const token = findToken(file.current, text)
       return token !== undefined && problemOf(token, users, Date.now()) === undefined
     },
+    nameIn(text) {
+      const id = idIn(text)
+      return id !== undefined && file.current.tokens.has(id) ? nameOf(id) : undefined
+    },
     decide(text, repository, users, rules) {
       if (idIn(text) === undefined) {
         throw new Refusal('login_failed', { sentence: 'The token is not whole, or has a wrong character in it.' })
@@ -41,12 +47,16 @@ export async function openAccessTokens(path: string, log: Logger): Promise<Acces
       if (token === undefined) throw new Refusal('login_failed')
       const sentence = problemOf(token, users, Date.now())
       if (sentence !== undefined) throw new Refusal('login_failed', { sentence })
-      // No user of the password file has a colon in the name, so nobody else is called this.
-      const user = token.user ?? `token:${token.id}`
+      const user = token.user ?? nameOf(token.id)
       return { user, token: token.id, ...rightsOfToken(token, repository, rules) }
     },
     [Symbol.dispose]: () => file[Symbol.dispose](),
   }
+}
+
+/** No user of the password file has a colon in the name, so nobody else is called this. */
+function nameOf(id: string): string {
+  return `token:${id}`
 }
 
 /** git asks for a name and a password, and people put a token into either. */

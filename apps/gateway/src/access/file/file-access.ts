@@ -38,6 +38,12 @@ export async function openFileAccess(paths: FilePaths, log: Logger): Promise<Aut
       if (tokens && text !== undefined) return tokens.isRight(text, passwords)
       return credentials.kind === 'password' && check.knows(passwords, credentials.user, credentials.password)
     },
+    nameTried(credentials) {
+      const text = tokens?.textIn(credentials)
+      if (tokens && text !== undefined) return tokens.nameIn(text)
+      const isKnown = credentials.kind === 'password' && files.current.passwords.has(credentials.user)
+      return isKnown ? credentials.user : undefined
+    },
     async decide(credentials, about) {
       const { passwords, rules } = files.current
       if (credentials === undefined) return { user: undefined, ...rules.rightsOf(about.repository, undefined) }

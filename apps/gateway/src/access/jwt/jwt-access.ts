@@ -36,6 +36,14 @@ export async function openJwtAccess(options: JwtOptions, log: Logger): Promise<A
     },
     // Nobody can guess a signature, and checking one takes a fraction of a millisecond.
     isTrusted: () => true,
+    // Claims are read where the signature is right, and the token has ended, say.
+    nameTried: (_credentials, { cause }) => {
+      const sub =
+        cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed
+          ? cause.payload.sub
+          : undefined
+      return sub !== undefined && isUserName(sub) ? sub : undefined
+    },
     async decide(credentials, { repository }) {
       if (credentials === undefined) return { user: undefined, rights: 'none', mayCreate: false }
       const { sub, scope } = await verify(tokenIn(credentials))
