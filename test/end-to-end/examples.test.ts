@@ -19,16 +19,21 @@ import type { Stack } from '@sluice/shared/testing/stack'
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
 const run = promisify(execFile)
+const sluice = fileURLToPath(new URL('../../apps/command/bin/sluice', import.meta.url))
 
 /** The folder in which the examples expect their files. */
 const etc = '/etc/sluice'
 
-test('file: the users of the password file do what the rules let them do', async () => {
+test('file: the users of the password file do what the rules let them do, and a token what it says', async () => {
   await using folder = await temporaryFolder()
   const users = await Promise.all(['ann', 'ben', 'eve'].map(async (user) => `${user}:${await hash(`${user}’s`, 4)}\n`))
   await writeFile(join(folder.path, 'htpasswd'), users.join(''))
   await copyFile(join(examples, 'file/access.yaml'), join(folder.path, 'access.yaml'))
-  await using stack = await startStack({}, { gateway: await settingsOf('file', folder.path) })
+  const settings = await settingsOf('file', folder.path)
+  const { stdout } = await run(sluice, ['token', 'create', '--repository', 'backend/**', '--right', 'write'], {
+    env: { ...settings, PATH: process.env['PATH'] },
+  })
+  await using stack = await startStack({}, { gateway: settings })
 
   assert.equal(await push(stack, 'public/one.git', 'ann', 'ann’s'), 'pushed')
   assert.equal(await push(stack, 'backend/app.git', 'ann', 'ann’s'), 'pushed')
@@ -36,6 +41,9 @@ test('file: the users of the password file do what the rules let them do', async
   assert.match(await push(stack, 'backend/app.git', 'eve', 'eve’s'), /You may read this repository, but not push to it/)
   assert.match(await push(stack, 'backend/new.git', 'ben', 'ben’s'), /a push does not create one here/)
   assert.match(await push(stack, 'public/one.git', 'ann', 'wrong'), /Authentication failed/)
+  assert.equal(await push(stack, 'backend/app.git', 'x-access-token', stdout.trim()), 'pushed')
+  const header = ['-c', `http.extraHeader=Authorization: Bearer ${stdout.trim()}`]
+  assert.equal(await read(stack, 'backend/app.git', header), 'read')
   assert.equal(await read(stack, 'public/one.git'), 'read')
   assert.match(await read(stack, 'backend/app.git'), /could not read Username|Authentication failed/)
 })

@@ -29,7 +29,7 @@ export const access = {
     apps: ['gateway'],
     takes: 'off, or the path of a file',
     purpose:
-      'For `file`: users and the hashes of their passwords (bcrypt or argon2id), as `htpasswd -B` writes them. Read again when it changes.',
+      'For `file`: users and the hashes of their passwords (argon2id or bcrypt), as `sluice user add` or `htpasswd -B` writes them. Read again when it changes.',
     fallback: 'off',
     schema: orOff(text()),
   },
