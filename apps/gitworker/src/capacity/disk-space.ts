@@ -13,7 +13,7 @@ export type FreeSpace = {
   readonly totalInodes: number | undefined
 }
 
-export type DiskName = 'root' | 'spool' | 'run'
+export type DiskName = 'root' | 'spool' | 'run' | 'audit'
 
 /** How long a measurement is used. */
 const freshMs = 1000
@@ -60,6 +60,11 @@ export class DiskSpace {
   async all(): Promise<[DiskName, FreeSpace][]> {
     const seen = await Promise.all([...this.#looks].map(async ([name, look]) => [name, await look()] as const))
     return seen.filter((entry): entry is [DiskName, FreeSpace] => entry[1] !== undefined)
+  }
+
+  /** Undefined where the disk does not answer, or is not one of these. */
+  async freeBytes(name: DiskName): Promise<number | undefined> {
+    return (await this.#looks.get(name)?.())?.freeBytes
   }
 
   /**

@@ -1,3 +1,5 @@
+import { parseInteger, truthOf } from './config-output.ts'
+import type { ConfigValues } from './config-output.ts'
 import type { ConfigSetting } from './config-file.ts'
 import { trustRoot } from './config-file.ts'
 
@@ -7,7 +9,12 @@ import { trustRoot } from './config-file.ts'
  * there only if need be, because git commands in hooks inherit the command line's settings (GIT_CONFIG_PARAMETERS).
  */
 
-export type PushDefaults = { readonly fsckObjects: boolean; readonly packThreads: number }
+export type PushDefaults = {
+  readonly fsckObjects: boolean
+  readonly packThreads: number
+  /** Whether the references' old values are kept, with who has changed them. */
+  readonly reflogs: boolean
+}
 
 export type PushLimits = {
   /** The largest pack that is allowed, in bytes. */
@@ -18,8 +25,8 @@ export type PushLimits = {
   readonly hooksPath: string | undefined
 }
 
-/** What a repository's own configuration sets for pushes: git's canonical names, each with its last value, or null. */
-export type OwnSettings = ReadonlyMap<string, string | null>
+/** What a repository's own configuration sets for pushes. */
+export type OwnSettings = ConfigValues
 
 /** The names that `OwnSettings` may have. */
 export const ownNames = [
@@ -40,7 +47,7 @@ const tolerated = ['badTimezone', 'missingSpaceBeforeDate', 'zeroPaddedFilemode'
 
 /** @returns the settings for receive-pack's configuration file, and those that must be on its command line */
 export function pushConfig(
-  { fsckObjects, packThreads }: PushDefaults,
+  { fsckObjects, packThreads, reflogs }: PushDefaults,
   limits: PushLimits,
   own: OwnSettings,
 ): { file: ConfigSetting[]; overrides: ConfigSetting[] } {
@@ -49,6 +56,8 @@ export function pushConfig(
     ['pack.threads', String(packThreads)],
     ...tolerated.map((defect): ConfigSetting => [`receive.fsck.${defect}`, 'ignore']),
   ]
+  // For references of every kind: a tag that was forced is missed as much as a branch.
+  if (reflogs) file.push(['core.logAllRefUpdates', 'always'])
   // receive.fsckObjects would override a transfer.fsckObjects. The latter is not used, since it also affects fetches in hooks.
   const saysFsck = own.has('receive.fsckobjects') || own.has('transfer.fsckobjects')
   if (fsckObjects && !saysFsck) file.push(['receive.fsckObjects', 'true'])
@@ -81,16 +90,5 @@ function isAsStrict([name, value]: ConfigSetting, said: string | null): boolean 
     // 0 is no limit. A negative limit lets nothing through.
     return size !== undefined && size !== 0 && size <= Number(value)
   }
-  return value === 'true'
-    ? said === null || /^(?:true|yes|on|1)$/i.test(said)
-    : /^(?:false|no|off|0|)$/i.test(said ?? 'x')
-}
-
-/** Parses a number as git does: git_parse_signed() in parse.c, which takes hexadecimal and octal numbers too. */
-function parseInteger(text: string): number | undefined {
-  const [, sign, digits = '', unit = ''] = /^\s*([+-]?)(0x[\da-f]+|0[0-7]*|[1-9]\d*)([kmg]?)$/i.exec(text) ?? []
-  if (digits === '') return undefined
-  const radix = /^0x/i.test(digits) ? 16 : digits.startsWith('0') ? 8 : 10
-  const factor = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[unit.toLowerCase()] ?? 1
-  return Number.parseInt(digits, radix) * factor * (sign === '-' ? -1 : 1)
+  return truthOf(said) === (value === 'true')
 }

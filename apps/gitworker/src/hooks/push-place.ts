@@ -1,4 +1,4 @@
-import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { PushRoom } from '../capacity/push-room.ts'
 import type { GitOptions, PushPlace } from '../git/command.ts'
 import { forRequest } from '../process/job.ts'
 import type { JobOwner, RunJob } from '../process/job.ts'
@@ -19,32 +19,40 @@ export type PushPlaceServices = {
   readonly pushSettings: PushSettings
   /** The operator's hooks for all repositories, if there are any. */
   readonly operatorsHooks: HooksFolder | undefined
-  /** The largest pack that may be pushed to a repository, in bytes, by its name as addressed; undefined is no limit. */
-  readonly maxPush: (repository: string) => number | undefined
 }
+
+/** What a push may do, as the rules and limits have it. */
+export type PushAllowance = {
+  /** Whether branches may only be fast-forwarded. */
+  readonly denyForce: boolean
+  /** How much it may bring; undefined is no limit. */
+  readonly room: PushRoom | undefined
+}
+
+/** A push's place, and whether its repository has a hook that may answer in git's place. */
+export type OpenPushPlace = PushPlace & AsyncDisposable & { readonly hasProcReceive: boolean }
 
 /**
  * Prepares what a push has of its own: a HOME, its configuration, and its hooks. To be disposed of when nothing of it lives.
  *
- * @param denyForce whether branches may only be fast-forwarded
  * @throws {Refusal} `repository_unreadable`, `no_resources`, `hooks_unusable`, or the signal's reason
  */
 export async function openPushPlace(
-  { git, runtimeDirectory, runJob, pushSettings, operatorsHooks, maxPush }: PushPlaceServices,
-  { repository }: GitRequest,
+  { git, runtimeDirectory, runJob, pushSettings, operatorsHooks }: PushPlaceServices,
   gitDir: string,
-  denyForce: boolean,
+  { denyForce, room }: PushAllowance,
   owner: JobOwner,
-): Promise<PushPlace & AsyncDisposable> {
+): Promise<OpenPushPlace> {
   await using opened = new AsyncDisposableStack()
   const runHere = forRequest(owner, runJob)
   const own = await pushSettings.of(gitDir, runHere)
   const plan = await planHooks(gitDir, own, operatorsHooks, runHere)
   const folder = opened.use(await runtimeDirectory.openPush())
   const hooksPath = plan && folder.hooks
-  const { file, overrides } = pushConfig(git, { maxInputBytes: maxPush(repository), denyForce, hooksPath }, own)
+  const { file, overrides } = pushConfig(git, { maxInputBytes: room?.bytes, denyForce, hooksPath }, own)
   await furnish(folder, file, plan, git.configFiles.plain, runtimeDirectory.hookScript)
   const { home, config } = folder
+  const hasProcReceive = plan?.own.names.includes('proc-receive') ?? false
   const whole = opened.move()
-  return { home, config, overrides, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+  return { home, config, overrides, hasProcReceive, [Symbol.asyncDispose]: () => whole.disposeAsync() }
 }

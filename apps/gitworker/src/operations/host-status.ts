@@ -35,7 +35,7 @@ export type LaneStatus = {
 }
 
 export type DiskStatus = {
-  /** `root`, `spool` or `run`. */
+  /** `root`, `spool`, `run` or `audit`. */
   readonly disk: string
   readonly freeBytes: number
   readonly totalBytes: number

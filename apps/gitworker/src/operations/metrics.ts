@@ -151,6 +151,15 @@ export class HostMetrics {
     addCounters(this.#registry, 'sluice_orphans_total', help, [], () => [[[], ended()]])
   }
 
+  /** @param audit counts the records itself */
+  showAudit(audit: { readonly written: number; readonly failed: number }): void {
+    const help = 'Records of pushes in the audit log, and those that could not be written, which are in the host’s log.'
+    addCounters(this.#registry, 'sluice_audit_records_total', help, ['result'], () => [
+      [['written'], audit.written],
+      [['failed'], audit.failed],
+    ])
+  }
+
   showDisks(disks: DiskSpace): void {
     const add = (name: string, help: string, value: (space: FreeSpace) => number | undefined) =>
       addGauges(this.#registry, name, help, 'disk', async () =>

@@ -5,6 +5,7 @@ import type { Outcome } from '@sluice/shared/refusal/outcomes'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
+import type { RefChange } from './ref-change.ts'
 import { JobError } from '../process/job.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 
@@ -40,6 +41,10 @@ export type RequestRecord = {
   said?: string
   /** The references that a push did not change, each with git's reason; the first ten. */
   rejected?: string[]
+  /** What git did with each reference of a push, as far as that is known; the first hundred. */
+  refs?: readonly RefChange[]
+  /** How many references a push had beyond those. */
+  moreRefs?: number
   /** Whether a push took effect although its client left before it was told. */
   committedAfterDisconnect?: boolean
   /** Whether a push took effect although it was ended here before its client was told. */

@@ -75,7 +75,7 @@ export class PushEnding {
   /**
    * Ends the worker, or lets its hooks end. To be called when the exchange is over and git is not.
    *
-   * @param isPassedOn whether the client is sent what git writes at once
+   * @param isPassedOn whether the client has been sent what git has written
    */
   end(worker: WorkerHandle, isPassedOn: boolean): void {
     this.#ended = this.#end(worker, isPassedOn)

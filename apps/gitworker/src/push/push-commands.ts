@@ -2,6 +2,7 @@ import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { pktLength } from '@sluice/shared/git/pkt-line'
 import type { RunJob } from '../process/job.ts'
 import { isRefName } from '../git/ref-name.ts'
+import { refValues } from './ref-values.ts'
 
 /** One update that a push asks for: gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". */
 export type PushCommand = { readonly oldId: string; readonly newId: string; readonly ref: string }
@@ -24,11 +25,22 @@ export class PushCommands {
   readonly commands: PushCommand[] = []
   /** `report-status`, `side-band-64k` and others. git looks for them in every line. */
   readonly capabilities = new Set<string>()
+  readonly #encoding: 'utf8' | 'latin1'
   readonly #turn = new LoopTurn()
   #offset = 0
   #isWhole = false
   #isInCertificate = false
   #certificate = ''
+
+  /** @param encoding of names; `latin1` gives one character for each byte */
+  constructor(encoding: 'utf8' | 'latin1' = 'utf8') {
+    this.#encoding = encoding
+  }
+
+  /** In bytes, how much of the body has been read as commands. */
+  get length(): number {
+    return this.#offset
+  }
 
   /** Whether all commands have been read. Also true for a body that git does not take for a push: it carries out nothing. */
   get isWhole(): boolean {
@@ -50,7 +62,7 @@ export class PushCommands {
       if (length === undefined || length < 4) return this.#end()
       const end = this.#offset + length
       if (body.length < end) return false
-      if (length > 4) this.#readLine(body.toString('utf8', this.#offset + 4, end))
+      if (length > 4) this.#readLine(body.toString(this.#encoding, this.#offset + 4, end))
       this.#offset = end
     }
     return false
@@ -123,12 +135,11 @@ export function pushCommands(beginning: Buffer): PushCommand[] {
 /** Whether at least one of the commands has taken effect, judging by what the references are now. */
 export async function isCommitted(gitDir: string, commands: readonly PushCommand[], runJob: RunJob): Promise<boolean> {
   if (commands.length === 0) return false
-  const refs = commands.map(({ ref }) => ref)
-  const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(refname)', '--', ...refs]
-  const lines = (await runJob(args)).split('\n')
-  const now = new Map(lines.map((line) => [line.slice(line.indexOf(' ') + 1), line]))
-  return commands.some((asked) => {
-    if (isDeletion(asked)) return !isCreation(asked) && isRefName(asked.ref) && !now.has(asked.ref)
-    return now.get(asked.ref) === `${asked.newId} ${asked.ref}`
+  const refs = commands.map(({ ref }) => Buffer.from(ref).toString('latin1'))
+  const now = await refValues(gitDir, refs, runJob)
+  return commands.some((asked, index) => {
+    const ref = refs[index]!
+    if (isDeletion(asked)) return !isCreation(asked) && isRefName(asked.ref) && now.get(ref) === undefined
+    return now.get(ref) === asked.newId
   })
 }

@@ -1,11 +1,9 @@
-import type { GitRequest } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
 import { LastPackets } from './last-packets.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { errorLines } from '../git/messages.ts'
-import { PushReply } from './push-reply.ts'
 
 /** Watches git's reply as it passes, and tells from it how the request ended. */
 export type GitReply = {
@@ -15,6 +13,8 @@ export type GitReply = {
   readonly hasReported: boolean
   /** Whether a push's report has begun, or may begin in the last chunk. */
   readonly mayHaveReported: boolean
+  /** Whether a push's report has passed as a whole. */
+  readonly hasWholeReport: boolean
   /**
    * @param stderr called only where something went wrong
    * @returns what went wrong, which git has already told the client; undefined where nothing did
@@ -25,11 +25,6 @@ export type GitReply = {
 /** Why git did not do what was asked, and what it said about it. */
 export type Verdict = { readonly refusal: Refusal; readonly said: string; readonly rejected?: string[] }
 
-/** @param maxPush the largest push that the repository takes, in bytes; undefined is no limit */
-export function watchReply({ kind, service }: GitRequest, maxPush?: number): GitReply {
-  return service === 'receive-pack' && kind === 'rpc' ? new PushReply(maxPush) : new FetchReply()
-}
-
 /** Records a failure that git itself has told the client. The reply is complete and is not changed. */
 export function noteVerdict(record: RequestRecord, { refusal, said, rejected }: Verdict): void {
   record.refusal = refusal
@@ -38,9 +33,11 @@ export function noteVerdict(record: RequestRecord, { refusal, said, rejected }: 
   if (rejected && rejected.length > 0) record.rejected = rejected
 }
 
-class FetchReply implements GitReply {
+/** The reply to a fetch, or an advertisement. A push has a PushReply. */
+export class FetchReply implements GitReply {
   readonly hasReported = false
   readonly mayHaveReported = false
+  readonly hasWholeReport = false
   readonly #last = new LastPackets()
 
   take(chunk: Buffer): undefined {

@@ -1,8 +1,11 @@
 import { wordsBand } from '@sluice/shared/git/packet-reader'
+import type { PacketWatcher } from '@sluice/shared/git/packet-reader'
 import { pktLine } from '@sluice/shared/git/pkt-line'
 import { PushReport } from '@sluice/shared/git/push-report'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Reason } from '@sluice/shared/refusal/reasons'
+import { tooLargeSentence } from '../capacity/push-room.ts'
+import type { PushRoom } from '../capacity/push-room.ts'
 import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords, reasonOfReport } from '../git/faults.ts'
 import { DefectHint } from './defect-hint.ts'
@@ -16,12 +19,16 @@ import { errorLines, printable } from '../git/messages.ts'
  */
 export class PushReply implements GitReply {
   readonly #hint = new DefectHint()
-  readonly #report = new PushReport(this.#hint)
-  readonly #maxPush: number | undefined
+  readonly #report: PushReport
+  readonly #room: PushRoom | undefined
 
-  /** @param maxPush the largest push that the repository takes, in bytes; undefined is no limit */
-  constructor(maxPush?: number) {
-    this.#maxPush = maxPush
+  /**
+   * @param room how much the push may bring; undefined is no limit
+   * @param watchers get each packet first
+   */
+  constructor(room?: PushRoom, ...watchers: readonly PacketWatcher[]) {
+    this.#room = room
+    this.#report = new PushReport(...watchers, this.#hint)
   }
 
   get hasReported(): boolean {
@@ -30,6 +37,10 @@ export class PushReply implements GitReply {
 
   get mayHaveReported(): boolean {
     return this.#report.mayHaveBegun
+  }
+
+  get hasWholeReport(): boolean {
+    return this.#report.isWhole
   }
 
   take(chunk: Buffer): Buffer | undefined {
@@ -71,13 +82,13 @@ export class PushReply implements GitReply {
   }
 
   #refusal(reason: Reason): Refusal {
-    return new Refusal(reason, reason === 'push_too_large' ? { sentence: this.#tooLargeSentence } : {})
+    if (reason !== 'push_too_large') return new Refusal(reason)
+    const isOfRepository = this.#room?.of === 'repository'
+    return new Refusal(isOfRepository ? 'repository_full' : reason, { sentence: this.#tooLargeSentence })
   }
 
   get #tooLargeSentence(): string {
-    const limit = this.#report.tooLarge || (this.#maxPush === undefined ? undefined : sizeOf(this.#maxPush))
-    const than = limit === undefined ? 'what' : `the ${limit} that`
-    return `This push is larger than ${than} may be pushed to this repository at once (SLUICE_MAX_PUSH, or receive.maxInputSize in the repository).`
+    return tooLargeSentence(this.#room, this.#report.tooLarge)
   }
 }
 
@@ -85,15 +96,4 @@ export class PushReply implements GitReply {
 function withMessage(chunk: Buffer, { at, text }: Insertion): Buffer {
   const packet = Buffer.from(pktLine(`${String.fromCharCode(wordsBand)}${text}`))
   return Buffer.concat([chunk.subarray(0, at), packet, chunk.subarray(at)])
-}
-
-function sizeOf(bytes: number): string {
-  for (const [unit, size] of [
-    ['GiB', 2 ** 30],
-    ['MiB', 2 ** 20],
-    ['KiB', 2 ** 10],
-  ] as const) {
-    if (bytes >= size) return `${(bytes / size).toFixed(2).replace(/\.00$/, '')} ${unit}`
-  }
-  return `${bytes} bytes`
 }

@@ -2,9 +2,13 @@ import { addAbortListener } from 'node:events'
 import { Writable } from 'node:stream'
 import type { GitReply } from './git-reply.ts'
 
+/** A longer report is not held back as a whole, but only until so much of it has come. */
+const maxHeldBytes = 1024 * 1024
+
 /**
- * Passes a push's output on to the client, but holds receive-pack's report back until HEAD is set. Some clients close
- * the connection as soon as they have the report, and clone at once.
+ * Passes a push's output on to the client, but holds receive-pack's report back until it is whole and what must come
+ * before it is done: HEAD is set, the push is recorded. Some clients close the connection as soon as they have the
+ * report, and clone at once.
  *
  * receive-pack writes the report after it has updated the references (builtin/receive-pack.c). The report is in band 1,
  * which otherwise has only empty packets as keep-alives. For a client without side-bands, it is all of the output
@@ -12,21 +16,33 @@ import type { GitReply } from './git-reply.ts'
  */
 export class ReportGate extends Writable {
   readonly #outgoing: Writable
-  readonly #beforeReport: () => Promise<void>
-  readonly #reply: Pick<GitReply, 'mayHaveReported'>
+  readonly #beforeReport: () => Promise<unknown>
+  readonly #reply: Pick<GitReply, 'mayHaveReported' | 'hasWholeReport'>
+  /** What has been held back, from the chunk with the report's beginning. */
+  #held: Buffer[] = []
+  #heldBytes = 0
   #isOpen = false
 
   /**
    * @param beforeReport awaited before the report is passed on; must not reject
    * @param reply must have been given each chunk before it is written here
    */
-  constructor(outgoing: Writable, beforeReport: () => Promise<void>, reply: Pick<GitReply, 'mayHaveReported'>) {
+  constructor(
+    outgoing: Writable,
+    beforeReport: () => Promise<unknown>,
+    reply: Pick<GitReply, 'mayHaveReported' | 'hasWholeReport'>,
+  ) {
     super()
     this.#reply = reply
     this.#outgoing = outgoing
     this.#beforeReport = beforeReport
     outgoing.once('close', () => this.destroy())
     if (outgoing.destroyed) this.destroy()
+  }
+
+  /** Whether the report, or its beginning, has been passed on. */
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   /** Resolves when all output is passed on, the client is gone, or the signal is aborted. */
@@ -40,8 +56,24 @@ export class ReportGate extends Writable {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     if (this.#isOpen || !this.#reply.mayHaveReported) return this.#pass(chunk, done)
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (!this.#reply.hasWholeReport && this.#heldBytes < maxHeldBytes) return done()
+    void this.#open().then((report) => this.#pass(report, done))
+  }
+
+  /** git has ended within its report, or has written something else. */
+  override _final(done: () => void): void {
+    if (this.#held.length === 0) return done()
+    void this.#open().then((report) => this.#pass(report, done))
+  }
+
+  async #open(): Promise<Buffer> {
+    const held = this.#held
+    this.#held = []
+    await this.#beforeReport()
     this.#isOpen = true
-    void this.#beforeReport().then(() => this.#pass(chunk, done))
+    return held.length === 1 ? held[0]! : Buffer.concat(held)
   }
 
   #pass(chunk: Buffer, done: () => void): void {

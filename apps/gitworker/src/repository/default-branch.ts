@@ -1,10 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Writable } from 'node:stream'
 import type { RunJob } from '../process/job.ts'
-import type { GitReply } from '../reply/git-reply.ts'
-import { ReportGate } from '../reply/report-gate.ts'
 import { beginningOf } from './repository.ts'
 
 /*
@@ -38,12 +35,6 @@ export type NewHead = {
    * @throws {JobError} if git fails; the next push tries again
    */
   settle(): Promise<void>
-  /**
-   * A stream to the client that holds back git's report of success until HEAD is settled.
-   *
-   * @param reply watches what goes through it
-   */
-  gate(outgoing: Writable, reply: GitReply): ReportGate
 }
 
 /** Settles HEADs that are guesses. For one repository, pushes take turns. */
@@ -59,8 +50,7 @@ export class NewHeads {
   of(gitDir: string): NewHead | undefined {
     if (!existsSync(join(gitDir, mark))) return undefined
     let settled: Promise<void> | undefined
-    const settle = () => (settled ??= this.#settleInTurn(gitDir))
-    return { settle, gate: (outgoing, reply) => new ReportGate(outgoing, () => settle().catch(() => {}), reply) }
+    return { settle: () => (settled ??= this.#settleInTurn(gitDir)) }
   }
 
   async #settleInTurn(gitDir: string): Promise<void> {

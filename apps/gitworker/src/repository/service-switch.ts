@@ -1,22 +1,46 @@
-import type { GitRequest, Service } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Service } from '@sluice/shared/git/git-route'
+import { shownSentence } from '@sluice/shared/git/read-only'
+import { truthOf, valuesIn } from '../git/config-output.ts'
 import { forRequest } from '../process/job.ts'
 import type { JobOwner, RunJob } from '../process/job.ts'
 import { ConfigLookup } from './config-lookup.ts'
+import { readOnly } from './read-only.ts'
+
+/** Why a repository's own configuration lets nobody use a service. */
+type Closed = { readonly by: 'http' } | { readonly by: 'sluice.readonly'; readonly sentence: string }
 
 /**
  * Whether a repository's own configuration switches a service off: `http.uploadpack=false` or `http.receivepack=false`,
- * as for git's http-backend(1).
+ * as for git's http-backend(1), and for pushes `sluice.readOnly`, which is true or a sentence for those who push.
  */
 export class ServiceSwitch {
-  readonly #isOff = {
-    'upload-pack': new ConfigLookup(subjectOf('uploadpack')),
-    'receive-pack': new ConfigLookup(subjectOf('receivepack')),
-  } as const satisfies Record<Service, ConfigLookup<boolean>>
+  readonly #closed = {
+    'upload-pack': new ConfigLookup<Closed | 'no'>({
+      words: /uploadpack/i,
+      unset: 'no',
+      query: queryFor('http\\.uploadpack'),
+      parse: (output) => (isOff('http.uploadpack', output) ? { by: 'http' } : 'no'),
+    }),
+    'receive-pack': new ConfigLookup<Closed | 'no'>({
+      words: /receivepack|readonly/i,
+      unset: 'no',
+      query: queryFor('http\\.receivepack|sluice\\.readonly'),
+      parse: (output) => (isOff('http.receivepack', output) ? { by: 'http' } : readOnlyIn(output)),
+    }),
+  } as const satisfies Record<Service, unknown>
 
-  /** @throws {Refusal} `repository_unreadable` where git cannot read the configuration */
-  async isOff(gitDir: string, service: Service, runJob: RunJob): Promise<boolean> {
-    return await this.#isOff[service].of(gitDir, runJob)
+  /**
+   * @returns undefined where the service is on
+   * @throws {Refusal} `repository_unreadable` where git cannot read the configuration, or a value is neither true nor
+   *   false
+   */
+  async refusal(gitDir: string, service: Service, runJob: RunJob): Promise<Refusal | undefined> {
+    const closed = await this.#closed[service].of(gitDir, runJob)
+    if (closed === 'no') return undefined
+    if (closed.by !== 'http') return readOnly(closed.sentence)
+    const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
+    return new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
   }
 }
 
@@ -25,23 +49,33 @@ export type ServiceSwitchServices = {
   readonly runJob: RunJob
 }
 
-/** @throws {Refusal} `service_disabled`, `repository_unreadable` */
+/** @throws {Refusal} `service_disabled`, `read_only`, `repository_unreadable` */
 export async function checkServiceIsOn(
   { serviceSwitch, runJob }: ServiceSwitchServices,
   gitDir: string,
-  { service }: GitRequest,
+  { service }: { readonly service: Service },
   owner: JobOwner,
 ): Promise<void> {
-  if (!(await serviceSwitch.isOff(gitDir, service, forRequest(owner, runJob)))) return
-  const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
-  throw new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
+  const refusal = await serviceSwitch.refusal(gitDir, service, forRequest(owner, runJob))
+  if (refusal) throw refusal
 }
 
-function subjectOf(name: string) {
-  return {
-    words: new RegExp(name, 'i'),
-    unset: false,
-    query: ['--type=bool', '--get', '--end-of-options', `http.${name}`],
-    parse: (output: string) => output.trim() === 'false',
-  }
+function queryFor(names: string): string[] {
+  return ['--null', '--get-regexp', '--end-of-options', `^(${names})$`]
+}
+
+function isOff(name: string, output: string): boolean {
+  const value = valuesIn(output).get(name)
+  if (value === undefined) return false
+  const truth = truthOf(value)
+  if (truth !== undefined) return !truth
+  const cause = new Error(`bad boolean config value '${value?.slice(0, 80)}' for '${name}'`)
+  throw new Refusal('repository_unreadable', { cause })
+}
+
+/** Whatever is not false is meant to keep pushes out. */
+function readOnlyIn(output: string): Closed | 'no' {
+  const value = valuesIn(output).get('sluice.readonly')
+  if (value === undefined || truthOf(value) === false) return 'no'
+  return { by: 'sluice.readonly', sentence: truthOf(value) === true ? '' : shownSentence(value ?? '') }
 }

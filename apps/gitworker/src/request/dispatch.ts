@@ -5,6 +5,8 @@ import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
 import { plainName } from '@sluice/shared/git/repository-name'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { RefusedPushes } from '../audit/refused-pushes.ts'
 import { RequestBody } from '../body/request-body.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import { admitFirstPush } from '../creation/first-push.ts'
@@ -12,6 +14,8 @@ import type { FirstPushServices } from '../creation/first-push.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { contentType } from '../reply/relay.ts'
+import { checkNotReadOnly } from '../repository/read-only.ts'
+import type { ReadOnlyRules } from '../repository/read-only.ts'
 import { findRepository } from '../repository/repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { RepositoryUsers } from '../repository/repository-users.ts'
@@ -54,6 +58,10 @@ export type Servers = {
 export type DispatchServices = {
   readonly limits: RequestLimits
   readonly disks: DiskSpace
+  readonly readOnly: ReadOnlyRules
+  /** Undefined where pushes are not recorded. */
+  readonly auditLog: Pick<AuditLog, 'check'> | undefined
+  readonly refusedPushes: RefusedPushes | undefined
   readonly firstPushes: FirstPushServices
   readonly users: RepositoryUsers
   readonly settings: ServiceSwitchServices
@@ -77,11 +85,11 @@ export class Dispatcher {
     } catch (error) {
       await refuse(exchange, record, error)
     }
+    await this.#services.refusedPushes?.ended(exchange, record)
   }
 
   async #admit(exchange: Exchange, request: GitRequest, record: RequestRecord): Promise<void> {
-    const { disks, firstPushes } = this.#services
-    if (request.service === 'receive-pack') await disks.checkPush(announcedBytes(exchange))
+    const { firstPushes } = this.#services
     if (request.kind === 'rpc') exchange.watchUnreadBody()
     const claim = {
       repository: plainName(request.repository),
@@ -94,7 +102,22 @@ export class Dispatcher {
       (await admitFirstPush(firstPushes, exchange, request, record))
     // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
     using _use = found && this.#services.users.enter(found.gitDir)
+    const existing = findRepository(firstPushes.root, request.repository)
+    if (request.service === 'receive-pack') await this.#checkPush(exchange, request, existing)
+    const found = existing ?? (await admitFirstPush(firstPushes, exchange, request, record))
     await this.#dispatch({ exchange, request, claim, visit, record }, found)
+  }
+
+  /**
+   * Whether a push, or its advertisement, can be taken at all. Costs no process.
+   *
+   * @throws {Refusal} `read_only`, `disk_low`, `audit_unavailable`
+   */
+  async #checkPush(exchange: Exchange, request: GitRequest, found: Repository | undefined): Promise<void> {
+    const { readOnly, disks, auditLog, firstPushes } = this.#services
+    checkNotReadOnly(readOnly, firstPushes.root, request.repository, found)
+    await disks.checkPush(announcedBytes(exchange))
+    await auditLog?.check()
   }
 
   /** @param found undefined where the repository is yet to be created */

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream'
 import type { Claim } from '@sluice/shared/admission/fair-queue'
-import type { GitRequest } from '@sluice/shared/git/git-route'
 import { reasonOfSignal } from '../git/faults.ts'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Producer } from '../cache/packs/stream/pack-source.ts'
@@ -10,7 +9,7 @@ import type { RequestRecord } from '../operations/request-record.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 import { AnswerCapture } from '../reply/answer-capture.ts'
-import { watchReply } from '../reply/git-reply.ts'
+import { FetchReply } from '../reply/git-reply.ts'
 import type { GitReply, Verdict } from '../reply/git-reply.ts'
 import { failureOf, rejectionOf, silenceAfterEnd } from '../reply/relay.ts'
 import { concludeRun } from './git-runs.ts'
@@ -20,7 +19,6 @@ export type ReadingGit = {
   readonly worker: WorkerHandle
   /** The slot, and the run in it. Disposing of it ends git. It is disposed of at the latest when git is gone. */
   readonly held: AsyncDisposable
-  readonly request: GitRequest
   readonly lane: LaneName
   readonly claim: Claim
   /** The state of the repository just before git was started. */
@@ -43,17 +41,13 @@ export class GitProducer implements Producer {
    * @param input rejects when the request's body cannot be sent to git
    * @param entry undefined where the answer is not cached
    */
-  constructor(
-    { worker, held, request, lane, claim, state }: ReadingGit,
-    input: Promise<void>,
-    entry: PendingEntry | undefined,
-  ) {
+  constructor({ worker, held, lane, claim, state }: ReadingGit, input: Promise<void>, entry: PendingEntry | undefined) {
     this.lane = lane
     this.claim = claim
     this.state = state
     this.worker = worker
     this.#held = held
-    const reply = watchReply(request)
+    const reply = new FetchReply()
     const capture = entry && new AnswerCapture(entry)
     // A paused stream does not begin to flow because a listener is added.
     worker.stdout.pause().on('data', (chunk: Buffer) => {

@@ -1,17 +1,23 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { RequestBody } from '../body/request-body.ts'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
+import type { PushAllowance } from '../hooks/push-place.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 import type { GitReport } from '../process/worker-message.ts'
 import { PushEnding } from '../push/interrupted-push.ts'
 import type { PushEndingServices } from '../push/interrupted-push.ts'
+import { PushAudit } from '../push/push-audit.ts'
+import type { PushAuditServices } from '../push/push-audit.ts'
 import { pushCommands } from '../push/push-commands.ts'
 import { maxReadOnBytes } from '../push/refused-push.ts'
 import { cleanUpAfterPush } from '../push/clean-up-push.ts'
 import type { CleanUpServices } from '../push/clean-up-push.ts'
-import { noteVerdict, watchReply } from '../reply/git-reply.ts'
-import type { GitReply, Verdict } from '../reply/git-reply.ts'
+import { noteVerdict } from '../reply/git-reply.ts'
+import type { Verdict } from '../reply/git-reply.ts'
+import { PushReply } from '../reply/push-reply.ts'
+import { ReportGate } from '../reply/report-gate.ts'
 import { relay } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { NewHead, NewHeads } from '../repository/default-branch.ts'
@@ -27,6 +33,7 @@ import type { PushStarter } from './start-push.ts'
  *   start git                              start-push
  *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: end git, or let its hooks finish
  *     before the report: set HEAD          report-gate, default-branch            │
+ *     and record what git did              push-audit                             │
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
  *   remove the files that it left          clean-up-push: unless git ended by itself
  *
@@ -39,8 +46,7 @@ export type PushRunServices = {
   readonly staleLocks: StaleLocks
   /** Undefined where references are not cached. */
   readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
-  /** The largest pack that may be pushed to a repository, in bytes, by its name as addressed; undefined is no limit. */
-  readonly maxPush: (repository: string) => number | undefined
+  readonly audits: PushAuditServices
   /** What ends a push and tidies up after it. */
   readonly endings: PushEndingServices & CleanUpServices
 }
@@ -49,8 +55,9 @@ export type PushRunServices = {
 type Push = {
   readonly body: RequestBody
   readonly worker: WorkerHandle
-  readonly reply: GitReply
+  readonly reply: PushReply
   readonly ending: PushEnding
+  readonly audit: PushAudit
   /** Undefined unless HEAD may have to be set: it points to a branch by guess. */
   readonly newHead: NewHead | undefined
 }
@@ -74,20 +81,24 @@ export class PushRuns {
    *
    * @throws {Refusal} where git cannot be started
    */
-  async run(call: GitCall, gitDir: string, body: RequestBody, denyForce: boolean): Promise<void> {
-    const { starter, newHeads, staleLocks, answers, maxPush, endings } = this.#services
+  async run(call: GitCall, gitDir: string, body: RequestBody, allowance: PushAllowance): Promise<void> {
+    const { starter, newHeads, staleLocks, answers, audits, endings } = this.#services
     const { exchange, request, record } = call
     const newHead = newHeads.of(gitDir)
     using _pushing = answers?.pushing(gitDir)
     record.swept = await staleLocks.remove(gitDir, pushCommands(body.beginning))
-    await using run = await starter.start(exchange, request, gitDir, denyForce)
+    const audited = { exchange, repository: request.repository, record, gitDir }
+    const audit = await PushAudit.begin(audits, audited, body)
+    await using run = await starter.start(exchange, request, gitDir, allowance)
     const { worker, note } = run
     noteStart(call, worker)
-    const reply = watchReply(request, maxPush(request.repository))
+    audit.hasProcReceive = run.hasProcReceive
+    const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
-    const push = { body, worker, reply, ending, newHead }
+    const push = { body, worker, reply, ending, audit, newHead }
     const progress = await passOn(call, push)
     await conclude(push, progress, record)
+    await audit.settle()
     const endedByItself = progress === 'ended' && worker.signalled === undefined
     if (!endedByItself) await cleanUpAfterPush(endings, gitDir, body, note, record)
     await settle(newHead, record)
@@ -102,11 +113,11 @@ function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
 
 /** Sends git's output to the client. Before the reply ends, HEAD is set, and a new repository is kept or removed. */
 async function passOn({ exchange, request, visit, record }: GitCall, push: Push): Promise<Progress> {
-  const { body, worker, reply, ending, newHead } = push
+  const { body, worker, reply, ending, audit, newHead } = push
   let progress: Progress = 'cut off'
   try {
-    const gate = newHead?.gate(exchange.outgoing, reply)
-    const stop = () => ending.end(worker, gate === undefined)
+    const gate = gateOf(push, exchange)
+    const stop = () => ending.end(worker, gate?.isOpen ?? true)
     const report = await relay(exchange, request, body, worker, (chunk) => reply.take(chunk), gate, stop)
     const verdict = await noteEnd(push, report, record)
     if (verdict) tellReason(exchange, verdict.refusal)
@@ -114,6 +125,8 @@ async function passOn({ exchange, request, visit, record }: GitCall, push: Push)
     progress = 'passed on'
     // The client may read the repository as soon as the reply ends.
     await settle(newHead, record)
+    // A client that wants no report is told nothing before the end.
+    await audit.settle()
     await visit.leave()
     // git may answer before it has read the whole push: when the push is too large, for example.
     await exchange.readOn(maxReadOnBytes)
@@ -124,6 +137,14 @@ async function passOn({ exchange, request, visit, record }: GitCall, push: Push)
     await refuse(exchange, record, error)
     return progress
   }
+}
+
+/** What must be done before the client gets git's report; undefined where nothing must. */
+function gateOf({ reply, audit, newHead }: Push, { outgoing }: Exchange): ReportGate | undefined {
+  if (!newHead && !audit.isAwaited) return undefined
+  // If HEAD cannot be set, the next push tries again.
+  const before = () => Promise.all([newHead?.settle().catch(() => {}), audit.settle()])
+  return new ReportGate(outgoing, before, reply)
 }
 
 /** Waits until no process of the push lives, and records how it ended. */

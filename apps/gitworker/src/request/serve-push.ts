@@ -5,7 +5,10 @@ import type { RefRules } from '@sluice/shared/git/ref-rules'
 import { forRequest } from '../process/job.ts'
 import { judgePush } from '../push/push-rules.ts'
 import type { PushJudgement } from '../push/push-rules.ts'
+import type { SizeLimits } from '../push/size-limits.ts'
 import { refusePush } from '../push/refused-push.ts'
+import { checkNotReadOnly } from '../repository/read-only.ts'
+import type { ReadOnlyRules } from '../repository/read-only.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
@@ -19,8 +22,9 @@ import type { Slots } from './slots.ts'
  *
  *   wait for a slot                        slots
  *   find the repository, or create it      first-push, new-repositories
- *   is the service on?                     service-switch
+ *   is it read-only, or the service off?   read-only, service-switch
  *   do the rules allow it?                 push-rules ────── no ──▶ give the slot back, refuse it: refused-push
+ *   how much may it bring?                 size-limits
  *   run git, and tidy up after it          run-push
  *   give the slot back
  */
@@ -32,6 +36,8 @@ export type PushServices = {
   readonly settings: ServiceSwitchServices
   /** The rules for a repository by all of its names; undefined where there are none for any. */
   readonly protectedRefs: ((names: readonly string[]) => RefRules | undefined) | undefined
+  readonly readOnly: ReadOnlyRules
+  readonly sizeLimits: SizeLimits
   readonly runs: PushRuns
 }
 
@@ -62,16 +68,19 @@ export class Pushes {
    * @returns why the rules refuse the push; undefined where they do not. git is not started for a refused push
    */
   async #run(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<RefusedPush | undefined> {
-    const { slots, firstPushes, settings, runs } = this.#services
+    const { slots, firstPushes, settings, readOnly, sizeLimits, runs } = this.#services
     const { exchange, request, visit, record } = call
     using _slot = await slots.waitFor(call, body)
+    // It may have become read-only while the push waited.
+    checkNotReadOnly(readOnly, firstPushes.root, request.repository, found)
     const { gitDir } = found ?? (await createForPush(firstPushes, visit, exchange, request, body, record))
     // The dispatcher has entered a repository that it found.
     using _use = found ? undefined : this.#services.users.enter(gitDir)
     await checkServiceIsOn(settings, gitDir, request, exchange)
     const judgement = await this.#judge(call, gitDir, body)
     if (judgement && isRefused(judgement)) return judgement
-    await runs.run(call, gitDir, body, judgement?.denyForce ?? false)
+    const room = await sizeLimits.roomFor(exchange, request.repository, gitDir, body)
+    await runs.run(call, gitDir, body, { denyForce: judgement?.denyForce ?? false, room })
     return undefined
   }
 

@@ -5,8 +5,10 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { ReadAheadBudget } from '../body/read-ahead.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { SupervisorConfig } from '../config/config.ts'
+import { RepositorySizes } from '../capacity/repository-size.ts'
 import { NewRepositories } from '../creation/new-repositories.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
+import { SizeLimits } from '../push/size-limits.ts'
 import { NewHeads } from '../repository/default-branch.ts'
 import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { FilterOffer } from '../repository/filter-offer.ts'
@@ -24,6 +26,7 @@ import { PushStarter } from '../request/start-push.ts'
 import { ReadStarter } from '../request/start-read.ts'
 import { StaleLocks } from '../sweep/stale-locks.ts'
 import type { Caches } from './caches.ts'
+import type { PushParts } from './push-parts.ts'
 import type { Storage } from './storage.ts'
 import type { Workers } from './workers.ts'
 
@@ -34,6 +37,7 @@ export type DispatcherParts = {
   readonly workers: Workers
   readonly caches: Caches
   readonly disks: DiskSpace
+  readonly pushParts: PushParts
   readonly connections: Connections
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
@@ -54,6 +58,9 @@ type Settings = ReturnType<typeof repositorySettings>
 /** Puts together what serves each kind of request. */
 export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const { config, storage, workers, disks, connections, newRepositories, users } = parts
+export async function openDispatcher(parts: DispatcherParts): Promise<Dispatcher> {
+  const { config, storage, workers, disks, pushParts, connections } = parts
+  const { readOnly } = pushParts
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
   const readAhead = new ReadAheadBudget()
@@ -70,10 +77,19 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
     users,
     settings,
     protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),
+    readOnly,
+    sizeLimits: new SizeLimits({
+      maxPush: lookUpBy(config.maxPush),
+      maxRepository: lookUpBy(config.maxRepository),
+      sizes: new RepositorySizes(),
+    }),
     runs: pushRuns(parts, common),
   })
   const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
   return new Dispatcher({ limits, disks, firstPushes, users, settings, servers: { references, fetches, pushes } })
+  const { auditLog, refusedPushes } = pushParts.audit
+  const servers = { references, fetches, pushes }
+  return new Dispatcher({ limits, disks, readOnly, auditLog, refusedPushes, firstPushes, settings, servers })
 }
 
 /** What reads the repositories' own configurations. */
@@ -128,11 +144,10 @@ function readingServers({ config, workers, caches }: DispatcherParts, { slots, g
 }
 
 function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRuns {
-  const { config, storage, workers, caches, ending, log } = parts
+  const { config, storage, workers, caches, pushParts, ending, log } = parts
   const { runtimeDirectory, operatorsHooks } = storage
   const { git, runJob } = workers
   const { pushGrace, killGrace, hookTimeout } = config
-  const maxPush = lookUpBy(config.maxPush)
   const { pushSettings } = settings
   return new PushRuns({
     starter: new PushStarter({
@@ -142,14 +157,13 @@ function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRu
       runJob,
       pushSettings,
       operatorsHooks,
-      maxPush,
       pushGrace,
       killGrace,
     }),
     newHeads: new NewHeads(runJob),
     staleLocks: new StaleLocks(),
     answers: caches.answers,
-    maxPush,
+    audits: { auditLog: pushParts.audit.auditLog, runJob, log },
     endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },
   })
 }

@@ -4,6 +4,8 @@ import type { StartCheck } from '@sluice/shared/config/start-checks'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import { openAudit } from './audit.ts'
+import { openReadOnlyRules } from '../repository/read-only-rules.ts'
 import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './prerequisites.ts'
 import { checkRuntimeDirectory } from './runtime-directory.ts'
 import { openHostTls } from './server.ts'
@@ -25,6 +27,8 @@ export function startChecksOfHost(
     () => checkRuntimeDirectory(config.runFolder),
     () => checkGnupgHome(config),
     () => openOperatorsHooks(config.hooksFolder),
+    () => openReadOnlyRules(config, silentLog),
+    () => openAudit(config, { freeBytes: async () => undefined }, silentLog),
     () => GatewayTrust.open(config, silentLog),
     () => openHostTls(config, silentLog, () => {}),
     () => tryListening(supervisor, 'SLUICE_SUPERVISOR'),

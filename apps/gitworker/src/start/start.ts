@@ -24,6 +24,8 @@ import { openServer } from './server.ts'
 import { checkGnupgHome, checkReaper } from './prerequisites.ts'
 import { administrationAddress, openAdministration } from './administration.ts'
 import { openDispatcher, openNewRepositories } from './dispatcher.ts'
+import { openDispatcher } from './dispatcher.ts'
+import { openPushParts } from './push-parts.ts'
 import { openStorage, watchDisks } from './storage.ts'
 import { openWorkers } from './workers.ts'
 
@@ -63,6 +65,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const tracing = parts.use(await openTracing('supervisor', config.otlpEndpoint, (problem) => log.warn(problem)))
   const disks = watchDisks(config, storage, packs)
   metrics.showDisks(disks)
+  const pushParts = parts.use(await openPushParts(config, disks, metrics, log))
 
   const connections = new Connections({ limit: workers.sizes.maxConnections })
   const running = new Running(connections)
@@ -71,6 +74,8 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const users = new RepositoryUsers()
   const common = { config, storage, workers, newRepositories, users, metrics, log }
   const dispatcher = openDispatcher({ ...common, caches, disks, connections, ending })
+  const dispatcherParts = { config, storage, workers, caches, disks, pushParts, connections, ending, metrics, log }
+  const dispatcher = await openDispatcher(dispatcherParts)
   const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()

@@ -4,6 +4,7 @@ import { DiskSpace } from '../capacity/disk-space.ts'
 import type { SupervisorConfig } from '../config/config.ts'
 import type { HooksFolder } from '../hooks/hook-plan.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import { auditFolder } from './audit.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
 import { openRoot } from './prerequisites.ts'
@@ -30,6 +31,12 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
 
 /** Watches the free space on the disks that a host writes to. */
 export function watchDisks(config: SupervisorConfig, { root, runtimeDirectory }: Storage, packs: PackCache): DiskSpace {
-  const folders = { root, run: runtimeDirectory.path, ...(packs.usesDisk && { spool: packs.folder }) }
+  const audit = auditFolder(config)
+  const folders = {
+    root,
+    run: runtimeDirectory.path,
+    ...(packs.usesDisk && { spool: packs.folder }),
+    ...(audit !== undefined && { audit }),
+  }
   return new DiskSpace(folders, config.minFreeDisk)
 }

@@ -10,7 +10,7 @@ import { pushConfig } from '../../src/git/push-config.ts'
 import type { OwnSettings } from '../../src/git/push-config.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 
-const defaults = { fsckObjects: true, packThreads: 2 }
+const defaults = { fsckObjects: true, packThreads: 2, reflogs: true }
 const limits = { maxInputBytes: 1000, denyForce: true, hooksPath: '/hooks' }
 
 function configured(own: Record<string, string | null>, more = {}) {

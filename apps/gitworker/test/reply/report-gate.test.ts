@@ -93,19 +93,19 @@ test('an empty packet, which git sends as a keep-alive, is no report', async () 
 
 test('it does not wait for a client that has left', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
-  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
+  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true, hasWholeReport: true })
   gate.write(Buffer.from(report))
   gate.write(Buffer.from(report))
   outgoing.destroy()
   await gate.close(never)
-  const late = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
+  const late = new ReportGate(outgoing, async () => {}, { mayHaveReported: true, hasWholeReport: true })
   assert.equal(late.destroyed, true)
   await late.close(never)
 })
 
 test('it does not wait for a client that does not read once its signal is aborted', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
-  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true })
+  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true, hasWholeReport: true })
   gate.write(Buffer.from(report))
   gate.write(Buffer.from(report))
   const controller = new AbortController()

@@ -24,7 +24,8 @@ async function repository() {
   return {
     gitDir: folder.path,
     jobs,
-    isOff: (service: Service) => services.isOff(folder.path, service, runJob),
+    isOff: async (service: Service) => (await services.refusal(folder.path, service, runJob)) !== undefined,
+    refusal: (service: Service) => services.refusal(folder.path, service, runJob),
     config: (name: string, value: string) => git(folder.path, ['config', name, value]),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }

@@ -33,6 +33,7 @@ const gitOptions = {
   cwd: '/',
   configFiles: await writeConfigFiles(folder.path, { packThreads: 1, packWindowMemory: 1 << 20 }),
   fsckObjects: true,
+  reflogs: true,
   packThreads: 1,
   gnupgHome: undefined,
   jobNiceness: 0,

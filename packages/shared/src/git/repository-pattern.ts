@@ -24,9 +24,15 @@ export function parsePatternTable<T>(
 
 /** @returns a function from a repository's name, as it was addressed, to its value; undefined where no pattern fits */
 export function lookUpBy<T>(table: PatternTable<T>): (repository: string) => T | undefined {
+  const lookUp = lookUpByNames(table)
+  return (repository) => lookUp([repository])
+}
+
+/** The same for all names that a repository goes by. The first row that fits any of them decides. */
+export function lookUpByNames<T>(table: PatternTable<T>): (repositories: readonly string[]) => T | undefined {
   const rows = table.map(({ pattern, value }) => ({ fits: fitsPattern(pattern), value }))
-  return (repository) => {
-    const name = plainName(repository)
-    return rows.find(({ fits }) => fits(name))?.value
+  return (repositories) => {
+    const names = repositories.map(plainName)
+    return rows.find(({ fits }) => names.some(fits))?.value
   }
 }

@@ -54,7 +54,7 @@ function standardOutput() {
  * Escapes characters that control a terminal (C1), or reverse the direction of text (such as U+202E). Names and headers
  * of clients may hold them.
  */
-function withoutSteering(line: string): string {
+export function withoutSteering(line: string): string {
   return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from({ length: character.length }, (_, at) => escaped(character.charCodeAt(at))).join(''),
   )

@@ -55,6 +55,15 @@ export const operators = {
     fallback: 'json',
     schema: z.enum(['json', 'pretty']),
   },
+  auditLog: {
+    name: 'SLUICE_AUDIT_LOG',
+    apps: ['supervisor'],
+    takes: 'off, or the absolute path of a file',
+    purpose:
+      'Where each push is recorded: who, from where, and what became of each reference. A record is on the disk before the client hears of its push. See docs/operate/audit.md.',
+    fallback: 'off',
+    schema: orOff(checked((value) => (value.startsWith('/') ? value : undefined))),
+  },
   gitTrace: {
     name: 'SLUICE_GIT_TRACE',
     apps: ['supervisor'],

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { parseReadOnly } from '../../git/read-only.ts'
+import type { ReadOnlyTable } from '../../git/read-only.ts'
 import { parseRefRules } from '../../git/ref-rules.ts'
 import type { RefRule } from '../../git/ref-rules.ts'
 import { parsePatternTable } from '../../git/repository-pattern.ts'
@@ -31,11 +33,27 @@ export const pushes = {
       'The largest pack that a push may bring. A repository’s own receive.maxInputSize counts where it is smaller. The first pattern that fits a repository’s name, without .git, decides; * stands for a part of the name, ** for any number of parts.',
     fallback: 'off',
     isList: true,
-    schema: z.union([
-      z.literal('off').transform(() => []),
-      size().transform((bytes) => [{ pattern: '**', value: bytes }]),
-      checked((value) => parsePatternTable(value, parseSize)),
-    ]),
+    schema: sizesByPattern(),
+  },
+  maxRepository: {
+    name: 'SLUICE_MAX_REPOSITORY',
+    apps: ['supervisor'],
+    takes: 'off, a size, or pairs such as big/**=200GiB, **=10GiB',
+    purpose:
+      'How large the objects of a repository may get by pushes: its packs and loose objects, without what it borrows from others. The first pattern that fits a repository’s name, without .git, decides. See docs/operate/push-rules.md.',
+    fallback: 'off',
+    isList: true,
+    schema: sizesByPattern(),
+  },
+  readOnly: {
+    name: 'SLUICE_READ_ONLY',
+    apps: ['supervisor'],
+    takes:
+      'off, patterns such as legacy/**=This is now on git.example.org; team/*, or the absolute path of a file with one of them a line',
+    purpose:
+      'The repositories that take no pushes, each with a sentence for those who try, or without one. ; separates them, so that sentences may have commas. A file is read again when it changes. See docs/operate/push-rules.md.',
+    fallback: 'off',
+    schema: z.union([z.literal('off').transform((): ReadOnlyTable => []), checked(parseReadOnlySetting)]),
   },
   protectedRefs: {
     name: 'SLUICE_PROTECTED_REFS',
@@ -53,6 +71,15 @@ export const pushes = {
     takes: 'on or off',
     purpose:
       'Whether pushed objects are checked (receive.fsckObjects), unless the repository’s configuration says otherwise.',
+    fallback: 'on',
+    schema: toggle(),
+  },
+  reflogs: {
+    name: 'SLUICE_REFLOGS',
+    apps: ['supervisor'],
+    takes: 'on or off',
+    purpose:
+      'Whether git keeps the old values of references that are pushed to, with who changed them (core.logAllRefUpdates=always), unless the repository’s configuration says otherwise. See docs/operate/undo.md.',
     fallback: 'on',
     schema: toggle(),
   },
@@ -87,3 +114,17 @@ export const pushes = {
     ]),
   },
 } satisfies Record<string, Setting<unknown>>
+
+/** Sizes for repositories by patterns of their names. One size is for all. */
+function sizesByPattern() {
+  return z.union([
+    z.literal('off').transform(() => []),
+    size().transform((bytes) => [{ pattern: '**', value: bytes }]),
+    checked((value) => parsePatternTable(value, parseSize)),
+  ])
+}
+
+/** The path of a file, or the table itself. */
+function parseReadOnlySetting(value: string): string | ReturnType<typeof parseReadOnly> {
+  return value.startsWith('/') ? value : parseReadOnly(value)
+}

@@ -53,6 +53,28 @@ export const pushes = {
     sentence: 'This push is larger than this repository takes at once.',
     advice: 'The pack is larger than SLUICE_MAX_PUSH, or than `receive.maxInputSize` of the repository.',
   },
+  repository_full: {
+    status: 413,
+    outcome: 'refused',
+    sentence: 'This repository has no room for this push.',
+    advice:
+      'The repository is larger than SLUICE_MAX_REPOSITORY, or would be with this push: see `docs/operate/push-rules.md`.',
+  },
+  read_only: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This repository is read-only: it can be fetched from, but not pushed to.',
+    advice:
+      'SLUICE_READ_ONLY, or `sluice.readOnly` in the configuration of the repository, says so. Nothing to do, unless it should be over.',
+  },
+  audit_unavailable: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'The server cannot record pushes at the moment, so it takes none; fetching goes on. Please tell whoever runs it.',
+    advice:
+      'SLUICE_AUDIT_LOG cannot be written (see `err`): the disk is full, or file rights. Pushes are taken again when it can be; no restart is needed.',
+  },
   disk_low: {
     status: 507,
     outcome: 'failed',

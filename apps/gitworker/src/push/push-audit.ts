@@ -1,0 +1,122 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { PushResults } from '@sluice/shared/git/push-results'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import type { AuditLog } from '../audit/audit-log.ts'
+import { auditLine } from '../audit/audit-line.ts'
+import type { AuditEvent } from '../audit/audit-line.ts'
+import type { RequestBody } from '../body/request-body.ts'
+import type { RequestRecord } from '../operations/request-record.ts'
+import { forRequest } from '../process/job.ts'
+import type { RunJob } from '../process/job.ts'
+import { PushCommands } from './push-commands.ts'
+import { deletedRefs, refChanges, unprovenRefs } from './ref-changes.ts'
+import { refValues } from './ref-values.ts'
+
+/*
+ * The record of a push that git runs for:
+ *
+ *   read the commands ─▶ git runs ─┬─ its report is whole ─▶ record, and then the report goes to the client
+ *                                  └─ it ended without one ─▶ look at the references ─▶ record
+ *
+ * The host's own line has it as well, whether or not there is an audit log. Without one, nothing is looked up.
+ */
+
+/** A push with more commands than this is recorded with those that fit. */
+const maxCommandBytes = 1024 * 1024
+
+/** How long git may take to list the references after a push. */
+const lookMs = 5000
+
+/** What a push needs to be recorded. */
+export type AuditedPush = {
+  readonly exchange: Exchange
+  readonly repository: string
+  readonly record: RequestRecord
+  readonly gitDir: string
+}
+
+export type PushAuditServices = {
+  /** Undefined where there is none. */
+  readonly auditLog: AuditLog | undefined
+  readonly runJob: RunJob
+  readonly log: Logger
+}
+
+type Values = ReadonlyMap<string, string | undefined>
+
+/** Records one push, once. */
+export class PushAudit {
+  /** Must be given each packet of git's reply. */
+  readonly results = new PushResults()
+  /** Whether the push has a proc-receive hook, whose word git passes on. To be set when git has been started. */
+  hasProcReceive = false
+  readonly #services: PushAuditServices
+  readonly #push: AuditedPush
+  readonly #commands: PushCommands
+  readonly #before: Values
+  #recorded: Promise<void> | undefined
+
+  /**
+   * To be called before git is started.
+   *
+   * @throws {Refusal} `bad_gzip`, or the reason why the exchange ended; {JobError} where git cannot read the references
+   */
+  static async begin(services: PushAuditServices, push: AuditedPush, body: RequestBody): Promise<PushAudit> {
+    const { auditLog, runJob } = services
+    const commands = new PushCommands('latin1')
+    if (auditLog) await body.readOn((beginning) => commands.readOn(beginning), maxCommandBytes, push.exchange.signal)
+    else while (commands.commands.length < maxWithoutLog && commands.read(body.beginning));
+    const deleted = auditLog ? deletedRefs(commands.commands) : []
+    const before = await refValues(push.gitDir, deleted, forRequest(push.exchange, runJob))
+    return new PushAudit(services, push, commands, before)
+  }
+
+  private constructor(services: PushAuditServices, push: AuditedPush, commands: PushCommands, before: Values) {
+    this.#services = services
+    this.#push = push
+    this.#commands = commands
+    this.#before = before
+  }
+
+  /** Whether the client's report must wait for the record. */
+  get isAwaited(): boolean {
+    return this.#services.auditLog !== undefined
+  }
+
+  /**
+   * Writes the record, with what is known by now. To be called when git's report is whole, or when git has ended.
+   * Resolves when the record is on the disk, or in the host's log. Never rejects.
+   */
+  settle(): Promise<void> {
+    return (this.#recorded ??= this.#record())
+  }
+
+  async #record(): Promise<void> {
+    const { record, exchange, repository } = this.#push
+    const { auditLog, log } = this.#services
+    const known = { push: this.#commands, reported: this.results, mayBeHooksWord: this.hasProcReceive }
+    const after = auditLog ? await this.#lookUp(unprovenRefs(known)) : nothing
+    const { refs, more } = refChanges({ ...known, before: this.#before, after })
+    record.refs = refs
+    if (more > 0) record.moreRefs = more
+    if (!auditLog) return
+    const details = record.created === true ? { created: true } : {}
+    const event: AuditEvent = { event: 'push', repository, refs, more, details }
+    const line = auditLine(exchange, event)
+    await auditLog.append(line).catch((err: unknown) => {
+      log.error({ err, requestId: exchange.id, audit: JSON.parse(line) as unknown }, 'not in the audit log: a push')
+    })
+  }
+
+  /** An end of the exchange does not end this: what git did must be known all the same. */
+  async #lookUp(refs: readonly string[]): Promise<Values> {
+    const { runJob } = this.#services
+    const options = { signal: AbortSignal.timeout(lookMs), requestId: this.#push.exchange.id }
+    const look: RunJob = (args, more) => runJob(args, { ...options, ...more })
+    return await refValues(this.#push.gitDir, refs, look).catch(() => nothing)
+  }
+}
+
+const maxWithoutLog = 100
+
+const nothing: Values = new Map()
