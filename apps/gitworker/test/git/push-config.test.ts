@@ -29,6 +29,7 @@ test('a repository without settings of its own adds nothing to git’s command l
     'receive.fsck.badTimezone=ignore',
     'receive.fsck.missingSpaceBeforeDate=ignore',
     'receive.fsck.zeroPaddedFilemode=ignore',
+    'core.logAllRefUpdates=always',
     'receive.fsckObjects=true',
     'receive.autogc=false',
     'receive.denyNonFastForwards=true',

@@ -75,3 +75,26 @@ test('a configuration that git cannot read allows nothing', async () => {
     (error) => error instanceof Refusal && error.reason === 'repository_unreadable' && error.cause instanceof JobError,
   )
 })
+
+test('a repository may say that it is read-only, in its own words', async () => {
+  await using r = await repository()
+  for (const [value, expected] of [
+    ['Frozen, for now.', /pushed to\. Frozen, for now\.$/],
+    ['yes', /pushed to\.$/],
+    ['1', /pushed to\.$/],
+    ['false', undefined],
+    ['', undefined],
+    ['0x0', undefined],
+  ] as const) {
+    await r.config('sluice.readOnly', value)
+    const refusal = await r.refusal('receive-pack')
+    if (expected === undefined) assert.equal(refusal, undefined, value)
+    else assert.match(refusal?.sentence ?? '', expected)
+    assert.equal(refusal?.reason, expected && 'read_only')
+    assert.equal(await r.isOff('upload-pack'), false)
+  }
+  await writeFile(join(r.gitDir, 'config'), '[core]\nbare = true\n[sluice]\nreadOnly\n[http]\nreceivepack = false\n')
+  assert.equal((await r.refusal('receive-pack'))?.reason, 'service_disabled')
+  await writeFile(join(r.gitDir, 'config'), '[core]\nbare = true\n[http]\nreceivepack = perhaps\n')
+  await assert.rejects(r.refusal('receive-pack'), (error) => error instanceof Refusal && error.cause instanceof Error)
+})
