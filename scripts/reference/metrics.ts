@@ -1,4 +1,5 @@
 import { ask } from '@sluice/shared/testing/http'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { startStack } from '@sluice/shared/testing/stack'
 import { reference, table } from './markdown.ts'
 
@@ -21,6 +22,7 @@ const advice: Readonly<Record<string, string>> = {
     'Above 0: act, and please report it. Nothing may outlive its request; what is found is ended.',
   sluice_disk_free_bytes: 'Less than a tenth free: make room before pushes are refused.',
   sluice_disk_free_inodes: 'Less than a tenth free: make room before pushes are refused.',
+  sluice_audit_records_total: '`result="failed"` at all: these records are in the host’s log only.',
   sluice_ahead_bytes: 'Near `SLUICE_FETCH_AHEAD` for long: slow clients hold slots again.',
 }
 
@@ -45,7 +47,8 @@ export async function metricsReference(): Promise<string> {
 }
 
 async function servedMetrics(): Promise<ReadonlyMap<string, Metric>> {
-  await using stack = await startStack()
+  await using logs = await temporaryFolder()
+  await using stack = await startStack({ SLUICE_AUDIT_LOG: `${logs.path}/audit.log` })
   const metrics = new Map<string, Metric>()
   for (const app of ['gateway', 'supervisor'] as const) {
     const { body } = await ask(stack[app].operations, '/metrics')
