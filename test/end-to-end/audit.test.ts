@@ -21,6 +21,7 @@ type Change = {
   readonly why?: string
   readonly now?: string
   readonly asked?: string
+  readonly target?: string
 }
 type Entry = {
   readonly event: string
@@ -195,6 +196,15 @@ test('who pushed, and from where, is as the gateway says; names of bytes are sho
   assert.deepEqual(record.refs, [{ ref: 'refs/heads/caf\\xe9', old: zeros, new: id, result: 'ok' }])
   const log_ = await git(gitDir, ['for-each-ref', '--format=%(objectname)', 'refs/heads'])
   assert.equal(log_.split('\n').length, 2)
+})
+
+test('a push to a symbolic reference names the one that it leads to', async () => {
+  const { name, gitDir, work } = await repository()
+  await git(gitDir, ['symbolic-ref', 'refs/heads/alias', 'refs/heads/main'])
+  const [now, before_] = (await git(work, ['rev-list', 'main'])).split('\n')
+  await git(work, ['push', '--quiet', 'origin', `+${before_!}:alias`])
+  const change = { ref: 'refs/heads/alias', target: 'refs/heads/main', old: now, new: before_, result: 'ok' }
+  assert.deepEqual((await recordsOf(name))[0]?.refs, [change])
 })
 
 test('where git says nothing, the record says what there is', async () => {

@@ -11,6 +11,8 @@ export type RefChange = {
   readonly why?: string
   /** For `unknown`: the reference's id when git had ended, zeros for none; left out where that could not be found out. */
   readonly now?: string
+  /** For a symbolic reference: the one that it leads to, which has changed. Not looked up without an audit log. */
+  readonly target?: string
   /** The name that the push had, where a proc-receive hook has changed another reference. */
   readonly asked?: string
 }

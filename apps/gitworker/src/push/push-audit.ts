@@ -5,11 +5,14 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import { auditLine } from '../audit/audit-line.ts'
 import type { AuditEvent } from '../audit/audit-line.ts'
 import type { RequestBody } from '../body/request-body.ts'
+import type { RefChange } from '../operations/ref-change.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { forRequest } from '../process/job.ts'
 import type { RunJob } from '../process/job.ts'
+import { commonDirOf } from '../repository/repository.ts'
 import { PushCommands } from './push-commands.ts'
 import { deletedRefs, refChanges, unprovenRefs } from './ref-changes.ts'
+import { finalName } from './ref-target.ts'
 import { refValues } from './ref-values.ts'
 
 /*
@@ -97,15 +100,29 @@ export class PushAudit {
     const known = { push: this.#commands, reported: this.results, mayBeHooksWord: this.hasProcReceive }
     const after = auditLog ? await this.#lookUp(unprovenRefs(known)) : nothing
     const { refs, more } = refChanges({ ...known, before: this.#before, after })
-    record.refs = refs
+    record.refs = auditLog ? this.#withTargets(refs) : refs
     if (more > 0) record.moreRefs = more
     if (!auditLog) return
     const details = record.created === true ? { created: true } : {}
-    const event: AuditEvent = { event: 'push', repository, refs, more, details }
+    const event: AuditEvent = { event: 'push', repository, refs: record.refs, more, details }
     const line = auditLine(exchange, event)
     await auditLog.append(line).catch((err: unknown) => {
       log.error({ err, requestId: exchange.id, audit: JSON.parse(line) as unknown }, 'not in the audit log: a push')
     })
+  }
+
+  /** A push to a symbolic reference changes another one. Whoever looks for that one must find the push. */
+  #withTargets(refs: readonly RefChange[]): readonly RefChange[] {
+    const { gitDir } = this.#push
+    try {
+      const commonDir = commonDirOf(gitDir)
+      return refs.map((change) => {
+        const target = change.result === 'rejected' ? change.ref : finalName(gitDir, commonDir, change.ref)
+        return target === change.ref ? change : { ...change, target }
+      })
+    } catch {
+      return refs
+    }
   }
 
   /** An end of the exchange does not end this: what git did must be known all the same. */

@@ -11,7 +11,7 @@ import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/reposito
  * judged by all the names that it may change.
  */
 
-/** git follows five symbolic references (SYMREF_MAXDEPTH in refs.c), each of which may have more names through links. */
+/** Each of the symbolic references that git follows may have more names through links. */
 const maxNames = 16
 
 /** Whether references are certainly kept in files of their own. Otherwise, git must be asked for their targets. */
@@ -39,7 +39,21 @@ export function namesInFiles(gitDir: string, commonDir: string, ref: string): st
   return names
 }
 
-/** The same, for repositories that keep their references in another way: asks git. */
+/** git follows so many symbolic references: SYMREF_MAXDEPTH in refs.c. */
+const maxDepth = 5
+
+/** The name of the reference that a symbolic one leads to, or its own name. Reads its file only, as above. */
+export function finalName(gitDir: string, commonDir: string, ref: string): string {
+  let name = ref
+  for (let depth = 0; depth < maxDepth && isRefName(name); depth++) {
+    const target = targetOf(join(ofWorkTree.test(name) ? gitDir : commonDir, name))
+    if (target === undefined) break
+    name = target
+  }
+  return name
+}
+
+/** All names of a reference in a repository that keeps its references in another way: asks git. */
 export async function namesFromGit(gitDir: string, ref: string, runJob: RunJob): Promise<string[]> {
   if (!isRefName(ref)) return [ref]
   try {
