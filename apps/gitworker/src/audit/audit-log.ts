@@ -1,3 +1,4 @@
+import { within } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { LogFile } from './log-file.ts'
@@ -8,7 +9,7 @@ import { LogFile } from './log-file.ts'
  *              append()                   written and fsynced
  *     line ───────────────▶ waiting ─────────────────────────────▶ recorded
  *                              │ all that wait are one batch           ▲
- *                              │ the disk says no                      │ a line that tells of the gap could be written
+ *                              │ the disk says no, or nothing          │ a line that tells of the gap could be written
  *                              ▼                                       │
  *                           failed: pushes are refused from now on ────┘
  *
@@ -18,19 +19,35 @@ import { LogFile } from './log-file.ts'
 /** A log that fails is tried again by pushes that come, this often at most. */
 const retryMs = 1000
 
+/** A disk that takes longer counts as one that fails: the client of a push waits for it. */
+const writeMs = 10_000
+
+/** How many lines may wait for a disk that does not answer. */
+const maxWaiting = 1000
+
 /** Less is too little for the records of the pushes that may run at once. */
 const leastFreeBytes = 1024 * 1024
 
 /** What is known of a log that failed. */
-type Failure = { readonly error: unknown; readonly since: string; lost: number; triedAt: number }
+type Failure = { error: unknown; readonly since: string; lost: number; triedAt: number }
 
 type Waiting = { readonly line: string; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+
+/** A file that lines are appended to: see LogFile. */
+export type AppendedFile = AsyncDisposable & {
+  open(): Promise<void>
+  append(lines: readonly string[]): Promise<void>
+}
 
 export type AuditLogOptions = {
   readonly path: string
   /** What is free on the disk of the log; undefined where that is not known. */
   readonly freeBytes: () => Promise<number | undefined>
   readonly log: Logger
+  /** Milliseconds for one write, for tests. */
+  readonly writeWithin?: number
+  /** Replaces the file in tests. */
+  readonly file?: AppendedFile
 }
 
 export class AuditLog implements AsyncDisposable {
@@ -38,26 +55,24 @@ export class AuditLog implements AsyncDisposable {
   written = 0
   /** How many could not be. They are in the host's own log. */
   failed = 0
-  readonly #path: string
-  readonly #freeBytes: AuditLogOptions['freeBytes']
-  readonly #log: Logger
-  readonly #file: LogFile
+  readonly #options: AuditLogOptions
+  readonly #file: AppendedFile
+  readonly #writeWithin: number
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
   #failure: Failure | undefined
   #trying: Promise<void> | undefined
   #last: Promise<void> = Promise.resolve()
 
-  private constructor({ path, freeBytes, log }: AuditLogOptions, file: LogFile) {
-    this.#path = path
-    this.#freeBytes = freeBytes
-    this.#log = log
+  private constructor(options: AuditLogOptions, file: AppendedFile) {
+    this.#options = options
     this.#file = file
+    this.#writeWithin = options.writeWithin ?? writeMs
   }
 
   /** @throws where the file cannot be opened for writing */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
-    const file = new LogFile(options.path)
+    const file = options.file ?? new LogFile(options.path)
     await file.open()
     return new AuditLog(options, file)
   }
@@ -70,39 +85,58 @@ export class AuditLog implements AsyncDisposable {
   async check(): Promise<void> {
     // A write that is under way will tell by itself.
     if (!this.#failure && !this.#writing) {
-      await this.#inTurn(() => this.#file.open()).catch((error: unknown) => this.#fail(error, 0))
+      await this.#inTime(this.#inTurn(() => this.#file.open())).catch((error: unknown) => void this.#fail(error))
     }
     await this.#checkDisk()
-    const failure = this.#failure
-    if (!failure) return
-    if (performance.now() - failure.triedAt >= retryMs) await (this.#trying ??= this.#tryAgain(failure))
-    if (this.#failure) throw new Refusal('audit_unavailable', { cause: failure.error })
-  }
-
-  /** A disk that is full is noticed before a record would be lost. */
-  async #checkDisk(): Promise<void> {
-    const free = await this.#freeBytes()
-    if (free === undefined || free >= leastFreeBytes) return
-    throw new Refusal('audit_unavailable', { cause: new Error(`${free} bytes are free for ${this.#path}.`) })
+    if (this.#failure && performance.now() - this.#failure.triedAt >= retryMs) {
+      const trying = (this.#trying ??= this.#tryAgain(this.#failure))
+      await within(retryMs, trying, undefined)
+    }
+    if (this.#failure) throw new Refusal('audit_unavailable', { cause: this.#failure.error })
   }
 
   /**
    * Resolves when the line is on the disk.
    *
    * @param line one line of JSON, without a line feed
-   * @throws where it could not be written. Pushes are refused from then on, until a write succeeds
+   * @throws where it could not be written in time. Pushes are refused from then on, until a write succeeds
    */
-  append(line: string): Promise<void> {
+  async append(line: string): Promise<void> {
+    try {
+      if (this.#waiting.length >= maxWaiting) throw new Error('Too many records wait for the disk.')
+      await this.#inTime(this.#queue(line))
+      this.written++
+    } catch (error) {
+      this.#fail(error).lost++
+      this.failed++
+      throw error
+    }
+  }
+
+  /** Waits until everything is written that was to be. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#writing) await this.#inTime(this.#writing).catch(() => {})
+    await this.#inTime(this.#inTurn(() => this.#file[Symbol.asyncDispose]())).catch(() => {})
+  }
+
+  #queue(line: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ line: `${line}\n`, resolve, reject })
       this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined))
     })
   }
 
-  /** Waits until everything is written that was to be. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing
-    await this.#inTurn(() => this.#file[Symbol.asyncDispose]())
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#inTurn(() => this.#file.append(batch.map(({ line }) => line)))
+        for (const { resolve } of batch) resolve()
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
   }
 
   /** The file is used by one at a time. */
@@ -112,42 +146,45 @@ export class AuditLog implements AsyncDisposable {
     return turn
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting
-      this.#waiting = []
-      try {
-        await this.#inTurn(() => this.#file.append(batch.map(({ line }) => line)))
-        this.written += batch.length
-        for (const { resolve } of batch) resolve()
-      } catch (error) {
-        this.#fail(error, batch.length)
-        for (const { reject } of batch) reject(error)
-      }
-    }
+  /** @throws {Error} where the disk says nothing for too long. What was begun goes on */
+  async #inTime(done: Promise<void>): Promise<void> {
+    const late = new Error(`The disk has not answered for ${this.#writeWithin} ms.`)
+    const how = await within(this.#writeWithin, done, late)
+    if (how) throw how
   }
 
-  #fail(error: unknown, lost: number): void {
-    this.failed += lost
+  /** A disk that is full is noticed before a record would be lost. */
+  async #checkDisk(): Promise<void> {
+    const free = await this.#options.freeBytes()
+    if (free === undefined || free >= leastFreeBytes) return
+    throw new Refusal('audit_unavailable', { cause: new Error(`${free} bytes are free for ${this.#options.path}.`) })
+  }
+
+  #fail(error: unknown): Failure {
+    const { path, log } = this.#options
     if (!this.#failure) {
-      const line = { path: this.#path, err: error }
-      this.#log.error(line, 'the audit log cannot be written; pushes are refused until it can be')
+      log.error({ path, err: error }, 'the audit log cannot be written; pushes are refused until it can be')
     }
-    const since = this.#failure?.since ?? new Date().toISOString()
-    this.#failure = { error, since, lost: (this.#failure?.lost ?? 0) + lost, triedAt: performance.now() }
+    this.#failure ??= { error, since: new Date().toISOString(), lost: 0, triedAt: 0 }
+    Object.assign(this.#failure, { error, triedAt: performance.now() })
+    return this.#failure
   }
 
   /** Writes a line about the gap, which also shows whether the log can be written. */
-  async #tryAgain({ since, lost }: Failure): Promise<void> {
+  async #tryAgain(failure: Failure): Promise<void> {
+    const { path, log } = this.#options
     try {
-      const gap = { time: new Date().toISOString(), event: 'gap', since, notRecorded: lost }
-      await this.#inTurn(() => this.#file.append([`${JSON.stringify(gap)}\n`]))
+      await this.#inTurn(() => this.#file.append([`${JSON.stringify(gapOf(failure))}\n`]))
       this.#failure = undefined
-      this.#log.info({ path: this.#path, notRecorded: lost }, 'the audit log can be written again')
+      log.info({ path, notRecorded: failure.lost }, 'the audit log can be written again')
     } catch (error) {
-      this.#fail(error, 0)
+      this.#fail(error)
     } finally {
       this.#trying = undefined
     }
   }
+}
+
+function gapOf({ since, lost }: Failure) {
+  return { time: new Date().toISOString(), event: 'gap', since, notRecorded: lost }
 }

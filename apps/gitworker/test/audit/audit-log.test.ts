@@ -30,6 +30,39 @@ test('lines are appended in the order in which they come, those that come meanwh
   assert.equal(it.log.written, 200)
 })
 
+test('a disk that does not answer is not waited for, and takes pushes no longer until it does', async () => {
+  const { promise: answer, resolve } = Promise.withResolvers<void>()
+  const written: string[][] = []
+  const file = {
+    open: async () => {},
+    append: async (lines: readonly string[]) => {
+      written.push([...lines])
+      if (written.length === 1) await answer
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
+  const options = { path: '/audit.log', freeBytes: async () => undefined, log: silentLog, writeWithin: 50, file }
+  await using log = await AuditLog.open(options)
+  await assert.rejects(log.append('one'), /has not answered/)
+  await assert.rejects(log.check(), isUnavailable)
+  assert.equal(log.failed, 1)
+  resolve()
+  await until('the log to be written again', async () =>
+    log
+      .check()
+      .then(() => true)
+      .catch(() => false),
+  )
+  assert.deepEqual(
+    written.map(([line]) => line?.slice(0, 3)),
+    ['one', '{"t'],
+  )
+  // What comes while a batch is written waits for the next one.
+  const first = log.append('two')
+  await Promise.all([first, log.append('three'), log.append('four')])
+  assert.deepEqual(written.slice(2), [['two\n'], ['three\n', 'four\n']])
+})
+
 test('a line that was cut short does not swallow the next one', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'audit.log')
