@@ -116,7 +116,7 @@ export class AuditLog implements AsyncDisposable {
   /** Waits until everything is written that was to be. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#writing) await this.#inTime(this.#writing).catch(() => {})
-    await this.#inTime(this.#inTurn(() => this.#file[Symbol.asyncDispose]())).catch(() => {})
+    await this.#inTime(this.#inTurn(async () => this.#file[Symbol.asyncDispose]())).catch(() => {})
   }
 
   #queue(line: string): Promise<void> {
