@@ -68,9 +68,18 @@ function unknownNames(env: NodeJS.ProcessEnv): string[] {
 
 /** If a part of a long value is wrong, what the schema says of it. */
 function whyNot(error: ZodError | undefined): string {
-  const told = error?.issues.find((issue) => issue.code === 'custom' && issue.params?.['tellsWhy'] === true)
+  const told = error?.issues
+    .flatMap(withForms)
+    .find((issue) => issue.code === 'custom' && issue.params?.['tellsWhy'] === true)
   return told ? ` (${told.message})` : ''
 }
+
+/** Where a value may have one of several forms: also what each of them says. */
+function withForms(issue: Issue): readonly Issue[] {
+  return issue.code === 'invalid_union' ? [issue, ...issue.errors.flat().flatMap(withForms)] : [issue]
+}
+
+type Issue = ZodError['issues'][number]
 
 function quote(setting: Setting<unknown>, text: string | undefined): string {
   if (text === undefined) return 'nothing'

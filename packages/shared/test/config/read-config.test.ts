@@ -78,3 +78,10 @@ test('addresses are hosts with ports, or socket paths that fit', () => {
     assert.equal(problemsOf({ SLUICE_SUPERVISOR: value }).length, 1, value)
   }
 })
+
+test('of a long value, the part that is wrong is named, whatever other forms the value may have', () => {
+  const [problem] = problemsOf({ SLUICE_READ_ONLY: 'legacy/**=Moved; a, b' })
+  assert.match(problem ?? '', / \(in "a, b": a pattern without spaces and commas comes first.*\)\.$/)
+  const [rule] = problemsOf({ SLUICE_PROTECTED_REFS: '**:refs/heads/main=never' })
+  assert.match(rule ?? '', / \(in "\S+": "never" is none of no-force, no-delete and nobody\)\.$/)
+})

@@ -51,7 +51,7 @@ export const pushes = {
     takes:
       'off, patterns such as legacy/**=This is now on git.example.org; team/*, or the absolute path of a file with one of them a line',
     purpose:
-      'The repositories that take no pushes, each with a sentence for those who try, or without one. ; separates them, so that sentences may have commas. A file is read again when it changes. See docs/operate/push-rules.md.',
+      'The repositories that take no pushes, each with a sentence for those who try, or without one. Semicolons separate them: sentences may have commas. A file is read again when it changes. See docs/operate/push-rules.md.',
     fallback: 'off',
     schema: z.union([z.literal('off').transform((): ReadOnlyTable => []), checked(parseReadOnlySetting)]),
   },
