@@ -1,5 +1,4 @@
 import { isTokenText } from '@sluice/access/tokens/token-text'
-import { isUserName } from '@sluice/shared/host-protocol/user-name'
 
 /** What an `Authorization` header holds. */
 export type Credentials = LoginCredentials | { readonly kind: 'unreadable'; readonly problem: string }
@@ -70,25 +69,6 @@ export function loginOf(credentials: LoginCredentials): { readonly name: string;
   const { user, password } = credentials
   const isToken = (anyName.includes(user) && password.length >= shortestToken) || isTokenText(password)
   return { name: isToken ? `${user}:${password}` : user, secret: password }
-}
-
-/** In characters. */
-const maxShownLength = 64
-
-/** A name this long without `@` or a space is more often a token. */
-const longWord = /^[\w.~+/=-]{20,}$/
-
-/**
- * The user whom somebody has tried to log in as, for the log.
- *
- * @returns undefined where the name may be a token, or no name: no token gets into a log
- */
-export function triedUser(header: string | undefined): string | undefined {
-  const credentials = readCredentials(header)
-  if (credentials?.kind !== 'password') return undefined
-  const { user, password } = credentials
-  const mayBeToken = isLikeToken(user) || anyName.includes(password) || longWord.test(user)
-  return isUserName(user) && !mayBeToken ? user.slice(0, maxShownLength) : undefined
 }
 
 function decodeUtf8(bytes: Buffer): string | undefined {

@@ -10,7 +10,6 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { outcomeOf } from '@sluice/shared/refusal/reasons'
 import type { Ending, Recorder } from '@sluice/shared/telemetry/recorder'
 import type { Span } from '@sluice/shared/telemetry/tracing'
-import { triedUser } from '../access/credentials.ts'
 import { answerAside } from '../aside/answer.ts'
 import type { AsideOptions } from '../aside/answer.ts'
 import { asideOf } from '../aside/route.ts'
@@ -48,19 +47,11 @@ export async function answer(exchange: Exchange, parts: AnswerParts): Promise<vo
   }
   recording.end({
     ...result,
-    triedUser: triedUserOf(exchange, result),
     waitedForHostMs: record.waitedForHostMs,
     attempts: record.attempts,
     ...record.login,
     userAgent: exchange.incoming.headers['user-agent']?.slice(0, maxUserAgentLength),
   })
-}
-
-/** Who somebody said to be that could not log in. */
-function triedUserOf({ incoming }: Exchange, { reason }: Result): string | undefined {
-  return reason === 'login_failed' || reason === 'too_many_logins'
-    ? triedUser(incoming.headers.authorization)
-    : undefined
 }
 
 type Result = Pick<Ending, 'outcome' | 'reason' | 'cause'>

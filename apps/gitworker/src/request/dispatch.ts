@@ -89,7 +89,7 @@ export class Dispatcher {
   }
 
   async #admit(exchange: Exchange, request: GitRequest, record: RequestRecord): Promise<void> {
-    const { firstPushes } = this.#services
+    const { firstPushes, users } = this.#services
     if (request.kind === 'rpc') exchange.watchUnreadBody()
     const claim = {
       repository: plainName(request.repository),
@@ -97,12 +97,9 @@ export class Dispatcher {
     }
     // A repository that was created for a push which then failed is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
-    const found =
-      findRepository(firstPushes.root, request.repository) ??
-      (await admitFirstPush(firstPushes, exchange, request, record))
-    // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
-    using _use = found && this.#services.users.enter(found.gitDir)
     const existing = findRepository(firstPushes.root, request.repository)
+    // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
+    using _use = existing && users.enter(existing.gitDir)
     if (request.service === 'receive-pack') await this.#checkPush(exchange, request, existing)
     const found = existing ?? (await admitFirstPush(firstPushes, exchange, request, record))
     await this.#dispatch({ exchange, request, claim, visit, record }, found)

@@ -57,9 +57,7 @@ type Settings = ReturnType<typeof repositorySettings>
 
 /** Puts together what serves each kind of request. */
 export function openDispatcher(parts: DispatcherParts): Dispatcher {
-  const { config, storage, workers, disks, connections, newRepositories, users } = parts
-export async function openDispatcher(parts: DispatcherParts): Promise<Dispatcher> {
-  const { config, storage, workers, disks, pushParts, connections } = parts
+  const { config, storage, workers, disks, pushParts, connections, newRepositories, users } = parts
   const { readOnly } = pushParts
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
@@ -86,10 +84,9 @@ export async function openDispatcher(parts: DispatcherParts): Promise<Dispatcher
     runs: pushRuns(parts, common),
   })
   const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
-  return new Dispatcher({ limits, disks, firstPushes, users, settings, servers: { references, fetches, pushes } })
   const { auditLog, refusedPushes } = pushParts.audit
   const servers = { references, fetches, pushes }
-  return new Dispatcher({ limits, disks, readOnly, auditLog, refusedPushes, firstPushes, settings, servers })
+  return new Dispatcher({ limits, disks, readOnly, auditLog, refusedPushes, firstPushes, users, settings, servers })
 }
 
 /** What reads the repositories' own configurations. */

@@ -24,7 +24,6 @@ import { openServer } from './server.ts'
 import { checkGnupgHome, checkReaper } from './prerequisites.ts'
 import { administrationAddress, openAdministration } from './administration.ts'
 import { openDispatcher, openNewRepositories } from './dispatcher.ts'
-import { openDispatcher } from './dispatcher.ts'
 import { openPushParts } from './push-parts.ts'
 import { openStorage, watchDisks } from './storage.ts'
 import { openWorkers } from './workers.ts'
@@ -73,9 +72,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const newRepositories = await openNewRepositories(config, storage, workers, log)
   const users = new RepositoryUsers()
   const common = { config, storage, workers, newRepositories, users, metrics, log }
-  const dispatcher = openDispatcher({ ...common, caches, disks, connections, ending })
-  const dispatcherParts = { config, storage, workers, caches, disks, pushParts, connections, ending, metrics, log }
-  const dispatcher = await openDispatcher(dispatcherParts)
+  const dispatcher = openDispatcher({ ...common, caches, disks, pushParts, connections, ending })
   const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
