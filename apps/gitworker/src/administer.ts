@@ -10,11 +10,11 @@ import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { readSupervisorConfig } from './config/config.ts'
 import { HostMetrics } from './operations/metrics.ts'
 import { RepositoryUsers } from './repository/repository-users.ts'
-import { openAdministration } from './start/administration.ts'
-import { openNewRepositories } from './start/dispatcher.ts'
+import { openAdministration } from './start/parts/administration.ts'
+import { openNewRepositories } from './start/parts/dispatcher.ts'
 import { checkReaper } from './start/prerequisites.ts'
-import { openStorage } from './start/storage.ts'
-import { openWorkers } from './start/workers.ts'
+import { openStorage } from './start/parts/storage.ts'
+import { openWorkers } from './start/parts/workers.ts'
 
 /*
  * The administration of repositories while the host is stopped: its parts without its server. It takes the runtime directory

@@ -4,11 +4,11 @@ import type { StartCheck } from '@sluice/shared/config/start-checks'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
-import { openAudit } from './audit.ts'
+import { openAudit } from './parts/audit.ts'
 import { openReadOnlyRules } from '../repository/read-only-rules.ts'
 import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './prerequisites.ts'
 import { checkRuntimeDirectory } from './runtime-directory.ts'
-import { openHostTls } from './server.ts'
+import { openHostTls } from './parts/server.ts'
 
 /**
  * The checks of a host's configuration that do not need the host to start.

@@ -1,15 +1,15 @@
 import type { Logger } from '@sluice/shared/telemetry/log'
-import type { PackCache } from '../cache/packs/pack-cache.ts'
-import { DiskSpace } from '../capacity/disk-space.ts'
-import type { SupervisorConfig } from '../config/config.ts'
-import type { HooksFolder } from '../hooks/hook-plan.ts'
-import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import type { PackCache } from '../../cache/packs/pack-cache.ts'
+import { DiskSpace } from '../../capacity/disk-space.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
+import type { HooksFolder } from '../../hooks/hook-plan.ts'
+import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
 import { auditFolder } from './audit.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
-import { openRoot } from './prerequisites.ts'
-import { openRuntimeDirectory } from './runtime-directory.ts'
-import type { RuntimeDirectory } from './runtime-directory.ts'
+import { openRoot } from '../prerequisites.ts'
+import { openRuntimeDirectory } from '../runtime-directory.ts'
+import type { RuntimeDirectory } from '../runtime-directory.ts'
 
 /** The folders of a host. */
 export type Storage = Part<{

@@ -1,9 +1,9 @@
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { AdaptiveLimit } from '../capacity/adaptive-limit.ts'
-import { Admission, laneReasons } from '../capacity/admission.ts'
-import type { Sizes } from '../capacity/sizing.ts'
-import type { SupervisorConfig } from '../config/config.ts'
-import type { HostMetrics } from '../operations/metrics.ts'
+import { AdaptiveLimit } from '../../capacity/adaptive-limit.ts'
+import { Admission, laneReasons } from '../../capacity/admission.ts'
+import type { Sizes } from '../../capacity/sizing.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
+import type { HostMetrics } from '../../operations/metrics.ts'
 
 /** Opens the lanes, each with the number of slots in `sizes`. */
 export function openLanes(config: SupervisorConfig, sizes: Sizes, metrics: HostMetrics): Admission {
