@@ -12,7 +12,7 @@ import { HostMetrics } from './operations/metrics.ts'
 import { RepositoryUsers } from './repository/repository-users.ts'
 import { openAdministration } from './start/parts/administration.ts'
 import { openNewRepositories } from './start/parts/dispatcher.ts'
-import { checkReaper } from './start/prerequisites.ts'
+import { checkReaper } from './start/parts/prerequisites.ts'
 import { openStorage } from './start/parts/storage.ts'
 import { openWorkers } from './start/parts/workers.ts'
 

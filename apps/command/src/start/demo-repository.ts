@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { gitEnvironment } from '@sluice/gitworker/git/environment'
-import { gitIsMissing } from '@sluice/gitworker/start/prerequisites'
+import { gitIsMissing } from '@sluice/gitworker/start/parts/prerequisites'
 
 /**
  * Creates a repository with three commits and a tag, to clone from. It appears by one rename.

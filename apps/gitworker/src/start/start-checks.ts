@@ -6,8 +6,8 @@ import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
 import { openAudit } from './parts/audit.ts'
 import { openReadOnlyRules } from '../repository/read-only-rules.ts'
-import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './prerequisites.ts'
-import { checkRuntimeDirectory } from './runtime-directory.ts'
+import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './parts/prerequisites.ts'
+import { checkRuntimeDirectory } from './parts/runtime-directory.ts'
 import { openHostTls } from './parts/server.ts'
 
 /**

@@ -7,9 +7,9 @@ import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
 import { auditFolder } from './audit.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
-import { openRoot } from '../prerequisites.ts'
-import { openRuntimeDirectory } from '../runtime-directory.ts'
-import type { RuntimeDirectory } from '../runtime-directory.ts'
+import { openRoot } from './prerequisites.ts'
+import { openRuntimeDirectory } from './runtime-directory.ts'
+import type { RuntimeDirectory } from './runtime-directory.ts'
 
 /** The folders of a host. */
 export type Storage = Part<{

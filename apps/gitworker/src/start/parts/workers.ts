@@ -20,8 +20,8 @@ import type { WorkerSource } from '../../process/runtime/worker-source.ts'
 import { adaptFetchSlots, openLanes } from './lanes.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
-import { checkGit } from '../prerequisites.ts'
-import type { RuntimeDirectory } from '../runtime-directory.ts'
+import { checkGit } from './prerequisites.ts'
+import type { RuntimeDirectory } from './runtime-directory.ts'
 
 /** What runs git, with the limits on how many run at once. */
 export type Workers = Part<{

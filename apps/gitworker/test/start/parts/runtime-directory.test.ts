@@ -9,10 +9,10 @@ import { pino } from 'pino'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
-import { identityOf } from '../../src/process/process-table.ts'
-import { readNote } from '../../src/process/request-note.ts'
-import { openRuntimeDirectory } from '../../src/start/runtime-directory.ts'
-import { startOther } from '../support/other-process.ts'
+import { identityOf } from '../../../src/process/process-table.ts'
+import { readNote } from '../../../src/process/request-note.ts'
+import { openRuntimeDirectory } from '../../../src/start/parts/runtime-directory.ts'
+import { startOther } from '../../support/other-process.ts'
 
 const silent = pino({ level: 'silent' })
 const open = (path: string) => openRuntimeDirectory(path, 300, silent)

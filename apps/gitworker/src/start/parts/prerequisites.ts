@@ -2,8 +2,8 @@ import { access, constants, realpath, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import type { SupervisorConfig } from '../config/config.ts'
-import type { RunJob } from '../process/job.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
+import type { RunJob } from '../../process/job.ts'
 
 /** @throws {ConfigError} where this process is PID 1: Node reaps only the processes that it has started itself */
 export function checkReaper(): void {
