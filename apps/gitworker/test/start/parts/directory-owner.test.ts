@@ -8,7 +8,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import { isOwned, ownFolder } from '../../../src/start/parts/directory-owner.ts'
 
-const source = new URL('../../src/start/parts/directory-owner.ts', import.meta.url).href
+const source = new URL('../../../src/start/parts/directory-owner.ts', import.meta.url).href
 
 /** Another process that tries to own the folder, prints `owned` or `taken`, and keeps running. */
 function startOwner(folder: string, before: readonly string[] = []) {
