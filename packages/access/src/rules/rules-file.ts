@@ -2,6 +2,7 @@ import { isMap, isSeq, LineCounter, parseDocument } from 'yaml'
 import type { Document } from 'yaml'
 import { z } from 'zod'
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
+import { whyNoRepositoryFits } from '@sluice/shared/git/pattern-mistakes'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import type { RepositoryRights } from '../rights.ts'
@@ -11,7 +12,14 @@ import type { Group, Named } from './named.ts'
 /** Whom a rule is about: a user's name, `@group`, `users` (everybody who has logged in) or `anyone`. */
 const who = z.string().refine(isUserName, 'this is not the name of a user or a group')
 const someOf = z.union([who.transform((one) => [one]), z.array(who).max(10_000)]).default([])
-const patterns = z.string().min(1).max(1024)
+const patterns = z
+  .string()
+  .min(1)
+  .max(1024)
+  .superRefine((pattern, context) => {
+    const why = whyNoRepositoryFits(pattern)
+    if (why !== undefined) context.addIssue({ code: 'custom', message: `${JSON.stringify(pattern)}: ${why}` })
+  })
 
 const fileForm = z.strictObject({
   groups: z.record(z.string(), z.array(who).max(10_000)).default({}),

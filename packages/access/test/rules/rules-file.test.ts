@@ -74,3 +74,13 @@ test('scopes add up; scopes of other services, and of invalid names, mean nothin
     assert.deepEqual(rightsOf(scope, repository), expected, JSON.stringify([scope, repository]))
   }
 })
+
+test('a pattern that could never fit is refused with the one that was meant', () => {
+  for (const [pattern, says] of [
+    ['team/web.git', /^f: rules\.1\.repositories.*"team\/web\.git": .* no \.git at their end.*: write team\/web$/],
+    ['/team/**', /write team\/\*\*$/],
+  ] as const) {
+    const text = `rules: [{ repositories: '**', read: anyone }, { repositories: [${JSON.stringify(pattern)}], read: ann }]`
+    assert.throws(() => readRulesFile(text, 'f'), { message: says })
+  }
+})

@@ -1,4 +1,5 @@
 import { fitsPattern } from './name-pattern.ts'
+import { whyNoNameFits, whyNoRepositoryFits } from './pattern-mistakes.ts'
 import { plainName } from './repository-name.ts'
 
 /**
@@ -31,6 +32,8 @@ export function parseRefRules(text: string): RefRule[] | { problem: string } {
     if (repository === undefined || ref === undefined) {
       return problem(part, 'a repository’s pattern, a colon, and a pattern that begins with refs/ stand before the =')
     }
+    const why = whyNoRepositoryFits(repository) ?? whyNoNameFits(ref)
+    if (why !== undefined) return problem(part, why)
     const words = right.split('+')
     const unknown = words.find((word) => !protections.has(word))
     if (unknown !== undefined) return problem(part, `"${unknown}" is none of no-force, no-delete and nobody`)

@@ -1,4 +1,5 @@
 import { fitsPattern } from './name-pattern.ts'
+import { whyNoRepositoryFits } from './pattern-mistakes.ts'
 import { plainName } from './repository-name.ts'
 
 /**
@@ -7,16 +8,23 @@ import { plainName } from './repository-name.ts'
  */
 export type PatternTable<T> = readonly { readonly pattern: string; readonly value: T }[]
 
-/** Reads `pattern=value, pattern=value`; undefined where a pattern is empty or `parseValue` gives undefined. */
+/**
+ * Reads `pattern=value, pattern=value`.
+ *
+ * @returns undefined where a pattern is empty or `parseValue` gives undefined; a problem, in words, where a pattern could
+ *   never fit
+ */
 export function parsePatternTable<T>(
   text: string,
   parseValue: (text: string) => T | undefined,
-): PatternTable<T> | undefined {
+): PatternTable<T> | { readonly problem: string } | undefined {
   const rows: { pattern: string; value: T }[] = []
   for (const pair of text.split(',')) {
     const [, pattern, valueText = ''] = /^\s*([^=\s]+)=([^=\s]+)\s*$/.exec(pair) ?? []
     const value = parseValue(valueText)
     if (pattern === undefined || value === undefined) return undefined
+    const why = whyNoRepositoryFits(pattern)
+    if (why !== undefined) return { problem: `in "${pattern.slice(0, 80)}": ${why}` }
     rows.push({ pattern, value })
   }
   return rows

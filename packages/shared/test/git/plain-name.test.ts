@@ -34,7 +34,9 @@ test('however a repository is addressed, its plain name is the same', () => {
 
 test('no way of addressing a repository gets another limit or another rule', () => {
   for (const pattern of patterns) {
-    const limitOf = lookUpBy(parsePatternTable(`${pattern}=1`, Number)!)
+    const limits = parsePatternTable(`${pattern}=1`, Number)
+    assert.ok(limits && !('problem' in limits))
+    const limitOf = lookUpBy(limits)
     const table = parseRefRules(`${pattern}:refs/heads/main=nobody`)
     assert.ok(!('problem' in table))
     const rulesOf = refRulesBy(table)

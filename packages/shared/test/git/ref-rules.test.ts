@@ -53,6 +53,8 @@ test('the part that is no rule is named, with the reason', () => {
     ['**:refs/heads/a=no-push', /"no-push" is none of no-force, no-delete and nobody/],
     ['**:refs/heads/a=no-force+', /"" is none of/],
     ['**:refs/heads/a=no-force=nobody', /in "\*\*:refs/],
+    ['team/web.git:refs/heads/main=nobody', /have no \.git at their end, so this fits nothing: write team\/web/],
+    ['**:refs/heads/main/=nobody', /no name has a slash at its beginning or end.*: write refs\/heads\/main/],
     [`**:refs/heads/a=nobody,${'x'.repeat(1000)}`, /in "x{80}…": /],
   ]
   for (const [text, why] of cases) assert.throws(() => parse(text), { message: why }, text)
