@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings'
 import type { CommanderError, CommandUnknownOpts } from '@commander-js/extra-typings'
 import { version } from '@sluice/shared/version'
 import { UsageError } from './output/failure.ts'
+import { checkCommand } from './check/check.ts'
 import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
 import { repoCommand } from './repo/repo.ts'
@@ -21,6 +22,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(startCommand(at))
     .addCommand(gatewayCommand(at))
     .addCommand(supervisorCommand(at))
+    .addCommand(checkCommand(at))
     .addCommand(configCommand(at))
     .addCommand(repoCommand(at))
     .addCommand(userCommand(at))

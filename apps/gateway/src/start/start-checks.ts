@@ -1,5 +1,6 @@
 import { tryListening } from '@sluice/shared/app/listen'
 import { silentLog } from '@sluice/shared/telemetry/log'
+import type { Logger } from '@sluice/shared/telemetry/log'
 import type { StartCheck } from '@sluice/shared/config/start-checks'
 import { startAccess } from './access.ts'
 import type { GatewayConfig } from '../config/config.ts'
@@ -10,10 +11,13 @@ import { openGatewayTls } from './server.ts'
 export function startChecksOfGateway(config: GatewayConfig): StartCheck[] {
   const { gatewayOperations, listen } = config
   return [
-    () => startAccess(config, silentLog),
-    () => connectHost(config, silentLog),
-    () => openGatewayTls(config, silentLog, () => {}),
+    ...readingChecksOfGateway(config, silentLog),
     () => tryListening(listen, 'SLUICE_LISTEN', config),
     () => gatewayOperations && tryListening(gatewayOperations, 'SLUICE_GATEWAY_OPERATIONS'),
   ]
+}
+
+/** Those that only read, and leave no trace, so that they may be run beside a gateway. @param log gets warnings */
+export function readingChecksOfGateway(config: GatewayConfig, log: Logger): StartCheck[] {
+  return [() => startAccess(config, log), () => connectHost(config, log), () => openGatewayTls(config, log, () => {})]
 }

@@ -1,5 +1,6 @@
 import { tryListening } from '@sluice/shared/app/listen'
 import { silentLog } from '@sluice/shared/telemetry/log'
+import type { Logger } from '@sluice/shared/telemetry/log'
 import type { StartCheck } from '@sluice/shared/config/start-checks'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
@@ -22,16 +23,27 @@ export function startChecksOfHost(
   const { supervisor, supervisorOperations } = config
   return [
     checkReaper,
-    () => checkGitProgram(config.git, process.env['PATH'] ?? ''),
-    checkRoot,
+    ...readingChecksOfHost(config, silentLog, checkRoot),
     () => checkRuntimeDirectory(config.runFolder),
-    () => checkGnupgHome(config),
-    () => openOperatorsHooks(config.hooksFolder),
-    () => openReadOnlyRules(config, silentLog),
     () => openAudit(config, { freeBytes: async () => undefined }, silentLog),
-    () => GatewayTrust.open(config, silentLog),
-    () => openHostTls(config, silentLog, () => {}),
     () => tryListening(supervisor, 'SLUICE_SUPERVISOR'),
     () => supervisorOperations && tryListening(supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS'),
+  ]
+}
+
+/** Those that only read, and leave no trace, so that they may be run beside a supervisor. @param log gets warnings */
+export function readingChecksOfHost(
+  config: SupervisorConfig,
+  log: Logger,
+  checkRoot: StartCheck = () => openRoot(config),
+): StartCheck[] {
+  return [
+    () => checkGitProgram(config.git, process.env['PATH'] ?? ''),
+    checkRoot,
+    () => checkGnupgHome(config),
+    () => openOperatorsHooks(config.hooksFolder),
+    () => openReadOnlyRules(config, log),
+    () => GatewayTrust.open(config, log),
+    () => openHostTls(config, log, () => {}),
   ]
 }

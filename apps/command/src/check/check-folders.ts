@@ -1,0 +1,33 @@
+import { access, constants, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { isOwned } from '@sluice/gitworker/start/directory-owner'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { nearestFolder } from './check-addresses.ts'
+import { error, ok, warning } from './findings/finding.ts'
+import type { Finding } from './findings/finding.ts'
+
+/** Whether a folder that the supervisor makes for itself can be used. It is not made. */
+export async function checkOwnFolder(setting: string, folder: string): Promise<Finding> {
+  const path = resolve(folder)
+  const nearest = await nearestFolder(path)
+  try {
+    if (!(await stat(nearest)).isDirectory())
+      return error(setting, `${nearest} is no folder.`, `Set ${setting} to a folder.`)
+    await access(nearest, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (thrown) {
+    const todo = `Give it to the user of the service (chown), or set ${setting} to another folder.`
+    return error(setting, `${path} cannot be used: ${nearest} may not be written to (${errnoOf(thrown)}).`, todo)
+  }
+  if (nearest !== path) return ok(setting, `${path} can be made.`)
+  if (await isOwned(path).catch(() => false)) return ok(setting, `${path}: a supervisor is using it.`)
+  return ok(setting, `${path} can be used.`)
+}
+
+/** Whether others may read a file that holds a secret. */
+export async function checkSecret(setting: string, path: string | undefined): Promise<Finding[]> {
+  const mode = path === undefined ? undefined : (await stat(path).catch(() => undefined))?.mode
+  if (mode === undefined || (mode & 0o007) === 0) return []
+  return [
+    warning(setting, `Every user of this machine may ${mode & 0o002 ? 'change' : 'read'} ${path}.`, `chmod o= ${path}`),
+  ]
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises'
+import { readPasswordFile } from '@sluice/gateway/access/file/password-file'
+import { parseRules } from '@sluice/gateway/access/file/rules-file'
+import type { GatewayConfig } from '@sluice/gateway/config/config'
+import { ok, warning } from '../findings/finding.ts'
+import type { Finding } from '../findings/finding.ts'
+import { covers } from './pattern-cover.ts'
+
+const setting = 'SLUICE_ACCESS_FILE'
+
+/**
+ * What is odd about rules that are valid: those that never decide, since an earlier one always does, and users whom the
+ * password file does not have. What is not valid is found by the checks of a start.
+ */
+export async function checkRules({ access, passwordFile, accessFile }: GatewayConfig): Promise<Finding[]> {
+  if (access !== 'file' || passwordFile === undefined || accessFile === undefined) return []
+  try {
+    const passwords = readPasswordFile(await readFile(passwordFile, 'utf8'), passwordFile)
+    const { groups, rules } = parseRules(await readFile(accessFile, 'utf8'), accessFile)
+    const named = [
+      ...rules.flatMap(({ read, write, create }) => [...read, ...write, ...create]),
+      ...Object.values(groups).flat(),
+    ]
+    const odd = [...hiddenRules(rules, accessFile), ...unknownUsers(named, passwords, passwordFile, accessFile)]
+    return [ok(setting, `${rules.length} rules, ${passwords.size} users.`), ...odd]
+  } catch {
+    return []
+  }
+}
+
+type Rule = { readonly repositories: readonly string[] }
+
+function hiddenRules(rules: readonly Rule[], path: string): Finding[] {
+  return rules.flatMap(({ repositories }, index) => {
+    const earlier = rules
+      .slice(0, index)
+      .flatMap((rule, number) => rule.repositories.map((pattern) => ({ pattern, number })))
+    const covered = repositories.map((pattern) => earlier.find((one) => covers(one.pattern, pattern)))
+    if (covered.includes(undefined)) return []
+    const by = covered[0]!
+    const what = `Rule ${index + 1} of ${path} (${repositories.join(', ')}) never decides: rule ${by.number + 1} (${by.pattern}) fits all of its repositories, and comes first.`
+    return [warning(setting, what, `Move rule ${index + 1} before rule ${by.number + 1}, or remove it.`)]
+  })
+}
+
+function unknownUsers(
+  named: readonly string[],
+  passwords: ReadonlyMap<string, unknown>,
+  passwordFile: string,
+  path: string,
+): Finding[] {
+  const users = new Set(named.filter((name) => !name.startsWith('@') && name !== 'anyone' && name !== 'users'))
+  return [...users]
+    .filter((user) => !passwords.has(user))
+    .map((user) =>
+      warning(
+        setting,
+        `${path} names the user "${user}", whom ${passwordFile} does not have.`,
+        `Add the user, or correct the name.`,
+      ),
+    )
+}
