@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import type { CommanderError, CommandUnknownOpts } from '@commander-js/extra-typings'
 import { version } from '@sluice/shared/version'
+import { statusCommand } from './status/status.ts'
 import { UsageError } from './output/failure.ts'
 import { checkCommand } from './check/check.ts'
 import { configCommand } from './config/config.ts'
@@ -24,6 +25,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(supervisorCommand(at))
     .addCommand(checkCommand(at))
     .addCommand(configCommand(at))
+    .addCommand(statusCommand(at))
     .addCommand(repoCommand(at))
     .addCommand(userCommand(at))
     .addCommand(tokenCommand(at))
