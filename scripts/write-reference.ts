@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { commandReference } from './reference/command.ts'
 import { metricsReference } from './reference/metrics.ts'
 import { refusalsReference } from './reference/refusals.ts'
 import { exampleYaml } from '../apps/command/src/config/examples.ts'
@@ -13,6 +14,7 @@ await mkdir(folder, { recursive: true })
 await writeFile(new URL('settings.md', folder), settingsReference())
 await writeFile(new URL('refusals.md', folder), refusalsReference())
 await writeFile(new URL('metrics.md', folder), await metricsReference())
+await writeFile(new URL('command.md', folder), commandReference())
 
 const deploy = new URL('../deploy/', import.meta.url)
 await writeFile(new URL('sluice.schema.json', deploy), settingsSchema())

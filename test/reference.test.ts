@@ -8,6 +8,7 @@ import { readConfig } from '@sluice/shared/config/read-config'
 import { places } from '@sluice/shared/config/setting-names'
 import { readSettingsDocument } from '@sluice/shared/config/settings-document'
 import { exampleYaml } from '../apps/command/src/config/examples.ts'
+import { commandReference } from '../scripts/reference/command.ts'
 import { metricsReference } from '../scripts/reference/metrics.ts'
 import { refusalsReference } from '../scripts/reference/refusals.ts'
 import { settingsReference } from '../scripts/reference/settings.ts'
@@ -33,6 +34,10 @@ test('the reference lists every reason as the code has it', async () => {
 
 test('the reference lists every metric as the applications serve it', async () => {
   assert.equal(await page('metrics.md'), await metricsReference(), 'Run: npm run docs')
+})
+
+test('the reference lists every command as the program has it', async () => {
+  assert.equal(await page('command.md'), commandReference(), 'Run: npm run docs')
 })
 
 test('the example of a settings file, and its schema, are as the code has them', async () => {

@@ -4,6 +4,7 @@ import { version } from '@sluice/shared/version'
 import { statusCommand } from './status/status.ts'
 import { UsageError } from './output/failure.ts'
 import { checkCommand } from './check/check.ts'
+import { completionCommand } from './completion/completion.ts'
 import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
 import { repoCommand } from './repo/repo.ts'
@@ -26,6 +27,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(checkCommand(at))
     .addCommand(configCommand(at))
     .addCommand(statusCommand(at))
+    .addCommand(completionCommand(at))
     .addCommand(repoCommand(at))
     .addCommand(userCommand(at))
     .addCommand(tokenCommand(at))
