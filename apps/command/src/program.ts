@@ -33,6 +33,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(tokenCommand(at))
     .addCommand(canCommand(at))
   prepare(program, at)
+  program.helpCommand('help [command]', 'Show the help of a command.')
   return program
 }
 
@@ -56,11 +57,24 @@ function prepare(command: CommandUnknownOpts, at: Surroundings): void {
 /** In commander's words, as one sentence, and where to read on. */
 function usageError({ code, message }: CommanderError, command: CommandUnknownOpts): UsageError {
   const help = `"${pathOf(command)} --help"`
-  if (code === 'commander.help') return new UsageError(`Say which command to run: ${help} lists them.`)
-  const sentence = message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/s, '. Did you mean $1?')
+  if (code === 'commander.help') return new UsageError('Say which command to run.', command.helpInformation())
+  const sentence = rewordings.reduce((text, [words, better]) => text.replace(words, better), message)
   const ended = /[.?!]$/.test(sentence) ? sentence : `${sentence}.`
   return new UsageError(`${ended[0]!.toUpperCase()}${ended.slice(1)} ${help} says what there is.`)
 }
+
+/** What commander says, and what is easier to read. */
+const rewordings: readonly (readonly [RegExp, string])[] = [
+  [/^error: /, ''],
+  [/\n\(Did you mean (.*)\?\)$/s, '. Did you mean $1?'],
+  [/^option '(.*)' argument missing$/, "Option '$1' needs a value"],
+  [/^option '(.*)' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/, "Option '$1' takes one of $3, not '$2'."],
+  [
+    /^command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/,
+    "'$1' is no $2: it is one of $3.",
+  ],
+  [/^missing required argument '(.*)'$/, 'Say the $1, too'],
+]
 
 /** As it is typed: `sluice repo list`. */
 function pathOf(command: CommandUnknownOpts): string {

@@ -86,5 +86,5 @@ _files() { print -r -- FILES }`
 test('a shell that is not known is refused', async () => {
   const { exitCode, stderr } = await call(['completion', 'fish'])
   assert.equal(exitCode, 2)
-  assert.match(stderr, /'fish' is invalid.*bash, zsh/)
+  assert.match(stderr, /'fish' is no shell: it is one of bash, zsh/)
 })

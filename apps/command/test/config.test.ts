@@ -80,3 +80,12 @@ test('two examples at once are refused', async () => {
   assert.equal(exitCode, 2)
   assert.match(stderr, /option '--env' cannot be used with option '--yaml'/i)
 })
+
+test('of a file that is no YAML, only what is wrong is shown', async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'sluice.yaml')
+  await writeFile(file, 'repositories:\n  root: "/x\n')
+  const { exitCode, stdout, stderr } = await call(['config', '--config', file])
+  assert.deepEqual([exitCode, stdout], [78, ''])
+  assert.match(stderr, /^error: .*sluice\.yaml:3: this is not valid YAML/)
+})

@@ -11,7 +11,10 @@ import { call, documentOf } from './support/call.ts'
 
 test('a wrong call says what was wrong and what would be right, and ends with 2', async () => {
   const wrong: [string[], RegExp][] = [
-    [[], /^error: Say which command to run: "sluice --help" lists them\.\n$/],
+    [[], /^Usage: sluice [^]*Commands:[^]*\nerror: Say which command to run\.\n$/],
+    [['--config'], /Option '--config <file>' needs a value\./],
+    [['check', 'both'], /'both' is no application: it is one of gateway, supervisor\./],
+    [['completion'], /Say the shell, too\./],
     [['strt'], /^error: Unknown command 'strt'\. Did you mean start\? "sluice --help" says what there is\.\n$/],
     [['start', '--jsn'], /^error: Unknown option '--jsn'\. Did you mean --json\? "sluice start --help"/],
     [['start', 'a', 'b'], /^error: Too many arguments for 'start'\..*"sluice start --help"/],

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { Command, Option } from '@commander-js/extra-typings'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { environmentOf, reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { exitCodes } from '../output/failure.ts'
@@ -31,7 +32,10 @@ async function settingsReport(env: NodeJS.ProcessEnv, onlyChanged: boolean): Pro
   const { readSettingsFile } = await import('@sluice/shared/config/settings-file')
   const { settingsInForce } = await import('./in-force.ts')
   const { settingsText } = await import('./settings-text.ts')
-  const found = settingsInForce(env, await readSettingsFile(env))
+  const file = await readSettingsFile(env)
+  // Of a file that cannot be made out, nothing is in force.
+  if (file && file.problems.length > 0 && file.entries.size === 0) throw new ConfigError(file.problems)
+  const found = settingsInForce(env, file)
   const shown = onlyChanged ? { ...found, settings: found.settings.filter(({ isChanged }) => isChanged) } : found
   return {
     document: shown,

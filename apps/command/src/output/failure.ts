@@ -17,6 +17,13 @@ export class CommandError extends Error {
 export class UsageError extends CommandError {
   override readonly name = 'UsageError'
   override readonly kind = 'usage'
+  /** The help, where nothing but that can be said. People get to read it before the message. */
+  readonly help: string | undefined
+
+  constructor(message: string, help?: string) {
+    super(message)
+    this.help = help
+  }
 }
 
 /** A failure in words. */
@@ -25,6 +32,7 @@ export type Failure = {
   readonly message: string
   /** Everything that is wrong with the configuration, a sentence each; empty for the other kinds. */
   readonly problems: readonly string[]
+  readonly help?: string | undefined
   readonly exitCode: number
 }
 
@@ -33,6 +41,7 @@ export function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof EndedError) return { ...failed('failed', message), exitCode: error.exitCode }
   if (error instanceof ConfigError) return configFailure(error)
+  if (error instanceof UsageError) return { ...failed(error.kind, message), help: error.help }
   return failed(error instanceof CommandError ? error.kind : 'failed', message)
 }
 

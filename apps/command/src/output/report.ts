@@ -25,9 +25,14 @@ export function showReport(report: Report, json: boolean, stdout: Sink): void {
   if (text !== '') stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 }
 
-export function showFailure({ kind, message, problems }: Failure, json: boolean, stdout: Sink, stderr: Sink): void {
-  if (json) stdout.write(documentText({ error: { kind, message, problems } }))
-  else stderr.write(`${screenOf(stderr).paint('red', 'error:')} ${message}\n`)
+export function showFailure(failure: Failure, json: boolean, stdout: Sink, stderr: Sink): void {
+  const { kind, message, problems, help } = failure
+  if (json) {
+    stdout.write(documentText({ error: { kind, message, problems } }))
+    return
+  }
+  if (help !== undefined) stderr.write(`${help}\n`)
+  stderr.write(`${screenOf(stderr).paint('red', 'error:')} ${message}\n`)
 }
 
 export function screenOf(sink: Sink): Screen {
