@@ -4,6 +4,7 @@ import { openLog } from '@sluice/shared/telemetry/log'
 import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
 import { runApp } from '@sluice/shared/app/run-app'
 import { warnOfFormerNames } from '@sluice/shared/config/former-names'
+import { warnOfReadableSecrets } from '@sluice/shared/config/readable-secrets'
 import { settingsOf } from '@sluice/shared/config/settings'
 import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { withAllProblems } from '@sluice/shared/config/start-checks'
@@ -19,6 +20,7 @@ await runApp(async () => {
   const log = openLog('gateway', config)
   logProcessWarnings(log)
   warnOfFormerNames(settingsOf('gateway'), process.env, file, log)
+  await warnOfReadableSecrets(file, log)
   const start = startGateway(config, log).catch((error) => withAllProblems(error, startChecksOfGateway(config)))
   await using gateway = await startUnlessStopped(stopped, start)
   announceListening(log, gateway, {

@@ -4,6 +4,7 @@ import { openLog } from '@sluice/shared/telemetry/log'
 import { logProcessWarnings } from '@sluice/shared/telemetry/process-warnings'
 import { runApp } from '@sluice/shared/app/run-app'
 import { warnOfFormerNames } from '@sluice/shared/config/former-names'
+import { warnOfReadableSecrets } from '@sluice/shared/config/readable-secrets'
 import { settingsOf } from '@sluice/shared/config/settings'
 import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { withAllProblems } from '@sluice/shared/config/start-checks'
@@ -25,6 +26,7 @@ async function run(onStarted: () => void): Promise<void> {
   const log = openLog('supervisor', config)
   logProcessWarnings(log)
   warnOfFormerNames(settingsOf('supervisor'), process.env, file, log)
+  await warnOfReadableSecrets(file, log)
   const start = startSupervisor(config, log).catch((error) => withAllProblems(error, startChecksOfHost(config)))
   await using supervisor = await startUnlessStopped(stopped, start)
   announceListening(log, supervisor, {

@@ -24,7 +24,7 @@ export async function whoAnswers(address: Address, hasTls: boolean): Promise<Ans
   return readinessIn(answer?.body ?? '') ?? { who: 'other' }
 }
 
-function isListening(address: Address): Promise<boolean> {
+export function isListening(address: Address): Promise<boolean> {
   if (address.kind === 'tcp' && address.port === 0) return Promise.resolve(false)
   return new Promise((resolve) => {
     const socket = connect(

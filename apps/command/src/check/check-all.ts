@@ -17,7 +17,7 @@ export async function checkAll(only: App | undefined, env: NodeJS.ProcessEnv): P
     ...findings,
     ...asWhom(),
     ...(only === 'gateway' ? [] : await checkSupervisor(own, env['PATH'] ?? '')),
-    ...(only === 'supervisor' ? [] : await checkGateway(own)),
+    ...(only === 'supervisor' ? [] : await checkGateway(own, only === 'gateway')),
   ])
 }
 

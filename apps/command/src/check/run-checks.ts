@@ -10,6 +10,7 @@ import { checkOwnFolder, checkSecret } from './check-folders.ts'
 import { checkGatewayLimits, checkHostLimits } from './check-limits.ts'
 import { checkGitVersion, checkWorkers } from './check-programs.ts'
 import { checkRules } from './rules/check-rules.ts'
+import { checkHost, checkService } from './check-services.ts'
 import { ok } from './findings/finding.ts'
 import type { Finding } from './findings/finding.ts'
 import { findingsOf } from './findings/from-start-checks.ts'
@@ -26,6 +27,7 @@ export async function checkSupervisor(config: SupervisorConfig, path: string): P
     ...workers,
     ...(await checkHostLimits(config, runtime)),
     ...(await checkDisks(config)),
+    ...(await checkService('SLUICE_OTLP_ENDPOINT', config.otlpEndpoint)),
     ...(await placeFindings([
       { setting: 'SLUICE_SUPERVISOR', address: supervisor, hasTls: hostTlsCertificate !== undefined },
       { setting: 'SLUICE_SUPERVISOR_OPERATIONS', address: supervisorOperations, hasTls: false },
@@ -37,13 +39,16 @@ export async function checkSupervisor(config: SupervisorConfig, path: string): P
   ])
 }
 
-/** Everything that can be known of a gateway before its start. */
-export async function checkGateway(config: GatewayConfig): Promise<Finding[]> {
+/** Everything that can be known of a gateway before its start. @param isAlone whether its host is not looked at, too */
+export async function checkGateway(config: GatewayConfig, isAlone: boolean): Promise<Finding[]> {
   const { listen, gatewayOperations, tlsCertificate, reusePort } = config
   return withoutRepeats([
     ...(await findingsOf('gateway', (log) => readingChecksOfGateway(config, log))),
     ...(await checkRules(config)),
     ...(await checkGatewayLimits(config)),
+    ...(await checkHost(config, isAlone)),
+    ...(config.access === 'forward' ? await checkService('SLUICE_ACCESS_SERVICE', config.accessService) : []),
+    ...(await checkService('SLUICE_OTLP_ENDPOINT', config.otlpEndpoint)),
     ...(await placeFindings([
       { setting: 'SLUICE_LISTEN', address: listen, hasTls: tlsCertificate !== undefined, reusePort },
       { setting: 'SLUICE_GATEWAY_OPERATIONS', address: gatewayOperations, hasTls: false },

@@ -13,6 +13,7 @@ import { settings } from '@sluice/shared/config/settings'
 import { checkAll } from '@sluice/shared/config/start-checks'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
+import { freePort } from '@sluice/shared/testing/free-port'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { startStack } from '@sluice/shared/testing/stack'
 import { checkCertificates } from '../../src/check/check-certificates.ts'
@@ -113,6 +114,45 @@ test('a running host and gateway of ours are no fault, and are left alone', asyn
   assert.match(about('SLUICE_RUN_FOLDER')[0]!.what, /a supervisor is using it/)
   assert.deepEqual((await readdir(stack.folder)).toSorted(), before)
   assert.equal((await stack.status()).ready, true)
+})
+
+test('a gateway alone says whether its host is there, and its services', async () => {
+  await using folder = await temporaryFolder()
+  const secret = join(folder.path, 'secret')
+  await writeFile(secret, `${'s'.repeat(40)}\n`, { mode: 0o600 })
+  const port = await freePort()
+  const env = {
+    ...settingsIn(folder.path),
+    SLUICE_ACCESS: 'forward',
+    SLUICE_ACCESS_SERVICE: `http://127.0.0.1:${port}/allowed`,
+  }
+  const absent = await check(env, ['gateway'])
+  assert.equal(absent.exitCode, 0)
+  assert.match(absent.about('SLUICE_SUPERVISOR')[0]!.what, /No supervisor listens on unix:.* now/)
+  assert.match(absent.about('SLUICE_ACCESS_SERVICE')[0]!.what, /Nobody listens on http:\/\/127\.0\.0\.1:/)
+
+  const host = `127.0.0.1:${await freePort()}`
+  await using _stack = await startStack({ SLUICE_SUPERVISOR: host, SLUICE_HOST_SECRET_FILE: secret })
+  const strange = await check({ ...env, SLUICE_SUPERVISOR: host }, ['gateway'])
+  assert.match(strange.about('SLUICE_SUPERVISOR')[0]!.what, /does not take this for one of its gateways/)
+  assert.equal(strange.exitCode, 1)
+  const known = await check({ ...env, SLUICE_SUPERVISOR: host, SLUICE_HOST_SECRET_FILE: secret }, ['gateway'])
+  assert.match(known.about('SLUICE_SUPERVISOR')[0]!.what, /takes this gateway for one of its own/)
+})
+
+test('a settings file with a password that others may read is warned of', async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'sluice.yaml')
+  await writeFile(file, 'operators:\n  otlp_endpoint: http://me:hunter2@127.0.0.1:1\n', { mode: 0o644 })
+  const argv = ['gateway', '--config', file]
+  const { findings } = await check(settingsIn(folder.path), argv)
+  assert.ok(
+    findings.some(({ what }) => what.startsWith(`Every user of this machine may read ${file}, which has a pass`)),
+  )
+  assert.ok(!JSON.stringify(findings).includes('hunter2'))
+  await chmod(file, 0o640)
+  const { findings: others } = await check(settingsIn(folder.path), argv)
+  assert.ok(!others.some(({ what }) => what.startsWith('Every user')))
 })
 
 test('odd rules are told: those that never decide, and users without a password', async () => {
