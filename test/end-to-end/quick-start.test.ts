@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +13,8 @@ import { until } from '@sluice/shared/testing/until'
 
 const main = fileURLToPath(new URL('../../apps/command/src/main.ts', import.meta.url))
 
-async function quickStart(folder: string, env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [main, 'start', folder], {
+async function quickStart(folder: string, env: Record<string, string> = {}, options: readonly string[] = []) {
+  const child = spawn(process.execPath, [main, 'start', folder, ...options], {
     env: {
       PATH: process.env['PATH'] ?? '',
       SLUICE_LISTEN: '127.0.0.1:0',
@@ -111,6 +111,19 @@ test('a root of the operator’s own is neither created nor filled', async () =>
   assert.doesNotMatch(started.output(), /demo/)
   started.child.kill('SIGTERM')
   await started.exited
+})
+
+test('both applications read the settings file, which wins over the defaults of a quick start', async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'sluice.yaml')
+  await writeFile(file, 'addresses:\n  listen: 127.0.0.1:0\npushes:\n  create_on_push: off\n')
+  const started = await quickStart(folder.path, { SLUICE_LISTEN: '' }, ['--config', file, '--json'])
+  await until('the announcement', () => /"url": "http/.test(started.output()))
+  const url = /"url": "(http:[^"]+)"/.exec(started.output())![1]!
+  await git(folder.path, ['clone', '--quiet', `${url}/demo.git`])
+  await assert.rejects(git(join(folder.path, 'demo'), ['push', '--quiet', `${url}/new.git`, 'HEAD']), /not found/i)
+  started.child.kill('SIGTERM')
+  assert.deepEqual(await started.exited, [0, null])
 })
 
 test('a port in use is named, and what had been started is ended', async () => {

@@ -6,21 +6,27 @@ import { nearestFolder } from './check-addresses.ts'
 import { error, ok, warning } from './findings/finding.ts'
 import type { Finding } from './findings/finding.ts'
 
-/** Whether a folder that the supervisor makes for itself can be used. It is not made. */
-export async function checkOwnFolder(setting: string, folder: string): Promise<Finding> {
+/**
+ * Whether a folder that the supervisor makes for itself can be used. It is not made.
+ *
+ * @param isRunning whether the supervisor with these settings is running: then the folder is its own
+ */
+export async function checkOwnFolder(setting: string, folder: string, isRunning: boolean): Promise<Finding[]> {
   const path = resolve(folder)
   const nearest = await nearestFolder(path)
   try {
     if (!(await stat(nearest)).isDirectory())
-      return error(setting, `${nearest} is no folder.`, `Set ${setting} to a folder.`)
+      return [error(setting, `${nearest} is no folder.`, `Set ${setting} to a folder.`)]
     await access(nearest, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (thrown) {
     const todo = `Give it to the user of the service (chown), or set ${setting} to another folder.`
-    return error(setting, `${path} cannot be used: ${nearest} may not be written to (${errnoOf(thrown)}).`, todo)
+    return [error(setting, `${path} cannot be used: ${nearest} may not be written to (${errnoOf(thrown)}).`, todo)]
   }
-  if (nearest !== path) return ok(setting, `${path} can be made.`)
-  if (await isOwned(path).catch(() => false)) return ok(setting, `${path}: a supervisor is using it.`)
-  return ok(setting, `${path} can be used.`)
+  if (nearest !== path) return [ok(setting, `${path} can be made.`)]
+  if (!(await isOwned(path).catch(() => false))) return [ok(setting, `${path} can be used.`)]
+  if (isRunning) return [ok(setting, `${path}: the running supervisor is using it.`)]
+  const todo = `Stop it, or set ${setting} to another folder.`
+  return [error(setting, `A supervisor with another address is using ${path}.`, todo)]
 }
 
 /** Whether others may read a file that holds a secret. */

@@ -2,8 +2,11 @@ import type { GatewayConfig } from '@sluice/gateway/config/config'
 import { readingChecksOfGateway } from '@sluice/gateway/start/start-checks'
 import type { SupervisorConfig } from '@sluice/gitworker/config/config'
 import { readingChecksOfHost } from '@sluice/gitworker/start/start-checks'
+import { within } from '@sluice/shared/machine/race'
 import type { Address } from '@sluice/shared/network/address'
+import { whoAnswers } from '../ask/who-answers.ts'
 import { checkPlace } from './check-addresses.ts'
+import type { Place } from './check-addresses.ts'
 import { checkCertificates } from './check-certificates.ts'
 import { checkDisks } from './check-disks.ts'
 import { checkOwnFolder, checkSecret } from './check-folders.ts'
@@ -11,75 +14,113 @@ import { checkGatewayLimits, checkHostLimits } from './check-limits.ts'
 import { checkGitVersion, checkWorkers } from './check-programs.ts'
 import { checkRules } from './rules/check-rules.ts'
 import { checkHost, checkService } from './check-services.ts'
-import { ok } from './findings/finding.ts'
+import { error, ok } from './findings/finding.ts'
 import type { Finding } from './findings/finding.ts'
 import { findingsOf } from './findings/from-start-checks.ts'
 
 /** Everything that can be known of a supervisor before its start. */
 export async function checkSupervisor(config: SupervisorConfig, path: string): Promise<Finding[]> {
-  const { supervisor, supervisorOperations, runFolder, spoolFolder, hostTlsCertificate, hostTlsKey } = config
-  const { runtime, findings: workers } = await checkWorkers(config)
-  return withoutRepeats([
-    ...(await checkGitVersion(config, path)),
-    ...(await rootFindings(config)),
-    await checkOwnFolder('SLUICE_RUN_FOLDER', runFolder),
-    ...(spoolFolder === 'auto' ? [] : [await checkOwnFolder('SLUICE_SPOOL_FOLDER', spoolFolder)]),
-    ...workers,
-    ...(await checkHostLimits(config, runtime)),
-    ...(await checkDisks(config)),
-    ...(await checkService('SLUICE_OTLP_ENDPOINT', config.otlpEndpoint)),
-    ...(await placeFindings([
-      { setting: 'SLUICE_SUPERVISOR', address: supervisor, hasTls: hostTlsCertificate !== undefined },
-      { setting: 'SLUICE_SUPERVISOR_OPERATIONS', address: supervisorOperations, hasTls: false },
-    ])),
-    ...(await checkCertificates('SLUICE_HOST_TLS_CERTIFICATE', hostTlsCertificate)),
-    ...(await checkCertificates('SLUICE_HOST_TLS_CA', config.hostTlsCa)),
-    ...(await checkSecret('SLUICE_HOST_TLS_KEY', hostTlsKey)),
-    ...(await checkSecret('SLUICE_HOST_SECRET_FILE', config.hostSecretFile)),
+  const { supervisor, supervisorOperations, runFolder, spoolFolder, hostTlsCertificate } = config
+  const own: Place = { setting: 'SLUICE_SUPERVISOR', address: supervisor, hasTls: hostTlsCertificate !== undefined }
+  const isRunning = (await whoAnswers(supervisor, own.hasTls)).who === 'sluice'
+  return await allOf([
+    ['git', () => checkGitVersion(config, path)],
+    ['SLUICE_ROOT', () => checkRoot(config)],
+    ['SLUICE_RUN_FOLDER', () => checkOwnFolder('SLUICE_RUN_FOLDER', runFolder, isRunning)],
+    [
+      'SLUICE_SPOOL_FOLDER',
+      () => (spoolFolder === 'auto' ? [] : checkOwnFolder('SLUICE_SPOOL_FOLDER', spoolFolder, isRunning)),
+    ],
+    ['workers', () => checkWorkersAndLimits(config)],
+    ['disk', () => checkDisks(config)],
+    ['SLUICE_SUPERVISOR', () => checkPlace(own)],
+    ['SLUICE_SUPERVISOR_OPERATIONS', () => checkOperations('SLUICE_SUPERVISOR_OPERATIONS', supervisorOperations)],
+    ...filesOfTrust(config),
   ])
 }
 
 /** Everything that can be known of a gateway before its start. @param isAlone whether its host is not looked at, too */
 export async function checkGateway(config: GatewayConfig, isAlone: boolean): Promise<Finding[]> {
-  const { listen, gatewayOperations, tlsCertificate, reusePort } = config
-  return withoutRepeats([
-    ...(await findingsOf('gateway', (log) => readingChecksOfGateway(config, log))),
-    ...(await checkRules(config)),
-    ...(await checkGatewayLimits(config)),
-    ...(await checkHost(config, isAlone)),
-    ...(config.access === 'forward' ? await checkService('SLUICE_ACCESS_SERVICE', config.accessService) : []),
-    ...(await checkService('SLUICE_OTLP_ENDPOINT', config.otlpEndpoint)),
-    ...(await placeFindings([
-      { setting: 'SLUICE_LISTEN', address: listen, hasTls: tlsCertificate !== undefined, reusePort },
-      { setting: 'SLUICE_GATEWAY_OPERATIONS', address: gatewayOperations, hasTls: false },
-    ])),
-    ...(await checkCertificates('SLUICE_TLS_CERTIFICATE', tlsCertificate)),
-    ...(await checkCertificates('SLUICE_HOST_TLS_CERTIFICATE', config.hostTlsCertificate)),
-    ...(await checkCertificates('SLUICE_HOST_TLS_CA', config.hostTlsCa)),
-    ...(await checkSecret('SLUICE_TLS_KEY', config.tlsKey)),
-    ...(await checkSecret('SLUICE_HOST_TLS_KEY', config.hostTlsKey)),
-    ...(await checkSecret('SLUICE_PASSWORD_FILE', config.access === 'file' ? config.passwordFile : undefined)),
-    ...(await checkSecret('SLUICE_HOST_SECRET_FILE', config.hostSecretFile)),
+  const { listen, gatewayOperations, tlsCertificate, tlsKey, reusePort, access, passwordFile, accessService } = config
+  const own: Place = { setting: 'SLUICE_LISTEN', address: listen, hasTls: tlsCertificate !== undefined, reusePort }
+  return await allOf([
+    ['gateway', () => findingsOf('gateway', (log) => readingChecksOfGateway(config, log))],
+    ['SLUICE_ACCESS_FILE', () => checkRules(config)],
+    ['limits', () => checkGatewayLimits(config)],
+    ['SLUICE_SUPERVISOR', () => checkHost(config, isAlone)],
+    ['SLUICE_ACCESS_SERVICE', () => (access === 'forward' ? checkService('SLUICE_ACCESS_SERVICE', accessService) : [])],
+    ['SLUICE_LISTEN', () => checkPlace(own)],
+    ['SLUICE_GATEWAY_OPERATIONS', () => checkOperations('SLUICE_GATEWAY_OPERATIONS', gatewayOperations)],
+    ['SLUICE_TLS_CERTIFICATE', () => checkCertificates('SLUICE_TLS_CERTIFICATE', tlsCertificate)],
+    ['SLUICE_TLS_KEY', () => checkSecret('SLUICE_TLS_KEY', tlsKey)],
+    ['SLUICE_PASSWORD_FILE', () => checkSecret('SLUICE_PASSWORD_FILE', access === 'file' ? passwordFile : undefined)],
+    ...filesOfTrust(config),
   ])
 }
 
-/** What both applications are told counts once. */
-export function withoutRepeats(findings: readonly Finding[]): Finding[] {
-  return [...new Map(findings.map((finding) => [finding.what, finding] as const).toReversed()).values()].toReversed()
+/** What is about one thing. It may hang, where a disk or a service does not answer. */
+type Section = readonly [about: string, check: () => Promise<Finding[]> | Finding[]]
+
+/** A disk or a service that takes longer does not answer. */
+const withinMs = 30_000
+
+async function allOf(sections: readonly Section[]): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const section of sections) findings.push(...(await findingsIn(section)))
+  return withoutRepeats(findings)
 }
 
-async function rootFindings(config: SupervisorConfig): Promise<Finding[]> {
+async function findingsIn([about, check]: Section): Promise<Finding[]> {
+  try {
+    const late = [
+      error(about, `This was not known after ${withinMs / 1000} seconds: a disk or a service does not answer.`),
+    ]
+    return await within(withinMs, Promise.resolve(check()), late)
+  } catch (thrown) {
+    return [error(about, `This could not be looked at: ${thrown instanceof Error ? thrown.message : String(thrown)}.`)]
+  }
+}
+
+/** What gateway and host have for each other. */
+function filesOfTrust({
+  hostTlsCertificate,
+  hostTlsKey,
+  hostTlsCa,
+  hostSecretFile,
+  otlpEndpoint,
+}: TrustConfig): Section[] {
+  return [
+    ['SLUICE_HOST_TLS_CERTIFICATE', () => checkCertificates('SLUICE_HOST_TLS_CERTIFICATE', hostTlsCertificate)],
+    ['SLUICE_HOST_TLS_CA', () => checkCertificates('SLUICE_HOST_TLS_CA', hostTlsCa)],
+    ['SLUICE_HOST_TLS_KEY', () => checkSecret('SLUICE_HOST_TLS_KEY', hostTlsKey)],
+    ['SLUICE_HOST_SECRET_FILE', () => checkSecret('SLUICE_HOST_SECRET_FILE', hostSecretFile)],
+    ['SLUICE_OTLP_ENDPOINT', () => checkService('SLUICE_OTLP_ENDPOINT', otlpEndpoint)],
+  ]
+}
+
+type TrustConfig = Pick<
+  SupervisorConfig & GatewayConfig,
+  'hostTlsCertificate' | 'hostTlsKey' | 'hostTlsCa' | 'hostSecretFile' | 'otlpEndpoint'
+>
+
+async function checkRoot(config: SupervisorConfig): Promise<Finding[]> {
   const findings = await findingsOf('supervisor', (log) => readingChecksOfHost(config, log))
   const hasRoot = !findings.some(({ what }) => what.startsWith('SLUICE_ROOT'))
   const right = config.createOnPush ? 'read and written to' : 'read'
   return [...(hasRoot ? [ok('SLUICE_ROOT', `${config.root} can be ${right}.`)] : []), ...findings]
 }
 
-type MaybePlace = Parameters<typeof checkPlace>[0] extends infer P
-  ? Omit<P, 'address'> & { address: Address | undefined }
-  : never
+/** How much workers need follows from how they are started. */
+async function checkWorkersAndLimits(config: SupervisorConfig): Promise<Finding[]> {
+  const { runtime, findings } = await checkWorkers(config)
+  return [...findings, ...(await checkHostLimits(config, runtime))]
+}
 
-async function placeFindings(places: readonly MaybePlace[]): Promise<Finding[]> {
-  const set = places.flatMap((place) => (place.address === undefined ? [] : [{ ...place, address: place.address }]))
-  return (await Promise.all(set.map((place) => checkPlace(place as Parameters<typeof checkPlace>[0])))).flat()
+async function checkOperations(setting: string, address: Address | undefined): Promise<Finding[]> {
+  return address === undefined ? [] : await checkPlace({ setting, address, hasTls: false })
+}
+
+/** What both applications are told counts once. */
+export function withoutRepeats(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((finding) => [finding.what, finding] as const).toReversed()).values()].toReversed()
 }

@@ -25,11 +25,22 @@ function pad(text: string, width: number, align: 'right' | undefined): string {
   return align === 'right' ? room + text : text + room
 }
 
-/** Cuts what does not fit. A line that must be cut loses its colours. */
+/** Cuts what does not fit. Colours take no room. */
 export function cut(line: string, columns: number | undefined): string {
   if (columns === undefined || widthOf(line) <= columns) return line
-  return `${stripVTControlCharacters(line).slice(0, Math.max(0, columns - 1))}…`
+  let room = Math.max(0, columns - 1)
+  const pieces = line.split(colour).map((piece, index) => {
+    if (index % 2 === 1) return piece
+    const kept = piece.slice(0, room)
+    room -= kept.length
+    return kept
+  })
+  return `${pieces.join('')}…`
 }
+
+/** As `paint` makes them. */
+const escape = '\x1b'
+const colour = new RegExp(`(${escape}\\[\\d+m)`)
 
 export function widthOf(text: string): number {
   return stripVTControlCharacters(text).length

@@ -69,6 +69,7 @@ test('wrong settings are told with all that is wrong, and end with 78', async ()
 
 test('whatever a start would find by reading is found, and more', async () => {
   await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'key'), '')
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const env = {
@@ -78,7 +79,7 @@ test('whatever a start would find by reading is found, and more', async () => {
     SLUICE_ACCESS: 'file',
     SLUICE_HOOKS_FOLDER: join(folder.path, 'no-hooks'),
     SLUICE_TLS_CERTIFICATE: join(folder.path, 'no-certificate'),
-    SLUICE_TLS_KEY: join(folder.path, 'no-key'),
+    SLUICE_TLS_KEY: join(folder.path, 'key'),
     SLUICE_HOST_SECRET_FILE: join(folder.path, 'no-secret'),
     SLUICE_GNUPG_HOME: join(folder.path, 'no-gnupg'),
   }
@@ -111,9 +112,13 @@ test('a running host and gateway of ours are no fault, and are left alone', asyn
   assert.deepEqual([exitCode, errors], [0, []])
   for (const setting of ['SLUICE_SUPERVISOR', 'SLUICE_LISTEN', 'SLUICE_SUPERVISOR_OPERATIONS'])
     assert.match(about(setting)[0]!.what, /^Sluice is running on /, setting)
-  assert.match(about('SLUICE_RUN_FOLDER')[0]!.what, /a supervisor is using it/)
+  assert.match(about('SLUICE_RUN_FOLDER')[0]!.what, /the running supervisor is using it/)
   assert.deepEqual((await readdir(stack.folder)).toSorted(), before)
   assert.equal((await stack.status()).ready, true)
+  const elsewhere = await check({ ...env, SLUICE_SUPERVISOR: `unix:${join(stack.folder, 'other.sock')}` }, [
+    'supervisor',
+  ])
+  assert.match(elsewhere.errors.join(), /A supervisor with another address is using/)
 })
 
 test('a gateway alone says whether its host is there, and its services', async () => {
