@@ -38,7 +38,8 @@ function runningFinding(setting: string, where: string, unready: string | undefi
   return warning(setting, `Sluice is running on ${where}, and is not ready: ${unready}.`)
 }
 
-async function checkSocketPath(setting: string, path: string): Promise<Finding[]> {
+/** Whether a socket could be made there. Nothing is made. */
+export async function checkSocketPath(setting: string, path: string): Promise<Finding[]> {
   const found = await lstat(path).catch(() => undefined)
   if (found && !found.isSocket())
     return [error(setting, `${path} is there, and is no socket.`, `Remove it, or set ${setting} to another path.`)]

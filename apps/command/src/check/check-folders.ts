@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { isOwned } from '@sluice/gitworker/start/directory-owner'
+import { dirname, resolve } from 'node:path'
+import { isOwned } from '@sluice/gitworker/start/parts/directory-owner'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { nearestFolder } from './check-addresses.ts'
 import { error, ok, warning } from './findings/finding.ts'
@@ -36,4 +36,18 @@ export async function checkSecret(setting: string, path: string | undefined): Pr
   return [
     warning(setting, `Every user of this machine may ${mode & 0o002 ? 'change' : 'read'} ${path}.`, `chmod o= ${path}`),
   ]
+}
+
+/** Whether a file can be written to, or made in its folder. It is not made. */
+export async function checkAppendable(setting: string, path: string | undefined): Promise<Finding[]> {
+  if (path === undefined) return []
+  const found = await stat(path).catch(() => undefined)
+  if (found && !found.isFile()) return [error(setting, `${path} is no file.`, `Set ${setting} to the path of a file.`)]
+  try {
+    await access(found ? path : dirname(path), constants.W_OK)
+    return [ok(setting, `${path} can be written to.`)]
+  } catch (thrown) {
+    const todo = 'Make its folder, and give it to the user of the service.'
+    return [error(setting, `${path} cannot be written to (${errnoOf(thrown)}).`, todo)]
+  }
 }

@@ -4,12 +4,12 @@ import type { SupervisorConfig } from '@sluice/gitworker/config/config'
 import { readingChecksOfHost } from '@sluice/gitworker/start/start-checks'
 import { within } from '@sluice/shared/machine/race'
 import type { Address } from '@sluice/shared/network/address'
-import { whoAnswers } from '../ask/who-answers.ts'
-import { checkPlace } from './check-addresses.ts'
+import { isListening, whoAnswers } from '../ask/who-answers.ts'
+import { checkPlace, checkSocketPath } from './check-addresses.ts'
 import type { Place } from './check-addresses.ts'
 import { checkCertificates } from './check-certificates.ts'
 import { checkDisks } from './check-disks.ts'
-import { checkOwnFolder, checkSecret } from './check-folders.ts'
+import { checkAppendable, checkOwnFolder, checkSecret } from './check-folders.ts'
 import { checkGatewayLimits, checkHostLimits } from './check-limits.ts'
 import { checkGitVersion, checkWorkers } from './check-programs.ts'
 import { checkRules } from './rules/check-rules.ts'
@@ -35,13 +35,16 @@ export async function checkSupervisor(config: SupervisorConfig, path: string): P
     ['disk', () => checkDisks(config)],
     ['SLUICE_SUPERVISOR', () => checkPlace(own)],
     ['SLUICE_SUPERVISOR_OPERATIONS', () => checkOperations('SLUICE_SUPERVISOR_OPERATIONS', supervisorOperations)],
+    ['SLUICE_ADMINISTRATION', () => checkAdministration(config.administration, isRunning)],
+    ['SLUICE_AUDIT_LOG', () => checkAppendable('SLUICE_AUDIT_LOG', config.auditLog)],
     ...filesOfTrust(config),
   ])
 }
 
 /** Everything that can be known of a gateway before its start. @param isAlone whether its host is not looked at, too */
 export async function checkGateway(config: GatewayConfig, isAlone: boolean): Promise<Finding[]> {
-  const { listen, gatewayOperations, tlsCertificate, tlsKey, reusePort, access, passwordFile, accessService } = config
+  const { listen, gatewayOperations, tlsCertificate, tlsKey, reusePort } = config
+  const { access, passwordFile, tokenFile, accessService } = config
   const own: Place = { setting: 'SLUICE_LISTEN', address: listen, hasTls: tlsCertificate !== undefined, reusePort }
   return await allOf([
     ['gateway', () => findingsOf('gateway', (log) => readingChecksOfGateway(config, log))],
@@ -53,6 +56,7 @@ export async function checkGateway(config: GatewayConfig, isAlone: boolean): Pro
     ['SLUICE_GATEWAY_OPERATIONS', () => checkOperations('SLUICE_GATEWAY_OPERATIONS', gatewayOperations)],
     ['SLUICE_TLS_CERTIFICATE', () => checkCertificates('SLUICE_TLS_CERTIFICATE', tlsCertificate)],
     ['SLUICE_TLS_KEY', () => checkSecret('SLUICE_TLS_KEY', tlsKey)],
+    ['SLUICE_TOKEN_FILE', () => checkSecret('SLUICE_TOKEN_FILE', access === 'file' ? tokenFile : undefined)],
     ['SLUICE_PASSWORD_FILE', () => checkSecret('SLUICE_PASSWORD_FILE', access === 'file' ? passwordFile : undefined)],
     ...filesOfTrust(config),
   ])
@@ -118,6 +122,18 @@ async function checkWorkersAndLimits(config: SupervisorConfig): Promise<Finding[
 
 async function checkOperations(setting: string, address: Address | undefined): Promise<Finding[]> {
   return address === undefined ? [] : await checkPlace({ setting, address, hasTls: false })
+}
+
+/** In the runtime directory, which is checked by itself, unless it is elsewhere. It is no page that says whose it is. */
+async function checkAdministration(
+  address: SupervisorConfig['administration'],
+  isRunning: boolean,
+): Promise<Finding[]> {
+  if (address === 'auto' || address?.kind !== 'unix') return []
+  const setting = 'SLUICE_ADMINISTRATION'
+  if (!(await isListening(address))) return await checkSocketPath(setting, address.path)
+  if (isRunning) return [ok(setting, `The running supervisor listens on ${address.path}.`)]
+  return [error(setting, `Another program listens on ${address.path}.`, `Stop it, or set ${setting} to another path.`)]
 }
 
 /** What both applications are told counts once. */

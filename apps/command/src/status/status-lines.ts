@@ -1,5 +1,5 @@
 import type { FailureStatus, HostStatus, LaneStatus, RequestStatus } from '@sluice/gitworker/operations/host-status'
-import { harmless } from '../output/harmless.ts'
+import { plainText } from '../output/plain-text.ts'
 import type { Screen } from '../output/report.ts'
 import { sizeText } from '../output/size-text.ts'
 import { cut, table } from '../output/table.ts'
@@ -22,12 +22,12 @@ export function statusLines(status: HostStatus, screen: Screen, most = Infinity)
 
 function factLines(status: HostStatus, { paint, columns }: Screen): string[] {
   const { facts, ready, reason, uptimeSeconds, memoryBytes, disks, workers, leaked } = status
-  const state = ready ? paint('green', 'Ready') : paint('red', `Not ready: ${harmless(reason ?? 'no reason')}`)
+  const state = ready ? paint('green', 'Ready') : paint('red', `Not ready: ${plainText(reason ?? 'no reason')}`)
   const isAnyLeft = leaked.processes + leaked.zombies > 0
   const left = `${leaked.processes} processes and ${leaked.zombies} zombies of requests that are over`
   const rows = [
     ['host', `${state}  up ${timeText(uptimeSeconds * 1000)}  ${sizeText(memoryBytes)}  Sluice ${facts.version}`],
-    ['root', `${harmless(facts.root)}  ${harmless(facts.git)}, ${facts.runtime}`],
+    ['root', `${plainText(facts.root)}  ${plainText(facts.git)}, ${facts.runtime}`],
     ['disks', disks.map(({ disk, freeBytes }) => `${disk} ${sizeText(freeBytes)} free`).join('  ')],
     [
       'workers',
@@ -76,7 +76,7 @@ function requestLines({ requests, requestsInAll }: HostStatus, screen: Screen, m
 function requestRow(request: RequestStatus, screen: Screen): string[] {
   const { ageMs, phase, repository, service, kind, bytesIn, bytesOut, client, user } = request
   const what = `${service.replace('git-', '')}${kind === 'advertisement' ? ' (refs)' : ''}`
-  const who = user === undefined ? client : `${harmless(user)} ${client}`
+  const who = user === undefined ? client : `${plainText(user)} ${client}`
   return [
     timeText(ageMs),
     phase,
@@ -84,7 +84,7 @@ function requestRow(request: RequestStatus, screen: Screen): string[] {
     what,
     sizeText(bytesOut),
     sizeText(bytesIn),
-    harmless(who),
+    plainText(who),
   ]
 }
 
@@ -103,12 +103,12 @@ function failureLines({ failures, at }: HostStatus, screen: Screen, most: number
 function failureRow({ at, repository, outcome, reason, said }: FailureStatus, now: string, screen: Screen): string[] {
   const why = [reason === outcome ? undefined : reason, said].filter((one) => one !== undefined).join(': ')
   const age = `${timeText(Date.parse(now) - Date.parse(at))} ago`
-  return [age, shortName(repository ?? '–', screen), screen.paint('red', outcome), harmless(why)]
+  return [age, shortName(repository ?? '–', screen), screen.paint('red', outcome), plainText(why)]
 }
 
 /** The end of a name says more than its beginning. */
 function shortName(text: string, { columns }: Screen): string {
-  const safe = harmless(text)
+  const safe = plainText(text)
   const most = columns === undefined ? Infinity : columns < narrow ? fewNameColumns : mostNameColumns
   return safe.length <= most ? safe : `…${safe.slice(safe.length - most + 1)}`
 }

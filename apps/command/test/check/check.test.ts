@@ -184,7 +184,10 @@ test('odd rules are told: those that never decide, and users without a password'
   const said = about('SLUICE_ACCESS_FILE').map(({ what }) => what)
   assert.equal(said.length, 4)
   assert.equal(said[0], '3 rules, 1 users.')
-  assert.match(said[1]!, /Rule 2 of .* \(team\/web, team\/\*\/x\) never decides: rule 1 \(team\/\*\*\) fits all/)
+  assert.match(
+    said[1]!,
+    /rules\.yaml:1: rule 2 \(team\/web, team\/\*\/x\) never decides: rule 1 in line 1 \(team\/\*\*\) fits all/,
+  )
   assert.match(said.slice(2).join('\n'), /names the user "bob", whom[^]*names the user "carl", whom/)
   assert.match(about('SLUICE_PASSWORD_FILE')[0]!.what, /Every user of this machine may read/)
   assert.equal(about('SLUICE_PASSWORD_FILE')[0]!.todo, `chmod o= ${passwords}`)

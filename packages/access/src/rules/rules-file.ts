@@ -63,7 +63,7 @@ export type Rule = {
  * @throws {Error} in words
  */
 export function readRulesFile(text: string, path: string): Rules {
-  const { groups: groupLists, rules: ruleForms, lines } = parse(text, path)
+  const { groups: groupLists, rules: ruleForms, lines } = parseRules(text, path)
   const groups = new Map(
     Object.entries(groupLists).map(([name, members]) => [
       name,
@@ -98,7 +98,8 @@ export function rightsBy({ read, write, create }: Rule, user: string | undefined
 
 type FileForm = z.infer<typeof fileForm>
 
-function parse(text: string, path: string): FileForm & { readonly lines: Lines } {
+/** The groups and rules as they are written. @throws {Error} in words */
+export function parseRules(text: string, path: string): FileForm & { readonly lines: Lines } {
   const lineCounter = new LineCounter()
   // Aliases could make a short file a huge one.
   const options = { maxAliasCount: 0, strict: true, uniqueKeys: true, lineCounter } as object

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { readPasswordFile } from '@sluice/gateway/access/file/password-file'
-import { parseRules } from '@sluice/gateway/access/file/rules-file'
+import { readPasswordFile } from '@sluice/access/passwords/password-file'
+import { parseRules } from '@sluice/access/rules/rules-file'
 import type { GatewayConfig } from '@sluice/gateway/config/config'
 import { ok, warning } from '../findings/finding.ts'
 import type { Finding } from '../findings/finding.ts'
@@ -16,12 +16,15 @@ export async function checkRules({ access, passwordFile, accessFile }: GatewayCo
   if (access !== 'file' || passwordFile === undefined || accessFile === undefined) return []
   try {
     const passwords = readPasswordFile(await readFile(passwordFile, 'utf8'), passwordFile)
-    const { groups, rules } = parseRules(await readFile(accessFile, 'utf8'), accessFile)
+    const { groups, rules, lines } = parseRules(await readFile(accessFile, 'utf8'), accessFile)
     const named = [
       ...rules.flatMap(({ read, write, create }) => [...read, ...write, ...create]),
       ...Object.values(groups).flat(),
     ]
-    const odd = [...hiddenRules(rules, accessFile), ...unknownUsers(named, passwords, passwordFile, accessFile)]
+    const odd = [
+      ...hiddenRules(rules, accessFile, lines.ofRule),
+      ...unknownUsers(named, passwords, passwordFile, accessFile),
+    ]
     return [ok(setting, `${rules.length} rules, ${passwords.size} users.`), ...odd]
   } catch {
     return []
@@ -30,7 +33,7 @@ export async function checkRules({ access, passwordFile, accessFile }: GatewayCo
 
 type Rule = { readonly repositories: readonly string[] }
 
-function hiddenRules(rules: readonly Rule[], path: string): Finding[] {
+function hiddenRules(rules: readonly Rule[], path: string, lineOf: (index: number) => number): Finding[] {
   return rules.flatMap(({ repositories }, index) => {
     const earlier = rules
       .slice(0, index)
@@ -38,7 +41,7 @@ function hiddenRules(rules: readonly Rule[], path: string): Finding[] {
     const covered = repositories.map((pattern) => earlier.find((one) => covers(one.pattern, pattern)))
     if (covered.includes(undefined)) return []
     const by = covered[0]!
-    const what = `Rule ${index + 1} of ${path} (${repositories.join(', ')}) never decides: rule ${by.number + 1} (${by.pattern}) fits all of its repositories, and comes first.`
+    const what = `${path}:${lineOf(index)}: rule ${index + 1} (${repositories.join(', ')}) never decides: rule ${by.number + 1} in line ${lineOf(by.number)} (${by.pattern}) fits all of its repositories, and comes first.`
     return [warning(setting, what, `Move rule ${index + 1} before rule ${by.number + 1}, or remove it.`)]
   })
 }
@@ -56,7 +59,7 @@ function unknownUsers(
       warning(
         setting,
         `${path} names the user "${user}", whom ${passwordFile} does not have.`,
-        `Add the user, or correct the name.`,
+        `sluice user add ${user}, or correct the name.`,
       ),
     )
 }
