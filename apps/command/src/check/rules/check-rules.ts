@@ -22,7 +22,7 @@ export async function checkRules({ access, passwordFile, accessFile }: GatewayCo
       ...Object.values(groups).flat(),
     ]
     const odd = [
-      ...hiddenRules(rules, accessFile, lines.ofRule),
+      ...hiddenRules(rules, accessFile, (index) => lines.ofRule(index)),
       ...unknownUsers(named, passwords, passwordFile, accessFile),
     ]
     return [ok(setting, `${rules.length} rules, ${passwords.size} users.`), ...odd]
