@@ -1,4 +1,4 @@
-import { groupsOf, rulesNaming } from '@sluice/access/rules/explanation'
+import { rulesByName } from '@sluice/access/rules/explanation'
 import type { Rules } from '@sluice/access/rules/rules-file'
 import type { TokenFile } from '@sluice/access/tokens/token-file'
 import { CommandError } from '../output/failure.ts'
@@ -13,19 +13,16 @@ export type UserTraces = {
   readonly tokens: readonly string[]
 }
 
-export function tracesOf(user: string, rules: Rules | undefined, tokens: TokenFile | undefined): UserTraces {
-  const groups = rules ? groupsOf(rules, user) : []
-  const naming = rules ? rulesNaming(rules, user) : []
-  const own = tokens ? [...tokens.tokens.values()].filter((token) => token.user === user) : []
-  return {
-    groups: groups.map((name) => ({ name, line: rules!.groups.get(name)!.line })),
-    rules: naming.map(({ line, patterns }) => ({ line, repositories: patterns.map(({ text }) => text) })),
-    tokens: own.map(({ id }) => id),
-  }
+export type Traces = {
+  readonly of: (user: string) => UserTraces
+  /** All names that stand in rules. */
+  readonly named: readonly string[]
+  /** What is wrong with the files, a sentence each. A file with a fault has no traces. */
+  readonly problems: readonly string[]
 }
 
-/** What there is of rules and tokens. A file with a fault is no reason to fail: it is told. */
-export async function readRulesAndTokens({ rules: rulesPath, tokens: tokensPath }: AccessFiles) {
+/** Looks into the rules and the tokens, as far as there are any. */
+export async function readTraces({ rules: rulesPath, tokens: tokensPath }: AccessFiles): Promise<Traces> {
   const problems: string[] = []
   const attempt = async <T>(path: string | undefined, read: (path: string) => Promise<T>) => {
     if (path === undefined) return undefined
@@ -37,10 +34,23 @@ export async function readRulesAndTokens({ rules: rulesPath, tokens: tokensPath 
   }
   const rules = await attempt(rulesPath, readRules)
   const tokens = await attempt(tokensPath, readTokensIfAny)
-  return { rules, tokens, problems }
+  return { ...tracesIn(rules, tokens), problems }
 }
 
-export async function tracesIn(files: AccessFiles, user: string) {
-  const { rules, tokens, problems } = await readRulesAndTokens(files)
-  return { traces: tracesOf(user, rules, tokens), problems }
+/** Each file is gone through once, however many users are asked about. */
+function tracesIn(rules: Rules | undefined, tokens: TokenFile | undefined): Pick<Traces, 'of' | 'named'> {
+  const ruleTable = rules ? rulesByName(rules) : new Map<string, never>()
+  const groups = [...(rules?.groups ?? [])]
+  const tokenTable = Map.groupBy(tokens?.tokens.values() ?? [], ({ user }) => user)
+  return {
+    named: [...ruleTable.keys()],
+    of: (user) => ({
+      groups: groups.filter(([, { members }]) => members.has(user)).map(([name, { line }]) => ({ name, line })),
+      rules: (ruleTable.get(user) ?? []).map(({ line, patterns }) => ({
+        line,
+        repositories: patterns.map(({ text }) => text),
+      })),
+      tokens: (tokenTable.get(user) ?? []).map(({ id }) => id),
+    }),
+  }
 }

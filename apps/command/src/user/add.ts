@@ -1,11 +1,12 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { checkChangeable } from '@sluice/access/files/changed-file'
 import { addUser } from '@sluice/access/passwords/change-users'
 import { hashPassword } from '@sluice/access/passwords/new-hash'
 import { problemOfNewName } from '@sluice/access/passwords/new-user-name'
 import { accessFilesOf, notInForce, passwordFileOf } from '../access/access-files.ts'
 import { newFileInWords } from '../access/new-file-words.ts'
 import { readPasswordsIfAny } from '../access/read-files.ts'
-import { tracesIn } from '../access/user-traces.ts'
+import { readTraces } from '../access/user-traces.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { CommandError, UsageError } from '../output/failure.ts'
 import { plainText } from '../output/plain-text.ts'
@@ -27,14 +28,16 @@ export async function add(
   const files = await accessFilesOf(at, command, { passwords: options.file })
   const path = passwordFileOf(files)
   const shown = plainText(name)
-  // Nobody types a password in vain.
   if ((await readPasswordsIfAny(path)).has(name)) {
     throw new CommandError(`There is a user "${shown}" in ${path}: "sluice user passwd" changes the password.`)
   }
+  // Nobody types a password in vain.
+  await checkChangeable(path)
   const { text, isGenerated, kind } = await newPassword(at, options, shown)
   const made = await addUser(path, name, await hashPassword(text, kind))
 
-  const { traces, problems } = await tracesIn(files, name)
+  const { of, problems } = await readTraces(files)
+  const traces = of(name)
   const document = { user: name, file: path, hash: kind, created: made !== undefined, ...traces, problems }
   const lines = [
     `Added ${shown} to ${path}.`,

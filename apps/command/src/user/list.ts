@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { accessFilesOf, notInForce, passwordFileOf } from '../access/access-files.ts'
 import { readPasswords } from '../access/read-files.ts'
-import { readRulesAndTokens, tracesOf } from '../access/user-traces.ts'
+import { readTraces } from '../access/user-traces.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { plainText } from '../output/plain-text.ts'
 import type { Report } from '../output/report.ts'
@@ -23,8 +23,8 @@ export async function list(
   const files = await accessFilesOf(at, command, { passwords: options.file })
   const path = passwordFileOf(files)
   const passwords = await readPasswords(path)
-  const { rules, tokens, problems } = await readRulesAndTokens(files)
-  const users = [...passwords].map(([user, { kind }]) => ({ user, hash: kind, ...tracesOf(user, rules, tokens) }))
+  const { of, named, problems } = await readTraces(files)
+  const users = [...passwords].map(([user, { kind }]) => ({ user, hash: kind, ...of(user) }))
   const rows = users.map(({ user, hash, groups, rules: own, tokens: ids }) => [
     plainText(user),
     hash,
@@ -32,10 +32,20 @@ export async function list(
     groups.map(({ name }) => plainText(name)).join(', '),
     own.length > 0 ? `line ${own.map(({ line }) => line).join(', ')}` : '',
   ])
-  const notes = [...problems, ...notInForce(files)]
+  const strangers = named.filter((name) => !passwords.has(name))
+  const notes = [...strangersInWords(strangers), ...problems, ...notInForce(files)]
   return {
-    document: { file: path, users, problems },
+    document: { file: path, users, strangers, problems },
     text: (screen) =>
       [rows.length > 0 ? table(columns, rows, screen) : `There is no user in ${path}.`, ...notes].join('\n'),
   }
+}
+
+const mostShown = 20
+
+/** Names that rules have, and that nobody can log in with. */
+function strangersInWords(names: readonly string[]): string[] {
+  if (names.length === 0) return []
+  const shown = names.slice(0, mostShown).map(plainText).join(', ')
+  return [`Rules have names of people who are not here: ${shown}${names.length > mostShown ? ', and more' : ''}.`]
 }

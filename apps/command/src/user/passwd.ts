@@ -1,4 +1,5 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { checkChangeable } from '@sluice/access/files/changed-file'
 import { changePassword } from '@sluice/access/passwords/change-users'
 import { hashPassword } from '@sluice/access/passwords/new-hash'
 import { accessFilesOf, notInForce, passwordFileOf } from '../access/access-files.ts'
@@ -24,6 +25,8 @@ export async function passwd(
   if (!(await readPasswords(path)).has(name)) {
     throw new CommandError(`There is no user "${shown}" in ${path}: "sluice user list" shows who there is.`)
   }
+  // Nobody types a password in vain.
+  await checkChangeable(path)
   const { text, isGenerated, kind } = await newPassword(at, options, shown)
   await changePassword(path, name, await hashPassword(text, kind))
 

@@ -3,7 +3,7 @@ import { removeUser } from '@sluice/access/passwords/change-users'
 import { revokeTokens } from '@sluice/access/tokens/change-tokens'
 import { accessFilesOf, notInForce, passwordFileOf } from '../access/access-files.ts'
 import { readPasswords } from '../access/read-files.ts'
-import { tracesIn } from '../access/user-traces.ts'
+import { readTraces } from '../access/user-traces.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { CommandError } from '../output/failure.ts'
 import { plainText } from '../output/plain-text.ts'
@@ -21,7 +21,8 @@ export async function remove(
   const path = passwordFileOf(files)
   const shown = plainText(name)
   if (!(await readPasswords(path)).has(name)) throw new CommandError(`There is no user "${shown}" in ${path}.`)
-  const { traces, problems } = await tracesIn(files, name)
+  const { of, problems } = await readTraces(files)
+  const traces = of(name)
   const revoked = traces.tokens.length > 0 ? await revokeTokens(files.tokens!, ({ user }) => user === name) : []
   await removeUser(path, name)
 

@@ -128,6 +128,7 @@ test('a removed user loses the tokens; the rules that still have the name are to
         tokens: (document as { users: { tokens: string[] }[] }).users[0]!.tokens,
       },
     ],
+    strangers: ['ann', 'eve'],
     problems: [],
   })
 })

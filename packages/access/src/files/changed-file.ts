@@ -44,6 +44,20 @@ export async function changeFile(
   throw new FileProblem(`${path} is being changed by another program all the time. Nothing was changed.`)
 }
 
+/**
+ * Finds out early whether a file could be changed, or made, before somebody is asked for what would go into it.
+ *
+ * @throws {FileProblem}
+ */
+export async function checkChangeable(path: string): Promise<void> {
+  try {
+    await readExisting(path)
+    await access(dirname(path), constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw inWords(error, path)
+  }
+}
+
 type Existing = { readonly text: string; readonly stats: Stats }
 type Stats = Awaited<ReturnType<typeof statsOf>>
 

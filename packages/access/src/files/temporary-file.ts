@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { lstat, open, readdir, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { errnoOf } from '@sluice/shared/machine/errno'
 
 /** Far longer than anybody writes to such a file. */
 const leftAfterMs = 10 * 60_000
@@ -38,8 +39,10 @@ async function removeLeft(folder: string, start: string): Promise<void> {
   }
 }
 
-/** Makes a new name in a folder last over a loss of power. */
+/** Makes a new name in a folder last over a loss of power, where the file system can do that. */
 export async function syncFolder(folder: string): Promise<void> {
   await using handle = await open(folder, 'r')
-  await handle.sync()
+  await handle.sync().catch((error: unknown) => {
+    if (!['EINVAL', 'ENOTSUP', 'ENOSYS'].includes(errnoOf(error))) throw error
+  })
 }

@@ -1,5 +1,6 @@
 import { plainName } from '@sluice/shared/git/repository-name'
 import type { RepositoryRights } from '../rights.ts'
+import { reservedNames } from './named.ts'
 import { rightsBy } from './rules-file.ts'
 import type { Rule, Rules } from './rules-file.ts'
 
@@ -55,7 +56,16 @@ export function groupsOf({ groups }: Rules, user: string): string[] {
   return [...groups].filter(([, { members }]) => members.has(user)).map(([name]) => name)
 }
 
-/** Rules with a list that names this user, or a group of the user. Rules for `users` and `anyone` name nobody. */
-export function rulesNaming({ rules }: Rules, user: string): Rule[] {
-  return rules.filter(({ read, write, create }) => [read, write, create].some((list) => list.names(user)))
+/** The rules that have each user's name, or a group that the user is in. `users` and `anyone` are names of nobody. */
+export function rulesByName({ rules }: Rules): ReadonlyMap<string, readonly Rule[]> {
+  const byName = new Map<string, Rule[]>()
+  for (const rule of rules) {
+    for (const name of new Set([rule.read, rule.write, rule.create].flatMap(({ names }) => [...names]))) {
+      if (reservedNames.includes(name)) continue
+      const known = byName.get(name)
+      if (known) known.push(rule)
+      else byName.set(name, [rule])
+    }
+  }
+  return byName
 }

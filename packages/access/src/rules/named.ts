@@ -3,8 +3,8 @@ export type Group = { readonly line: number; readonly members: ReadonlySet<strin
 /** Whom one list of a rule names. An undefined user has not logged in. */
 export type Named = {
   has(user: string | undefined): boolean
-  /** Whether this user's own name is here, or in a group that is. `users` and `anyone` name nobody. */
-  names(user: string): boolean
+  /** The names that stand here, and those of the groups that do. Some may be `users` or `anyone`. */
+  readonly names: ReadonlySet<string>
   /** The entry of the list, as it is written, that names this user: `ann`, `@backend`, `users` or `anyone`. */
   entryFor(user: string | undefined): string | undefined
 }
@@ -26,7 +26,7 @@ export function namedIn(list: readonly string[], groups: ReadonlyMap<string, Gro
   const has = (user: string | undefined) => hasAnyone || (user !== undefined && (hasUsers || names.has(user)))
   return {
     has,
-    names: (user) => names.has(user),
+    names,
     entryFor(user) {
       if (!has(user)) return undefined
       return list.find((entry) => {
