@@ -25,12 +25,12 @@ export async function list(
   const passwords = await readPasswords(path)
   const { of, named, problems } = await readTraces(files)
   const users = [...passwords].map(([user, { kind }]) => ({ user, hash: kind, ...of(user) }))
-  const rows = users.map(({ user, hash, groups, rules: own, tokens: ids }) => [
+  const rows = users.map(({ user, hash, groups, rules: own, ruleCount, tokens: ids }) => [
     plainText(user),
     hash,
     String(ids.length),
     groups.map(({ name }) => plainText(name)).join(', '),
-    own.length > 0 ? `line ${own.map(({ line }) => line).join(', ')}` : '',
+    own.length > 0 ? `line ${own.map(({ line }) => line).join(', ')}${ruleCount > own.length ? ', …' : ''}` : '',
   ])
   const strangers = named.filter((name) => !passwords.has(name))
   const notes = [...strangersInWords(strangers), ...problems, ...notInForce(files)]

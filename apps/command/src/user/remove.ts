@@ -27,16 +27,16 @@ export async function remove(
   await removeUser(path, name)
 
   const ids = revoked.map(({ id }) => id)
-  const { groups, rules } = traces
+  const { groups, rules, ruleCount } = traces
   const lines = [
     `Removed ${shown} from ${path}.`,
     ...(ids.length > 0 ? [`Revoked the tokens of ${shown}: ${ids.join(', ')}.`] : []),
-    ...tracesInWords(shown, { groups, rules, tokens: [] }, 'still'),
+    ...tracesInWords(shown, { ...traces, tokens: [] }, 'still'),
     ...problems,
     ...notInForce(files),
   ]
   return {
-    document: { user: name, file: path, revokedTokens: ids, groups, rules, problems },
+    document: { user: name, file: path, revokedTokens: ids, groups, rules, ruleCount, problems },
     text: () => lines.join('\n'),
   }
 }

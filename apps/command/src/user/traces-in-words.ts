@@ -1,23 +1,22 @@
 import type { UserTraces } from '../access/user-traces.ts'
 import { plainText } from '../output/plain-text.ts'
 
-const mostShown = 10
+const mostGroups = 10
 
 /** Sentences on where a user's name stands. `when` says how to read it: rules can name users whom there is not. */
 export function tracesInWords(
   user: string,
-  { groups, rules, tokens }: UserTraces,
+  { groups, rules, ruleCount, tokens }: UserTraces,
   when: 'already' | 'still',
 ): readonly string[] {
   const places = [
-    ...groups.map(({ name, line }) => `  line ${line}: the group ${plainText(name)}`),
+    ...groups.slice(0, mostGroups).map(({ name, line }) => `  line ${line}: the group ${plainText(name)}`),
     ...rules.map(({ line, repositories }) => `  line ${line}: the rule for ${repositories.map(plainText).join(', ')}`),
   ]
-  const more = places.length > mostShown ? [`  and ${places.length - mostShown} more`] : []
+  const more = groups.length + ruleCount - places.length
   return [
-    ...(places.length > 0
-      ? [`These lines of the rules ${when} have ${user}:`, ...places.slice(0, mostShown), ...more]
-      : []),
+    ...(places.length > 0 ? [`These lines of the rules ${when} have ${user}:`, ...places] : []),
+    ...(more > 0 ? [`  and ${more} more`] : []),
     ...(tokens.length > 0
       ? [`These tokens of ${user} are valid again: ${tokens.join(', ')}. "sluice token revoke" ends them.`]
       : []),

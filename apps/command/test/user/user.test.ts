@@ -125,6 +125,7 @@ test('a removed user loses the tokens; the rules that still have the name are to
         hash: 'bcrypt',
         groups: [{ name: 'team', line: 2 }],
         rules: [{ line: 4, repositories: ['team/**'] }],
+        ruleCount: 1,
         tokens: (document as { users: { tokens: string[] }[] }).users[0]!.tokens,
       },
     ],

@@ -56,16 +56,31 @@ export function groupsOf({ groups }: Rules, user: string): string[] {
   return [...groups].filter(([, { members }]) => members.has(user)).map(([name]) => name)
 }
 
-/** The rules that have each user's name, or a group that the user is in. `users` and `anyone` are names of nobody. */
-export function rulesByName({ rules }: Rules): ReadonlyMap<string, readonly Rule[]> {
-  const byName = new Map<string, Rule[]>()
-  for (const rule of rules) {
-    for (const name of new Set([rule.read, rule.write, rule.create].flatMap(({ names }) => [...names]))) {
-      if (reservedNames.includes(name)) continue
-      const known = byName.get(name)
+/** Who is named where: each rule is gone through once, however many users are asked about. */
+export type NameTable = {
+  /** All names that stand in rules and groups. `users` and `anyone` are names of nobody. */
+  readonly names: readonly string[]
+  /** The rules that have a user's name, or a group that the user is in, in the order of the file. */
+  readonly rulesFor: (user: string) => readonly Rule[]
+}
+
+export function nameTableOf(rules: Rules): NameTable {
+  const byEntry = new Map<string, Rule[]>()
+  for (const rule of rules.rules) {
+    for (const entry of new Set([rule.read, rule.write, rule.create].flatMap(({ entries }) => [...entries]))) {
+      const known = byEntry.get(entry)
       if (known) known.push(rule)
-      else byName.set(name, [rule])
+      else byEntry.set(entry, [rule])
     }
   }
-  return byName
+  const own = [...byEntry.keys()].filter((entry) => !entry.startsWith('@'))
+  const members = [...rules.groups.values()].flatMap((group) => [...group.members])
+  return {
+    names: [...new Set([...own, ...members])].filter((name) => !reservedNames.includes(name)),
+    rulesFor: (user) => {
+      const entries = [user, ...groupsOf(rules, user).map((name) => `@${name}`)]
+      const found = new Set(entries.flatMap((entry) => byEntry.get(entry) ?? []))
+      return [...found].toSorted((one, other) => one.number - other.number)
+    },
+  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { explain, groupsOf, rulesByName } from '../../src/rules/explanation.ts'
+import { explain, groupsOf, nameTableOf } from '../../src/rules/explanation.ts'
 import { readRulesFile } from '../../src/rules/rules-file.ts'
 
 const rules = readRulesFile(
@@ -62,9 +62,9 @@ test('an explanation says what the rules say, for everybody and everything', () 
 test('the groups of a user, and the rules that name one, are found', () => {
   assert.deepEqual(groupsOf(rules, 'ben'), ['team'])
   assert.deepEqual(groupsOf(rules, 'eve'), [])
-  const byName = rulesByName(rules)
-  assert.deepEqual([...byName.keys()].toSorted(), ['ann', 'ben', 'carl'])
-  const lines = (user: string) => (byName.get(user) ?? []).map(({ line }) => line)
+  const { names, rulesFor } = nameTableOf(rules)
+  assert.deepEqual(names.toSorted(), ['ann', 'ben', 'carl'])
+  const lines = (user: string) => rulesFor(user).map(({ line }) => line)
   assert.deepEqual(lines('ann'), [7, 12])
   assert.deepEqual(lines('carl'), [7])
   assert.deepEqual(lines('eve'), [])
