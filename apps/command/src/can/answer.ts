@@ -32,7 +32,7 @@ export async function can(
   const config = await readSettings(used, at, command)
   const explained = await modes[config.access](question, options, config, at)
   const may = isEnough(explained, question.right)
-  const notes = may && question.right !== 'read' ? notesOnPushes(question, config) : []
+  const notes = may && question.right !== 'read' ? await notesOnPushes(question, config) : []
   const { who, because, details, rights, mayCreate } = explained
   const { right, repository } = question
   return {
@@ -59,6 +59,7 @@ const {
   accessService,
   createOnPush,
   protectedRefs,
+  readOnly,
 } = settings
 const used = {
   access,
@@ -73,6 +74,7 @@ const used = {
   accessService,
   createOnPush,
   protectedRefs,
+  readOnly,
 }
 
 export type CanConfig = Config<typeof used>

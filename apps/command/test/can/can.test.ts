@@ -51,6 +51,12 @@ test('files: no rule, and what the host has to say', async () => {
     /^yes: [^]*But SLUICE_CREATE_ON_PUSH is off[^]*protects refs\/heads\/main there: no-force, no-delete\.\n$/,
   )
   assert.match((await call(['can', 'ann', 'read', 'b'], { env })).stdout, /^no: .*\n {2}No rule of .* fits the name/)
+  const table = `${folder.rules}.read-only`
+  await writeFile(table, 'b\na/**=Moved to git.example.org\n')
+  for (const readOnly of ['a/*=Moved to git.example.org', table]) {
+    const written = await call(['can', 'ann', 'write', 'a/x'], { env: { ...env, SLUICE_READ_ONLY: readOnly } })
+    assert.match(written.stdout, /^yes: [^]*But SLUICE_READ_ONLY lets nobody push there: Moved to git\.example\.org\n/)
+  }
 })
 
 test('a token does what both it and its user may', async () => {
