@@ -237,7 +237,7 @@ test('what a proc-receive hook says is believed where git proves it', async () =
   const both = { old: zeros, new: id }
   const changes = [
     { ref: 'refs/for/lie', ...both, result: 'unknown', now: zeros },
-    { ref: 'refs/heads/review', asked: 'refs/for/main', ...both, result: 'ok' },
+    { ref: 'refs/heads/review', asked: 'refs/for/main', new: id, result: 'ok' },
   ]
   assert.deepEqual(
     record?.refs.toSorted((a, b) => (a.ref < b.ref ? -1 : 1)),

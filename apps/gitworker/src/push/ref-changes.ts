@@ -6,8 +6,8 @@ import type { PushCommand, PushCommands } from './push-commands.ts'
 
 /** What may be known of a push. In all names, each character stands for a byte. */
 export type KnownOfPush = {
-  /** What was asked for. It may not be all of it: see `isWhole`. */
-  readonly push: Pick<PushCommands, 'commands' | 'isWhole'>
+  /** What was asked for, as far as it has been read. */
+  readonly push: Pick<PushCommands, 'commands'>
   readonly reported: Pick<PushResults, 'results' | 'count'>
   /** Ids before git began, of references that are deleted. */
   readonly before: ReadonlyMap<string, string | undefined>
@@ -30,29 +30,29 @@ const maxChanges = 100
  */
 export function refChanges(known: KnownOfPush): { refs: RefChange[]; more: number } {
   const { push, reported } = known
-  const asked = Map.groupBy(push.commands, ({ ref }) => ref)
-  const refs = reported.results.map((result) => {
-    const queue = asked.get(result.ref)
-    // A hook may report several changes for one command.
-    return changeOf(result, (queue && queue.length > 1 ? queue.shift() : queue?.[0]) ?? undefined, known)
-  })
-  const reportedRefs = new Set(reported.results.map(({ ref }) => ref))
-  if (reported.count <= maxChanges) {
-    for (const command of push.commands.slice(0, maxChanges)) {
-      if (!reportedRefs.has(command.ref) && refs.length < maxChanges) refs.push(unknown(command.ref, command, known))
-    }
-  }
-  const all = Math.max(push.commands.length, reported.count)
-  return { refs, more: Math.max(all - refs.length, 0) }
+  const commands = Map.groupBy(push.commands, ({ ref }) => ref)
+  const told = reported.results.map((result) => changeOf(result, nextOf(commands.get(result.ref)), known))
+  const untold = untoldCommands(known).map((command) => unknown(command, known))
+  const refs = [...told, ...untold].slice(0, maxChanges)
+  return { refs, more: Math.max(push.commands.length, reported.count, refs.length) - refs.length }
+}
+
+/** A hook may report several changes for one command. */
+function nextOf(commands: PushCommand[] | undefined): PushCommand | undefined {
+  return commands && commands.length > 1 ? commands.shift() : commands?.[0]
+}
+
+/** The commands of which the report says nothing. A report of more than a hundred is taken to be whole. */
+function untoldCommands({ push, reported }: Pick<KnownOfPush, 'push' | 'reported'>): PushCommand[] {
+  if (reported.count > maxChanges) return []
+  const told = new Set(reported.results.map(({ ref }) => ref))
+  return push.commands.slice(0, maxChanges).filter(({ ref }) => !told.has(ref))
 }
 
 /** The references whose results cannot be told without a look at what they are now. */
-export function unprovenRefs({ push, reported, mayBeHooksWord }: Omit<KnownOfPush, 'before' | 'after'>): string[] {
-  const told = new Set(reported.results.map(({ ref }) => ref))
-  const untold = push.commands.slice(0, maxChanges).filter(({ ref }) => !told.has(ref))
-  const done = mayBeHooksWord ? reported.results.filter(({ why }) => why === undefined) : []
-  const untoldRefs = reported.count > maxChanges ? [] : untold.map(({ ref }) => ref)
-  return [...untoldRefs, ...done.map(({ ref, instead }) => instead.ref ?? ref)]
+export function unprovenRefs(known: Omit<KnownOfPush, 'before' | 'after'>): string[] {
+  const claimed = known.mayBeHooksWord ? known.reported.results.filter(({ why }) => why === undefined) : []
+  return [...untoldCommands(known).map(({ ref }) => ref), ...claimed.map(({ ref, instead }) => instead.ref ?? ref)]
 }
 
 /** The references whose ids must be known before git begins. */
@@ -66,8 +66,10 @@ export function deletedRefs(commands: readonly PushCommand[]): string[] {
 function changeOf(result: RefResult, command: PushCommand | undefined, known: KnownOfPush): RefChange {
   const { why, instead } = result
   const ref = instead.ref ?? result.ref
-  const ids = {
-    ...(command && idsOf(command, known)),
+  const asked = command && idsOf(command, known)
+  const ids: { old?: string; new?: string } = {
+    // Of another reference, only the hook can tell what it was.
+    ...(asked && (ref === result.ref ? asked : { new: asked.new })),
     ...(instead.oldId !== undefined && { old: instead.oldId }),
     ...(instead.newId !== undefined && { new: instead.newId }),
   }
@@ -79,7 +81,8 @@ function changeOf(result: RefResult, command: PushCommand | undefined, known: Kn
   return { ...names, ...ids, result: 'ok' }
 }
 
-function unknown(ref: string, command: PushCommand, known: KnownOfPush): RefChange {
+function unknown(command: PushCommand, known: KnownOfPush): RefChange {
+  const { ref } = command
   const ids = idsOf(command, known)
   return { ref: shownBytes(ref), ...ids, result: 'unknown', ...nowOf(ref, ids.new, known.after) }
 }
