@@ -1,4 +1,5 @@
 import type { PendingEntry } from '../cache/references/reference-cache.ts'
+import { keep } from '../process/output-buffers.ts'
 
 /** Collects git's answer for the cache while it passes, unless it grows too large. */
 export class AnswerCapture {
@@ -13,7 +14,10 @@ export class AnswerCapture {
   take(chunk: Buffer): void {
     this.#bytes += chunk.length
     if (this.#bytes > this.#entry.maxBytes) this.#chunks = []
-    else this.#chunks.push(chunk)
+    else {
+      keep(chunk)
+      this.#chunks.push(chunk)
+    }
   }
 
   /** To be called when git has succeeded and all of its output has passed. */

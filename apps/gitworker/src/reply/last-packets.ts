@@ -3,16 +3,18 @@ import { pktLength } from '@sluice/shared/git/pkt-line'
 const maxBytes = 8192
 
 /**
- * Keeps references to the last chunks of git's output. They are parsed only if git fails: then the last packets tell
- * why, on side-band 2 or 3 or as `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
+ * Keeps the end of git's output. It is parsed only if git fails: then the last packets tell why, on side-band 2 or 3 or as
+ * `ERR` (gitprotocol-pack(5), gitprotocol-v2(5)).
  */
 export class LastPackets {
   #chunks: Buffer[] = []
   #bytes = 0
 
   take(chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.length
+    // The memory of a large chunk is used again.
+    const end = chunk.length > maxBytes ? Buffer.from(chunk.subarray(-maxBytes)) : chunk
+    this.#chunks.push(end)
+    this.#bytes += end.length
     while (this.#bytes - this.#chunks[0]!.length >= maxBytes) this.#bytes -= this.#chunks.shift()!.length
   }
 

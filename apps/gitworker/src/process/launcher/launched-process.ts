@@ -11,7 +11,7 @@ import type { Launched, Launcher } from './launcher.ts'
 import { childrenOf, isLiveWorker } from './orphans.ts'
 import { commandFrame, parseFromLaunchedWorker, signalFrame } from './worker-frames.ts'
 import type { FromLaunchedWorker, Limits } from './worker-frames.ts'
-import { helloSize } from './worker-socket.ts'
+import { GitOutput } from './git-output.ts'
 
 /** So many of the processes that outlived git are named. */
 const maxNamed = 10
@@ -26,6 +26,7 @@ export class LaunchedProcess implements WorkerProcess {
   readonly #limits: Limits
   #launched: Launched | undefined
   #stderr: StderrTail | undefined
+  #output: GitOutput | undefined
   #graces: Graces | undefined
   #isUnwanted = false
   #isEnding = false
@@ -51,11 +52,11 @@ export class LaunchedProcess implements WorkerProcess {
   }
 
   get stdout(): Readable {
-    return this.#launched!.streams.stdout
+    return this.#output!
   }
 
   get outputBytes(): number {
-    return this.#launched!.streams.stdout.bytesRead - helloSize
+    return this.#output!.bytesRead
   }
 
   async lastWords(): Promise<string> {
@@ -101,7 +102,8 @@ export class LaunchedProcess implements WorkerProcess {
 
   #connect(launched: Launched): void {
     this.#launched = launched
-    const { stdin, stdout, stderr, channel } = launched.streams
+    const { stdin, stderr, channel } = launched.streams
+    const stdout = (this.#output = new GitOutput(launched.streams.stdout))
     this.#stderr = new StderrTail(stderr)
     // As nothing is read from it, nothing else closes it.
     stdin.on('finish', () => stdin.destroy())

@@ -16,6 +16,9 @@
 /* Where a worker finds its streams are descriptors 0 to 3. */
 enum { CONTROL = 4, words_end = 5 };
 
+/* The kernel doubles it: this is what an unprivileged process may have, and twice the default. */
+static const int output_room = 208 * 1024;
+
 /* What `launch` returns if it cannot begin. */
 enum { NO_SUBREAPER = 1, NO_CHILDREN, NO_CONTROL };
 
@@ -118,6 +121,8 @@ static int connect_streams(const u8 *word, const char *door) {
       close(fd);
       return EPROTO;
     }
+    /* git writes on while the supervisor waits for more. Where the kernel grants less, that is well, too. */
+    if (stream == OUTPUT) (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &output_room, sizeof output_room);
     if (connect(fd, &address, sizeof address) < 0) return errno;
     if (stream != CHANNEL && say_hello(word, stream) < 0) return errno;
   }

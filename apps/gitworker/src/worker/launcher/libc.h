@@ -43,8 +43,10 @@ enum { SYS_close_range = 436 };
 
 extern int socket(int, int, int);
 extern int connect(int, const struct sockaddr_un *, u32);
+extern int setsockopt(int, int, int, const void *, u32);
 extern long send(int, const void *, u64, int);
 extern long recv(int, void *, u64, int);
+enum { SOL_SOCKET = 1, SO_SNDBUF = 7 };
 enum { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_CLOEXEC = 02000000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000 };
 
 extern int ppoll(struct pollfd *, u64, const struct timespec *, const sigset *);

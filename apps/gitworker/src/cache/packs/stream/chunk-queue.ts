@@ -29,15 +29,16 @@ export class ChunkQueue {
     return chunk
   }
 
-  /** Removes everything before a position in the stream. */
-  dropUntil(position: number): void {
+  /** Removes everything before a position in the stream. @returns the chunks of which nothing is left */
+  dropUntil(position: number): Buffer[] {
     let bytes = Math.min(position - this.#start, this.#bytes)
-    if (bytes <= 0) return
+    if (bytes <= 0) return []
     this.#moveBy(bytes)
     let whole = 0
     for (let first; (first = this.#chunks[whole]) && first.length <= bytes; whole++) bytes -= first.length
-    this.#chunks.splice(0, whole)
+    const dropped = this.#chunks.splice(0, whole)
     if (bytes > 0) this.#chunks[0] = this.#chunks[0]!.subarray(bytes)
+    return dropped
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { giveBack } from '../../../process/output-buffers.ts'
 import type { Producer } from './pack-source.ts'
 
 /** How much of the spool a reader has in memory that its client has not yet taken. */
@@ -110,8 +111,12 @@ export class PackReader implements Disposable {
     this.#wake()
   }
 
-  /** Passes on the chunk that follows its position. Only while it is ready. */
-  take(chunk: Buffer): void {
+  /**
+   * Passes on the chunk that follows its position. Only while it is ready.
+   *
+   * @param isAlone whether nobody else has the chunk, so that its memory can be used again once it is written
+   */
+  take(chunk: Buffer, isAlone: boolean): void {
     try {
       this.#onBytes(chunk.length)
     } catch (error) {
@@ -119,7 +124,8 @@ export class PackReader implements Disposable {
       return this.end(error)
     }
     this.#position += chunk.length
-    if (!this.#sink!.write(chunk)) this.#isFull = true
+    const onWritten = isAlone ? () => giveBack(chunk) : undefined
+    if (!this.#sink!.write(chunk, onWritten)) this.#isFull = true
   }
 
   /** Makes it leave with an error. The other readers go on. */

@@ -1,3 +1,4 @@
+import { keep } from '../../../process/output-buffers.ts'
 import type { ChunkQueue } from './chunk-queue.ts'
 import type { PackReader } from './pack-reader.ts'
 
@@ -38,10 +39,16 @@ export class ReaderSet {
     return least
   }
 
-  /** Gives a chunk to every reader that does not have it yet. */
-  passOn(chunk: Buffer, position: number): void {
+  /**
+   * Gives a chunk to every reader that does not have it yet.
+   *
+   * @param isLast whether nobody else has the chunk: if it goes to one reader alone, that one gives it back
+   */
+  passOn(chunk: Buffer, position: number, isLast = false): void {
     // Readers that are beyond the spool have taken whole chunks: each one has all of this chunk, or nothing.
-    for (const reader of this.#readers) if (reader.position <= position) reader.take(chunk)
+    const isAlone = isLast && this.#readers.size === 1
+    if (!isAlone) keep(chunk)
+    for (const reader of this.#readers) if (reader.position <= position) reader.take(chunk, isAlone)
   }
 
   /** Gives them what is in the queue, for as long as all of them take more. */
@@ -50,7 +57,7 @@ export class ReaderSet {
       const position = queue.start
       const chunk = queue.shift()
       if (!chunk) return
-      this.passOn(chunk, position)
+      this.passOn(chunk, position, true)
     }
   }
 

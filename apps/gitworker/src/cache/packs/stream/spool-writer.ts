@@ -1,3 +1,4 @@
+import { giveBack } from '../../../process/output-buffers.ts'
 import type { ChunkQueue } from './chunk-queue.ts'
 import { Spool } from '../spool/spool.ts'
 import { SpoolBudgetError } from '../spool/spool-folder.ts'
@@ -90,6 +91,7 @@ export class SpoolWriter {
     }
     this.#spool ??= new Spool(this.#folder)
     await this.#spool.append(this.#queue.chunks)
-    this.#queue.dropUntil(this.end)
+    // Readers have none of them: what is passed on to a reader, and kept here, is never given back.
+    for (const chunk of this.#queue.dropUntil(this.end)) giveBack(chunk)
   }
 }
