@@ -24,7 +24,27 @@ export function tableOf(results: readonly Result[], contestants: readonly Contes
       index === 0 ? errorsOf(result) : '',
     ]),
   )
+  return markdown(titles, lines, 2)
+}
+
+/** The CPU time of each request by process, in milliseconds, as another table. */
+export function cpuTableOf(results: readonly Result[], contestants: readonly Contestant[]): string {
+  const lines = results.flatMap(({ scenario, cpuMs }) =>
+    contestants.flatMap(({ name, title }) => {
+      const times = Object.entries(cpuMs[name] ?? {})
+      const all = times.reduce((sum, [, ms]) => sum + ms, 0)
+      // git as a client, without a server, is not the contestant's.
+      if (all === 0) return []
+      return [[scenario, title, times.map(([what, ms]) => `${what} ${format(ms)}`).join(', '), format(all)]]
+    }),
+  )
+  return markdown(['scenario', 'contestant', 'CPU of each request by process, ms', 'all'], lines, 3)
+}
+
+/** @param firstNumber the column from which on there are numbers */
+function markdown(titles: readonly string[], lines: readonly (readonly string[])[], firstNumber: number): string {
   const widths = titles.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column]!.length)))
+  const isNumber = (column: number) => column >= firstNumber
   return [titles, ...lines]
     .map((cells) =>
       cells.map((cell, column) => (isNumber(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))),
@@ -51,9 +71,4 @@ function errorsOf({ errors }: Result): string {
   const byContestant = Map.groupBy(errors, ({ contestant }) => contestant)
   const counts = [...byContestant].map(([contestant, list]) => `${contestant} ${list.length}`)
   return counts.length === 0 ? '0' : `**${counts.join(', ')}**`
-}
-
-/** All columns but the scenario and the unit have numbers. */
-function isNumber(column: number): boolean {
-  return column > 1
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { readOptions, usage } from './comparison-options.ts'
 import type { Options } from './comparison-options.ts'
-import { tableOf } from './comparison-table.ts'
+import { cpuTableOf, tableOf } from './comparison-table.ts'
 import { describeMachine, sentencesOn } from './machine-description.ts'
 import { startContestants } from './peers/start.ts'
 import { endProgress, showProgress } from './progress-line.ts'
@@ -55,7 +55,7 @@ async function compare(
     results.push(await measure(scenario, contestants, { repositories, targets, quick }, rest))
   }
   endProgress()
-  console.log(tableOf(results, contestants))
+  console.log(`${tableOf(results, contestants)}\n\n${cpuTableOf(results, contestants)}`)
   console.log(
     `\n${[...sentencesOn(machine), roundsSentence(quick, rest), loadSentence(results), ...missing].join('\n')}`,
   )

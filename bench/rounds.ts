@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from './load/statistics.ts'
-import type { Contestant, ContestantName } from './peers/contestant.ts'
+import type { Contestant, ContestantName, CpuByProcess } from './peers/contestant.ts'
 import { showProgress } from './progress-line.ts'
 import type { Figure, Sample, Scenario, Setting } from './scenarios/scenario.ts'
 
@@ -20,6 +20,8 @@ export type Result = {
   readonly errors: readonly { readonly contestant: string; readonly message: string }[]
   /** The CPU time of the load generator for each request over HTTP. */
   readonly loadCpuMs: number
+  /** The CPU time of each contestant's processes for each request, in milliseconds: medians of the rounds. */
+  readonly cpuMs: Readonly<Partial<Record<ContestantName, CpuByProcess>>>
 }
 
 /** Every contestant has a turn in each round. If the machine becomes slower, it does so for all. */
@@ -31,6 +33,7 @@ export async function measure(
 ): Promise<Result> {
   const contestants = all.filter(({ server }) => server || scenario.serversOnly !== true)
   const samples = new Map<Contestant, Sample[]>(contestants.map((contestant) => [contestant, []]))
+  const cpu = new Map<Contestant, CpuByProcess[]>(contestants.map((contestant) => [contestant, []]))
   const errors: { contestant: string; message: string }[] = []
   const load = { cpuMs: 0, requests: 0 }
   showProgress(`${scenario.name}: preparing`)
@@ -40,20 +43,35 @@ export async function measure(
     for (const contestant of contestants) {
       const isWarmUp = round === 0
       showProgress(`${scenario.name}: ${contestant.title}, ${isWarmUp ? 'warm-up' : `round ${round} of ${rounds}`}`)
-      const cpu = process.cpuUsage()
+      const before = await contestant.cpu()
+      const own = process.cpuUsage()
       const sample = await takeTurn(contestant, { seconds: isWarmUp ? options.seconds / 2 : options.seconds })
-      const { user, system } = process.cpuUsage(cpu)
+      const { user, system } = process.cpuUsage(own)
       errors.push(...sample.errors.map((message) => ({ contestant: contestant.title, message })))
       if (!isWarmUp) samples.get(contestant)!.push(sample)
       if (!isWarmUp && contestant.server) {
         load.cpuMs += (user + system) / 1000
         load.requests += sample.requests
       }
+      // Processes of requests are waited for meanwhile.
       await sleep(setting.quick ? restMs.quick : restMs.full)
+      if (!isWarmUp) cpu.get(contestant)!.push(perRequest(before, await contestant.cpu(), sample.requests))
     }
   }
   const rows = scenario.figures.map((figure) => rowOf(scenario.name, figure, samples))
-  return { scenario: scenario.name, rows, errors, loadCpuMs: load.cpuMs / load.requests }
+  const cpuMs = Object.fromEntries([...cpu].map(([{ name }, list]) => [name, mediansOf(list)]))
+  return { scenario: scenario.name, rows, errors, loadCpuMs: load.cpuMs / load.requests, cpuMs }
+}
+
+function perRequest(before: CpuByProcess, after: CpuByProcess, requests: number): CpuByProcess {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, value]) => [name, (value - (before[name] ?? 0)) / requests]),
+  )
+}
+
+function mediansOf(list: readonly CpuByProcess[]): CpuByProcess {
+  const names = Object.keys(list[0] ?? {})
+  return Object.fromEntries(names.map((name) => [name, median(list.map((times) => times[name]!))]))
 }
 
 function rowOf(scenario: string, figure: Figure, samples: ReadonlyMap<Contestant, readonly Sample[]>): Row {

@@ -9,7 +9,7 @@ import { startDaemon, untilListening } from './daemon.ts'
 import { freePort } from '@sluice/shared/testing/free-port'
 import { backendEnvironment, findProgram, gitInstallation } from './git-installation.ts'
 import { Missing } from './missing.ts'
-import { treeOf } from './processes.ts'
+import { cpuTimeOf, treeOf } from './processes.ts'
 
 /** Debian's folder for them. */
 const modules = '/usr/lib/apache2/modules'
@@ -43,16 +43,23 @@ export async function startApache({ root, folder }: Place): Promise<Contestant> 
     ...(owner ? { owner } : {}),
     server: {
       port,
-      ownProcesses: async () =>
-        treeOf([apache.pid])
-          .filter(({ name }) => name === 'apache2')
-          .map(({ pid }) => pid),
+      ownProcesses: async () => apaches(apache.pid),
       allProcesses: async () => treeOf([apache.pid]).map(({ pid }) => pid),
+    },
+    cpu: async () => {
+      const { own, children } = cpuTimeOf(apaches(apache.pid))
+      return { apache: own, git: children }
     },
     open: async () => new HttpClient(port),
     address: (repository) => `http://127.0.0.1:${port}/${repository}`,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+function apaches(root: number): number[] {
+  return treeOf([root])
+    .filter(({ name }) => name === 'apache2')
+    .map(({ pid }) => pid)
 }
 
 /** Apache refuses to serve as root. */

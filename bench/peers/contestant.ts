@@ -12,6 +12,9 @@ export type Server = {
   allProcesses(): Promise<number[]>
 }
 
+/** The CPU time that was used so far, in milliseconds, by the kind of process: `gateway`, `git` … NaN if it is not known. */
+export type CpuByProcess = Readonly<Record<string, number>>
+
 export type Contestant = AsyncDisposable & {
   readonly name: ContestantName
   readonly title: string
@@ -20,6 +23,8 @@ export type Contestant = AsyncDisposable & {
   readonly server?: Server
   /** The user who must own a repository that is pushed to; undefined for the user who runs the benchmark. */
   readonly owner?: { readonly uid: number; readonly gid: number }
+  /** Processes of requests count once they have ended. */
+  cpu(): Promise<CpuByProcess>
   open(): Promise<Client>
   /** Where git pushes to. */
   address(repository: string): string

@@ -8,6 +8,7 @@ import type { Client } from '../load/client.ts'
 import type { GitRequest } from '../load/git-request.ts'
 import type { Contestant, Place } from './contestant.ts'
 import { gitInstallation } from './git-installation.ts'
+import { cpuTimeOf } from './processes.ts'
 
 /** A shell starts each git, because its fork costs a tenth of one of this process. */
 const script = `
@@ -31,6 +32,7 @@ export async function startGitAlone({ root, folder }: Place): Promise<Contestant
     name: 'git',
     title: 'git alone',
     version,
+    cpu: async () => ({ git: cpuTimeOf(lanes.flatMap(({ pid }) => pid ?? [])).children }),
     // Shells are kept, because their start is not part of what git takes.
     open: async () => {
       const lane = idle.pop() ?? new Lane(root, join(folder, `lane-${lanes.length}`), (it) => idle.push(it))
@@ -56,6 +58,10 @@ class Lane implements Client {
     this.#root = root
     this.#prefix = prefix
     this.#release = release
+  }
+
+  get pid(): number | undefined {
+    return this.#shell?.pid
   }
 
   async ask(request: GitRequest): Promise<void> {

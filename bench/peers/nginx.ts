@@ -8,7 +8,7 @@ import { startDaemon, untilListening } from './daemon.ts'
 import { freePort } from '@sluice/shared/testing/free-port'
 import { backendEnvironment, findProgram, gitInstallation } from './git-installation.ts'
 import { Missing } from './missing.ts'
-import { treeOf } from './processes.ts'
+import { cpuTimeOf, treeOf } from './processes.ts'
 
 /** nginx in front of fcgiwrap with four processes, each of which runs one `git http-backend` at a time. */
 export async function startNginx({ root, folder }: Place): Promise<Contestant> {
@@ -51,16 +51,22 @@ export async function startNginx({ root, folder }: Place): Promise<Contestant> {
     version: /nginx\/(\S+)/.exec(stderr)?.[1] ?? 'unknown',
     server: {
       port,
-      ownProcesses: async () =>
-        treeOf(roots)
-          .filter(({ name }) => name === 'nginx' || name === 'fcgiwrap')
-          .map(({ pid }) => pid),
+      ownProcesses: async () => ['nginx', 'fcgiwrap'].flatMap((name) => named(name, roots)),
       allProcesses: async () => treeOf(roots).map(({ pid }) => pid),
+    },
+    cpu: async () => {
+      const [own, wrappers] = [named('nginx', roots), named('fcgiwrap', roots)].map(cpuTimeOf)
+      // fcgiwrap waits for no child, and what a child that is not waited for has used is counted nowhere.
+      return { nginx: own!.own, fcgiwrap: wrappers!.own, git: NaN }
     },
     open: async () => new HttpClient(port),
     address: (repository) => `http://127.0.0.1:${port}/${repository}`,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+function named(wanted: string, roots: readonly number[]): number[] {
+  return treeOf(roots).flatMap(({ pid, name }) => (name === wanted ? pid : []))
 }
 
 /** A configuration as an operator who knows git would write it. Each departure from a default says why. */

@@ -42,6 +42,33 @@ export function memoryMiB(pids: readonly number[]): number {
   return kib / 1024
 }
 
+/** User and system time in milliseconds, in ticks of 10 ms: proc_pid_stat(5). */
+export type CpuTime = {
+  readonly own: number
+  /** Of the children that were waited for, and of those that they waited for. */
+  readonly children: number
+}
+
+/** The CPU time of some processes together. One that has ended counts as nothing. */
+export function cpuTimeOf(pids: readonly number[]): CpuTime {
+  const times = pids.map((pid) => cpuTimes(pid))
+  return {
+    own: times.reduce((sum, { own }) => sum + own, 0),
+    children: times.reduce((sum, { children }) => sum + children, 0),
+  }
+}
+
+function cpuTimes(pid: number): CpuTime {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15).map((ticks) => Number(ticks) * 10)
+    return { own: user! + system!, children: childrenUser! + childrenSystem! }
+  } catch {
+    return { own: 0, children: 0 }
+  }
+}
+
 /** Ends the processes in `entries` that still live. A pid that is another process's by now is left alone. */
 export function killThose(entries: readonly Entry[]): void {
   for (const { pid, started } of entries) {

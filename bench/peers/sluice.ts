@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { nodeFlags } from '@sluice/shared/app/node-flags'
 import { version } from '@sluice/shared/version'
 import { HttpClient } from '../load/http-client.ts'
-import type { Contestant, Place } from './contestant.ts'
+import { ask } from '@sluice/shared/testing/http'
+import type { Contestant, CpuByProcess, Place } from './contestant.ts'
 import { startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
-import { treeOf } from './processes.ts'
+import { cpuTimeOf, treeOf } from './processes.ts'
 
 /** Gateway and supervisor with their defaults, as `npm run start:…` starts them, with logs in files. */
 export async function startSluice({ root, folder }: Place): Promise<Contestant> {
@@ -17,6 +18,8 @@ export async function startSluice({ root, folder }: Place): Promise<Contestant> 
     SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
     SLUICE_RUN_FOLDER: join(folder, 'run'),
     SLUICE_LISTEN: '127.0.0.1:0',
+    SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
+    SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
     PATH: process.env['PATH'] ?? '',
   }
   const supervisor = await startApp('gitworker', settings, folder)
@@ -35,17 +38,35 @@ export async function startSluice({ root, folder }: Place): Promise<Contestant> 
       ownProcesses: async () => roots,
       allProcesses: async () => treeOf(roots).map(({ pid }) => pid),
     },
+    cpu: () => cpuOf(gateway.daemon.pid, supervisor),
     open: async () => new HttpClient(port),
     address: (repository) => `http://127.0.0.1:${port}/${repository}`,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
 
-async function startApp(
-  name: 'gateway' | 'gitworker',
-  env: Record<string, string>,
-  folder: string,
-): Promise<{ daemon: Daemon; address: string }> {
+type App = { readonly daemon: Daemon; readonly address: string; readonly operations: string }
+
+/**
+ * The launcher waits for workers, and workers for git. What git has used is in the supervisor's metrics, for requests; the
+ * git of the supervisor's own jobs counts as workers here.
+ */
+async function cpuOf(gateway: number, { daemon: { pid }, operations }: App): Promise<CpuByProcess> {
+  const { body } = await ask(operations, '/metrics')
+  const seconds = [...body.matchAll(/^sluice_git_cpu_seconds_total\{.*\} (\S+)$/gm)].map(([, value]) => Number(value))
+  const git = 1000 * seconds.reduce((sum, value) => sum + value, 0)
+  const isWorkers = ({ parent, name }: { parent: number; name: string }) => parent === pid && name === 'sluice-launcher'
+  const launcher = cpuTimeOf(treeOf([pid]).flatMap((entry) => (isWorkers(entry) ? entry.pid : [])))
+  return {
+    gateway: cpuTimeOf([gateway]).own,
+    supervisor: cpuTimeOf([pid]).own,
+    launcher: launcher.own,
+    workers: launcher.children - git,
+    git,
+  }
+}
+
+async function startApp(name: 'gateway' | 'gitworker', env: Record<string, string>, folder: string): Promise<App> {
   const main = fileURLToPath(new URL(`../../apps/${name}/src/main.ts`, import.meta.url))
   const args = [...nodeFlags, main]
   const output = join(folder, `${name}.log`)
@@ -53,7 +74,7 @@ async function startApp(
   const early = once(daemon.child, 'exit').then(() => Promise.reject(new Error(`The ${name} ended; see ${output}.`)))
   early.catch(() => {})
   daemon.child.channel?.ref()
-  const [message] = (await Promise.race([once(daemon.child, 'message'), early])) as [{ address: string }]
+  const [message] = (await Promise.race([once(daemon.child, 'message'), early])) as [Omit<App, 'daemon'>]
   daemon.child.channel?.unref()
-  return { daemon, address: message.address }
+  return { daemon, ...message }
 }
