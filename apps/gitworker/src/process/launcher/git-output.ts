@@ -126,5 +126,8 @@ function takeOver(accepted: Socket, onread: OnRead): Socket {
   const options = { handle: from._handle, onread, allowHalfOpen: true }
   from._handle = null
   accepted.destroy()
-  return new Socket(options as unknown as ConstructorParameters<typeof Socket>[0])
+  const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0])
+  // The worker has died meanwhile.
+  if (!options.handle) socket.destroy()
+  return socket
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -68,6 +67,14 @@ test('what is not wanted is left in the socket', async () => {
   })
   assert.ok(output.bytesRead < kibibyte * kibibyte, String(output.bytesRead))
   assert.ok(git.writableLength > 0)
+})
+
+test('a connection that was lost before is lost', async () => {
+  const accepted = new Socket()
+  accepted.destroy()
+  const output = new GitOutput(accepted)
+  await once(output, 'close')
+  assert.equal(output.readableEnded, false)
 })
 
 test('the end is seen, whether or not anything has come, and so is a destruction', async () => {
