@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Stats } from 'node:fs'
-import { link, lstat, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, readdir, rename, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { errnoOf } from '@sluice/shared/machine/errno'
@@ -20,6 +20,9 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 
 const name = 'owner.sock'
 
+/** The sockets that owners listen on, and dead ones that were put aside. */
+const ownName = /^owner-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.(?:sock|dead)$/
+
 /** Far longer than another process needs between the test of a dead socket and its removal. */
 const settlingMs = 200
 
@@ -27,9 +30,11 @@ const settlingMs = 200
 export async function ownFolder(folder: string): Promise<AsyncDisposable | undefined> {
   await using opened = new AsyncDisposableStack()
   const own = opened.use(await listenOnSocketIn(folder))
-  const mine = await lstat(`${folder}/${own.name}`)
+  const mine = await lookAt(`${folder}/${own.name}`)
   let isContested = false
   while (!(await tryToLink(`${folder}/${own.name}`, `${folder}/${name}`))) {
+    // The owner has taken it for one that a killed owner had left.
+    if (!mine || !(await lookAt(`${folder}/${own.name}`))) return undefined
     isContested = true
     const found = await lookAt(`${folder}/${name}`)
     if (found && (await isAnswered(folder))) return undefined
@@ -37,8 +42,9 @@ export async function ownFolder(folder: string): Promise<AsyncDisposable | undef
   }
   // Another process that has just tested the dead socket may remove this one in its place, before it finds out.
   if (isContested) await wait(settlingMs)
-  if (!isSame(mine, await lookAt(`${folder}/${name}`))) return undefined
+  if (!mine || !isSame(mine, await lookAt(`${folder}/${name}`))) return undefined
   opened.defer(() => rm(`${folder}/${name}`, { force: true }))
+  await removeLeftSockets(folder, own.name)
   const owning = opened.move()
   return { [Symbol.asyncDispose]: () => owning.disposeAsync() }
 }
@@ -71,11 +77,22 @@ async function listenOnSocketIn(folder: string): Promise<AsyncDisposable & { rea
   return { name: own, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
-async function isAnswered(folder: string): Promise<boolean> {
+/**
+ * Removes the sockets of owners that were killed: nobody listens on them. To be called by the owner:
+ * whoever is trying to become it has its socket removed at worst, and finds out that it is late.
+ */
+async function removeLeftSockets(folder: string, own: string): Promise<void> {
+  for (const left of await readdir(folder)) {
+    if (!ownName.test(left) || left === own || (await isAnswered(folder, left))) continue
+    await rm(`${folder}/${left}`, { force: true })
+  }
+}
+
+async function isAnswered(folder: string, socket = name): Promise<boolean> {
   const handle = await open(folder, 'r')
   try {
     return await new Promise((resolve) => {
-      const probe = connect(`/proc/self/fd/${handle.fd}/${name}`)
+      const probe = connect(`/proc/self/fd/${handle.fd}/${socket}`)
       probe.on('connect', () => {
         probe.destroy()
         resolve(true)
@@ -93,7 +110,7 @@ async function tryToLink(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
+    if (['EEXIST', 'ENOENT'].includes(errnoOf(error))) return false
     throw error
   }
 }

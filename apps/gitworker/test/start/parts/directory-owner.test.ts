@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -46,8 +46,15 @@ test('a folder has one owner at a time, and is free again when that one ends, in
   assert.equal(await ownFolder(path), undefined)
   await other.kill()
   assert.equal(await isOwned(path), false)
+  const left = await readdir(path)
+  assert.equal(left.length, 2)
+  await writeFile(join(path, 'owner-of-something-else.sock'), '')
   await using again = await ownFolder(path)
   assert.ok(again)
+  const found = await readdir(path)
+  assert.equal(found.length, 3, 'its own socket and the link to it, and what is nobody’s')
+  assert.ok(found.includes('owner-of-something-else.sock'))
+  assert.ok(left.every((name) => name === 'owner.sock' || !found.includes(name)))
 })
 
 test('of many that start at once, over a dead owner’s socket, one becomes the owner', async () => {
