@@ -244,8 +244,12 @@ describe('a launcher', () => {
     await worker.gone
     assert.deepEqual(sleepers(), [])
     assert.deepEqual(await left(), [])
+    // A worker's channel closes just before its children get another parent: what is still its child is told from that.
     const line = lines.find(({ msg }) => msg === 'ended what killed workers had left')
-    assert.equal(line?.['count'], 1)
+    assert.ok(
+      line?.['count'] === 1 || worker.leftovers.some(({ name }) => name === 'sleep'),
+      JSON.stringify([lines, worker.leftovers]),
+    )
   })
 
   test('looks once a minute for what killed workers have left, and counts it', async () => {
