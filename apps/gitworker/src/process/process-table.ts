@@ -27,6 +27,11 @@ export function isLive({ state }: Process): boolean {
   return state !== 'Z' && state !== 'X'
 }
 
+/** Whether a process has been stopped by a signal such as SIGSTOP, and not by a debugger. */
+export function isStopped(pid: number): boolean {
+  return readProcess(pid)?.state === 'T'
+}
+
 /** The pids of the live processes whose session or group is `leader`'s. */
 export function sessionMembers(leader: number): number[] {
   return processes()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -63,6 +64,26 @@ for (const name of ['launcher', 'node'] as const) {
       }
       await worker.gone
       assert.equal(worker.state, 'gone')
+    })
+
+    test('that somebody stops goes on by itself: before it has its command, while that runs, or after its end', async () => {
+      await using waits = await start()
+      await using runs = await start()
+      process.kill(waits.pid!, 'SIGSTOP')
+      waits.serve(shell('echo one'), graces)
+      waits.stdin.end()
+      runs.serve(shell('echo two; read line; echo "$line"'), graces)
+      await once(runs.stdout, 'readable')
+      process.kill(runs.pid!, 'SIGSTOP')
+      runs.stdin.end('three\n')
+      assert.equal(await read(waits.stdout), 'one\n')
+      assert.equal(await read(runs.stdout), 'two\nthree\n')
+      const reports = await Promise.all([waits.report, runs.report])
+      assert.deepEqual(
+        reports.map(({ code }) => code),
+        [0, 0],
+      )
+      await Promise.all([waits.gone, runs.gone])
     })
 
     test('leads the session and the group of all that it runs', async () => {

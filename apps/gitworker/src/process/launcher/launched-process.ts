@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
+import { isStopped } from '../process-table.ts'
 import { killGroup } from '../session.ts'
 import { StderrTail } from '../worker/stderr-tail.ts'
 import { tearDown } from '../teardown.ts'
@@ -81,9 +82,15 @@ export class LaunchedProcess implements WorkerProcess {
     else this.stdout.destroy()
   }
 
+  wakeIfStopped(): void {
+    if (!this.#launched || this.#hasEnded) return
+    const { pid, launcher } = this.#launched
+    if (isStopped(pid)) launcher.signalWorker(pid, 'SIGCONT')
+  }
+
   kill(): void {
     this.#isUnwanted = true
-    if (this.#launched && !this.#hasEnded) this.#launched.launcher.killWorker(this.#launched.pid)
+    if (this.#launched && !this.#hasEnded) this.#launched.launcher.signalWorker(this.#launched.pid, 'SIGKILL')
   }
 
   killGroup(): void {

@@ -131,10 +131,10 @@ export class LauncherProcess implements AsyncDisposable {
     this.#closeIfUnused()
   }
 
-  /** Kills a worker that has not been reaped here. */
-  killWorker(pid: number): void {
+  /** Signals a worker that has not been reaped here. */
+  signalWorker(pid: number, signal: 'SIGCONT' | 'SIGKILL'): void {
     // PID 1 reaps the children of a launcher that has ended, and the pid may be another process's by now.
-    if (!this.#hasEnded || isLiveWorker(pid)) sendSignal(pid, 'SIGKILL')
+    if (!this.#hasEnded || isLiveWorker(pid)) sendSignal(pid, signal)
   }
 
   /** It is asked to fork no more, and ends when its workers have. */

@@ -122,7 +122,7 @@ export class Launcher implements AsyncDisposable {
       // All four may have come before the answer, or in its place.
       void streams.promise.then(destroyAll, () => {})
       if (pid !== undefined && pid > 0) {
-        launcher.killWorker(pid)
+        launcher.signalWorker(pid, 'SIGKILL')
         void launcher.reap(pid)
       }
       throw error

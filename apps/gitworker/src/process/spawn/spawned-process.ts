@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { within } from '@sluice/shared/machine/race'
+import { isStopped } from '../process-table.ts'
 import { killGroup } from '../session.ts'
 import { WorkerStartError } from '../worker-handle.ts'
 import { parseFromWorker } from '../worker-message.ts'
@@ -82,6 +83,10 @@ export class SpawnedProcess implements WorkerProcess {
     this.stdin.destroy()
     if (isDrained) this.stdout.removeAllListeners('data').resume()
     else this.stdout.destroy()
+  }
+
+  wakeIfStopped(): void {
+    if (this.pid !== undefined && isStopped(this.pid)) this.#process.kill('SIGCONT')
   }
 
   kill(): void {

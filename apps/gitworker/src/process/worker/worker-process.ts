@@ -30,6 +30,8 @@ export type WorkerProcess = {
   tell(message: ToWorker): void
   /** @param isDrained whether git may go on to write, for nobody */
   closePipes(isDrained: boolean): void
+  /** Lets the worker go on if it has been stopped, as by SIGSTOP. */
+  wakeIfStopped(): void
   /** Kills the worker alone. */
   kill(): void
   /** Kills the worker and its group. */

@@ -24,6 +24,8 @@ import type { StartWorkerProcess, WorkerProcess } from './worker-process.ts'
 
 /** The supervisor gives a worker this long for its own teardown, beyond the graces, before it kills the group itself. */
 const lateAfterMs = 2000
+/** How often it is looked whether somebody has stopped (SIGSTOP) a worker that serves. Its git would end unnoticed. */
+const wakeEveryMs = 2000
 
 export class Worker implements WorkerHandle {
   readonly startedAt = performance.now()
@@ -40,7 +42,7 @@ export class Worker implements WorkerHandle {
   readonly #process: WorkerProcess
   readonly #ending = new WorkerEnding()
   readonly #startTimer: NodeJS.Timeout
-  #lateTimer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
 
   /** @param startTimeout milliseconds. @throws {WorkerStartError} if not even its pipes can be made */
   constructor(start: StartWorkerProcess, startTimeout: number) {
@@ -51,9 +53,8 @@ export class Worker implements WorkerHandle {
       onNotStarted: (error) => this.#onNotStarted(error),
       onEnded: () => void this.#onEnded(),
     })
-    this.#startTimer = setTimeout(() => {
-      this.#fail(new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`))
-    }, startTimeout)
+    const fail = () => this.#fail(new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`))
+    this.#startTimer = setTimeout(fail, startTimeout)
   }
 
   get state(): WorkerState {
@@ -105,6 +106,7 @@ export class Worker implements WorkerHandle {
     this.#mark = this.mark
     if (onWords) this.#process.watchWords(onWords)
     this.#process.tell({ type: 'serve', command, graces })
+    this.#timer = setInterval(() => this.#process.wakeIfStopped(), wakeEveryMs)
   }
 
   detach(onOutput: (chunk: Buffer) => void): void {
@@ -187,13 +189,12 @@ export class Worker implements WorkerHandle {
 
   /** If the worker is late with its own teardown, it is killed with its group. */
   #expectGone(withinMs: number): void {
-    clearTimeout(this.#lateTimer)
-    this.#lateTimer = setTimeout(() => this.#process.killGroup(), withinMs + lateAfterMs)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#process.killGroup(), withinMs + lateAfterMs)
   }
 
   #becomeGone(): void {
-    clearTimeout(this.#startTimer)
-    clearTimeout(this.#lateTimer)
+    for (const timer of [this.#startTimer, this.#timer]) clearTimeout(timer)
     this.#state = 'gone'
     this.#gone.resolve()
   }
