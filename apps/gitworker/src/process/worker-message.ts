@@ -24,10 +24,14 @@ export type ToWorker =
 export type GitReport = {
   readonly code: number | null
   readonly signal: string | null
-  /** User and system time of git and of all that it waited for. Null if the runtime cannot tell, as on Node. */
+  /** User and system time of git and of all that it waited for, or of the control group. Null if the runtime cannot tell, as on Node. */
   readonly cpuMs: number | null
   /** The largest resident set among these processes. Null if the runtime cannot tell. */
   readonly maxRssBytes: number | null
+  /** The most memory that all of them had at once, page cache included. Where a control group tells. */
+  readonly memoryPeakBytes?: number
+  /** Which limit of the whole request they have run into. */
+  readonly exceeded?: 'memory' | 'processes'
 }
 
 /** A process that outlived git. `name` is the kernel's, at most 15 bytes. */

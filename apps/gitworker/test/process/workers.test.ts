@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -73,11 +72,12 @@ for (const name of ['launcher', 'node'] as const) {
       waits.serve(shell('echo one'), graces)
       waits.stdin.end()
       runs.serve(shell('echo two; read line; echo "$line"'), graces)
-      await once(runs.stdout, 'readable')
+      const [one, both] = [read(waits.stdout), read(runs.stdout)]
+      await until('it to run', () => runs.outputBytes > 0)
       process.kill(runs.pid!, 'SIGSTOP')
       runs.stdin.end('three\n')
-      assert.equal(await read(waits.stdout), 'one\n')
-      assert.equal(await read(runs.stdout), 'two\nthree\n')
+      assert.equal(await one, 'one\n')
+      assert.equal(await both, 'two\nthree\n')
       const reports = await Promise.all([waits.report, runs.report])
       assert.deepEqual(
         reports.map(({ code }) => code),

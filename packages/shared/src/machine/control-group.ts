@@ -60,8 +60,15 @@ function firstExisting(folders: readonly string[]): string | undefined {
   return folders.find((folder) => existsSync(folder))
 }
 
-function lineage(version: 1 | 2, path: string, mount: string | undefined): ControlGroup[] {
+/**
+ * The group that the host's supervisor makes for itself, so that it can make others beside it: apps/gitworker, control-group.
+ * It has no limits, and does not hold what the others use.
+ */
+const ownLeaf = /\/sluice-[\da-f]{16}\/supervisor$/
+
+function lineage(version: 1 | 2, whole: string, mount: string | undefined): ControlGroup[] {
   if (mount === undefined) return []
+  const path = whole.replace(ownLeaf, '') || '/'
   // In a container, the path may be the host's while the mount begins at the container's own group.
   const isBelow = !path.split('/').includes('..') && existsSync(join(mount, path))
   const parts = isBelow ? path.split('/').filter(Boolean) : []

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { describe, test } from 'node:test'
+import { controlGroups } from '../../src/machine/control-group.ts'
 import { readMachine } from '../../src/machine/machine.ts'
 import type { Machine } from '../../src/machine/machine.ts'
 import { temporaryTree } from '../../testing/tree.ts'
@@ -54,6 +55,25 @@ describe('memory', () => {
       'sys/fs/cgroup/kubepods/pod7/sluice/memory.max': 'max\n',
     })
     assert.deepEqual({ memoryBytes, memoryFrom }, { memoryBytes: 2 * GiB, memoryFrom: 'memory.max of /kubepods/pod7' })
+  })
+
+  test('version 2: the limits are those of the group that the supervisor was started in, and not of its own', async () => {
+    const own = 'sys/fs/cgroup/sluice.service/sluice-0123456789abcdef/supervisor'
+    const files = {
+      'proc/self/cgroup': '0::/sluice.service/sluice-0123456789abcdef/supervisor\n',
+      'sys/fs/cgroup/cgroup.controllers': 'cpu memory pids\n',
+      'sys/fs/cgroup/sluice.service/memory.max': `${2 * GiB}\n`,
+      'sys/fs/cgroup/sluice.service/pids.max': '300\n',
+      'sys/fs/cgroup/sluice.service/pids.current': '17\n',
+      [`${own}/memory.max`]: 'max\n',
+      [`${own}/pids.max`]: 'max\n',
+    }
+    const { memoryBytes, memoryFrom, processes } = await machineWith(files)
+    assert.deepEqual([memoryBytes, memoryFrom], [2 * GiB, 'memory.max of /sluice.service'])
+    assert.deepEqual(processes, { limit: 300, used: 17, from: 'pids.max of /sluice.service' })
+    await using machine = await temporaryTree(files)
+    const names = controlGroups('memory', machine.path).map(({ name }) => name)
+    assert.deepEqual(names, ['/sluice.service', '/'])
   })
 
   test('version 1: a huge number means no limit', async () => {

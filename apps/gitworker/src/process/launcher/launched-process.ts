@@ -95,16 +95,19 @@ export class LaunchedProcess implements WorkerProcess {
 
   killGroup(): void {
     if (!this.#launched || this.#hasEnded) return
-    const { pid, launcher } = this.#launched
+    const { pid, launcher, group } = this.#launched
+    // Catches what left the session, and what is just being forked.
+    group?.kill()
     // It is not reaped before its end has been told here, unless its launcher has died.
     if (!launcher.hasEnded || isLiveWorker(pid)) killGroup(pid)
   }
 
   async release(): Promise<void> {
     if (!this.#launched) return
-    const { pid, launcher } = this.#launched
+    const { pid, launcher, group } = this.#launched
     if (this.#graces && !this.hasEndedWell) await this.#launcher.endOrphans()
     await launcher.reap(pid)
+    await this.#launcher.giveBack(group, this.hasEndedWell)
   }
 
   #connect(launched: Launched): void {
@@ -149,7 +152,7 @@ export class LaunchedProcess implements WorkerProcess {
   #hear(message: FromLaunchedWorker): void {
     switch (message.type) {
       case 'exited':
-        this.#events.onMessage({ type: 'exited', ...message.report })
+        this.#events.onMessage({ type: 'exited', ...message.report, ...this.#launched?.group?.use() })
         this.hasEndedWell = !message.hasLeft
         if (message.hasLeft && !this.#isEnding) this.#endLeftovers()
         return

@@ -51,16 +51,17 @@ export class LauncherChannel {
   /**
    * Forks a worker.
    *
+   * @param group the number of its control group, or 0
    * @returns its pid, or errno below zero
    * @throws {WorkerStartError} if the launcher ends before it answers
    */
-  async fork(word: Buffer): Promise<number> {
+  async fork(word: Buffer, group: number): Promise<number> {
     if (this.#isOver) throw new WorkerStartError('The launcher has ended.')
     const id = (this.#nextId = (this.#nextId + 1) % 2 ** 32)
     const { promise, ...answer } = Promise.withResolvers<number>()
     if (!this.#isWaiting) this.#awaitAnswer()
     this.#forks.set(id, answer)
-    this.#order(forkOrder(id, word))
+    this.#order(forkOrder(id, group, word))
     return await promise
   }
 

@@ -12,11 +12,15 @@ export type FromLauncher =
 /** How many bytes a worker's word has: it proves that whoever connects is that worker. */
 export const wordSize = 16
 
-/** @param id comes back with the answer */
-export function forkOrder(id: number, word: Buffer): Buffer {
-  const body = Buffer.alloc(4 + wordSize)
+/**
+ * @param id comes back with the answer
+ * @param group the number of the control group to be born in, or 0
+ */
+export function forkOrder(id: number, group: number, word: Buffer): Buffer {
+  const body = Buffer.alloc(8 + wordSize)
   body.writeUInt32LE(id)
-  word.copy(body, 4)
+  body.writeUInt32LE(group, 4)
+  word.copy(body, 8)
   return frame('F', body)
 }
 

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { RequestGroups } from '../control-group/request-groups.ts'
 import { WorkerStartError } from '../worker-handle.ts'
 import { sendSignal } from '../session.ts'
 import { StderrTail } from '../worker/stderr-tail.ts'
@@ -51,6 +52,8 @@ export type LauncherOptions = {
   readonly lastGrace: number
   /** How long a launcher may take for its start. Milliseconds. */
   readonly startTimeout: number
+  /** Where each worker gets a control group. */
+  readonly groups?: RequestGroups | undefined
 }
 
 export class LauncherProcess implements AsyncDisposable {
@@ -62,9 +65,10 @@ export class LauncherProcess implements AsyncDisposable {
   #hasEnded = false
   #isRetired = false
 
-  private constructor({ program, folder, lastGrace, startTimeout }: LauncherOptions) {
+  private constructor({ program, folder, lastGrace, startTimeout, groups }: LauncherOptions) {
     this.#lastGrace = lastGrace
-    this.#process = spawn(program, ['--no-install', '--no-env-file', '--smol', main, socketName, String(lastGrace)], {
+    const words = [socketName, String(lastGrace), groups?.folder ?? '']
+    this.#process = spawn(program, ['--no-install', '--no-env-file', '--smol', main, ...words], {
       detached: true,
       cwd: folder,
       env: { ...fewThreads, ...noHeaders },
@@ -113,8 +117,8 @@ export class LauncherProcess implements AsyncDisposable {
   }
 
   /** Forks a worker: see LauncherChannel. */
-  fork(word: Buffer): Promise<number> {
-    return this.#channel.fork(word)
+  fork(word: Buffer, group: number): Promise<number> {
+    return this.#channel.fork(word, group)
   }
 
   /** Reaps a child, if it has ended: see LauncherChannel. */

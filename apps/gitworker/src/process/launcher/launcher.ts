@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import type { RequestGroup } from '../control-group/request-group.ts'
 import { WorkerStartError } from '../worker-handle.ts'
 import { answerShare, LauncherProcess } from './launcher-process.ts'
 import type { LauncherOptions } from './launcher-process.ts'
@@ -25,7 +26,13 @@ export type LauncherSettings = LauncherOptions & {
 }
 
 /** A worker that has been forked and is connected. */
-export type Launched = { readonly pid: number; readonly launcher: LauncherProcess; readonly streams: WorkerStreams }
+export type Launched = {
+  readonly pid: number
+  readonly launcher: LauncherProcess
+  readonly streams: WorkerStreams
+  /** Its control group, where it has one. To be given back when the worker has been reaped. */
+  readonly group: RequestGroup | undefined
+}
 
 const lookForOrphansEveryMs = 60_000
 
@@ -78,6 +85,11 @@ export class Launcher implements AsyncDisposable {
     }
   }
 
+  /** Resolves when nothing lives in a control group that a worker had. */
+  async giveBack(group: RequestGroup | undefined, isEmpty = false): Promise<void> {
+    if (group) await this.#settings.groups?.giveBack(group, isEmpty)
+  }
+
   /** Ends and reaps what killed workers have left. Happens once a minute, too. */
   async endOrphans(): Promise<void> {
     // A look that fails does not keep the next one from being made.
@@ -107,28 +119,35 @@ export class Launcher implements AsyncDisposable {
     const word = randomBytes(wordSize)
     const streams = Promise.withResolvers<WorkerStreams>()
     const socket = this.#socket!
+    const group = this.#settings.groups?.take()
     socket.expect(word, streams.resolve)
     let pid: number | undefined
     let timer: NodeJS.Timeout | undefined
     try {
-      pid = await launcher.fork(word)
+      pid = await launcher.fork(word, group?.number ?? 0)
       if (pid < 0) throw this.#failure(launcher, -pid)
       timer = setTimeout(() => {
         streams.reject(new WorkerStartError('The worker did not connect in time.'))
       }, this.#settings.startTimeout * answerShare)
-      return { pid, launcher, streams: await streams.promise }
+      return { pid, launcher, streams: await streams.promise, group }
     } catch (error) {
       socket.forget(word)
       // All four may have come before the answer, or in its place.
       void streams.promise.then(destroyAll, () => {})
-      if (pid !== undefined && pid > 0) {
-        launcher.signalWorker(pid, 'SIGKILL')
-        void launcher.reap(pid)
-      }
+      void this.#endWorker(launcher, pid, group)
       throw error
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** @param pid undefined where the launcher has not answered, or errno below zero */
+  async #endWorker(launcher: LauncherProcess, pid: number | undefined, group: RequestGroup | undefined): Promise<void> {
+    if (pid !== undefined && pid > 0) {
+      launcher.signalWorker(pid, 'SIGKILL')
+      await launcher.reap(pid)
+    }
+    await this.giveBack(group)
   }
 
   #failure(launcher: LauncherProcess, errno: number): WorkerStartError {

@@ -22,8 +22,6 @@ export type Limits = {
   readonly resources: readonly ResourceLimit[]
   /** 0 leaves what the supervisor has. */
   readonly oomScoreAdj: number
-  /** The `cgroup.procs` of the control group to join. */
-  readonly groupFile?: string
 }
 
 export const noLimits: Limits = { resources: [], oomScoreAdj: 0 }
@@ -37,10 +35,10 @@ export function commandFrame(
   { term, kill }: Graces,
   limits = noLimits,
 ): Buffer {
-  const { resources, oomScoreAdj, groupFile = '' } = limits
+  const { resources, oomScoreAdj } = limits
   const programs = programsOf(argv[0] ?? '', env['PATH'] ?? '')
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-  const strings = [cwd, groupFile, ...programs, ...argv, ...variables]
+  const strings = [cwd, ...programs, ...argv, ...variables]
   if (strings.some((string) => string.includes('\0'))) throw new RangeError('A command cannot have a zero byte in it.')
   const head = Buffer.alloc(32 + resources.length * 24)
   const counts = [resources.length, programs.length, argv.length, variables.length]
@@ -101,7 +99,6 @@ const signalNames = new Map(Object.entries(constants.signals).map(([name, number
 const steps = [
   'its command could not be read',
   'no process could be made',
-  'its control group could not be joined',
   'its limits could not be set',
   'its working folder could not be entered',
   'its program could not be run',

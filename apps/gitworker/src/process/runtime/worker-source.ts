@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { settings as names } from '@sluice/shared/config/settings'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { limitNames, openRequestGroups } from '../control-group/open-groups.ts'
+import type { GroupSettings } from '../control-group/open-groups.ts'
 import { limitsFor } from '../launcher/git-limits.ts'
 import type { GitLimits } from '../launcher/git-limits.ts'
 import { LaunchedProcess } from '../launcher/launched-process.ts'
@@ -25,6 +27,8 @@ export type WorkerSourceSettings = {
   readonly termGrace: number
   readonly killGrace: number
   readonly limits: GitLimits
+  /** Undefined for no control groups at all, as in tests. */
+  readonly groups?: GroupSettings | undefined
 }
 
 /** How workers are started on this machine. */
@@ -60,6 +64,11 @@ export async function openWorkerSource(
   return onNode(settings, why, log)
 }
 
+/** Where a supervisor notes its control groups. */
+export function groupsNote(runtimeDirectory: string): string {
+  return join(runtimeDirectory, 'control-groups')
+}
+
 /** Allowed to a launcher's workers beyond their graces, when the supervisor is gone. */
 const spareMs = 2000
 
@@ -68,14 +77,20 @@ async function withLauncher(program: string, settings: WorkerSourceSettings, log
   const limits = limitsFor(settings.limits, log)
   const lastGrace = termGrace + killGrace + spareMs
   const folder = join(settings.folder, 'workers')
-  const launcher = await Launcher.open({ program, folder, startTimeout, killGrace, lastGrace }, log)
+  await using opened = new AsyncDisposableStack()
+  // Before the launcher, which is born in the supervisor's group.
+  const groups = settings.groups && openRequestGroups(settings.groups, groupsNote(settings.folder), log)
+  if (groups) opened.use(groups)
+  const options = { program, folder, startTimeout, killGrace, lastGrace, groups }
+  const launcher = opened.use(await Launcher.open(options, log))
+  const ends = opened.move()
   return {
     runtime: 'launcher',
     get orphansEnded() {
       return launcher.orphansEnded
     },
     startWorker: () => new Worker((events) => new LaunchedProcess(launcher, limits, events), startTimeout),
-    [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => ends.disposeAsync(),
   }
 }
 
@@ -86,7 +101,7 @@ function onNode(settings: WorkerSourceSettings, why: string, log: Logger): Worke
     { why },
     'workers run on Node: each costs 50 ms of CPU and more, and what git leaves is looked for in /proc and reaped by PID 1',
   )
-  const ignored = namesOf(limits)
+  const ignored = [...namesOf(limits), ...(settings.groups ? limitNames(settings.groups) : [])]
   if (ignored.length > 0) log.warn(`${ignored.join(', ')}: workers on Node set no limits, so git runs without these`)
   const options = {
     program: process.execPath,

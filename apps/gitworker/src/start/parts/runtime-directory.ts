@@ -29,6 +29,7 @@ import { Sweeper } from '../../sweep/sweep.ts'
  *                     a note for each worker that serves a request: the identity of the worker, the repository that
  *                     it may write to, and the trace of its git. It is removed after the worker's end, when the pid
  *                     may already be that of another process
+ *   control-groups    which control groups it has made: see process/control-group/left-groups.ts
  *   owed/<uuid>       notes of dead pushes whose files are still used by another process
  *
  * The identity of a process is its pid with its start time: a pid alone may belong to another process by now.

@@ -11,11 +11,12 @@ import { writeConfigFiles } from '../../git/config-file.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
 import { jobRunner } from '../../process/job.ts'
 import type { RunJob } from '../../process/job.ts'
+import { endLeftGroups } from '../../process/control-group/left-groups.ts'
 import { nicenessFor } from '../../process/launcher/git-limits.ts'
 import { LeakCheck } from '../../process/leak-check.ts'
 import { Pool } from '../../process/pool.ts'
 import { SpawnLog } from '../../process/spawn-log.ts'
-import { openWorkerSource } from '../../process/runtime/worker-source.ts'
+import { groupsNote, openWorkerSource } from '../../process/runtime/worker-source.ts'
 import type { WorkerSource } from '../../process/runtime/worker-source.ts'
 import { adaptFetchSlots, openLanes } from './lanes.ts'
 import { partOf } from './startable-part.ts'
@@ -84,7 +85,11 @@ export async function openWorkers(
   })
 }
 
-function openSource(config: SupervisorConfig, { path, empty }: RuntimeDirectory, log: Logger): Promise<WorkerSource> {
+async function openSource(
+  config: SupervisorConfig,
+  { path, empty }: RuntimeDirectory,
+  log: Logger,
+): Promise<WorkerSource> {
   const { workerRuntime, workerStartTimeout, pushGrace, killGrace } = config
   const graces = { termGrace: pushGrace, killGrace }
   const settings = {
@@ -93,9 +98,11 @@ function openSource(config: SupervisorConfig, { path, empty }: RuntimeDirectory,
     empty,
     startTimeout: workerStartTimeout,
     limits: config,
+    groups: config,
     ...graces,
   }
-  return openWorkerSource(settings, log)
+  await endLeftGroups(groupsNote(path), log)
+  return await openWorkerSource(settings, log)
 }
 
 function sizesFor(config: SupervisorConfig, runtime: WorkerSource['runtime'], log: Logger): Sizes {

@@ -11,20 +11,24 @@
 #include "message.c"
 #include "children.c"
 #include "limits.c"
+#include "group.c"
 #include "worker.c"
 
-/* Where a worker finds its streams are descriptors 0 to 3. */
-enum { CONTROL = 4, words_end = 5 };
+/* Where a worker finds its streams are descriptors 0 to 3. GROUPS, which comes behind, is in group.c. */
+enum { CONTROL = 4 };
 
 /* The kernel doubles it: this is what an unprivileged process may have, and twice the default. */
 static const int output_room = 208 * 1024;
 
 /* What `launch` returns if it cannot begin. */
-enum { NO_SUBREAPER = 1, NO_CHILDREN, NO_CONTROL };
+enum { NO_SUBREAPER = 1, NO_CHILDREN, NO_CONTROL, NO_GROUPS };
 
-static void settle(void);
+struct fork_order { u32 id; u32 group; u8 word[word_size]; };
+
+static void settle(int first_unknown);
+static void close_all_from(int first);
 static void serve(const char *door);
-static i32 fork_worker(const u8 *word, const char *door);
+static i32 fork_worker(const struct fork_order *order, const char *door);
 static int connect_streams(const u8 *word, const char *door);
 static int say_hello(const u8 *word, int stream);
 static i32 reap_worker(i32 pid);
@@ -33,14 +37,16 @@ static void end_children(u64 grace_ms);
 /*
  * @param control the supervisor's socket for messages
  * @param door the name of the socket where workers connect, in the working folder
+ * @param groups the folder of the requests' control groups, or an empty string
  * @param grace_ms how long workers may take to end what they run when the supervisor is gone
  * @returns why it cannot begin; else it does not return
  */
-int launch(int control, const char *door, int grace_ms) {
+int launch(int control, const char *door, const char *groups, int grace_ms) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return NO_SUBREAPER;
   if (signal_children(0, 0) < 0) return NO_CHILDREN;
   if (dup2(control, CONTROL) < 0) return NO_CONTROL;
-  settle();
+  if (*groups && open_groups(groups) < 0) return NO_GROUPS;
+  settle(*groups ? GROUPS + 1 : GROUPS);
   /* Somebody may have stopped it: it is to see that the supervisor is gone. */
   prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
   if (transmit(CONTROL, LAUNCHING, "", 0) == 1) serve(door);
@@ -49,11 +55,10 @@ int launch(int control, const char *door, int grace_ms) {
 }
 
 /* Leaves nothing of Bun's in the way of a worker: descriptors, handlers and blocked signals are inherited. */
-static void settle(void) {
+static void settle(int first_unknown) {
   sigset blocked;
   prctl(PR_SET_NAME, "sluice-launcher", 0, 0, 0);
-  if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0) < 0)
-    for (int fd = CONTROL + 1; fd < 1024; fd++) close(fd);
+  if (syscall(SYS_close_range, first_unknown, ~0U, 0) < 0) close_all_from(first_unknown);
   for (int fd = 0; fd < CONTROL; fd++) close(fd);
   for (int number = 1; number <= last_signal; number++)
     if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
@@ -66,17 +71,24 @@ static void settle(void) {
   sigprocmask(SIG_SETMASK, &blocked, 0);
 }
 
+/* For kernels before 5.9, and where close_range(2) is forbidden. */
+static void close_all_from(int first) {
+  struct rlimit limit;
+  u64 end = getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.soft;
+  for (u64 fd = first; fd < end && fd < 1 << 20; fd++) close((int)fd);
+}
+
 /* Returns when the supervisor is gone, or says what cannot be understood. */
 static void serve(const char *door) {
   struct head head;
-  struct { u32 id; u8 word[word_size]; } order;
+  struct fork_order order;
   struct { u32 id; i32 pid; } forked;
   struct { i32 pid; i32 result; } reaped;
   while (receive(CONTROL, &head, sizeof head) == 1) {
     if (head.type == FORK && head.length == sizeof order) {
       if (receive(CONTROL, &order, sizeof order) != 1) return;
       forked.id = order.id;
-      forked.pid = fork_worker(order.word, door);
+      forked.pid = fork_worker(&order, door);
       if (transmit(CONTROL, FORKED, &forked, sizeof forked) != 1) return;
     } else if (head.type == REAP && head.length == sizeof reaped.pid) {
       if (receive(CONTROL, &reaped.pid, sizeof reaped.pid) != 1) return;
@@ -87,14 +99,15 @@ static void serve(const char *door) {
 }
 
 /* @returns its pid, or errno below zero */
-static i32 fork_worker(const u8 *word, const char *door) {
-  i32 pid = -connect_streams(word, door);
+static i32 fork_worker(const struct fork_order *order, const char *door) {
+  i32 pid = -connect_streams(order->word, door);
   if (pid == 0) {
-    pid = fork();
+    pid = order->group ? fork_into(order->group) : fork();
     if (pid == 0) {
       close(CONTROL);
+      if (order->group) close(GROUPS);
       lead_session();
-      if (say_hello(word, CHANNEL) < 0) _exit(1);
+      if (say_hello(order->word, CHANNEL) < 0) _exit(1);
       work();
     }
     if (pid < 0) pid = -errno;

@@ -19,12 +19,15 @@ struct timespec { long seconds; long nanoseconds; };
 struct timeval { long seconds; long microseconds; };
 struct rusage { struct timeval user; struct timeval system; long maxrss; long rest[13]; };
 struct rlimit { u64 soft; u64 hard; };
+/* As of Linux 5.7. */
+struct clone_args { u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup; };
+#define CLONE_INTO_CGROUP 0x200000000UL
 /* At least as large as glibc's and musl's. */
 typedef struct { u64 bits[16]; } sigset;
 
 extern int *__errno_location(void);
 #define errno (*__errno_location())
-enum { EINTR = 4, ENOMEM = 12, EACCES = 13, ENOTDIR = 20, ENOENT = 2, EPROTO = 71, ECHILD = 10 };
+enum { EPERM = 1, EINTR = 4, ENOMEM = 12, EACCES = 13, ENOTDIR = 20, ENOENT = 2, EPROTO = 71, ECHILD = 10, ENOSYS = 38 };
 
 extern u64 strlen(const char *);
 extern void *memchr(const void *, int, u64);
@@ -34,12 +37,14 @@ extern void *memmove(void *, const void *, u64);
 extern long read(int, void *, u64);
 extern long write(int, const void *, u64);
 extern int open(const char *, int, ...);
+extern int openat(int, const char *, int, ...);
 extern int close(int);
 extern int dup2(int, int);
+extern int dup3(int, int, int);
 extern int chdir(const char *);
 extern long syscall(long, ...);
-enum { O_RDONLY = 0, O_WRONLY = 1, O_CLOEXEC = 02000000 };
-enum { SYS_close_range = 436 };
+enum { O_RDONLY = 0, O_WRONLY = 1, O_CLOEXEC = 02000000, O_PATH = 010000000, AT_FDCWD = -100 };
+enum { SYS_clone3 = 435, SYS_close_range = 436 };
 
 extern int socket(int, int, int);
 extern int connect(int, const struct sockaddr_un *, u32);
@@ -72,7 +77,7 @@ extern int prctl(int, ...);
 extern int getrlimit(int, struct rlimit *);
 extern int setrlimit(int, const struct rlimit *);
 extern int setpriority(int, u32, int);
-enum { WNOHANG = 1, PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PRIO_PROCESS = 0 };
+enum { RLIMIT_NOFILE = 7, WNOHANG = 1, PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PRIO_PROCESS = 0 };
 
 typedef void (*signal_handler)(int);
 extern signal_handler signal(int, signal_handler);

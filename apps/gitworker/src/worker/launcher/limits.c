@@ -1,7 +1,8 @@
 /* What the process that becomes git sets for itself, and so for all that it starts. Runs after vfork(2). */
 
-static int write_file(const char *path, const char *text) {
-  int file = open(path, O_WRONLY | O_CLOEXEC);
+/* @param folder a descriptor, or AT_FDCWD */
+static int write_file(int folder, const char *path, const char *text) {
+  int file = openat(folder, path, O_WRONLY | O_CLOEXEC);
   if (file < 0) return -1;
   long written = write(file, text, strlen(text));
   int error = errno;
@@ -37,5 +38,5 @@ static int set_limits(const struct command *command) {
     if (lower_limit(&command->limits[index]) < 0) return -1;
   if (command->head.niceness != 0 && setpriority(PRIO_PROCESS, 0, command->head.niceness) < 0) return -1;
   if (command->head.oom_score_adj == 0) return 0;
-  return write_file("/proc/self/oom_score_adj", decimal(command->head.oom_score_adj, text));
+  return write_file(AT_FDCWD, "/proc/self/oom_score_adj", decimal(command->head.oom_score_adj, text));
 }

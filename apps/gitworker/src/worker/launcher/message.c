@@ -4,7 +4,7 @@
  *
  *   u32 length of the body, u8 type
  *
- *   to the launcher     FORK         u32 id, 16 bytes: the worker's word     answered by FORKED
+ *   to the launcher     FORK         u32 id, u32 control group or 0, 16 bytes: the worker's word     answered by FORKED
  *                       REAP         i32 pid                                 answered by REAPED
  *   from the launcher   LAUNCHING                                            once: it has compiled, and takes messages
  *                       FORKED       u32 id, i32 pid, or errno below zero
@@ -31,7 +31,7 @@ enum { word_size = 16, longest_command = 1 << 20 };
 
 struct head { u32 length; u8 type; } __attribute__((packed));
 
-/* Followed by the limits, and by strings, each with a zero byte behind it: folder, control group, programs, arguments, variables. */
+/* Followed by the limits, and by strings, each with a zero byte behind it: folder, programs, arguments, variables. */
 struct command_head {
   u32 term_ms;
   u32 kill_ms;
@@ -51,8 +51,6 @@ struct command {
   const struct limit *limits;
   /* git's working folder. */
   char *folder;
-  /* The file of a control group that takes its members, or nothing. */
-  char *group;
   /* Where the program may be: the first one that can be run is. These three end with a null pointer. */
   char **programs;
   char **arguments;
@@ -95,7 +93,7 @@ static u64 pointers_of(const u8 *body, u32 length) {
   struct command_head head;
   if (length < sizeof head) return 0;
   memcpy(&head, body, sizeof head);
-  u64 strings = 2 + (u64)head.programs + head.arguments + head.variables;
+  u64 strings = 1 + (u64)head.programs + head.arguments + head.variables;
   u64 room = length - sizeof head;
   if ((u64)head.limits * sizeof(struct limit) > room) return 0;
   /* Each string has a byte at least. */
@@ -136,8 +134,7 @@ static int parse_command(u8 *body, u32 length, char **pointers, struct command *
   command->limits = (const struct limit *)next;
   next += (u64)head->limits * sizeof(struct limit);
   command->folder = take_string(&next, end);
-  command->group = take_string(&next, end);
-  if (!command->folder || !command->group) return 0;
+  if (!command->folder) return 0;
   command->programs = pointers;
   command->arguments = command->programs + head->programs + 1;
   command->variables = command->arguments + head->arguments + 1;

@@ -17,7 +17,7 @@
 enum { INPUT, OUTPUT, ERRORS, CHANNEL };
 
 /* What could not be done on the way to git. */
-enum step { RECEIVING, FORKING, JOINING_GROUP, LIMITING, ENTERING_FOLDER, EXECUTING };
+enum step { RECEIVING, FORKING, LIMITING, ENTERING_FOLDER, EXECUTING };
 
 struct failure { i32 error; u32 step; };
 
@@ -117,8 +117,6 @@ static void become_git(const struct command *command, volatile struct failure *f
   signal(SIGTERM, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, 0);
-  failure->step = JOINING_GROUP;
-  if (*command->group && write_file(command->group, "0") < 0) goto failed;
   failure->step = LIMITING;
   if (set_limits(command) < 0) goto failed;
   failure->step = ENTERING_FOLDER;

@@ -71,7 +71,7 @@ describe('with sanitizers', { skip: withoutSanitizers }, () => {
     await using folder = await temporaryFolder()
     const program = join(folder.path, 'parse')
     compile([...sanitized, '-Wno-unused-function', join(harnesses, 'parse-commands.c'), '-o', program])
-    const limits = { resources: [{ resource: 7, soft: 512n, hard: 1024n }], oomScoreAdj: -3, groupFile: '/group' }
+    const limits = { resources: [{ resource: 7, soft: 512n, hard: 1024n }], oomScoreAdj: -3 }
     const sound = [commandFrame(command, graces), commandFrame({ ...command, niceness: 5 }, graces, limits)].map((it) =>
       it.subarray(5),
     )

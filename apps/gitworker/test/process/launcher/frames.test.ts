@@ -39,7 +39,7 @@ describe('messages of launcher and workers', () => {
     assert.deepEqual(exited, { type: 'exited', report, hasLeft: false })
     const killed = parseFromLaunchedWorker(one(numbers('X', 9, 1, 0, 0, 0, 0)))
     assert.ok(killed.type === 'exited' && killed.report.signal === 'SIGKILL' && killed.hasLeft)
-    const failed = parseFromLaunchedWorker(one(numbers('N', 2, 5)))
+    const failed = parseFromLaunchedWorker(one(numbers('N', 2, 4)))
     assert.deepEqual(failed, { type: 'not_started', error: 'its program could not be run (ENOENT)' })
   })
 

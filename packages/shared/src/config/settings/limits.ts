@@ -1,7 +1,8 @@
+import { z } from 'zod'
 import type { Setting } from './setting.ts'
 import { duration, orOff, size, wholeNumber } from './values.ts'
 
-/** Limits that the kernel keeps, for each process of a request by itself. */
+/** Limits that the kernel keeps, for each process of a request by itself, or for all of them. */
 export const limits = {
   gitMemory: {
     name: 'SLUICE_GIT_MEMORY',
@@ -35,6 +36,33 @@ export const limits = {
     purpose: 'How many files one process may have open (RLIMIT_NOFILE). git keeps packs open, up to this number.',
     fallback: 'off',
     schema: orOff(wholeNumber(64, 1_000_000)),
+  },
+  controlGroups: {
+    name: 'SLUICE_CONTROL_GROUPS',
+    apps: ['supervisor'],
+    takes: 'auto or off',
+    purpose:
+      'Whether each request has a control group (cgroup v2) of its own, where one is delegated to the supervisor. It is what SLUICE_REQUEST_MEMORY and SLUICE_REQUEST_PROCESSES need.',
+    fallback: 'auto',
+    schema: z.enum(['auto', 'off']),
+  },
+  requestMemory: {
+    name: 'SLUICE_REQUEST_MEMORY',
+    apps: ['supervisor'],
+    takes: 'off, or a size such as 512MiB or 2GiB, of at least 64MiB',
+    purpose:
+      'How much memory all processes of one request may have together (memory.max). The page cache of files that they read counts, but makes room for the rest.',
+    fallback: 'off',
+    schema: orOff(size(64 * 2 ** 20)),
+  },
+  requestProcesses: {
+    name: 'SLUICE_REQUEST_PROCESSES',
+    apps: ['supervisor'],
+    takes: 'off, or a whole number from 16 to 1000000',
+    purpose:
+      'How many processes and threads one request may have at once (pids.max): its worker, git, what that starts, and hooks.',
+    fallback: 'off',
+    schema: orOff(wholeNumber(16, 1_000_000)),
   },
   gitOomScore: {
     name: 'SLUICE_GIT_OOM_SCORE',

@@ -48,7 +48,8 @@ export const endings = {
     status: 500,
     outcome: 'git_failed',
     sentence: 'git was ended on the server before it was done.',
-    advice: 'git was killed by a signal. Look whether memory is short.',
+    advice:
+      'git was killed by a signal. Look whether memory is short. If `git.exceeded` in the log is memory, it was SLUICE_REQUEST_MEMORY.',
   },
   git_cpu_time: {
     status: 500,

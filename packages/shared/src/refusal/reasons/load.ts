@@ -42,7 +42,7 @@ export const load = {
     outcome: 'failed',
     sentence: 'The server has no processes or memory left for git at the moment. Please try again in a moment.',
     advice:
-      'A limit of processes or of memory is reached: the host’s (`/readyz` says which), or SLUICE_GIT_MEMORY for one process.',
+      'A limit of processes or of memory is reached: the host’s (`/readyz` says which), SLUICE_GIT_MEMORY for one process, or SLUICE_REQUEST_PROCESSES for one request (`git.exceeded` in the log).',
   },
   draining: {
     status: 503,
