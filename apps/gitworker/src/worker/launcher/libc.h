@@ -17,7 +17,8 @@ struct sockaddr_un { unsigned short family; char path[108]; };
 struct pollfd { int fd; short events; short revents; };
 struct timespec { long seconds; long nanoseconds; };
 struct timeval { long seconds; long microseconds; };
-struct rusage { struct timeval user; struct timeval system; long maxrss; long rest[13]; };
+/* As large as musl's; glibc's has 13 more. */
+struct rusage { struct timeval user; struct timeval system; long maxrss; long rest[29]; };
 struct rlimit { u64 soft; u64 hard; };
 /* As of Linux 5.7. */
 struct clone_args { u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup; };

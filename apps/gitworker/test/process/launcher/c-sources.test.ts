@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
@@ -41,22 +42,40 @@ test('the launcher compiles without a warning', { skip: withoutGcc }, () => {
   compile([...strict, '-O2', '-c', join(sources, 'launcher.c'), '-o', '/dev/null'])
 })
 
-test('what is declared of libc is what its headers say', { skip: withoutGcc }, async () => {
+/** What layout.c prints with these headers: this machine runs it, whatever machine they are for. */
+async function layoutWith(...options: string[]): Promise<string> {
   await using folder = await temporaryFolder()
-  for (const which of ['ours', 'theirs']) {
-    const program = join(folder.path, which)
-    compile([
-      `-DUSE_${which.toUpperCase()}`,
-      '-fno-builtin',
-      `-I${sources}`,
-      join(harnesses, 'layout.c'),
-      '-o',
-      program,
-    ])
+  const program = join(folder.path, 'layout')
+  compile([...options, '-fno-builtin', join(harnesses, 'layout.c'), '-o', program])
+  return spawnSync(program, { encoding: 'utf8' }).stdout
+}
+
+/** Other libraries and machines, as Debian packages their headers. */
+const musl = '/usr/include/x86_64-linux-musl'
+const ofArm = '/usr/aarch64-linux-gnu/include'
+
+describe('what is declared of libc is what its headers say', { skip: withoutGcc }, () => {
+  const own = `-I${sources}`
+  const compilers = withoutGcc ? '' : spawnSync('gcc', ['-print-file-name=include'], { encoding: 'utf8' }).stdout.trim()
+  const instead = (...folders: string[]) => ['-nostdinc', ...[compilers, ...folders].flatMap((it) => ['-isystem', it])]
+
+  const others: [name: string, folder: string, packages: string, options: () => string[]][] = [
+    ['this machine', sources, '', () => []],
+    ['musl', musl, 'musl-dev', () => instead(musl, '/usr/include', '/usr/include/x86_64-linux-gnu')],
+    [
+      'glibc on arm64',
+      ofArm,
+      'libc6-dev-arm64-cross and linux-libc-dev-arm64-cross',
+      () => [...instead(ofArm), '-U__x86_64__', '-U__x86_64', '-D__aarch64__'],
+    ],
+  ]
+  for (const [name, folder, packages, options] of others) {
+    test(`those of ${name}`, { skip: !existsSync(folder) && `${packages} is not installed` }, async () => {
+      const ours = await layoutWith('-DUSE_OURS', own)
+      assert.equal(await layoutWith('-DUSE_THEIRS', ...options()), ours)
+      assert.match(ours, /sockaddr_un 110/)
+    })
   }
-  const layout = (which: string) => spawnSync(join(folder.path, which), { encoding: 'utf8' }).stdout
-  assert.equal(layout('ours'), layout('theirs'))
-  assert.match(layout('ours'), /sockaddr_un 110/)
 })
 
 const command = {
