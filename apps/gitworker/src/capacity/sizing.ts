@@ -8,7 +8,7 @@ import type { HostLimit } from './host-limits.ts'
 import { estimateCosts, plus, times } from './request-cost.ts'
 import type { Cost, Resource, SlotKind } from './request-cost.ts'
 
-export type Sizes = Readonly<Record<SlotKind | 'maxConnections', number>>
+export type Sizes = Readonly<Record<SlotKind | 'maxConnections' | 'warmWorkers', number>>
 
 export type SizingConfig = Pick<
   SupervisorConfig,
@@ -35,14 +35,18 @@ export function chooseSizes(config: SizingConfig, machine: Machine, runtime: 'la
   const need = (count: SlotCounts, connections: number, which: 'likely' | 'least') =>
     plus(
       costs.supervisor[which],
-      times(config.warmWorkers, costs.worker[which]),
+      times(warmWorkersFor(config, count, runtime), costs.worker[which]),
       ...slotKinds.map((kind) => times(count[kind], costs[kind][which])),
       { processes: 0, memory: 0, descriptors: connections },
     )
 
   const set = countSlots((kind) => (config[kind] === 'auto' ? 0 : config[kind]))
   const wished = countSlots((kind) => (config[kind] === 'auto' ? perCore[kind] * machine.cores : 0))
-  const wish = plus(...slotKinds.map((kind) => times(wished[kind], costs[kind].likely)))
+  const warm = Math.max(0, warmWorkersFor(config, wished, runtime) - warmWorkersFor(config, set, runtime))
+  const wish = plus(
+    times(warm, costs.worker.likely),
+    ...slotKinds.map((kind) => times(wished[kind], costs[kind].likely)),
+  )
   const { part, shortOf } = affordablePart(wish, need(set, connectionsToKeep(config, limits), 'likely'), limits)
   const slots = countSlots((kind) => set[kind] || Math.max(1, Math.floor(wished[kind] * part)))
   const pipes = need(slots, 0, 'likely').descriptors - costs.supervisor.likely.descriptors
@@ -56,7 +60,7 @@ export function chooseSizes(config: SizingConfig, machine: Machine, runtime: 'la
   if (refusals.length > 0) throw new ConfigError(refusals)
   const likely = need(slots, maxConnections, 'likely')
   return {
-    sizes: { ...slots, maxConnections },
+    sizes: { ...slots, maxConnections, warmWorkers: warmWorkersFor(config, slots, runtime) },
     why: explain(slots, machine.cores, shortOf && limits[shortOf]),
     facts: { ...slots, maxConnections, ...factsOf(machine, likely) },
     warnings: resources
@@ -77,6 +81,18 @@ const resources = ['processes', 'memory', 'descriptors'] as const
 
 /** The part of a resource that may be used. The rest is for git in large repositories, and for other processes. */
 const mostUsed = 0.8
+
+/** An idle worker of the launcher costs next to nothing; one on Node costs seven threads and 10 MB. */
+const mostWarm = { launcher: 16, node: 4 } as const
+
+/** More than can be used at once help nobody. */
+function warmWorkersFor(
+  { warmWorkers }: SizingConfig,
+  { fetchSlots }: SlotCounts,
+  runtime: 'launcher' | 'node',
+): number {
+  return warmWorkers === 'auto' ? Math.min(mostWarm[runtime], fetchSlots) : warmWorkers
+}
 
 function countSlots(count: (kind: SlotKind) => number): SlotCounts {
   return {

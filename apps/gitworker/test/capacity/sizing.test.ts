@@ -49,9 +49,22 @@ describe('what is left open', () => {
       pushAdvertisementSlots: 16,
       jobSlots: 8,
       maxConnections: 10_000,
+      warmWorkers: 4,
     })
     assert.deepEqual(warnings, [])
     assert.match(why, /32 × fetch.*4 cores$/)
+  })
+
+  test('warm workers are as many as fetches, up to a number that the runtime decides', () => {
+    const warmOf = (config: Partial<SizingConfig>, machine: Machine, runtime: 'launcher' | 'node') =>
+      chooseSizes({ ...auto, warmWorkers: 'auto', ...config }, machine, runtime).sizes.warmWorkers
+    assert.equal(warmOf({}, large, 'launcher'), 16)
+    assert.equal(warmOf({}, large, 'node'), 4)
+    assert.equal(warmOf({}, { ...large, cores: 1 }, 'launcher'), 8)
+    assert.equal(warmOf({ fetchSlots: 3 }, large, 'launcher'), 3)
+    const { sizes, warnings } = chooseSizes({ ...auto, warmWorkers: 'auto' }, pids(100), 'launcher')
+    assert.equal(sizes.warmWorkers, sizes.fetchSlots)
+    assert.deepEqual(warnings, [])
   })
 
   for (const [what, machine, needed] of [

@@ -53,7 +53,7 @@ export async function openWorkers(
     new Pool(
       {
         startWorker: () => source.startWorker(),
-        warm: config.warmWorkers,
+        warm: sizes.warmWorkers,
         onStart: (milliseconds) => metrics.workerStarted(milliseconds),
       },
       log,

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import type { Setting } from './setting.ts'
-import { duration, longDuration, orOff, size, text, wholeNumber } from './values.ts'
+import { duration, longDuration, orAuto, orOff, size, text, wholeNumber } from './values.ts'
 
 export const repositories = {
   root: {
@@ -52,11 +52,12 @@ export const repositories = {
   warmWorkers: {
     name: 'SLUICE_WARM_WORKERS',
     apps: ['supervisor'],
-    takes: 'a whole number from 0 to 1000',
+    takes: 'auto, or a whole number from 0 to 1000',
     purpose:
       'How many idle workers are kept ready. Each is one process with about 50 kB of private memory; on Node, seven threads and 10 MB.',
-    fallback: '4',
-    schema: wholeNumber(0, 1000),
+    fallback: 'auto',
+    fallbackRule: 'as many as fetches may run, but at most 16, or 4 on Node',
+    schema: orAuto(wholeNumber(0, 1000)),
   },
   workerStartTimeout: {
     name: 'SLUICE_WORKER_START_TIMEOUT',
