@@ -187,7 +187,6 @@ export class Worker implements WorkerHandle {
     this.#becomeGone()
   }
 
-  /** If the worker is late with its own teardown, it is killed with its group. */
   #expectGone(withinMs: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#process.killGroup(), withinMs + lateAfterMs)
