@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { randomUUID } from 'node:crypto'
@@ -15,8 +15,11 @@ const maxLines = 1000
 
 /** The lines as they are. Empty where there is no such file. @throws the file system's error */
 export function alternateLines(gitDir: string): string[] {
+  const file = fileOf(gitDir)
+  // Hardly any repository has one, and an error costs far more than this look.
+  if (!existsSync(file)) return []
   try {
-    return readFileSync(fileOf(gitDir), 'utf8').split('\n').filter(isNamed).slice(0, maxLines)
+    return readFileSync(file, 'utf8').split('\n').filter(isNamed).slice(0, maxLines)
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return []
     throw error

@@ -64,9 +64,12 @@ function holdsRepository(folder: string): boolean {
 
 function* found(root: string, path: string): Generator<Walked> {
   const plain = plainName(path)
-  const own = lookUp(root, path)
-  if (own === undefined) return
-  yield { name: lookUp(root, plain) === own ? plain : path, gitDir: own }
+  const byPlainName = lookUp(root, plain)
+  const folder = join(root, path)
+  // As a rule. Else it is a link, or stands in the shadow of another whose name differs in its ending.
+  const isOwn = byPlainName === folder || byPlainName === join(folder, '.git')
+  const gitDir = isOwn ? byPlainName : lookUp(root, path)
+  if (gitDir !== undefined) yield { name: gitDir === byPlainName ? plain : path, gitDir }
 }
 
 function lookUp(root: string, name: string): string | undefined {
