@@ -78,7 +78,7 @@ describe('the administration of repositories', () => {
   test('of several requests for one name, one creates it', async () => {
     const create = () => administer(stack, 'POST', 'repositories', { name: 'race' })
     const answers = await Promise.all([create(), create(), create(), create()])
-    const statuses = answers.map(({ status }) => status).toSorted()
+    const statuses = answers.map(({ status }) => status).toSorted((one, other) => one - other)
     assert.deepEqual(statuses, [201, 409, 409, 409])
     assert.deepEqual(
       (await readdir(stack.root)).filter((entry) => entry.startsWith('race')),
@@ -87,7 +87,7 @@ describe('the administration of repositories', () => {
   })
 
   test('says what is wrong with a request, and changes nothing', async () => {
-    const before = await readdir(stack.root, { recursive: true })
+    const earlier = await readdir(stack.root, { recursive: true })
     const wrong: [method: string, path: string, body: unknown, status: number][] = [
       ['GET', 'nothing', undefined, 404],
       ['GET', 'repositories/', undefined, 404],
@@ -116,7 +116,7 @@ describe('the administration of repositories', () => {
     for (const [method, path, body, status] of wrong) {
       assert.equal((await administer(stack, method, path, body)).status, status, `${method} ${path}`)
     }
-    assert.deepEqual(await readdir(stack.root, { recursive: true }), before)
+    assert.deepEqual(await readdir(stack.root, { recursive: true }), earlier)
   })
 
   test('a fork keeps its objects whatever is done to its origin, and hides what that hides', async () => {

@@ -28,7 +28,7 @@ await runApp(async () => {
   checkReaper()
   const config = { ...readSupervisorConfig(process.env, await readSettingsFile(process.env)), warmWorkers: 1 }
   await checkUser(config.root)
-  const log = openLog('supervisor', { ...config, logLevel: quieter(config.logLevel) })
+  const log = openLog('supervisor', { ...config, logLevel: quieter(config.logLevel), logFormat: 'pretty' })
   const metrics = new HostMetrics(new Registry())
   const storage = opened.use(await openStorage(config, log))
   const workers = opened.use(await openWorkers(config, storage.runtimeDirectory, metrics, log))
@@ -56,7 +56,7 @@ async function checkUser(root: string): Promise<void> {
   )
 }
 
-/** Its standard output is a person's terminal, where lines about each start of a worker would be in the way. */
+/** Its log goes to a person's terminal, where a line about each start would be in the way. */
 function quieter(level: string) {
   return level === 'silent' ? 'silent' : level === 'error' ? 'error' : 'warn'
 }

@@ -1,5 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import type { Inspection, Size } from '@sluice/gitworker/administration/inspection'
+import { settings } from '@sluice/shared/config/settings'
+import { readSettings } from '../call/settings.ts'
 import { reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import type { Report } from '../output/report.ts'
@@ -16,7 +18,9 @@ export function showCommand(at: Surroundings) {
     .action(
       reporting(at, async (name, _options, command): Promise<Report> => {
         const shown = await withHost(at, command, (host) => host.ask<Shown>({ method: 'GET', path: pathOf(name) }))
-        return { document: shown, text: () => facts(rowsOf(shown)) }
+        const { publicUrl } = await readSettings({ publicUrl: settings.publicUrl }, at, command)
+        const address = publicUrl === undefined ? null : addressOf(publicUrl, name)
+        return { document: { ...shown, address }, text: () => facts(rowsOf(shown, address)) }
       }),
     )
 }
@@ -36,12 +40,18 @@ export function sizeCommand(at: Surroundings) {
 
 type Row = readonly [title: string, value: string]
 
-function rowsOf(shown: Shown): Row[] {
+/** What clients clone from. */
+function addressOf(publicUrl: URL, name: string): string {
+  return `${publicUrl.href.replace(/\/$/, '')}/${name.split('/').map(encodeURIComponent).join('/')}`
+}
+
+function rowsOf(shown: Shown, address: string | null): Row[] {
   const { path, head, objectFormat, readOnly, description, lastPush } = shown
   const { branches, tags, references, borrowsFrom, borrowers, hooks } = shown
   return [
     ['name', shown.name],
     ['description', description || '-'],
+    ...(address === null ? [] : ([['address', address]] as const)),
     ['path', path],
     ['head', head],
     ['object format', objectFormat],

@@ -77,7 +77,7 @@ export class Administration {
       const refusal = refusalFor(error, progress.signal)
       onOver(kind, refusal.reason)
       const words = { ...line(), reason: refusal.reason, said: refusal.sentence, err: refusal.cause }
-      log[refusal.status < 500 ? 'info' : 'error'](words, `administration: ${kind} was not done`)
+      log[refusal.outcome === 'failed' ? 'error' : 'info'](words, `administration: ${kind} was not done`)
       throw refusal
     }
   }

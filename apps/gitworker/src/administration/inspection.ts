@@ -58,6 +58,8 @@ export class Inspection {
       }
     } catch (cause) {
       if (!(cause instanceof JobError)) throw cause
+      // It may have been moved away meanwhile.
+      foundRepository(root, name)
       throw new Refusal('operation_failed', { sentence: `git could not read it: ${cause.message.slice(-500)}`, cause })
     }
   }

@@ -20,7 +20,7 @@ export function startChecksOfHost(
   config: SupervisorConfig,
   checkRoot: StartCheck = () => openRoot(config),
 ): StartCheck[] {
-  const { supervisor, supervisorOperations } = config
+  const { supervisor, supervisorOperations, administration } = config
   return [
     checkReaper,
     ...readingChecksOfHost(config, silentLog, checkRoot),
@@ -28,6 +28,7 @@ export function startChecksOfHost(
     () => openAudit(config, { freeBytes: async () => undefined }, silentLog),
     () => tryListening(supervisor, 'SLUICE_SUPERVISOR'),
     () => supervisorOperations && tryListening(supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS'),
+    () => typeof administration === 'object' && tryListening(administration, 'SLUICE_ADMINISTRATION'),
   ]
 }
 

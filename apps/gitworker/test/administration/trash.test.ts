@@ -3,8 +3,12 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
+import { purgeDue } from '../../src/administration/change/trashed-repository.ts'
+import { MoveNotes } from '../../src/administration/move/move-notes.ts'
+import { Turns } from '../../src/administration/operation/turns.ts'
 import { Trash } from '../../src/administration/trash/trash.ts'
 import type { TrashEntry } from '../../src/administration/trash/trash.ts'
 
@@ -43,6 +47,27 @@ test('only what the trash has taken in itself is listed, and removed when its ti
   }
   await trash.purge(mine.id)
   assert.deepEqual((await readdir(place)).toSorted(), [replaced.id, 'operators'].toSorted())
+})
+
+test('what is due goes, unless somebody borrows from it', async () => {
+  await using folder = await temporaryFolder()
+  const root = folder.path
+  const trash = new Trash(root, 0)
+  const lender = await thrownAway(root, 'lender', trash)
+  const other = await thrownAway(root, 'other', trash)
+  await git(root, ['init', '--quiet', '--bare', 'borrower.git'])
+  writeFileSync(join(root, 'borrower.git/objects/info/alternates'), `${lender.path}/objects\n`)
+  const removed: string[] = []
+  const notes = await MoveNotes.open(join(root, 'notes'), silentLog)
+  const services = { root, turns: new Turns(), trash, notes }
+  const purge = (signal: AbortSignal) => purgeDue(services, signal, ({ id }) => removed.push(id), assert.fail)
+  await purge(AbortSignal.abort())
+  assert.deepEqual(removed, [])
+  await purge(new AbortController().signal)
+  assert.deepEqual(removed, [other.id])
+  await rm(join(root, 'borrower.git'), { recursive: true })
+  await purge(new AbortController().signal)
+  assert.deepEqual(removed, [other.id, lender.id])
 })
 
 test('what is kept until it is purged is never due', async () => {

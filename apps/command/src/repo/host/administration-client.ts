@@ -48,13 +48,19 @@ async function send(socketPath: string, { method, path, body }: AdministrationRe
     path: `/-/${path}`,
     headers: {
       'Host': 'localhost',
-      'X-Sluice-Operator': encodeURIComponent(userInfo().username),
+      'X-Sluice-Operator': encodeURIComponent(operator()),
       ...(text !== '' && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }),
     },
   })
   outgoing.end(text)
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
   return incoming
+}
+
+/** Who runs the command, as far as it can be said. */
+function operator(): string {
+  const behind = process.env['SUDO_USER']
+  return behind ? `${userInfo().username}, for ${behind}` : userInfo().username
 }
 
 async function whole(incoming: IncomingMessage): Promise<unknown> {

@@ -20,7 +20,8 @@ export async function openStoppedHost(env: NodeJS.ProcessEnv): Promise<StoppedHo
   const child = spawn(process.execPath, [...nodeFlags, main], {
     env,
     detached: true,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // Its log goes where messages for people go.
+    stdio: ['ignore', 2, 'inherit', 'ipc'],
   })
   const exited = once(child, 'exit')
   const early = exited.then(([code]: (number | null)[]) => {

@@ -21,7 +21,7 @@ const maxConnections = 64
 const requestTimeoutMs = 30_000
 const lastWordsMs = 1000
 
-/** What a client says of who it is, for the log. Whoever may connect is believed. */
+/** What a client says of who it is, percent-encoded, for the log. Whoever may connect is believed. */
 const whoHeader = 'x-sluice-operator'
 
 /**
@@ -123,5 +123,10 @@ async function sendList(
 
 function whoIs({ headers }: IncomingMessage): string | undefined {
   const said = headers[whoHeader]
-  return typeof said === 'string' ? said.replace(/\p{Cc}/gu, '').slice(0, 100) : undefined
+  if (typeof said !== 'string') return undefined
+  try {
+    return decodeURIComponent(said.slice(0, 300)).slice(0, 100)
+  } catch {
+    return said.slice(0, 100)
+  }
 }
