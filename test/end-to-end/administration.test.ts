@@ -233,7 +233,7 @@ describe('the administration of repositories', () => {
   })
 
   test('the default branch, and whether it takes pushes, can be changed', async () => {
-    await pushed(stack, 'settings')
+    const work = await pushed(stack, 'settings')
     await git(join(stack.root, 'settings.git'), ['branch', 'next', 'main'])
     assert.equal(
       (await administer(stack, 'POST', named('settings', 'head'), { branch: 'nxt' })).reason,
@@ -246,7 +246,11 @@ describe('the administration of repositories', () => {
     await administer(stack, 'POST', named('settings', 'readonly'), { on: true, message })
     assert.equal(await git(join(stack.root, 'settings.git'), ['config', 'sluice.readOnly']), message)
     assert.equal((await administer(stack, 'GET', named('settings'))).result['readOnly'], message)
+    const push = () => tryGit(work, ['push', `${stack.url}/settings`, 'main:refs/heads/more'])
+    const refused = await push()
+    assert.match(refused.stderr, /ask Ann/)
     await administer(stack, 'POST', named('settings', 'readonly'), { on: false })
+    assert.equal((await push()).code, 0)
     assert.equal((await administer(stack, 'GET', named('settings'))).result['readOnly'], null)
   })
 

@@ -9,6 +9,7 @@ import { ConfigError } from '@sluice/shared/config/config-error'
 import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { readSupervisorConfig } from './config/config.ts'
 import { HostMetrics } from './operations/metrics.ts'
+import { openReadOnlyRules } from './repository/read-only-rules.ts'
 import { RepositoryUsers } from './repository/repository-users.ts'
 import { openAdministration } from './start/parts/administration.ts'
 import { openNewRepositories } from './start/parts/dispatcher.ts'
@@ -37,7 +38,8 @@ await runApp(async () => {
   opened.defer(() => rm(folder, { recursive: true, force: true }))
   const address = { kind: 'unix', path: join(folder, 'administration.sock') } as const
   const users = new RepositoryUsers()
-  const parts = { config, storage, workers, newRepositories, users, answers: undefined, metrics, log }
+  const readOnly = opened.use(await openReadOnlyRules(config, log))
+  const parts = { config, storage, workers, newRepositories, users, answers: undefined, readOnly, metrics, log }
   opened.use(await openAdministration(parts, address))
   process.send?.({ socket: address.path })
   await stopped

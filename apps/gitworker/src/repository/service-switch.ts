@@ -73,9 +73,17 @@ function isOff(name: string, output: string): boolean {
   throw new Refusal('repository_unreadable', { cause })
 }
 
-/** Whatever is not false is meant to keep pushes out. */
 function readOnlyIn(output: string): Closed | 'no' {
+  const sentence = readOnlySentenceIn(output)
+  return sentence === null ? 'no' : { by: 'sluice.readonly', sentence }
+}
+
+/**
+ * What `sluice.readOnly` says to those who push: an empty text for `true`, and null where pushes are taken. Whatever is
+ * not false is meant to keep pushes out.
+ */
+export function readOnlySentenceIn(output: string): string | null {
   const value = valuesIn(output).get('sluice.readonly')
-  if (value === undefined || truthOf(value) === false) return 'no'
-  return { by: 'sluice.readonly', sentence: truthOf(value) === true ? '' : shownSentence(value ?? '') }
+  if (value === undefined || truthOf(value) === false) return null
+  return truthOf(value) === true ? '' : shownSentence(value ?? '')
 }

@@ -85,7 +85,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
     ? parts.use(await openOperations(config.supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
     : undefined
   const administered = administrationAddress(config, runtimeDirectory.path, log)
-  parts.use(await openAdministration({ ...common, answers }, administered))
+  parts.use(await openAdministration({ ...common, answers, readOnly: pushParts.readOnly }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   const ends = parts.move()

@@ -52,7 +52,7 @@ export async function forkRepository(
   // Nor may those that it borrows from be moved meanwhile, since the fork is to borrow from them, too.
   const lenders = borrowedFolders(gitDir).map((folder) => keyOfFolder(dirname(folder)))
   using _turn = turns.take([...keys, ...keysOf(to), ...lenders], 'fork')
-  const { objectFormat } = await facts.of(gitDir)
+  const { objectFormat } = await facts.of(gitDir, repository)
   if (objectFormat !== 'sha1' && objectFormat !== 'sha256') throw new Refusal('not_forkable')
   if (!isIndependent) await lend(gitDir, runJob)
   const furnish = async (hidden: string) => {

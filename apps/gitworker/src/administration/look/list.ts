@@ -40,7 +40,7 @@ async function listed({ name, gitDir }: Walked, facts: FactsReader): Promise<Lis
   const [size, time] = await Promise.all([diskSize(gitDir, true), lastPush(gitDir)])
   const common = { name, size: bytesInAll(size), lastPush: time === undefined ? null : new Date(time).toISOString() }
   try {
-    return { ...common, ...(await facts.of(gitDir)) }
+    return { ...common, ...(await facts.of(gitDir, name)) }
   } catch {
     return { ...common, problem: 'Its configuration cannot be read.' }
   }

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import type { RunJob } from '../../process/job.ts'
 import { ConfigLookup } from '../../repository/config-lookup.ts'
+import type { ReadOnlyRules } from '../../repository/read-only.ts'
 import { beginningOf } from '../../repository/repository.ts'
+import { readOnlySentenceIn } from '../../repository/service-switch.ts'
 
 /** What a repository says about itself. */
 export type RepositoryFacts = {
@@ -28,21 +30,27 @@ export class FactsReader {
   readonly #readOnly = new ConfigLookup<{ readonly value: string | null }>({
     words: /readonly/i,
     unset: { value: null },
-    query: ['--null', '--get', '--end-of-options', readOnlyKey],
-    parse: (output) => ({ value: readOnlyValue(output) }),
+    query: ['--null', '--get-regexp', '--end-of-options', '^sluice\\.readonly$'],
+    parse: (output) => ({ value: readOnlySentenceIn(output) }),
   })
+  readonly #root: string
+  readonly #rules: ReadOnlyRules
   readonly #runJob: RunJob
 
-  constructor(runJob: RunJob) {
+  /** @param rules which repositories are read-only whatever their own configuration says */
+  constructor(root: string, rules: ReadOnlyRules, runJob: RunJob) {
+    this.#root = root
+    this.#rules = rules
     this.#runJob = runJob
   }
 
   /** @throws {Refusal} `repository_unreadable` */
-  async of(gitDir: string): Promise<RepositoryFacts> {
+  async of(gitDir: string, name: string): Promise<RepositoryFacts> {
+    const byRule = this.#rules.sentenceFor([name, relative(this.#root, gitDir)])
     return {
       head: await this.#headOf(gitDir),
       objectFormat: await this.#objectFormat.of(gitDir, this.#runJob),
-      readOnly: (await this.#readOnly.of(gitDir, this.#runJob)).value,
+      readOnly: byRule ?? (await this.#readOnly.of(gitDir, this.#runJob)).value,
       description: await descriptionOf(gitDir),
     }
   }
@@ -55,14 +63,6 @@ export class FactsReader {
       : (await this.#runJob(['--git-dir', gitDir, 'symbolic-ref', '--quiet', 'HEAD'], { okCodes: [0, 1] })).trim()
     return target.replace(/^refs\/heads\//, '')
   }
-}
-
-/** `true` and its like say no more than that; `false` and its like say that it is not. */
-function readOnlyValue(output: string): string | null {
-  if (output === '') return null
-  const value = output.replace(/\0$/, '')
-  if (/^(?:false|no|off|0|)$/i.test(value)) return null
-  return /^(?:true|yes|on|1)$/i.test(value) ? '' : value
 }
 
 /** git's own template says that there is none. */

@@ -33,7 +33,7 @@ export async function showRepository(
     return lines.length
   }
   const [own, objects, time, hooks] = await Promise.all([
-    facts.of(gitDir),
+    facts.of(gitDir, name),
     diskSize(gitDir),
     lastPush(gitDir),
     hooksIn(join(gitDir, 'hooks')),

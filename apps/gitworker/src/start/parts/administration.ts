@@ -16,6 +16,7 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
 import { longJobRunner } from '../../process/long-job/long-job.ts'
+import type { ReadOnlyRules } from '../../repository/read-only.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
@@ -30,6 +31,7 @@ export type AdministrationParts = {
   readonly users: RepositoryUsers
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
+  readonly readOnly: ReadOnlyRules
   readonly metrics: HostMetrics
   readonly log: Logger
 }
@@ -55,13 +57,13 @@ export async function openAdministration(
   parts: AdministrationParts,
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
-  const { config, storage, workers, newRepositories, users, answers, metrics, log } = parts
+  const { config, storage, workers, newRepositories, users, answers, readOnly, metrics, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
   const notes = await MoveNotes.open(join(runtimeDirectory.path, 'moves'), log)
   const trash = new Trash(root, config.trashTime)
-  const facts = new FactsReader(runJob)
+  const facts = new FactsReader(root, readOnly, runJob)
   const administration = new Administration({
     root,
     turns: new Turns(),
