@@ -74,7 +74,6 @@ const longTimes: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_6
 /** A span of time that may be longer than a timer can hold, in milliseconds. It is bounded by 100 years. */
 export function longDuration() {
   return checked((value) => {
-    const [, count, unit = ''] = /^(\d{1,9})(s|m|h|d)$/.exec(value) ?? []
     const [, count, unit = ''] = longDurationForm.exec(value) ?? []
     const result = Number(count) * (longTimes[unit] ?? NaN)
     return result >= 1 && result <= 36_525 * 86_400_000 ? result : undefined
