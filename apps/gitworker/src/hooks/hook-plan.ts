@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path'
 import type { OwnSettings } from '../git/push-config.ts'
 import type { RunJob } from '../process/job.ts'
 import { commonDirOf } from '../repository/repository.ts'
+import { findForeignHooks } from './foreign-hooks.ts'
+import type { ForeignHook } from './foreign-hooks.ts'
 
 /*
  * git runs the hooks of one folder. If a push has hooks, git is shown a folder of ours with a link to hook.sh for each of
@@ -16,6 +18,8 @@ export type HookPlan = {
   /** `folder` is the path as git would use it, such as `hooks`, relative to the repository. `path` is absolute. */
   readonly own: HooksFolder & { readonly path: string }
   readonly operators: HooksFolder | undefined
+  /** Those of the repository's own hooks that another server has written for itself. */
+  readonly foreign: readonly ForeignHook[]
 }
 
 /** The hooks that receive-pack runs, or git commands that it starts: githooks(5). */
@@ -31,7 +35,8 @@ const servers = [
 ] as const
 
 /**
- * Finds the hooks of a push to a repository, with at most two system calls for each that could exist.
+ * Finds the hooks of a push to a repository, with at most two system calls for each that could exist, and five for each
+ * that does.
  *
  * @returns undefined if there are none
  */
@@ -45,7 +50,8 @@ export async function planHooks(
   // receive-pack works in the repository's folder.
   const path = resolve(gitDir, folder)
   const names = await hooksIn(path, servers)
-  return names.length === 0 && operators === undefined ? undefined : { own: { folder, path, names }, operators }
+  if (names.length === 0 && operators === undefined) return undefined
+  return { own: { folder, path, names }, operators, foreign: await findForeignHooks(path, names) }
 }
 
 /** The hooks that git would run: files that this user may execute. */

@@ -5,7 +5,7 @@
 
 name=${0##*/}
 here=${0%/*}
-# own, own_path, own_hooks, operators, operators_hooks, plain_config
+# own, own_path, own_hooks, foreign_hooks, operators, operators_hooks, plain_config
 . "$here/../hooks.sh" || exit 1
 
 unset GIT_CONFIG_PARAMETERS
@@ -33,7 +33,25 @@ is_in() {
   return 1
 }
 
-is_in "$operators_hooks" || exec "$own/$name" "$@"
+# Becomes the repository's own hook. One that another server has written for itself fails here, most often in words that
+# say nothing to the person who pushes. So that person is told whose it is.
+run_own() {
+  writer=
+  for foreign in $foreign_hooks; do
+    [ "${foreign%%=*}" != "$name" ] || writer=${foreign#*=}
+  done
+  [ -n "$writer" ] || exec "$own/$name" "$@"
+  trap - EXIT
+  "$own/$name" "$@"
+  code=$?
+  [ "$code" -eq 0 ] || {
+    echo "hint: The $name hook of this repository was written by $(echo "$writer" | tr - ' '), for use under it alone."
+    echo "hint: It fails here. Please ask whoever runs this server to remove it (docs/operate/moving-over.md)."
+  } >&2
+  exit "$code"
+}
+
+is_in "$operators_hooks" || run_own "$@"
 is_in "$own_hooks" || exec "$operators/$name" "$@"
 
 # Both hooks read all of their input, which may be megabytes.
@@ -63,4 +81,4 @@ post-*) ;;
   }
   ;;
 esac
-exec "$own/$name" "$@" <"$input"
+run_own "$@" <"$input"

@@ -98,12 +98,13 @@ export async function furnish(
   try {
     await writeFile(config, configText(settings))
     if (!plan) return
-    const { own, operators } = plan
+    const { own, operators, foreign } = plan
     await mkdir(hooks)
     const lines = [
       `own=${quoted(own.folder)}`,
       `own_path=${quoted(own.path)}`,
       `own_hooks=${quoted(own.names.join(' '))}`,
+      `foreign_hooks=${quoted(foreign.map(({ name, writer }) => `${name}=${writer.replaceAll(' ', '-')}`).join(' '))}`,
       `operators=${quoted(operators?.folder ?? '')}`,
       `operators_hooks=${quoted(operators?.names.join(' ') ?? '')}`,
       `plain_config=${quoted(plainConfig)}`,
