@@ -1,0 +1,43 @@
+#!/bin/sh
+# Compares the references of each bare repository below a folder with those that a server gives to a git client.
+#
+#   deploy/compare-refs.sh FOLDER URL
+#
+# Prints the names of those that differ, and exits with 1 if there are any. Log-ins come from git's credential helper.
+set -eu
+[ $# -eq 2 ] || {
+  echo "Usage: $0 FOLDER URL" >&2
+  exit 2
+}
+folder=${1%/} url=${2%/}
+[ -d "$folder" ] || {
+  echo "$folder is not a folder." >&2
+  exit 2
+}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# A repository is a folder with a HEAD, objects and refs. What lies inside one is not looked at.
+find "$folder" -type d -exec test -f {}/HEAD \; -exec test -d {}/objects \; -exec test -d {}/refs \; -prune -print |
+  sort >"$scratch/repositories"
+
+compared=0 different=0
+while read -r repository; do
+  name=${repository#"$folder"}
+  # git gives 1 for a repository without references.
+  git --git-dir="$repository" show-ref --head --dereference | sort >"$scratch/there" || true
+  if git ls-remote "$url$name" </dev/null >"$scratch/reply" 2>"$scratch/error"; then
+    tr '\t' ' ' <"$scratch/reply" | sort >"$scratch/here"
+    cmp -s "$scratch/there" "$scratch/here" || {
+      echo "differs: ${name#/}"
+      different=$((different + 1))
+    }
+  else
+    echo "not served: ${name#/}: $(tail -1 "$scratch/error")"
+    different=$((different + 1))
+  fi
+  compared=$((compared + 1))
+done <"$scratch/repositories"
+
+echo "$compared repositories compared, $different different."
+[ "$different" -eq 0 ]
