@@ -94,11 +94,11 @@ async function fill(root: string): Promise<Map<string, string>> {
 async function keepPushing(stack: Stack, folder: string) {
   const pushed = new Map<string, number>()
   const newest = new Map<string, string>()
-  let isOver = false
+  const over = new AbortController()
   const push = async (name: string) => {
     const work = join(folder, `work/${name}`)
     await git(folder, ['clone', '--quiet', '--branch', 'main', `${stack.url}/${name}`, work])
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'Another one'])
       await git(work, ['push', '--quiet', 'origin', 'main'])
       newest.set(name, await git(work, ['rev-parse', 'HEAD']))
@@ -110,7 +110,7 @@ async function keepPushing(stack: Stack, folder: string) {
     pushed,
     last: newest,
     async [Symbol.asyncDispose]() {
-      isOver = true
+      over.abort()
       await all
     },
   }
