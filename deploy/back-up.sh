@@ -19,6 +19,11 @@ folder=${1%/} backup=${2%/}
   echo "$backup is not a folder: make it first, so that a disk that is not mounted is noticed." >&2
   exit 2
 }
+exec 9>"$backup/.running"
+flock --nonblock 9 || {
+  echo "Another backup to $backup is running." >&2
+  exit 1
+}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -33,7 +38,7 @@ back_up() {
         git init --quiet --bare --template= --object-format="$format" "$to"
   } || return 1
   # With the references that are hidden from clients.
-  git --git-dir="$to" fetch --quiet --prune --no-write-fetch-head --no-auto-maintenance \
+  git --git-dir="$to" fetch --quiet --prune --update-head-ok --no-write-fetch-head --no-auto-maintenance \
     --upload-pack='git -c uploadpack.hideRefs=!refs upload-pack' "$from" '+refs/*:refs/*' || return 1
   head=$(git --git-dir="$from" symbolic-ref --quiet HEAD) && git --git-dir="$to" symbolic-ref HEAD "$head"
   for name in config description hooks info; do
@@ -41,12 +46,13 @@ back_up() {
   done
 }
 
-# A repository is a folder with a HEAD, objects and refs. What lies inside one is not looked at.
-find "$folder" -type d -exec test -f {}/HEAD \; -exec test -d {}/objects \; -exec test -d {}/refs \; -prune -print |
+# A repository is a folder with a HEAD, objects and refs. What lies inside one is not looked at, nor are names that end in
+# .lock, which have what is being made, and the trash.
+find "$folder" -type d -name '*.lock' -prune -o -type d -exec test -f {}/HEAD \; -exec test -d {}/objects \; -exec test -d {}/refs \; -prune -print |
   sort >"$scratch/repositories"
 
 count=0 failed=0
-while read -r repository; do
+while IFS= read -r repository; do
   name=${repository#"$folder"/}
   back_up "$repository" "$backup/$name" </dev/null || {
     echo "not backed up: $name" >&2

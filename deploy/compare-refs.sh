@@ -17,16 +17,19 @@ folder=${1%/} url=${2%/}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# A repository is a folder with a HEAD, objects and refs. What lies inside one is not looked at.
-find "$folder" -type d -exec test -f {}/HEAD \; -exec test -d {}/objects \; -exec test -d {}/refs \; -prune -print |
+# A repository is a folder with a HEAD, objects and refs. What lies inside one is not looked at, nor are names that end in
+# .lock, which have what is being made, and the trash.
+find "$folder" -type d -name '*.lock' -prune -o -type d -exec test -f {}/HEAD \; -exec test -d {}/objects \; -exec test -d {}/refs \; -prune -print |
   sort >"$scratch/repositories"
 
 compared=0 different=0
-while read -r repository; do
+while IFS= read -r repository; do
   name=${repository#"$folder"}
+  # What has a meaning in an address.
+  address=$url$(printf %s "$name" | sed 's/%/%25/g; s/ /%20/g; s/#/%23/g; s/?/%3F/g')
   # git gives 1 for a repository without references.
   git --git-dir="$repository" show-ref --head --dereference | sort >"$scratch/there" || true
-  if git ls-remote "$url$name" </dev/null >"$scratch/reply" 2>"$scratch/error"; then
+  if git ls-remote "$address" </dev/null >"$scratch/reply" 2>"$scratch/error"; then
     tr '\t' ' ' <"$scratch/reply" | sort >"$scratch/here"
     cmp -s "$scratch/there" "$scratch/here" || {
       echo "differs: ${name#/}"

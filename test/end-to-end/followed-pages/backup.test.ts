@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
@@ -15,7 +15,7 @@ import { skipWithoutAny } from './programs.ts'
 
 /** Backups are made and restored as the page says, while pushes run. */
 
-const names = ['team/app', 'team/tools', 'sha256']
+const names = ['team/app', 'team/my tools', 'sha256', 'with-files/.git']
 
 test(
   'what was pushed before a backup is in it, with everything around it, and comes back',
@@ -39,10 +39,10 @@ test(
     {
       await using pushers = await keepPushing(stack, folder.path)
       await until('pushes to all', () => names.every((name) => (pushers.pushed.get(name) ?? 0) > 2))
-      assert.match(await page.follow('Back up'), /3 repositories, 0 not backed up/)
+      assert.match(await page.follow('Back up'), /4 repositories, 0 not backed up/)
       // Again, for what is new.
       for (const [name, commit] of pushers.last) before.set(name, commit)
-      assert.match(await page.follow('Back up'), /3 repositories, 0 not backed up/)
+      assert.match(await page.follow('Back up'), /4 repositories, 0 not backed up/)
     }
     await rename(stack.root, `${stack.root}.lost`)
     await mkdir(stack.root)
@@ -51,13 +51,18 @@ test(
 
     assert.equal(await readFile(join(etc, 'sluice/access.yaml'), 'utf8'), 'rules: []\n')
     for (const name of names) {
-      const gitDir = join(stack.root, `${name}.git`)
+      const gitDir = folderOf(stack.root, name)
       await git(gitDir, ['merge-base', '--is-ancestor', before.get(name)!, 'main'])
       assert.equal(await git(gitDir, ['rev-parse', 'refs/secret/one']), heads.get(name))
       assert.equal(await git(gitDir, ['symbolic-ref', 'HEAD']), 'refs/heads/other')
       assert.equal(await git(gitDir, ['config', 'team.owner']), 'ann')
       assert.match(await readFile(join(gitDir, 'hooks/post-receive'), 'utf8'), /exit 0/)
-      await git(folder.path, ['clone', '--quiet', `${stack.url}/${name}`, join(folder.path, `restored/${name}`)])
+      await git(folder.path, [
+        'clone',
+        '--quiet',
+        `${stack.url}/${encodeURI(name)}`,
+        join(folder.path, `restored/${name}`),
+      ])
     }
 
     const holder = spawn('sleep', ['600'], { cwd: join(stack.root, 'team/app.git') })
@@ -71,13 +76,18 @@ test(
   },
 )
 
+const folderOf = (root: string, name: string) => join(root, name.endsWith('.git') ? name : `${name}.git`)
+
 /** @returns the commit of main in each */
 async function fill(root: string): Promise<Map<string, string>> {
   const heads = new Map<string, string>()
   for (const name of names) {
-    const gitDir = join(root, `${name}.git`)
-    await mkdir(gitDir, { recursive: true })
-    await git(gitDir, ['init', '--quiet', '--bare', `--object-format=${name === 'sha256' ? 'sha256' : 'sha1'}`])
+    const gitDir = folderOf(root, name)
+    const hasFiles = name.endsWith('/.git')
+    const place = hasFiles ? dirname(gitDir) : gitDir
+    await mkdir(place, { recursive: true })
+    const format = name === 'sha256' ? 'sha256' : 'sha1'
+    await git(place, ['init', '--quiet', ...(hasFiles ? [] : ['--bare']), `--object-format=${format}`])
     await importHistory(gitDir, 3)
     heads.set(name, await git(gitDir, ['rev-parse', 'main']))
     await git(gitDir, ['update-ref', 'refs/secret/one', 'main'])
@@ -97,7 +107,7 @@ async function keepPushing(stack: Stack, folder: string) {
   const over = new AbortController()
   const push = async (name: string) => {
     const work = join(folder, `work/${name}`)
-    await git(folder, ['clone', '--quiet', '--branch', 'main', `${stack.url}/${name}`, work])
+    await git(folder, ['clone', '--quiet', '--branch', 'main', `${stack.url}/${encodeURI(name)}`, work])
     while (!over.signal.aborted) {
       await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'Another one'])
       await git(work, ['push', '--quiet', 'origin', 'main'])
