@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,6 +18,10 @@ export type FollowedPage = {
   readonly home: string
   /** Runs all commands of the section under a heading. @returns what they wrote. @throws with that, if one fails */
   follow(heading: string): Promise<string>
+  /** Runs one command of the page, as it stands in backticks. @returns what it wrote. @throws with that, if it fails */
+  run(command: string): Promise<string>
+  /** The commands in the rows of a section's table, each in backticks at a row's end. */
+  tableOf(heading: string): string[]
   /** The text of the section's first block in a language. */
   block(heading: string, language: string): string
   /** What systemctl was asked to do, in order. */
@@ -31,12 +35,14 @@ export type FollowedPage = {
  * @param folder of the test; for what stands in
  * @param replacements texts of the page, and what this machine has for them
  * @param homes of the users that commands run as
+ * @param env what commands find in their environment besides
  */
 export async function followPage(
   page: string,
   folder: string,
   replacements: Readonly<Record<string, string>>,
   homes: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<FollowedPage> {
   const text = await readFile(join(project, 'docs/operate', page), 'utf8')
   const sections = new Map(sectionsOf(text))
@@ -48,6 +54,8 @@ export async function followPage(
     [...Object.entries(replacements), ['/opt/sluice/', project] as const]
       .toSorted(([one], [other]) => other.length - one.length)
       .reduce((replaced, [from, to]) => replaced.replaceAll(from, to), script)
+  const run = (script: string) =>
+    runShell(here(script), folder, { HOME: home, PATH: `${programs}:${process.env['PATH']}`, ...env })
   const section = (heading: string) => {
     const body = sections.get(heading)
     assert.ok(body !== undefined, `${page} has no section ${heading}`)
@@ -56,10 +64,11 @@ export async function followPage(
   return {
     home,
     async follow(heading) {
-      const script = blocksOf(section(heading), 'sh').map(here).join('\n')
       remaining.delete(heading)
-      return await runShell(script, folder, { HOME: home, PATH: `${programs}:${process.env['PATH']}` })
+      return await run(blocksOf(section(heading), 'sh').join('\n'))
     },
+    run,
+    tableOf: (heading) => [...section(heading).matchAll(/^\|.*\| `([^`]*)`[^|]*\|$/gm)].map(([, command]) => command!),
     block: (heading, language) => here(blocksOf(section(heading), language)[0]!),
     services: async () => (await readFile(join(home, 'systemctl'), 'utf8').catch(() => '')).split('\n').filter(Boolean),
     hasBeenFollowed: () => assert.deepEqual([...remaining], [], `${page}: commands that the test has not run`),
@@ -90,6 +99,7 @@ async function makeStandIns(programs: string, home: string, homes: Readonly<Reco
     // sudo -u USER [-H] COMMAND
     sudo: `user=$2; shift 2\n[ "$1" != -H ] || shift\ncase $user in\n${cases.join('\n')}\n*) ;;\nesac\nexport HOME\nexec "$@"`,
   }
+  await symlink(join(project, 'apps/command/bin/sluice'), join(programs, 'sluice'))
   for (const [name, script] of Object.entries(standIns)) {
     await writeFile(join(programs, name), `#!/bin/sh\n${script}\n`)
     await chmod(join(programs, name), 0o755)
