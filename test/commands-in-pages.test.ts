@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { buildProgram } from '../apps/command/src/program.ts'
+import { shellWords } from './support/shell-words.ts'
 
 /** Each `sluice …` in a page is understood by the command: its words, options and arguments. Nothing is run. */
 
@@ -18,7 +19,7 @@ test('every call of the command in a page is one that it takes', async () => {
   let count = 0
   for (const page of pages) {
     for (const call of callsIn(readFileSync(`${project}/${page}`, 'utf8'))) {
-      const problem = await problemOf(wordsOf(call))
+      const problem = await problemOf(shellWords(call))
       if (problem !== undefined) wrong.push(`${page}: sluice ${call}: ${problem}`)
       count++
     }
@@ -37,7 +38,7 @@ test('a call that the command does not take would be found', async () => {
     'c',
     'e',
   ])
-  assert.deepEqual(wordsOf(`a 'b c' "d" e\\ f`), ['a', 'b c', 'd', 'e f'])
+  assert.deepEqual(shellWords(`a 'b c' "d" e\\ f`), ['a', 'b c', 'd', 'e f'])
 })
 
 /** In backticks, and as a command of a block for a shell: up to the next command or comment. */
@@ -51,15 +52,6 @@ function callsIn(text: string): string[] {
     ),
   )
   return [...inline, ...commands].map((call) => call.trim())
-}
-
-/** As a shell splits them. Only what pages have: quotes and backslashes. */
-function wordsOf(call: string): string[] {
-  return [...call.matchAll(/(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+/g)].map(([word]) =>
-    word.replace(/'([^']*)'|"([^"]*)"|\\(.)/g, (_, single?: string, double?: string, char?: string) =>
-      String(single ?? double ?? char),
-    ),
-  )
 }
 
 /** @returns what the command would say; undefined if it takes the call, or if the call only names one of its commands */

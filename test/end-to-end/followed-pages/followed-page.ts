@@ -18,8 +18,6 @@ export type FollowedPage = {
   readonly home: string
   /** Runs all commands of the section under a heading. @returns what they wrote. @throws with that, if one fails */
   follow(heading: string): Promise<string>
-  /** Runs one command of the page, as it stands in backticks. @returns what it wrote. @throws with that, if it fails */
-  run(command: string): Promise<string>
   /** The commands in the rows of a section's table, each in backticks at a row's end. */
   tableOf(heading: string): string[]
   /** The text of the section's first block in a language. */
@@ -35,14 +33,12 @@ export type FollowedPage = {
  * @param folder of the test; for what stands in
  * @param replacements texts of the page, and what this machine has for them
  * @param homes of the users that commands run as
- * @param env what commands find in their environment besides
  */
 export async function followPage(
   page: string,
   folder: string,
   replacements: Readonly<Record<string, string>>,
   homes: Readonly<Record<string, string>> = {},
-  env: Readonly<Record<string, string>> = {},
 ): Promise<FollowedPage> {
   const text = await readFile(join(project, 'docs/operate', page), 'utf8')
   const sections = new Map(sectionsOf(text))
@@ -55,7 +51,7 @@ export async function followPage(
       .toSorted(([one], [other]) => other.length - one.length)
       .reduce((replaced, [from, to]) => replaced.replaceAll(from, to), script)
   const run = (script: string) =>
-    runShell(here(script), folder, { HOME: home, PATH: `${programs}:${process.env['PATH']}`, ...env })
+    runShell(here(script), folder, { HOME: home, PATH: `${programs}:${process.env['PATH']}` })
   const section = (heading: string) => {
     const body = sections.get(heading)
     assert.ok(body !== undefined, `${page} has no section ${heading}`)
@@ -67,7 +63,6 @@ export async function followPage(
       remaining.delete(heading)
       return await run(blocksOf(section(heading), 'sh').join('\n'))
     },
-    run,
     tableOf: (heading) => [...section(heading).matchAll(/^\|.*\| `([^`]*)`[^|]*\|$/gm)].map(([, command]) => command!),
     block: (heading, language) => here(blocksOf(section(heading), language)[0]!),
     services: async () => (await readFile(join(home, 'systemctl'), 'utf8').catch(() => '')).split('\n').filter(Boolean),

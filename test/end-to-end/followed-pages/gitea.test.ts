@@ -17,7 +17,7 @@ import { skipWithoutAny } from './programs.ts'
 
 test(
   'Gitea: what was there is served with the same rights and names, and what is pushed comes back',
-  { skip: skipWithoutAny('sqlite3', 'rsync', 'htpasswd', 'openssl') },
+  { skip: skipWithoutAny('sqlite3', 'rsync', 'openssl') },
   async () => {
     await using folder = await temporaryFolder()
     const theirs = join(folder.path, 'gitea')

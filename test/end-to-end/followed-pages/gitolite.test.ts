@@ -30,7 +30,7 @@ repo wild/[a-z]+
 
 test(
   'gitolite: what was there is served with the same rights, and what is pushed comes back',
-  { skip: skipWithoutAny('gitolite', 'rsync', 'htpasswd', 'openssl') },
+  { skip: skipWithoutAny('gitolite', 'rsync', 'openssl') },
   async () => {
     await using folder = await temporaryFolder()
     const theirs = join(folder.path, 'gitolite3')
@@ -38,7 +38,6 @@ test(
     await using stack = await startStack()
     const etc = join(folder.path, 'etc')
     await mkdir(etc)
-    await writeFile(join(etc, 'htpasswd'), '')
     const page = await followPage(
       'moving/gitolite.md',
       folder.path,

@@ -20,7 +20,7 @@ import { skipWithoutAny } from './programs.ts'
 
 test(
   'http-backend: clones keep their addresses, what was not served is not, and what is pushed comes back',
-  { skip: skipWithoutAny('nginx', 'fcgiwrap', 'rsync', 'htpasswd', 'openssl') },
+  { skip: skipWithoutAny('nginx', 'fcgiwrap', 'rsync', 'openssl') },
   async () => {
     await using folder = await temporaryFolder()
     const theirs = join(folder.path, 'www')

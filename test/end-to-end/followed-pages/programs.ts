@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 
 const packages: Readonly<Record<string, string>> = {
   gitolite: 'gitolite3',
-  htpasswd: 'apache2-utils',
   nginx: 'nginx-light',
 }
 

@@ -16,7 +16,7 @@ import { skipWithoutAny } from './programs.ts'
 
 test(
   'Soft Serve: what was there is served with the same rights, and what is pushed comes back',
-  { skip: skipWithoutAny('sqlite3', 'rsync', 'htpasswd', 'openssl') },
+  { skip: skipWithoutAny('sqlite3', 'rsync', 'openssl') },
   async () => {
     await using folder = await temporaryFolder()
     const theirs = join(folder.path, 'soft-serve')
