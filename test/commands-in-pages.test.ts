@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { buildProgram } from '../apps/command/src/program.ts'
 import { shellWords } from './support/shell-words.ts'
 
@@ -41,6 +40,8 @@ test('a call that the command does not take would be found', async () => {
   assert.deepEqual(shellWords(`a 'b c' "d" e\\ f`), ['a', 'b c', 'd', 'e f'])
 })
 
+type Program = ReturnType<typeof buildProgram>
+
 /** In backticks, and as a command of a block for a shell: up to the next command or comment. */
 function callsIn(text: string): string[] {
   const blocks = [...text.matchAll(/^ *```(?:sh|bash|console)\n([\s\S]*?)^ *```/gm)].map(([, block]) => block!)
@@ -68,13 +69,13 @@ async function problemOf(words: readonly string[]): Promise<string | undefined> 
   }
 }
 
-function names(command: CommandUnknownOpts, [word, ...rest]: readonly string[]): boolean {
+function names(command: Program, [word, ...rest]: readonly string[]): boolean {
   if (word === undefined) return true
   const below = command.commands.find((one) => one.name() === word)
   return below !== undefined && names(below, rest)
 }
 
-function withoutActions(command: CommandUnknownOpts): void {
+function withoutActions(command: Program): void {
   if (command.commands.length === 0) command.action(() => {})
   for (const below of command.commands) withoutActions(below)
 }

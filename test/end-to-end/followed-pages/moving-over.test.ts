@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { git } from '@sluice/shared/testing/git'
+import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { ask } from '@sluice/shared/testing/http'
+import { startStack } from '@sluice/shared/testing/stack'
 import { followPage } from './followed-page.ts'
 import { skipWithoutAny } from './programs.ts'
 
@@ -31,3 +33,35 @@ test(
     page.hasBeenFollowed()
   },
 )
+
+test('what goes wrong looks as the page says, and its remedies help', async () => {
+  await using stack = await startStack()
+  const { root, folder } = stack
+  const make = async (path: string) => {
+    await mkdir(path, { recursive: true })
+    await git(path, ['init', '--quiet', '--bare'])
+    await importHistory(path, 1)
+  }
+  const status = async (name: string) =>
+    (await ask(stack.gateway.address, `/${name}/info/refs?service=git-upload-pack`)).status
+  for (const name of ['app', 'base', '-odd', 'app.git/inner']) await make(join(root, `${name}.git`))
+  await make(join(folder, 'outside.git'))
+  await symlink(join(folder, 'outside.git'), join(root, 'outside.git'))
+  assert.equal(await status('-odd'), 400)
+  assert.equal(await status('outside'), 404)
+  assert.equal(await status('app/inner'), 404)
+  assert.equal(await status('App'), 404)
+
+  assert.equal(await status('old'), 404)
+  await symlink('app.git', join(root, 'old.git'))
+  assert.equal(await status('old'), 200)
+
+  await git(root, ['clone', '--quiet', '--bare', '--shared', join(root, 'base.git'), 'fork.git'])
+  const alternates = join(root, 'fork.git/objects/info/alternates')
+  await writeFile(alternates, '/where/it/was/base.git/objects\n')
+  const { stderr } = await tryGit(folder, ['clone', `${stack.url}/fork`, 'broken'])
+  assert.match(stderr, /upload-pack: not our ref/)
+  await stack.supervisor.line(({ said }) => /unable to normalize alternate object path/.test(String(said)))
+  await writeFile(alternates, '../../base.git/objects\n')
+  await git(folder, ['clone', '--quiet', `${stack.url}/fork`, 'fork'])
+})
