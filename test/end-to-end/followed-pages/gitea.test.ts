@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseEnv } from 'node:util'
 import { hash } from '@node-rs/bcrypt'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { freePort } from '@sluice/shared/testing/free-port'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
+import { startBalancer } from '../../../deploy/test/balancer.ts'
 import { followPage } from './followed-page.ts'
 import { readsAs, withLogin } from './log-in.ts'
 import { skipWithoutAny } from './programs.ts'
@@ -109,6 +111,28 @@ test(
     page.hasBeenFollowed()
   },
 )
+
+test('names with capitals are lowered by HAProxy', { skip: skipWithoutAny('haproxy') }, async () => {
+  await using stack = await startStack()
+  await git(stack.root, ['init', '--quiet', '--bare', 'team/app.git'])
+  const page = await followPage('moving/gitea.md', stack.folder, {})
+  const address = `127.0.0.1:${await freePort()}`
+  const lines = [
+    'defaults',
+    'mode http',
+    'timeout connect 60s',
+    'timeout client 60s',
+    'timeout server 60s',
+    'listen git',
+    `bind ${address}`,
+    page.block('Names with capitals', 'haproxy'),
+    `server gateway ${stack.gateway.address}`,
+  ]
+  await writeFile(join(stack.folder, 'haproxy.cfg'), `${lines.join('\n')}\n`)
+  await using _haproxy = await startBalancer('haproxy', ['-db', '-f', join(stack.folder, 'haproxy.cfg')], address)
+  assert.ok(!(await readsAs(stack.url, 'TEAM/App.git')))
+  assert.ok(await readsAs(`http://${address}`, 'TEAM/App.git'))
+})
 
 async function makeGitea(home: string): Promise<void> {
   const repositories = join(home, 'data/gitea-repositories')
