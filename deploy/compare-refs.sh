@@ -27,18 +27,23 @@ while IFS= read -r repository; do
   name=${repository#"$folder"}
   # What has a meaning in an address.
   address=$url$(printf %s "$name" | sed 's/%/%25/g; s/ /%20/g; s/#/%23/g; s/?/%3F/g')
+  problem=
+  code=0
+  git --git-dir="$repository" show-ref --head --dereference >"$scratch/list" 2>"$scratch/error" || code=$?
+  sort "$scratch/list" >"$scratch/there"
   # git gives 1 for a repository without references.
-  git --git-dir="$repository" show-ref --head --dereference | sort >"$scratch/there" || true
-  if git ls-remote "$address" </dev/null >"$scratch/reply" 2>"$scratch/error"; then
-    tr '\t' ' ' <"$scratch/reply" | sort >"$scratch/here"
-    cmp -s "$scratch/there" "$scratch/here" || {
-      echo "differs: ${name#/}"
-      different=$((different + 1))
-    }
+  if [ "$code" -gt 1 ]; then
+    problem="cannot be read: ${name#/}: $(tail -1 "$scratch/error")"
+  elif ! git ls-remote "$address" </dev/null >"$scratch/list" 2>"$scratch/error"; then
+    problem="not served: ${name#/}: $(tail -1 "$scratch/error")"
   else
-    echo "not served: ${name#/}: $(tail -1 "$scratch/error")"
-    different=$((different + 1))
+    tr '\t' ' ' <"$scratch/list" | sort >"$scratch/here"
+    cmp -s "$scratch/there" "$scratch/here" || problem="differs: ${name#/}"
   fi
+  [ -z "$problem" ] || {
+    echo "$problem"
+    different=$((different + 1))
+  }
   compared=$((compared + 1))
 done <"$scratch/repositories"
 
