@@ -54,6 +54,15 @@ export async function planHooks(
   return { own: { folder, path, names }, operators, foreign: await findForeignHooks(path, names) }
 }
 
+/**
+ * The hooks of a repository that git would run, and that another server has written for itself. Only its own folder is
+ * looked at, not one that its configuration names.
+ */
+export async function foreignHooksOf(gitDir: string): Promise<ForeignHook[]> {
+  const folder = join(commonDirOf(gitDir), 'hooks')
+  return await findForeignHooks(folder, await hooksIn(folder, servers))
+}
+
 /** The hooks that git would run: files that this user may execute. */
 async function hooksIn(folder: string, names: readonly string[]): Promise<string[]> {
   if (!(await stat(folder).catch(() => undefined))?.isDirectory()) return []
