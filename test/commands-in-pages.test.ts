@@ -10,7 +10,8 @@ import { shellWords } from './support/shell-words.ts'
 const project = fileURLToPath(new URL('..', import.meta.url))
 const pages = globSync(['*.md', '{docs,examples,deploy,apps}/**/*.md'], {
   cwd: project,
-  exclude: ['CHANGELOG.md', '**/node_modules/**'],
+  // The reference of the command is made from it, and has forms of calls in place of calls.
+  exclude: ['CHANGELOG.md', 'docs/reference/command.md', '**/node_modules/**'],
 })
 
 test('every call of the command in a page is one that it takes', async () => {
