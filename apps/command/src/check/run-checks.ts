@@ -10,6 +10,7 @@ import type { Place } from './check-addresses.ts'
 import { checkCertificates } from './check-certificates.ts'
 import { checkDisks } from './check-disks.ts'
 import { checkAppendable, checkOwnFolder, checkSecret } from './check-folders.ts'
+import { checkHooks } from './check-hooks.ts'
 import { checkGatewayLimits, checkHostLimits } from './check-limits.ts'
 import { checkGitVersion, checkWorkers } from './check-programs.ts'
 import { checkRules } from './rules/check-rules.ts'
@@ -26,6 +27,7 @@ export async function checkSupervisor(config: SupervisorConfig, path: string): P
   return await allOf([
     ['git', () => checkGitVersion(config, path)],
     ['SLUICE_ROOT', () => checkRoot(config)],
+    ['hooks', () => checkHooks(config)],
     ['SLUICE_RUN_FOLDER', () => checkOwnFolder('SLUICE_RUN_FOLDER', runFolder, isRunning)],
     [
       'SLUICE_SPOOL_FOLDER',
