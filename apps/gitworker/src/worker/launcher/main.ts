@@ -1,3 +1,4 @@
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cc } from 'bun:ffi'
 
@@ -21,11 +22,36 @@ const problems = [
 ]
 
 const [socketName = '', lastGrace = '', groups = ''] = process.argv.slice(2)
-const { symbols } = cc({
-  source: fileURLToPath(new URL('launcher.c', import.meta.url)),
-  symbols: { launch: { args: ['i32', 'ptr', 'ptr', 'i32'], returns: 'i32' } },
-})
+const libraries = folderWithLibc()
+const { symbols } = compile()
 const forC = (text: string) => new TextEncoder().encode(`${text}\0`)
 const problem = symbols.launch(control, forC(socketName), forC(groups), Number(lastGrace))
 process.stderr.write(`${problems[problem] ?? problem}\n`)
 process.exit(1)
+
+function compile() {
+  try {
+    return cc({
+      source: fileURLToPath(new URL('launcher.c', import.meta.url)),
+      ...(libraries === undefined ? {} : { flags: `-L${libraries}` }),
+      symbols: { launch: { args: ['i32', 'ptr', 'ptr', 'i32'], returns: 'i32' } },
+    })
+  } finally {
+    if (libraries !== undefined) rmSync(libraries, { recursive: true })
+  }
+}
+
+/**
+ * The compiler looks for a file `libc.so`, which only packages for developers have. The library that this process itself
+ * runs with will do, so a link of that name is made to it.
+ *
+ * @returns a folder in the working folder; undefined if the library is not found, and the compiler is left to look
+ */
+function folderWithLibc(): string | undefined {
+  const maps = readFileSync('/proc/self/maps', 'utf8')
+  const path = /\/\S*\/(?:libc\.so\.6|libc-[\d.]+\.so|ld-musl-\w+\.so\.1)$/m.exec(maps)?.[0]
+  if (path === undefined) return undefined
+  const folder = mkdtempSync('./libc-')
+  symlinkSync(path, `${folder}/libc.so`)
+  return folder
+}
