@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { settings } from '@sluice/shared/config/settings'
 import { composeFile } from './shapes/compose.ts'
 import { kinds } from './shapes/kubernetes.ts'
+import { problemsOf } from './shapes/own-schemas.ts'
 
 /** Checks the files in `deploy/` as far as possible without an engine that runs them. */
 
@@ -65,7 +66,7 @@ test('compose.yaml has the form of a compose file, and its settings exist and ar
     checkSettings(service.environment!, app, name)
     const { SLUICE_DRAIN_DELAY: delay, SLUICE_DRAIN_TIMEOUT: drain } = service.environment!
     assert.ok(secondsOf(service.stop_grace_period, '10s') > secondsOf(delay, '0s') + secondsOf(drain, '60s'))
-    assert.ok(service.init && service.read_only)
+    assert.ok(service.read_only)
   }
   // Gateways trust the address of HAProxy.
   const proxy = services['haproxy']!.networks as Record<string, { ipv4_address: string }>
@@ -82,24 +83,6 @@ test('the manifests have the forms of their kinds, and kustomization.yaml names 
   assert.deepEqual(kustomization!.resources.toSorted(), others.toSorted())
   assert.equal((await manifests()).length, 10)
 })
-
-/** Kubernetes' own schemas know types and patterns, and accept unknown keys. */
-const ownSchemas: Partial<Record<Manifest['kind'], string>> = {
-  Namespace: 'IoK8sApiCoreV1Namespace',
-  Service: 'IoK8sApiCoreV1Service',
-  Deployment: 'IoK8sApiAppsV1Deployment',
-  StatefulSet: 'IoK8sApiAppsV1StatefulSet',
-  HorizontalPodAutoscaler: 'IoK8sApiAutoscalingV2HorizontalPodAutoscaler',
-  PodDisruptionBudget: 'IoK8sApiPolicyV1PodDisruptionBudget',
-  NetworkPolicy: 'IoK8sApiNetworkingV1NetworkPolicy',
-}
-
-async function problemsOf(manifest: Manifest): Promise<unknown> {
-  const module = (await import(`kubernetes-models/_schemas/${ownSchemas[manifest.kind]}`)) as {
-    validate: ((data: unknown) => boolean) & { errors?: unknown }
-  }
-  return module.validate(manifest) ? undefined : module.validate.errors
-}
 
 test('the manifests are valid by Kubernetes’ own schemas, which would find a mistake', async () => {
   for (const manifest of await manifests()) {
@@ -184,8 +167,8 @@ test('the image has all that the applications need, a user without rights, and a
   ]) {
     assert.match(text, new RegExp(`^COPY ${needed} `, 'm'))
   }
-  assert.match(text, /^RUN npm ci --omit=dev$/m)
+  assert.match(text, /^RUN npm ci --omit=dev\b/m)
   assert.match(text, /^USER 10001:10001$/m)
-  assert.match(text, /^ENTRYPOINT \["\/usr\/bin\/tini", "--"/m)
+  assert.match(text, /^ENTRYPOINT \["\/usr\/bin\/tini", "-s", "--"/m)
   assert.match(text, /^HEALTHCHECK /m)
 })

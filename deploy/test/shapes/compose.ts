@@ -9,6 +9,7 @@ const service = z.strictObject({
   init: z.boolean().optional(),
   restart: z.enum(['no', 'always', 'on-failure', 'unless-stopped']),
   read_only: z.boolean(),
+  tmpfs: z.array(z.literal('/tmp')).optional(),
   cap_drop: z.array(z.literal('ALL')),
   security_opt: z.array(z.string()).optional(),
   stop_grace_period: z
@@ -30,7 +31,9 @@ export const composeFile = z.strictObject({
   'services': z.record(z.string(), service),
   'networks': z.record(
     z.string(),
-    z.strictObject({ ipam: z.strictObject({ config: z.array(z.strictObject({ subnet: z.cidrv4() })) }) }),
+    z.strictObject({
+      ipam: z.strictObject({ config: z.array(z.strictObject({ subnet: z.cidrv4(), ip_range: z.cidrv4() })) }),
+    }),
   ),
   'volumes': z.record(z.string(), z.null()),
 })

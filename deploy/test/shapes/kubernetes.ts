@@ -42,17 +42,19 @@ const initContainer = z.strictObject({
   name,
   image: z.string(),
   command: z.array(z.string()),
+  resources: z.strictObject({ requests: z.record(z.string(), quantity), limits: z.record(z.string(), quantity) }),
   securityContext: containerSecurity,
   volumeMounts: z.array(volumeMount),
 })
 
 const volume = z.union([
   z.strictObject({ name, secret: z.strictObject({ secretName: name, defaultMode: z.int() }) }),
-  z.strictObject({ name, emptyDir: z.strictObject({ medium: z.literal('Memory'), sizeLimit: quantity }) }),
+  z.strictObject({ name, emptyDir: z.strictObject({ medium: z.literal('Memory').optional(), sizeLimit: quantity }) }),
 ])
 
 const pod = z.strictObject({
-  automountServiceAccountToken: z.boolean(),
+  automountServiceAccountToken: z.literal(false),
+  enableServiceLinks: z.literal(false),
   terminationGracePeriodSeconds: z.int(),
   securityContext: z.strictObject({
     runAsNonRoot: z.boolean(),
@@ -103,7 +105,6 @@ export const kinds = {
     'apps/v1',
     'Deployment',
     z.strictObject({
-      replicas: z.int(),
       selector,
       strategy: z.strictObject({ rollingUpdate: z.strictObject({ maxUnavailable: z.int(), maxSurge: z.int() }) }),
       template,
