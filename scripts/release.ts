@@ -5,11 +5,17 @@ import { fileURLToPath } from 'node:url'
 
 /*
  * `npm run release -- VERSION`: gives what CHANGELOG.md lists as unreleased a version and a date, sets that version in all
- * package.json files and the lock file, commits, and tags the commit. It pushes nothing.
+ * package.json files, the lock file and what deploys it, commits, and tags the commit. It pushes nothing.
  */
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const packages = ['.', 'packages/shared', 'packages/access', 'apps/gitworker', 'apps/gateway', 'apps/command']
+const deployed = [
+  'deploy/Dockerfile',
+  'deploy/kubernetes/kustomization.yaml',
+  'deploy/kubernetes/README.md',
+  'deploy/helm/sluice/Chart.yaml',
+]
 const version = /^\d+\.\d+\.\d+(?:-[0-9a-z.-]+)?$/
 const unreleased = '## Unreleased\n'
 
@@ -35,6 +41,7 @@ function release([next, ...others]: readonly string[]): string | undefined {
   const heading = `## ${next} – ${new Date().toISOString().slice(0, 10)}\n`
   writeFileSync(join(project, 'CHANGELOG.md'), changelog.replace(unreleased, `${unreleased}\n${heading}`))
   for (const folder of packages) setVersion(folder, next)
+  for (const file of deployed) replaceIn(file, today, next)
   execFileSync('npm', ['install', '--package-lock-only', '--ignore-scripts'], { cwd: project, stdio: 'ignore' })
   git('commit', '--quiet', '--all', '--message', `Release ${next}`)
   git('tag', '--annotate', '--cleanup=verbatim', `v${next}`, '--message', `Sluice ${next}\n\n${changes}`)
@@ -50,6 +57,11 @@ function setVersion(folder: string, next: string): void {
     if (name.startsWith('@sluice/')) content.dependencies![name] = next
   }
   writeFileSync(fileOf(folder), `${JSON.stringify(content, undefined, 2)}\n`)
+}
+
+function replaceIn(file: string, today: string, next: string): void {
+  const path = join(project, file)
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(today, next))
 }
 
 function packageIn(folder: string): Package {

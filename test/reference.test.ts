@@ -9,6 +9,7 @@ import { places } from '@sluice/shared/config/setting-names'
 import { readSettingsDocument } from '@sluice/shared/config/settings-document'
 import { exampleYaml } from '../apps/command/src/config/examples.ts'
 import { commandReference } from '../scripts/reference/command.ts'
+import { helmValuesSchema } from '../scripts/reference/helm-values.ts'
 import { metricsReference } from '../scripts/reference/metrics.ts'
 import { refusalsReference } from '../scripts/reference/refusals.ts'
 import { settingsReference } from '../scripts/reference/settings.ts'
@@ -85,4 +86,9 @@ test('the schema of a settings file and the code that reads it agree', () => {
   ]
   for (const text of right) assert.deepEqual(opinions(text), { code: true, schema: true }, text)
   for (const text of wrong) assert.deepEqual(opinions(text), { code: false, schema: false }, text)
+})
+
+test('the schema of the chart’s values knows every setting of the code', async () => {
+  const path = new URL('../deploy/helm/sluice/values.schema.json', import.meta.url)
+  assert.equal(await readFile(path, 'utf8'), helmValuesSchema(), 'Run: npm run docs')
 })
