@@ -2,15 +2,15 @@
 # Builds the image from the Dockerfile, and runs the tests of this folder on it with podman.
 #
 # The base images are made here, by debootstrap, under the names that the Dockerfile asks for. Everything is kept in one
-# folder below /tmp, and runs in namespaces of its own: networks, mounts and processes are gone with them, however it ends.
+# folder below /tmp, and runs in namespaces of its own: mounts, processes and networks are gone with them, however it ends.
 # Where podman cannot be used, one line says why, and deploy/try-image-steps.sh does what it can.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
 main() {
-  why=$(reason_against) || { echo "The image is not built: $why."; exec deploy/try-image-steps.sh; }
   folder=$(mktemp -d /tmp/sluice-engine-XXXXXX)
   trap remove EXIT
+  trap 'exit 130' INT TERM
   write_podman
   make_debian && make_node
   build_image "$folder/build.log"
@@ -18,7 +18,7 @@ main() {
   echo "Built in $SECONDS s: $(podman image inspect --format '{{.Size}}' sluice | numfmt --to=si)B, of which Debian $(podman image inspect --format '{{.Size}}' debian:bookworm-slim | numfmt --to=si)B"
   local tests=("$@")
   ((${#tests[@]})) || tests=(deploy/test/engine/*.test.ts)
-  SLUICE_TEST_PODMAN=$folder/podman unshare --net --mount --pid --fork --kill-child --mount-proc -- \
+  SLUICE_TEST_PODMAN=$folder/podman unshare --net -- \
     sh -c 'ip link set lo up && exec "$@"' sh \
     node_modules/.bin/node --test --test-concurrency=1 --test-timeout=600000 --import @sluice/shared/testing/bounded-file "${tests[@]}"
 }
@@ -135,11 +135,17 @@ END
 build() { podman build --quiet --format docker --isolation chroot --network host --pull-never --layers "$@" >/dev/null; }
 
 remove() {
-  rmdir /sys/fs/cgroup/{,*/}libpod_parent 2>/dev/null || true
-  podman umount --all >/dev/null 2>&1 || true
+  find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
   local at
   while read -r at; do umount "$at"; done < <(awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r)
   rm -rf --one-file-system "$folder"
 }
 
-main "$@"
+if [[ ${1:-} = --inside ]]; then
+  shift && main "$@"
+elif why=$(reason_against); then
+  exec unshare --mount --pid --fork --kill-child --mount-proc -- deploy/test/engine/run.sh --inside "$@"
+else
+  echo "The image is not built: $why."
+  exec deploy/try-image-steps.sh
+fi
