@@ -1,5 +1,6 @@
 #!/bin/sh
-# Replaces this shell with one of the two applications, so that signals reach it; or asks whether it is ready.
+# Replaces this shell with one of the two applications, so that signals reach it; or asks whether it is ready; or runs the
+# command with any other words, as in "docker run --rm sluice --help".
 set -eu
 cd "$(dirname "$0")/.."
 flags=$(cat packages/shared/src/app/node-flags.txt)
@@ -8,5 +9,5 @@ case "${1:-}" in
   supervisor) exec node_modules/.bin/node $flags apps/gitworker/src/main.ts ;;
   # The last word of the command of PID 1 says which application this container runs.
   health) exec node_modules/.bin/node deploy/health.ts "${2:-$(tr '\0' '\n' </proc/1/cmdline | tail -n 1)}" ;;
-  *) echo "Say what to run: gateway, supervisor, or health." >&2; exit 64 ;;
+  *) exec apps/command/bin/sluice "$@" ;;
 esac
