@@ -70,16 +70,16 @@ test(
     await using busy = new BusyClones(folder.path, url)
     for (const service of ['gateway-1', 'gateway-2']) {
       const gateway = containers.container(service)
+      const said = async (state: string) =>
+        (await containers.container('haproxy').output()).split(`Server gateways/${service} is ${state}`).length
+      const [downs, ups] = [await said('DOWN'), await said('UP')]
       await busy.some()
       assert.equal(await gateway.stop(75), 0, await gateway.output())
+      await until(`HAProxy to miss ${service}`, async () => (await said('DOWN')) > downs)
       await podman('rm', gateway.name)
       await containers.start(service)
-      await containers.container(service).listening()
       // It may have another address, which HAProxy finds by its name.
-      const isUp = `Server gateways/${service} is UP`
-      await until(`HAProxy to use ${service}`, async () =>
-        (await containers.container('haproxy').output()).includes(isUp),
-      )
+      await until(`HAProxy to use ${service}`, async () => (await said('UP')) > ups)
     }
     assert.deepEqual(await busy.stop(), [])
     // While the second was away, the first in its new place served them all.

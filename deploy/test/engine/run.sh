@@ -18,7 +18,8 @@ main() {
   echo "Built in $SECONDS s: $(podman image inspect --format '{{.Size}}' sluice | numfmt --to=si)B, of which Debian $(podman image inspect --format '{{.Size}}' debian:bookworm-slim | numfmt --to=si)B"
   local tests=("$@")
   ((${#tests[@]})) || tests=(deploy/test/engine/*.test.ts)
-  SLUICE_TEST_PODMAN=$folder/podman unshare --net -- \
+  # A container takes longer to start than a process.
+  SLUICE_TEST_PATIENCE=${SLUICE_TEST_PATIENCE:-3} SLUICE_TEST_PODMAN=$folder/podman unshare --net -- \
     sh -c 'ip link set lo up && exec "$@"' sh \
     node_modules/.bin/node --test --test-concurrency=1 --test-timeout=600000 --import @sluice/shared/testing/bounded-file "${tests[@]}"
 }
