@@ -27,11 +27,11 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(checkCommand(at))
     .addCommand(configCommand(at))
     .addCommand(statusCommand(at))
-    .addCommand(completionCommand(at))
     .addCommand(repoCommand(at))
     .addCommand(userCommand(at))
     .addCommand(tokenCommand(at))
     .addCommand(canCommand(at))
+    .addCommand(completionCommand(at))
   prepare(program, at)
   program.helpCommand('help [command]', 'Show the help of a command.')
   return program
