@@ -1,21 +1,18 @@
-import { readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { isStopped } from '../process-table.ts'
 import { killGroup } from '../session.ts'
 import { StderrTail } from '../worker/stderr-tail.ts'
 import { tearDown } from '../teardown.ts'
 import { WorkerStartError } from '../worker-handle.ts'
-import type { Graces, Leftover, ToWorker } from '../worker-message.ts'
+import type { Graces, ToWorker } from '../worker-message.ts'
 import type { WorkerEvents, WorkerProcess } from '../worker/worker-process.ts'
 import { FrameReader } from './frames.ts'
 import type { Launched, Launcher } from './launcher.ts'
-import { childrenOf, isLiveWorker } from './orphans.ts'
+import { leftoversOf } from './leftovers.ts'
+import { isLiveWorker } from './orphans.ts'
 import { commandFrame, parseFromLaunchedWorker, signalFrame } from './worker-frames.ts'
 import type { FromLaunchedWorker, Limits } from './worker-frames.ts'
 import { GitOutput } from './git-output.ts'
-
-/** So many of the processes that outlived git are named. */
-const maxNamed = 10
 
 /**
  * A worker that the launcher has forked. It does what it is told, and says what it sees; this side decides which signals what
@@ -182,20 +179,5 @@ export class LaunchedProcess implements WorkerProcess {
       },
       graces,
     )
-  }
-}
-
-/** The children that a worker has when git has exited: some of them. */
-function leftoversOf(worker: number): Leftover[] {
-  return childrenOf(worker)
-    .slice(0, maxNamed)
-    .map((pid) => ({ pid, name: nameOf(pid) }))
-}
-
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd()
-  } catch {
-    return '' // It has just ended.
   }
 }
