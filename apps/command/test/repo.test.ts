@@ -55,7 +55,7 @@ describe('sluice repo', () => {
       [['restore', 'no such'], 1, /The trash has no no such/],
       [['readonly', 'team/two', 'off', '--message', 'x'], 2, /--message is for "on"/],
       [['list', '--sort', 'age'], 2, /name, size, push/],
-      [['rename', 'team/two'], 2, /Missing required argument 'new'/],
+      [['rename', 'team/two'], 2, /Say the new-name, too/],
     ]
     for (const [args, exitCode, says] of wrong) {
       const result = await repo(...args)

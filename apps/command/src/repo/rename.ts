@@ -9,8 +9,8 @@ export function renameCommand(at: Surroundings) {
     .description(
       'Give a repository another name, which may be in another folder. Waits up to 30 s for requests to end.',
     )
-    .argument('<old>', 'Its name now.')
-    .argument('<new>', 'Its new name.')
+    .argument('<old-name>', 'Its name now.')
+    .argument('<new-name>', 'Its new name.')
     .action(
       reporting(at, async (old, to, _options, command) => {
         const wanted = { method: 'POST', path: `${pathOf(old)}/rename`, body: { to } } as const
