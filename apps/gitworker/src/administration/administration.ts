@@ -1,6 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { JobError } from '../process/job.ts'
+import { JobError } from '../process/job/job.ts'
 import { checkObjects } from './change/check-objects.ts'
 import type { ClosingServices } from './change/closed-repositories.ts'
 import { collectGarbage } from './change/collect-garbage.ts'

@@ -1,6 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { JobError } from '../process/job.ts'
-import type { RunJob } from '../process/job.ts'
+import { JobError } from '../process/job/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { foundRepository } from './operation/found-repository.ts'
 import { alternateLines, folderOf } from './lending/alternates.ts'
 import { borrowersOf } from './lending/borrowers.ts'

@@ -1,7 +1,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { plainName } from '@sluice/shared/git/repository-name'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { initialHead } from '../repository/default-branch.ts'
 import { findRepository, isBelow, isInsideRepository, isThere, kindOf, realPathOf } from '../repository/repository.ts'
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { initRepository } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
 import { isGitDirectory } from '../repository/repository.ts'

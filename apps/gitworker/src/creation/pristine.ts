@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { JobError } from '../process/job.ts'
-import type { RunJob } from '../process/job.ts'
+import { JobError } from '../process/job/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { isKeepName, isLockName, shallowName } from '../repository/git-files.ts'
 
 const isFolder = 'folder'

@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { OwnSettings } from '../git/push-config.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { commonDirOf } from '../repository/repository.ts'
 import { findForeignHooks } from './foreign-hooks.ts'
 import type { ForeignHook } from './foreign-hooks.ts'

@@ -4,7 +4,7 @@ import { bounded, readinessOf } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
 import type { Running } from '@sluice/shared/app/running'
 import type { DiskSpace } from '../capacity/disk-space.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import type { Pool } from '../process/pool.ts'
 
 export type ReadinessServices = {

@@ -6,7 +6,7 @@ import type { Reason } from '@sluice/shared/refusal/reasons'
 import type { GitReport } from '../process/worker-message.ts'
 import { reasonInWords } from '../git/faults.ts'
 import type { RefChange } from './ref-change.ts'
-import { JobError } from '../process/job.ts'
+import { JobError } from '../process/job/job.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 
 /** How far a request has come. `starting` waits for a worker, `ending` for the end of all processes that it started. */

@@ -1,7 +1,7 @@
 import type { RequestRecord } from '../operations/request-record.ts'
 import { isCommitted, pushCommands } from './push-commands.ts'
 import type { RequestBody } from '../body/request-body.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import type { RequestNote } from '../process/request-note.ts'
 
 export type CleanUpServices = {

@@ -6,7 +6,7 @@ import type { RequestRecord } from '../operations/request-record.ts'
 import type { GitReply } from '../reply/git-reply.ts'
 import { isCommitted, PushCommands } from './push-commands.ts'
 import type { RequestBody } from '../body/request-body.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 
 /*

@@ -1,6 +1,6 @@
 import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { pktLength } from '@sluice/shared/git/pkt-line'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { isRefName } from '../git/ref-name.ts'
 import { refValues } from './ref-values.ts'
 

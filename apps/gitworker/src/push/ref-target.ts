@@ -2,8 +2,8 @@ import { basename, dirname, join, relative } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { hasInvalidPart, isRefName } from '../git/ref-name.ts'
 import { RepositoryConfig } from '../git/repository-config.ts'
-import { JobError } from '../process/job.ts'
-import type { RunJob } from '../process/job.ts'
+import { JobError } from '../process/job/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { beginningOf, isBelow, linkAt, realPathOf } from '../repository/repository.ts'
 
 /*

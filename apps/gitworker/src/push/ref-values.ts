@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { isRefName } from '../git/ref-name.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 
 /**
  * Asks git for the ids of references, each with its symbolic references followed.

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { RepositoryConfig } from '../git/repository-config.ts'
-import { JobError } from '../process/job.ts'
-import type { RunJob } from '../process/job.ts'
+import { JobError } from '../process/job/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 
 const maxRemembered = 10_000
 

@@ -1,6 +1,6 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { offersFilters } from '../git/command.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { ConfigLookup } from './config-lookup.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { OwnSettings } from '../git/push-config.ts'
 import { ownNames } from '../git/push-config.ts'
 import { valuesIn } from '../git/config-output.ts'
-import type { RunJob } from '../process/job.ts'
+import type { RunJob } from '../process/job/job.ts'
 import { ConfigLookup } from './config-lookup.ts'
 
 /** What the repositories' own configurations set for pushes. */

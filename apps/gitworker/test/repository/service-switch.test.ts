@@ -6,8 +6,8 @@ import type { Service } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, tryGit } from '@sluice/shared/testing/git'
-import { JobError } from '../../src/process/job.ts'
-import type { RunJob } from '../../src/process/job.ts'
+import { JobError } from '../../src/process/job/job.ts'
+import type { RunJob } from '../../src/process/job/job.ts'
 import { ServiceSwitch } from '../../src/repository/service-switch.ts'
 
 async function repository() {

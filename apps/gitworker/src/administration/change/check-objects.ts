@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
-import type { RunLongJob } from '../../process/long-job/long-job.ts'
+import type { RunLongJob } from '../../process/job/long-job.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
 import { progressLines } from '../operation/progress-lines.ts'

@@ -1,5 +1,5 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { RunJob } from '../../process/job.ts'
+import type { RunJob } from '../../process/job/job.ts'
 import { headIsNoGuess } from '../../repository/default-branch.ts'
 import { checkBranchName } from './create-empty.ts'
 import { foundRepository } from '../operation/found-repository.ts'

@@ -1,5 +1,5 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { RunJob } from '../../process/job.ts'
+import type { RunJob } from '../../process/job/job.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import { readOnlyKey } from '../look/repository-facts.ts'
 import type { OperationOf } from '../operation/operation.ts'

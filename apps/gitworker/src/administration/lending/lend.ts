@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { identityOf } from '../../process/process-table.ts'
-import type { RunJob } from '../../process/job.ts'
+import type { RunJob } from '../../process/job/job.ts'
 
 /*
  * A repository that others borrow from must keep every object for ever: one that none of its own references needs may be

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import type { RunJob } from '../../process/job.ts'
+import type { RunJob } from '../../process/job/job.ts'
 import { ConfigLookup } from '../../repository/config-lookup.ts'
 import type { ReadOnlyRules } from '../../repository/read-only.ts'
 import { beginningOf } from '../../repository/repository.ts'

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RunJob } from '../../process/job.ts'
+import type { RunJob } from '../../process/job/job.ts'
 import { bytesInAll, diskSize } from './disk-size.ts'
 import type { DiskSize } from './disk-size.ts'
 import { lastPush } from './last-push.ts'

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import type { SupervisorConfig } from '../../config/config.ts'
-import type { RunJob } from '../../process/job.ts'
+import type { RunJob } from '../../process/job/job.ts'
 
 /** @throws {ConfigError} where this process is PID 1: Node reaps only the processes that it has started itself */
 export function checkReaper(): void {
