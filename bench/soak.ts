@@ -24,11 +24,21 @@ const { values: options } = parseArgs({
   },
 })
 
-type Kind = 'clone' | 'push' | 'clone, client leaves' | 'push, client leaves' | 'git killed' | 'worker killed'
+const kinds = [
+  'clone',
+  'push',
+  'clone, client leaves',
+  'push, client leaves',
+  'git killed',
+  'worker killed',
+  'branch rewritten and deleted',
+  'objects pile up',
+] as const
+type Kind = (typeof kinds)[number]
 const tried = new Map<Kind, number>()
 let pushes = 0
 
-await using stack = await startStack({ SLUICE_KILL_GRACE: '1s' })
+await using stack = await startStack({ SLUICE_KILL_GRACE: '1s', SLUICE_MAINTENANCE: 'on' })
 const repository = join(stack.root, 'soak.git')
 const url = `${stack.url}/soak.git`
 await largeRepository(repository)
@@ -42,7 +52,6 @@ report(found)
 if (found.some(({ count }) => count > 0)) process.exitCode = 1
 
 async function runLane(lane: number): Promise<void> {
-  const kinds: Kind[] = ['clone', 'push', 'clone, client leaves', 'push, client leaves', 'git killed', 'worker killed']
   for (let turn = lane; performance.now() < deadline; turn++) {
     const kind = kinds[turn % kinds.length]!
     await run(kind, `${lane}-${turn}`)
@@ -69,6 +78,12 @@ async function run(kind: Kind, name: string): Promise<void> {
     case 'push, client leaves':
       await leaveInMidPush(name)
       break
+    case 'branch rewritten and deleted':
+      await rewriteAndDelete(name)
+      break
+    case 'objects pile up':
+      await pileUp(name)
+      break
     case 'git killed':
     case 'worker killed': {
       const reply = await beginClone()
@@ -88,6 +103,29 @@ async function pushSomething(name: string): Promise<void> {
   const commit = await git(work, ['commit-tree', '-p', 'main', '-m', name, tree])
   const { code } = await tryGit(work, ['push', '--quiet', url, `${commit}:refs/heads/b-${name}`])
   if (code === 0) pushes++
+}
+
+/** Each of the pushes may fail because its git is killed. */
+async function rewriteAndDelete(name: string): Promise<void> {
+  const work = join(stack.folder, 'work')
+  const tree = await git(repository, ['rev-parse', 'main^{tree}'])
+  for (const text of ['one', 'another']) {
+    const commit = await git(work, ['commit-tree', '-p', 'main', '-m', `${text} ${name}`, tree])
+    await tryGit(work, ['push', '--quiet', '--force', url, `${commit}:refs/heads/r-${name}`])
+  }
+  await tryGit(work, ['push', '--quiet', url, `:refs/heads/r-${name}`])
+}
+
+/** So many that maintenance begins soon. */
+async function pileUp(name: string): Promise<void> {
+  const commits = Array.from({ length: 60 }, (_, index) => {
+    const text = `${name} ${index}\n`
+    return (
+      `commit refs/heads/pile-${name}\ncommitter A <a@example.com> ${1_700_000_000 + index} +0000\ndata 1\nx\n` +
+      `M 100644 inline file-${index % 7}\ndata ${text.length}\n${text}\n`
+    )
+  })
+  await tryGit(repository, ['-c', 'fastimport.unpackLimit=1000', 'fast-import', '--quiet'], { input: commits.join('') })
 }
 
 async function leaveInMidPush(name: string): Promise<void> {
@@ -190,6 +228,9 @@ function report(leaks: Leak[]): void {
     (line) => String(line['outcome']),
   )
   const ended = Object.entries(outcomes).map(([what, lines]) => ({ what, count: lines?.length ?? 0 }))
+  for (const what of ['maintained', 'maintenance failed, and is tried again later']) {
+    ended.push({ what, count: stack.supervisor.lines.filter(({ msg }) => msg === what).length })
+  }
   const done = [...tried].map(([what, count]) => ({ what, count }))
   if (options.json) {
     console.log(JSON.stringify({ tried: done, outcomes: ended, leaks }, undefined, 2))

@@ -30,6 +30,24 @@ export async function allAtOnce(
   return await run(performance.now(), count, open, work, () => begun++ < count)
 }
 
+/** `count` clients share some tasks, by number: each takes the next that nobody has begun. */
+export async function workOff(
+  tasks: number,
+  count: number,
+  open: () => Promise<Client>,
+  work: (client: Client, task: number) => Promise<void>,
+): Promise<Load> {
+  let offered = 0
+  let next = 0
+  return await run(
+    performance.now(),
+    count,
+    open,
+    (client) => work(client, next++),
+    () => offered++ < tasks,
+  )
+}
+
 async function run(
   begin: number,
   count: number,

@@ -82,6 +82,14 @@ export function fetch(options: {
   return { service: 'upload-pack', repository, protocol: 2, body: Buffer.from(body), expects: { begins, atLeast } }
 }
 
+/** A push of one reference. @param pack undefined for a deletion */
+export function smallPush(repository: string, command: string, pack: Buffer | undefined): GitRequest {
+  const line = pktLine(`${command}\0 report-status agent=git/2.39.5`) + flushPacket
+  const body = Buffer.concat([Buffer.from(line), ...(pack ? [pack] : [])])
+  const expects = { begins: /unpack ok\n/, atLeast: 20, fails: /ng refs/ }
+  return { service: 'receive-pack', repository, protocol: 0, body, expects }
+}
+
 /** The file holds the command and the pack, see repositories/big-push.ts. */
 export function pushOf(repository: string, file: string): GitRequest {
   const expects = { begins: /unpack ok\n/, atLeast: 20, fails: /ng refs/ }

@@ -1,3 +1,4 @@
+import { aged } from './aged.ts'
 import { bigPush } from './big-push.ts'
 import { cloneCold } from './clone-cold.ts'
 import { cloneSame } from './clone-same.ts'
@@ -22,4 +23,5 @@ export const scenarios: readonly Scenario[] = [
   streamsOfSame,
   streamsOfDifferent,
   bigPush,
+  aged,
 ]
