@@ -33,6 +33,7 @@ test('a call that the command does not take would be found', async () => {
   assert.match((await problemOf(['config', '--of', 'gateway']))!, /Unknown option/)
   assert.match((await problemOf(['config', 'gateway', 'twice', 'thrice', 'again']))!, /argument/)
   assert.equal(await problemOf(['config']), undefined)
+  assert.equal(await problemOf(['config', '--help']), undefined)
   assert.deepEqual(callsIn('`sluice a b`, `sluice-gateway`\n```sh\nsluice c # d\nfoo | sluice e\n```\n'), [
     'a b',
     'c',
@@ -66,6 +67,8 @@ async function problemOf(words: readonly string[]): Promise<string | undefined> 
     await program.parseAsync([...words], { from: 'user' })
     return undefined
   } catch (error) {
+    // Its help was asked for.
+    if ((error as { exitCode?: number }).exitCode === 0) return undefined
     return (error as Error).message
   }
 }
