@@ -91,6 +91,11 @@ export function longJobCommand(options: GitOptions, args: readonly string[]): Gi
   return { ...jobCommand(options, args), env: gitEnvironment(options.path, options.configFiles.fetch) }
 }
 
+/** The command, which appends to a file what it starts, and in which folders: see push-trace.ts. */
+export function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
+  return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }
+}
+
 function configFor({ configFiles }: GitOptions, { service }: GitRequest, filters: boolean): string {
   if (service === 'receive-pack') return configFiles.plain
   return filters ? configFiles.filteringFetch : configFiles.fetch

@@ -45,6 +45,15 @@ export const ownNames = [
  */
 const tolerated = ['badTimezone', 'missingSpaceBeforeDate', 'zeroPaddedFilemode']
 
+/**
+ * How long a push waits for a lock, in milliseconds: git's own 100 are too short on a busy machine when pack-refs is about
+ * to finish.
+ */
+const patience: readonly ConfigSetting[] = [
+  ['core.filesRefLockTimeout', '5000'],
+  ['core.packedRefsTimeout', '5000'],
+]
+
 /** @returns the settings for receive-pack's configuration file, and those that must be on its command line */
 export function pushConfig(
   { fsckObjects, packThreads, reflogs }: PushDefaults,
@@ -54,6 +63,7 @@ export function pushConfig(
   const file: ConfigSetting[] = [
     trustRoot,
     ['pack.threads', String(packThreads)],
+    ...patience,
     ...tolerated.map((defect): ConfigSetting => [`receive.fsck.${defect}`, 'ignore']),
   ]
   // For references of every kind: a tag that was forced is missed as much as a branch.

@@ -26,8 +26,7 @@ export type PushWords = {
 
 /** @returns undefined if git has not come to a pack yet, or if the trace has another form */
 export function wordsOfPush(trace: string): PushWords | undefined {
-  const [, command] = /^\S+ \S+ +trace: run_command: (.*)\n/m.exec(trace) ?? []
-  const words = (command?.match(word) ?? []).map(unquote)
+  const words = firstCommandIn(trace)
   const program = words.indexOf('git')
   const isShallow = words[program + 1] === '--shallow-file'
   const shallowFile = isShallow ? words[program + 2] : undefined
@@ -42,6 +41,24 @@ export function wordsOfPush(trace: string): PushWords | undefined {
     ...(shallowFile && { shallowFile }),
     ...(keep !== undefined && pid !== undefined && { keep, pid: Number(pid) }),
   }
+}
+
+/**
+ * The beginning of the names of the packs that a `git repack` is writing, absolute: it starts
+ * `git pack-objects … /srv/git/project.git/objects/pack/.tmp-4711-pack …` (builtin/repack.c).
+ *
+ * @returns undefined if the first command in the trace is another
+ */
+export function temporaryPacksOf(trace: string): string | undefined {
+  const words = firstCommandIn(trace)
+  if (words[words.indexOf('git') + 1] !== 'pack-objects') return undefined
+  return words.find((argument) => /\/\.tmp-\d+-pack$/.test(argument))
+}
+
+/** Its words, with the changes to its environment before `git`. */
+function firstCommandIn(trace: string): string[] {
+  const [, command] = /^\S+ \S+ +trace: run_command: (.*)\n/m.exec(trace) ?? []
+  return (command?.match(word) ?? []).map(unquote)
 }
 
 const receivers = new Set(['index-pack', 'unpack-objects'])

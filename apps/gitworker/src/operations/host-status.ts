@@ -19,8 +19,17 @@ export type HostStatus = {
   readonly failures: readonly FailureStatus[]
   /** The space on each disk that the host writes to. A disk that does not answer is left out. */
   readonly disks: readonly DiskStatus[]
+  /** Undefined where repositories are not kept in shape. */
+  readonly maintenance: MaintenanceStatus | undefined
   /** The processes that are left of requests that are over. There should be none. */
   readonly leaked: { readonly processes: number; readonly zombies: number }
+}
+
+export type MaintenanceStatus = {
+  /** How many repositories wait for it. */
+  readonly waiting: number
+  /** Those that it is at work on, relative to the root. */
+  readonly running: readonly string[]
 }
 
 export type LaneStatus = {

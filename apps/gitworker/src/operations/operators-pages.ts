@@ -10,7 +10,7 @@ import type { Admission } from '../capacity/admission.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
-import type { HostStatus } from './host-status.ts'
+import type { HostStatus, MaintenanceStatus } from './host-status.ts'
 import { pageFiles } from './page-files.ts'
 
 export type StatusSources = {
@@ -19,6 +19,7 @@ export type StatusSources = {
   readonly leakCheck: Pick<LeakCheck, 'last'>
   readonly disks: Pick<DiskSpace, 'all'>
   readonly activity: Activity
+  readonly maintenance: { readonly status: MaintenanceStatus } | undefined
   readonly readiness: () => Promise<Readiness>
   readonly facts: Omit<HostStatus['facts'], 'version'>
 }
@@ -33,7 +34,7 @@ export function operatorsPages(registry: Registry, sources: StatusSources): Page
 }
 
 async function statusOf(sources: StatusSources): Promise<HostStatus> {
-  const { pool, admission, leakCheck, disks, activity, readiness, facts } = sources
+  const { pool, admission, leakCheck, disks, activity, maintenance, readiness, facts } = sources
   const ready = await readiness()
   const { lanes } = admission
   return {
@@ -52,6 +53,7 @@ async function statusOf(sources: StatusSources): Promise<HostStatus> {
     requestsInAll: activity.size,
     failures: activity.failures,
     disks: (await disks.all()).map(([disk, space]) => ({ disk, ...space })),
+    maintenance: maintenance?.status,
     leaked: leakCheck.last,
   }
 }

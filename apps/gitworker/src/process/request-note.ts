@@ -1,11 +1,11 @@
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { identityOf } from './process-table.ts'
 import type { RequestMark } from './request-processes.ts'
-import { wordsOfPush } from '../git/push-trace.ts'
+import { temporaryPacksOf, wordsOfPush } from '../git/push-trace.ts'
 import type { PushWords } from '../git/push-trace.ts'
 
 /*
- * A note of a request that is being served: one line of our own, followed by the trace of a push's git (GIT_TRACE):
+ * A note of a request that is being served, or of a repack: one line of our own, followed by the trace of git (GIT_TRACE):
  *
  *   {"worker":"4711 123456 boot","word":"…","gitDir":"/srv/git/project.git"}
  *   22:35:06.337067 run-command.c:655  trace: run_command: … git index-pack …
@@ -26,6 +26,10 @@ export type Noted = {
   /** The repository in which a push may have left something. */
   readonly gitDir?: string
   readonly words?: PushWords | undefined
+  /** Set for a command of the supervisor's own that repacks: when it was begun, in milliseconds since 1970. */
+  readonly repacksSince?: number
+  /** The beginning of the names of temporary packs that a repack may have left: absolute. */
+  readonly temporaryPacks?: string | undefined
 }
 
 /** Only the beginning of the trace matters. git may go on to write much more. */
@@ -33,9 +37,19 @@ const maxBytes = 64 * 1024
 const trimEveryMs = 1000
 
 /** Writes a note on what a worker serves. Disposing of it removes it. */
-export function writeNote(file: string, { leader, word }: RequestMark, gitDir: string | undefined): RequestNote {
+export function writeNote(
+  file: string,
+  { leader, word }: RequestMark,
+  gitDir: string | undefined,
+  repacksSince?: number,
+): RequestNote {
   try {
-    const noted: Noted = { worker: identityOf(leader) ?? '', word, ...(gitDir !== undefined && { gitDir }) }
+    const noted: Noted = {
+      worker: identityOf(leader) ?? '',
+      word,
+      ...(gitDir !== undefined && { gitDir }),
+      ...(repacksSince !== undefined && { repacksSince }),
+    }
     writeFileSync(file, `${JSON.stringify(noted)}\n`)
   } catch {
     // A full disk must not stop the service. If a push without a note is killed, what it leaves is not removed.
@@ -63,13 +77,15 @@ function trim(file: string): void {
 export function readNote(file: string): Noted {
   try {
     const [line = '', ...trace] = readFileSync(file, 'utf8').split(/(?<=\n)/)
-    const { worker, word, gitDir } = JSON.parse(line) as Record<string, unknown>
+    const { worker, word, gitDir, repacksSince } = JSON.parse(line) as Record<string, unknown>
     const words = wordsOfPush(trace.join(''))
     return {
       ...(typeof worker === 'string' && { worker }),
       ...(typeof word === 'string' && { word }),
       ...(typeof gitDir === 'string' && { gitDir }),
+      ...(typeof repacksSince === 'number' && { repacksSince }),
       words,
+      temporaryPacks: temporaryPacksOf(trace.join('')),
     }
   } catch {
     return {} // It was cut short by a full disk or a crash.

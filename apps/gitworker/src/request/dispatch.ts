@@ -66,6 +66,8 @@ export type DispatchServices = {
   readonly users: RepositoryUsers
   readonly settings: ServiceSwitchServices
   readonly servers: Servers
+  /** Called when a request to a repository is over. `isPush`: it may have changed something. */
+  readonly onOver: (gitDir: string, isPush: boolean) => void
 }
 
 /** Hands each git request to the server for its kind. */
@@ -89,7 +91,7 @@ export class Dispatcher {
   }
 
   async #admit(exchange: Exchange, request: GitRequest, record: RequestRecord): Promise<void> {
-    const { firstPushes, users } = this.#services
+    const { firstPushes, users, onOver } = this.#services
     if (request.kind === 'rpc') exchange.watchUnreadBody()
     const claim = {
       repository: plainName(request.repository),
@@ -102,7 +104,11 @@ export class Dispatcher {
     using _use = existing && users.enter(existing.gitDir)
     if (request.service === 'receive-pack') await this.#checkPush(exchange, request, existing)
     const found = existing ?? (await admitFirstPush(firstPushes, exchange, request, record))
-    await this.#dispatch({ exchange, request, claim, visit, record }, found)
+    try {
+      await this.#dispatch({ exchange, request, claim, visit, record }, found)
+    } finally {
+      if (existing) onOver(existing.gitDir, request.service === 'receive-pack' && request.kind === 'rpc')
+    }
   }
 
   /**

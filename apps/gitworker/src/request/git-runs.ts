@@ -1,4 +1,5 @@
 import type { GitRequest, Service } from '@sluice/shared/git/git-route'
+import { tracedTo } from '../git/command.ts'
 import type { GitCommand } from '../git/command.ts'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { laneOf } from '../capacity/admission.ts'
@@ -83,11 +84,6 @@ export class GitRuns {
     // tries again.
     worker.gone.then(() => runtimeDirectory.sweeper.tryAgain(gitDir)).catch(() => {})
   }
-}
-
-/** Makes the git of a push append to its note which commands it starts, and in which folders: see push-trace.ts. */
-function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
-  return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }
 }
 
 /** The author of a hook that starts processes in the background must be able to find out why they were ended. */

@@ -24,6 +24,7 @@ import { openServer } from './parts/server.ts'
 import { checkGnupgHome, checkReaper } from './parts/prerequisites.ts'
 import { administrationAddress, openAdministration } from './parts/administration.ts'
 import { openDispatcher, openNewRepositories } from './parts/dispatcher.ts'
+import { openMaintenance } from './parts/maintenance.ts'
 import { openPushParts } from './parts/push-parts.ts'
 import { openStorage, watchDisks } from './parts/storage.ts'
 import { openWorkers } from './parts/workers.ts'
@@ -72,7 +73,9 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const newRepositories = await openNewRepositories(config, storage, workers, log)
   const users = new RepositoryUsers()
   const common = { config, storage, workers, newRepositories, users, metrics, log }
-  const dispatcher = openDispatcher({ ...common, caches, disks, pushParts, connections, ending })
+  const maintenance = openMaintenance({ ...common, registry })
+  if (maintenance) parts.use(maintenance)
+  const dispatcher = openDispatcher({ ...common, maintenance, caches, disks, pushParts, connections, ending })
   const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
@@ -80,7 +83,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const { server } = parts.use(await openServer(config, serverParts, log))
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
-  const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, readiness, facts })
+  const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, maintenance, readiness, facts })
   const operations = config.supervisorOperations
     ? parts.use(await openOperations(config.supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
     : undefined

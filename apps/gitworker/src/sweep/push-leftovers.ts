@@ -1,5 +1,5 @@
 import { lstatSync, realpathSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import type { PushWords } from '../git/push-trace.ts'
@@ -27,13 +27,16 @@ export type Removal = {
   readonly isPostponed: boolean
 }
 
-/** Removes what a push has left, when no process of it lives any more. */
-export async function removeLeftovers({ gitDir, words }: Noted): Promise<Removal> {
+/** Removes what a push or a repack has left, when no process of it lives any more. */
+export async function removeLeftovers({ gitDir, words, temporaryPacks, repacksSince }: Noted): Promise<Removal> {
   if (gitDir === undefined) return { removed: [], isPostponed: false }
   const commonDir = commonDirOf(gitDir)
   const removed = removeStalePackedRefs(commonDir)
-  if (words === undefined) return { removed, isPostponed: false }
   const objects = join(commonDir, 'objects')
+  if (words === undefined) {
+    const left = [...(await packsNamed(objects, temporaryPacks)), ...(await temporariesSince(objects, repacksSince))]
+    return await removeAll(left, isInUse, removed)
+  }
   const found = [
     ...namedIn(objects, words.quarantine, quarantineName).filter(isFolder),
     ...namedIn(gitDir, words.shallowFile, shallowName).filter((path) => !isFolder(path)),
@@ -41,6 +44,14 @@ export async function removeLeftovers({ gitDir, words }: Noted): Promise<Removal
   ]
   const maker = words.pid
   const isUsed = (path: string) => (maker !== undefined && worksIn(maker, gitDir)) || isInUse(path)
+  return await removeAll(found, isUsed, removed)
+}
+
+async function removeAll(
+  found: readonly string[],
+  isUsed: (path: string) => boolean,
+  removed: string[],
+): Promise<Removal> {
   let isPostponed = false
   for (const path of found) {
     if (isUsed(path)) isPostponed = true
@@ -56,6 +67,32 @@ function namedIn(folder: string, path: string | undefined, pattern: RegExp): str
   const named = resolve(path)
   const found = join(folder, basename(named))
   return pattern.test(basename(named)) && isSameFolder(dirname(named), folder) && isOurs(found) ? [found] : []
+}
+
+/** The files of a repack whose names begin as it has said. */
+async function packsNamed(objects: string, beginning: string | undefined): Promise<string[]> {
+  if (beginning === undefined || !isSameFolder(dirname(beginning), join(objects, 'pack'))) return []
+  const names = await readdir(join(objects, 'pack'))
+  return names
+    .filter((name) => name.startsWith(`${basename(beginning)}-`))
+    .map((name) => join(objects, 'pack', name))
+    .filter(isOurs)
+}
+
+/**
+ * What a killed pack-objects has left in the folder of packs since a repack of ours was begun. A push's is in its quarantine.
+ * Another git that writes here at the same time is at work with its file, so that it is not taken; it would be a failed
+ * command, and never a lost object.
+ */
+async function temporariesSince(objects: string, since: number | undefined): Promise<string[]> {
+  if (since === undefined) return []
+  const packs = join(objects, 'pack')
+  const isNew = (path: string) => {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    return found !== undefined && found.birthtimeMs >= since && found.mtimeMs >= since
+  }
+  const names = (await readdir(packs)).filter((name) => /^tmp_(?:pack|idx|rev|bitmap|mtimes)_\w+$/.test(name))
+  return names.map((name) => join(packs, name)).filter((path) => isOurs(path) && isNew(path))
 }
 
 function isFolder(path: string): boolean {

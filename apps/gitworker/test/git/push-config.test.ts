@@ -26,6 +26,8 @@ test('a repository without settings of its own adds nothing to git’s command l
   assert.deepEqual(file, [
     'safe.directory=*',
     'pack.threads=2',
+    'core.filesRefLockTimeout=5000',
+    'core.packedRefsTimeout=5000',
     'receive.fsck.badTimezone=ignore',
     'receive.fsck.missingSpaceBeforeDate=ignore',
     'receive.fsck.zeroPaddedFilemode=ignore',

@@ -59,6 +59,7 @@ const calm: HostStatus = {
     { disk: 'root', freeBytes: 3 * 2 ** 30, totalBytes: 2 ** 40, freeInodes: 1000, totalInodes: 2000 },
     { disk: 'run', freeBytes: 5 * 2 ** 20, totalBytes: 2 ** 30, freeInodes: undefined, totalInodes: undefined },
   ],
+  maintenance: { waiting: 0, running: [] },
   leaked: { processes: 0, zombies: 0 },
 }
 

@@ -9,6 +9,7 @@ import { limits } from './settings/limits.ts'
 import { times } from './settings/times.ts'
 import { endings } from './settings/endings.ts'
 import { caches } from './settings/caches.ts'
+import { maintenance } from './settings/maintenance.ts'
 import { operators } from './settings/operators.ts'
 import type { App, Setting } from './settings/setting.ts'
 
@@ -61,6 +62,12 @@ export const settingGroups = [
     about: 'How git is ended when its client has left, and what happens after SIGTERM.',
     settings: endings,
   },
+  {
+    key: 'maintenance',
+    title: 'Maintenance',
+    about: 'What keeps repositories in shape. See `docs/operate/maintenance.md`.',
+    settings: maintenance,
+  },
   { key: 'caches', title: 'Caches', about: 'What saves running git.', settings: caches },
   { key: 'operators', title: 'Logs, metrics and traces', about: 'What operators see.', settings: operators },
 ] as const satisfies readonly SettingGroup[]
@@ -90,6 +97,7 @@ export const settings = {
   ...limits,
   ...times,
   ...endings,
+  ...maintenance,
   ...caches,
   ...operators,
 }

@@ -17,14 +17,23 @@ export function showStatus(status) {
 }
 
 /** @param {HostStatus} status */
-function showFacts({ facts, uptimeSeconds, memoryBytes, disks }) {
+function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance }) {
   const free = disks.map(({ disk, freeBytes }) => `${disk} ${bytes(freeBytes)}`)
   fill(byId('facts'), {
     ...facts,
     uptime: time(uptimeSeconds * 1000),
     memory: bytes(memoryBytes),
     disks: free.join(', ') || '–',
+    maintenance: maintained(maintenance),
   })
+}
+
+/** @param {HostStatus['maintenance']} maintenance */
+function maintained(maintenance) {
+  if (!maintenance) return 'off'
+  const { running, waiting } = maintenance
+  const now = running.length === 0 ? 'idle' : `at work on ${running.join(', ')}`
+  return waiting === 0 ? now : `${now}; ${waiting} wait`
 }
 
 /** @param {HostStatus['leaked']} leaked */

@@ -1,13 +1,16 @@
 import { addAbortListener } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { Lane } from '@sluice/shared/admission/lane'
-import { longJobCommand } from '../../git/command.ts'
+import { longJobCommand, tracedTo } from '../../git/command.ts'
 import type { GitOptions } from '../../git/command.ts'
 import { checkEnd, forItself } from './job.ts'
+import type { RequestNote } from '../request-note.ts'
 import { withWord } from '../request-processes.ts'
+import type { RequestMark } from '../request-processes.ts'
 import type { Pool } from '../pool.ts'
 import type { SpawnLog } from '../spawn-log.ts'
 import { workerRefusal } from '../worker-handle.ts'
+import type { WorkerHandle } from '../worker-handle.ts'
 
 /** So much of git's standard output is kept: its beginning. */
 const maxOutputBytes = 256 * 1024
@@ -15,11 +18,19 @@ const maxOutputBytes = 256 * 1024
 /** git removes its temporary packs at SIGTERM. */
 const graces = { term: 0, kill: 5000, drain: false }
 
+/** Where a job is noted that may leave files if it is killed. */
+export type JobNotes = {
+  noteRepack(worker: RequestMark, gitDir: string): RequestNote
+  readonly sweeper: { sweep(noteFile: string): Promise<unknown> }
+}
+
 export type LongJobOptions = {
   /** Exit codes that are not a failure. Only 0 by default. */
   readonly okCodes?: readonly number[]
   /** When it is aborted, the job is ended and throws the signal's reason. */
   readonly signal: AbortSignal
+  /** The repository in which git may leave temporary packs if it is killed. They are removed then. */
+  readonly repacks?: string
   /** Gets what git writes to standard error, as it comes. */
   readonly onWords?: (chunk: Buffer) => void
 }
@@ -36,27 +47,49 @@ export type LongJobResult = {
  */
 export type RunLongJob = (args: readonly string[], options: LongJobOptions) => Promise<LongJobResult>
 
+export type LongJobServices = {
+  readonly pool: Pool
+  readonly git: GitOptions
+  readonly lane: Lane
+  readonly spawnLog: SpawnLog
+  readonly notes: JobNotes
+}
+
 /**
  * Runs git commands of the supervisor's own that may take as long as they take: gc, fsck, and copies of repositories. Each
  * is a worker's, as any job, and as nice. There is no deadline, and what git writes beyond a bound is dropped.
  */
-export function longJobRunner(pool: Pool, git: GitOptions, lane: Lane, spawnLog: SpawnLog): RunLongJob {
-  return async (args, { okCodes = [0], signal, onWords }) => {
+export function longJobRunner({ pool, git, lane, spawnLog, notes }: LongJobServices): RunLongJob {
+  return async (args, { okCodes = [0], signal, repacks, onWords }) => {
     using _slot = await lane.admit(forItself, signal)
-    await using worker = await pool.lease(signal)
+    await using held = new AsyncDisposableStack()
+    const worker = await pool.lease(signal)
+    // The note is removed after the worker's end: until then, it tells what the job may have left.
+    const note = repacks === undefined ? undefined : held.use(notes.noteRepack(worker.mark, repacks))
+    held.use(worker)
     using _stopping = addAbortListener(signal, () => worker.stop())
     try {
-      const command = withWord(longJobCommand(git, args), worker.mark)
+      const command = withWord(tracedTo(note?.file, longJobCommand(git, args)), worker.mark)
       worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)
       worker.stdin.end()
       const [output, report] = await Promise.all([beginningOf(worker.stdout), worker.report])
       await checkEnd(args, worker, report, okCodes)
       return { code: report.code ?? 0, output }
     } catch (error) {
+      await sweepAfter(worker, note, notes)
       signal.throwIfAborted()
       throw workerRefusal(error) ?? error
     }
   }
+}
+
+/** When no process of a job lives that failed, removes what it has left. */
+async function sweepAfter(worker: WorkerHandle, note: RequestNote | undefined, { sweeper }: JobNotes): Promise<void> {
+  if (note?.file === undefined) return
+  worker.stop()
+  await worker.gone
+  // What cannot be removed now is tried again later.
+  await sweeper.sweep(note.file).catch(() => {})
 }
 
 async function beginningOf(stdout: Readable): Promise<string> {

@@ -75,7 +75,7 @@ export async function openAdministration(
     maker: newRepositories.maker,
     facts,
     runJob,
-    runLongJob: longJobRunner(pool, git, new Lane(longJobLane), spawnLog),
+    runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
     onOver: (kind, result) => metrics.administered(kind, result),
     log,
   })

@@ -7,6 +7,7 @@ import type { DiskSpace } from '../../capacity/disk-space.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { RepositorySizes } from '../../capacity/repository-size.ts'
 import { NewRepositories } from '../../creation/new-repositories.ts'
+import type { Maintenance } from '../../maintenance/maintenance.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
 import { SizeLimits } from '../../push/size-limits.ts'
 import { NewHeads } from '../../repository/default-branch.ts'
@@ -41,6 +42,8 @@ export type DispatcherParts = {
   readonly connections: Connections
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
+  /** Undefined where repositories are not kept in shape. */
+  readonly maintenance: Maintenance | undefined
   /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
   readonly metrics: HostMetrics
@@ -57,7 +60,7 @@ type Settings = ReturnType<typeof repositorySettings>
 
 /** Puts together what serves each kind of request. */
 export function openDispatcher(parts: DispatcherParts): Dispatcher {
-  const { config, storage, workers, disks, pushParts, connections, newRepositories, users } = parts
+  const { config, storage, workers, disks, pushParts, connections, newRepositories, users, maintenance } = parts
   const { readOnly } = pushParts
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
@@ -86,7 +89,9 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
   const { auditLog, refusedPushes } = pushParts.audit
   const servers = { references, fetches, pushes }
-  return new Dispatcher({ limits, disks, readOnly, auditLog, refusedPushes, firstPushes, users, settings, servers })
+  const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
+  const audited = { readOnly, auditLog, refusedPushes }
+  return new Dispatcher({ limits, disks, ...audited, firstPushes, users, settings, servers, onOver })
 }
 
 /** What reads the repositories' own configurations. */

@@ -46,6 +46,8 @@ export type RuntimeDirectory = AsyncDisposable & {
   readonly sweeper: Sweeper
   /** Writes a note of a worker, removed on disposal. `gitDir` is the repository in which it may leave files. */
   note(worker: RequestMark, gitDir: string | undefined): RequestNote
+  /** The same for a command of the supervisor's own that repacks. */
+  noteRepack(worker: RequestMark, gitDir: string): RequestNote
   /** Makes a folder for one push. @throws {Refusal} `no_resources` */
   openPush(): Promise<PushFolder>
 }
@@ -86,6 +88,7 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
   const onLeftFolder = (error: unknown) => log.warn({ err: error }, 'what a push had of its own cannot be removed')
   // The processes that used these folders have been ended above.
   await clearPushFolders(pushes, onLeftFolder).catch(onLeftFolder)
+  const noteFile = ({ leader, word }: RequestMark) => join(requests, `${leader}.${word}`)
   const parts = opened.move()
   return {
     path,
@@ -94,7 +97,8 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
     hookScript,
     sweeper,
     openPush: () => openPushFolder(pushes, onLeftFolder),
-    note: (worker, gitDir) => writeNote(join(requests, `${worker.leader}.${worker.word}`), worker, gitDir),
+    note: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir),
+    noteRepack: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, Date.now()),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }

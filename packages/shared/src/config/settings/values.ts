@@ -72,11 +72,11 @@ const longDurationForm = /^(\d{1,9})(s|m|h|d)$/
 const longTimes: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** A span of time that may be longer than a timer can hold, in milliseconds. It is bounded by 100 years. */
-export function longDuration() {
+export function longDuration(least = 1) {
   return checked((value) => {
     const [, count, unit = ''] = longDurationForm.exec(value) ?? []
     const result = Number(count) * (longTimes[unit] ?? NaN)
-    return result >= 1 && result <= 36_525 * 86_400_000 ? result : undefined
+    return result >= least && result <= 36_525 * 86_400_000 ? result : undefined
   }).meta({ pattern: longDurationForm.source })
 }
 

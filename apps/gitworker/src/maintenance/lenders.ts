@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { borrowedFolders, realOr } from '../administration/lending/alternates.ts'
+import { repositoriesBelow } from '../administration/look/walk-root.ts'
+
+/*
+ * From which repositories others borrow objects. A fork that Sluice has made says so in the one that lends. One that an
+ * operator has made with `git clone --shared` does not, so all repositories are looked at before anything expires, once
+ * an hour at most. What a clone needs was reachable when it was made, so its grace has only begun since.
+ */
+
+const freshMs = 60 * 60_000
+
+export class Lenders {
+  readonly #root: string
+  readonly #trashed: () => AsyncIterable<{ readonly gitDir: string }>
+  #known: Promise<ReadonlySet<string>> | undefined
+  #knownSince = -Infinity
+
+  /** @param trashed the repositories in the trash: they borrow until they are purged */
+  constructor(root: string, trashed: () => AsyncIterable<{ readonly gitDir: string }>) {
+    this.#root = root
+    this.#trashed = trashed
+  }
+
+  /** @param now on the clock of `performance.now()` */
+  async lends(gitDir: string, now: number): Promise<boolean> {
+    if (this.#known === undefined || now - this.#knownSince > freshMs) {
+      this.#knownSince = now
+      this.#known = this.#look()
+      // The next one looks again.
+      this.#known.catch(() => (this.#known = undefined))
+    }
+    return (await this.#known).has(realOr(join(gitDir, 'objects')))
+  }
+
+  async #look(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    for (const repositories of [repositoriesBelow(this.#root), this.#trashed()]) {
+      for await (const { gitDir } of repositories) for (const folder of borrowedFolders(gitDir)) found.add(folder)
+    }
+    return found
+  }
+}

@@ -1,0 +1,171 @@
+import { relative } from 'node:path'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import type { ReadPressure } from '../capacity/pressure.ts'
+import type { MaintenanceStatus } from '../operations/host-status.ts'
+import type { RunJob } from '../process/job/job.ts'
+import { commonDirOf } from '../repository/repository.ts'
+import { lookAtRepository } from './look.ts'
+import { bytesOf, maintain } from './maintain.ts'
+import type { Maintained, MaintainServices } from './maintain.ts'
+import { readMaintenanceSwitch } from './maintenance-switch.ts'
+import { planFor } from './plan.ts'
+import type { Abilities, Task } from './plan.ts'
+import { Schedule } from './schedule.ts'
+
+const tickMs = 1000
+
+/** Looks within one second: each takes about a millisecond. */
+const looksAtOnce = 20
+
+export type MaintenanceRun = {
+  readonly tasks: readonly Task['kind'][]
+  readonly result: 'done' | 'failed'
+  readonly milliseconds: number
+  /** Negative where a repository has grown. */
+  readonly savedBytes: number
+}
+
+export type MaintenanceServices = Omit<MaintainServices, 'now'> & {
+  readonly root: string
+  readonly runJob: RunJob
+  /** How many repositories are worked on at once. */
+  readonly slots: number
+  /** Milliseconds for which what nothing needs is kept. Undefined: for ever. */
+  readonly grace: number | undefined
+  /** Whether git writes cruft packs (2.37). */
+  readonly cruftPacks: boolean
+  /** Whether other repositories borrow objects from this one. */
+  readonly isLent: (gitDir: string) => Promise<boolean>
+  readonly readPressure: ReadPressure
+  /** Keeps a repository from being moved away. @throws where it is being moved */
+  readonly enter: (gitDir: string) => Disposable
+  readonly onRun: (run: MaintenanceRun) => void
+}
+
+/** Keeps the repositories of a host in shape that requests come for. Disposing of it ends what runs. */
+export class Maintenance implements AsyncDisposable {
+  readonly #services: MaintenanceServices
+  readonly #log: Logger
+  readonly #schedule = new Schedule()
+  readonly #running = new Map<string, Promise<void>>()
+  readonly #ending = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #isLooking = false
+
+  constructor(services: MaintenanceServices, log: Logger) {
+    this.#services = services
+    this.#log = log
+    this.#timer = setInterval(() => void this.#tick(), tickMs).unref()
+  }
+
+  get counts(): Readonly<Record<'due' | 'waiting' | 'running', number>> {
+    return { ...this.#schedule.counts, running: this.#running.size }
+  }
+
+  get status(): MaintenanceStatus {
+    return {
+      waiting: this.#schedule.counts.waiting,
+      running: [...this.#running.keys()].map((one) => this.#nameOf(one)),
+    }
+  }
+
+  /** A request to a repository is over. @param isPush whether it may have changed something */
+  touch(gitDir: string, isPush: boolean): void {
+    this.#schedule.touch(gitDir, isPush, performance.now())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    this.#ending.abort(new Error('The supervisor stops.'))
+    await Promise.all(this.#running.values())
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#isLooking || this.#ending.signal.aborted) return
+    this.#isLooking = true
+    try {
+      for (const gitDir of this.#schedule.takeDue(performance.now(), looksAtOnce)) await this.#look(gitDir)
+      this.#fill()
+    } finally {
+      this.#isLooking = false
+    }
+  }
+
+  async #look(gitDir: string): Promise<void> {
+    try {
+      // A linked work tree shares all but its HEAD.
+      const common = commonDirOf(gitDir)
+      if (common !== gitDir) this.touch(common, true)
+      else if (await this.#needsSomething(gitDir)) return this.#schedule.needs(gitDir)
+    } catch (error) {
+      // It was deleted, or cannot be read. Requests for it say so.
+      this.#log.debug({ err: error, repository: this.#nameOf(gitDir) }, 'could not be looked at for maintenance')
+    }
+    this.#schedule.rests(gitDir, performance.now())
+  }
+
+  async #needsSomething(gitDir: string): Promise<boolean> {
+    const abilities = await this.#abilitiesFor(gitDir)
+    return abilities !== undefined && planFor(await lookAtRepository(gitDir), abilities, Date.now()).length > 0
+  }
+
+  #fill(): void {
+    while (this.#running.size < this.#services.slots && this.#schedule.counts.waiting > 0) {
+      if (this.#services.readPressure().short) return
+      const gitDir = this.#schedule.begin()
+      if (gitDir === undefined) return
+      const run = this.#run(gitDir).finally(() => this.#running.delete(gitDir))
+      this.#running.set(gitDir, run)
+    }
+  }
+
+  async #run(gitDir: string): Promise<void> {
+    const since = performance.now()
+    try {
+      using _use = this.#services.enter(gitDir)
+      const abilities = await this.#abilitiesFor(gitDir)
+      const services = { ...this.#services, now: Date.now }
+      const run = abilities && (await maintain(gitDir, abilities, services, this.#ending.signal))
+      const took = performance.now() - since
+      if (run === 'busy') return this.#schedule.failed(gitDir, performance.now())
+      if (run) this.#report(gitDir, run, took)
+      this.#schedule.succeeded(gitDir, performance.now(), took)
+    } catch (error) {
+      if (this.#ending.signal.aborted) return
+      this.#schedule.failed(gitDir, performance.now())
+      this.#services.onRun({ tasks: [], result: 'failed', milliseconds: performance.now() - since, savedBytes: 0 })
+      this.#log.warn({ err: error, repository: this.#nameOf(gitDir) }, 'maintenance failed, and is tried again later')
+    }
+  }
+
+  /** Undefined where the repository's own configuration turns maintenance off. */
+  async #abilitiesFor(gitDir: string): Promise<Abilities | undefined> {
+    const { runJob, grace, cruftPacks, isLent } = this.#services
+    const { isOn, isPrecious } = await readMaintenanceSwitch(gitDir, runJob)
+    if (!isOn) return undefined
+    return { grace: grace !== undefined && (await isLent(gitDir)) ? undefined : grace, cruftPacks, isPrecious }
+  }
+
+  #report(gitDir: string, { done, before, after, removed }: Maintained, took: number): void {
+    const savedBytes = Math.round(bytesOf(before) - bytesOf(after))
+    const milliseconds = Math.round(took)
+    this.#services.onRun({ tasks: done, result: 'done', milliseconds, savedBytes })
+    const packs = [before.packs.length, after.packs.length]
+    const looseObjects = [before.looseObjects, after.looseObjects]
+    const looseRefs = [before.looseRefs, after.looseRefs]
+    const line = {
+      repository: this.#nameOf(gitDir),
+      done,
+      packs,
+      looseObjects,
+      looseRefs,
+      savedBytes,
+      ms: milliseconds,
+    }
+    this.#log.info(removed.length === 0 ? line : { ...line, removed: removed.slice(0, 20) }, 'maintained')
+  }
+
+  #nameOf(gitDir: string): string {
+    return relative(this.#services.root, gitDir)
+  }
+}

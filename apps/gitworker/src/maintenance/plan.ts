@@ -1,0 +1,108 @@
+import type { PackLook, RepositoryLook } from './look.ts'
+
+/*
+ * Decides what a repository needs, by what is there alone. So a supervisor that was just started decides as one that ran
+ * for a year, and a repository that nobody touches is not looked at.
+ *
+ * Small packs and loose objects are put together in one of two ways:
+ *
+ *   all        Everything that references need goes into one pack with a bitmap, the rest into a cruft pack. It makes
+ *              clones cheapest, and it reads every object, so it is done where that is little beside what has changed.
+ *   geometric  Packs are joined so that each is at least twice as large as all smaller ones together (git-repack(1),
+ *              `--geometric`). It costs what has changed, whatever the repository's size.
+ *
+ * Where no object may ever go (`extensions.preciousObjects`, as in a repository from which others borrow), git refuses
+ * both. There, loose objects are packed and packs joined in a way that keeps all.
+ */
+
+export type Task =
+  | { readonly kind: 'pack-refs' }
+  | { readonly kind: 'expire-reflogs' }
+  | { readonly kind: 'prune-worktrees' }
+  | { readonly kind: 'repack-geometric' }
+  | { readonly kind: 'join-packs' }
+  | {
+      readonly kind: 'repack-all'
+      /** Milliseconds since 1970. Objects that nothing has needed since then go. Undefined: none goes. */
+      readonly expiresBefore: number | undefined
+      /** Whether what nothing needs goes into a pack of its own. Otherwise it stays in the one pack. */
+      readonly cruft: boolean
+      readonly bitmap: boolean
+    }
+  | {
+      readonly kind: 'commit-graph'
+      /** Whether the new commits go into a layer of their own. */
+      readonly split: boolean
+    }
+
+export type Abilities = {
+  /** Milliseconds for which what nothing needs is kept. Undefined: for ever. */
+  readonly grace: number | undefined
+  /** Whether git writes cruft packs (2.37). The only other way to expire objects would make a file of each. */
+  readonly cruftPacks: boolean
+  /** Whether no object may ever go: `extensions.preciousObjects`. */
+  readonly isPrecious: boolean
+}
+
+/** Below these, reading what is loose costs less than putting it together. */
+const thresholds = { looseRefs: 100, looseObjects: 500, packs: 12 } as const
+
+/** Up to this size, everything is put into one pack each time: that takes git a second or two. */
+const smallBytes = 64 * 2 ** 20
+
+/** Of the largest pack. When what lies beside it is more, everything is put into one pack again. */
+const shareBesideLargest = 0.25
+
+/** A repository that is larger gets a bitmap even if it has but one pack. */
+const bitmapBytes = 4 * 2 ** 20
+
+/** @param now milliseconds since 1970 */
+export function planFor(look: RepositoryLook, abilities: Abilities, now: number): Task[] {
+  const tasks: Task[] = []
+  if (look.looseRefs > thresholds.looseRefs) tasks.push({ kind: 'pack-refs' })
+  const repack = abilities.isPrecious ? joinFor(look) : repackFor(look, abilities, now)
+  if (repack?.kind === 'repack-all') {
+    if (look.hasReflogs) tasks.push({ kind: 'expire-reflogs' })
+    if (look.hasWorktrees) tasks.push({ kind: 'prune-worktrees' })
+  }
+  if (repack) tasks.push(repack, { kind: 'commit-graph', split: repack.kind !== 'repack-all' })
+  return tasks
+}
+
+function joinFor(look: RepositoryLook): Task | undefined {
+  return isScattered(look) ? { kind: 'join-packs' } : undefined
+}
+
+function isScattered({ packs, looseObjects }: RepositoryLook): boolean {
+  return packs.filter(isOwn).length > thresholds.packs || looseObjects > thresholds.looseObjects
+}
+
+/** Whether a pack is neither kept by somebody nor one of what nothing needs. */
+function isOwn({ isKept, isCruft }: PackLook): boolean {
+  return !isKept && !isCruft
+}
+
+function repackFor(look: RepositoryLook, abilities: Abilities, now: number): Task | undefined {
+  const sizes = look.packs.filter(isOwn).map(({ bytes }) => bytes)
+  const total = sum(sizes) + look.looseBytes
+  const largest = Math.max(0, ...sizes)
+  const cruft = abilities.cruftPacks && !look.hasStrayPack
+  const expiresBefore = abilities.grace === undefined || !cruft ? undefined : now - abilities.grace
+  // A bitmap must know every object, so there is none where some are borrowed (pack-bitmap-write.c).
+  const all: Task = { kind: 'repack-all', expiresBefore, cruft, bitmap: !look.borrows }
+  const isMissingBitmap = !look.hasBitmap && !look.borrows && total > bitmapBytes
+  if (isExpiryDue(look, expiresBefore) || isMissingBitmap) return all
+  if (!isScattered(look)) return undefined
+  // git before 2.41 joins borrowed packs, too.
+  if (look.borrows || total <= smallBytes || total - largest > largest * shareBesideLargest) return all
+  return { kind: 'repack-geometric' }
+}
+
+/** git gives a cruft pack the time of its writing, so each object in an old one is at least as old. */
+function isExpiryDue({ packs }: RepositoryLook, expiresBefore: number | undefined): boolean {
+  return expiresBefore !== undefined && packs.some(({ isCruft, changedAt }) => isCruft && changedAt < expiresBefore)
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}

@@ -1,0 +1,43 @@
+import type { Task } from './plan.ts'
+
+/**
+ * The git commands of a task: the arguments that follow `git`.
+ *
+ * @param gitDir absolute
+ */
+export function commandsOf(task: Task, gitDir: string): string[][] {
+  return argumentsOf(task).map((command) => [`--git-dir=${gitDir}`, ...command])
+}
+
+const commands = {
+  'pack-refs': [['pack-refs', '--all']],
+  'expire-reflogs': [['reflog', 'expire', '--all']],
+  'prune-worktrees': [['worktree', 'prune']],
+  // -l: what is borrowed stays borrowed. -n: no file is made for clients that read nothing but files.
+  'repack-geometric': [['repack', '-d', '-l', '-n', '-q', '--geometric=2', '--write-midx', '--write-bitmap-index']],
+  'join-packs': [
+    ['maintenance', 'run', '--quiet', '--task=loose-objects'],
+    // Removes loose objects that are in a pack now, and no others.
+    ['prune-packed', '--quiet'],
+    ['multi-pack-index', 'write', '--no-progress'],
+    ['multi-pack-index', 'repack', '--no-progress', '--batch-size=0'],
+    ['multi-pack-index', 'expire', '--no-progress'],
+    ['multi-pack-index', 'write', '--no-progress', '--bitmap'],
+  ],
+} as const satisfies Record<Exclude<Task['kind'], 'repack-all' | 'commit-graph'>, readonly (readonly string[])[]>
+
+function argumentsOf(task: Task): readonly (readonly string[])[] {
+  if (task.kind === 'repack-all') {
+    return [['repack', '-a', '-d', '-l', '-n', '-q', ...(task.bitmap ? ['-b'] : []), ...unreachable(task)]]
+  }
+  if (task.kind === 'commit-graph') {
+    return [['commit-graph', 'write', '--reachable', '--changed-paths', ...(task.split ? ['--split'] : [])]]
+  }
+  return commands[task.kind]
+}
+
+function unreachable({ cruft, expiresBefore }: Task & { kind: 'repack-all' }): string[] {
+  if (!cruft) return ['--keep-unreachable']
+  const until = expiresBefore === undefined ? 'never' : `@${Math.floor(expiresBefore / 1000)}`
+  return ['--cruft', `--cruft-expiration=${until}`]
+}

@@ -1,0 +1,69 @@
+import type { Registry } from 'prom-client'
+import { Lane } from '@sluice/shared/admission/lane'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { Trash } from '../../administration/trash/trash.ts'
+import { laneReasons } from '../../capacity/admission.ts'
+import { pressureReader } from '../../capacity/pressure.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
+import { Lenders } from '../../maintenance/lenders.ts'
+import { Maintenance } from '../../maintenance/maintenance.ts'
+import type { MaintenanceRun } from '../../maintenance/maintenance.ts'
+import { MaintenanceMetrics } from '../../maintenance/maintenance-metrics.ts'
+import { longJobRunner } from '../../process/job/long-job.ts'
+import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import type { Storage } from './storage.ts'
+import type { Workers } from './workers.ts'
+
+export type MaintenanceParts = {
+  readonly config: SupervisorConfig
+  readonly storage: Storage
+  readonly workers: Workers
+  readonly users: RepositoryUsers
+  readonly registry: Registry
+  readonly log: Logger
+}
+
+/** Nice to whatever serves requests, whatever SLUICE_JOB_NICENESS says. */
+const niceness = 10
+
+/** Opens what keeps repositories in shape. Undefined where that is turned off. */
+export function openMaintenance(parts: MaintenanceParts): Maintenance | undefined {
+  const metrics = new MaintenanceMetrics(parts.registry)
+  const maintenance = parts.config.maintenance ? startMaintenance(parts, metrics) : undefined
+  metrics.show(maintenance)
+  return maintenance
+}
+
+function startMaintenance(
+  { config, storage, workers, users, log }: MaintenanceParts,
+  metrics: MaintenanceMetrics,
+): Maintenance {
+  const { pool, git, gitVersion, runJob, spawnLog } = workers
+  const { root, runtimeDirectory } = storage
+  const slots = config.maintenanceSlots
+  const lane = new Lane({ slots, largestShare: 1, queueLength: slots, queueTimeout: 60_000, reasons: laneReasons })
+  const nice = { ...git, jobNiceness: Math.max(git.jobNiceness, niceness) }
+  const trash = new Trash(root, config.trashTime)
+  const lenders = new Lenders(root, () => trash.repositories())
+  const cruftPacks = writesCruftPacks(gitVersion)
+  if (!cruftPacks)
+    log.info({ git: gitVersion }, 'objects that nothing needs are kept for ever: git 2.37 could remove them')
+  const services = {
+    root,
+    runJob,
+    runLongJob: longJobRunner({ pool, git: nice, lane, spawnLog, notes: runtimeDirectory }),
+    slots,
+    grace: config.maintenanceGrace,
+    cruftPacks,
+    isLent: (gitDir: string) => lenders.lends(gitDir, performance.now()),
+    readPressure: pressureReader(),
+    enter: (gitDir: string) => users.enter(gitDir),
+    onRun: (run: MaintenanceRun) => metrics.ran(run),
+  }
+  return new Maintenance(services, log)
+}
+
+function writesCruftPacks(gitVersion: string): boolean {
+  const [, major, minor] = /^git version (\d+)\.(\d+)/.exec(gitVersion) ?? []
+  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 37)
+}
