@@ -1,5 +1,5 @@
 import type { PendingEntry } from '../cache/references/reference-cache.ts'
-import { keep } from '../process/output-buffers.ts'
+import { keep } from '../process/output/output-buffers.ts'
 
 /** Collects git's answer for the cache while it passes, unless it grows too large. */
 export class AnswerCapture {

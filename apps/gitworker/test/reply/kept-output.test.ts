@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { giveBack, lend, takeBuffer } from '../../src/process/output-buffers.ts'
+import { giveBack, lend, takeBuffer } from '../../src/process/output/output-buffers.ts'
 import { AnswerCapture } from '../../src/reply/answer-capture.ts'
 import { LastPackets } from '../../src/reply/last-packets.ts'
 

@@ -12,7 +12,7 @@ import { leftoversOf } from './leftovers.ts'
 import { isLiveWorker } from './orphans.ts'
 import { commandFrame, parseFromLaunchedWorker, signalFrame } from './worker-frames.ts'
 import type { FromLaunchedWorker, Limits } from './worker-frames.ts'
-import { GitOutput } from './git-output.ts'
+import { GitOutput } from '../output/git-output.ts'
 
 /**
  * A worker that the launcher has forked. It does what it is told, and says what it sees; this side decides which signals what

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { giveBack } from '../../../process/output-buffers.ts'
+import { giveBack } from '../../../process/output/output-buffers.ts'
 import type { Producer } from './pack-source.ts'
 
 /** How much of the spool a reader has in memory that its client has not yet taken. */

@@ -1,4 +1,4 @@
-import { keep } from '../../../process/output-buffers.ts'
+import { keep } from '../../../process/output/output-buffers.ts'
 import type { ChunkQueue } from './chunk-queue.ts'
 import type { PackReader } from './pack-reader.ts'
 

@@ -1,4 +1,4 @@
-import { giveBack } from '../../../process/output-buffers.ts'
+import { giveBack } from '../../../process/output/output-buffers.ts'
 import type { ChunkQueue } from './chunk-queue.ts'
 import { Spool } from '../spool/spool.ts'
 import { SpoolBudgetError } from '../spool/spool-folder.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { giveBack, keep, lend, outputBufferBytes, takeBuffer } from '../../src/process/output-buffers.ts'
+import { giveBack, keep, lend, outputBufferBytes, takeBuffer } from '../../../src/process/output/output-buffers.ts'
 
 test('a buffer is used again when its chunk has been given back, and not before', () => {
   const first = takeBuffer()

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { Keystream } from '@sluice/shared/testing/keystream'
 import { until } from '@sluice/shared/testing/until'
-import { GitOutput } from '../../../src/process/launcher/git-output.ts'
+import { GitOutput } from '../../../src/process/output/git-output.ts'
 
 const kibibyte = 1024
 const bulk = 4 * kibibyte * kibibyte

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { lend, outputBufferBytes, takeBuffer } from '../output-buffers.ts'
+import { lend, outputBufferBytes, takeBuffer } from './output-buffers.ts'
 
 /*
  * git's standard output, read from the socket into memory of this process's choice:
