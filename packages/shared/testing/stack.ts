@@ -94,6 +94,8 @@ export async function startStack(
     // Tests must push on machines whose disks are nearly full, too.
     SLUICE_MIN_FREE_DISK: '0B',
     SLUICE_WORKER_START_TIMEOUT: '60s',
+    // Fewer than by default, so that a test starts soon.
+    SLUICE_WARM_WORKERS: '4',
     // It would repack what a test looks at.
     SLUICE_MAINTENANCE: 'off',
     // git and its hooks inherit PATH. A process with this folder in its environment belongs to this stack.

@@ -57,8 +57,9 @@ export class GitOutput extends Readable {
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearTimeout(this.#gathering)
     clearImmediate(this.#lastLook)
-    this.#socket.destroy()
-    callback(error)
+    // Whoever destroys it has more to say of why, and says it before this is closed.
+    if (this.#socket.closed) callback(error)
+    else this.#socket.once('close', () => callback(error)).destroy()
   }
 
   /** @returns whether to read on */
