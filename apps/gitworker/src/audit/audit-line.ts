@@ -31,13 +31,15 @@ export function auditLine(
   return withoutSteering(JSON.stringify({ time: new Date().toISOString(), event, ...who, ...details, ...what }))
 }
 
+/** One with a very long name must not hide those after it. */
 function fit(refs: readonly RefChange[]): readonly RefChange[] {
-  let bytes = 0
-  const end = refs.findIndex((change) => {
-    bytes += Buffer.byteLength(withoutSteering(JSON.stringify(change))) + 1
-    return bytes > maxLineBytes - restBytes
+  let left = maxLineBytes - restBytes
+  return refs.filter((change) => {
+    const bytes = Buffer.byteLength(withoutSteering(JSON.stringify(change))) + 1
+    if (bytes > left) return false
+    left -= bytes
+    return true
   })
-  return end === -1 ? refs : refs.slice(0, end)
 }
 
 /**

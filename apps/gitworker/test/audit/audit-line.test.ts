@@ -20,6 +20,13 @@ test('a line is valid JSON of at most 64 KiB, whatever the names are, and counts
   }
 })
 
+test('a reference with a name that does not fit hides no other', () => {
+  const refs = [change(`refs/${'x'.repeat(60_000)}`), change('refs/heads/main')]
+  const line = auditLine(who, { event: 'push', repository: 'app', refs, more: 0 })
+  const read = JSON.parse(line) as { refs: RefChange[]; more: number }
+  assert.deepEqual([read.refs.map(({ ref }) => ref), read.more], [['refs/heads/main'], 1])
+})
+
 test('bytes that are not UTF-8 are shown as such', () => {
   const bytes = (text: string) => Buffer.from(text).toString('latin1')
   assert.equal(shownBytes(bytes('refs/heads/café')), 'refs/heads/café')
