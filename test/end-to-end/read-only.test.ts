@@ -75,7 +75,9 @@ test('a push to a read-only repository is refused with the operator’s words, a
 test('no other name of it is a way around, and a push creates nothing there', async () => {
   await repository('legacy/second')
   await symlink(join(stack.root, 'legacy/second.git'), join(stack.root, 'alias.git'))
-  for (const name of ['alias', 'alias.git', 'legacy/second.git/.git', 'legacy/new.git']) {
+  await symlink('legacy', join(stack.root, 'folder'))
+  const names = ['alias', 'alias.git', 'legacy/second.git/.git', 'legacy/new.git', 'folder/new.git', 'folder/a/new.git']
+  for (const name of names) {
     assert.equal((await post(name)).status, 403, name)
     const { status } = await ask(stack.supervisor.address, `/${name}/info/refs?service=git-receive-pack`)
     assert.equal(status, 403, name)

@@ -1,7 +1,7 @@
-import { relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { reasons } from '@sluice/shared/refusal/reasons'
-import { commonDirOf } from './repository.ts'
+import { commonDirOf, realPathOf } from './repository.ts'
 import type { Repository } from './repository.ts'
 
 /** Which repositories take no pushes (SLUICE_READ_ONLY). */
@@ -26,9 +26,21 @@ export function checkNotReadOnly(
   found: Repository | undefined,
 ): void {
   if (rules.isEmpty) return
-  const folders = found ? [found.gitDir, commonDirOf(found.gitDir)] : []
+  const folders = found ? [found.gitDir, commonDirOf(found.gitDir)] : [placeOf(root, name)]
   const sentence = rules.sentenceFor([name, ...folders.map((folder) => relative(root, folder))])
   if (sentence !== undefined) throw readOnly(sentence)
+}
+
+/** Where a repository would be created: folders above it may be links. */
+function placeOf(root: string, name: string): string {
+  let parent = dirname(join(root, name))
+  let rest = basename(name)
+  for (;;) {
+    const real = realPathOf(parent)
+    if (real !== undefined || parent === root) return join(real ?? root, rest)
+    rest = join(basename(parent), rest)
+    parent = dirname(parent)
+  }
 }
 
 /** @param sentence the operator's; empty where there is none */
