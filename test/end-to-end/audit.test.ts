@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, rename, rm, truncate, mkdir, copyFile } from 'node:fs/promises'
+import { readFile, rename, rm, truncate, mkdir, copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
@@ -174,12 +174,46 @@ function mulberry(seed: number): () => number {
 test('the old id of a deletion is what git deleted, whatever the client said', async () => {
   const { name, gitDir } = await repository()
   const id = await git(gitDir, ['rev-parse', 'main'])
-  await git(gitDir, ['branch', 'other'])
-  const lie = 'deadbeef'.repeat(5)
-  const line = `${lie} ${zeros} refs/heads/other\0 report-status delete-refs`
-  const { body } = await pushRaw(name, pktLine(line) + flushPacket)
-  assert.match(body, /ok refs\/heads\/other/)
-  const change = { ref: 'refs/heads/other', old: id, new: zeros, result: 'ok' }
+  for (const ref of [Buffer.from('refs/heads/other'), Buffer.from('refs/heads/caf\xe9', 'latin1')]) {
+    for (const said of ['deadbeef'.repeat(5), zeros]) {
+      await git(gitDir, ['update-ref', '--stdin'], {
+        input: Buffer.concat([Buffer.from('create '), ref, Buffer.from(` ${id}\n`)]),
+      })
+      const { body } = await pushRaw(
+        name,
+        commandsOf(`${said} ${zeros} ${ref.toString('latin1')}\0 report-status delete-refs`),
+      )
+      assert.match(body, /ok refs\/heads\//)
+      const change = { ref: ref.toString('latin1').replace('\xe9', '\\xe9'), old: id, new: zeros, result: 'ok' }
+      assert.deepEqual((await recordsOf(name)).at(-1)?.refs, [change])
+    }
+  }
+})
+
+/** @param line one character for each byte */
+function commandsOf(line: string): Buffer {
+  const head = (line.length + 4).toString(16).padStart(4, '0')
+  return Buffer.from(`${head}${line}${flushPacket}`, 'latin1')
+}
+
+test('a deletion looks up no other references', async () => {
+  const { name, gitDir } = await repository()
+  const id = await git(gitDir, ['rev-parse', 'main'])
+  const ids = Array.from({ length: 12_000 }, (_, index) => `${id} refs/heads/many/${'x'.repeat(60)}${index}\n`)
+  await writeFile(
+    join(gitDir, 'packed-refs'),
+    `# pack-refs with: peeled fully-peeled sorted\n${ids.toSorted().join('')}`,
+  )
+  await pushRaw(name, commandsOf(`${id} ${zeros} refs/heads/many\0 report-status delete-refs`))
+  assert.deepEqual((await recordsOf(name)).at(-1)?.refs[0]?.old, zeros)
+})
+
+test('a name that git refuses is on record as it was', async () => {
+  const { name, work } = await repository()
+  const id = await git(work, ['rev-parse', 'main'])
+  const body = commandsOf(`${zeros} ${id} refs/heads/x y\0 report-status`)
+  await pushRaw(name, Buffer.concat([body, await packOf(work, '')]))
+  const change = { ref: 'refs/heads/x y', old: zeros, new: id, result: 'rejected', why: 'funny refname' }
   assert.deepEqual((await recordsOf(name))[0]?.refs, [change])
 })
 

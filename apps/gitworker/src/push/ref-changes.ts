@@ -1,7 +1,7 @@
 import type { PushResults, RefResult } from '@sluice/shared/git/push-results'
 import { shownBytes } from '../audit/audit-line.ts'
 import type { RefChange } from '../operations/ref-change.ts'
-import { isCreation, isDeletion } from './push-commands.ts'
+import { isDeletion } from './push-commands.ts'
 import type { PushCommand, PushCommands } from './push-commands.ts'
 
 /** What may be known of a push. In all names, each character stands for a byte. */
@@ -30,29 +30,68 @@ const maxChanges = 100
  */
 export function refChanges(known: KnownOfPush): { refs: RefChange[]; more: number } {
   const { push, reported } = known
-  const commands = Map.groupBy(push.commands, ({ ref }) => ref)
-  const told = reported.results.map((result) => changeOf(result, nextOf(commands.get(result.ref)), known))
-  const untold = untoldCommands(known).map((command) => unknown(command, known))
-  const refs = [...told, ...untold].slice(0, maxChanges)
+  const told = toldOf(known)
+  // Several commands may be about one reference.
+  const before = new Map(known.before)
+  const changes = told.map(({ result, command }) => {
+    const change = changeOf(result, command, { ...known, before })
+    if (command && change.result === 'ok') before.set(command.ref, isDeletion(command) ? undefined : command.newId)
+    return change
+  })
+  const untold = untoldCommands(known, told).map((command) => unknown(command, known))
+  const refs = [...changes, ...untold].slice(0, maxChanges)
   return { refs, more: Math.max(push.commands.length, reported.count, refs.length) - refs.length }
 }
 
-/** A hook may report several changes for one command. */
-function nextOf(commands: PushCommand[] | undefined): PushCommand | undefined {
-  return commands && commands.length > 1 ? commands.shift() : commands?.[0]
+/** A result, with the command that it is about, if that was read. */
+type Told = { readonly result: RefResult; readonly command: PushCommand | undefined }
+
+/**
+ * git reports in the order of the commands, and a hook may report several changes for one. Only the command tells where the
+ * name ends: git refuses names with spaces, and puts them into its report as they are.
+ */
+function toldOf({ push: { commands }, reported }: Pick<KnownOfPush, 'push' | 'reported'>): Told[] {
+  let next = 0
+  return reported.results.map((result) => {
+    const isNext = (command: PushCommand | undefined) => command !== undefined && isAbout(result, command.ref)
+    const again = commands[next - 1]
+    if (!isNext(commands[next]) && isNext(again)) return toldBy(result, again)
+    const found = commands.findIndex((command, index) => index >= next && isNext(command))
+    if (found !== -1) next = found + 1
+    return toldBy(result, found === -1 ? commands.find(isNext) : commands[found])
+  })
+}
+
+/** What is remembered of a long line is its beginning. */
+function isAbout({ ref, why }: RefResult, name: string): boolean {
+  if (why === undefined) return ref === name
+  const text = `${ref} ${why}`
+  return text.startsWith(`${name} `) || name.startsWith(text)
+}
+
+function toldBy(result: RefResult, command: PushCommand | undefined): Told {
+  const { ref, why } = result
+  if (!command || why === undefined) return { result, command }
+  return { result: { ...result, ref: command.ref, why: `${ref} ${why}`.slice(command.ref.length + 1) }, command }
 }
 
 /** The commands of which the report says nothing. A report of more than a hundred is taken to be whole. */
-function untoldCommands({ push, reported }: Pick<KnownOfPush, 'push' | 'reported'>): PushCommand[] {
+function untoldCommands(
+  { push, reported }: Pick<KnownOfPush, 'push' | 'reported'>,
+  told: readonly Told[],
+): PushCommand[] {
   if (reported.count > maxChanges) return []
-  const told = new Set(reported.results.map(({ ref }) => ref))
-  return push.commands.slice(0, maxChanges).filter(({ ref }) => !told.has(ref))
+  const commands = new Set(told.map(({ command }) => command))
+  return push.commands.slice(0, maxChanges).filter((command) => !commands.has(command))
 }
 
 /** The references whose results cannot be told without a look at what they are now. */
 export function unprovenRefs(known: Omit<KnownOfPush, 'before' | 'after'>): string[] {
   const claimed = known.mayBeHooksWord ? known.reported.results.filter(({ why }) => why === undefined) : []
-  return [...untoldCommands(known).map(({ ref }) => ref), ...claimed.map(({ ref, instead }) => instead.ref ?? ref)]
+  return [
+    ...untoldCommands(known, toldOf(known)).map(({ ref }) => ref),
+    ...claimed.map(({ ref, instead }) => instead.ref ?? ref),
+  ]
 }
 
 /** The references whose ids must be known before git begins. */
@@ -89,7 +128,7 @@ function unknown(command: PushCommand, known: KnownOfPush): RefChange {
 
 function idsOf(command: PushCommand, { before }: KnownOfPush): { old: string; new: string } {
   const [old, id] = [command.oldId.toLowerCase(), command.newId.toLowerCase()]
-  const isLookedUp = isDeletion(command) && !isCreation(command) && before.has(command.ref)
+  const isLookedUp = isDeletion(command) && before.has(command.ref)
   return { old: isLookedUp ? (before.get(command.ref) ?? zeros(old)) : old, new: id }
 }
 

@@ -41,7 +41,7 @@ test('the old id of a deletion is the one that was looked up', () => {
     ['c', one],
   ])
   const olds = refChanges(known({ push: { commands }, reported, before })).refs.map(({ old }) => old)
-  assert.deepEqual(olds, [two, zeros, zeros])
+  assert.deepEqual(olds, [two, zeros, one])
 })
 
 test('two commands for one reference have each their own ids', () => {
@@ -50,6 +50,42 @@ test('two commands for one reference have each their own ids', () => {
   assert.deepEqual(
     refChanges(known({ push, reported })).refs.map((change) => change.new),
     [two, one],
+  )
+})
+
+test('the old id of a reference that is deleted twice is what it became in between', () => {
+  const commands = [command('a', one, zeros), command('a', zeros, two), command('a', one, zeros)]
+  const reported = { results: [result('a'), result('a'), result('a')], count: 3 }
+  const { refs } = refChanges(known({ push: { commands }, reported, before: new Map([['a', one]]) }))
+  assert.deepEqual(
+    refs.map((change) => [change.old, change.new]),
+    [
+      [one, zeros],
+      [zeros, two],
+      [two, zeros],
+    ],
+  )
+})
+
+test('a name with spaces, which git refuses, is not taken for the name of another reference', () => {
+  const refs = ['refs/x y', 'refs/x', 'refs/x failed', `refs/long ${'z'.repeat(300)}`]
+  const push = { commands: refs.map((ref) => command(ref)) }
+  const results = [
+    result('refs/x', 'y funny refname'),
+    result('refs/x', 'failed to update ref'),
+    result('refs/x', 'failed funny refname'),
+    result('refs/long', 'z'.repeat(256)),
+  ]
+  const given = { push, reported: { results, count: 4 }, mayBeHooksWord: false }
+  assert.deepEqual(unprovenRefs(given), [])
+  assert.deepEqual(
+    refChanges(known(given)).refs.map(({ ref, why }) => [ref, why]),
+    [
+      [refs[0], 'funny refname'],
+      [refs[1], 'failed to update ref'],
+      [refs[2], 'funny refname'],
+      [refs[3], ''],
+    ],
   )
 })
 
