@@ -33,7 +33,7 @@ async function repository() {
   return { name, gitDir, work, commit, push }
 }
 
-/** In each: whether git unpacks what it gets, or keeps the pack. */
+/** In each: whether the repository asks git to unpack what it gets. Under a limit, packs are kept. */
 for (const unpackLimit of ['1', '1000']) {
   test(`a repository grows to its limit and no further (receive.unpackLimit=${unpackLimit})`, async () => {
     const { name, gitDir, work, commit, push } = await repository()
@@ -56,6 +56,29 @@ for (const unpackLimit of ['1', '1000']) {
   })
 }
 
+test('a small pack of differences from a large object takes no more than it has', async () => {
+  const { gitDir, work, push } = await repository()
+  await git(gitDir, ['config', 'transfer.unpackLimit', '1000'])
+  const content = randomBytes(100 * 1024)
+  for (let version = 0; version < 12; version++) {
+    content[version * 100]! ^= 1
+    await writeFile(join(work, 'file'), content)
+    await git(work, ['add', 'file'])
+    await git(work, ['commit', '--quiet', '-m', 'More'])
+    if (version === 0) assert.equal((await push('HEAD:main')).code, 0)
+  }
+  assert.equal((await push('HEAD:main')).code, 0)
+  const { loose, packed } = await sizesOf(gitDir)
+  assert.ok(packed <= 300 && loose === 0, `${packed} KiB in packs, and ${loose} KiB of loose objects`)
+})
+
+/** In KiB. */
+async function sizesOf(gitDir: string): Promise<{ loose: number; packed: number }> {
+  const counts = await git(gitDir, ['count-objects', '-v'])
+  const sizeOf = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(counts)?.[1])
+  return { loose: sizeOf('size'), packed: sizeOf('size-pack') }
+}
+
 test('from a repository that is over its limit, references can still be deleted', async () => {
   const { gitDir, commit, push } = await repository()
   await commit(100 * 1024)
@@ -73,5 +96,5 @@ test('the smaller limit counts', async () => {
   await git(work, ['remote', 'set-url', 'origin', `${stack.url}/free/one.git`])
   await commit(3 * 2 ** 20)
   const { stderr } = await tryGit(work, ['push', 'origin', 'HEAD:main'])
-  assert.match(stderr, /larger than the 2 MiB that may be pushed to this repository at once \(SLUICE_MAX_PUSH/)
+  assert.match(stderr, /larger than the 2\.00 MiB that may be pushed to this repository at once \(SLUICE_MAX_PUSH/)
 })

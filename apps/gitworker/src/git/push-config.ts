@@ -36,7 +36,9 @@ export const ownNames = [
   'receive.denynonfastforwards',
   'receive.fsckobjects',
   'receive.maxinputsize',
+  'receive.unpacklimit',
   'transfer.fsckobjects',
+  'transfer.unpacklimit',
 ] as const
 
 /**
@@ -88,7 +90,12 @@ function limitSettings({ maxInputBytes, denyForce, hooksPath }: PushLimits): Con
   // It is never set to `false`: a repository may deny this by itself.
   // A pushed refs/replace/ could give commits another history, and so make any update look like a fast-forward.
   if (denyForce) settings.push(['receive.denyNonFastForwards', 'true'], ['core.useReplaceRefs', 'false'])
-  if (maxInputBytes !== undefined) settings.push(['receive.maxInputSize', String(maxInputBytes)])
+  if (maxInputBytes !== undefined) {
+    settings.push(['receive.maxInputSize', String(maxInputBytes)])
+    // Unpacked, a small pack can become very large: its objects may be small differences from large ones. Before git 2.44,
+    // the second setting wins.
+    settings.push(['receive.unpackLimit', '1'], ['transfer.unpackLimit', '1'])
+  }
   if (hooksPath !== undefined) settings.push(['core.hooksPath', hooksPath])
   return settings
 }
@@ -100,5 +107,6 @@ function isAsStrict([name, value]: ConfigSetting, said: string | null): boolean 
     // 0 is no limit. A negative limit lets nothing through.
     return size !== undefined && size !== 0 && size <= Number(value)
   }
+  if (name.endsWith('.unpackLimit')) return said === '0' || said === '1'
   return truthOf(said) === (value === 'true')
 }

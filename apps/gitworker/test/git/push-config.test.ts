@@ -37,6 +37,8 @@ test('a repository without settings of its own adds nothing to git’s command l
     'receive.denyNonFastForwards=true',
     'core.useReplaceRefs=false',
     'receive.maxInputSize=1000',
+    'receive.unpackLimit=1',
+    'transfer.unpackLimit=1',
     'core.hooksPath=/hooks',
   ])
 })
@@ -48,6 +50,8 @@ test('limits go on the command line if the repository says otherwise, and only t
     'receive.denyNonFastForwards=true',
     'core.useReplaceRefs=false',
   ])
+  const unpacking = configured({ 'receive.unpacklimit': '100', 'transfer.unpacklimit': '1' })
+  assert.deepEqual(unpacking.overrides, ['receive.unpackLimit=1'])
   const strict = { 'receive.autogc': 'off', 'receive.denynonfastforwards': null, 'core.usereplacerefs': 'No' }
   assert.deepEqual(configured(strict).overrides, [])
   // Values that git would not understand, or would read in its own way.
