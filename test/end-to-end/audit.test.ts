@@ -22,6 +22,7 @@ type Change = {
   readonly now?: string
   readonly asked?: string
   readonly target?: string
+  readonly said?: string
 }
 type Entry = {
   readonly event: string
@@ -184,7 +185,14 @@ test('the old id of a deletion is what git deleted, whatever the client said', a
         commandsOf(`${said} ${zeros} ${ref.toString('latin1')}\0 report-status delete-refs`),
       )
       assert.match(body, /ok refs\/heads\//)
-      const change = { ref: ref.toString('latin1').replace('\xe9', '\\xe9'), old: id, new: zeros, result: 'ok' }
+      const named = said === zeros ? {} : { said }
+      const change = {
+        ref: ref.toString('latin1').replace('\xe9', '\\xe9'),
+        old: id,
+        new: zeros,
+        ...named,
+        result: 'ok',
+      }
       assert.deepEqual((await recordsOf(name)).at(-1)?.refs, [change])
     }
   }
@@ -195,6 +203,16 @@ function commandsOf(line: string): Buffer {
   const head = (line.length + 4).toString(16).padStart(4, '0')
   return Buffer.from(`${head}${line}${flushPacket}`, 'latin1')
 }
+
+test('a reference that is changed while a push deletes it is on record with both ids', async () => {
+  const { name, gitDir } = await repository()
+  const [now, before_] = (await git(gitDir, ['rev-list', 'main'])).split('\n') as [string, string]
+  await git(gitDir, ['branch', 'raced', before_])
+  await writeHook(gitDir, 'pre-receive', `env -u GIT_QUARANTINE_PATH git update-ref refs/heads/raced ${now}`)
+  await pushRaw(name, commandsOf(`${now} ${zeros} refs/heads/raced\0 report-status delete-refs`))
+  const change = { ref: 'refs/heads/raced', old: before_, new: zeros, said: now, result: 'ok' }
+  assert.deepEqual((await recordsOf(name)).at(-1)?.refs, [change])
+})
 
 test('a deletion looks up no other references', async () => {
   const { name, gitDir } = await repository()

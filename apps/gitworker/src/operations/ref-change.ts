@@ -5,6 +5,11 @@ export type RefChange = {
   /** The ids before and after, zeros for none. Left out where the push's command is not known. */
   readonly old?: string
   readonly new?: string
+  /**
+   * For a deletion: the old id that the client named, where the one that was looked up is another. If git has such an
+   * object, the reference was changed in between, and it was this one.
+   */
+  readonly said?: string
   /** `unknown`: git has not said it, and nothing else proves it. */
   readonly result: 'ok' | 'rejected' | 'unknown' | 'refused'
   /** git's or a hook's reason for `rejected`. */

@@ -1,7 +1,7 @@
 import type { PushResults, RefResult } from '@sluice/shared/git/push-results'
 import { shownBytes } from '../audit/audit-line.ts'
 import type { RefChange } from '../operations/ref-change.ts'
-import { isDeletion } from './push-commands.ts'
+import { isCreation, isDeletion } from './push-commands.ts'
 import type { PushCommand, PushCommands } from './push-commands.ts'
 
 /** What may be known of a push. In all names, each character stands for a byte. */
@@ -106,7 +106,7 @@ function changeOf(result: RefResult, command: PushCommand | undefined, known: Kn
   const { why, instead } = result
   const ref = instead.ref ?? result.ref
   const asked = command && idsOf(command, known)
-  const ids: { old?: string; new?: string } = {
+  const ids: { old?: string; new?: string; said?: string } = {
     // Of another reference, only the hook can tell what it was.
     ...(asked && (ref === result.ref ? asked : { new: asked.new })),
     ...(instead.oldId !== undefined && { old: instead.oldId }),
@@ -126,10 +126,11 @@ function unknown(command: PushCommand, known: KnownOfPush): RefChange {
   return { ref: shownBytes(ref), ...ids, result: 'unknown', ...nowOf(ref, ids.new, known.after) }
 }
 
-function idsOf(command: PushCommand, { before }: KnownOfPush): { old: string; new: string } {
+function idsOf(command: PushCommand, { before }: KnownOfPush): { old: string; new: string; said?: string } {
   const [old, id] = [command.oldId.toLowerCase(), command.newId.toLowerCase()]
-  const isLookedUp = isDeletion(command) && before.has(command.ref)
-  return { old: isLookedUp ? (before.get(command.ref) ?? zeros(old)) : old, new: id }
+  if (!isDeletion(command) || !before.has(command.ref)) return { old, new: id }
+  const found = before.get(command.ref) ?? zeros(old)
+  return { old: found, new: id, ...(old !== found && !isCreation(command) && { said: old }) }
 }
 
 function isProven(ref: string, id: string | undefined, after: KnownOfPush['after']): boolean {

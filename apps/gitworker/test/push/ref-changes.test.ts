@@ -40,8 +40,15 @@ test('the old id of a deletion is the one that was looked up', () => {
     ['b', undefined],
     ['c', one],
   ])
-  const olds = refChanges(known({ push: { commands }, reported, before })).refs.map(({ old }) => old)
-  assert.deepEqual(olds, [two, zeros, one])
+  const { refs } = refChanges(known({ push: { commands }, reported, before }))
+  assert.deepEqual(
+    refs.map(({ old, said }) => [old, said]),
+    [
+      [two, one],
+      [zeros, two],
+      [one, undefined],
+    ],
+  )
 })
 
 test('two commands for one reference have each their own ids', () => {
