@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { readPasswordFile } from '@sluice/access/passwords/password-file'
 import { parseRules } from '@sluice/access/rules/rules-file'
 import type { GatewayConfig } from '@sluice/gateway/config/config'
+import { readPasswords, readSmall } from '../../access/read-files.ts'
 import { ok, warning } from '../findings/finding.ts'
 import type { Finding } from '../findings/finding.ts'
-import { covers } from './pattern-cover.ts'
+import { findHiddenRules } from './hidden-rules.ts'
 
 const setting = 'SLUICE_ACCESS_FILE'
 
@@ -15,8 +14,8 @@ const setting = 'SLUICE_ACCESS_FILE'
 export async function checkRules({ access, passwordFile, accessFile }: GatewayConfig): Promise<Finding[]> {
   if (access !== 'file' || passwordFile === undefined || accessFile === undefined) return []
   try {
-    const passwords = readPasswordFile(await readFile(passwordFile, 'utf8'), passwordFile)
-    const { groups, rules, lines } = parseRules(await readFile(accessFile, 'utf8'), accessFile)
+    const passwords = await readPasswords(passwordFile)
+    const { groups, rules, lines } = parseRules(await readSmall(accessFile), accessFile)
     const named = [
       ...rules.flatMap(({ read, write, create }) => [...read, ...write, ...create]),
       ...Object.values(groups).flat(),
@@ -34,16 +33,13 @@ export async function checkRules({ access, passwordFile, accessFile }: GatewayCo
 type Rule = { readonly repositories: readonly string[] }
 
 function hiddenRules(rules: readonly Rule[], path: string, lineOf: (index: number) => number): Finding[] {
-  return rules.flatMap(({ repositories }, index) => {
-    const earlier = rules
-      .slice(0, index)
-      .flatMap((rule, number) => rule.repositories.map((pattern) => ({ pattern, number })))
-    const covered = repositories.map((pattern) => earlier.find((one) => covers(one.pattern, pattern)))
-    if (covered.includes(undefined)) return []
-    const by = covered[0]!
-    const what = `${path}:${lineOf(index)}: rule ${index + 1} (${repositories.join(', ')}) never decides: rule ${by.number + 1} in line ${lineOf(by.number)} (${by.pattern}) fits all of its repositories, and comes first.`
-    return [warning(setting, what, `Move rule ${index + 1} before rule ${by.number + 1}, or remove it.`)]
+  const { hidden, lookedAt } = findHiddenRules(rules)
+  const found = hidden.map(({ number, by }) => {
+    const what = `${path}:${lineOf(number)}: rule ${number + 1} (${rules[number]!.repositories.join(', ')}) never decides: rule ${by.number + 1} in line ${lineOf(by.number)} (${by.pattern}) fits all of its repositories, and comes first.`
+    return warning(setting, what, `Move rule ${number + 1} before rule ${by.number + 1}, or remove it.`)
   })
+  if (lookedAt === rules.length) return found
+  return [...found, ok(setting, `Rules from number ${lookedAt + 1} on were not compared: there are too many patterns.`)]
 }
 
 function unknownUsers(

@@ -5,13 +5,22 @@ const strange = ['\uE000', '\uE001\uE002'] as const
 const mostWildcards = 4
 
 /**
- * Whether each name that fits one pattern also fits another. It tries names that stand for all: for each wildcard,
- * texts that nothing but a wildcard fits. It says no where it cannot tell.
+ * Whether each name that fits one pattern also fits another. It tries the names that stand for all. It says no where it
+ * cannot tell.
  */
 export function covers(wide: string, narrow: string): boolean {
-  const names = [...new Set(withoutAnyParts(narrow.replace(/^(?:\.\/)+/, '')).flatMap(namesFor))]
+  return coveringBy(wide)(standingFor(narrow))
+}
+
+/** The same for many patterns, of which each is read once. */
+export function coveringBy(wide: string): (names: readonly string[]) => boolean {
   const fits = fitsPattern(wide)
-  return names.length > 0 && names.every(fits)
+  return (names) => names.length > 0 && names.every(fits)
+}
+
+/** Names that stand for all that fit a pattern: for each wildcard, texts that nothing but a wildcard fits. */
+export function standingFor(pattern: string): readonly string[] {
+  return [...new Set(withoutAnyParts(pattern.replace(/^(?:\.\/)+/, '')).flatMap(namesFor))]
 }
 
 /** The pattern, and what is left of it where `**` stands for no part at all. */
