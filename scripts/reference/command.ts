@@ -44,7 +44,8 @@ function sectionsOf(command: AnyCommand, above: string): string[] {
   ].filter((part) => part !== '')
 }
 
-function optionsOf(intro: string, { options }: AnyCommand): string[] {
+function optionsOf(intro: string, command: AnyCommand): string[] {
+  const options = command.options.filter(({ hidden }) => !hidden)
   if (options.length === 0) return []
   const rows = options.map(({ flags, description, argChoices }) => [
     `\`${flags}\``,

@@ -66,6 +66,8 @@ function usageError({ code, message }: CommanderError, command: CommandUnknownOp
 /** What commander says, and what is easier to read. */
 const rewordings: readonly (readonly [RegExp, string])[] = [
   [/^error: /, ''],
+  // What was given to it may be a password.
+  [/^unknown option '(-[^=']*)=.*'$/s, "Unknown option '$1'"],
   [/\n\(Did you mean (.*)\?\)$/s, '. Did you mean $1?'],
   [/^option '(.*)' argument missing$/, "Option '$1' needs a value"],
   [/^option '(.*)' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/, "Option '$1' takes one of $3, not '$2'."],

@@ -14,6 +14,7 @@ const cases: readonly (readonly [line: readonly string[], offered: readonly stri
   [['--js'], ['--json']],
   [['config', '--y'], ['--yaml']],
   [['config', '--conf'], ['--config']],
+  [['user', 'add', '--pass'], ['--password-stdin']],
   [
     ['--config', 'x.yaml', 'check', ''],
     ['gateway', 'supervisor'],

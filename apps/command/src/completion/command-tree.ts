@@ -20,7 +20,7 @@ export type Among = readonly string[] | 'files' | 'anything'
 
 /** Every command of a program, with what may follow it. Options of a command may stand anywhere after it. */
 export function followingsOf(program: CommandUnknownOpts, inherited: readonly Option[] = [], path = ''): Following[] {
-  const options = [...inherited, ...program.options]
+  const options = [...inherited, ...program.options].filter(({ hidden }) => !hidden)
   const own: Following = {
     path,
     commands: program.commands.map((one) => ({ word: one.name(), about: firstSentence(one.description()) })),

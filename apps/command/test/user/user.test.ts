@@ -57,6 +57,8 @@ test('a password is never an argument, and no message quotes one', async () => {
     [['add', 'ann', '--password', 'S3cret-word'], undefined, 2, /A password is never an argument/],
     [['add', 'ann', '--password=S3cret-word'], undefined, 2, /A password is never an argument/],
     [['passwd', 'ann', '-pS3cret-word'], undefined, 2, /A password is never an argument/],
+    [['add', 'ann', '--pasword=S3cret-word'], undefined, 2, /Unknown option '--pasword'\./],
+    [['add', 'ann', '--password-stdin=S3cret-word'], undefined, 2, /Unknown option '--password-stdin'/],
     [['add', 'ann'], 'S3cret-word\n', 2, /There is no terminal to ask for the password on: use --password-stdin/],
     [['add', 'ann', '--password-stdin', '--generate'], 'S3cret-word\n', 2, /cannot be used with/],
     [['add', 'ann', '--password-stdin'], 'S3cret-word\nS3cret-word\n', 1, /control characters .* Nothing was changed/],
