@@ -7,14 +7,14 @@ import type { Rules } from '@sluice/access/rules/rules-file'
 import { readTokenFile } from '@sluice/access/tokens/token-file'
 import type { TokenFile } from '@sluice/access/tokens/token-file'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { CommandError } from '../output/failure.ts'
+import { FileError } from '../output/failure.ts'
 
 /*
- * What the files say. All throw a CommandError in words where a file cannot be read or is not right.
+ * What the files say. All throw a FileError in words where a file cannot be read or is not right.
  */
 
 export async function readPasswords(path: string): Promise<Passwords> {
-  return await readAs(path, readPasswordFile)
+  return await readAs(path, readPasswordFile, ': "sluice user add" makes it')
 }
 
 export async function readRules(path: string): Promise<Rules> {
@@ -22,7 +22,7 @@ export async function readRules(path: string): Promise<Rules> {
 }
 
 export async function readTokens(path: string): Promise<TokenFile> {
-  return await readAs(path, readTokenFile)
+  return await readAs(path, readTokenFile, ': "sluice token create" makes it')
 }
 
 /** A password file that is not there yet has no users. */
@@ -42,25 +42,28 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-async function readAs<T>(path: string, parse: (text: string, path: string) => T): Promise<T> {
-  const text = await readSmall(path)
+async function readAs<T>(path: string, parse: (text: string, path: string) => T, maker = ''): Promise<T> {
+  const text = await readSmall(path, maker)
   try {
     return parse(text, path)
   } catch (cause) {
-    throw new CommandError(`${(cause as Error).message}.`, { cause })
+    throw new FileError(`${(cause as Error).message}.`, { cause })
   }
 }
 
-/** @throws {CommandError} in words */
-export async function readSmall(path: string): Promise<string> {
+/**
+ * @param maker what makes the file, as the end of a sentence
+ * @throws {FileError} in words
+ */
+export async function readSmall(path: string, maker = ''): Promise<string> {
   try {
     const found = await stat(path)
-    if (!found.isFile()) throw new CommandError(`${path} is no file.`)
-    if (found.size > maxFileBytes) throw new CommandError(`${path} has more than ${maxFileBytes} bytes.`)
+    if (!found.isFile()) throw new FileError(`${path} is no file.`)
+    if (found.size > maxFileBytes) throw new FileError(`${path} has more than ${maxFileBytes} bytes.`)
     return await readFile(path, 'utf8')
   } catch (error) {
     const code = errnoOf(error)
-    if (code === 'ENOENT') throw new CommandError(`There is no file ${path}.`, { cause: error })
-    throw code === '' ? error : new CommandError(`${path} cannot be read (${code}).`, { cause: error })
+    if (code === 'ENOENT') throw new FileError(`There is no file ${path}${maker}.`, { cause: error })
+    throw code === '' ? error : new FileError(`${path} cannot be read (${code}).`, { cause: error })
   }
 }

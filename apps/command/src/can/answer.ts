@@ -4,7 +4,7 @@ import type { Config } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
 import { readSettings } from '../call/settings.ts'
 import type { Surroundings } from '../call/surroundings.ts'
-import { CommandError } from '../output/failure.ts'
+import { UsageError } from '../output/failure.ts'
 import { plainText } from '../output/plain-text.ts'
 import type { Report } from '../output/report.ts'
 import { explainByFiles } from './by-files.ts'
@@ -99,7 +99,7 @@ const modes: Record<CanConfig['access'], Explain> = {
   file: explainByFiles,
   jwt: explainBySignedToken,
   forward: async (_question, _options, config) => {
-    throw new CommandError(
+    throw new UsageError(
       `SLUICE_ACCESS is forward: your own service decides (${config.accessService ?? 'SLUICE_ACCESS_SERVICE, which is not set'}), and only it can say why.`,
     )
   },

@@ -4,7 +4,7 @@ import { rightsOf, scopesFor } from '@sluice/access/jwt/token-scopes'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { readSmall } from '../access/read-files.ts'
 import type { Surroundings } from '../call/surroundings.ts'
-import { CommandError, UsageError } from '../output/failure.ts'
+import { FileError, UsageError } from '../output/failure.ts'
 import { plainText } from '../output/plain-text.ts'
 import type { CanConfig, Explained } from './answer.ts'
 import type { CanOptions, Question } from './question.ts'
@@ -60,6 +60,6 @@ async function keysOf({ jwtKeys }: CanConfig) {
   try {
     return readKeyFile(text, jwtKeys)
   } catch (cause) {
-    throw new CommandError(`${(cause as Error).message}.`, { cause })
+    throw new FileError(`${(cause as Error).message}.`, { cause })
   }
 }

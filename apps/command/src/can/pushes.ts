@@ -2,7 +2,7 @@ import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { parseReadOnly, readOnlyBy } from '@sluice/shared/git/read-only'
 import type { ReadOnlyTable } from '@sluice/shared/git/read-only'
 import { readSmall } from '../access/read-files.ts'
-import { CommandError } from '../output/failure.ts'
+import { FileError } from '../output/failure.ts'
 import { plainText } from '../output/plain-text.ts'
 import type { CanConfig } from './answer.ts'
 import type { Question } from './question.ts'
@@ -34,6 +34,6 @@ async function notesOnReadOnly(repository: string, setting: CanConfig['readOnly'
 
 async function readOnlyFile(path: string): Promise<ReadOnlyTable> {
   const table = parseReadOnly(await readSmall(path))
-  if ('problem' in table) throw new CommandError(`${path} is not right: ${table.problem}.`)
+  if ('problem' in table) throw new FileError(`${path} is not right: ${table.problem}.`)
   return table
 }

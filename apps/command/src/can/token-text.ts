@@ -1,6 +1,6 @@
 import { readSmall } from '../access/read-files.ts'
 import type { Surroundings } from '../call/surroundings.ts'
-import { CommandError } from '../output/failure.ts'
+import { CommandError, FileError, UsageError } from '../output/failure.ts'
 
 const longest = 16 * 1024
 
@@ -10,9 +10,16 @@ const longest = 16 * 1024
  * @param path `-` is standard input
  */
 export async function readTokenText(path: string, at: Surroundings): Promise<string> {
-  const text = (path === '-' ? await readAll(at.stdin) : await readSmall(path)).trim()
+  const text = (path === '-' ? await readAll(at.stdin) : await readNamed(path)).trim()
   if (text.length > longest) throw new CommandError('This is no token: it is too long.')
   return text
+}
+
+/** No setting names this file, but whoever called the command. */
+async function readNamed(path: string): Promise<string> {
+  return await readSmall(path).catch((error: unknown) => {
+    throw error instanceof FileError ? new UsageError(error.message) : error
+  })
 }
 
 async function readAll(stdin: NodeJS.ReadStream): Promise<string> {

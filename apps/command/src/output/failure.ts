@@ -13,6 +13,12 @@ export class CommandError extends Error {
   readonly kind: FailureKind = 'failed'
 }
 
+/** A file that the settings name cannot be read, or is not right. */
+export class FileError extends CommandError {
+  override readonly name = 'FileError'
+  override readonly kind = 'configuration'
+}
+
 /** The command was called in a wrong way. */
 export class UsageError extends CommandError {
   override readonly name = 'UsageError'
@@ -42,6 +48,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof EndedError) return { ...failed('failed', message), exitCode: error.exitCode }
   if (error instanceof ConfigError) return configFailure(error)
   if (error instanceof UsageError) return { ...failed(error.kind, message), help: error.help }
+  if (error instanceof FileError) return { ...failed(error.kind, message), problems: [message] }
   return failed(error instanceof CommandError ? error.kind : 'failed', message)
 }
 

@@ -151,11 +151,12 @@ test('a signed token is explained: signature, issuer, audience, end, scopes', as
 test('the other modes, and wrong calls', async () => {
   await using folder = await accessFolder()
   await writeFile(folder.passwords, userLine('ann'))
+  await writeFile(folder.tokens, '')
   const wrong: [string[], Record<string, string>, number, RegExp][] = [
     [
       ['ann', 'write', 'x'],
       { SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: 'http://127.0.0.1:9/a' },
-      1,
+      2,
       /your own service decides \(http:\/\/127\.0\.0\.1:9\/a\)/,
     ],
     [['ann', 'write'], {}, 2, /Say a user, a right and a repository/],
@@ -166,7 +167,14 @@ test('the other modes, and wrong calls', async () => {
     [['--token', 'aaaaaaaa', 'ann', 'read', 'x'], {}, 2, /With a token, say a right and a repository/],
     [['--token', 'a', '--token-file', 'b', 'read', 'x'], {}, 2, /one of --token and --token-file/],
     [['ann', 'read', 'x'], { SLUICE_ACCESS_FILE: '' }, 78, /SLUICE_ACCESS=file needs SLUICE_ACCESS_FILE/],
-    [['ann', 'read', 'x'], { SLUICE_PASSWORD_FILE: '/nonexistent/f' }, 1, /There is no file \/nonexistent\/f/],
+    [['ann', 'read', 'x'], { SLUICE_PASSWORD_FILE: '/nonexistent/f' }, 78, /There is no file \/nonexistent\/f: /],
+    [['ann', 'read', 'x'], { SLUICE_ACCESS_FILE: folder.passwords }, 78, /htpasswd/],
+    [
+      ['--token-file', '/nonexistent/t', 'read', 'x'],
+      { SLUICE_TOKEN_FILE: folder.tokens },
+      2,
+      /no file \/nonexistent\/t\./,
+    ],
   ]
   for (const [argv, more, code, says] of wrong) {
     const { exitCode, stderr } = await call(['can', ...argv], { env: { ...folder.env, ...more } })

@@ -90,7 +90,7 @@ test('names that cannot be are refused, and so is a user who is there', async ()
     [['add', 'ann', '--generate'], 1, /There is a user "ann"/],
     [['passwd', 'eve', '--generate'], 1, /There is no user "eve" in .*"sluice user list"/],
     [['remove', 'e\u202eve'], 1, /There is no user "e\\u\{202e\}ve"/],
-    [['add'], 2, /missing required argument 'name'/i],
+    [['add'], 2, /Say the name, too/],
   ]
   for (const [argv, code, says] of wrong) {
     const { exitCode, stdout, stderr } = await call(['user', ...argv], { env })
