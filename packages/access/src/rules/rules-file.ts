@@ -1,5 +1,5 @@
-import { isMap, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { Document } from 'yaml'
+import { isMap, isNode, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import type { Alias, Document, YAMLParseError } from 'yaml'
 import { z } from 'zod'
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { whyNoRepositoryFits } from '@sluice/shared/git/pattern-mistakes'
@@ -11,7 +11,12 @@ import type { Group, Named } from './named.ts'
 
 /** Whom a rule is about: a user's name, `@group`, `users` (everybody who has logged in) or `anyone`. */
 const who = z.string().refine(isUserName, 'this is not the name of a user or a group')
-const someOf = z.union([who.transform((one) => [one]), z.array(who).max(10_000)]).default([])
+const someOf = z
+  .union(
+    [who.transform((one) => [one]), z.array(who).max(10_000)],
+    'here should be a name or a list of names, in quotes if they look like numbers, true or false',
+  )
+  .default([])
 const patterns = z
   .string()
   .min(1)
@@ -26,7 +31,10 @@ const fileForm = z.strictObject({
   rules: z
     .array(
       z.strictObject({
-        repositories: z.union([patterns.transform((one) => [one]), z.array(patterns).min(1).max(1000)]),
+        repositories: z.union(
+          [patterns.transform((one) => [one]), z.array(patterns).min(1).max(1000)],
+          'here should be a pattern or a list of patterns, in quotes if they look like numbers, true or false',
+        ),
         read: someOf,
         write: someOf,
         create: someOf,
@@ -102,14 +110,44 @@ type FileForm = z.infer<typeof fileForm>
 export function parseRules(text: string, path: string): FileForm & { readonly lines: Lines } {
   const lineCounter = new LineCounter()
   // Aliases could make a short file a huge one.
-  const options = { maxAliasCount: 0, strict: true, uniqueKeys: true, lineCounter } as object
+  const options = { maxAliasCount: 0, strict: true, uniqueKeys: true, prettyErrors: false, lineCounter } as object
   const document = parseDocument(text, options)
+  const at = (offset: number) => `(line ${lineCounter.linePos(offset).line})`
   const problem = document.errors[0]
-  if (problem) throw new Error(`${path} is not valid YAML: ${problem.message.split('\n')[0]}`)
+  if (problem) throw new Error(`${path} is not valid YAML: ${wordsFor(problem)} ${at(problem.pos[0])}`)
+  const alias = firstAlias(document)
+  if (alias)
+    throw new Error(`${path}: put "*${alias.source}" in quotes: YAML takes it for an alias ${at(alias.range![0])}`)
   const parsed = fileForm.safeParse(document.toJS({ maxAliasCount: 0 }))
   if (parsed.success) return { ...parsed.data, lines: linesOf(document, lineCounter) }
   const { path: place, message } = parsed.error.issues[0]!
-  throw new Error(`${path}: ${place.length > 0 ? `${place.join('.')}: ` : ''}${message}`)
+  const where = place.length > 0 ? `${place.join('.')}: ` : ''
+  throw new Error(`${path}: ${where}${message} ${at(offsetOf(document, place))}`)
+}
+
+function wordsFor({ code, message }: YAMLParseError): string {
+  if (code === 'MULTIPLE_DOCS') return 'there is more than one document in it'
+  return code === 'BAD_SCALAR_START' ? `${message}; put the value in quotes` : message
+}
+
+function firstAlias(document: Document.Parsed): Alias | undefined {
+  let first: Alias | undefined
+  visit(document, {
+    Alias(_key, alias) {
+      first = alias
+      return visit.BREAK
+    },
+  })
+  return first
+}
+
+/** Where the node at a place begins, or the one around it. */
+function offsetOf(document: Document.Parsed, place: readonly PropertyKey[]): number {
+  for (let length = place.length; length > 0; length--) {
+    const node = document.getIn(place.slice(0, length), true)
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return 0
 }
 
 /** Where things are in the file. */

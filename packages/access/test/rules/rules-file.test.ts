@@ -49,7 +49,15 @@ test('a rules file that is not right is refused in words that name the place', (
     ['rules: [{read: b}]', /^Error: f: rules\.0\.repositories: /],
     ['rules: [{repositories: "**", read: "@team"}]', /^Error: f: there is no group of the name "team"$/],
     ['rules: [{repositories: "**", read: "@constructor"}]', /there is no group/],
-    ['groups: {a: &x [b], c: *x}\nrules: []', /f is not valid YAML|alias/i],
+    ['groups: {a: &x [b], c: *x}\nrules: []', /^Error: f: put "\*x" in quotes: YAML takes it for an alias \(line 1\)$/],
+    ['rules:\n  - repositories: **\n    read: a', /^Error: f: put "\*\*" in quotes: .* \(line 2\)$/],
+    ['rules:\n  - repositories: a\n    read: @b', /f is not valid YAML: .*; put the value in quotes \(line 3\)$/],
+    [
+      'rules:\n  - repositories: a\n    read: [1]',
+      /^Error: f: rules\.0\.read: .* a list of names, in quotes .* \(line 3\)$/,
+    ],
+    ['rules:\n  - repositories: a\n    read:', /^Error: f: rules\.0\.read: here should be a name/],
+    ['rules: []\n---\nrules: []', /f is not valid YAML: there is more than one document in it \(line 2\)$/],
     ['', /^Error: f: /],
     ['rules: []\nrules: []', /not valid YAML/],
   ] as const) {
@@ -77,8 +85,11 @@ test('scopes add up; scopes of other services, and of invalid names, mean nothin
 
 test('a pattern that could never fit is refused with the one that was meant', () => {
   for (const [pattern, says] of [
-    ['team/web.git', /^f: rules\.1\.repositories.*"team\/web\.git": .* no \.git at their end.*: write team\/web$/],
-    ['/team/**', /write team\/\*\*$/],
+    [
+      'team/web.git',
+      /^f: rules\.1\.repositories.*"team\/web\.git": .* no \.git at their end.*: write team\/web \(line 1\)$/,
+    ],
+    ['/team/**', /write team\/\*\* \(line 1\)$/],
   ] as const) {
     const text = `rules: [{ repositories: '**', read: anyone }, { repositories: [${JSON.stringify(pattern)}], read: ann }]`
     assert.throws(() => readRulesFile(text, 'f'), { message: says })

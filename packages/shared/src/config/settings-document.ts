@@ -43,8 +43,9 @@ class Reading {
 
   read(): void {
     for (const { code, message, pos } of this.#document.errors.slice(0, 3)) {
-      const hint = code === 'BAD_SCALAR_START' ? 'put the value in quotes' : undefined
-      this.#tell(pos[0], `this is not valid YAML: ${message}${hint ? `; ${hint}` : ''}.`)
+      const hint = code === 'BAD_SCALAR_START' ? '; put the value in quotes' : ''
+      const words = code === 'MULTIPLE_DOCS' ? 'there is more than one document in it' : message
+      this.#tell(pos[0], `this is not valid YAML: ${words}${hint}.`)
     }
     const top = this.#document.contents
     if (this.problems.length > 0 || isNothing(top)) return

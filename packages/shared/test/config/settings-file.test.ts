@@ -146,7 +146,7 @@ test('a file that is no YAML, or of another form, is told so', () => {
     ['tls: on', /:1: here should be settings, in lines of their own below "tls:"/],
     ['tls:\n  tls_key:\n    a: b', /:2: tls\.tls_key takes .*, not settings of its own/],
     ['? [a]\n: b', /a key is a name/],
-    ['tls: {}\n---\ntls: {}\n', /multiple documents/],
+    ['tls: {}\n---\ntls: {}\n', /more than one document/],
     ['SLUICE_ROOT=/srv', /here should be groups of settings/],
     [`tls: ${'['.repeat(100_000)}`, /not valid YAML/],
   ] as const) {
