@@ -3,6 +3,7 @@ import { createToken } from '@sluice/access/tokens/change-tokens'
 import { problemOfNewToken } from '@sluice/access/tokens/token-file'
 import type { TokenLine } from '@sluice/access/tokens/token-file'
 import { ConfigError } from '@sluice/shared/config/config-error'
+import { whyNoRepositoryFits } from '@sluice/shared/git/pattern-mistakes'
 import { accessFilesOf, notInForce, tokenFileOf } from '../access/access-files.ts'
 import type { AccessFiles } from '../access/access-files.ts'
 import { newFileInWords } from '../access/new-file-words.ts'
@@ -54,16 +55,10 @@ export async function create(at: Surroundings, command: CommandUnknownOpts, opti
   return secretReport(at, command, { secret: text, document: { ...shown, file: path, token: text }, beside })
 }
 
-/** Patterns that nothing can fit. */
+/** Refuses what nothing can fit. */
 function checkPattern(pattern: string): void {
-  if (/^\/|\/$/.test(pattern))
-    throw new UsageError(
-      `The pattern ${JSON.stringify(pattern)} fits nothing: names of repositories neither begin nor end with "/".`,
-    )
-  if (/\.git$/i.test(pattern))
-    throw new UsageError(
-      `The pattern ${JSON.stringify(pattern)} fits nothing: leave out ".git" at the end of a repository's name.`,
-    )
+  const why = pattern === '' ? 'a pattern has at least one character' : whyNoRepositoryFits(pattern)
+  if (why !== undefined) throw new UsageError(`--repository ${JSON.stringify(pattern)}: ${why}.`)
 }
 
 /** @throws where there is no such user, or nobody can tell */
