@@ -47,6 +47,7 @@ async function fromTerminal(at: Surroundings, user: string): Promise<string> {
   return text
 }
 
+/** Without a byte order mark, which editors put before the text of a file. */
 async function fromStandardInput(stdin: NodeJS.ReadStream): Promise<string> {
   if (stdin.isTTY) {
     throw new UsageError(
@@ -62,9 +63,7 @@ async function fromStandardInput(stdin: NodeJS.ReadStream): Promise<string> {
       throw new CommandError(`There are more than ${maxBytes} bytes on standard input, too many for a password.`)
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-      .decode(Buffer.concat(chunks))
-      .replace(/\r?\n$/, '')
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)).replace(/\r?\n$/, '')
   } catch (cause) {
     throw new CommandError('The password on standard input is not UTF-8 text. Nothing was changed.', { cause })
   }

@@ -26,7 +26,7 @@ test('a user is added with a password from standard input, and gets another one'
 
   const changed = await call(['user', 'passwd', 'ann', '--password-stdin', '--bcrypt'], {
     env,
-    stdin: 'second password',
+    stdin: '\ufeffsecond password\r\n',
   })
   assert.deepEqual(changed, {
     exitCode: 0,

@@ -14,3 +14,13 @@ export function withLine(text: string, line: string): string {
 export function endingOf(text: string): '\r\n' | '\n' {
   return /^[^\n]*\r\n/.test(text) ? '\r\n' : '\n'
 }
+
+/** What some editors put before a text. It would be a part of the first name. */
+const byteOrderMark = '\ufeff'
+
+/** @throws {Error} in words */
+export function refuseByteOrderMark(text: string, path: string): void {
+  if (text.startsWith(byteOrderMark)) {
+    throw new Error(`${path} begins with a byte order mark, which nobody sees: save it as UTF-8 without one`)
+  }
+}

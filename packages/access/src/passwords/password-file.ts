@@ -1,5 +1,6 @@
 import { parseOptions } from '@node-rs/argon2'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
+import { refuseByteOrderMark } from '../files/text-lines.ts'
 import { reservedNames } from '../rules/named.ts'
 
 /** How a password is checked. */
@@ -27,6 +28,7 @@ const longestTag = 128
  * @throws {Error} in words that name the line and do not quote it
  */
 export function readPasswordFile(text: string, path: string): Passwords {
+  refuseByteOrderMark(text, path)
   const passwords = new Map<string, PasswordHash>()
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue

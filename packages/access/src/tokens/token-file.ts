@@ -3,6 +3,7 @@ import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
 import type { RepositoryRights } from '../rights.ts'
+import { refuseByteOrderMark } from '../files/text-lines.ts'
 import { tokenId } from './token-text.ts'
 
 /** Each of these includes the ones before it. */
@@ -37,7 +38,7 @@ export type TokenLine = z.infer<typeof lineForm>
 export function problemOfNewToken(asked: Omit<TokenLine, 'id' | 'sha256'>): string | undefined {
   const parsed = lineForm.omit({ id: true, sha256: true }).safeParse(asked)
   const issue = parsed.error?.issues[0]
-  return issue && `The ${String(issue.path[0])} of the token is not right: ${issue.message}.`
+  return issue && `The token cannot be made: ${String(issue.path[0])}: ${issue.message}.`
 }
 
 export type Token = TokenLine & {
@@ -62,6 +63,7 @@ export type TokenFile = {
  * @throws {Error} in words that name the line and do not quote it
  */
 export function readTokenFile(text: string, path: string, earlier?: TokenFile): TokenFile {
+  refuseByteOrderMark(text, path)
   const tokens = new Map<string, Token>()
   const byLine = new Map<string, Token>()
   for (const [index, line] of text.split('\n').entries()) {

@@ -93,6 +93,7 @@ test('a file that is not right is refused with the number of the line, and witho
       other,
     )
   }
+  assert.throws(() => readTokenFile(`\ufeff${line}\n`, 'f'), /f begins with a byte order mark/)
 })
 
 test('lines that have not changed are not read again', () => {

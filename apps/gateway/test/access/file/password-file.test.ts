@@ -43,6 +43,10 @@ test('bcrypt, as htpasswd writes it, and argon2id are accepted; a password fits 
   assert.equal(await check.isRight(new Map(), 'ann', 'one', about), false)
 })
 
+test('a byte order mark is no part of the first name', () => {
+  assert.throws(() => readPasswordFile('\ufeffann:x', 'f'), /f begins with a byte order mark/)
+})
+
 test('a password that was right is wrong once the hash has changed', async () => {
   const check = new PasswordCheck()
   const before = readPasswordFile(`ann:${await hash('one', 4)}`, 'f')
