@@ -1,5 +1,5 @@
-import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
-import { Refusal } from '@sluice/shared/refusal/refusal'
+import { plainName } from '@sluice/shared/git/repository-name'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import { UsageError } from '../output/failure.ts'
 
 export type CanOptions = { readonly token?: string | undefined; readonly tokenFile?: string | undefined }
@@ -35,17 +35,5 @@ export function questionIn(words: readonly string[], { token, tokenFile }: CanOp
   const [rightWord, repository] = words.slice(-2) as [string, string]
   const right = Object.hasOwn(rightsByWord, rightWord) ? rightsByWord[rightWord] : undefined
   if (right === undefined) throw new UsageError(`The right is read, write or create, not ${JSON.stringify(rightWord)}.`)
-  return { user: isToken ? undefined : words[0], right, repository: nameOf(repository) }
-}
-
-function nameOf(repository: string): string {
-  try {
-    checkRepositoryName(repository)
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    throw new UsageError(
-      `${JSON.stringify(repository)} is no name of a repository, such as team/app: ${error.sentence}`,
-    )
-  }
-  return plainName(repository)
+  return { user: isToken ? undefined : words[0], right, repository: plainName(repositoryArgument(repository)) }
 }

@@ -1,12 +1,13 @@
 import { Command, Option } from '@commander-js/extra-typings'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { withHost } from './host/reach-host.ts'
 
 export function createCommand(at: Surroundings) {
   return new Command('create')
     .description('Create an empty repository.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .addOption(
       new Option('--object-format <format>', 'How objects are named. Default: SLUICE_DEFAULT_OBJECT_FORMAT.').choices([
         'sha1',

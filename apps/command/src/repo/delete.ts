@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import type { Deleted } from '@sluice/gitworker/administration/change/delete-repository'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
@@ -9,7 +10,7 @@ import { timeInWords } from './words.ts'
 export function deleteCommand(at: Surroundings) {
   return new Command('delete')
     .description('Move a repository to the trash, from where it can be restored for SLUICE_TRASH_TIME.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .action(
       reporting(at, async (name, _options, command) => {
         const wanted = { method: 'DELETE', path: pathOf(name) } as const

@@ -1,5 +1,6 @@
 import { Command } from '@commander-js/extra-typings'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
@@ -7,8 +8,8 @@ import { withHost } from './host/reach-host.ts'
 export function forkCommand(at: Surroundings) {
   return new Command('fork')
     .description('Make a repository with the branches and tags of another, whose objects it borrows.')
-    .argument('<name>', 'The repository that is forked.')
-    .argument('<fork>', 'The name of the fork.')
+    .argument('<name>', 'The repository that is forked.', repositoryArgument)
+    .argument('<fork>', 'The name of the fork.', repositoryArgument)
     .option('--independent', 'Copy the objects instead. That takes time and space.')
     .action(
       reporting(at, async (name, to, { independent = false }, command) => {

@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import type { Checked } from '@sluice/gitworker/administration/change/check-objects'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
@@ -9,7 +10,7 @@ import { printable } from './words.ts'
 export function fsckCommand(at: Surroundings) {
   return new Command('fsck')
     .description('Check all objects of a repository. Ends with 1 where something is wrong.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .action(
       reporting(at, async (name, _options, command) => {
         const wanted = { method: 'POST', path: `${pathOf(name)}/fsck` } as const

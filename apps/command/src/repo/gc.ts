@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import type { Collected } from '@sluice/gitworker/administration/change/collect-garbage'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
@@ -9,7 +10,7 @@ import { bytesInWords } from './words.ts'
 export function gcCommand(at: Surroundings) {
   return new Command('gc')
     .description('Pack a repository, and remove what nothing has needed for two weeks. Pushes and fetches go on.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .action(
       reporting(at, async (name, _options, command) => {
         const wanted = { method: 'POST', path: `${pathOf(name)}/gc` } as const

@@ -1,5 +1,6 @@
 import { Argument, Command } from '@commander-js/extra-typings'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { UsageError } from '../output/failure.ts'
 import { pathOf } from './host/administration-client.ts'
@@ -8,7 +9,7 @@ import { withHost } from './host/reach-host.ts'
 export function readOnlyCommand(at: Surroundings) {
   return new Command('readonly')
     .description('Let a repository take no pushes, or take them again.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .addArgument(new Argument('<state>', 'on: it takes no pushes. off: it does.').choices(['on', 'off'] as const))
     .option('--message <text>', 'A sentence for those who push.')
     .action(

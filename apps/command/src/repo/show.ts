@@ -3,6 +3,7 @@ import type { Inspection, Size } from '@sluice/gitworker/administration/inspecti
 import { settings } from '@sluice/shared/config/settings'
 import { readSettings } from '../call/settings.ts'
 import { reporting } from '../call/reporting.ts'
+import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import type { Report } from '../output/report.ts'
 import { pathOf } from './host/administration-client.ts'
@@ -14,7 +15,7 @@ type Shown = Awaited<ReturnType<Inspection['show']>>
 export function showCommand(at: Surroundings) {
   return new Command('show')
     .description('Show all that is known of one repository.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .action(
       reporting(at, async (name, _options, command): Promise<Report> => {
         const shown = await withHost(at, command, (host) => host.ask<Shown>({ method: 'GET', path: pathOf(name) }))
@@ -28,7 +29,7 @@ export function showCommand(at: Surroundings) {
 export function sizeCommand(at: Surroundings) {
   return new Command('size')
     .description('Say what a repository takes on the disk, and roughly what a gc could save.')
-    .argument('<name>', 'Its name, such as team/project.')
+    .argument('<name>', 'Its name, such as team/project.', repositoryArgument)
     .action(
       reporting(at, async (name, _options, command): Promise<Report> => {
         const path = `${pathOf(name)}/size`
