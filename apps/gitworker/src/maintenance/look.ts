@@ -39,7 +39,6 @@ export type RepositoryLook = {
   /** Whether there is a bitmap, of one pack or of several. */
   readonly hasBitmap: boolean
   readonly hasReflogs: boolean
-  readonly hasWorktrees: boolean
   /** Whether it borrows objects from another repository. */
   readonly borrows: boolean
   /** Whether references are in tables (reftable), which git keeps in shape by itself. */
@@ -66,7 +65,6 @@ export async function lookAtRepository(gitDir: string): Promise<RepositoryLook> 
     looseRefs: hasReftable ? 0 : await countRefs(join(gitDir, 'refs')),
     hasBitmap: packEntries.some((name) => name.endsWith('.bitmap')),
     hasReflogs: await isThere(join(gitDir, 'logs')),
-    hasWorktrees: await isThere(join(gitDir, 'worktrees')),
     borrows: await isThere(join(objects, 'info/alternates')),
     hasReftable,
   }

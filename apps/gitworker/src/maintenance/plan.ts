@@ -18,7 +18,6 @@ import type { PackLook, RepositoryLook } from './look.ts'
 export type Task =
   | { readonly kind: 'pack-refs' }
   | { readonly kind: 'expire-reflogs' }
-  | { readonly kind: 'prune-worktrees' }
   | { readonly kind: 'repack-geometric' }
   | { readonly kind: 'join-packs' }
   | {
@@ -61,10 +60,7 @@ export function planFor(look: RepositoryLook, abilities: Abilities, now: number)
   const tasks: Task[] = []
   if (look.looseRefs > thresholds.looseRefs) tasks.push({ kind: 'pack-refs' })
   const repack = abilities.isPrecious ? joinFor(look) : repackFor(look, abilities, now)
-  if (repack?.kind === 'repack-all') {
-    if (look.hasReflogs) tasks.push({ kind: 'expire-reflogs' })
-    if (look.hasWorktrees) tasks.push({ kind: 'prune-worktrees' })
-  }
+  if (repack?.kind === 'repack-all' && look.hasReflogs) tasks.push({ kind: 'expire-reflogs' })
   if (repack) tasks.push(repack, { kind: 'commit-graph', split: repack.kind !== 'repack-all' })
   return tasks
 }

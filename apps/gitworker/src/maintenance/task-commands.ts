@@ -12,7 +12,6 @@ export function commandsOf(task: Task, gitDir: string): string[][] {
 const commands = {
   'pack-refs': [['pack-refs', '--all']],
   'expire-reflogs': [['reflog', 'expire', '--all']],
-  'prune-worktrees': [['worktree', 'prune']],
   // -l: what is borrowed stays borrowed. -n: no file is made for clients that read nothing but files.
   'repack-geometric': [['repack', '-d', '-l', '-n', '-q', '--geometric=2', '--write-midx', '--write-bitmap-index']],
   'join-packs': [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readdir, utimes, writeFile } from 'node:fs/promises'
+import { readdir, rename, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, afterEach, describe, test } from 'node:test'
@@ -90,6 +90,22 @@ describe('maintenance of one repository', () => {
     )
     assert.ok(run && run !== 'busy')
     assert.ok(await has(gone))
+  })
+
+  test('keeps what a linked work tree has staged or committed, even if that is not there now', async () => {
+    await addCommits('main', 400)
+    const [here, away] = [join(folder.path, 'linked'), join(folder.path, 'on-another-disk')]
+    await git(repository, ['worktree', 'add', '--quiet', '--detach', here, 'main'])
+    await git(here, ['commit', '--quiet', '--allow-empty', '--message', 'Nowhere else'])
+    await writeFile(join(here, 'new'), 'staged')
+    await git(here, ['add', 'new'])
+    const ids = (await git(here, ['rev-parse', 'HEAD', ':new'])).split('\n')
+    await rename(here, away)
+    await maintained()
+    now += 15 * day
+    await addCommits('main', 400)
+    await maintained('repack-all')
+    for (const id of ids) assert.ok(await has(id))
   })
 
   test('joins packs of a repository whose objects may never go, and keeps them all', async () => {

@@ -15,7 +15,6 @@ const tidy: RepositoryLook = {
   looseRefs: 0,
   hasBitmap: true,
   hasReflogs: false,
-  hasWorktrees: false,
   hasReftable: false,
   borrows: false,
 }
@@ -71,10 +70,10 @@ test('a pack that somebody keeps is left out, and where no object may go, packs 
   ])
 })
 
-test('loose references are packed by themselves; reflogs and work trees are looked after with a whole repack', () => {
+test('loose references are packed by themselves; reflogs are looked after with a whole repack', () => {
   assert.deepEqual(kinds({ looseRefs: 500 }), ['pack-refs'])
-  const all = { packs: [pack(2 ** 20)], looseObjects: 600, hasReflogs: true, hasWorktrees: true }
-  assert.deepEqual(kinds(all), ['expire-reflogs', 'prune-worktrees', 'repack-all', 'commit-graph'])
+  const all = { packs: [pack(2 ** 20)], looseObjects: 600, hasReflogs: true }
+  assert.deepEqual(kinds(all), ['expire-reflogs', 'repack-all', 'commit-graph'])
 })
 
 test('where git cannot write a cruft pack, nothing expires, and unreachable objects stay in the pack', () => {
