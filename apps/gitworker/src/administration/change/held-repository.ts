@@ -6,6 +6,7 @@ import type { FoundRepository } from '../operation/found-repository.ts'
 import { keysOf } from '../operation/found-repository.ts'
 import { movableFolder } from '../move/movable.ts'
 import type { MoveNotes } from '../move/move-notes.ts'
+import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import type { OperationKind, Progress } from '../operation/operation.ts'
 import type { Trash } from '../trash/trash.ts'
 import type { Turns } from '../operation/turns.ts'
@@ -43,11 +44,11 @@ export async function holdForMove(
     check = () => {},
   }: { others?: readonly string[]; check?: (borrowers: readonly Borrower[]) => void } = {},
 ): Promise<HeldRepository> {
-  const { root, turns, trash } = services
+  const { root, turns, trash, notes } = services
   using holding = new DisposableStack()
   const folder = movableFolder(root, name, gitDir)
   holding.use(turns.take([...keys, ...others], kind))
-  const borrowers = await borrowersOf(gitDir, root, trash.repositories())
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash.repositories()))
   check(borrowers)
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], kind))
   holding.use(await closeRepositories(services, [gitDir, ...borrowers.map((one) => one.gitDir)], progress))

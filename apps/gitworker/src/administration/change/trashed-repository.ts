@@ -3,9 +3,10 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isThere } from '../../repository/repository.ts'
 import { realOr } from '../lending/alternates.ts'
 import { borrowersOf, checkLendsToNobody, lentFolders } from '../lending/borrowers.ts'
-import { keysOf } from '../operation/found-repository.ts'
+import { keyOfFolder, keysOf } from '../operation/found-repository.ts'
 import type { MovingServices } from './held-repository.ts'
 import { moveRepository } from '../move/move-repository.ts'
+import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import { newPlace } from '../operation/new-place.ts'
 import type { OperationOf } from '../operation/operation.ts'
 import type { TrashEntry } from '../trash/trash.ts'
@@ -21,7 +22,8 @@ export async function restoreRepository(
   { root, turns, trash, notes }: TrashServices,
   { id, to }: OperationOf<'restore'>,
 ): Promise<{ readonly restored: string; readonly id: string }> {
-  const { path, repository, gitDir, folder } = trash.find(id)
+  const entry = trash.find(id)
+  const { path, repository, gitDir, folder } = entry
   const name = to ?? repository
   const place = newPlace(root, name)
   // Under its own name it gets its own folder back, which may lack the ending.
@@ -31,7 +33,7 @@ export async function restoreRepository(
     if (isThere(target)) throw new Refusal('cannot_create')
   }
   checkTarget()
-  using _turn = turns.take([...keysOf(name), ...keysOfEntry(id)], 'restore')
+  using _turn = turns.take([...keysOf(name), ...keysOfEntry(entry)], 'restore')
   const move = { folder: path, gitDir: join(path, gitDir), target, borrowers: [] }
   await moveRepository(move, notes, checkTarget)
   await trash.forget(id)
@@ -44,12 +46,13 @@ export async function restoreRepository(
  * @throws {Refusal} `trash_missing`, `repository_lends`
  */
 export async function purgeRepository(
-  { root, turns, trash }: TrashServices,
+  { root, turns, trash, notes }: TrashServices,
   { id }: OperationOf<'purge'>,
 ): Promise<{ readonly purged: string; readonly id: string }> {
   const entry = trash.find(id)
-  using _turn = turns.take(keysOfEntry(id), 'purge')
-  checkLendsToNobody(await borrowersOf(gitDirOf(entry), root, trash.repositories()))
+  using _turn = turns.take(keysOfEntry(entry), 'purge')
+  const look = () => borrowersOf(gitDirOf(entry), root, trash.repositories())
+  checkLendsToNobody(await whileNothingMoves(notes, look))
   await trash.purge(id)
   return { purged: entry.repository, id }
 }
@@ -60,19 +63,19 @@ export async function purgeRepository(
  * @param onRemoved called with each that was removed, `onFailed` with each that could not be
  */
 export async function purgeDue(
-  { root, turns, trash }: TrashServices,
+  { root, turns, trash, notes }: TrashServices,
   signal: AbortSignal,
   onRemoved: (entry: TrashEntry) => void,
   onFailed: (entry: TrashEntry, error: unknown) => void,
 ): Promise<void> {
   const due = await trash.due()
   if (due.length === 0) return
-  const lent = await lentFolders(root, trash.repositories())
+  const lent = await whileNothingMoves(notes, () => lentFolders(root, trash.repositories()))
   for (const entry of due) {
     if (signal.aborted) return
     if (lent.has(realOr(join(gitDirOf(entry), 'objects')))) continue
     try {
-      using _turn = turns.take(keysOfEntry(entry.id), 'purge')
+      using _turn = turns.take(keysOfEntry(entry), 'purge')
       await trash.purge(entry.id)
       onRemoved(entry)
     } catch (error) {
@@ -81,8 +84,9 @@ export async function purgeDue(
   }
 }
 
-function keysOfEntry(id: string): string[] {
-  return [`trash ${id}`]
+/** Its folder's, too: while what it borrows from is moved, its alternates are changed. */
+function keysOfEntry(entry: TrashEntry): string[] {
+  return [`trash ${entry.id}`, keyOfFolder(gitDirOf(entry))]
 }
 
 function gitDirOf({ path, gitDir }: TrashEntry): string {

@@ -16,6 +16,8 @@ export type NotedMove = {
 
 /** Notes of moves that change alternates. The next supervisor settles what a killed one has left half done. */
 export class MoveNotes {
+  /** How many folders this process has moved. Whoever looks for repositories meanwhile may have missed one. */
+  moves = 0
   readonly #folder: string
 
   private constructor(folder: string) {

@@ -44,6 +44,7 @@ export async function moveRepository(
     checkTarget()
     made = makeFoldersAbove(target)
     renameSync(folder, target)
+    notes.moves++
     await settle(move)
     prove(newGitDir, edits, expected)
   } catch (error) {

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { appendFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { silentLog } from '@sluice/shared/telemetry/log'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { deleteRepository } from '../../src/administration/change/delete-repository.ts'
+import type { MovingServices } from '../../src/administration/change/held-repository.ts'
+import { renameRepository } from '../../src/administration/change/rename-repository.ts'
+import { restoreRepository } from '../../src/administration/change/trashed-repository.ts'
+import { MoveNotes } from '../../src/administration/move/move-notes.ts'
+import { Turns } from '../../src/administration/operation/turns.ts'
+import { Trash } from '../../src/administration/trash/trash.ts'
+import { RepositoryUsers } from '../../src/repository/repository-users.ts'
+
+const progress = { signal: new AbortController().signal, tell: () => {} }
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let root: string
+let services: MovingServices
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  root = join(folder.path, 'root')
+  await mkdir(root)
+  await git(root, ['init', '--quiet', '--bare', 'lender.git'])
+  await importHistory(join(root, 'lender.git'), 3)
+  await git(root, ['init', '--quiet', '--bare', 'fork.git'])
+  await appendFile(join(root, 'fork.git/objects/info/alternates'), '../../lender.git/objects\n')
+  await git(join(root, 'fork.git'), ['fetch', '--quiet', '../lender.git', 'refs/heads/*:refs/heads/*'])
+  services = {
+    root,
+    turns: new Turns(),
+    trash: new Trash(root, undefined),
+    notes: await MoveNotes.open(join(folder.path, 'notes'), silentLog),
+    users: new RepositoryUsers(),
+    answers: undefined,
+    busyWait: 60_000,
+  }
+})
+
+afterEach(() => folder[Symbol.asyncDispose]())
+
+test('a fork in the trash is not restored while the repository that it borrows from is moved', async () => {
+  const { id } = await deleteRepository(services, { kind: 'delete', repository: 'fork' }, progress)
+  const use = services.users.enter(join(root, 'lender.git'))
+  const { promise: isWaiting, resolve } = Promise.withResolvers<void>()
+  const waiting = { ...progress, tell: () => resolve() }
+  const renaming = renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, waiting)
+  await isWaiting
+  const restore = { kind: 'restore', id, to: 'other' } as const
+  await assert.rejects(restoreRepository(services, restore), { reason: 'repository_busy' })
+  use[Symbol.dispose]()
+  await renaming
+  await restoreRepository(services, restore)
+  await assertWhole('other.git')
+})
+
+test('a fork that is moved while forks are looked for is found', async () => {
+  const { trash } = services
+  let isFirst = true
+  // It is moved from behind the look to before it.
+  services.trash.repositories = async function* () {
+    if (isFirst) {
+      isFirst = false
+      const [entry] = await trash.list()
+      await restoreRepository(services, { kind: 'restore', id: entry!.id, to: 'a' })
+    }
+    yield* Trash.prototype.repositories.call(trash)
+  }
+  await deleteRepository(
+    { ...services, trash: new Trash(root, undefined) },
+    { kind: 'delete', repository: 'fork' },
+    progress,
+  )
+  await renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, progress)
+  await assertWhole('a.git')
+})
+
+async function assertWhole(name: string): Promise<void> {
+  const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full'])
+  assert.equal(`${code} ${stderr}${stdout}`, '0 ')
+}
