@@ -41,6 +41,8 @@ export type RepositoryLook = {
   readonly hasReflogs: boolean
   /** Whether it borrows objects from another repository. */
   readonly borrows: boolean
+  /** Whether some objects are elsewhere: git marks the packs of a partial clone by `.promisor` files. */
+  readonly isPartial: boolean
   /** Whether references are in tables (reftable), which git keeps in shape by itself. */
   readonly hasReftable: boolean
 }
@@ -65,6 +67,7 @@ export async function lookAtRepository(gitDir: string): Promise<RepositoryLook> 
     looseRefs: hasReftable ? 0 : await countRefs(join(gitDir, 'refs')),
     hasBitmap: packEntries.some((name) => name.endsWith('.bitmap')),
     hasReflogs: await isThere(join(gitDir, 'logs')),
+    isPartial: packEntries.some((name) => name.endsWith('.promisor')),
     borrows: await isThere(join(objects, 'info/alternates')),
     hasReftable,
   }

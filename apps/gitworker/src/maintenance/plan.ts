@@ -19,7 +19,10 @@ export type Task =
   | { readonly kind: 'pack-refs' }
   | { readonly kind: 'expire-reflogs' }
   | { readonly kind: 'repack-geometric' }
-  | { readonly kind: 'join-packs' }
+  | {
+      readonly kind: 'join-packs'
+      readonly bitmap: boolean
+    }
   | {
       readonly kind: 'repack-all'
       /** Milliseconds since 1970. Objects that nothing has needed since then go. Undefined: none goes. */
@@ -66,7 +69,12 @@ export function planFor(look: RepositoryLook, abilities: Abilities, now: number)
 }
 
 function joinFor(look: RepositoryLook): Task | undefined {
-  return isScattered(look) ? { kind: 'join-packs' } : undefined
+  return isScattered(look) ? { kind: 'join-packs', bitmap: mayHaveBitmap(look) } : undefined
+}
+
+/** A bitmap must know every object that references need (pack-bitmap-write.c). git fails at any other. */
+function mayHaveBitmap({ borrows, isPartial }: RepositoryLook): boolean {
+  return !borrows && !isPartial
 }
 
 function isScattered({ packs, looseObjects }: RepositoryLook): boolean {
@@ -84,13 +92,13 @@ function repackFor(look: RepositoryLook, abilities: Abilities, now: number): Tas
   const largest = Math.max(0, ...sizes)
   const cruft = abilities.cruftPacks && !look.hasStrayPack
   const expiresBefore = abilities.grace === undefined || !cruft ? undefined : now - abilities.grace
-  // A bitmap must know every object, so there is none where some are borrowed (pack-bitmap-write.c).
-  const all: Task = { kind: 'repack-all', expiresBefore, cruft, bitmap: !look.borrows }
-  const isMissingBitmap = !look.hasBitmap && !look.borrows && total > bitmapBytes
+  const bitmap = mayHaveBitmap(look)
+  const all: Task = { kind: 'repack-all', expiresBefore, cruft, bitmap }
+  const isMissingBitmap = !look.hasBitmap && bitmap && total > bitmapBytes
   if (isExpiryDue(look, expiresBefore) || isMissingBitmap) return all
   if (!isScattered(look)) return undefined
-  // git before 2.41 joins borrowed packs, too.
-  if (look.borrows || total <= smallBytes || total - largest > largest * shareBesideLargest) return all
+  // git before 2.41 joins borrowed packs, too, and cannot join those of a partial clone.
+  if (!bitmap || total <= smallBytes || total - largest > largest * shareBesideLargest) return all
   return { kind: 'repack-geometric' }
 }
 

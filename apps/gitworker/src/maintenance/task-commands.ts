@@ -14,21 +14,29 @@ const commands = {
   'expire-reflogs': [['reflog', 'expire', '--all']],
   // -l: what is borrowed stays borrowed. -n: no file is made for clients that read nothing but files.
   'repack-geometric': [['repack', '-d', '-l', '-n', '-q', '--geometric=2', '--write-midx', '--write-bitmap-index']],
-  'join-packs': [
-    ['maintenance', 'run', '--quiet', '--task=loose-objects'],
-    // Removes loose objects that are in a pack now, and no others.
-    ['prune-packed', '--quiet'],
-    ['multi-pack-index', 'write', '--no-progress'],
-    ['multi-pack-index', 'repack', '--no-progress', '--batch-size=0'],
-    ['multi-pack-index', 'expire', '--no-progress'],
-    ['multi-pack-index', 'write', '--no-progress', '--bitmap'],
-  ],
-} as const satisfies Record<Exclude<Task['kind'], 'repack-all' | 'commit-graph'>, readonly (readonly string[])[]>
+} as const satisfies Record<Exclude<Task['kind'], Varied>, readonly (readonly string[])[]>
+
+const joinPacks = [
+  ['maintenance', 'run', '--quiet', '--task=loose-objects'],
+  // Removes loose objects that are in a pack now, and no others.
+  ['prune-packed', '--quiet'],
+  ['multi-pack-index', 'write', '--no-progress'],
+  ['multi-pack-index', 'repack', '--no-progress', '--batch-size=0'],
+  ['multi-pack-index', 'expire', '--no-progress'],
+] as const
+
+const bitmapOverPacks = ['multi-pack-index', 'write', '--no-progress', '--bitmap'] as const
+
+/** Tasks whose commands depend on more than their kind. */
+type Varied = 'repack-all' | 'join-packs' | 'commit-graph'
 
 function argumentsOf(task: Task): readonly (readonly string[])[] {
   if (task.kind === 'repack-all') {
-    return [['repack', '-a', '-d', '-l', '-n', '-q', ...(task.bitmap ? ['-b'] : []), ...unreachable(task)]]
+    // git writes one by default, too.
+    const bitmap = task.bitmap ? '-b' : '--no-write-bitmap-index'
+    return [['repack', '-a', '-d', '-l', '-n', '-q', bitmap, ...unreachable(task)]]
   }
+  if (task.kind === 'join-packs') return task.bitmap ? [...joinPacks, bitmapOverPacks] : joinPacks
   if (task.kind === 'commit-graph') {
     return [['commit-graph', 'write', '--reachable', '--changed-paths', ...(task.split ? ['--split'] : [])]]
   }

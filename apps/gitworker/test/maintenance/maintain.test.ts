@@ -125,6 +125,33 @@ describe('maintenance of one repository', () => {
     assert.equal(await maintain(repository, precious, services(), signal()), undefined)
   })
 
+  test('joins packs of a fork that others borrow from, though a bitmap of it cannot be', async () => {
+    await addCommits('main', 10)
+    const lender = repository
+    repository = join(folder.path, 'fork.git')
+    await git(folder.path, ['clone', '--quiet', '--bare', '--shared', lender, repository])
+    await addCommits('main', 400)
+    const precious = { grace: 14 * day, cruftPacks: true, isPrecious: true }
+    const run = await maintain(repository, precious, services(), signal())
+    assert.ok(run && run !== 'busy')
+    assert.deepEqual([run.after.packs.length, run.after.looseObjects, run.after.hasBitmap], [1, 0, false])
+    await assertSound()
+  })
+
+  test('keeps a partial clone in shape, whose other objects are elsewhere', async () => {
+    await addLarge(5)
+    await git(repository, ['config', 'uploadpack.allowFilter', 'true'])
+    const partial = join(folder.path, 'partial.git')
+    await git(folder.path, ['clone', '--quiet', '--bare', '--filter=blob:none', `file://${repository}`, partial])
+    repository = partial
+    await git(repository, ['config', 'remote.origin.url', join(folder.path, 'nowhere')])
+    await addCommits('main', 400)
+    const { after } = await maintained('repack-all')
+    assert.deepEqual([after.looseObjects, after.hasStrayPack, after.hasBitmap], [0, false, false])
+    await assertSound()
+    assert.equal(await again(), undefined)
+  })
+
   test('leaves a repository alone in which somebody else collects garbage, and no lock behind', async () => {
     await addCommits('main', 400)
     const pid = join(repository, 'gc.pid')

@@ -17,6 +17,7 @@ const tidy: RepositoryLook = {
   hasReflogs: false,
   hasReftable: false,
   borrows: false,
+  isPartial: false,
 }
 
 function pack(bytes: number, more: Partial<PackLook> = {}): PackLook {
