@@ -18,6 +18,9 @@ const maxAgeMs = 12 * 60 * 60_000
 /** `git maintenance run` has a lock of its own, without a word of its owner. It counts for a day. */
 const maxMaintenanceMs = 24 * 60 * 60_000
 
+/** Those that this process holds: its pid says nothing of a lock that an earlier process with the same pid has left. */
+const held = new Set<string>()
+
 /** Takes the lock, as git does. Undefined where somebody else is at work. @param gitDir the common directory */
 export function lockForGc(gitDir: string): Disposable | undefined {
   const file = join(gitDir, 'gc.pid')
@@ -37,6 +40,7 @@ export function lockForGc(gitDir: string): Disposable | undefined {
     }
     writeSync(opened, ownLine())
     renameSync(lock, file)
+    held.add(file)
   } catch (error) {
     rmSync(lock, { force: true })
     throw error
@@ -48,6 +52,7 @@ export function lockForGc(gitDir: string): Disposable | undefined {
 
 /** Removes the file if it is still ours: after twelve hours, another may have taken it. */
 function unlock(file: string): void {
+  held.delete(file)
   if (textOf(file) === ownLine()) rmSync(file, { force: true })
 }
 
@@ -56,12 +61,13 @@ function ownLine(): string {
 }
 
 function isHeld(file: string): boolean {
+  if (held.has(file)) return true
   if (ageOf(file) >= maxAgeMs) return false
   const [, pid, host] = /^(\d{1,10}) (\S{1,255})/.exec(textOf(file)) ?? []
   // git takes a file that it cannot read for nobody's.
   if (pid === undefined) return false
   if (host !== hostname()) return true
-  // Ours is removed when it is over, so one with this pid is an earlier process's.
+  // It is none of this process's.
   return Number(pid) !== process.pid && readProcess(Number(pid)) !== undefined
 }
 

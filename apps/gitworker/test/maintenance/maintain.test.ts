@@ -168,7 +168,10 @@ describe('maintenance of one repository', () => {
     await addCommits('main', 400)
     let said = ''
     const asking: RunLongJob = async (args, options) => {
-      said ||= (await tryGit(repository, ['gc'])).stderr
+      if (said === '') {
+        said = (await tryGit(repository, ['gc'])).stderr
+        assert.equal(await again(), 'busy', 'nor does this process begin twice')
+      }
       return await runLongJob(args, options)
     }
     const abilities = { grace: 14 * day, cruftPacks: true, isPrecious: false }
