@@ -2,7 +2,7 @@ import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { isInUse } from '../process/path-in-use.ts'
-import { quarantineName } from '../repository/git-files.ts'
+import { locksOfObjects, quarantineName } from '../repository/git-files.ts'
 import { foundFromBeforeBoot } from '../sweep/before-boot.ts'
 
 /*
@@ -17,16 +17,7 @@ const temporaryPack = /^(?:tmp_(?:pack|idx|rev|bitmap|midx|mtimes)_\w+|\.tmp-\d+
 /** In a folder of loose objects. */
 const temporaryObject = /^tmp_obj_\w+$/
 
-/**
- * Locks of what can be made anew at any time. git holds one while it writes the file, and has no age for it. As long as
- * one is left over, neither bitmaps nor commit graphs can be written.
- */
-const derivedLocks = [
-  'pack/multi-pack-index.lock',
-  'info/commit-graph.lock',
-  'info/commit-graphs/commit-graph-chain.lock',
-] as const
-
+/** Of locks of what can be made anew. */
 const maxLockMs = 24 * 60 * 60_000
 
 /** In one repository, at once. The next run removes the next. */
@@ -41,7 +32,7 @@ export async function removeOldTemporaries(gitDir: string, now: number, maxAge: 
   const objects = join(gitDir, 'objects')
   const found = [...(await named(join(objects, 'pack'), temporaryPack)), ...(await named(objects, quarantineName))]
   for (const folder of await named(objects, /^[0-9a-f]{2}$/)) found.push(...(await named(folder, temporaryObject)))
-  const locks = derivedLocks.map((name) => join(objects, name))
+  const locks = locksOfObjects.map((name) => join(objects, name))
   const aged = [...locks.map((path) => [path, maxLockMs] as const), ...found.map((path) => [path, maxAge] as const)]
   const removed: string[] = []
   for (const [path, age] of aged.slice(0, maxRemoved)) {

@@ -15,6 +15,17 @@ export const ownLocks = ['HEAD.lock', 'index.lock'] as const
 /** Lock files of what work trees share. */
 export const sharedLocks = ['packed-refs.lock', 'shallow.lock', 'config.lock', 'reftable/tables.list.lock'] as const
 
+/**
+ * Lock files in the folder of objects, of what can be made anew at any time. git holds one while it is at work, and has no age
+ * for it: as long as one is left over, neither bitmaps nor commit graphs are written, and `git maintenance run` does nothing.
+ */
+export const locksOfObjects = [
+  'maintenance.lock',
+  'pack/multi-pack-index.lock',
+  'info/commit-graph.lock',
+  'info/commit-graphs/commit-graph-chain.lock',
+] as const
+
 export function isLockName(name: string): boolean {
   return name.endsWith('.lock')
 }

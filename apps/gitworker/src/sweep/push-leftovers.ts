@@ -5,7 +5,7 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 import type { PushWords } from '../git/push-trace.ts'
 import { isInUse, worksIn } from '../process/path-in-use.ts'
 import type { Noted } from '../process/request-note.ts'
-import { quarantineName, shallowName } from '../repository/git-files.ts'
+import { locksOfObjects, quarantineName, shallowName } from '../repository/git-files.ts'
 import { commonDirOf } from '../repository/repository.ts'
 import { keepFilesIn, keepReason } from './keep-files.ts'
 import { removeStalePackedRefs } from './packed-refs.ts'
@@ -80,7 +80,8 @@ async function packsNamed(objects: string, beginning: string | undefined): Promi
 }
 
 /**
- * What a killed pack-objects has left in the folder of packs since a repack of ours was begun. A push's is in its quarantine.
+ * What a killed repack has left since it was begun: temporary packs, and locks of what can be made anew. A push's are in its
+ * quarantine.
  * Another git that writes here at the same time is at work with its file, so that it is not taken; it would be a failed
  * command, and never a lost object.
  */
@@ -91,8 +92,9 @@ async function temporariesSince(objects: string, since: number | undefined): Pro
     const found = lstatSync(path, { throwIfNoEntry: false })
     return found !== undefined && found.birthtimeMs >= since && found.mtimeMs >= since
   }
-  const names = (await readdir(packs)).filter((name) => /^tmp_(?:pack|idx|rev|bitmap|mtimes)_\w+$/.test(name))
-  return names.map((name) => join(packs, name)).filter((path) => isOurs(path) && isNew(path))
+  const names = (await readdir(packs)).filter((name) => /^tmp_(?:pack|idx|rev|bitmap|midx|mtimes)_\w+$/.test(name))
+  const paths = [...names.map((name) => join(packs, name)), ...locksOfObjects.map((name) => join(objects, name))]
+  return paths.filter((path) => isOurs(path) && isNew(path))
 }
 
 function isFolder(path: string): boolean {

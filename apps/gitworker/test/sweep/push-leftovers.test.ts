@@ -37,6 +37,15 @@ test('the temporary packs that a killed repack has named in its trace are remove
   assert.deepEqual((await removeLeftovers(begun)).removed, [join(packs, 'tmp_pack_open')])
   assert.deepEqual((await removeLeftovers({ gitDir })).removed, [])
 
+  // git would not be at work any more as long as they are there.
+  const locks = ['maintenance.lock', 'pack/multi-pack-index.lock'].map((name) => join(gitDir, 'objects', name))
+  for (const path of locks) await writeFile(path, '')
+  await using held = await openFile(locks[1]!, 'r')
+  assert.deepEqual(await removeLeftovers(begun), { removed: [locks[0]], isPostponed: true })
+  await held.close()
+  assert.deepEqual((await removeLeftovers({ ...begun, repacksSince: Date.now() + 60_000 })).removed, [])
+  assert.deepEqual((await removeLeftovers(begun)).removed, [locks[1]])
+
   async function noteOf(repository: string, temporary: string) {
     const file = join(folder.path, 'note')
     const trace =
