@@ -13,13 +13,24 @@ const freshMs = 60 * 60_000
 export class Lenders {
   readonly #root: string
   readonly #trashed: () => AsyncIterable<{ readonly gitDir: string }>
-  #known: Promise<ReadonlySet<string>> | undefined
+  readonly #onUnreadable: (gitDir: string, error: unknown) => void
+  /** The folders of objects; undefined while nobody can say. */
+  #known: Promise<ReadonlySet<string> | undefined> | undefined
   #knownSince = -Infinity
 
-  /** @param trashed the repositories in the trash: they borrow until they are purged */
-  constructor(root: string, trashed: () => AsyncIterable<{ readonly gitDir: string }>) {
+  /**
+   * @param trashed the repositories in the trash: they borrow until they are purged
+   * @param onUnreadable called with a repository of which it cannot be read from whom it borrows. Until it can, every other
+   *   one may be the lender
+   */
+  constructor(
+    root: string,
+    trashed: () => AsyncIterable<{ readonly gitDir: string }>,
+    onUnreadable: (gitDir: string, error: unknown) => void,
+  ) {
     this.#root = root
     this.#trashed = trashed
+    this.#onUnreadable = onUnreadable
   }
 
   /** @param now on the clock of `performance.now()` */
@@ -30,14 +41,23 @@ export class Lenders {
       // The next one looks again.
       this.#known.catch(() => (this.#known = undefined))
     }
-    return (await this.#known).has(realOr(join(gitDir, 'objects')))
+    const known = await this.#known
+    return known === undefined || known.has(realOr(join(gitDir, 'objects')))
   }
 
-  async #look(): Promise<ReadonlySet<string>> {
+  async #look(): Promise<ReadonlySet<string> | undefined> {
     const found = new Set<string>()
+    let isWhole = true
     for (const repositories of [repositoriesBelow(this.#root), this.#trashed()]) {
-      for await (const { gitDir } of repositories) for (const folder of borrowedFolders(gitDir)) found.add(folder)
+      for await (const { gitDir } of repositories) {
+        try {
+          for (const folder of borrowedFolders(gitDir)) found.add(folder)
+        } catch (error) {
+          isWhole = false
+          this.#onUnreadable(gitDir, error)
+        }
+      }
     }
-    return found
+    return isWhole ? found : undefined
   }
 }

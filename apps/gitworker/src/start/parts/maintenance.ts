@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -44,7 +45,15 @@ function startMaintenance(
   const lane = new Lane({ slots, largestShare: 1, queueLength: slots, queueTimeout: 60_000, reasons: laneReasons })
   const nice = { ...git, jobNiceness: Math.max(git.jobNiceness, niceness) }
   const trash = new Trash(root, config.trashTime)
-  const lenders = new Lenders(root, () => trash.repositories())
+  const lenders = new Lenders(
+    root,
+    () => trash.repositories(),
+    (gitDir, err) =>
+      log.warn(
+        { err, path: join(gitDir, 'objects/info/alternates') },
+        'it cannot be read from whom this repository borrows objects, so none are removed from any other',
+      ),
+  )
   const cruftPacks = writesCruftPacks(gitVersion)
   if (!cruftPacks)
     log.info({ git: gitVersion }, 'objects that nothing needs are kept for ever: git 2.37 could remove them')
