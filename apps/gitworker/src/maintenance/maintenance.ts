@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { ReadPressure } from '../capacity/pressure.ts'
 import type { MaintenanceStatus } from '../operations/host-status.ts'
@@ -37,8 +38,8 @@ export type MaintenanceServices = Omit<MaintainServices, 'now'> & {
   /** Whether other repositories borrow objects from this one. */
   readonly isLent: (gitDir: string) => Promise<boolean>
   readonly readPressure: ReadPressure
-  /** Keeps a repository from being moved away. @throws where it is being moved */
-  readonly enter: (gitDir: string) => Disposable
+  /** Keeps a repository from being moved until it is disposed of, which `onClosing` asks for. @throws where it is being moved */
+  readonly enter: (gitDir: string, onClosing: () => void) => Disposable
   readonly onRun: (run: MaintenanceRun) => void
 }
 
@@ -121,11 +122,14 @@ export class Maintenance implements AsyncDisposable {
 
   async #run(gitDir: string): Promise<void> {
     const since = performance.now()
+    const closing = new AbortController()
+    const giveWay = () => closing.abort(new Error('The repository is to be moved.'))
+    const signal = AbortSignal.any([this.#ending.signal, closing.signal])
     try {
-      using _use = this.#services.enter(gitDir)
+      using _use = this.#services.enter(gitDir, giveWay)
       const abilities = await this.#abilitiesFor(gitDir)
       const services = { ...this.#services, now: Date.now }
-      const run = abilities && (await maintain(gitDir, abilities, services, this.#ending.signal))
+      const run = abilities && (await maintain(gitDir, abilities, services, signal))
       const took = performance.now() - since
       if (run === 'busy') return this.#schedule.failed(gitDir, performance.now())
       if (run) this.#report(gitDir, run, took)
@@ -133,6 +137,7 @@ export class Maintenance implements AsyncDisposable {
     } catch (error) {
       if (this.#ending.signal.aborted) return
       this.#schedule.failed(gitDir, performance.now())
+      if (closing.signal.aborted || Refusal.from(error).reason === 'repository_moving') return
       this.#services.onRun({ tasks: [], result: 'failed', milliseconds: performance.now() - since, savedBytes: 0 })
       this.#log.warn({ err: error, repository: this.#nameOf(gitDir) }, 'maintenance failed, and is tried again later')
     }

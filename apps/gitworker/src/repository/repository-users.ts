@@ -15,6 +15,8 @@ type Uses = {
   count: number
   /** Set while it is closing or closed: to be called when the last request leaves. */
   onUnused: (() => void) | undefined
+  /** To be called when it is to be closed: they end those uses that can be begun again. */
+  readonly onClosing: Set<() => void>
 }
 
 export class RepositoryUsers {
@@ -23,18 +25,21 @@ export class RepositoryUsers {
   /**
    * To be called in the same turn of the event loop in which the repository was found.
    *
+   * @param onClosing ends this use, which can be begun again, when the repository is to be closed
    * @throws {Refusal} `repository_moving`
    */
-  enter(gitDir: string): Disposable {
+  enter(gitDir: string, onClosing?: () => void): Disposable {
     const uses = this.#usesOf(gitDir)
     if (uses.onUnused) throw new Refusal('repository_moving')
     uses.count++
+    if (onClosing) uses.onClosing.add(onClosing)
     let isOver = false
     return {
       [Symbol.dispose]: () => {
         if (isOver) return
         isOver = true
         uses.count--
+        if (onClosing) uses.onClosing.delete(onClosing)
         if (uses.count > 0) return
         if (uses.onUnused) uses.onUnused()
         else this.#uses.delete(gitDir)
@@ -59,6 +64,7 @@ export class RepositoryUsers {
     if (uses.onUnused) throw new Refusal('repository_busy')
     const { promise: unused, resolve, reject } = Promise.withResolvers<void>()
     uses.onUnused = resolve
+    for (const end of uses.onClosing) end()
     if (uses.count === 0) resolve()
     const timer = setTimeout(() => reject(inUse(uses.count, timeoutMs)), timeoutMs)
     using _giving = addAbortListener(signal, () => reject(signal.reason))
@@ -81,7 +87,7 @@ export class RepositoryUsers {
   #usesOf(gitDir: string): Uses {
     let uses = this.#uses.get(gitDir)
     if (!uses) {
-      uses = { count: 0, onUnused: undefined }
+      uses = { count: 0, onUnused: undefined, onClosing: new Set() }
       this.#uses.set(gitDir, uses)
     }
     return uses

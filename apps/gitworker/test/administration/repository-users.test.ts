@@ -28,6 +28,16 @@ test('a repository is closed when the last request has left it, and takes none u
   assert.equal(users.count('/a'), 0)
 })
 
+test('what can be begun again gives way to whoever closes a repository', async () => {
+  const users = new RepositoryUsers()
+  const use = users.enter('/a', () => use[Symbol.dispose]())
+  using _other = users.enter('/b', () => assert.fail('nobody closes this one'))
+  const closed = await users.close('/a', 60_000, never)
+  closed[Symbol.dispose]()
+  using _later = users.enter('/a')
+  await assert.rejects(users.close('/a', 1, never), { reason: 'repository_in_use' })
+})
+
 test('a repository that stays in use, or that nobody wants closed any more, is open again', async () => {
   const users = new RepositoryUsers()
   using _use = users.enter('/a')

@@ -89,7 +89,7 @@ async function runStep(args: readonly string[], runLongJob: RunLongJob, { signal
   } catch (error) {
     if (!(error instanceof JobError) || !/gc is already running/.test(error.message)) throw error
     throw new Refusal('repository_busy', {
-      sentence: 'A git gc of somebody else is at work in this repository. Try again when it is over.',
+      sentence: 'Maintenance, or a git gc of somebody else, is at work in this repository. Try again when it is over.',
       cause: error,
     })
   }

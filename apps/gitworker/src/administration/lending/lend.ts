@@ -54,6 +54,6 @@ async function checkNoGc(gitDir: string): Promise<void> {
   const pid = Number.parseInt(text, 10)
   if (!(pid > 0) || identityOf(pid) === undefined) return
   throw new Refusal('repository_busy', {
-    sentence: `A git gc (pid ${pid}) is at work in this repository. Try again when it is over.`,
+    sentence: `${pid === process.pid ? 'Maintenance' : `A git gc (pid ${pid})`} is at work in this repository. Try again when it is over.`,
   })
 }

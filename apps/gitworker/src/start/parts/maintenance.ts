@@ -66,7 +66,7 @@ function startMaintenance(
     cruftPacks,
     isLent: (gitDir: string) => lenders.lends(gitDir, performance.now()),
     readPressure: pressureReader(),
-    enter: (gitDir: string) => users.enter(gitDir),
+    enter: (gitDir: string, onClosing: () => void) => users.enter(gitDir, onClosing),
     onRun: (run: MaintenanceRun) => metrics.ran(run),
   }
   return new Maintenance(services, log)
