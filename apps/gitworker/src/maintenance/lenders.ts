@@ -5,7 +5,8 @@ import { repositoriesBelow } from '../administration/look/walk-root.ts'
 /*
  * From which repositories others borrow objects. A fork that Sluice has made says so in the one that lends. One that an
  * operator has made with `git clone --shared` does not, so all repositories are looked at before anything expires, once
- * an hour at most. What a clone needs was reachable when it was made, so its grace has only begun since.
+ * an hour at most. What a clone needs was reachable when it was made. It is kept for a grace of an hour at least after that has ended,
+ * unless it was unneeded once before.
  */
 
 const freshMs = 60 * 60_000

@@ -18,6 +18,12 @@ const tickMs = 1000
 /** Looks within one second: each takes about a millisecond. */
 const looksAtOnce = 20
 
+/**
+ * A run after which a look still asks for one counts as having taken at least so long, so that the next comes an hour later:
+ * some settings of a repository forbid what maintenance is after.
+ */
+const vainRunMs = 6 * 60_000
+
 export type MaintenanceRun = {
   readonly tasks: readonly Task['kind'][]
   readonly result: 'done' | 'failed'
@@ -133,7 +139,8 @@ export class Maintenance implements AsyncDisposable {
       const took = performance.now() - since
       if (run === 'busy') return this.#schedule.failed(gitDir, performance.now())
       if (run) this.#report(gitDir, run, took)
-      this.#schedule.succeeded(gitDir, performance.now(), took)
+      const isVain = run && abilities && planFor(run.after, abilities, Date.now()).length > 0
+      this.#schedule.succeeded(gitDir, performance.now(), isVain ? Math.max(took, vainRunMs) : took)
     } catch (error) {
       if (this.#ending.signal.aborted) return
       this.#schedule.failed(gitDir, performance.now())
