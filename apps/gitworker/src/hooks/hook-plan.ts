@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { OwnSettings } from '../git/push-config.ts'
@@ -35,7 +36,7 @@ const servers = [
 ] as const
 
 /**
- * Finds the hooks of a push to a repository, with at most two system calls for each that could exist, and five for each
+ * Finds the hooks of a push to a repository, with at most two system calls for each that could exist, and six for each
  * that does.
  *
  * @returns undefined if there are none
@@ -49,7 +50,7 @@ export async function planHooks(
   const folder = await ownFolder(gitDir, settings, runJob)
   // receive-pack works in the repository's folder.
   const path = resolve(gitDir, folder)
-  const names = await hooksIn(path, servers)
+  const names = await hooksIn(path, settings.has('core.hookspath') ? servers : thoseThereAre(path, servers))
   if (names.length === 0 && operators === undefined) return undefined
   return { own: { folder, path, names }, operators, foreign: await findForeignHooks(path, names) }
 }
@@ -63,9 +64,24 @@ export async function foreignHooksOf(gitDir: string): Promise<ForeignHook[]> {
   return await findForeignHooks(folder, await hooksIn(folder, servers))
 }
 
+/**
+ * Those of the names that something in the repository's own folder has. Synchronous: as a rule there is none, which the
+ * kernel knows in a microsecond, and a thread of libuv's would cost many. A folder that a configuration names may lie on
+ * a disk that hangs.
+ */
+function thoseThereAre(folder: string, names: readonly string[]): string[] {
+  return names.filter((name) => {
+    try {
+      return statSync(join(folder, name), { throwIfNoEntry: false }) !== undefined
+    } catch {
+      return false
+    }
+  })
+}
+
 /** The hooks that git would run: files that this user may execute. */
 async function hooksIn(folder: string, names: readonly string[]): Promise<string[]> {
-  if (!(await stat(folder).catch(() => undefined))?.isDirectory()) return []
+  if (names.length === 0 || !(await stat(folder).catch(() => undefined))?.isDirectory()) return []
   const found = await Promise.all(names.map((name) => isExecutable(join(folder, name))))
   return names.filter((_, index) => found[index])
 }

@@ -8,7 +8,9 @@ import {
   realpath,
   rename,
   rm,
+  rmdir,
   symlink,
+  unlink,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -71,15 +73,17 @@ export async function placeHookScript(runFolder: string): Promise<string> {
  */
 export async function openPushFolder(parent: string, onLeft: (error: unknown) => void): Promise<PushFolder> {
   const path = await mkdtemp(join(parent, 'push-')).catch(shortage)
-  const home = join(path, 'home')
-  const remove = () => removeWhole(path).catch(onLeft)
+  const [home, config] = [join(path, 'home'), join(path, 'gitconfig')]
+  const remove = async () => {
+    if (!(await isRemovedAsMade({ path, home, config }))) await removeWhole(path).catch(onLeft)
+  }
   try {
     await mkdir(home)
   } catch (error) {
     await remove()
     shortage(error)
   }
-  return { home, config: join(path, 'gitconfig'), hooks: join(path, 'hooks'), [Symbol.asyncDispose]: remove }
+  return { home, config, hooks: join(path, 'hooks'), [Symbol.asyncDispose]: remove }
 }
 
 /**
@@ -140,6 +144,21 @@ function shortage(cause: unknown): never {
 /** As a POSIX shell reads it: within single quotes, only the single quote itself is special. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/**
+ * Removes the folder of a push without hooks, as a rule: it holds nothing but what every push has. A folder that is not
+ * empty, or where something is mounted, cannot be removed like this.
+ */
+async function isRemovedAsMade({ path, home, config }: Record<'path' | 'home' | 'config', string>): Promise<boolean> {
+  try {
+    await rmdir(home)
+    await unlink(config)
+    await rmdir(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**
