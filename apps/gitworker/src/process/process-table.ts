@@ -60,7 +60,7 @@ export function environmentOf(pid: number): string[] | undefined {
 
 /** The time since the boot in ticks. Towards programs, Linux always has 100 a second. */
 export function ticksNow(): number {
-  return Math.floor(parseFloat(readFileSync('/proc/uptime', 'latin1')) * 100 + 0.5)
+  return Math.floor(parseFloat(readFileSync('/proc/uptime', 'utf8')) * 100 + 0.5)
 }
 
 /**
@@ -73,8 +73,10 @@ export function identityOf(pid: number): string | undefined {
   return startedAt === undefined ? undefined : `${pid} ${startedAt} ${boot()}`
 }
 
+let bootId: string | undefined
+
 function boot(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  return (bootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 }
 
 /** Undefined if there is no such process. */
@@ -94,7 +96,7 @@ function fieldsOf(line: string): string[] {
 
 function readStat(pid: number): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
   } catch {
     return undefined // It ended while we looked.
   }

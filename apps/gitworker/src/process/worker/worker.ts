@@ -177,7 +177,7 @@ export class Worker implements WorkerHandle {
       const words = (await this.lastWords()).trim()
       this.#ready.reject(new WorkerStartError(`The worker ended at its start: ${words || 'it said nothing'}`))
     }
-    this.#report.reject(new WorkerLostError('The worker ended before git did.'))
+    if (this.#state !== 'draining') this.#report.reject(new WorkerLostError('The worker ended before git did.'))
     if (this.#mark && !this.#process.hasEndedWell) {
       this.stdin.destroy()
       this.stdout.resume()
