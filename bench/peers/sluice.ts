@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodeFlags } from '@sluice/shared/app/node-flags'
@@ -16,7 +17,7 @@ export async function startSluice({ root, folder }: Place): Promise<Contestant> 
   const settings = {
     SLUICE_ROOT: root,
     SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
-    SLUICE_RUN_FOLDER: join(folder, 'run'),
+    SLUICE_RUN_FOLDER: started.use(await runFolder(folder)).path,
     SLUICE_LISTEN: '127.0.0.1:0',
     SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
     SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
@@ -64,6 +65,12 @@ async function cpuOf(gateway: number, { daemon: { pid }, operations }: App): Pro
     workers: launcher.children - git,
     git,
   }
+}
+
+/** In memory, as /run/sluice is, where that can be: on a disk, each push pays for the files that it makes there. */
+async function runFolder(folder: string): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp('/run/sluice-bench-').catch(() => join(folder, 'run'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 async function startApp(name: 'gateway' | 'gitworker', env: Record<string, string>, folder: string): Promise<App> {
