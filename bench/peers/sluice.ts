@@ -67,9 +67,9 @@ async function cpuOf(gateway: number, { daemon: { pid }, operations }: App): Pro
   }
 }
 
-/** In memory, as /run/sluice is, where that can be: on a disk, each push pays for the files that it makes there. */
+/** In memory where that can be, as /run/sluice is on most machines: on a disk, each push pays for the files that it makes there. */
 async function runFolder(folder: string): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp('/run/sluice-bench-').catch(() => join(folder, 'run'))
+  const path = await mkdtemp('/dev/shm/sluice-bench-').catch(() => join(folder, 'run'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
