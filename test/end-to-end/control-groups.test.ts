@@ -32,10 +32,18 @@ const foldersIn = (folder: string) =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
 
-const membersOf = (folder: string) =>
-  readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
+const membersOf = (folder: string) => textOf(join(folder, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)
 
-const nameOf = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+const nameOf = (pid: number) => textOf(`/proc/${pid}/comm`).trim()
+
+/** Empty where it is gone: a process may end, and its group be removed, at any moment. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 /** Once, leaves something behind that has a session of its own and no environment, and that ignores SIGTERM. */
 const stubborn = `#!/bin/sh

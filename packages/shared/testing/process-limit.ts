@@ -94,7 +94,11 @@ function threadsOfMine(): number {
 }
 
 function isLauncher(pid: string): boolean {
-  return readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'sluice-launcher'
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'sluice-launcher'
+  } catch {
+    return false // It has just ended.
+  }
 }
 
 function limitOne(pid: number, limit: string): boolean {
