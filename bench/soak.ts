@@ -6,13 +6,14 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { git, tryGit } from '@sluice/shared/testing/git'
+import type { GitResult } from '@sluice/shared/testing/git'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { LogLine } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*
- * `npm run soak -- --seconds 60 --concurrency 8` runs clones, pushes, clients that leave, and kills of git and of
+ * `npm run soak -- --seconds 60 --concurrency 8 --maintenance` runs clones, pushes, clients that leave, and kills of git and of
  * workers, all at once and at random. Then it counts everything that should be gone. A leak fails it.
  */
 
@@ -20,6 +21,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
     concurrency: { type: 'string', default: '6' },
+    maintenance: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -38,7 +40,10 @@ type Kind = (typeof kinds)[number]
 const tried = new Map<Kind, number>()
 let pushes = 0
 
-await using stack = await startStack({ SLUICE_KILL_GRACE: '1s', SLUICE_MAINTENANCE: 'on' })
+await using stack = await startStack({
+  SLUICE_KILL_GRACE: '1s',
+  SLUICE_MAINTENANCE: options.maintenance ? 'on' : 'off',
+})
 const repository = join(stack.root, 'soak.git')
 const url = `${stack.url}/soak.git`
 await largeRepository(repository)
@@ -201,7 +206,7 @@ async function countLeaks(): Promise<Leak[]> {
       count: files.filter((f) => /tmp_|incoming-|\.(lock|keep|new)$/.test(f)).length,
     },
     { what: 'descriptors', count: Math.max(0, (await descriptors()) - before - slack) },
-    { what: 'errors of git fsck', count: fsck.code === 0 ? 0 : 1 },
+    { what: 'errors of git fsck', count: sayIfBad(fsck) },
     { what: 'pushes that were reported done and are not there', count: Math.max(0, pushes - refs) },
     { what: 'lines of level error', count: stack.supervisor.lines.filter(isUnexpected).length },
   ]
@@ -245,4 +250,11 @@ function table(title: string, rows: { what: string; count: number }[]): void {
   const width = Math.max(title.length, ...rows.map(({ what }) => what.length))
   console.log(`\n| ${title.padEnd(width)} | count |\n| ${'-'.repeat(width)} | ----: |`)
   for (const { what, count } of rows) console.log(`| ${what.padEnd(width)} | ${String(count).padStart(5)} |`)
+}
+
+/** What git says goes to standard error. */
+function sayIfBad({ code, stdout, stderr }: GitResult): number {
+  if (code === 0) return 0
+  process.stderr.write(`git fsck ended with ${code}:\n${(stderr + stdout).slice(0, 2000)}\n`)
+  return 1
 }

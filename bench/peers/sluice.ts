@@ -19,6 +19,7 @@ export async function startSluice({ root, folder }: Place): Promise<Contestant> 
     SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
     SLUICE_RUN_FOLDER: started.use(await runFolder(folder)).path,
     SLUICE_LISTEN: '127.0.0.1:0',
+    SLUICE_MAINTENANCE: 'on',
     SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
     SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
     PATH: process.env['PATH'] ?? '',
