@@ -33,8 +33,7 @@ const kinds = [
   'push, client leaves',
   'git killed',
   'worker killed',
-  'branch rewritten and deleted',
-  'objects pile up',
+  ...(options.maintenance ? (['branch rewritten and deleted', 'objects pile up'] as const) : []),
 ] as const
 type Kind = (typeof kinds)[number]
 const tried = new Map<Kind, number>()
