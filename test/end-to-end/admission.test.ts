@@ -121,8 +121,9 @@ test('a busy repository leaves slots to the others, and they do not wait behind 
   await until('the busy ones to wait', async () => (await laneOf(stack, 'fetch')).waiting === 28)
   const others = many(10, () => fetchFrom(stack, 'other', { 'X-Forwarded-For': '203.0.113.2' }))
   assert.equal(countOf(await Promise.all(others), 200), 10)
-  const { running, waiting } = await laneOf(stack, 'fetch')
-  assert.deepEqual({ running, waiting }, { running: 2, waiting: 28 })
+  // The last one's reply has ended a moment before its slot is free.
+  await until('the others to have freed their slots', async () => (await laneOf(stack, 'fetch')).running === 2)
+  assert.equal((await laneOf(stack, 'fetch')).waiting, 28)
   await release(stack, 'busy')
   assert.equal(countOf(await Promise.all(busy), 200), 30)
 })
