@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { reasons } from '@sluice/shared/refusal/reasons'
 import { settings } from '@sluice/shared/config/settings'
-import type { Setting } from '@sluice/shared/config/settings/setting'
+import type { Setting } from '@sluice/shared/config/setting/setting'
 
 /** The pages, headings, files and settings that pages of this project name must exist. */
 

@@ -1,5 +1,5 @@
 import { settings } from '@sluice/shared/config/settings'
-import type { App } from '@sluice/shared/config/settings/setting'
+import type { App } from '@sluice/shared/config/setting/setting'
 
 /** `deploy/helm/sluice/values.schema.json`: what the values of the chart take. Helm refuses others. */
 export function helmValuesSchema(): string {

@@ -2,8 +2,8 @@ import { formsOf } from '@sluice/shared/config/setting-forms'
 import { placeOf } from '@sluice/shared/config/setting-names'
 import { settingGroups } from '@sluice/shared/config/settings'
 import type { SettingGroup } from '@sluice/shared/config/settings'
-import { digits } from '@sluice/shared/config/settings/values'
-import type { Setting } from '@sluice/shared/config/settings/setting'
+import { digits } from '@sluice/shared/config/setting/values'
+import type { Setting } from '@sluice/shared/config/setting/setting'
 
 /**
  * `deploy/sluice.schema.json`: the form of a settings file, by which editors complete and check it. It is of draft 7,

@@ -1,6 +1,6 @@
 import { settingGroups } from '@sluice/shared/config/settings'
 import type { SettingGroup } from '@sluice/shared/config/settings'
-import type { Setting } from '@sluice/shared/config/settings/setting'
+import type { Setting } from '@sluice/shared/config/setting/setting'
 import { reference, table } from './markdown.ts'
 
 /** `docs/reference/settings.md`: all settings, by subject. */

@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { readConfig } from '@sluice/shared/config/read-config'
 import type { Config } from '@sluice/shared/config/read-config'
 import { readSettingsFile } from '@sluice/shared/config/settings-file'
-import type { Setting } from '@sluice/shared/config/settings/setting'
+import type { Setting } from '@sluice/shared/config/setting/setting'
 import { environmentOf } from './reporting.ts'
 import type { Surroundings } from './surroundings.ts'
 

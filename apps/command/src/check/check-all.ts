@@ -1,7 +1,7 @@
 import type { GatewayConfig } from '@sluice/gateway/config/config'
 import type { SupervisorConfig } from '@sluice/gitworker/config/config'
 import { settings, settingsOf } from '@sluice/shared/config/settings'
-import type { App } from '@sluice/shared/config/settings/setting'
+import type { App } from '@sluice/shared/config/setting/setting'
 import { checkSettings } from './check-settings.ts'
 import { warning } from './findings/finding.ts'
 import type { Finding } from './findings/finding.ts'

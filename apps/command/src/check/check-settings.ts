@@ -1,7 +1,7 @@
 import { warnOfFormerNames } from '@sluice/shared/config/former-names'
 import { readConfig } from '@sluice/shared/config/read-config'
 import { warnOfReadableSecrets } from '@sluice/shared/config/readable-secrets'
-import type { Setting } from '@sluice/shared/config/settings/setting'
+import type { Setting } from '@sluice/shared/config/setting/setting'
 import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import type { SettingsFile } from '@sluice/shared/config/settings-file'
 import { ok, warning } from './findings/finding.ts'

@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import { placeOf } from '@sluice/shared/config/setting-names'
 import { settingGroups } from '@sluice/shared/config/settings'
 import type { SettingGroup } from '@sluice/shared/config/settings'
-import type { Setting } from '@sluice/shared/config/settings/setting'
+import type { Setting } from '@sluice/shared/config/setting/setting'
 
 const columns = 100
 

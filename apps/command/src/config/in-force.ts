@@ -5,7 +5,7 @@ import { keyOf } from '@sluice/shared/config/setting-names'
 import { sourceOf } from '@sluice/shared/config/setting-source'
 import type { Source } from '@sluice/shared/config/setting-source'
 import { settingGroups, settings } from '@sluice/shared/config/settings'
-import type { App, Setting } from '@sluice/shared/config/settings/setting'
+import type { App, Setting } from '@sluice/shared/config/setting/setting'
 import type { SettingsFile } from '@sluice/shared/config/settings-file'
 
 /** A setting as it is now. The names are those of the document that `sluice config --json` prints. */

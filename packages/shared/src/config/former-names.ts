@@ -1,4 +1,4 @@
-import type { Setting } from './settings/setting.ts'
+import type { Setting } from './setting/setting.ts'
 import { dotted, placeOf } from './setting-names.ts'
 import { nowCalled } from './setting-source.ts'
 import type { SettingsFile } from './settings-file.ts'

@@ -4,7 +4,7 @@ import { nearest } from './nearest.ts'
 import { shownValue } from './shown-value.ts'
 import { sourceOf } from './setting-source.ts'
 import type { Sourced } from './setting-source.ts'
-import type { Setting } from './settings/setting.ts'
+import type { Setting } from './setting/setting.ts'
 import type { SettingsFile } from './settings-file.ts'
 import { settings } from './settings.ts'
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { shownValue } from './shown-value.ts'
 import { settings } from './settings.ts'
-import type { Setting } from './settings/setting.ts'
+import type { Setting } from './setting/setting.ts'
 import type { SettingsFile } from './settings-file.ts'
 
 /** Warns where a settings file has a password in it, and every user of the machine may read it. */

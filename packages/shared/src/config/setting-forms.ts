@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Setting } from './settings/setting.ts'
-import { digits } from './settings/values.ts'
+import type { Setting } from './setting/setting.ts'
+import { digits } from './setting/values.ts'
 
 /** The forms of a setting's values, as its schema has them. */
 export type Forms = {

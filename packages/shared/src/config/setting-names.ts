@@ -1,4 +1,4 @@
-import type { Setting } from './settings/setting.ts'
+import type { Setting } from './setting/setting.ts'
 import { settingGroups } from './settings.ts'
 
 /*

@@ -1,4 +1,4 @@
-import type { Setting } from './settings/setting.ts'
+import type { Setting } from './setting/setting.ts'
 import type { FileEntry, SettingsFile } from './settings-file.ts'
 
 /** Where the text of a setting is from. */

@@ -11,7 +11,7 @@ import { endings } from './settings/endings.ts'
 import { caches } from './settings/caches.ts'
 import { maintenance } from './settings/maintenance.ts'
 import { operators } from './settings/operators.ts'
-import type { App, Setting } from './settings/setting.ts'
+import type { App, Setting } from './setting/setting.ts'
 
 /** The settings by subject, in the order in which the reference shows them. */
 export const settingGroups = [

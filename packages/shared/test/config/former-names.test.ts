@@ -4,7 +4,7 @@ import { ConfigError } from '../../src/config/config-error.ts'
 import { warnOfFormerNames } from '../../src/config/former-names.ts'
 import { readConfig } from '../../src/config/read-config.ts'
 import { settings } from '../../src/config/settings.ts'
-import type { Setting } from '../../src/config/settings/setting.ts'
+import type { Setting } from '../../src/config/setting/setting.ts'
 
 const renamed = Object.entries<Setting<unknown>>(settings).filter(([, { formerly }]) => formerly !== undefined)
 

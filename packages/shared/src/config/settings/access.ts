@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Setting } from './setting.ts'
-import { checked, duration, httpAddress, orOff, text } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { checked, duration, httpAddress, orOff, text } from '../setting/values.ts'
 
 /** The words by which an operator lets a whole network in. Nobody writes them by accident. */
 export const openToNetworkWords = 'everyone on this network may read and push'

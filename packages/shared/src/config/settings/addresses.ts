@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { parseHostNames } from '../../network/host-name.ts'
 import { parseNetworks } from '../../network/networks.ts'
 import { parseOrigins } from '../../network/origins.ts'
-import type { Setting } from './setting.ts'
-import { address, checked, httpAddress, orOff, toggle, wholeNumber } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { address, checked, httpAddress, orOff, toggle, wholeNumber } from '../setting/values.ts'
 
 export const addresses = {
   listen: {

@@ -1,5 +1,5 @@
-import type { Setting } from './setting.ts'
-import { orOff, size, text } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { orOff, size, text } from '../setting/values.ts'
 
 export const caches = {
   referenceCache: {

@@ -1,5 +1,5 @@
-import type { Setting } from './setting.ts'
-import { orAuto, percentage, size, toggle, wholeNumber } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { orAuto, percentage, size, toggle, wholeNumber } from '../setting/values.ts'
 
 export const capacity = {
   fetchSlots: {

@@ -1,5 +1,5 @@
-import type { Setting } from './setting.ts'
-import { duration } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { duration } from '../setting/values.ts'
 
 export const endings = {
   pushGrace: {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Setting } from './setting.ts'
-import { duration, orOff, size, wholeNumber } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { duration, orOff, size, wholeNumber } from '../setting/values.ts'
 
 /** Limits that the kernel keeps, for each process of a request by itself, or for all of them. */
 export const limits = {

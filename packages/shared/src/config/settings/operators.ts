@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { Setting } from './setting.ts'
+import type { Setting } from '../setting/setting.ts'
 import { parseTraceSwitches } from '../../git/trace-switches.ts'
 import type { TraceSwitch } from '../../git/trace-switches.ts'
-import { address, checked, httpAddress, orAuto, orOff, unixAddress } from './values.ts'
+import { address, checked, httpAddress, orAuto, orOff, unixAddress } from '../setting/values.ts'
 
 export const operators = {
   gatewayOperations: {

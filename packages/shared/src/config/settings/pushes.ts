@@ -4,8 +4,8 @@ import type { ReadOnlyTable } from '../../git/read-only.ts'
 import { parseRefRules } from '../../git/ref-rules.ts'
 import type { RefRule } from '../../git/ref-rules.ts'
 import { parsePatternTable } from '../../git/repository-pattern.ts'
-import type { Setting } from './setting.ts'
-import { checked, orOff, parseSize, size, text, toggle } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { checked, orOff, parseSize, size, text, toggle } from '../setting/values.ts'
 
 export const pushes = {
   createOnPush: {

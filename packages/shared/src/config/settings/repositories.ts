@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
-import type { Setting } from './setting.ts'
-import { duration, longDuration, orAuto, orOff, size, text, wholeNumber } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { duration, longDuration, orAuto, orOff, size, text, wholeNumber } from '../setting/values.ts'
 
 export const repositories = {
   root: {

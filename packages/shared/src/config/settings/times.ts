@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Setting } from './setting.ts'
-import { duration, orOff, size, toggle } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { duration, orOff, size, toggle } from '../setting/values.ts'
 
 export const times = {
   queueTimeout: {

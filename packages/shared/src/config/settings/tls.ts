@@ -1,5 +1,5 @@
-import type { Setting } from './setting.ts'
-import { checked, orOff, text, toggle } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { checked, orOff, text, toggle } from '../setting/values.ts'
 
 export const tls = {
   tlsCertificate: {
