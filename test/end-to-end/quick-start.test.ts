@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from '@sluice/shared/testing/compile-cache'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
@@ -17,6 +18,7 @@ async function quickStart(folder: string, env: Record<string, string> = {}, opti
   const child = spawn(process.execPath, [main, 'start', folder, ...options], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      ...compileCache,
       SLUICE_LISTEN: '127.0.0.1:0',
       ...env,
     },

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from '@sluice/shared/testing/compile-cache'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { startStack } from '@sluice/shared/testing/stack'
 
@@ -25,7 +26,7 @@ async function startInVain(
   args: string[] = [],
 ): Promise<{ code: number | null; said: string }> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(mains[app], project)), ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', ...compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''

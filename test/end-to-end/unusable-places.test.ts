@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from '@sluice/shared/testing/compile-cache'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { patienceMs, patiently } from '@sluice/shared/testing/patience'
 
@@ -31,6 +32,7 @@ test('a folder that cannot be used ends the start in words that name the setting
   for (const [setting, place] of places) {
     const { code, stderr } = await start({
       PATH: process.env['PATH'] ?? '',
+      ...compileCache,
       SLUICE_ROOT: folder.path,
       SLUICE_RUN_FOLDER: join(folder.path, 'run'),
       SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,
@@ -49,6 +51,7 @@ test('a start that hangs ends with the second signal', async () => {
   const child = spawn(process.execPath, [main], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      ...compileCache,
       SLUICE_ROOT: folder.path,
       SLUICE_RUN_FOLDER: join(folder.path, 'run'),
       SLUICE_SUPERVISOR: `unix:${join(folder.path, 'supervisor.sock')}`,

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { after } from 'node:test'
+import { keepCompiled } from './compile-cache.ts'
 import { patienceMs } from './patience.ts'
 
 /*
  * For `node --test --import`: every test file ends by itself, or fails in words. Otherwise, a timer, server or process
  * that a failed test has left open would keep its file running, and with it the whole run.
  */
+
+keepCompiled()
 
 /** In the process of a test file. The runner's own process has no tests. */
 if (process.env['NODE_TEST_CONTEXT'] !== undefined) {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { nodeFlags } from '@sluice/shared/app/node-flags'
+import { compileCache } from './compile-cache.ts'
 import { temporaryFolder } from './folder.ts'
 import { ask } from './http.ts'
 import { patienceMs, patiently } from './patience.ts'
@@ -100,12 +101,16 @@ export async function startStack(
     SLUICE_MAINTENANCE: 'off',
     // git and its hooks inherit PATH. A process with this folder in its environment belongs to this stack.
     PATH: `${process.env['PATH']}:${folder}`,
+    ...compileCache,
     ...env,
   }
-  let supervisor = await startApp('supervisor', { ...settings, ...own.supervisor })
-  started.defer(async () => stopApp(supervisor))
-  const gateway = await startApp('gateway', { ...settings, ...own.gateway })
-  started.defer(async () => stopApp(gateway))
+  const startSupervisor = async () => startApp('supervisor', { ...settings, ...own.supervisor })
+  let supervising = startSupervisor()
+  started.defer(async () => supervising.then(stopApp, () => {}))
+  const gatewaying = startApp('gateway', { ...settings, ...own.gateway })
+  started.defer(async () => gatewaying.then(stopApp, () => {}))
+  const [gateway, first] = await Promise.all([gatewaying, supervising])
+  let supervisor = first
   const parts = started.move()
   return {
     folder,
@@ -123,7 +128,8 @@ export async function startStack(
       return added
     },
     async restartSupervisor() {
-      supervisor = await startApp('supervisor', { ...settings, ...own.supervisor })
+      supervising = startSupervisor()
+      supervisor = await supervising
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
