@@ -11,7 +11,7 @@ import { isFilterFixed } from './filter-spec.ts'
  * @param asked the request's body; undefined where it is not in protocol version 2, or too large to be parsed
  * @param build git's version, and everything in its command line that changes a reply
  * @returns undefined if the pack may not be shared: the request is no `fetch`, or names references (`want-ref`, `deepen-not`
- *   and some filters)
+ *   and some filters), or is about all of them (`deepen-relative`: git follows only what it reaches from them)
  */
 export function packKeyOf(
   request: GitRequest,
@@ -36,4 +36,4 @@ function isIndependent(line: string, hashDigits: number): boolean {
 }
 
 const independent =
-  /^(?:(?:want|have|shallow) [0-9a-f]{40,64}|done|thin-pack|no-progress|include-tag|ofs-delta|deepen \d+|deepen-relative|deepen-since \d+|sideband-all|wait-for-done)$/
+  /^(?:(?:want|have|shallow) [0-9a-f]{40,64}|done|thin-pack|no-progress|include-tag|ofs-delta|deepen \d+|deepen-since \d+|sideband-all|wait-for-done)$/

@@ -50,6 +50,7 @@ test('a request that names references, is no fetch, or is not understood has no 
   const refused = [
     body([want, 'want-ref refs/heads/main', 'done']),
     body([want, 'deepen-not refs/heads/main', 'done']),
+    body([want, want.replace('want', 'shallow'), 'deepen 1', 'deepen-relative', 'done']),
     body([want, 'packfile-uris https', 'done']),
     body([want, 'something-new', 'done']),
     body([want, 'done'], ['something-new=1']),

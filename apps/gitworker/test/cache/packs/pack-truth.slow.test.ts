@@ -103,7 +103,7 @@ function fetchOf(commits: readonly string[], random: SeededRandom): Asked {
     ...sometimes(0.6, 'include-tag'),
     ...sometimes(0.5, 'ofs-delta'),
     'no-progress',
-    ...random.pick([[], [], ['deepen 1'], ['deepen 3'], ['deepen-since 1578182400'], ['deepen 1', 'deepen-relative']]),
+    ...random.pick([[], [], ['deepen 1'], ['deepen 3'], ['deepen-since 1578182400']]),
     ...sometimes(0.3, `filter ${random.pick(filters)}`),
     ...random.pick([['done'], ['done'], ['done'], ['wait-for-done']]),
   ])
