@@ -45,6 +45,7 @@ export async function gatewayBeforeNobody(env: Record<string, string> = {}) {
     lines,
     address: `127.0.0.1:${address.port}`,
     connect: () => connect(address.port, '127.0.0.1'),
+    waiting,
     held: (count: number) => until(`${count} requests to be held`, async () => (await waiting()) === count),
     /** Answers probes itself. */
     async comes(listener: RequestListener) {

@@ -106,14 +106,21 @@ test('the probe before a large push is sent again, and the push is not', async (
 
 test('a reply is asked for again if its host went away before the client had any of it', async () => {
   await using stage = await gatewayBeforeNobody()
-  await stage.comes((_, outgoing) => {
-    outgoing.write('the beginning')
-    setImmediate(() => void stage.goes())
-  })
-  const asked = ask(stage.address, advertisement)
-  await stage.held(1)
-  await stage.comes((_, outgoing) => outgoing.end('all of it'))
-  const reply = await asked
+  const askAndGo = async () => {
+    await stage.comes((_, outgoing) => {
+      outgoing.write('the beginning')
+      setImmediate(() => void stage.goes())
+    })
+    // A gateway that gets no processor time for a while no longer holds the beginning. Its client is then cut off.
+    let isCut = false
+    const asked = ask(stage.address, advertisement).catch(() => void (isCut = true))
+    await until('the request to be held, or cut', async () => isCut || (await stage.waiting()) === 1)
+    await stage.comes((_, outgoing) => outgoing.end('all of it'))
+    const reply = await asked
+    await (reply ? undefined : stage.goes())
+    return reply
+  }
+  const reply = await until('a reply whose beginning is held', askAndGo)
   assert.deepEqual([reply.status, reply.body], [200, 'all of it'])
 })
 
