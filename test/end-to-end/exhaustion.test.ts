@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { ask } from '@sluice/shared/testing/http'
+import { patienceMs } from '@sluice/shared/testing/patience'
 import { limitProcesses } from '@sluice/shared/testing/process-limit'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -57,7 +58,9 @@ for (const runtime of ['launcher', 'node']) {
     }
 
     limit.allow(500)
-    await until('it to be ready again', async () => (await ask(stack.supervisor.address, '/readyz')).status === 200)
+    // A worker that hangs for want of a thread is given up after a minute.
+    const isReady = async () => (await ask(stack.supervisor.address, '/readyz')).status === 200
+    await until('it to be ready again', isReady, 2 * patienceMs)
     await git(stack.folder, ['clone', '--quiet', `${stack.url}/project.git`, 'clone'])
     await until('all to be quiet', async () => isQuiet(await stack.status()))
     assert.deepEqual((await stack.status()).leaked, { processes: 0, zombies: 0 })
