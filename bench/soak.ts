@@ -139,8 +139,10 @@ async function leaveInMidPush(name: string): Promise<void> {
   await writeFile(join(work, 'big'), randomBytes(3 * 2 ** 20))
   await git(work, ['add', '.'])
   await git(work, ['commit', '--quiet', '-m', name])
-  const child = spawn('git', ['push', '--quiet', url, `HEAD:refs/heads/l-${name}`], { cwd: work, stdio: 'ignore' })
-  setTimeout(() => child.kill('SIGKILL'), Math.random() * 300)
+  // All of the client's processes leave: without its parent, `git remote-http` would push later, beside the count.
+  const push = ['push', '--quiet', url, `HEAD:refs/heads/l-${name}`]
+  const child = spawn('git', push, { cwd: work, stdio: 'ignore', detached: true })
+  setTimeout(() => void kill(-child.pid!), Math.random() * 300)
   await once(child, 'exit')
 }
 
@@ -165,10 +167,10 @@ async function sessionOf(pid: number): Promise<number> {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
 }
 
-/** Kills a process of this stack. It may have ended already. */
+/** Kills a process of this stack, or a group of them (negative). They may have ended already. */
 async function kill(pid: number): Promise<void> {
   try {
-    if (pid > 1) process.kill(pid, 'SIGKILL')
+    if (Math.abs(pid) > 1) process.kill(pid, 'SIGKILL')
   } catch {
     // ESRCH.
   }
@@ -191,20 +193,24 @@ async function countLeaks(): Promise<Leak[]> {
   const sessions = new Set(stack.supervisor.lines.map((line) => line['worker']).filter(Boolean))
   // The orphans of a killed worker are PID 1's to reap, which may take a moment.
   await until('PID 1 to reap', async () => (await zombies(sessions)) === 0).catch(() => {})
+  // The number of idle connections and warm workers varies.
+  const slack = 16
+  const more = Math.max(0, (await descriptors()) - before - slack)
+  // Maintenance may be at work. What it replaces beside a `git fsck` would look as if it were missing.
+  stack.supervisor.signal('SIGTERM')
+  await stack.supervisor.exited
   const files = await readdir(repository, { recursive: true })
   const fsck = await tryGit(repository, ['fsck', '--full'])
   const refs = (await git(repository, ['for-each-ref', 'refs/heads/b-*'])).split('\n').filter(Boolean).length
-  // The number of idle connections and warm workers varies.
-  const slack = 16
   return [
     { what: 'processes of requests', count: (await stack.gitProcesses()).length },
     { what: 'zombies of requests', count: await zombies(sessions) },
     { what: 'notes in the run folder', count: (await readdir(join(stack.folder, 'run/requests'))).length },
     {
       what: 'quarantines, kept and temporary packs, locks',
-      count: files.filter((f) => /tmp_|incoming-|\.(lock|keep|new)$/.test(f)).length,
+      count: files.filter((f) => /tmp-|tmp_|incoming-|^gc\.pid|\.(lock|keep|new)$/.test(f)).length,
     },
-    { what: 'descriptors', count: Math.max(0, (await descriptors()) - before - slack) },
+    { what: 'descriptors', count: more },
     { what: 'errors of git fsck', count: sayIfBad(fsck) },
     { what: 'pushes that were reported done and are not there', count: Math.max(0, pushes - refs) },
     { what: 'lines of level error', count: stack.supervisor.lines.filter(isUnexpected).length },
