@@ -8,7 +8,7 @@ export const maintenance = {
     takes: 'on or off',
     purpose:
       'Whether repositories that are pushed to or fetched from are kept in shape: packs joined, references packed, what nothing needs removed. maintenance.auto=false in a repository’s configuration turns it off there.',
-    fallback: 'off',
+    fallback: 'on',
     schema: toggle(),
   },
   maintenanceSlots: {
