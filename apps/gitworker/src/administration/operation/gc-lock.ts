@@ -2,7 +2,7 @@ import { closeSync, lstatSync, openSync, readFileSync, renameSync, rmSync, write
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { readProcess } from '../process/process-table.ts'
+import { readProcess } from '../../process/process-table.ts'
 
 /*
  * While maintenance is at work in a repository, an operator's `git gc` must not be, and the other way round: each would
