@@ -3,6 +3,8 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { JobError } from '../../process/job/job.ts'
 import type { RunJob } from '../../process/job/job.ts'
 import type { RunLongJob } from '../../process/job/long-job.ts'
+import { commonDirOf } from '../../repository/repository.ts'
+import { removeStaleGcLock } from '../operation/gc-lock.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import { borrowersOf } from '../lending/borrowers.ts'
 import { isPrecious, stopLending } from '../lending/lend.ts'
@@ -47,6 +49,7 @@ export async function collectGarbage(
 ): Promise<Collected> {
   const { gitDir, keys } = foundRepository(root, repository)
   using _turn = turns.take(keys, 'gc')
+  removeStaleGcLock(commonDirOf(gitDir))
   const before = await diskSize(gitDir)
   const borrowers = await borrowersOf(gitDir, root, trash.repositories())
   if (borrowers.length === 0) await stopLending(gitDir, runJob)

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { identityOf } from '../../process/process-table.ts'
 import type { RunJob } from '../../process/job/job.ts'
+import { isGcAtWork } from '../operation/gc-lock.ts'
 
 /*
  * A repository that others borrow from must keep every object for ever: one that none of its own references needs may be
@@ -26,7 +24,7 @@ export async function lend(gitDir: string, runJob: RunJob): Promise<void> {
     await runJob([...inRepository, preciousKey, 'true'])
     await runJob([...inRepository, lendsKey, 'true'])
   }
-  await checkNoGc(gitDir)
+  checkNoGc(gitDir)
 }
 
 /** Takes the mark back. To be called where nobody borrows. What an operator has set himself stays. */
@@ -48,12 +46,9 @@ async function isSet(gitDir: string, key: string, runJob: RunJob): Promise<boole
   return (await runJob(query, { okCodes: [0, 1] })).trim() === 'true'
 }
 
-/** lock_repo_for_gc in builtin/gc.c: the file has the pid and the machine of a gc that runs, or has died. */
-async function checkNoGc(gitDir: string): Promise<void> {
-  const text = await readFile(join(gitDir, 'gc.pid'), 'utf8').catch(() => '')
-  const pid = Number.parseInt(text, 10)
-  if (!(pid > 0) || identityOf(pid) === undefined) return
-  throw new Refusal('repository_busy', {
-    sentence: `${pid === process.pid ? 'Maintenance' : `A git gc (pid ${pid})`} is at work in this repository. Try again when it is over.`,
-  })
+function checkNoGc(gitDir: string): void {
+  if (!isGcAtWork(gitDir)) return
+  const sentence =
+    'Maintenance, or a git gc, is at work in this repository (see its gc.pid). Try again when it is over.'
+  throw new Refusal('repository_busy', { sentence })
 }

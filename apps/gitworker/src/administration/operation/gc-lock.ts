@@ -2,13 +2,18 @@ import { closeSync, lstatSync, openSync, readFileSync, renameSync, rmSync, write
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { readProcess } from '../../process/process-table.ts'
+import { identityOf } from '../../process/process-table.ts'
 
 /*
  * While maintenance is at work in a repository, an operator's `git gc` must not be, and the other way round: each would
  * remove packs that the other counts on. git has a file for it (lock_repo_for_gc in builtin/gc.c): `gc.pid` says which
  * process of which host is at work. It counts while that process lives, or, of another host, for twelve hours. It is written
  * under `gc.pid.lock`.
+ *
+ *   4711 host 4711 123456 boot
+ *
+ * git reads two words. The rest is ours: it identifies the process, so that a lock of a killed supervisor does not count
+ * because another process has its pid now, as the next supervisor in a container has.
  *
  * Synchronous: if this process is killed in between, no lock stays behind that nobody can judge.
  */
@@ -24,30 +29,63 @@ const held = new Set<string>()
 /** Takes the lock, as git does. Undefined where somebody else is at work. @param gitDir the common directory */
 export function lockForGc(gitDir: string): Disposable | undefined {
   const file = join(gitDir, 'gc.pid')
-  const lock = `${file}.lock`
   if (ageOf(join(gitDir, 'objects/maintenance.lock')) < maxMaintenanceMs) return undefined
+  using lock = lockFile(file)
+  if (!lock || isHeld(file)) return undefined
+  lock.putInPlace()
+  held.add(file)
+  return { [Symbol.dispose]: () => unlock(file) }
+}
+
+/** Whether a gc, or maintenance, is at work in a repository. @param gitDir the common directory */
+export function isGcAtWork(gitDir: string): boolean {
+  return isHeld(join(gitDir, 'gc.pid'))
+}
+
+/** Removes the locks of dead processes, which git may take for living ones. @param gitDir the common directory */
+export function removeStaleGcLock(gitDir: string): void {
+  const file = join(gitDir, 'gc.pid')
+  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return removeLockOfDead(`${file}.lock`)
+  using lock = lockFile(file)
+  if (lock && !isHeld(file)) rmSync(file, { force: true })
+}
+
+/** `gc.pid.lock`, until it is disposed of or put in place. Undefined where somebody else has it. */
+function lockFile(file: string): (Disposable & { putInPlace(): void }) | undefined {
+  const path = `${file}.lock`
+  removeLockOfDead(path)
   let opened: number
   try {
-    opened = openSync(lock, 'wx')
+    opened = openSync(path, 'wx')
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined
     throw error
   }
+  let isOurs = true
   try {
-    if (isHeld(file)) {
-      rmSync(lock)
-      return undefined
-    }
+    // At once, so that a lock that is left over says whose it was.
     writeSync(opened, ownLine())
-    renameSync(lock, file)
-    held.add(file)
   } catch (error) {
-    rmSync(lock, { force: true })
+    rmSync(path, { force: true })
     throw error
   } finally {
     closeSync(opened)
   }
-  return { [Symbol.dispose]: () => unlock(file) }
+  return {
+    putInPlace: () => {
+      renameSync(path, file)
+      isOurs = false
+    },
+    [Symbol.dispose]: () => {
+      if (isOurs) rmSync(path, { force: true })
+    },
+  }
+}
+
+/** git has it for a moment, and this process never while it does something else. One that says nothing stays. */
+function removeLockOfDead(path: string): void {
+  const owner = ownerIn(textOf(path))
+  if (owner?.isHere && !isAlive(owner)) rmSync(path, { force: true })
 }
 
 /** Removes the file if it is still ours: after twelve hours, another may have taken it. */
@@ -57,18 +95,30 @@ function unlock(file: string): void {
 }
 
 function ownLine(): string {
-  return `${process.pid} ${hostname()}`
+  return `${process.pid} ${hostname()} ${identityOf(process.pid) ?? ''}`
 }
 
 function isHeld(file: string): boolean {
   if (held.has(file)) return true
   if (ageOf(file) >= maxAgeMs) return false
-  const [, pid, host] = /^(\d{1,10}) (\S{1,255})/.exec(textOf(file)) ?? []
+  const owner = ownerIn(textOf(file))
   // git takes a file that it cannot read for nobody's.
-  if (pid === undefined) return false
-  if (host !== hostname()) return true
-  // It is none of this process's.
-  return Number(pid) !== process.pid && readProcess(Number(pid)) !== undefined
+  if (!owner) return false
+  return !owner.isHere || isAlive(owner)
+}
+
+type Owner = { readonly pid: number; readonly isHere: boolean; readonly identity: string | undefined }
+
+function ownerIn(text: string): Owner | undefined {
+  const [, pid, host, identity] = /^(\d{1,10}) (\S{1,255})(?: (\d+ \d+ \S+))?/.exec(text) ?? []
+  return pid === undefined ? undefined : { pid: Number(pid), isHere: host === hostname(), identity }
+}
+
+function isAlive({ pid, identity }: Owner): boolean {
+  // What this process holds is in `held`.
+  if (pid === process.pid) return false
+  const found = identityOf(pid)
+  return found !== undefined && (identity === undefined || identity === found)
 }
 
 /** Milliseconds since the last change. Infinite if there is no such file. */

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git, tryGit } from '@sluice/shared/testing/git'
+import { isGcAtWork, lockForGc, removeStaleGcLock } from '../../src/administration/operation/gc-lock.ts'
+import { identityOf } from '../../src/process/process-table.ts'
+
+const deadPid = 4_194_305
+const here = hostname()
+
+describe('the lock of a git gc', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  let repository: string
+  let lock: string
+
+  beforeEach(async () => {
+    folder = await temporaryFolder()
+    repository = join(folder.path, 'a.git')
+    lock = join(repository, 'gc.pid.lock')
+    await git(folder.path, ['init', '--quiet', '--bare', repository])
+  })
+
+  afterEach(() => folder[Symbol.asyncDispose]())
+
+  test('one of a killed supervisor whose pid this one has is no gc at work, and stops no git gc once it is removed', async () => {
+    leave('gc.pid', `${process.pid} ${here} ${process.pid} 1 00000000-0000-0000-0000-000000000000`)
+    assert.ok(!isGcAtWork(repository))
+    assert.match((await tryGit(repository, ['gc'])).stderr, /gc is already running/)
+    removeStaleGcLock(repository)
+    assert.equal((await tryGit(repository, ['gc'])).code, 0)
+    assert.deepEqual(left(), [])
+  })
+
+  test('one counts as long as its process lives, and not for another process with its pid', () => {
+    const parent = process.ppid
+    const identity = identityOf(parent)!
+    for (const [text, counts] of [
+      [`${parent} ${here}`, true],
+      [`${parent} ${here} ${identity}`, true],
+      [`${parent} ${here} ${identity.replace(/ \d+ /, ' 1 ')}`, false],
+      [`${deadPid} ${here}`, false],
+      [`${deadPid} elsewhere.example`, true],
+    ] as const) {
+      leave('gc.pid', text)
+      assert.equal(isGcAtWork(repository), counts, text)
+      removeStaleGcLock(repository)
+      assert.equal(existsSync(join(repository, 'gc.pid')), counts, text)
+    }
+  })
+
+  test('is held with the identity of this process, which git reads over', async () => {
+    {
+      using held = lockForGc(repository)
+      assert.ok(held)
+      const text = readFileSync(join(repository, 'gc.pid'), 'utf8')
+      assert.equal(text, `${process.pid} ${here} ${identityOf(process.pid)}`)
+      removeStaleGcLock(repository)
+      assert.ok(isGcAtWork(repository))
+      assert.match((await tryGit(repository, ['gc'])).stderr, /gc is already running/)
+    }
+    assert.deepEqual(left(), [])
+  })
+
+  test('a gc.pid.lock that a killed process left stops nobody, and one without a word of its owner stays', () => {
+    for (const text of ['', `${process.ppid} ${here}`, `${deadPid} elsewhere.example`]) {
+      leave('gc.pid.lock', text)
+      assert.equal(lockForGc(repository), undefined, text)
+      removeStaleGcLock(repository)
+      assert.equal(readFileSync(lock, 'utf8'), text)
+    }
+    for (const text of [`${deadPid} ${here}`, `${process.pid} ${here} ${process.pid} 1 boot`]) {
+      leave('gc.pid.lock', text)
+      removeStaleGcLock(repository)
+      assert.ok(!existsSync(lock), text)
+      leave('gc.pid.lock', text)
+      lockForGc(repository)![Symbol.dispose]()
+    }
+    assert.deepEqual(left(), [])
+  })
+
+  function leave(name: string, text: string): void {
+    writeFileSync(join(repository, name), text)
+  }
+
+  function left(): string[] {
+    return readdirSync(repository).filter((name) => name.startsWith('gc.'))
+  }
+})
