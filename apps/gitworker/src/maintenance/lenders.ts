@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { borrowedFolders, realOr } from '../administration/lending/alternates.ts'
-import { repositoriesBelow } from '../administration/look/walk-root.ts'
+import { alternateLines, areUnderstood, folderOf, realOr } from '../administration/lending/alternates.ts'
+import { allRepositoriesBelow } from '../administration/look/walk-root.ts'
 
 /*
  * From which repositories others borrow objects. A fork that Sluice has made says so in the one that lends. One that an
@@ -14,20 +14,20 @@ const freshMs = 60 * 60_000
 export class Lenders {
   readonly #root: string
   readonly #trashed: () => AsyncIterable<{ readonly gitDir: string }>
-  readonly #onUnreadable: (gitDir: string, error: unknown) => void
+  readonly #onUnreadable: (path: string, error: unknown) => void
   /** The folders of objects; undefined while nobody can say. */
   #known: Promise<ReadonlySet<string> | undefined> | undefined
   #knownSince = -Infinity
 
   /**
    * @param trashed the repositories in the trash: they borrow until they are purged
-   * @param onUnreadable called with a repository of which it cannot be read from whom it borrows. Until it can, every other
-   *   one may be the lender
+   * @param onUnreadable called with the path of what cannot be read, so that it is not known who borrows from whom. Until it
+   *   can, every repository may be a lender
    */
   constructor(
     root: string,
     trashed: () => AsyncIterable<{ readonly gitDir: string }>,
-    onUnreadable: (gitDir: string, error: unknown) => void,
+    onUnreadable: (path: string, error: unknown) => void,
   ) {
     this.#root = root
     this.#trashed = trashed
@@ -49,16 +49,26 @@ export class Lenders {
   async #look(): Promise<ReadonlySet<string> | undefined> {
     const found = new Set<string>()
     let isWhole = true
-    for (const repositories of [repositoriesBelow(this.#root), this.#trashed()]) {
+    const onUnreadable = (path: string, error: unknown) => {
+      isWhole = false
+      this.#onUnreadable(path, error)
+    }
+    for (const repositories of [allRepositoriesBelow(this.#root, onUnreadable), this.#trashed()]) {
       for await (const { gitDir } of repositories) {
         try {
-          for (const folder of borrowedFolders(gitDir)) found.add(folder)
+          for (const folder of borrowedSurely(gitDir)) found.add(folder)
         } catch (error) {
-          isWhole = false
-          this.#onUnreadable(gitDir, error)
+          onUnreadable(join(gitDir, 'objects/info/alternates'), error)
         }
       }
     }
     return isWhole ? found : undefined
   }
+}
+
+/** @throws where it cannot be said which these are */
+function borrowedSurely(gitDir: string): string[] {
+  const lines = alternateLines(gitDir)
+  if (!areUnderstood(lines)) throw new Error('A line of it cannot be read, or there are too many.')
+  return lines.map((line) => realOr(folderOf(line, gitDir)))
 }

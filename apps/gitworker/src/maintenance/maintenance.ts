@@ -18,12 +18,6 @@ const tickMs = 1000
 /** Looks within one second: each takes about a millisecond. */
 const looksAtOnce = 20
 
-/**
- * A run after which a look still asks for one counts as having taken at least so long, so that the next comes an hour later:
- * some settings of a repository forbid what maintenance is after.
- */
-const vainRunMs = 6 * 60_000
-
 export type MaintenanceRun = {
   readonly tasks: readonly Task['kind'][]
   readonly result: 'done' | 'failed'
@@ -140,7 +134,7 @@ export class Maintenance implements AsyncDisposable {
       if (run === 'busy') return this.#schedule.failed(gitDir, performance.now())
       if (run) this.#report(gitDir, run, took)
       const isVain = run && abilities && planFor(run.after, abilities, Date.now()).length > 0
-      this.#schedule.succeeded(gitDir, performance.now(), isVain ? Math.max(took, vainRunMs) : took)
+      this.#schedule.succeeded(gitDir, performance.now(), took, isVain)
     } catch (error) {
       if (this.#ending.signal.aborted) return
       this.#schedule.failed(gitDir, performance.now())

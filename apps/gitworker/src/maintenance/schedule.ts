@@ -16,6 +16,12 @@ const pauseMs = 5000
 /** A repository is not looked at again before this many times what its last run took. */
 const costFactor = 10
 
+/**
+ * A run after which a look still asks for one counts as having taken at least so long, so that the next comes an hour later:
+ * some settings of a repository forbid what maintenance is after.
+ */
+const vainRunMs = 6 * 60_000
+
 const firstBackoffMs = 10 * 60_000
 const longestBackoffMs = 24 * 60 * 60_000
 
@@ -102,10 +108,11 @@ export class Schedule {
     return best
   }
 
-  succeeded(gitDir: string, now: number, took: number): void {
+  /** @param isVain whether a look would ask for the same again */
+  succeeded(gitDir: string, now: number, took: number, isVain = false): void {
     const entry = this.#entries.peek(gitDir)
     if (entry) entry.failures = 0
-    this.rests(gitDir, now, took)
+    this.rests(gitDir, now, isVain ? Math.max(took, vainRunMs) : took)
   }
 
   /** It is tried again after a pause that doubles with each failure. */

@@ -86,3 +86,20 @@ test('however many repositories are touched, a bounded number is remembered', ()
   assert.equal(taken.at(-1), '/29999')
   assert.equal(schedule.counts.due, 0)
 })
+
+test('after a run in vain, the next comes an hour later, however many pushes come', () => {
+  const schedule = new Schedule()
+  const run = (isVain: boolean, end: number) => {
+    schedule.needs('/a')
+    schedule.begin()
+    schedule.succeeded('/a', end, 1000, isVain)
+    schedule.touch('/a', true, end)
+  }
+  schedule.touch('/a', true, 0)
+  schedule.takeDue(minute, 10)
+  run(false, minute)
+  assert.deepEqual(schedule.takeDue(2 * minute, 10), ['/a'])
+  run(true, 2 * minute)
+  assert.deepEqual(schedule.takeDue(61 * minute, 10), [])
+  assert.deepEqual(schedule.takeDue(62 * minute, 10), ['/a'])
+})

@@ -28,7 +28,41 @@ export function alternateLines(gitDir: string): string[] {
 
 /** The folder of objects that a line of a repository's alternates stands for, whether it exists or not. */
 export function folderOf(line: string, gitDir: string): string {
-  return resolve(realOr(join(gitDir, 'objects')), line)
+  return resolve(realOr(join(gitDir, 'objects')), unquoted(line) ?? line)
+}
+
+/** The path in a line that is quoted as in C: unquote_c_style in quote.c. */
+function unquoted(line: string): string | undefined {
+  const [, text] = /^"((?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7]{2}))*)"$/.exec(line) ?? []
+  // Octal escapes are bytes of UTF-8.
+  if (text === undefined) return undefined
+  const bytes = Buffer.from(text)
+    .toString('latin1')
+    .replaceAll(/\\([0-7]{3}|.)/g, (_, code: string) => meantBy(code))
+  return Buffer.from(bytes, 'latin1').toString()
+}
+
+function meantBy(code: string): string {
+  return escapes[code] ?? (code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : code)
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+}
+
+/** Whether these are all the lines, and each is read as git reads it. One that no program writes may mean something else. */
+export function areUnderstood(lines: readonly string[]): boolean {
+  return lines.length < maxLines && !lines.some(isOdd)
+}
+
+function isOdd(line: string): boolean {
+  return line.includes('\uFFFD') || (line.startsWith('"') && unquoted(line) === undefined)
 }
 
 /** The real paths of the folders of objects that a repository borrows from. */

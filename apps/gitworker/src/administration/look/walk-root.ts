@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { errnoOf } from '@sluice/shared/machine/errno'
 import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
 import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { findRepository, isGitDirectory, isThere } from '../../repository/repository.ts'
@@ -19,24 +20,50 @@ export type Walked = {
  * @param root the real path of the folder below which all repositories lie
  */
 export async function* repositoriesBelow(root: string): AsyncGenerator<Walked> {
-  yield* walk(root, '', new LoopTurn())
+  yield* walk({ root, isAll: false, onUnreadable: () => {}, turn: new LoopTurn() }, '')
 }
 
-async function* walk(root: string, below: string, turn: LoopTurn): AsyncGenerator<Walked> {
-  for (const entry of await entriesIn(join(root, below))) {
+/**
+ * The same with those that no request can address, such as in folders whose names begin with a dot. What no name leads to is
+ * called by its path.
+ *
+ * @param onUnreadable called with the path of a folder in which there may be more
+ */
+export async function* allRepositoriesBelow(root: string, onUnreadable: OnUnreadable): AsyncGenerator<Walked> {
+  // What fsck(8) finds is root's, and nobody's repository.
+  const tell: OnUnreadable = (path, error) => basename(path) !== 'lost+found' && onUnreadable(path, error)
+  yield* walk({ root, isAll: true, onUnreadable: tell, turn: new LoopTurn() }, '')
+}
+
+type OnUnreadable = (path: string, error: unknown) => void
+
+type Walk = {
+  readonly root: string
+  readonly isAll: boolean
+  readonly onUnreadable: OnUnreadable
+  readonly turn: LoopTurn
+}
+
+async function* walk(how: Walk, below: string): AsyncGenerator<Walked> {
+  const { root, isAll, onUnreadable, turn } = how
+  for (const entry of await entriesIn(join(root, below), onUnreadable)) {
     await turn.letOthers()
     const path = below === '' ? entry.name : `${below}/${entry.name}`
-    if (!isAddressable(path)) continue
     const folder = join(root, path)
-    const isRepository = holdsRepository(folder)
-    if (isRepository) yield* found(root, path)
-    else if (entry.isDirectory()) yield* walk(root, path, turn)
+    const canBeAddressed = isAddressable(path)
+    if (!canBeAddressed && !(isAll && entry.isDirectory())) continue
+    if (!canBeAddressed && isRepositoryItself(folder, onUnreadable)) yield { name: path, gitDir: folder }
+    else if (canBeAddressed && holdsRepository(folder, onUnreadable)) yield* found(root, path, onUnreadable)
+    else if (entry.isDirectory()) yield* walk(how, path)
   }
 }
 
 /** Folders and links, ordered by the plain names. Empty where the folder cannot be read, or is gone. */
-async function entriesIn(folder: string): Promise<Dirent[]> {
-  const all = await readdir(folder, { withFileTypes: true }).catch(() => [])
+async function entriesIn(folder: string, onUnreadable: OnUnreadable): Promise<Dirent[]> {
+  const all = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (!['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) onUnreadable(folder, error)
+    return []
+  })
   return all
     .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
     .map((entry) => ({ entry, key: plainName(entry.name) }))
@@ -54,28 +81,32 @@ function isAddressable(path: string): boolean {
   }
 }
 
-function holdsRepository(folder: string): boolean {
-  try {
-    return isGitDirectory(folder) || isThere(join(folder, '.git'))
-  } catch {
-    return false // It may not be read.
-  }
+function holdsRepository(folder: string, onUnreadable: OnUnreadable): boolean {
+  return whereReadable(() => isGitDirectory(folder) || isThere(join(folder, '.git')), folder, onUnreadable) ?? false
 }
 
-function* found(root: string, path: string): Generator<Walked> {
+function isRepositoryItself(folder: string, onUnreadable: OnUnreadable): boolean {
+  return whereReadable(() => isGitDirectory(folder), folder, onUnreadable) ?? false
+}
+
+function* found(root: string, path: string, onUnreadable: OnUnreadable): Generator<Walked> {
+  const lookUp = (name: string) =>
+    whereReadable(() => findRepository(root, name)?.gitDir, join(root, path), onUnreadable)
   const plain = plainName(path)
-  const byPlainName = lookUp(root, plain)
+  const byPlainName = lookUp(plain)
   const folder = join(root, path)
   // As a rule. Else it is a link, or stands in the shadow of another whose name differs in its ending.
   const isOwn = byPlainName === folder || byPlainName === join(folder, '.git')
-  const gitDir = isOwn ? byPlainName : lookUp(root, path)
+  const gitDir = isOwn ? byPlainName : lookUp(path)
   if (gitDir !== undefined) yield { name: gitDir === byPlainName ? plain : path, gitDir }
 }
 
-function lookUp(root: string, name: string): string | undefined {
+/** Undefined if it may not be read. */
+function whereReadable<T>(look: () => T, folder: string, onUnreadable: OnUnreadable): T | undefined {
   try {
-    return findRepository(root, name)?.gitDir
-  } catch {
+    return look()
+  } catch (error) {
+    onUnreadable(folder, error)
     return undefined
   }
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -48,10 +47,10 @@ function startMaintenance(
   const lenders = new Lenders(
     root,
     () => trash.repositories(),
-    (gitDir, err) =>
+    (path, err) =>
       log.warn(
-        { err, path: join(gitDir, 'objects/info/alternates') },
-        'it cannot be read from whom this repository borrows objects, so none are removed from any other',
+        { err, path },
+        'this cannot be read, so it is not known from whom repositories borrow objects, and none are removed from any',
       ),
   )
   const cruftPacks = writesCruftPacks(gitVersion)
