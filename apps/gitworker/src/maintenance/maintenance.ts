@@ -147,9 +147,9 @@ export class Maintenance implements AsyncDisposable {
   /** Undefined where the repository's own configuration turns maintenance off. */
   async #abilitiesFor(gitDir: string): Promise<Abilities | undefined> {
     const { runJob, grace, cruftPacks, isLent } = this.#services
-    const { isOn, isPrecious } = await readMaintenanceSwitch(gitDir, runJob)
+    const { isOn, ...says } = await readMaintenanceSwitch(gitDir, runJob)
     if (!isOn) return undefined
-    return { grace: grace !== undefined && (await isLent(gitDir)) ? undefined : grace, cruftPacks, isPrecious }
+    return { ...says, grace: grace !== undefined && (await isLent(gitDir)) ? undefined : grace, cruftPacks }
   }
 
   #report(gitDir: string, { done, before, after, removed }: Maintained, took: number): void {

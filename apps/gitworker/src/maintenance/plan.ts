@@ -18,7 +18,11 @@ import type { PackLook, RepositoryLook } from './look.ts'
 export type Task =
   | { readonly kind: 'pack-refs' }
   | { readonly kind: 'expire-reflogs' }
-  | { readonly kind: 'repack-geometric' }
+  | {
+      readonly kind: 'repack-geometric'
+      /** Names of packs that stay as they are. */
+      readonly keeps: readonly string[]
+    }
   | {
       readonly kind: 'join-packs'
       readonly bitmap: boolean
@@ -30,6 +34,8 @@ export type Task =
       /** Whether what nothing needs goes into a pack of its own. Otherwise it stays in the one pack. */
       readonly cruft: boolean
       readonly bitmap: boolean
+      /** Names of packs that stay as they are. If there are any, the bitmap is one over all packs. */
+      readonly keeps: readonly string[]
     }
   | {
       readonly kind: 'commit-graph'
@@ -44,7 +50,14 @@ export type Abilities = {
   readonly cruftPacks: boolean
   /** Whether no object may ever go: `extensions.preciousObjects`. */
   readonly isPrecious: boolean
+  /** Whether references may be packed. */
+  readonly packsRefs: boolean
+  /** Packs of at least so many bytes stay as they are. */
+  readonly bigPackBytes: number | undefined
 }
+
+/** If so many packs were to stay, none does, as with `git gc --auto` (`gc.autoPackLimit`). */
+const mostBigPacks = 50
 
 /** Below these, reading what is loose costs less than putting it together. */
 const thresholds = { looseRefs: 100, looseObjects: 500, packs: 12 } as const
@@ -61,7 +74,7 @@ const bitmapBytes = 4 * 2 ** 20
 /** @param now milliseconds since 1970 */
 export function planFor(look: RepositoryLook, abilities: Abilities, now: number): Task[] {
   const tasks: Task[] = []
-  if (look.looseRefs > thresholds.looseRefs) tasks.push({ kind: 'pack-refs' })
+  if (abilities.packsRefs && look.looseRefs > thresholds.looseRefs) tasks.push({ kind: 'pack-refs' })
   const repack = abilities.isPrecious ? joinFor(look) : repackFor(look, abilities, now)
   if (repack?.kind === 'repack-all' && look.hasReflogs) tasks.push({ kind: 'expire-reflogs' })
   if (repack) tasks.push(repack, { kind: 'commit-graph', split: repack.kind !== 'repack-all' })
@@ -69,7 +82,7 @@ export function planFor(look: RepositoryLook, abilities: Abilities, now: number)
 }
 
 function joinFor(look: RepositoryLook): Task | undefined {
-  return isScattered(look) ? { kind: 'join-packs', bitmap: mayHaveBitmap(look) } : undefined
+  return isScattered(look, look.packs.filter(isOwn)) ? { kind: 'join-packs', bitmap: mayHaveBitmap(look) } : undefined
 }
 
 /** A bitmap must know every object that references need (pack-bitmap-write.c). git fails at any other. */
@@ -77,8 +90,8 @@ function mayHaveBitmap({ borrows, isPartial }: RepositoryLook): boolean {
   return !borrows && !isPartial
 }
 
-function isScattered({ packs, looseObjects }: RepositoryLook): boolean {
-  return packs.filter(isOwn).length > thresholds.packs || looseObjects > thresholds.looseObjects
+function isScattered({ looseObjects }: RepositoryLook, own: readonly PackLook[]): boolean {
+  return own.length > thresholds.packs || looseObjects > thresholds.looseObjects
 }
 
 /** Whether a pack is neither kept by somebody nor one of what nothing needs. */
@@ -87,19 +100,27 @@ function isOwn({ isKept, isCruft }: PackLook): boolean {
 }
 
 function repackFor(look: RepositoryLook, abilities: Abilities, now: number): Task | undefined {
-  const sizes = look.packs.filter(isOwn).map(({ bytes }) => bytes)
-  const total = sum(sizes) + look.looseBytes
-  const largest = Math.max(0, ...sizes)
+  const packs = look.packs.filter(isOwn)
+  const big = bigAmong(packs, abilities.bigPackBytes)
+  const keeps = big.map(({ name }) => name)
+  const own = packs.filter((pack) => !big.includes(pack))
+  const total = bytesIn(own) + look.looseBytes
+  const largest = Math.max(0, ...own.map(({ bytes }) => bytes))
   const cruft = abilities.cruftPacks && !look.hasStrayPack
   const expiresBefore = abilities.grace === undefined || !cruft ? undefined : now - abilities.grace
   const bitmap = mayHaveBitmap(look)
-  const all: Task = { kind: 'repack-all', expiresBefore, cruft, bitmap }
-  const isMissingBitmap = !look.hasBitmap && bitmap && total > bitmapBytes
+  const all: Task = { kind: 'repack-all', expiresBefore, cruft, bitmap, keeps }
+  const isMissingBitmap = !look.hasBitmap && bitmap && total + bytesIn(big) > bitmapBytes
   if (isExpiryDue(look, expiresBefore) || isMissingBitmap) return all
-  if (!isScattered(look)) return undefined
+  if (!isScattered(look, own)) return undefined
   // git before 2.41 joins borrowed packs, too, and cannot join those of a partial clone.
   if (!bitmap || total <= smallBytes || total - largest > largest * shareBesideLargest) return all
-  return { kind: 'repack-geometric' }
+  return { kind: 'repack-geometric', keeps }
+}
+
+function bigAmong(packs: readonly PackLook[], bytes: number | undefined): PackLook[] {
+  const big = bytes === undefined ? [] : packs.filter((pack) => pack.bytes >= bytes)
+  return big.length < mostBigPacks ? big : []
 }
 
 /** git gives a cruft pack the time of its writing, so each object in an old one is at least as old. */
@@ -107,6 +128,6 @@ function isExpiryDue({ packs }: RepositoryLook, expiresBefore: number | undefine
   return expiresBefore !== undefined && packs.some(({ isCruft, changedAt }) => isCruft && changedAt < expiresBefore)
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
+function bytesIn(packs: readonly PackLook[]): number {
+  return packs.reduce((total, { bytes }) => total + bytes, 0)
 }

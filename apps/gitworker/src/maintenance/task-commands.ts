@@ -12,9 +12,19 @@ export function commandsOf(task: Task, gitDir: string): string[][] {
 const commands = {
   'pack-refs': [['pack-refs', '--all']],
   'expire-reflogs': [['reflog', 'expire', '--all']],
-  // -l: what is borrowed stays borrowed. -n: no file is made for clients that read nothing but files.
-  'repack-geometric': [['repack', '-d', '-l', '-n', '-q', '--geometric=2', '--write-midx', '--write-bitmap-index']],
 } as const satisfies Record<Exclude<Task['kind'], Varied>, readonly (readonly string[])[]>
+
+// -l: what is borrowed stays borrowed. -n: no file is made for clients that read nothing but files.
+const joinGeometrically = [
+  'repack',
+  '-d',
+  '-l',
+  '-n',
+  '-q',
+  '--geometric=2',
+  '--write-midx',
+  '--write-bitmap-index',
+] as const
 
 const joinPacks = [
   ['maintenance', 'run', '--quiet', '--task=loose-objects'],
@@ -28,14 +38,18 @@ const joinPacks = [
 const bitmapOverPacks = ['multi-pack-index', 'write', '--no-progress', '--bitmap'] as const
 
 /** Tasks whose commands depend on more than their kind. */
-type Varied = 'repack-all' | 'join-packs' | 'commit-graph'
+type Varied = 'repack-all' | 'repack-geometric' | 'join-packs' | 'commit-graph'
 
 function argumentsOf(task: Task): readonly (readonly string[])[] {
   if (task.kind === 'repack-all') {
+    const { bitmap, keeps } = task
+    const isOfOnePack = bitmap && keeps.length === 0
     // git writes one by default, too.
-    const bitmap = task.bitmap ? '-b' : '--no-write-bitmap-index'
-    return [['repack', '-a', '-d', '-l', '-n', '-q', bitmap, ...unreachable(task)]]
+    const written = isOfOnePack ? '-b' : '--no-write-bitmap-index'
+    const repack = ['repack', '-a', '-d', '-l', '-n', '-q', written, ...unreachable(task), ...kept(keeps)]
+    return bitmap && !isOfOnePack ? [repack, bitmapOverPacks] : [repack]
   }
+  if (task.kind === 'repack-geometric') return [[...joinGeometrically, ...kept(task.keeps)]]
   if (task.kind === 'join-packs') return task.bitmap ? [...joinPacks, bitmapOverPacks] : joinPacks
   if (task.kind === 'commit-graph') {
     return [['commit-graph', 'write', '--reachable', '--changed-paths', ...(task.split ? ['--split'] : [])]]
@@ -47,4 +61,8 @@ function unreachable({ cruft, expiresBefore }: Task & { kind: 'repack-all' }): s
   if (!cruft) return ['--keep-unreachable']
   const until = expiresBefore === undefined ? 'never' : `@${Math.floor(expiresBefore / 1000)}`
   return ['--cruft', `--cruft-expiration=${until}`]
+}
+
+function kept(names: readonly string[]): string[] {
+  return names.map((name) => `--keep-pack=${name}.pack`)
 }

@@ -14,6 +14,7 @@ import type { Maintained } from '../../src/maintenance/maintain.ts'
 import type { RunLongJob } from '../../src/process/job/long-job.ts'
 
 const day = 24 * 60 * 60_000
+const usual = { grace: 14 * day, cruftPacks: true, isPrecious: false, packsRefs: true, bigPackBytes: undefined }
 const execute = promisify(execFile)
 const runLongJob: RunLongJob = async (args) => {
   const { stdout } = await execute('git', [...args])
@@ -82,12 +83,7 @@ describe('maintenance of one repository', () => {
     await maintained()
     now += 100 * day
     await addCommits('main', 400)
-    const run = await maintain(
-      repository,
-      { grace: undefined, cruftPacks: true, isPrecious: false },
-      services(),
-      signal(),
-    )
+    const run = await maintain(repository, { ...usual, grace: undefined }, services(), signal())
     assert.ok(run && run !== 'busy')
     assert.ok(await has(gone))
   })
@@ -115,7 +111,7 @@ describe('maintenance of one repository', () => {
     await addCommits('gone', 10)
     const gone = await git(repository, ['rev-parse', 'gone'])
     await git(repository, ['update-ref', '-d', 'refs/heads/gone'])
-    const precious = { grace: 14 * day, cruftPacks: true, isPrecious: true }
+    const precious = { ...usual, isPrecious: true }
     const run = await maintain(repository, precious, services(), signal())
     assert.ok(run && run !== 'busy')
     assert.deepEqual(run.done, ['join-packs', 'commit-graph'])
@@ -131,7 +127,7 @@ describe('maintenance of one repository', () => {
     repository = join(folder.path, 'fork.git')
     await git(folder.path, ['clone', '--quiet', '--bare', '--shared', lender, repository])
     await addCommits('main', 400)
-    const precious = { grace: 14 * day, cruftPacks: true, isPrecious: true }
+    const precious = { ...usual, isPrecious: true }
     const run = await maintain(repository, precious, services(), signal())
     assert.ok(run && run !== 'busy')
     assert.deepEqual([run.after.packs.length, run.after.looseObjects, run.after.hasBitmap], [1, 0, false])
@@ -174,8 +170,7 @@ describe('maintenance of one repository', () => {
       }
       return await runLongJob(args, options)
     }
-    const abilities = { grace: 14 * day, cruftPacks: true, isPrecious: false }
-    await maintain(repository, abilities, { ...services(), runLongJob: asking }, signal())
+    await maintain(repository, usual, { ...services(), runLongJob: asking }, signal())
     assert.match(said, /gc is already running on machine/)
     assert.deepEqual(await locks(), [])
   })
@@ -183,8 +178,7 @@ describe('maintenance of one repository', () => {
   test('a failure leaves no lock', async () => {
     await addCommits('main', 400)
     const failing: RunLongJob = () => Promise.reject(new Error('no'))
-    const abilities = { grace: 14 * day, cruftPacks: true, isPrecious: false }
-    await assert.rejects(maintain(repository, abilities, { ...services(), runLongJob: failing }, signal()), /no/)
+    await assert.rejects(maintain(repository, usual, { ...services(), runLongJob: failing }, signal()), /no/)
     assert.deepEqual(await locks(), [])
   })
 
@@ -220,12 +214,31 @@ describe('maintenance of one repository', () => {
     assert.equal(await again(), undefined)
   })
 
+  test('leaves packs as they are that the repository calls big, joins the others, and has a bitmap over all', async () => {
+    await addLarge(70)
+    await maintained('repack-all')
+    const [large] = await packs()
+    const able = { ...usual, bigPackBytes: 30 * 2 ** 20 }
+    for (const _ of [1, 2]) {
+      await addCommits('main', 400)
+      const run = await maintain(repository, able, services(), signal())
+      assert.ok(run && run !== 'busy')
+      assert.deepEqual(
+        [run.done, run.after.packs.length, run.after.hasBitmap],
+        [['repack-all', 'commit-graph'], 2, true],
+      )
+      assert.ok((await packs()).includes(large!))
+    }
+    await assertSound()
+    assert.equal(await maintain(repository, able, services(), signal()), undefined)
+  })
+
   function services() {
     return { runLongJob, now: () => now }
   }
 
   async function again() {
-    return await maintain(repository, { grace: 14 * day, cruftPacks: true, isPrecious: false }, services(), signal())
+    return await maintain(repository, usual, services(), signal())
   }
 
   async function maintained(expected?: string): Promise<Maintained> {

@@ -5,7 +5,7 @@ import { planFor } from '../../src/maintenance/plan.ts'
 
 const day = 24 * 60 * 60_000
 const now = 100 * day
-const abilities = { grace: 14 * day, cruftPacks: true, isPrecious: false }
+const abilities = { grace: 14 * day, cruftPacks: true, isPrecious: false, packsRefs: true, bigPackBytes: undefined }
 
 const tidy: RepositoryLook = {
   packs: [pack(100 * 2 ** 20)],
@@ -50,7 +50,7 @@ test('everything goes into one pack where that is little work, or much has come'
 test('a repository that borrows objects gets no bitmap, and is no reason to write one again and again', () => {
   assert.deepEqual(kinds({ borrows: true, hasBitmap: false }), [])
   const [repack] = planFor({ ...tidy, borrows: true, looseObjects: 600 }, abilities, now)
-  assert.deepEqual(repack, { kind: 'repack-all', expiresBefore: now - 14 * day, cruft: true, bitmap: false })
+  assert.deepEqual(repack, { kind: 'repack-all', expiresBefore: now - 14 * day, cruft: true, bitmap: false, keeps: [] })
 })
 
 test('what nothing needs goes when its grace is over, and never where it is kept for ever', () => {
@@ -85,6 +85,25 @@ test('where git cannot write a cruft pack, nothing expires, and unreachable obje
   ] as const) {
     assert.deepEqual(planFor({ ...look, packs: old }, able, now), [])
     const [repack] = planFor({ ...look, packs: old, looseObjects: 600, looseBytes: 2 ** 30 }, able, now)
-    assert.deepEqual(repack, { kind: 'repack-all', expiresBefore: undefined, cruft: false, bitmap: true })
+    assert.deepEqual(repack, { kind: 'repack-all', expiresBefore: undefined, cruft: false, bitmap: true, keeps: [] })
   }
+})
+
+test('packs that the repository calls big stay as they are, unless there are too many', () => {
+  const many = Array.from({ length: 20 }, (_, index) => pack(70 * 2 ** 20, { name: `pack-${index}` }))
+  assert.deepEqual(planFor({ ...tidy, packs: many }, { ...abilities, bigPackBytes: 70 * 2 ** 20 }, now), [])
+  const small = [pack(100 * 2 ** 20, { name: 'pack-big' }), ...many]
+  const able = { ...abilities, bigPackBytes: 100 * 2 ** 20 }
+  const [repack] = planFor({ ...tidy, packs: small }, able, now)
+  assert.ok(repack?.kind === 'repack-all')
+  assert.deepEqual(repack.keeps, ['pack-big'])
+  const [join] = planFor({ ...tidy, packs: [pack(99 * 2 ** 20), ...small.slice(0, 1)], looseObjects: 600 }, able, now)
+  assert.deepEqual(join, { kind: 'repack-geometric', keeps: ['pack-big'] })
+  const [all] = planFor({ ...tidy, packs: Array.from({ length: 50 }, () => pack(100 * 2 ** 20)) }, able, now)
+  assert.deepEqual(all?.kind === 'repack-all' && all.keeps, [])
+})
+
+test('references are not packed where the repository forbids it', () => {
+  assert.deepEqual(kinds({ looseRefs: 1000 }), ['pack-refs'])
+  assert.deepEqual(kinds({ looseRefs: 1000 }, { ...abilities, packsRefs: false }), [])
 })
