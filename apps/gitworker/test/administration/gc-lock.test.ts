@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, tryGit } from '@sluice/shared/testing/git'
+import { checkObjects } from '../../src/administration/change/check-objects.ts'
 import { isGcAtWork, lockForGc, removeStaleGcLock } from '../../src/administration/operation/gc-lock.ts'
+import { Turns } from '../../src/administration/operation/turns.ts'
+import type { RunLongJob } from '../../src/process/job/long-job.ts'
 import { identityOf } from '../../src/process/process-table.ts'
 
 const deadPid = 4_194_305
@@ -79,6 +82,17 @@ describe('the lock of a git gc', () => {
       lockForGc(repository)![Symbol.dispose]()
     }
     assert.deepEqual(left(), [])
+  })
+
+  test('a check of objects keeps gc and maintenance out, and is refused while one of them is at work', async () => {
+    const runLongJob: RunLongJob = () => Promise.resolve({ code: isGcAtWork(repository) ? 0 : 1, output: '' })
+    const services = { root: folder.path, turns: new Turns(), runLongJob }
+    const progress = { signal: new AbortController().signal, tell: () => {} }
+    const check = () => checkObjects(services, { kind: 'fsck', repository: 'a' }, progress)
+    assert.ok((await check()).isSound)
+    assert.deepEqual(left(), [])
+    using _held = lockForGc(repository)
+    await assert.rejects(check(), { reason: 'repository_busy' })
   })
 
   function leave(name: string, text: string): void {

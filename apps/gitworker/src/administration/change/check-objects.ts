@@ -1,5 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { RunLongJob } from '../../process/job/long-job.ts'
+import { commonDirOf } from '../../repository/repository.ts'
+import { isGcAtWork, lockForGc } from '../operation/gc-lock.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
 import { progressLines } from '../operation/progress-lines.ts'
@@ -26,7 +30,7 @@ const noProblem = /^(?:Checking |Verifying |notice: |dangling |.*: +\d+% \()/
 /**
  * Checks all objects, and that each reference leads to whole history. Objects that nothing leads to are no problem.
  *
- * @throws {Refusal} `repository_missing`; {JobError} where it could not be done
+ * @throws {Refusal} `repository_missing`, `repository_busy`; {JobError} where it could not be done
  */
 export async function checkObjects(
   { root, turns, runLongJob }: FsckServices,
@@ -35,6 +39,7 @@ export async function checkObjects(
 ): Promise<Checked> {
   const { gitDir, keys } = foundRepository(root, repository)
   using _turn = turns.take(keys, 'fsck')
+  using _lock = keepGcOut(commonDirOf(gitDir))
   const problems = new ProblemList()
   const toLines = progressLines(tell)
   const onWords = (chunk: Buffer) => {
@@ -46,6 +51,27 @@ export async function checkObjects(
   problems.add(Buffer.from(`\n${output}\n`))
   const isSound = code === 0
   return { repository, isSound, problems: isSound ? [] : problems.first, moreProblems: isSound ? 0 : problems.more }
+}
+
+/**
+ * A pack that a gc replaces meanwhile would look as if it were missing.
+ *
+ * @returns undefined where nobody may write to the repository, so that there is no gc of ours either
+ * @throws {Refusal} `repository_busy`
+ */
+function keepGcOut(gitDir: string): Disposable | undefined {
+  let lock: Disposable | undefined
+  try {
+    lock = lockForGc(gitDir)
+  } catch (error) {
+    if (!['EACCES', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(errnoOf(error))) throw error
+  }
+  if (!lock && isGcAtWork(gitDir)) {
+    const sentence =
+      'Maintenance, or a git gc, is at work in this repository (see its gc.pid). Try again when it is over.'
+    throw new Refusal('repository_busy', { sentence })
+  }
+  return lock
 }
 
 class ProblemList {
