@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { ask } from '@sluice/shared/testing/http'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { startStack } from '@sluice/shared/testing/stack'
@@ -23,6 +24,7 @@ const advice: Readonly<Record<string, string>> = {
   sluice_disk_free_bytes: 'Less than a tenth free: make room before pushes are refused.',
   sluice_disk_free_inodes: 'Less than a tenth free: make room before pushes are refused.',
   sluice_audit_records_total: '`result="failed"` at all: these records are in the host’s log only.',
+  sluice_mirror_lag_seconds: 'Far above the interval: `sluice mirror list` says why.',
   sluice_ahead_bytes: 'Near `SLUICE_FETCH_AHEAD` for long: slow clients hold slots again.',
 }
 
@@ -48,7 +50,9 @@ export async function metricsReference(): Promise<string> {
 
 async function servedMetrics(): Promise<ReadonlyMap<string, Metric>> {
   await using logs = await temporaryFolder()
-  await using stack = await startStack({ SLUICE_AUDIT_LOG: `${logs.path}/audit.log` })
+  const mirrors = `${logs.path}/mirrors.yaml`
+  await writeFile(mirrors, '')
+  await using stack = await startStack({ SLUICE_AUDIT_LOG: `${logs.path}/audit.log`, SLUICE_MIRRORS_FILE: mirrors })
   const metrics = new Map<string, Metric>()
   for (const app of ['gateway', 'supervisor'] as const) {
     const { body } = await ask(stack[app].operations, '/metrics')

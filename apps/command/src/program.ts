@@ -7,6 +7,7 @@ import { checkCommand } from './check/check.ts'
 import { completionCommand } from './completion/completion.ts'
 import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
+import { mirrorCommand } from './mirror/mirror.ts'
 import { repoCommand } from './repo/repo.ts'
 import { startCommand } from './start/start.ts'
 import { canCommand } from './can/can.ts'
@@ -28,6 +29,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(configCommand(at))
     .addCommand(statusCommand(at))
     .addCommand(repoCommand(at))
+    .addCommand(mirrorCommand(at))
     .addCommand(userCommand(at))
     .addCommand(tokenCommand(at))
     .addCommand(canCommand(at))

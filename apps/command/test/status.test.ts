@@ -52,6 +52,7 @@ const busy: HostStatus = {
   failures: Array.from({ length: 50 }, () => failure),
   disks: [{ disk: 'root', freeBytes: 2 ** 33, totalBytes: 2 ** 40, freeInodes: 5, totalInodes: 9 }],
   maintenance: { waiting: 0, running: [] },
+  mirrors: undefined,
   leaked: { processes: 0, zombies: 0 },
 }
 

@@ -39,7 +39,8 @@ await runApp(async () => {
   const address = { kind: 'unix', path: join(folder, 'administration.sock') } as const
   const users = new RepositoryUsers()
   const readOnly = opened.use(await openReadOnlyRules(config, log))
-  const parts = { config, storage, workers, newRepositories, users, answers: undefined, readOnly, metrics, log }
+  const missing = { answers: undefined, mirrors: undefined }
+  const parts = { config, storage, workers, newRepositories, users, ...missing, readOnly, metrics, log }
   opened.use(await openAdministration(parts, address))
   process.send?.({ socket: address.path })
   await stopped

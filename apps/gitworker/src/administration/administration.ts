@@ -12,6 +12,8 @@ import type { ForkServices } from './change/fork-repository.ts'
 import type { MovingServices } from './change/held-repository.ts'
 import type { Operation, OperationKind, OperationOf, Progress } from './operation/operation.ts'
 import { renameRepository } from './change/rename-repository.ts'
+import { runMirrorNow } from './change/run-mirror.ts'
+import type { MirrorServices } from './change/run-mirror.ts'
 import { setHead } from './change/set-head.ts'
 import { setReadOnly } from './change/set-read-only.ts'
 import type { TrashEntry } from './trash/trash.ts'
@@ -25,7 +27,8 @@ import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-r
 export type AdministrationServices = MovingServices &
   ForkServices &
   GarbageServices &
-  ClosingServices & {
+  ClosingServices &
+  MirrorServices & {
     /** Called with each operation that is over. `result` is `ok`, or the reason of the refusal. */
     readonly onOver: (kind: OperationKind, result: string) => void
     readonly log: Logger
@@ -48,6 +51,7 @@ const runners: { readonly [K in OperationKind]: Runner<K> } = {
   readonly: setReadOnly,
   gc: collectGarbage,
   fsck: checkObjects,
+  mirror: runMirrorNow,
 }
 
 export class Administration {

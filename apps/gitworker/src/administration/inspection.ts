@@ -11,9 +11,12 @@ import type { Listed } from './look/list.ts'
 import type { FactsReader } from './look/repository-facts.ts'
 import { roughSavings, showRepository } from './look/show.ts'
 import type { Shown } from './look/show.ts'
+import { noMirrors } from './change/run-mirror.ts'
+import type { MirrorServices } from './change/run-mirror.ts'
+import type { MirrorStatus } from '../operations/host-status.ts'
 import type { Trash, TrashEntry } from './trash/trash.ts'
 
-export type InspectionServices = {
+export type InspectionServices = MirrorServices & {
   readonly root: string
   readonly trash: Trash
   readonly facts: FactsReader
@@ -75,5 +78,12 @@ export class Inspection {
   async trashed(): Promise<Trashed[]> {
     const entries = await this.#services.trash.list()
     return entries.map(({ id, repository, deletedAt, keptUntil }) => ({ id, repository, deletedAt, keptUntil }))
+  }
+
+  /** In the order of the file. @throws {Refusal} `operation_failed` where there is no such file, or the host is stopped */
+  mirrors(): MirrorStatus[] {
+    const { mirrors } = this.#services
+    if (!mirrors) throw noMirrors()
+    return mirrors.all
   }
 }

@@ -21,16 +21,19 @@ export type ConfigFiles = {
 /** The operator trusts the root, whoever owns its files. git ignores this setting in a repository's own configuration. */
 export const trustRoot: ConfigSetting = ['safe.directory', '*']
 
+type PackSettings = { readonly packThreads: number; readonly packWindowMemory: number }
+
+/** For git commands that may work for long. */
+export function fetchSettings({ packThreads, packWindowMemory }: PackSettings): ConfigSetting[] {
+  return [trustRoot, ['pack.threads', String(packThreads)], ['pack.windowMemory', String(packWindowMemory)]]
+}
+
 /** Writes the files, which are the same for all requests. */
 export async function writeConfigFiles(
   folder: string,
-  { packThreads, packWindowMemory }: { readonly packThreads: number; readonly packWindowMemory: number },
+  { packThreads, packWindowMemory }: PackSettings,
 ): Promise<ConfigFiles> {
-  const fetch: ConfigSetting[] = [
-    trustRoot,
-    ['pack.threads', String(packThreads)],
-    ['pack.windowMemory', String(packWindowMemory)],
-  ]
+  const fetch = fetchSettings({ packThreads, packWindowMemory })
   await mkdir(folder, { recursive: true })
   const write = async (name: string, settings: readonly ConfigSetting[]) => {
     await writeFile(join(folder, name), configText(settings))

@@ -18,6 +18,9 @@ const tickMs = 1000
 /** Looks within one second: each takes about a millisecond. */
 const looksAtOnce = 20
 
+/** Somebody moves the repository, or a mirror brings it up to date. */
+const givesWay: ReadonlySet<string> = new Set(['repository_moving', 'repository_busy'])
+
 export type MaintenanceRun = {
   readonly tasks: readonly Task['kind'][]
   readonly result: 'done' | 'failed'
@@ -38,7 +41,7 @@ export type MaintenanceServices = Omit<MaintainServices, 'now'> & {
   /** Whether other repositories borrow objects from this one. */
   readonly isLent: (gitDir: string) => Promise<boolean>
   readonly readPressure: ReadPressure
-  /** Keeps a repository from being moved until it is disposed of, which `onClosing` asks for. @throws where it is being moved */
+  /** Keeps a repository from being moved until it is disposed of, which `onClosing` asks for. @throws where it is being moved, or a mirror is at work there */
   readonly enter: (gitDir: string, onClosing: () => void) => Disposable
   readonly onRun: (run: MaintenanceRun) => void
 }
@@ -138,7 +141,7 @@ export class Maintenance implements AsyncDisposable {
     } catch (error) {
       if (this.#ending.signal.aborted) return
       this.#schedule.failed(gitDir, performance.now())
-      if (closing.signal.aborted || Refusal.from(error).reason === 'repository_moving') return
+      if (closing.signal.aborted || givesWay.has(Refusal.from(error).reason)) return
       this.#services.onRun({ tasks: [], result: 'failed', milliseconds: performance.now() - since, savedBytes: 0 })
       this.#log.warn({ err: error, repository: this.#nameOf(gitDir) }, 'maintenance failed, and is tried again later')
     }

@@ -21,6 +21,8 @@ export type HostStatus = {
   readonly disks: readonly DiskStatus[]
   /** Undefined where repositories are not kept in shape. */
   readonly maintenance: MaintenanceStatus | undefined
+  /** Undefined where there is no file of mirrors. */
+  readonly mirrors: MirrorsStatus | undefined
   /** The processes that are left of requests that are over. There should be none. */
   readonly leaked: { readonly processes: number; readonly zombies: number }
 }
@@ -30,6 +32,29 @@ export type MaintenanceStatus = {
   readonly waiting: number
   /** Those that it is at work on, relative to the root. */
   readonly running: readonly string[]
+}
+
+export type MirrorsStatus = {
+  readonly inAll: number
+  readonly failing: number
+  readonly running: number
+  /** Those that fail first, at most `maxListed`. */
+  readonly mirrors: readonly MirrorStatus[]
+}
+
+export type MirrorStatus = {
+  readonly repository: string
+  readonly upstream: string
+  readonly phase: 'resting' | 'looking' | 'fetching'
+  /** ISO 8601. Undefined where it has never been as its upstream, or that is not known yet. */
+  readonly lastSuccess: string | undefined
+  readonly lagSeconds: number | undefined
+  /** In a row. */
+  readonly failures: number
+  /** The last one, also where it has succeeded since. */
+  readonly lastFailure: { readonly at: string; readonly reason: string; readonly said: string } | undefined
+  /** Undefined while it runs. */
+  readonly nextInSeconds: number | undefined
 }
 
 export type LaneStatus = {

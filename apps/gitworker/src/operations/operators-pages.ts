@@ -10,7 +10,7 @@ import type { Admission } from '../capacity/admission.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
-import type { HostStatus, MaintenanceStatus } from './host-status.ts'
+import type { HostStatus, MaintenanceStatus, MirrorsStatus } from './host-status.ts'
 import { pageFiles } from './page-files.ts'
 
 export type StatusSources = {
@@ -20,6 +20,7 @@ export type StatusSources = {
   readonly disks: Pick<DiskSpace, 'all'>
   readonly activity: Activity
   readonly maintenance: { readonly status: MaintenanceStatus } | undefined
+  readonly mirrors: { readonly status: MirrorsStatus } | undefined
   readonly readiness: () => Promise<Readiness>
   readonly facts: Omit<HostStatus['facts'], 'version'>
 }
@@ -34,7 +35,7 @@ export function operatorsPages(registry: Registry, sources: StatusSources): Page
 }
 
 async function statusOf(sources: StatusSources): Promise<HostStatus> {
-  const { pool, admission, leakCheck, disks, activity, maintenance, readiness, facts } = sources
+  const { pool, admission, leakCheck, disks, activity, maintenance, mirrors, readiness, facts } = sources
   const ready = await readiness()
   const { lanes } = admission
   return {
@@ -54,6 +55,7 @@ async function statusOf(sources: StatusSources): Promise<HostStatus> {
     failures: activity.failures,
     disks: (await disks.all()).map(([disk, space]) => ({ disk, ...space })),
     maintenance: maintenance?.status,
+    mirrors: mirrors?.status,
     leaked: leakCheck.last,
   }
 }

@@ -18,6 +18,15 @@ export function isAtWorkWith(path: string): boolean {
   return processes().some((process) => isLive(process) && worksWith(process.pid, path))
 }
 
+/** The same without those that only read, and so lock nothing: fetches that are served. */
+export function mayBeWrittenTo(path: string): boolean {
+  return processes().some((process) => isLive(process) && !isReader(process.pid) && worksWith(process.pid, path))
+}
+
+function isReader(pid: number): boolean {
+  return /(?:^|\0|-)(?:upload-pack|pack-objects)\0/.test(textOf(`/proc/${pid}/cmdline`))
+}
+
 function worksWith(pid: number, path: string): boolean {
   const cwd = linkOf(`/proc/${pid}/cwd`)
   return (

@@ -28,6 +28,8 @@ export type Noted = {
   readonly words?: PushWords | undefined
   /** Set for a command of the supervisor's own that repacks: when it was begun, in milliseconds since 1970. */
   readonly repacksSince?: number
+  /** Set for a command of the supervisor's own that fetches: when it was begun, in milliseconds since 1970. */
+  readonly fetchesSince?: number
   /** The beginning of the names of temporary packs that a repack may have left: absolute. */
   readonly temporaryPacks?: string | undefined
 }
@@ -41,14 +43,14 @@ export function writeNote(
   file: string,
   { leader, word }: RequestMark,
   gitDir: string | undefined,
-  repacksSince?: number,
+  own: Pick<Noted, 'repacksSince' | 'fetchesSince'> = {},
 ): RequestNote {
   try {
     const noted: Noted = {
       worker: identityOf(leader) ?? '',
       word,
       ...(gitDir !== undefined && { gitDir }),
-      ...(repacksSince !== undefined && { repacksSince }),
+      ...own,
     }
     writeFileSync(file, `${JSON.stringify(noted)}\n`)
   } catch {
@@ -77,13 +79,14 @@ function trim(file: string): void {
 export function readNote(file: string): Noted {
   try {
     const [line = '', ...trace] = readFileSync(file, 'utf8').split(/(?<=\n)/)
-    const { worker, word, gitDir, repacksSince } = JSON.parse(line) as Record<string, unknown>
+    const { worker, word, gitDir, repacksSince, fetchesSince } = JSON.parse(line) as Record<string, unknown>
     const words = wordsOfPush(trace.join(''))
     return {
       ...(typeof worker === 'string' && { worker }),
       ...(typeof word === 'string' && { word }),
       ...(typeof gitDir === 'string' && { gitDir }),
       ...(typeof repacksSince === 'number' && { repacksSince }),
+      ...(typeof fetchesSince === 'number' && { fetchesSince }),
       words,
       temporaryPacks: temporaryPacksOf(trace.join('')),
     }

@@ -11,6 +11,8 @@ import { RequestBody } from '../body/request-body.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import { admitFirstPush } from '../creation/first-push.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
+import { checkNoMirror, checkNotAwaited } from '../mirrors/mirror-refusals.ts'
+import type { Mirrors } from '../mirrors/mirrors.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { contentType } from '../reply/relay.ts'
@@ -59,6 +61,8 @@ export type DispatchServices = {
   readonly limits: RequestLimits
   readonly disks: DiskSpace
   readonly readOnly: ReadOnlyRules
+  /** Undefined where there is no file of mirrors. */
+  readonly mirrors: Pick<Mirrors, 'freshen' | 'of'> | undefined
   /** Undefined where pushes are not recorded. */
   readonly auditLog: Pick<AuditLog, 'check'> | undefined
   readonly refusedPushes: RefusedPushes | undefined
@@ -91,7 +95,7 @@ export class Dispatcher {
   }
 
   async #admit(exchange: Exchange, request: GitRequest, record: RequestRecord): Promise<void> {
-    const { firstPushes, users, onOver } = this.#services
+    const { firstPushes, users, mirrors, onOver } = this.#services
     if (request.kind === 'rpc') exchange.watchUnreadBody()
     const claim = {
       repository: plainName(request.repository),
@@ -99,25 +103,29 @@ export class Dispatcher {
     }
     // A repository that was created for a push which then failed is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
+    const isRead = request.service === 'upload-pack'
+    if (isRead && request.kind === 'advertisement') await mirrors?.freshen(claim.repository, exchange.signal)
     const existing = findRepository(firstPushes.root, request.repository)
     // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
     using _use = existing && users.enter(existing.gitDir)
-    if (request.service === 'receive-pack') await this.#checkPush(exchange, request, existing)
+    if (!isRead) await this.#checkPush(exchange, request, existing)
+    if (!existing) checkNotAwaited(mirrors, claim.repository)
     const found = existing ?? (await admitFirstPush(firstPushes, exchange, request, record))
     try {
       await this.#dispatch({ exchange, request, claim, visit, record }, found)
     } finally {
-      if (existing) onOver(existing.gitDir, request.service === 'receive-pack' && request.kind === 'rpc')
+      if (existing) onOver(existing.gitDir, !isRead && request.kind === 'rpc')
     }
   }
 
   /**
    * Whether a push, or its advertisement, can be taken at all. Costs no process.
    *
-   * @throws {Refusal} `read_only`, `disk_low`, `audit_unavailable`
+   * @throws {Refusal} `is_mirror`, `read_only`, `disk_low`, `audit_unavailable`
    */
   async #checkPush(exchange: Exchange, request: GitRequest, found: Repository | undefined): Promise<void> {
-    const { readOnly, disks, auditLog, firstPushes } = this.#services
+    const { readOnly, mirrors, disks, auditLog, firstPushes } = this.#services
+    checkNoMirror(mirrors, firstPushes.root, request.repository, found)
     checkNotReadOnly(readOnly, firstPushes.root, request.repository, found)
     await disks.checkPush(announcedBytes(exchange))
     await auditLog?.check()

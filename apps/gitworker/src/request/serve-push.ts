@@ -3,11 +3,14 @@ import { checkFirstPush, createForPush } from '../creation/first-push.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
 import type { RefRules } from '@sluice/shared/git/ref-rules'
 import { forRequest } from '../process/job/job.ts'
+import { checkNoMirror } from '../mirrors/mirror-refusals.ts'
+import type { MirrorTable } from '../mirrors/mirror-refusals.ts'
 import { judgePush } from '../push/push-rules.ts'
 import type { PushJudgement } from '../push/push-rules.ts'
 import type { SizeLimits } from '../push/size-limits.ts'
 import { refusePush } from '../push/refused-push.ts'
 import { checkNotReadOnly } from '../repository/read-only.ts'
+import type { MirrorMarks } from '../repository/mirror-mark.ts'
 import type { ReadOnlyRules } from '../repository/read-only.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { RepositoryUsers } from '../repository/repository-users.ts'
@@ -22,7 +25,7 @@ import type { Slots } from './slots.ts'
  *
  *   wait for a slot                        slots
  *   find the repository, or create it      first-push, new-repositories
- *   is it read-only, or the service off?   read-only, service-switch
+ *   a mirror, read-only, the service off?   mirrors, read-only, service-switch
  *   do the rules allow it?                 push-rules ────── no ──▶ give the slot back, refuse it: refused-push
  *   how much may it bring?                 size-limits
  *   run git, and tidy up after it          run-push
@@ -37,6 +40,9 @@ export type PushServices = {
   /** The rules for a repository by all of its names; undefined where there are none for any. */
   readonly protectedRefs: ((names: readonly string[]) => RefRules | undefined) | undefined
   readonly readOnly: ReadOnlyRules
+  /** Undefined where there is no file of mirrors. */
+  readonly mirrors: MirrorTable | undefined
+  readonly marks: Pick<MirrorMarks, 'remove'>
   readonly sizeLimits: SizeLimits
   readonly runs: PushRuns
 }
@@ -68,10 +74,11 @@ export class Pushes {
    * @returns why the rules refuse the push; undefined where they do not. git is not started for a refused push
    */
   async #run(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<RefusedPush | undefined> {
-    const { slots, firstPushes, settings, readOnly, sizeLimits, runs } = this.#services
+    const { slots, firstPushes, settings, readOnly, mirrors, marks, sizeLimits, runs } = this.#services
     const { exchange, request, visit, record } = call
     using _slot = await slots.waitFor(call, body)
-    // It may have become read-only while the push waited.
+    // It may have become a mirror, or read-only, while the push waited.
+    checkNoMirror(mirrors, firstPushes.root, request.repository, found)
     checkNotReadOnly(readOnly, firstPushes.root, request.repository, found)
     const { gitDir } = found ?? (await createForPush(firstPushes, visit, exchange, request, body, record))
     // The dispatcher has entered a repository that it found.
@@ -79,6 +86,7 @@ export class Pushes {
     await checkServiceIsOn(settings, gitDir, request, exchange)
     const judgement = await this.#judge(call, gitDir, body)
     if (judgement && isRefused(judgement)) return judgement
+    await marks.remove(gitDir)
     const room = await sizeLimits.roomFor(exchange, request.repository, gitDir, body)
     await runs.run(call, gitDir, body, { denyForce: judgement?.denyForce ?? false, room })
     return undefined

@@ -5,6 +5,7 @@ import type { StartCheck } from '@sluice/shared/config/start-checks'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import { readMirrors } from './parts/own-work/mirrors.ts'
 import { openAudit } from './parts/audit.ts'
 import { openReadOnlyRules } from '../repository/read-only-rules.ts'
 import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './parts/prerequisites.ts'
@@ -44,6 +45,7 @@ export function readingChecksOfHost(
     () => checkGnupgHome(config),
     () => openOperatorsHooks(config.hooksFolder),
     () => openReadOnlyRules(config, log),
+    () => (config.mirrorsFile === undefined ? undefined : readMirrors(config.mirrorsFile, log, () => {})),
     () => GatewayTrust.open(config, log),
     () => openHostTls(config, log, () => {}),
   ]

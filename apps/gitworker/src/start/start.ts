@@ -24,7 +24,7 @@ import { openServer } from './parts/server.ts'
 import { checkGnupgHome, checkReaper } from './parts/prerequisites.ts'
 import { administrationAddress, openAdministration } from './parts/administration.ts'
 import { openDispatcher, openNewRepositories } from './parts/dispatcher.ts'
-import { openMaintenance } from './parts/maintenance.ts'
+import { openOwnWork } from './parts/own-work/own-work.ts'
 import { openPushParts } from './parts/push-parts.ts'
 import { openStorage, watchDisks } from './parts/storage.ts'
 import { openWorkers } from './parts/workers.ts'
@@ -73,9 +73,9 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const newRepositories = await openNewRepositories(config, storage, workers, log)
   const users = new RepositoryUsers()
   const common = { config, storage, workers, newRepositories, users, metrics, log }
-  const maintenance = openMaintenance({ ...common, registry })
-  if (maintenance) parts.use(maintenance)
-  const dispatcher = openDispatcher({ ...common, maintenance, caches, disks, pushParts, connections, ending })
+  const { auditLog } = pushParts.audit
+  const ownWork = parts.use(await openOwnWork({ ...common, disks, auditLog, registry }))
+  const dispatcher = openDispatcher({ ...common, ...ownWork, caches, disks, pushParts, connections, ending })
   const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
@@ -83,12 +83,14 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const { server } = parts.use(await openServer(config, serverParts, log))
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
-  const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, maintenance, readiness, facts })
+  const seen = { pool, admission, leakCheck, disks, activity, ...ownWork, readiness, facts }
+  const pages = operatorsPages(registry, seen)
   const operations = config.supervisorOperations
     ? parts.use(await openOperations(config.supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
     : undefined
   const administered = administrationAddress(config, runtimeDirectory.path, log)
-  parts.use(await openAdministration({ ...common, answers, readOnly: pushParts.readOnly }, administered))
+  const { mirrors } = ownWork
+  parts.use(await openAdministration({ ...common, answers, mirrors, readOnly: pushParts.readOnly }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   const ends = parts.move()

@@ -8,7 +8,9 @@ import type { Noted } from '../process/request-note.ts'
 import { locksOfObjects, quarantineName, shallowName } from '../repository/git-files.ts'
 import { commonDirOf } from '../repository/repository.ts'
 import { keepFilesIn, keepReason } from './keep-files.ts'
+import { removeFetchLeftovers } from './fetch-leftovers.ts'
 import { removeStalePackedRefs } from './packed-refs.ts'
+import type { Removal } from './removal.ts'
 
 /*
  * A push that is ended by a signal leaves its quarantine behind (`objects/tmp_objdir-incoming-*`, git's commit
@@ -20,16 +22,11 @@ import { removeStalePackedRefs } from './packed-refs.ts'
  * left behind is an annoyance; a lock taken from its owner is a lost commit.
  */
 
-export type Removal = {
-  /** Paths. */
-  readonly removed: string[]
-  /** Whether something belongs to the push and could not be removed yet. */
-  readonly isPostponed: boolean
-}
-
 /** Removes what a push or a repack has left, when no process of it lives any more. */
-export async function removeLeftovers({ gitDir, words, temporaryPacks, repacksSince }: Noted): Promise<Removal> {
+export async function removeLeftovers(noted: Noted): Promise<Removal> {
+  const { gitDir, words, temporaryPacks, repacksSince, fetchesSince } = noted
   if (gitDir === undefined) return { removed: [], isPostponed: false }
+  if (fetchesSince !== undefined) return await removeFetchLeftovers(commonDirOf(gitDir), fetchesSince)
   const commonDir = commonDirOf(gitDir)
   const removed = removeStalePackedRefs(commonDir)
   const objects = join(commonDir, 'objects')

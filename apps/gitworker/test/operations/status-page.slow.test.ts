@@ -60,6 +60,7 @@ const calm: HostStatus = {
     { disk: 'run', freeBytes: 5 * 2 ** 20, totalBytes: 2 ** 30, freeInodes: undefined, totalInodes: undefined },
   ],
   maintenance: { waiting: 0, running: [] },
+  mirrors: undefined,
   leaked: { processes: 0, zombies: 0 },
 }
 

@@ -10,6 +10,7 @@ import { times } from './settings/times.ts'
 import { endings } from './settings/endings.ts'
 import { caches } from './settings/caches.ts'
 import { maintenance } from './settings/maintenance.ts'
+import { mirrors } from './settings/mirrors.ts'
 import { operators } from './settings/operators.ts'
 import type { App, Setting } from './setting/setting.ts'
 
@@ -68,6 +69,12 @@ export const settingGroups = [
     about: 'What keeps repositories in shape. See `docs/operate/maintenance.md`.',
     settings: maintenance,
   },
+  {
+    key: 'mirrors',
+    title: 'Mirrors',
+    about: 'Repositories that are kept as copies of others elsewhere. See `docs/operate/mirrors.md`.',
+    settings: mirrors,
+  },
   { key: 'caches', title: 'Caches', about: 'What saves running git.', settings: caches },
   { key: 'operators', title: 'Logs, metrics and traces', about: 'What operators see.', settings: operators },
 ] as const satisfies readonly SettingGroup[]
@@ -98,6 +105,7 @@ export const settings = {
   ...times,
   ...endings,
   ...maintenance,
+  ...mirrors,
   ...caches,
   ...operators,
 }

@@ -97,6 +97,8 @@ async function serve(
       return reply.end(200, await inspection.size(route.repository))
     case 'trash':
       return reply.end(200, { trash: await inspection.trashed() })
+    case 'mirrors':
+      return reply.end(200, { mirrors: inspection.mirrors() })
     case 'operation': {
       const operation = route.read(await readBody(incoming))
       const tell = (line: string) => reply.progress(line)

@@ -8,6 +8,7 @@ import type { Operation } from '../operation/operation.ts'
  *   POST   /-/repositories                  create
  *   DELETE /-/repositories/NAME             delete
  *   POST   /-/repositories/NAME/KIND        rename, fork, head, readonly, gc, fsck
+ *   POST   /-/mirrors/NAME/run              mirror
  *   POST   /-/trash/ID/restore              restore
  *   DELETE /-/trash/ID                      purge
  */
@@ -53,6 +54,8 @@ export const named: Readonly<Record<string, ReadOperation>> = {
   gc: (repository, body) => ({ kind: 'gc', repository, ...parsed(empty, body) }),
   fsck: (repository, body) => ({ kind: 'fsck', repository, ...parsed(empty, body) }),
 }
+
+export const mirroring: ReadOperation = (repository, body) => ({ kind: 'mirror', repository, ...parsed(empty, body) })
 
 export const deletion: ReadOperation = (repository, body) => ({ kind: 'delete', repository, ...parsed(empty, body) })
 

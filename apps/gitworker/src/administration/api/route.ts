@@ -1,14 +1,14 @@
 import { splitTarget } from '@sluice/shared/git/git-route'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Operation } from '../operation/operation.ts'
-import { creation, deletion, named, purging, restoring } from './read-operation.ts'
+import { creation, deletion, mirroring, named, purging, restoring } from './read-operation.ts'
 import type { ReadOperation } from './read-operation.ts'
 
 /** What a request asks for: something to read, or an operation, whose values are in the body. */
 export type Route =
   | { readonly kind: 'list'; readonly pattern: string | undefined }
   | { readonly kind: 'show' | 'size'; readonly repository: string }
-  | { readonly kind: 'trash' }
+  | { readonly kind: 'trash' | 'mirrors' }
   | { readonly kind: 'operation'; readonly status: number; readonly read: (body: unknown) => Operation }
 
 type Methods = Readonly<Record<string, () => Route>>
@@ -24,6 +24,7 @@ export function routeOf(method: string | undefined, target: string): Route {
   if (root !== '' || dash !== '-' || rest.length > 0 || subject === '') throw unknown()
   const name = subject === undefined ? undefined : decoded(subject)
   if (where === 'repositories') return chosen(method, methodsOf(name, action, query))
+  if (where === 'mirrors') return chosen(method, methodsOfMirrors(name, action))
   if (where === 'trash') return chosen(method, methodsOfTrash(name, action))
   throw unknown()
 }
@@ -45,6 +46,12 @@ function methodsOfTrash(id: string | undefined, action: string | undefined): Met
   if (id === undefined) return { GET: () => ({ kind: 'trash' }) }
   if (action === undefined) return { DELETE: () => operation(purging, id) }
   if (action === 'restore') return { POST: () => operation(restoring, id) }
+  throw unknown()
+}
+
+function methodsOfMirrors(name: string | undefined, action: string | undefined): Methods {
+  if (name === undefined) return { GET: () => ({ kind: 'mirrors' }) }
+  if (action === 'run') return { POST: () => operation(mirroring, name) }
   throw unknown()
 }
 

@@ -24,6 +24,8 @@ export type Operation =
   | { readonly kind: 'readonly'; readonly repository: string; readonly readOnly: string | null }
   | { readonly kind: 'gc'; readonly repository: string }
   | { readonly kind: 'fsck'; readonly repository: string }
+  /** Runs a mirror now. */
+  | { readonly kind: 'mirror'; readonly repository: string }
 
 export type OperationKind = Operation['kind']
 

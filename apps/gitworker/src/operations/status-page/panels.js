@@ -17,7 +17,7 @@ export function showStatus(status) {
 }
 
 /** @param {HostStatus} status */
-function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance }) {
+function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance, mirrors }) {
   const free = disks.map(({ disk, freeBytes }) => `${disk} ${bytes(freeBytes)}`)
   fill(byId('facts'), {
     ...facts,
@@ -25,6 +25,7 @@ function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance }) {
     memory: bytes(memoryBytes),
     disks: free.join(', ') || '–',
     maintenance: maintained(maintenance),
+    mirrors: mirrored(mirrors),
   })
 }
 
@@ -34,6 +35,16 @@ function maintained(maintenance) {
   const { running, waiting } = maintenance
   const now = running.length === 0 ? 'idle' : `at work on ${running.join(', ')}`
   return waiting === 0 ? now : `${now}; ${waiting} wait`
+}
+
+/** @param {HostStatus['mirrors']} mirrors */
+function mirrored(mirrors) {
+  if (!mirrors || mirrors.inAll === 0) return 'none'
+  const all = `${mirrors.inAll}, of which ${mirrors.running} run`
+  const failing = mirrors.mirrors.filter(({ failures }) => failures > 0).slice(0, 5)
+  if (failing.length === 0) return all
+  const named = failing.map(({ repository, lastFailure }) => `${repository} (${lastFailure?.reason ?? '?'})`).join(', ')
+  return `${all}; ${mirrors.failing} fail: ${named}${mirrors.failing > failing.length ? ' …' : ''}`
 }
 
 /** @param {HostStatus['leaked']} leaked */

@@ -21,6 +21,7 @@ const graces = { term: 0, kill: 5000, drain: false }
 /** Where a job is noted that may leave files if it is killed. */
 export type JobNotes = {
   noteRepack(worker: RequestMark, gitDir: string): RequestNote
+  noteFetch(worker: RequestMark, gitDir: string): RequestNote
   readonly sweeper: { sweep(noteFile: string): Promise<unknown> }
 }
 
@@ -31,8 +32,12 @@ export type LongJobOptions = {
   readonly signal: AbortSignal
   /** The repository in which git may leave temporary packs if it is killed. They are removed then. */
   readonly repacks?: string
+  /** The repository in which git may leave temporary packs, and locks of references, if it is killed. They are removed then. */
+  readonly fetches?: string
   /** Gets what git writes to standard error, as it comes. */
   readonly onWords?: (chunk: Buffer) => void
+  /** Gets all of git's standard output, as it comes, and none of it is kept. If it throws, the job is ended. */
+  readonly onOutput?: (chunk: Buffer) => void
 }
 
 export type LongJobResult = {
@@ -60,19 +65,22 @@ export type LongJobServices = {
  * is a worker's, as any job, and as nice. There is no deadline, and what git writes beyond a bound is dropped.
  */
 export function longJobRunner({ pool, git, lane, spawnLog, notes }: LongJobServices): RunLongJob {
-  return async (args, { okCodes = [0], signal, repacks, onWords }) => {
+  return async (args, options) => {
+    const { okCodes = [0], signal, onWords, onOutput } = options
     using _slot = await lane.admit(forItself, signal)
     await using held = new AsyncDisposableStack()
     const worker = await pool.lease(signal)
     // The note is removed after the worker's end: until then, it tells what the job may have left.
-    const note = repacks === undefined ? undefined : held.use(notes.noteRepack(worker.mark, repacks))
+    const note = held.use(noteFor(worker, options, notes))
     held.use(worker)
     using _stopping = addAbortListener(signal, () => worker.stop())
     try {
-      const command = withWord(tracedTo(note?.file, longJobCommand(git, args)), worker.mark)
+      // The trace names the temporary packs of a repack.
+      const traced = tracedTo(options.repacks === undefined ? undefined : note?.file, longJobCommand(git, args))
+      const command = withWord(traced, worker.mark)
       worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)
       worker.stdin.end()
-      const [output, report] = await Promise.all([beginningOf(worker.stdout), worker.report])
+      const [output, report] = await Promise.all([beginningOf(worker.stdout, onOutput), worker.report])
       await checkEnd(args, worker, report, okCodes)
       return { code: report.code ?? 0, output }
     } catch (error) {
@@ -81,6 +89,15 @@ export function longJobRunner({ pool, git, lane, spawnLog, notes }: LongJobServi
       throw workerRefusal(error) ?? error
     }
   }
+}
+
+function noteFor(
+  { mark }: WorkerHandle,
+  { repacks, fetches }: LongJobOptions,
+  notes: JobNotes,
+): RequestNote | undefined {
+  if (repacks !== undefined) return notes.noteRepack(mark, repacks)
+  return fetches === undefined ? undefined : notes.noteFetch(mark, fetches)
 }
 
 /** When no process of a job lives that failed, removes what it has left. */
@@ -92,11 +109,12 @@ async function sweepAfter(worker: WorkerHandle, note: RequestNote | undefined, {
   await sweeper.sweep(note.file).catch(() => {})
 }
 
-async function beginningOf(stdout: Readable): Promise<string> {
+async function beginningOf(stdout: Readable, onOutput?: (chunk: Buffer) => void): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stdout as AsyncIterable<Buffer>) {
-    if (bytes < maxOutputBytes) chunks.push(chunk.subarray(0, maxOutputBytes - bytes))
+    if (onOutput) onOutput(chunk)
+    else if (bytes < maxOutputBytes) chunks.push(chunk.subarray(0, maxOutputBytes - bytes))
     bytes += chunk.length
   }
   return Buffer.concat(chunks).toString()

@@ -14,6 +14,7 @@ import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
+import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
 import { longJobRunner } from '../../process/job/long-job.ts'
 import type { ReadOnlyRules } from '../../repository/read-only.ts'
@@ -32,6 +33,8 @@ export type AdministrationParts = {
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
   readonly readOnly: ReadOnlyRules
+  /** Undefined where there is no file of mirrors, or the host is stopped. */
+  readonly mirrors: Mirrors | undefined
   readonly metrics: HostMetrics
   readonly log: Logger
 }
@@ -57,7 +60,7 @@ export async function openAdministration(
   parts: AdministrationParts,
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
-  const { config, storage, workers, newRepositories, users, answers, readOnly, metrics, log } = parts
+  const { config, storage, workers, newRepositories, users, answers, readOnly, mirrors, metrics, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
@@ -71,6 +74,7 @@ export async function openAdministration(
     notes,
     users,
     answers,
+    mirrors,
     busyWait: busyWaitMs,
     maker: newRepositories.maker,
     facts,
@@ -80,7 +84,7 @@ export async function openAdministration(
     log,
   })
   opened.use(emptyTrashRegularly(administration, trash, log))
-  const inspection = new Inspection({ root, trash, facts, runJob })
+  const inspection = new Inspection({ root, trash, facts, mirrors, runJob })
   if (address) {
     const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', { administration, inspection })
     opened.use(server)

@@ -8,9 +8,11 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import { RepositorySizes } from '../../capacity/repository-size.ts'
 import { NewRepositories } from '../../creation/new-repositories.ts'
 import type { Maintenance } from '../../maintenance/maintenance.ts'
+import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
 import { SizeLimits } from '../../push/size-limits.ts'
 import { NewHeads } from '../../repository/default-branch.ts'
+import type { MirrorMarks } from '../../repository/mirror-mark.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { FilterOffer } from '../../repository/filter-offer.ts'
 import { PushSettings } from '../../repository/push-settings.ts'
@@ -44,6 +46,9 @@ export type DispatcherParts = {
   readonly users: RepositoryUsers
   /** Undefined where repositories are not kept in shape. */
   readonly maintenance: Maintenance | undefined
+  /** Undefined where there is no file of mirrors. */
+  readonly mirrors: Mirrors | undefined
+  readonly marks: MirrorMarks
   /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
   readonly metrics: HostMetrics
@@ -60,7 +65,8 @@ type Settings = ReturnType<typeof repositorySettings>
 
 /** Puts together what serves each kind of request. */
 export function openDispatcher(parts: DispatcherParts): Dispatcher {
-  const { config, storage, workers, disks, pushParts, connections, newRepositories, users, maintenance } = parts
+  const { config, storage, workers, disks, pushParts, connections, newRepositories, users, maintenance, mirrors } =
+    parts
   const { readOnly } = pushParts
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
@@ -79,6 +85,8 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
     settings,
     protectedRefs: config.protectedRefs.length === 0 ? undefined : refRulesBy(config.protectedRefs),
     readOnly,
+    mirrors,
+    marks: parts.marks,
     sizeLimits: new SizeLimits({
       maxPush: lookUpBy(config.maxPush),
       maxRepository: lookUpBy(config.maxRepository),
@@ -90,7 +98,7 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const { auditLog, refusedPushes } = pushParts.audit
   const servers = { references, fetches, pushes }
   const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
-  const audited = { readOnly, auditLog, refusedPushes }
+  const audited = { readOnly, mirrors, auditLog, refusedPushes }
   return new Dispatcher({ limits, disks, ...audited, firstPushes, users, settings, servers, onOver })
 }
 

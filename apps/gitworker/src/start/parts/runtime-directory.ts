@@ -48,6 +48,8 @@ export type RuntimeDirectory = AsyncDisposable & {
   note(worker: RequestMark, gitDir: string | undefined): RequestNote
   /** The same for a command of the supervisor's own that repacks. */
   noteRepack(worker: RequestMark, gitDir: string): RequestNote
+  /** The same for one that fetches. */
+  noteFetch(worker: RequestMark, gitDir: string): RequestNote
   /** Makes a folder for one push. @throws {Refusal} `no_resources` */
   openPush(): Promise<PushFolder>
 }
@@ -98,7 +100,8 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
     sweeper,
     openPush: () => openPushFolder(pushes, onLeftFolder),
     note: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir),
-    noteRepack: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, Date.now()),
+    noteRepack: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, { repacksSince: Date.now() }),
+    noteFetch: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, { fetchesSince: Date.now() }),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }

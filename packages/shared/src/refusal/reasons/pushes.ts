@@ -67,6 +67,18 @@ export const pushes = {
     advice:
       'SLUICE_READ_ONLY, or `sluice.readOnly` in the configuration of the repository, says so. Nothing to do, unless it should be over.',
   },
+  is_mirror: {
+    status: 403,
+    outcome: 'refused',
+    sentence: 'This repository is a mirror: it can be fetched from, but is pushed to at its upstream only.',
+    advice: 'SLUICE_MIRRORS_FILE has an entry for it: see `docs/operate/mirrors.md`. Nothing to do.',
+  },
+  mirror_not_ready: {
+    status: 503,
+    outcome: 'refused',
+    sentence: 'This repository is a mirror whose first copy is not complete yet. Please try again in a moment.',
+    advice: 'The first copy takes its time, or its upstream cannot be reached: `sluice mirror list` says which.',
+  },
   audit_unavailable: {
     status: 503,
     outcome: 'failed',

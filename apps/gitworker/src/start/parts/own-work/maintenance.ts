@@ -1,24 +1,24 @@
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { Trash } from '../../administration/trash/trash.ts'
-import { laneReasons } from '../../capacity/admission.ts'
-import { pressureReader } from '../../capacity/pressure.ts'
-import type { SupervisorConfig } from '../../config/config.ts'
-import { Lenders } from '../../maintenance/lenders.ts'
-import { Maintenance } from '../../maintenance/maintenance.ts'
-import type { MaintenanceRun } from '../../maintenance/maintenance.ts'
-import { MaintenanceMetrics } from '../../maintenance/maintenance-metrics.ts'
-import { longJobRunner } from '../../process/job/long-job.ts'
-import type { RepositoryUsers } from '../../repository/repository-users.ts'
-import type { Storage } from './storage.ts'
-import type { Workers } from './workers.ts'
+import { Trash } from '../../../administration/trash/trash.ts'
+import { laneReasons } from '../../../capacity/admission.ts'
+import { pressureReader } from '../../../capacity/pressure.ts'
+import type { SupervisorConfig } from '../../../config/config.ts'
+import { Lenders } from '../../../maintenance/lenders.ts'
+import { Maintenance } from '../../../maintenance/maintenance.ts'
+import type { MaintenanceRun } from '../../../maintenance/maintenance.ts'
+import { MaintenanceMetrics } from '../../../maintenance/maintenance-metrics.ts'
+import { longJobRunner } from '../../../process/job/long-job.ts'
+import type { ExclusiveWork } from '../../../repository/exclusive-work.ts'
+import type { Storage } from '../storage.ts'
+import type { Workers } from '../workers.ts'
 
 export type MaintenanceParts = {
   readonly config: SupervisorConfig
   readonly storage: Storage
   readonly workers: Workers
-  readonly users: RepositoryUsers
+  readonly exclusive: ExclusiveWork
   readonly registry: Registry
   readonly log: Logger
 }
@@ -35,7 +35,7 @@ export function openMaintenance(parts: MaintenanceParts): Maintenance | undefine
 }
 
 function startMaintenance(
-  { config, storage, workers, users, log }: MaintenanceParts,
+  { config, storage, workers, exclusive, log }: MaintenanceParts,
   metrics: MaintenanceMetrics,
 ): Maintenance {
   const { pool, git, gitVersion, runJob, spawnLog } = workers
@@ -65,7 +65,7 @@ function startMaintenance(
     cruftPacks,
     isLent: (gitDir: string) => lenders.lends(gitDir, performance.now()),
     readPressure: pressureReader(),
-    enter: (gitDir: string, onClosing: () => void) => users.enter(gitDir, onClosing),
+    enter: (gitDir: string, onClosing: () => void) => exclusive.enter(gitDir, onClosing),
     onRun: (run: MaintenanceRun) => metrics.ran(run),
   }
   return new Maintenance(services, log)
