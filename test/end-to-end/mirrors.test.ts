@@ -29,7 +29,7 @@ type MirrorStatus = {
   readonly lastFailure?: { readonly reason: string; readonly said: string }
 }
 
-const main = fileURLToPath(new URL('../../apps/command/src/main.ts', import.meta.url))
+const command = fileURLToPath(new URL('../../apps/command/src/main.ts', import.meta.url))
 const secret = 'p&ss w:rd/é'
 const made = new AsyncDisposableStack()
 let folder: string
@@ -346,7 +346,7 @@ test('sluice mirror lists the mirrors, and runs one', async () => {
       SLUICE_ROOT: stack.root,
       SLUICE_RUN_FOLDER: join(stack.folder, 'run'),
     }
-    return await promisify(execFile)(process.execPath, [main, 'mirror', ...args], { env })
+    return await promisify(execFile)(process.execPath, [command, 'mirror', ...args], { env })
   }
   assert.match((await call('run', 'm/nine')).stdout, /m\/nine is as its upstream/)
   assert.equal(await refsOf(here), await refsOf(up))
