@@ -10,7 +10,7 @@ export type RefSelection = {
   /** git's refspecs: each reference to one of the same name, also where history was rewritten. */
   readonly refspecs: readonly string[]
   /** @param ref a full name */
-  includes(ref: string): boolean
+  readonly includes: (ref: string) => boolean
 }
 
 const short: Readonly<Record<string, string>> = { heads: 'refs/heads/*', tags: 'refs/tags/*', all: 'refs/*' }
