@@ -11,6 +11,7 @@ import { endings } from './settings/endings.ts'
 import { caches } from './settings/caches.ts'
 import { maintenance } from './settings/maintenance.ts'
 import { mirrors } from './settings/mirrors.ts'
+import { cluster } from './settings/cluster.ts'
 import { operators } from './settings/operators.ts'
 import type { App, Setting } from './setting/setting.ts'
 
@@ -75,6 +76,12 @@ export const settingGroups = [
     about: 'Repositories that are kept as copies of others elsewhere. See `docs/operate/mirrors.md`.',
     settings: mirrors,
   },
+  {
+    key: 'cluster',
+    title: 'Several hosts',
+    about: 'See `docs/operate/cluster.md`. One host needs none of these.',
+    settings: cluster,
+  },
   { key: 'caches', title: 'Caches', about: 'What saves running git.', settings: caches },
   { key: 'operators', title: 'Logs, metrics and traces', about: 'What operators see.', settings: operators },
 ] as const satisfies readonly SettingGroup[]
@@ -106,6 +113,7 @@ export const settings = {
   ...endings,
   ...maintenance,
   ...mirrors,
+  ...cluster,
   ...caches,
   ...operators,
 }

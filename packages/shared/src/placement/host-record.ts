@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import { parseJson } from './slot-record.ts'
+
+const schema = z.strictObject({
+  /** Where gateways reach it: host:port. */
+  address: z.string().min(1).max(300),
+  version: z.string().max(100),
+  /** How large its share of the slots is, relative to the others. */
+  weight: z.int().min(0).max(1000),
+  /** Copies of one slot are kept in different zones where that is possible. Empty: none. */
+  zone: z.string().max(100),
+  /** Random, made at each start of a host: tells two processes with one name apart. */
+  run: z.string().max(100),
+  /** Whether it is about to stop: its slots are to be handed over, and it gets none. */
+  isLeaving: z.boolean(),
+})
+
+/** A host that lives. */
+export type HostRecord = z.output<typeof schema>
+
+/** @returns undefined for what is not valid */
+export function readHostRecord(value: string): HostRecord | undefined {
+  return schema.safeParse(parseJson(value)).data
+}
+
+export function writeHostRecord(record: HostRecord): string {
+  return JSON.stringify(record)
+}
