@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { hostName } from '../../placement/slot-record.ts'
-import type { Setting } from './setting.ts'
-import { address, checked, duration, orOff, text, toggle, wholeNumber } from './values.ts'
+import type { Setting } from '../setting/setting.ts'
+import { address, checked, duration, orOff, text, toggle, wholeNumber } from '../setting/values.ts'
 
 /** `SLUICE_CLUSTER=etcd` turns all of these on. */
 export const cluster = {
