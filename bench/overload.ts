@@ -6,7 +6,8 @@ import { git } from '@sluice/shared/testing/git'
 import { ask } from '@sluice/shared/testing/http'
 import type { Reply } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { App, Stack } from '@sluice/shared/testing/stack'
+import type { App } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*

@@ -9,7 +9,7 @@ import { git, tryGit } from '@sluice/shared/testing/git'
 import type { GitResult } from '@sluice/shared/testing/git'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
-import type { LogLine } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
 import { until } from '@sluice/shared/testing/until'
 
 /*

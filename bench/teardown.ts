@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { git } from '@sluice/shared/testing/git'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { LogLine } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
 import { until } from '@sluice/shared/testing/until'
 
 /*

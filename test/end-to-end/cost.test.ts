@@ -10,7 +10,8 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { target } from '@sluice/shared/testing/http'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
-import type { App, Stack } from '@sluice/shared/testing/stack'
+import type { App } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /*

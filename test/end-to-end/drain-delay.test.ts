@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ask, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { App } from '@sluice/shared/testing/stack'
+import type { App } from '@sluice/shared/testing/app'
 import { until } from '@sluice/shared/testing/until'
 
 /** A load balancer needs a while to notice that a gateway is about to stop. Until then, it sends requests. */

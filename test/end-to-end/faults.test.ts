@@ -10,7 +10,8 @@ import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, target } from '@sluice/shared/testing/http'
 import { beginFetch, fetchOf, largeRepository, prepareLargePush } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
-import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /**

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { ask } from '@sluice/shared/testing/http'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
-import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /** A request that reaches a limit of what one git may use: the log and the client are told, and the next one is served. */

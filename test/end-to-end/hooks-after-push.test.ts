@@ -13,7 +13,8 @@ import { git, importHistory } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /**

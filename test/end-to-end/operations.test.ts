@@ -11,7 +11,8 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { ask, sendRaw } from '@sluice/shared/testing/http'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { App, Stack } from '@sluice/shared/testing/stack'
+import type { App } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /** What an operator sees: metrics, health, the status as JSON, and traces. Also the limits that operators set. */

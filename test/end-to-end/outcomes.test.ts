@@ -13,7 +13,8 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, sendRaw, target } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /** The outcomes that docs/operate/observe.md promises, each with real git and in the logs of both applications. */

@@ -5,7 +5,8 @@ import { after, before, test } from 'node:test'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { startStack } from '@sluice/shared/testing/stack'
-import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
 /** What the debug log says of git. git's own traces go to the log, and never to a client. */

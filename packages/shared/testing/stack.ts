@@ -1,32 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { nodeFlags } from '@sluice/shared/app/node-flags'
+import { startApp, stopApp } from './app.ts'
+import type { App } from './app.ts'
 import { compileCache } from './compile-cache.ts'
 import { temporaryFolder } from './folder.ts'
 import { ask } from './http.ts'
-import { patienceMs, patiently } from './patience.ts'
-import { until } from './until.ts'
-
-/** A line of a log, parsed. */
-export type LogLine = { readonly [field: string]: unknown }
-
-export type App = {
-  readonly pid: number
-  /** host:port, or unix:/path. */
-  readonly address: string
-  /** Where it serves its operators: host:port. */
-  readonly operations: string
-  readonly lines: LogLine[]
-  /** The next line that matches, or an earlier one; fails after a minute. */
-  line(fits: (line: LogLine) => boolean): Promise<LogLine>
-  signal(signal: NodeJS.Signals): void
-  /** Resolves with the exit code, or the signal's name. */
-  readonly exited: Promise<number | string>
-}
+import { processesWith } from './processes.ts'
 
 /** The part of the supervisor's status that tests read. */
 export type HostStatus = {
@@ -64,12 +43,6 @@ export type Stack = AsyncDisposable & {
   restartSupervisor(): Promise<void>
 }
 
-const project = fileURLToPath(new URL('../../..', import.meta.url))
-const mains = {
-  gateway: join(project, 'apps/gateway/src/main.ts'),
-  supervisor: join(project, 'apps/gitworker/src/main.ts'),
-}
-
 /**
  * Starts supervisor and gateway as processes, in a folder and on a port of their own. Disposing ends both and checks
  * that they exit well.
@@ -85,23 +58,10 @@ export async function startStack(
   const root = join(folder, 'repos')
   await mkdir(root)
   const settings = {
+    ...settingsIn(folder),
     SLUICE_ROOT: root,
     SLUICE_SUPERVISOR: `unix:${join(folder, 'supervisor.sock')}`,
     SLUICE_RUN_FOLDER: join(folder, 'run'),
-    SLUICE_LISTEN: '127.0.0.1:0',
-    SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
-    SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
-    SLUICE_CREATE_ON_PUSH: 'on',
-    // Tests must push on machines whose disks are nearly full, too.
-    SLUICE_MIN_FREE_DISK: '0B',
-    SLUICE_WORKER_START_TIMEOUT: '60s',
-    // Fewer than by default, so that a test starts soon.
-    SLUICE_WARM_WORKERS: '4',
-    // It would repack what a test looks at.
-    SLUICE_MAINTENANCE: 'off',
-    // git and its hooks inherit PATH. A process with this folder in its environment belongs to this stack.
-    PATH: `${process.env['PATH']}:${folder}`,
-    ...compileCache,
     ...env,
   }
   const startSupervisor = async () => startApp('supervisor', { ...settings, ...own.supervisor })
@@ -135,87 +95,26 @@ export async function startStack(
   }
 }
 
-async function startApp(name: keyof typeof mains, env: Record<string, string>): Promise<App> {
-  const child = spawn(process.execPath, [...nodeFlags, mains[name]], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  })
-  const lines: LogLine[] = []
-  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as LogLine))
-  const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
-  const early = exited.then((how) => Promise.reject(new Error(`The ${name} ended with ${how} before it listened.`)))
-  early.catch(() => {})
-  const listening = Promise.race([once(child, 'message'), early])
-  const [message] = (await patiently(`the ${name} to listen`, listening).catch((error: unknown) => {
-    child.kill('SIGKILL')
-    throw error
-  })) as [{ address: string; operations: string }]
+/**
+ * What applications under test have in common.
+ *
+ * @param folder all processes that belong to them have it in their environment
+ */
+export function settingsIn(folder: string): Record<string, string> {
   return {
-    pid: child.pid!,
-    address: message.address,
-    operations: message.operations,
-    lines,
-    line: (fits) => until(`a line in the log of the ${name}`, () => lines.find(fits)),
-    signal: (signal) => void child.kill(signal),
-    exited,
+    SLUICE_LISTEN: '127.0.0.1:0',
+    SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
+    SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:0',
+    SLUICE_CREATE_ON_PUSH: 'on',
+    // Tests must push on machines whose disks are nearly full, too.
+    SLUICE_MIN_FREE_DISK: '0B',
+    SLUICE_WORKER_START_TIMEOUT: '60s',
+    // Fewer than by default, so that a test starts soon.
+    SLUICE_WARM_WORKERS: '4',
+    // It would repack what a test looks at.
+    SLUICE_MAINTENANCE: 'off',
+    // git and its hooks inherit PATH. A process with this folder in its environment belongs to this stack.
+    PATH: `${process.env['PATH']}:${folder}`,
+    ...compileCache,
   }
-}
-
-/**
- * Fails the test that started an application that does not stop, or stops with an error. Running requests are not
- * waited for: a failed test may have left one that takes for ever.
- */
-async function stopApp(app: App): Promise<void> {
-  const workers = await childrenOf(app.pid)
-  app.signal('SIGTERM')
-  // A second signal ends the requests that the drain would wait for. It counts only some time after the first.
-  const hurry = setTimeout(() => app.signal('SIGTERM'), hurryAfterMs)
-  const how = await patiently(`an application to stop`, app.exited).catch(async (error: unknown) => {
-    app.signal('SIGKILL')
-    await app.exited
-    throw error
-  })
-  clearTimeout(hurry)
-  const survivors = await until('the workers to end', async () => {
-    const alive = await Promise.all(workers.map(isAlive))
-    return !alive.includes(true) && 'none'
-  })
-  if (how !== 0 && how !== 'SIGKILL') throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
-}
-
-/** Long after an application that ends by itself has ended, and long before `patienceMs` is over. */
-const hurryAfterMs = patienceMs / 3
-
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-  return text.split(' ').filter(Boolean).map(Number)
-}
-
-async function isAlive(pid: number): Promise<boolean> {
-  const stat = await statOf(pid)
-  return stat !== undefined && stat.state !== 'Z'
-}
-
-/** From proc_pid_stat(5); undefined if there is no such process. */
-async function statOf(pid: number): Promise<{ state: string; parent: number } | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
-  const [state = '', parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
-  return stat === undefined ? undefined : { state, parent: Number(parent) }
-}
-
-/**
- * @param apps are left out, and with them what they have forked: until execve(2), a worker has its supervisor's
- *   environment
- */
-async function processesWith(text: string, apps: number[]): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-      if (!environment.includes(text) || apps.includes(pid)) return undefined
-      const stat = await statOf(pid)
-      return stat && stat.state !== 'Z' && !apps.includes(stat.parent) ? pid : undefined
-    }),
-  )
-  return found.filter((pid) => pid !== undefined)
 }

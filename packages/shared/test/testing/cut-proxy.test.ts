@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { test } from 'node:test'
+import { openCutProxy } from '@sluice/shared/testing/cut-proxy'
+import { target } from '@sluice/shared/testing/http'
+import { until } from '@sluice/shared/testing/until'
+
+/** A server that sends back what it gets. */
+async function openEcho() {
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)))
+    socket.pipe(socket)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    sockets,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** A client that remembers what it has heard. */
+function call(address: string) {
+  const socket = connect(target(address)).on('error', () => {})
+  const heard: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => heard.push(chunk))
+  return { socket, heard: () => Buffer.concat(heard).toString() }
+}
+
+test('a proxy that is cut passes nothing, closes nothing, and goes on when it is mended', async () => {
+  await using echo = await openEcho()
+  await using proxy = await openCutProxy()
+  proxy.leadTo(echo.address)
+  const early = call(proxy.address)
+  early.socket.write('one')
+  await until('an echo', () => early.heard() === 'one')
+
+  proxy.cut()
+  early.socket.write(' two')
+  const late = call(proxy.address)
+  await once(late.socket, 'connect')
+  late.socket.write('three')
+  await until('a second connection', () => proxy.connections === 2)
+  // Whoever asks the server itself gets its answer meanwhile.
+  const direct = call(echo.address)
+  direct.socket.write('four')
+  await until('an echo of the server', () => direct.heard() === 'four')
+  assert.deepEqual(
+    [early.heard(), late.heard(), early.socket.destroyed, late.socket.destroyed],
+    ['one', '', false, false],
+  )
+
+  proxy.mend()
+  await until('all echoes', () => early.heard() === 'one two' && late.heard() === 'three')
+  late.socket.end()
+  await once(late.socket, 'close')
+  for (const { socket } of [early, direct]) socket.destroy()
+})
+
+test('a side that leaves while the proxy is cut is missed only once it is mended', async () => {
+  await using echo = await openEcho()
+  await using proxy = await openCutProxy()
+  proxy.leadTo(echo.address)
+  const client = call(proxy.address)
+  client.socket.write('one')
+  await until('an echo', () => client.heard() === 'one')
+  proxy.cut()
+  client.socket.resetAndDestroy()
+  await using other = await openEcho()
+  proxy.leadTo(other.address)
+  const direct = call(echo.address)
+  direct.socket.write('two')
+  await until('an echo of the server', () => direct.heard() === 'two')
+  assert.equal(echo.sockets.size, 2)
+  direct.socket.destroy()
+  proxy.mend()
+  await until('the connection to end', () => echo.sockets.size === 0)
+})
+
+test('a proxy that leads nowhere, or to nobody, ends what comes', async () => {
+  await using proxy = await openCutProxy()
+  const nowhere = call(proxy.address)
+  await once(nowhere.socket, 'close')
+  const gone = await openEcho()
+  await gone[Symbol.asyncDispose]()
+  proxy.leadTo(gone.address)
+  const nobody = call(proxy.address)
+  await once(nobody.socket, 'close')
+})

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { nodeFlags } from '@sluice/shared/app/node-flags'
+import { patienceMs, patiently } from './patience.ts'
+import { childrenOf, isAlive } from './processes.ts'
+import { until } from './until.ts'
+
+/** A line of a log, parsed. */
+export type LogLine = { readonly [field: string]: unknown }
+
+export type App = {
+  readonly pid: number
+  /** host:port, or unix:/path. */
+  readonly address: string
+  /** Where it serves its operators: host:port. */
+  readonly operations: string
+  readonly lines: LogLine[]
+  /** The next line that matches, or an earlier one; fails after a minute. */
+  line(fits: (line: LogLine) => boolean): Promise<LogLine>
+  signal(signal: NodeJS.Signals): void
+  /** Resolves with the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>
+}
+
+const project = fileURLToPath(new URL('../../..', import.meta.url))
+const mains = {
+  gateway: join(project, 'apps/gateway/src/main.ts'),
+  supervisor: join(project, 'apps/gitworker/src/main.ts'),
+}
+
+/** Starts an application as a process, and waits until it listens. */
+export async function startApp(name: keyof typeof mains, env: Record<string, string>): Promise<App> {
+  const child = spawn(process.execPath, [...nodeFlags, mains[name]], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  const lines: LogLine[] = []
+  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as LogLine))
+  const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
+  const early = exited.then((how) => Promise.reject(new Error(`The ${name} ended with ${how} before it listened.`)))
+  early.catch(() => {})
+  const listening = Promise.race([once(child, 'message'), early])
+  const [message] = (await patiently(`the ${name} to listen`, listening).catch((error: unknown) => {
+    child.kill('SIGKILL')
+    throw error
+  })) as [{ address: string; operations: string }]
+  return {
+    pid: child.pid!,
+    address: message.address,
+    operations: message.operations,
+    lines,
+    line: (fits) => until(`a line in the log of the ${name}`, () => lines.find(fits)),
+    signal: (signal) => void child.kill(signal),
+    exited,
+  }
+}
+
+/**
+ * Fails the test that started an application that does not stop, or stops with an error. Running requests are not
+ * waited for: a failed test may have left one that takes for ever.
+ */
+export async function stopApp(app: App): Promise<void> {
+  const workers = await childrenOf(app.pid)
+  app.signal('SIGTERM')
+  // A second signal ends the requests that the drain would wait for. It counts only some time after the first.
+  const hurry = setTimeout(() => app.signal('SIGTERM'), hurryAfterMs)
+  const how = await patiently(`an application to stop`, app.exited).catch(async (error: unknown) => {
+    app.signal('SIGKILL')
+    await app.exited
+    throw error
+  })
+  clearTimeout(hurry)
+  const survivors = await until('the workers to end', async () => {
+    const alive = await Promise.all(workers.map(isAlive))
+    return !alive.includes(true) && 'none'
+  })
+  if (how !== 0 && how !== 'SIGKILL') throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
+}
+
+/** Long after an application that ends by itself has ended, and long before `patienceMs` is over. */
+const hurryAfterMs = patienceMs / 3

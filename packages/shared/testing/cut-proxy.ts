@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { target } from './http.ts'
+
+/*
+ * A TCP proxy that can be cut, as a network can: what is under way stands still, new connections are accepted and hear
+ * nothing, and nobody is told. Once mended, all of it goes on, as TCP does when packets get through again.
+ */
+
+export type CutProxy = AsyncDisposable & {
+  /** Where it listens: host:port, on 127.0.0.1. It stays the same. */
+  readonly address: string
+  readonly isCut: boolean
+  /** How many connections have been made through it. */
+  readonly connections: number
+  /** Leads new connections to this address: host:port. Before the first one, it refuses them. */
+  leadTo(address: string): void
+  cut(): void
+  mend(): void
+}
+
+export async function openCutProxy(): Promise<CutProxy> {
+  const wires = new Set<Wire>()
+  let isCut = false
+  let connections = 0
+  let upstream: string | undefined
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    connections++
+    const wire = new Wire(
+      socket,
+      () => upstream,
+      () => wires.delete(wire),
+    )
+    wires.add(wire)
+    if (!isCut) wire.flow()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const turn = (cut: boolean) => {
+    isCut = cut
+    for (const wire of wires) wire[cut ? 'halt' : 'flow']()
+  }
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get isCut() {
+      return isCut
+    },
+    get connections() {
+      return connections
+    },
+    leadTo: (address) => void (upstream = address),
+    cut: () => turn(true),
+    mend: () => turn(false),
+    async [Symbol.asyncDispose]() {
+      server.close()
+      for (const wire of wires) wire.end()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** One connection through the proxy. */
+class Wire {
+  readonly #near: Socket
+  readonly #upstream: () => string | undefined
+  readonly #ended: () => void
+  #far: Socket | undefined
+  #isHalted = true
+
+  constructor(near: Socket, upstream: () => string | undefined, ended: () => void) {
+    this.#near = near
+    this.#upstream = upstream
+    this.#ended = ended
+    near.on('error', () => {})
+    near.on('close', () => this.#closed())
+  }
+
+  flow(): void {
+    this.#isHalted = false
+    const far = (this.#far ??= this.#connect())
+    if (!far || far.destroyed || this.#near.destroyed) return this.end()
+    this.#near.pipe(far)
+    far.pipe(this.#near)
+  }
+
+  halt(): void {
+    this.#isHalted = true
+    for (const socket of [this.#near, this.#far]) socket?.unpipe().pause()
+  }
+
+  end(): void {
+    this.#near.destroy()
+    this.#far?.destroy()
+    this.#ended()
+  }
+
+  #connect(): Socket | undefined {
+    const address = this.#upstream()
+    if (address === undefined) return undefined
+    const far = connect({ ...target(address), allowHalfOpen: true })
+    far.on('error', () => {})
+    far.on('close', () => this.#closed())
+    return far
+  }
+
+  /** One side is gone. While the wire is cut, the other one does not hear of it. */
+  #closed(): void {
+    if (!this.#isHalted) this.end()
+  }
+}
