@@ -61,7 +61,8 @@ export class InProcessCoordinator implements Coordinator {
     const lease = new RenewedLease(id, ttl, since, {
       renew: async () => {
         this.#reach()
-        return this.#store.renewLease(id, ttl) ? ttl : undefined
+        const renewedSince = instantNow()
+        return this.#store.renewLease(id, ttl) ? { ttl, since: renewedSince } : undefined
       },
       revoke: async () => {
         this.#reach()

@@ -17,3 +17,7 @@ export function isWithin(milliseconds: number, since: Instant): boolean {
   if (performance.now() - since.monotonic >= milliseconds) return false
   return uptime() * 1000 - since.sinceBoot < milliseconds
 }
+
+export function millisecondsSince({ monotonic }: Instant): number {
+  return performance.now() - monotonic
+}

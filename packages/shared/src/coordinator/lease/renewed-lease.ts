@@ -1,12 +1,15 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Lease } from '../coordinator.ts'
-import { instantNow, isWithin } from './instant.ts'
+import { isWithin, millisecondsSince } from './instant.ts'
 import type { Instant } from './instant.ts'
+
+/** `ttl`: milliseconds that the lease now lives. `since`: before it was asked for. */
+export type Renewed = { readonly ttl: number; readonly since: Instant }
 
 /** How a coordinator keeps a lease. */
 export type LeaseKeeper = {
-  /** @returns milliseconds that the lease now lives; undefined: it has ended. @throws when nobody can be asked */
-  renew(signal: AbortSignal): Promise<number | undefined>
+  /** @returns undefined: the lease has ended @throws when nobody can be asked */
+  renew(signal: AbortSignal): Promise<Renewed | undefined>
   /** Ends the lease. @throws when nobody can be asked: then it ends by itself */
   revoke(): Promise<void>
 }
@@ -41,6 +44,8 @@ export class RenewedLease implements Lease {
   #ttl: number
   /** Before the last renewal that succeeded was sent: the coordinator counts from later. */
   #since: Instant
+  /** Until it is renewed next. */
+  #waitMs: number
 
   /** @param since before the lease was asked for */
   constructor(id: string, ttl: number, since: Instant, keeper: LeaseKeeper) {
@@ -48,6 +53,7 @@ export class RenewedLease implements Lease {
     this.#ttl = ttl
     this.#since = since
     this.#keeper = keeper
+    this.#waitMs = ttl / renewalsPerLease
     this.#renewing = this.#renewUntilEnded()
   }
 
@@ -63,31 +69,38 @@ export class RenewedLease implements Lease {
     return this.#ended.signal
   }
 
-  /** To be called when the coordinator says, in another answer, that it does not know the lease. */
-  hasEnded(): void {
+  #end(): void {
     this.#ended.abort(new Error(`The lease ${this.id} has ended.`))
   }
 
   async #renewUntilEnded(): Promise<void> {
     const { signal } = this.#ended
-    let waitMs = this.#ttl / renewalsPerLease
-    while (await isOver(waitMs, signal)) {
-      const before = instantNow()
-      try {
-        const ttl = await this.#keeper.renew(signal)
-        if (ttl === undefined) return this.hasEnded()
-        this.#ttl = ttl
-        this.#since = before
-        waitMs = ttl / renewalsPerLease
-      } catch {
-        waitMs = this.#ttl / retriesPerLease
-      }
+    while (await isOver(this.#waitMs, signal)) {
+      await this.renewNow()
     }
+  }
+
+  /** Renews it out of turn: another answer of the coordinator has made its end likely. Never throws. */
+  async renewNow(): Promise<void> {
+    const { signal } = this.#ended
+    const renewed = await this.#keeper.renew(signal).catch(() => 'failed' as const)
+    if (signal.aborted) return
+    if (renewed === 'failed') this.#waitMs = this.#ttl / retriesPerLease
+    else if (renewed) this.#renewed(renewed)
+    else this.#end()
+  }
+
+  #renewed({ ttl, since }: Renewed): void {
+    // The older of two answers may come last.
+    if (since.monotonic < this.#since.monotonic) return
+    this.#ttl = ttl
+    this.#since = since
+    this.#waitMs = ttl / renewalsPerLease - millisecondsSince(since)
   }
 
   /** Renews it no more. The coordinator is not told, so it ends there by itself. */
   async abandon(): Promise<void> {
-    this.hasEnded()
+    this.#end()
     await this.#renewing
   }
 
