@@ -10,6 +10,8 @@ import { slotCount } from './slot.ts'
  */
 
 export type ClusterKeys = {
+  /** What all of them begin with. */
+  readonly prefix: string
   readonly format: string
   readonly hosts: string
   readonly slots: string
@@ -21,6 +23,7 @@ export type ClusterKeys = {
 /** @param prefix such as `/sluice/`, with a slash at its end */
 export function clusterKeys(prefix: string): ClusterKeys {
   return {
+    prefix,
     format: `${prefix}format`,
     hosts: `${prefix}hosts/`,
     slots: `${prefix}slots/`,

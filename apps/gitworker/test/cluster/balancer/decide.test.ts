@@ -37,7 +37,10 @@ describe('the first start', () => {
     assert.deepEqual(world.decide(), [])
     world.isCalm = true
     world.settle()
-    assert.deepEqual([...world.primaries().values()].toSorted((one, other) => one - other), [1365, 1365, 1366])
+    assert.deepEqual(
+      [...world.primaries().values()].toSorted((one, other) => one - other),
+      [1365, 1365, 1366],
+    )
     assert.equal(world.changes.length, slotCount)
   })
 
