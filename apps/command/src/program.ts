@@ -9,6 +9,7 @@ import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
 import { mirrorCommand } from './mirror/mirror.ts'
 import { repoCommand } from './repo/repo.ts'
+import { clusterCommand } from './cluster/cluster.ts'
 import { startCommand } from './start/start.ts'
 import { canCommand } from './can/can.ts'
 import { tokenCommand } from './token/token.ts'
@@ -23,6 +24,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .option('--config <file>', 'Read settings from this file. Variables of the environment win. (SLUICE_CONFIG)')
     .option('--json', 'Print one JSON document instead of text, also for an error.')
     .addCommand(startCommand(at))
+    .addCommand(clusterCommand(at))
     .addCommand(gatewayCommand(at))
     .addCommand(supervisorCommand(at))
     .addCommand(checkCommand(at))

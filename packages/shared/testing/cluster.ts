@@ -63,9 +63,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     gateways.push(gateway)
     return gateway
   }
-  await Promise.all(Array.from({ length: hostCount }, () => addHost()))
+  await allOf(Array.from({ length: hostCount }, () => addHost()))
   hosts.sort((one, other) => one.name.localeCompare(other.name))
-  await Promise.all(Array.from({ length: gatewayCount }, () => addGateway()))
+  await allOf(Array.from({ length: gatewayCount }, () => addGateway()))
   const ready = async () => void (await Promise.all(gateways.map(servesAll)))
   await ready()
   const ends = started.move()
@@ -174,9 +174,13 @@ function endpointsIn(etcd: Readonly<Record<string, string>>): string[] {
   return (etcd['SLUICE_ETCD'] ?? '').split(',')
 }
 
-/** All at once. Fails with the first failure, after the last one has ended. */
 async function disposeAll(members: readonly AsyncDisposable[]): Promise<void> {
-  const ended = await Promise.allSettled(members.map((member) => member[Symbol.asyncDispose]()))
+  await allOf(members.map((member) => member[Symbol.asyncDispose]()))
+}
+
+/** Fails with the first failure, once none is under way any more. */
+async function allOf(promises: readonly PromiseLike<unknown>[]): Promise<void> {
+  const ended = await Promise.allSettled(promises)
   for (const end of ended) if (end.status === 'rejected') throw end.reason
 }
 

@@ -6,6 +6,7 @@ import { EndedError } from '@sluice/shared/app/run-app'
 
 /** An application in a process of its own, until it is stopped or disposed of. */
 export type AppProcess = AsyncDisposable & {
+  readonly pid: number
   /** Where it listens: host:port, or unix:/path. */
   readonly address: string
   /** Where it serves its operators, if anywhere. */
@@ -23,19 +24,19 @@ export type AppProcess = AsyncDisposable & {
  * the quick start, which stops its applications in order. It also has a channel: when the channel closes, the
  * application knows that the quick start is gone.
  *
- * @param log where its log goes: to one of the streams of this process
+ * @param log where its log goes: to one of the streams of this process, or to a file by its descriptor
  * @throws {EndedError} if it ends before it listens; it has printed why
  */
 export async function startApp(
   name: string,
   main: string,
   env: NodeJS.ProcessEnv,
-  log: 'stdout' | 'stderr',
+  log: 'stdout' | 'stderr' | number,
 ): Promise<AppProcess> {
   const child = spawn(process.execPath, [...nodeFlags, main], {
     env,
     detached: true,
-    stdio: ['ignore', log === 'stdout' ? 1 : 2, 2, 'ipc'],
+    stdio: ['ignore', typeof log === 'number' ? log : log === 'stdout' ? 1 : 2, 2, 'ipc'],
   })
   const exited = once(child, 'exit')
   let stopping = false
@@ -51,7 +52,8 @@ export async function startApp(
     child.kill('SIGTERM')
     await exited
   }
-  return { address, operations, failed, stop, hurry: () => child.kill('SIGTERM'), [Symbol.asyncDispose]: stop }
+  const hurry = () => child.kill('SIGTERM')
+  return { pid: child.pid!, address, operations, failed, stop, hurry, [Symbol.asyncDispose]: stop }
 }
 
 /** Waits for the message of `announceListening`. With --watch, node sends other messages, too. */

@@ -14,7 +14,7 @@ import type { Report } from '../output/report.ts'
 import { announcement } from './announcement.ts'
 import { startApp } from './app-process.ts'
 import { createDemo } from './demo-repository.ts'
-import { statusAddress } from './status-port.ts'
+import { usualAddress } from './usual-address.ts'
 
 const project = fileURLToPath(new URL('../../../..', import.meta.url))
 
@@ -63,13 +63,15 @@ export type Output = {
   say(text: string): void
 }
 
+const statusPort = 8081
+
 async function quickStartDefaults(folder: string, ownRoot: string): Promise<Record<string, string>> {
   return {
     SLUICE_ROOT: ownRoot,
     SLUICE_SUPERVISOR: `unix:${socketPath(folder)}`,
     SLUICE_RUN_FOLDER: join(folder, 'run'),
     SLUICE_CREATE_ON_PUSH: 'on',
-    SLUICE_SUPERVISOR_OPERATIONS: await statusAddress(),
+    SLUICE_SUPERVISOR_OPERATIONS: await usualAddress(statusPort),
     SLUICE_GATEWAY_OPERATIONS: '127.0.0.1:0',
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_LOG_FORMAT: process.stdout.isTTY ? 'pretty' : 'json',

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import type { Report } from '../output/report.ts'
+import type { KeptProcess } from './kept-process.ts'
+import { logsIn } from './log-file.ts'
+
+/** Says where a cluster is, and what to try on it. */
+export function clusterAnnouncement(
+  folder: string,
+  hosts: readonly KeptProcess[],
+  gateways: readonly KeptProcess[],
+): Report {
+  const url = `http://${gateways[0]!.latest.address}`
+  const page = `http://${gateways[0]!.latest.operations}/-/cluster`
+  const document = {
+    url,
+    clusterPage: page,
+    folder,
+    gateways: gateways.map(describe),
+    hosts: hosts.map(describe),
+  }
+  return { document, text: () => textFor(url, page, folder, hosts, gateways) }
+}
+
+function describe({ name, latest: { pid, address, operations } }: KeptProcess) {
+  return { name, pid, address, operations }
+}
+
+function textFor(
+  url: string,
+  page: string,
+  folder: string,
+  hosts: readonly KeptProcess[],
+  gateways: readonly KeptProcess[],
+): string {
+  const list = [...gateways, ...hosts].map(
+    ({ name, latest }) => `    ${name.padEnd(11)} ${latest.address?.padEnd(17)} pid ${latest.pid}`,
+  )
+  const last = hosts.at(-1)!
+  return `
+  Sluice serves ${join(folder, 'repos')} from ${hosts.length} hosts on ${url}
+
+${list.join('\n')}
+
+  Who keeps what: ${page}
+
+  Try it in another terminal:
+
+    git clone ${url}/demo.git
+    cd demo
+    git commit --allow-empty -m 'Say hello'
+    git push
+
+  The other gateway serves the same:
+
+    git ls-remote http://${gateways.at(-1)!.latest.address}/demo.git
+
+  Kill a host. The others take over within seconds, and it comes back later:
+
+    kill -9 ${last.latest.pid}
+
+  Or let it hand its repositories over first, so that nobody notices:
+
+    kill ${last.latest.pid}
+
+  The logs are in ${logsIn(folder)}. Ctrl-C stops everything.
+
+`
+}
