@@ -12,6 +12,8 @@ import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
 import type { HostStatus, MaintenanceStatus, MirrorsStatus } from './host-status.ts'
 import { pageFiles } from './page-files.ts'
+import type { HostStatus, MaintenanceStatus } from './host-status.ts'
+import { statusFiles } from './status-files.ts'
 
 export type StatusSources = {
   readonly pool: Pick<Pool, 'counts'>
@@ -30,7 +32,7 @@ export function operatorsPages(registry: Registry, sources: StatusSources): Page
   return {
     ...commonPages(registry, sources.readiness),
     '/-/status.json': async () => jsonPage(200, await statusOf(sources)),
-    ...Object.fromEntries(pageFiles.entries().map(([path, file]) => [path, () => file])),
+    ...Object.fromEntries(statusFiles.entries().map(([path, file]) => [path, () => file])),
   }
 }
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { until } from '@sluice/shared/testing/until'
 import type { FailureStatus, HostStatus, RequestStatus } from '../../src/operations/host-status.ts'
-import { pageFiles } from '../../src/operations/page-files.ts'
+import { statusFiles } from '../../src/operations/status-files.ts'
 import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
 import type { Page } from '@sluice/shared/testing/chromium'
 
@@ -118,7 +118,7 @@ class ScriptedSupervisor implements AsyncDisposable {
   }
 
   #serve({ url = '', socket }: IncomingMessage, outgoing: ServerResponse): void {
-    const file = pageFiles.get(url)
+    const file = statusFiles.get(url)
     if (file) return void outgoing.writeHead(file.status, file.headers).end(file.body)
     if (url !== '/-/status.json') return void outgoing.writeHead(404).end()
     this.asked++
@@ -138,10 +138,10 @@ class ScriptedSupervisor implements AsyncDisposable {
 test('the files of the status page come with headers that let nothing else run, and no other path has one', () => {
   for (const [path, contentType] of [
     ['/-/status', 'text/html; charset=utf-8'],
-    ['/-/status/base.css', 'text/css; charset=utf-8'],
+    ['/-/page/base.css', 'text/css; charset=utf-8'],
     ['/-/status/page.js', 'text/javascript; charset=utf-8'],
   ] as const) {
-    const { status, headers, body } = pageFiles.get(path)!
+    const { status, headers, body } = statusFiles.get(path)!
     assert.equal(status, 200)
     assert.equal(headers['Content-Type'], contentType)
     assert.equal(headers['Content-Length'], String(body.length))
@@ -152,7 +152,7 @@ test('the files of the status page come with headers that let nothing else run, 
     assert.equal(headers['Cache-Control'], 'no-cache')
   }
   for (const path of ['/-/status.json', '/-/status/', '/-/page.html', '__proto__', ''])
-    assert.equal(pageFiles.get(path), undefined)
+    assert.equal(statusFiles.get(path), undefined)
 })
 
 const executable = findChromium()

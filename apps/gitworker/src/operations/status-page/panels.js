@@ -1,6 +1,6 @@
 /** @import { HostStatus } from '../host-status.ts' */
-import { byId, fill, setText, showIf } from './elements.js'
-import { amount, amountLeaked, bytes, time } from './format.js'
+import { byId, fill, setText, showIf } from '../page/elements.js'
+import { amount, bytes, time } from '../page/format.js'
 import { failureRows, laneRows, requestRows, workerRows } from './tables.js'
 
 const main = byId('status')
@@ -82,4 +82,9 @@ function showFailures({ failures, at }) {
   failureRows.show(failures.map((failure) => ({ failure, now: at })))
   showIf(byId('no-failures'), failures.length === 0)
   showIf(byId('failures'), failures.length > 0)
+}
+
+/** @param {HostStatus['leaked']} leaked */
+export function amountLeaked({ processes, zombies }) {
+  return processes + zombies
 }

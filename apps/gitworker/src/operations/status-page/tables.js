@@ -1,7 +1,7 @@
 /** @import { FailureStatus, LaneStatus, RequestStatus } from '../host-status.ts' */
-import { byId, fill, fillBar, tableBody } from './elements.js'
-import { ago, bytes, time } from './format.js'
-import { rows } from './rows.js'
+import { byId, fill, fillBar, tableBody } from '../page/elements.js'
+import { ago, bytes, time } from '../page/format.js'
+import { rows } from '../page/rows.js'
 
 /** How a request gets on, in order. @type {readonly RequestStatus['phase'][]} */
 const phases = ['reading', 'queued', 'starting', 'serving', 'sending', 'ending']

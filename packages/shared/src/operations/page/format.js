@@ -1,5 +1,3 @@
-/** @import { HostStatus } from '../host-status.ts' */
-
 /**
  * @param {number} count
  * @param {string} one
@@ -7,11 +5,6 @@
  */
 export function amount(count, one, many) {
   return `${count} ${count === 1 ? one : many}`
-}
-
-/** @param {HostStatus['leaked']} leaked */
-export function amountLeaked({ processes, zombies }) {
-  return processes + zombies
 }
 
 /**
