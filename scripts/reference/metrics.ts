@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { ask } from '@sluice/shared/testing/http'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { clusterMetricsText } from '@sluice/shared/testing/cluster-metrics'
 import { startStack } from '@sluice/shared/testing/stack'
 import { reference, table } from './markdown.ts'
 
@@ -25,6 +26,8 @@ const advice: Readonly<Record<string, string>> = {
   sluice_disk_free_inodes: 'Less than a tenth free: make room before pushes are refused.',
   sluice_audit_records_total: '`result="failed"` at all: these records are in the host’s log only.',
   sluice_mirror_lag_seconds: 'Far above the interval: `sluice mirror list` says why.',
+  sluice_cluster_served_slots: 'Anything but `kept` for longer than a takeover: look at `/-/cluster`.',
+  sluice_cluster_etcd_away_seconds: 'Longer than `SLUICE_LEASE`: pushes have stopped. Look at etcd.',
   sluice_ahead_bytes: 'Near `SLUICE_FETCH_AHEAD` for long: slow clients hold slots again.',
 }
 
@@ -43,7 +46,7 @@ export async function metricsReference(): Promise<string> {
     advice[name] ?? '',
   ])
   return reference('Metrics', 'what the applications serve at /metrics', [
-    'Each application serves these for Prometheus at `/metrics` on its operations address (`SLUICE_GATEWAY_OPERATIONS`, `SLUICE_SUPERVISOR_OPERATIONS`), beside the metrics of its Node process.',
+    'Each application serves these for Prometheus at `/metrics` on its operations address (`SLUICE_GATEWAY_OPERATIONS`, `SLUICE_SUPERVISOR_OPERATIONS`), beside the metrics of its Node process. Those that begin with `sluice_cluster_` are there in [clusters](../operate/cluster.md) only.',
     table(['metric', 'type', 'of', 'what it says', 'when to act'], rows),
   ])
 }
@@ -54,9 +57,10 @@ async function servedMetrics(): Promise<ReadonlyMap<string, Metric>> {
   await writeFile(mirrors, '')
   await using stack = await startStack({ SLUICE_AUDIT_LOG: `${logs.path}/audit.log`, SLUICE_MIRRORS_FILE: mirrors })
   const metrics = new Map<string, Metric>()
+  const ofClusters = await clusterMetricsText()
   for (const app of ['gateway', 'supervisor'] as const) {
     const { body } = await ask(stack[app].operations, '/metrics')
-    for (const [, name = '', help = '', type = ''] of body.matchAll(ownMetric)) {
+    for (const [, name = '', help = '', type = ''] of `${body}\n${ofClusters}`.matchAll(ownMetric)) {
       const metric = metrics.get(name) ?? { name, help, type, apps: [] }
       metric.apps.push(app)
       metrics.set(name, metric)

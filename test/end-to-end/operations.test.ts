@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { clusterMetricsText } from '@sluice/shared/testing/cluster-metrics'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { ask, sendRaw } from '@sluice/shared/testing/http'
 import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
@@ -110,7 +111,7 @@ describe('metrics', () => {
       [stack.gateway, stack.supervisor].map(async (app) => (await ask(app.operations, '/metrics')).body),
     )
     const known = new Set(
-      bodies
+      [...bodies, await clusterMetricsText()]
         .join('\n')
         .match(/^# TYPE \S+/gm)
         ?.map((line) => line.split(' ')[2]),

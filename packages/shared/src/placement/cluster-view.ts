@@ -23,3 +23,16 @@ export type ClusterView = {
   /** Of a host: whether its own lease is surely live. */
   readonly isLive?: boolean
 }
+
+/** What is known before the first answer of etcd. */
+export function nothingKnown(by: ClusterView['by']): ClusterView {
+  return {
+    by,
+    revision: 0,
+    format: undefined,
+    hosts: new Map(),
+    slots: [],
+    balancer: undefined,
+    awayForMs: 0,
+  }
+}
