@@ -53,7 +53,9 @@ function checkSettings(config: CoordinatorConfig): readonly string[] {
     problems.push(`SLUICE_ETCD_TLS_CA, _CERTIFICATE and _KEY are for https, and SLUICE_ETCD has ${plain}.`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return [...new Set(etcd)]
+  // Everybody starts with another one, so that all have their share.
+  const first = Math.floor(Math.random() * etcd.length)
+  return [...new Set([...etcd.slice(first), ...etcd.slice(0, first)])]
 }
 
 function tlsOf({ etcdTlsCa: ca, etcdTlsCertificate: certificate, etcdTlsKey: key }: CoordinatorConfig): TlsPaths {

@@ -6,7 +6,7 @@ import type { MemberAnswer } from '../members/member-client.ts'
 import type { Call, Members } from '../members/members.ts'
 import { wholeNumber } from '../members/wire.ts'
 
-const grantMs = { attemptMs: 3000, totalMs: 8000 }
+const grantMs = { attemptMs: 3000, totalMs: 5000 }
 const revokeMs = { attemptMs: 1000, totalMs: 2000 }
 
 /** A lease that nobody renews is over before this part of it has passed four times: so many members may hang. */
@@ -25,7 +25,7 @@ export async function grantEtcdLease(members: Members, ttl: number, closed: Abor
     renew: (signal) => renew(members, id, granted, signal),
     revoke: async () => {
       const call = { path: '/v3/lease/revoke', body: { ID: leaseNumber(id) }, ...revokeMs, isRepeatable: true }
-      await members.ask(call, closed)
+      await members.ask(call, () => undefined, closed)
     },
   })
 }
@@ -35,7 +35,7 @@ type Granted = { readonly ttl: number; readonly since: Instant }
 async function grant(members: Members, id: string, ttl: number, signal: AbortSignal): Promise<Granted> {
   const body = { ID: leaseNumber(id), TTL: String(Math.ceil(ttl / 1000)) }
   try {
-    return grantedBy(await members.ask({ path: '/v3/lease/grant', body, ...grantMs, isRepeatable: true }, signal))
+    return await members.ask({ path: '/v3/lease/grant', body, ...grantMs, isRepeatable: true }, grantedBy, signal)
   } catch (error) {
     if (!isRefusal(error, words.leaseExists)) throw error
     const renewed = await renew(members, id, ttl, signal)
@@ -53,7 +53,7 @@ async function renew(members: Members, id: string, ttl: number, signal: AbortSig
     totalMs: ttl,
     isRepeatable: true,
   }
-  const renewed = grantedBy(await members.askProven(call, signal))
+  const renewed = await members.askProven(call, grantedBy, signal)
   return renewed.ttl > 0 ? renewed : undefined
 }
 

@@ -7,7 +7,7 @@ import type { JsonObject } from '../members/wire.ts'
 /** Keys in one answer: parsing it takes a millisecond or two. */
 const pageSize = 256
 const attemptMs = 3000
-const totalMs = 8000
+const totalMs = 5000
 /** How often a read begins anew because its revision was compacted under it. */
 const mostBegun = 3
 
@@ -42,8 +42,7 @@ async function readPages(members: Members, prefix: string, signal: AbortSignal):
       ...(last && { key: encode(`${last.key}\0`), revision: String(revision) }),
     }
     const call = { path: '/v3/kv/range', body, attemptMs, totalMs, isRepeatable: true }
-    const { value } = await members.ask(call, signal)
-    const page = pageOf(value, prefix)
+    const page = await members.ask(call, ({ value, header }) => pageOf(value, header.revision, prefix), signal)
     revision ??= page.revision
     entries.push(...page.entries)
     if (!page.hasMore) return { revision, entries }
@@ -53,10 +52,10 @@ async function readPages(members: Members, prefix: string, signal: AbortSignal):
 type Page = Read & { readonly hasMore: boolean }
 
 /** @throws {MemberFailure} */
-function pageOf({ header, kvs = [], more }: JsonObject, prefix: string): Page {
-  if (!isObject(header) || !Array.isArray(kvs)) throw new MemberFailure('away', 'it answers a read without keys')
+function pageOf({ kvs = [], more }: JsonObject, revision: number, prefix: string): Page {
+  if (!Array.isArray(kvs)) throw new MemberFailure('away', 'it answers a read without keys')
   const entries = kvs.map((kv: unknown) => entryOf(kv, prefix))
-  return { revision: wholeNumber(header['revision']), entries, hasMore: more === true && entries.length > 0 }
+  return { revision, entries, hasMore: more === true && entries.length > 0 }
 }
 
 /** @throws {MemberFailure} for what is no key below the prefix */

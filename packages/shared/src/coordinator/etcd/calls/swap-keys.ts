@@ -1,8 +1,9 @@
 import { keep } from '../../coordinator.ts'
 import type { Swap, Swapped } from '../../coordinator.ts'
+import type { MemberAnswer } from '../members/member-client.ts'
 import type { Members } from '../members/members.ts'
 import { MemberFailure } from '../members/member-failure.ts'
-import { encode, isObject, wholeNumber } from '../members/wire.ts'
+import { encode } from '../members/wire.ts'
 import { leaseNumber } from './etcd-lease.ts'
 
 /** etcd itself gives up after 7 s; a leader that is lost costs it 1 to 2 s. */
@@ -18,12 +19,12 @@ const totalMs = 8000
 export async function swapKeys(members: Members, parts: readonly Swap[], signal: AbortSignal): Promise<Swapped> {
   const body = { compare: parts.flatMap(comparisonOf), success: parts.flatMap(operationOf) }
   const call = { path: '/v3/kv/txn', body, attemptMs, totalMs, isRepeatable: false }
-  const { value } = await members.ask(call, signal)
-  const { header, succeeded = false } = value
-  if (!isObject(header) || typeof succeeded !== 'boolean') {
-    throw new MemberFailure('away', 'it answers a transaction with something else', true)
-  }
-  return { isDone: succeeded, revision: wholeNumber(header['revision']) }
+  return await members.ask(call, swappedBy, signal)
+}
+
+function swappedBy({ value: { succeeded = false }, header: { revision } }: MemberAnswer): Swapped {
+  if (typeof succeeded === 'boolean') return { isDone: succeeded, revision }
+  throw new MemberFailure('away', 'it answers a transaction with something else', true)
 }
 
 /** A key that does not exist has the revision 0. */

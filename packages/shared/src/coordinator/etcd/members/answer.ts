@@ -40,13 +40,13 @@ function parse(text: string): JsonObject | undefined {
   return undefined
 }
 
-/** Whether a proxy has handed the request on is not known where it answers with 5xx. */
+/** A proxy that answers with 5xx may have handed the request on, and may find the member again. */
 function notEtcd(status: number, text: string): MemberFailure {
   const isGatewayMissing = status === 404 && text.length < 100
   const message = isGatewayMissing
     ? 'there is no JSON gateway of etcd (3.4 or newer, with --enable-grpc-gateway): it answers 404'
     : `this is not an answer of etcd: ${status} ${shorten(text, mostShown) || 'with nothing'}`
-  return new MemberFailure('away', message, status < 300 || status >= 500)
+  return new MemberFailure(status >= 500 ? 'away' : 'stranger', message, status < 300 || status >= 500)
 }
 
 export function shorten(text: string, most: number): string {

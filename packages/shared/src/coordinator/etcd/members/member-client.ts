@@ -88,7 +88,8 @@ export class MemberClient {
   /** Two clusters behind one setting would be two truths. @throws {MemberFailure} where it is of another one */
   headerOf({ header }: JsonObject): Header {
     const { cluster_id: clusterId, revision, raft_term: raftTerm } = isObject(header) ? header : {}
-    if (typeof clusterId !== 'string') throw new MemberFailure('away', 'it does not say of which cluster it is', true)
+    if (typeof clusterId !== 'string')
+      throw new MemberFailure('stranger', 'it does not say of which cluster it is', true)
     this.#clusterId ??= clusterId
     if (clusterId !== this.#clusterId) {
       throw new MemberFailure('stranger', `it is of another cluster (${clusterId}) than the first that answered`, true)

@@ -3,7 +3,7 @@
  *
  * - `away`: this member cannot; another one may.
  * - `login`: it does not take the token.
- * - `stranger`: it is of another cluster of etcd.
+ * - `stranger`: it is of another cluster of etcd, or no etcd at all.
  * - `refused`: etcd's last word, whichever member is asked.
  */
 export type FailureKind = 'away' | 'login' | 'stranger' | 'refused'
@@ -19,6 +19,12 @@ export class MemberFailure extends Error {
     this.kind = kind
     this.mayBeDone = mayBeDone
   }
+}
+
+/** What was thrown elsewhere comes from an answer that is not as etcd's are. */
+export function asFailure(error: unknown): MemberFailure {
+  if (error instanceof MemberFailure) return error
+  return new MemberFailure('away', error instanceof Error ? error.message : String(error), true, { cause: error })
 }
 
 /** etcd's own words, of which some decide what happens next (`api/v3rpc/rpctypes/error.go`). */

@@ -2,7 +2,7 @@ import type { Logger } from '../../../telemetry/log.ts'
 import { CoordinatorError } from '../../coordinator.ts'
 import { Backoff } from './backoff.ts'
 import type { MemberAnswer, MemberCall, MemberClient } from './member-client.ts'
-import { MemberFailure } from './member-failure.ts'
+import { asFailure, MemberFailure } from './member-failure.ts'
 
 export type Member = { readonly endpoint: string }
 
@@ -14,8 +14,14 @@ export type Call = MemberCall & {
   readonly isRepeatable: boolean
 }
 
+/** Between two rounds. An election takes etcd a second or two, and a lease waits for its end. */
+const mostWaitMs = 400
+
 type Known = Member & { problem: string | undefined; failedAt: number }
-type Attempt = (endpoint: string, attemptMs: number) => Promise<MemberAnswer>
+type Attempt<T> = (endpoint: string, attemptMs: number) => Promise<T>
+
+/** Makes of an answer what it means. Throws for an answer that etcd does not give; then another member is asked. */
+type Read<T> = (answer: MemberAnswer) => T
 
 /**
  * The members of etcd. One that works is asked until it fails; then the one that has not failed for longest is next. A call
@@ -30,10 +36,7 @@ export class Members {
   constructor(endpoints: readonly string[], client: MemberClient, log: Pick<Logger, 'info' | 'warn'>) {
     this.client = client
     this.#log = log
-    // Everybody starts with another one, so that all have their share.
-    const first = Math.floor(Math.random() * endpoints.length)
-    const ordered = [...endpoints.slice(first), ...endpoints.slice(0, first)]
-    this.#members = ordered.map((endpoint) => ({ endpoint, problem: undefined, failedAt: -Infinity }))
+    this.#members = endpoints.map((endpoint) => ({ endpoint, problem: undefined, failedAt: -Infinity }))
   }
 
   /** In the order in which they are asked. */
@@ -45,8 +48,9 @@ export class Members {
    * @throws {MemberFailure} etcd's last word
    * @throws {CoordinatorError} where no member could do it, or one may have done it
    */
-  async ask(call: Call, signal: AbortSignal): Promise<MemberAnswer> {
-    const attempt: Attempt = (endpoint, attemptMs) => this.client.ask(endpoint, { ...call, attemptMs }, signal)
+  async ask<T>(call: Call, read: Read<T>, signal: AbortSignal): Promise<T> {
+    const attempt: Attempt<T> = async (endpoint, attemptMs) =>
+      read(await this.client.ask(endpoint, { ...call, attemptMs }, signal))
     return await this.#goRound(call, attempt, signal)
   }
 
@@ -55,19 +59,19 @@ export class Members {
    * yet that there is another one, answers too (up to etcd 3.4.24 and 3.5.7). So the answer counts only when a majority
    * says afterwards that there was no election: the term is still the same.
    */
-  async askProven(call: Call, signal: AbortSignal): Promise<MemberAnswer> {
-    const attempt: Attempt = async (endpoint, attemptMs) => {
+  async askProven<T>(call: Call, read: Read<T>, signal: AbortSignal): Promise<T> {
+    const attempt: Attempt<T> = async (endpoint, attemptMs) => {
       const answer = await this.client.ask(endpoint, { ...call, attemptMs }, signal)
       const { raftTerm } = await this.client.probe(endpoint, attemptMs, signal)
-      if (raftTerm === answer.header.raftTerm) return answer
+      if (raftTerm === answer.header.raftTerm) return read(answer)
       throw new MemberFailure('away', 'etcd has elected another leader meanwhile', true)
     }
     return await this.#goRound(call, attempt, signal)
   }
 
-  async #goRound(call: Call, attempt: Attempt, signal: AbortSignal): Promise<MemberAnswer> {
+  async #goRound<T>(call: Call, attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
     const deadline = performance.now() + call.totalMs
-    const backoff = new Backoff()
+    const backoff = new Backoff(mostWaitMs)
     const problems = new Map<string, string>()
     do {
       for (const member of this.#members) {
@@ -88,7 +92,7 @@ export class Members {
   }
 
   /** @throws {MemberFailure} etcd's last word */
-  async #attempt(member: Known, ask: () => Promise<MemberAnswer>, signal: AbortSignal) {
+  async #attempt<T>(member: Known, ask: () => Promise<T>, signal: AbortSignal): Promise<T | MemberFailure> {
     try {
       const answer = await ask()
       this.works(member)
@@ -116,12 +120,6 @@ export class Members {
     member.failedAt = performance.now()
     this.#members = this.#members.toSorted((a, b) => a.failedAt - b.failedAt)
   }
-}
-
-/** What was thrown elsewhere comes from an answer that is not as etcd's are. */
-export function asFailure(error: unknown): MemberFailure {
-  if (error instanceof MemberFailure) return error
-  return new MemberFailure('away', error instanceof Error ? error.message : String(error), true, { cause: error })
 }
 
 function unknownOutcome({ endpoint }: Member, failure: MemberFailure): CoordinatorError {

@@ -2,7 +2,7 @@ import { addAbortListener } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import type { Change, Watched } from '../../coordinator.ts'
 import { Backoff } from '../members/backoff.ts'
-import { asFailure } from '../members/members.ts'
+import { asFailure } from '../members/member-failure.ts'
 import type { Member, Members } from '../members/members.ts'
 import { readKeys } from '../calls/read-keys.ts'
 import { Gap, watchChanges } from './watch-stream.ts'
@@ -10,6 +10,9 @@ import { Gap, watchChanges } from './watch-stream.ts'
 /** A member that is stopped, or cut off, does not end its watches. So it is asked something now and then. */
 const probeEveryMs = 1000
 const probeMs = 2000
+
+/** Between two attempts while all members fail. */
+const mostWaitMs = 2000
 
 /**
  * Watches all keys below a prefix:
@@ -19,7 +22,7 @@ const probeMs = 2000
  *     └──── compacted, or gone back ───┘
  */
 export async function* watchKeys(members: Members, prefix: string, signal: AbortSignal): AsyncGenerator<Watched, void> {
-  const backoff = new Backoff()
+  const backoff = new Backoff(mostWaitMs)
   let revision: number | undefined
   while (!signal.aborted) {
     try {
