@@ -5,25 +5,15 @@ import { describe, test } from 'node:test'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { CoordinatorError } from '../../src/coordinator/coordinator.ts'
 import { EtcdCoordinator } from '../../src/coordinator/etcd/etcd-coordinator.ts'
-import { openConnection } from '../../src/coordinator/etcd/members/connection.ts'
-import { MemberClient } from '../../src/coordinator/etcd/members/member-client.ts'
-import { Members } from '../../src/coordinator/etcd/members/members.ts'
 import { openCoordinator } from '../../src/coordinator/open/open-coordinator.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { temporaryFolder } from '../../testing/folder.ts'
 import { freePort } from '../../testing/free-port.ts'
 import { until } from '../../testing/until.ts'
+import { coordinatorWith } from './coordinator-with.ts'
 import { configOf } from './etcd-config.ts'
 import { fakeMember, found, header, refuse } from './fake-member.ts'
-import type { Behaviour, FakeMember } from './fake-member.ts'
-
-/** Opens one without asking anything first. The members are asked in this order. */
-async function coordinatorWith(members: readonly Pick<FakeMember, 'endpoint'>[]): Promise<EtcdCoordinator> {
-  const connection = await openConnection({}, silentLog)
-  const client = new MemberClient(connection, undefined, '/sluice/format')
-  const endpoints = members.map(({ endpoint }) => endpoint)
-  return new EtcdCoordinator(new Members(endpoints, client, silentLog), connection)
-}
+import type { Behaviour } from './fake-member.ts'
 
 const good: Behaviour = (_asked, outgoing) => outgoing.end(JSON.stringify(found(5, { '/a': 'here' })))
 

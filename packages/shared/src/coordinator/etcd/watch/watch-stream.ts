@@ -1,6 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import type { Change } from '../../coordinator.ts'
-import { LoopTurn } from '../../../machine/loop-turn.ts'
 import { readAnswer } from '../members/answer.ts'
 import { headersOf, reasonOf } from '../members/ask-member.ts'
 import type { MemberClient } from '../members/member-client.ts'
@@ -37,26 +37,22 @@ export async function* watchChanges(
 ): AsyncGenerator<readonly Change[], void> {
   const token = await client.token(endpoint, openMs, signal)
   let part: Change[] = []
-  for await (const { kind, text } of piecesOf(
-    client.dispatcher,
-    endpoint,
-    watchRequest(prefix, after),
-    token,
-    signal,
-  )) {
-    if (kind === 'event') {
-      const change = changeOf(text, prefix)
-      if (part.length >= partSize && change.revision > part.at(-1)!.revision) {
-        yield part
-        part = []
-      }
-      part.push(change)
-    } else {
-      const result = await readMessage(text, client, token)
-      // A message that is too large for gRPC comes in fragments, which may part what belongs together.
-      if (result['fragment'] !== true && part.length > 0) {
-        yield part
-        part = []
+  for await (const pieces of piecesOf(client.dispatcher, endpoint, watchRequest(prefix, after), token, signal)) {
+    for (const { kind, text } of pieces) {
+      if (kind === 'event') {
+        const change = changeOf(text, prefix)
+        if (part.length >= partSize && change.revision > part.at(-1)!.revision) {
+          yield part
+          part = []
+        }
+        part.push(change)
+      } else {
+        const result = await readMessage(text, client, token)
+        // A message that is too large for gRPC comes in fragments, which may part what belongs together.
+        if (result['fragment'] !== true && part.length > 0) {
+          yield part
+          part = []
+        }
       }
     }
   }
@@ -67,26 +63,25 @@ function watchRequest(prefix: string, after: number): object {
   return { create_request: { ...rangeOf(prefix), start_revision: String(after + 1), fragment: true } }
 }
 
+/** The pieces of each chunk (64 KiB at most, some hundred events): the event loop is let go between two chunks. */
 async function* piecesOf(
   dispatcher: Dispatcher,
   endpoint: string,
   request: object,
   token: string | undefined,
   signal: AbortSignal,
-): AsyncGenerator<Piece, void> {
+): AsyncGenerator<Piece[], void> {
   const pieces = new WatchPieces()
-  const turn = new LoopTurn()
   using opening = deadlineWith(signal, openMs)
   try {
     const options = { method: 'POST', headers: headersOf(token), body: JSON.stringify(request), signal: opening.signal }
     const { statusCode, body } = await dispatcher.request({ origin: endpoint, path: '/v3/watch', ...options } as const)
     for await (const chunk of body as AsyncIterable<Buffer>) {
       if (statusCode !== 200) readAnswer(statusCode, chunk.toString())
-      for (const piece of pieces.read(chunk)) {
-        opening.met()
-        yield piece
-        await turn.letOthers()
-      }
+      const read = pieces.read(chunk)
+      if (read.length > 0) opening.met()
+      yield read
+      await setImmediate()
     }
   } catch (error) {
     if (error instanceof MemberFailure) throw error
