@@ -6,7 +6,7 @@ import type { Etcd } from '../../testing/etcd.ts'
 import { testContract } from './contract.ts'
 import { configOf } from './etcd-config.ts'
 
-for (const options of [{}, { tls: true }, { auth: true }, { members: 3 }]) {
+for (const options of [{ tls: true }, { auth: true }]) {
   describe(`the coordinator over etcd ${JSON.stringify(options)}`, { skip: noEtcd }, () => {
     let etcd: Etcd
     let prefixes = 0

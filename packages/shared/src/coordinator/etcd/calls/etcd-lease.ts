@@ -6,7 +6,7 @@ import type { MemberAnswer } from '../members/member-client.ts'
 import type { Call, Members } from '../members/members.ts'
 import { wholeNumber } from '../members/wire.ts'
 
-const grantMs = { attemptMs: 3000, totalMs: 5000 }
+const grantMs = { attemptMs: 1500, totalMs: 5000 }
 const revokeMs = { attemptMs: 1000, totalMs: 2000 }
 
 /** A lease that nobody renews is over before this part of it has passed four times: so many members may hang. */

@@ -6,7 +6,7 @@ import type { JsonObject } from '../members/wire.ts'
 
 /** Keys in one answer: parsing it takes a millisecond or two. */
 const pageSize = 256
-const attemptMs = 3000
+const attemptMs = 1500
 const totalMs = 5000
 /** How often a read begins anew because its revision was compacted under it. */
 const mostBegun = 3

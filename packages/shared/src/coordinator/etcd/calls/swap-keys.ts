@@ -8,7 +8,7 @@ import { leaseNumber } from './etcd-lease.ts'
 
 /** etcd itself gives up after 7 s; a leader that is lost costs it 1 to 2 s. */
 const attemptMs = 5000
-const totalMs = 8000
+const totalMs = 6000
 
 /**
  * One transaction of etcd. It is sent to another member only where it is certain that the first has not done it.
