@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { parseJson } from './slot-record.ts'
 
-const schema = z.strictObject({
+/** What a newer version adds is passed over: while hosts are upgraded one by one, all of them must be understood. */
+const schema = z.object({
   /** Where gateways reach it: host:port. */
   address: z.string().min(1).max(300),
   version: z.string().max(100),

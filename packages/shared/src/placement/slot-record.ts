@@ -18,7 +18,7 @@ const schema = z.strictObject({
   copies: z.array(hostName).max(16),
   /** Those that have every acknowledged push: only these are read from, and only these may become primary. */
   inSync: z.array(hostName).max(16),
-  /** The host that is to become primary. Null: nobody is. */
+  /** The host that is to become primary, one of those in sync. Null: nobody is. */
   next: hostName.nullable(),
   /** Null in the write that changes the primary: then the term is the revision of that write. */
   term: z.int().positive().nullable(),
