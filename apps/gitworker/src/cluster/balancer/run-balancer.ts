@@ -122,8 +122,10 @@ export class Balancer implements AsyncDisposable {
 
   async #balance(mandate: Mandate, snapshot: Snapshot): Promise<number> {
     const { coordinator, keys, log } = this.#options
-    if (!this.#choice?.isFor(snapshot)) this.#choice = new CopyChoice(snapshot)
-    const steps = decide(snapshot, this.#choice)
+    const choice = this.#choice?.isFor(snapshot) ? this.#choice : new CopyChoice(snapshot)
+    this.#choice = choice
+    await choice.prepare(snapshot.slots)
+    const steps = decide(snapshot, choice)
     if (steps.length === 0) {
       if (snapshot.isCalm) this.#troubles.look(snapshot)
       return this.#cluster.changesAt(snapshot.now) - performance.now()

@@ -56,7 +56,7 @@ describe('a host', () => {
   test('that leaves is gone at once, and steady when it returns; not if it does so again and again', () => {
     const host = new HostHistory()
     const restart = (run: string, now: number) => {
-      host.see(record({ run: `${run}`, isLeaving: true }), now)
+      host.see(record({ run, isLeaving: true }), now)
       assert.equal(host.at(now)?.state, 'leaving')
       host.lose(now + second)
       assert.equal(host.at(now + second), undefined)

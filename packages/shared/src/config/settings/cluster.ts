@@ -92,7 +92,8 @@ export const cluster = {
     name: 'SLUICE_HOST_WEIGHT',
     apps: ['supervisor'],
     takes: 'a whole number from 0 to 1000',
-    purpose: 'How large this host’s share is, relative to the others. 0: it gets nothing, and what it has goes to others where that is possible.',
+    purpose:
+      'How large this host’s share is, relative to the others. 0: it gets nothing, and what it has goes to others where that is possible.',
     fallback: '100',
     schema: wholeNumber(0, 1000),
   },

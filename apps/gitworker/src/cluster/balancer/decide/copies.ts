@@ -1,5 +1,6 @@
+import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { mostHosts } from './loads.ts'
-import type { Host, Snapshot } from './snapshot.ts'
+import type { Host, Slot, Snapshot } from './snapshot.ts'
 
 /*
  * Which hosts keep a slot beside its primary: rendezvous hashing by weight. Each pair of host and slot has a number, and the
@@ -7,13 +8,17 @@ import type { Host, Snapshot } from './snapshot.ts'
  * slot is not in yet goes first.
  */
 
-type Member = { readonly name: string; readonly hash: number; readonly weight: number; readonly zone: string }
-
 export class CopyChoice {
-  readonly #members: readonly Member[]
-  readonly #zones: ReadonlyMap<string, string>
   readonly #copies: number
   readonly #described: string
+  /** By the number of a host. */
+  readonly #names: readonly string[]
+  readonly #hashes: Int32Array
+  readonly #weights: Float64Array
+  /** A number for each zone; 0: none. */
+  readonly #zones: Int32Array
+  readonly #zoneOf: ReadonlyMap<string, number>
+  /** Of the slot that is looked at. Infinite: it is chosen already. */
   readonly #numbers: Float64Array
   /** What was chosen, by slot: while no host comes or goes, nothing is computed twice. */
   readonly #chosen: (readonly string[] | undefined)[] = []
@@ -21,13 +26,17 @@ export class CopyChoice {
   constructor({ hosts, copies }: Snapshot) {
     this.#copies = copies
     this.#described = describe(hosts)
-    this.#zones = new Map([...hosts].map(([name, { zone }]) => [name, zone]))
-    this.#members = [...hosts]
+    const members = [...hosts]
       .filter(([, host]) => isMember(host))
       .toSorted(([one], [other]) => (one < other ? -1 : 1))
       .slice(0, mostHosts)
-      .map(([name, { weight, zone }]) => ({ name, hash: hashOf(name), weight, zone }))
-    this.#numbers = new Float64Array(this.#members.length)
+    const zones = [...new Set(['', ...[...hosts.values()].map(({ zone }) => zone)])]
+    this.#zoneOf = new Map([...hosts].map(([name, { zone }]) => [name, zones.indexOf(zone)]))
+    this.#names = members.map(([name]) => name)
+    this.#hashes = Int32Array.from(this.#names, hashOf)
+    this.#weights = Float64Array.from(members, ([, { weight }]) => weight)
+    this.#zones = Int32Array.from(this.#names, (name) => this.#zoneOf.get(name)!)
+    this.#numbers = new Float64Array(members.length)
   }
 
   /** Whether the same would be chosen by these. */
@@ -42,35 +51,52 @@ export class CopyChoice {
     return known?.[0] === primary ? known : (this.#chosen[slot] = this.#choose(slot, primary))
   }
 
-  #choose(slot: number, primary: string): string[] {
-    const chosen = [primary]
-    for (const [index, { hash, weight }] of this.#members.entries()) {
-      this.#numbers[index] = -Math.log((mixed(hash ^ Math.imul(slot + 1, 0x9e3779b1)) + 0.5) / 2 ** 32) / weight
+  /** Chooses for all slots beforehand, and lets others have the event loop meanwhile. */
+  async prepare(slots: readonly Slot[]): Promise<void> {
+    if (this.#copies === 1) return
+    const turn = new LoopTurn()
+    for (const slot of slots) {
+      if (slot.kind === 'placed' && slot.record.primary !== undefined) this.of(slot.number, slot.record.primary)
+      await turn.letOthers()
     }
-    const zones = new Set([this.#zones.get(primary) ?? ''])
+  }
+
+  #choose(slot: number, primary: string): string[] {
+    const numbers = this.#numbers
+    const ofSlot = Math.imul(slot + 1, 0x9e3779b1)
+    for (let at = 0; at < numbers.length; at++) {
+      numbers[at] = -Math.log((mixed(this.#hashes[at]! ^ ofSlot) + 0.5) / 2 ** 32) / this.#weights[at]!
+    }
+    const itself = this.#names.indexOf(primary)
+    if (itself !== -1) numbers[itself] = Infinity
+    const chosen = [primary]
+    const zones = [this.#zoneOf.get(primary) ?? 0]
     while (chosen.length < this.#copies) {
-      const next = this.#best(chosen, zones)
-      if (!next) break
-      chosen.push(next.name)
-      zones.add(next.zone)
+      const next = this.#best(zones)
+      if (next === -1) break
+      numbers[next] = Infinity
+      chosen.push(this.#names[next]!)
+      zones.push(this.#zones[next]!)
     }
     return chosen
   }
 
-  #best(chosen: readonly string[], zones: ReadonlySet<string>): Member | undefined {
-    let found: Member | undefined
+  /** The number of the best host that is left. -1: none is. */
+  #best(used: readonly number[]): number {
+    let best = -1
     let least = Infinity
-    let isFoundApart = false
-    for (const [index, member] of this.#members.entries()) {
-      const isApart = member.zone === '' || !zones.has(member.zone)
-      const number = this.#numbers[index]!
-      const isBetter = isApart === isFoundApart ? number < least : isApart
-      if (!isBetter || chosen.includes(member.name)) continue
-      found = member
+    let isBestApart = false
+    for (let at = 0; at < this.#numbers.length; at++) {
+      const number = this.#numbers[at]!
+      if (number === Infinity) continue
+      const zone = this.#zones[at]!
+      const isApart = zone === 0 || !used.includes(zone)
+      if (isApart === isBestApart ? number >= least : isBestApart) continue
+      best = at
       least = number
-      isFoundApart = isApart
+      isBestApart = isApart
     }
-    return found
+    return best
   }
 }
 
