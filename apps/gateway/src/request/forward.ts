@@ -52,6 +52,7 @@ export function forward(forwarded: ForwardedRequest, host: Host, onAnswer: () =>
     awaitsAcceptance: body?.isWhole === false,
     trace: span.headers(),
     secret: host.secret,
+    term: undefined,
   }
   // A push that breaks off is sent again only if it has certainly not begun. A kept connection could not tell: it may have
   // been lost before.

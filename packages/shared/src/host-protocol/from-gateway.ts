@@ -8,6 +8,7 @@ import {
   oldClientHeader,
   requestIdHeader,
   secretHeader,
+  termHeader,
   userHeader,
 } from './headers.ts'
 
@@ -26,6 +27,8 @@ export type GatewayHeaders = {
   readonly trace: Readonly<Record<string, string>>
   /** Undefined where the gateway is known by its certificate, or by its access to the socket. */
   readonly secret: string | undefined
+  /** Of the repository's slot; undefined where there is one host only. */
+  readonly term: number | undefined
 }
 
 /** The client's own headers that reach the host. Nothing else that a client writes does. */
@@ -42,6 +45,7 @@ export function headersToHost(told: GatewayHeaders, incoming: IncomingHttpHeader
     [mayCreateHeader]: told.mayCreate ? 'yes' : 'no',
   }
   if (told.user !== undefined) headers[userHeader] = encodeURIComponent(told.user)
+  if (told.term !== undefined) headers[termHeader] = String(told.term)
   if (told.awaitsAcceptance) headers[awaitsAcceptanceHeader] = 'yes'
   for (const name of passedOn) {
     const value = incoming[name]
@@ -85,6 +89,12 @@ export function mayCreate(headers: IncomingHttpHeaders): boolean {
 
 export function awaitsAcceptance(headers: IncomingHttpHeaders): boolean {
   return awaitsAcceptanceHeader in headers
+}
+
+/** @returns undefined where the sender knows of no cluster, and for what is no term */
+export function termOf(headers: IncomingHttpHeaders): number | undefined {
+  const told = headers[termHeader]
+  return typeof told === 'string' && /^[1-9]\d{0,15}$/.test(told) ? Number(told) : undefined
 }
 
 export function secretOf(headers: IncomingHttpHeaders): string | undefined {

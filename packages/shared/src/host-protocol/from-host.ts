@@ -24,6 +24,11 @@ export function isNotBegun(headers: ReplyHeaders): boolean {
   return notBegunHeader in headers
 }
 
+/** Whether a host says that another one serves this repository. */
+export function isMisplaced(reason: string | undefined): boolean {
+  return reason === 'misplaced'
+}
+
 /** Whether a host does not take the sender for a gateway. */
 export function isDistrust(reason: string | undefined): boolean {
   return reason === 'wrong_secret' || reason === 'wrong_certificate'

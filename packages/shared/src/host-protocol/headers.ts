@@ -24,6 +24,12 @@ export const secretHeader = 'sluice-secret'
  */
 export const awaitsAcceptanceHeader = 'sluice-awaits-acceptance'
 
+/**
+ * Request, in a cluster. The term of the repository's slot in the gateway's table: a host that knows another one finds out
+ * first who is right.
+ */
+export const termHeader = 'sluice-term'
+
 /** Reply: nothing of the body was read and nothing was started, so the same request can be sent again. */
 export const notBegunHeader = 'sluice-not-begun'
 
@@ -34,4 +40,11 @@ export const reasonHeader = 'Sluice-Reason'
 export const requestIdHeader = 'x-request-id'
 
 /** Request headers that decide something. A request with two of one of them is refused. */
-export const singleRequestHeaders = [clientHeader, oldClientHeader, userHeader, mayCreateHeader, secretHeader] as const
+export const singleRequestHeaders = [
+  clientHeader,
+  oldClientHeader,
+  userHeader,
+  mayCreateHeader,
+  secretHeader,
+  termHeader,
+] as const

@@ -7,6 +7,7 @@ import {
   isFromGateway,
   mayCreate,
   secretOf,
+  termOf,
   userOf,
 } from '../../src/host-protocol/from-gateway.ts'
 import type { GatewayHeaders } from '../../src/host-protocol/from-gateway.ts'
@@ -19,6 +20,7 @@ const told: GatewayHeaders = {
   awaitsAcceptance: true,
   trace: { traceparent: '00-1-2-01' },
   secret: 'a secret',
+  term: 4711,
 }
 
 test('a host reads what a gateway writes', () => {
@@ -28,13 +30,22 @@ test('a host reads what a gateway writes', () => {
   assert.equal(mayCreate(headers), false)
   assert.equal(awaitsAcceptance(headers), true)
   assert.equal(secretOf(headers), told.secret)
+  assert.equal(termOf(headers), told.term)
   assert.equal(isFromGateway(headers), true)
   assert.deepEqual([headers['x-request-id'], headers['traceparent']], ['an-id', '00-1-2-01'])
 })
 
 test('headers without a value are left out', () => {
   const headers = headersToHost(
-    { ...told, user: undefined, secret: undefined, mayCreate: true, awaitsAcceptance: false, trace: {} },
+    {
+      ...told,
+      user: undefined,
+      secret: undefined,
+      term: undefined,
+      mayCreate: true,
+      awaitsAcceptance: false,
+      trace: {},
+    },
     {},
   )
   assert.deepEqual(headers, {
@@ -58,11 +69,19 @@ test('of the client’s own headers, a host gets those of git’s protocol, and 
     'sluice-source': '203.0.113.9',
     'sluice-user': 'root',
     'sluice-secret': 'guessed',
+    'sluice-term': '1',
     'authorization': 'Basic c2VjcmV0',
     'cookie': 'session',
   }
   const own = headersToHost(told, {})
   assert.deepEqual(headersToHost(told, { ...gits, ...forged }), { ...own, ...gits })
+})
+
+test('what is no term of a slot is none', () => {
+  for (const term of ['', '0', '-1', '1e3', '0x10', '1.5', ' 7', '99999999999999999']) {
+    assert.equal(termOf({ 'sluice-term': term }), undefined, term)
+  }
+  assert.equal(termOf({}), undefined)
 })
 
 test('gateways and hosts can be upgraded in either order', () => {

@@ -20,6 +20,26 @@ export const hosts = {
       'The host that keeps this repository does not serve this gateway. The reason is in the log of the server.',
     advice: 'Gateway and host do not know each other: see `docs/operate/tls.md`.',
   },
+  slot_down: {
+    status: 503,
+    outcome: 'failed',
+    sentence: 'No host that keeps this repository is up. Please try again in a moment.',
+    advice: 'The sentence names the hosts that are missing. See `docs/operate/cluster.md`.',
+  },
+  placement_unknown: {
+    status: 503,
+    outcome: 'failed',
+    sentence: 'The server does not know yet which host keeps this repository. Please try again in a moment.',
+    advice:
+      'The gateway has not reached etcd since it started, or no host has joined the cluster yet: `/readyz` says which.',
+  },
+  misplaced: {
+    status: 421,
+    outcome: 'refused',
+    sentence: 'This host does not serve this repository now. Please ask a gateway.',
+    advice:
+      'Nothing: a gateway asks another host then. Many for minutes: a host or a gateway does not reach etcd, see its log.',
+  },
   wrong_secret: {
     status: 403,
     outcome: 'refused',
