@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '@sluice/gateway/config/config'
-import { connectHost } from '@sluice/gateway/hosts/host-connection'
+import { connectHost } from '@sluice/gateway/hosts/connect-host'
 import { lookAtHost } from '@sluice/gateway/hosts/host-probe'
 import { formatAddress } from '@sluice/shared/network/address'
 import { silentLog } from '@sluice/shared/telemetry/log'

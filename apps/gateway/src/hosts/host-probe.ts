@@ -1,6 +1,6 @@
 import { healthPath, trustedPath } from '@sluice/shared/host-protocol/paths'
 import { secretHeaders } from '@sluice/shared/host-protocol/from-gateway'
-import type { Host } from './host.ts'
+import type { Host, HostLink } from './host.ts'
 
 /** A host that has just started may be busy. One that takes longer than this to answer counts as not answering. */
 const lookMs = 8000
@@ -14,14 +14,14 @@ const stuckMs = 30_000
  * @returns in words, what is wrong
  */
 export async function lookAtHost(host: Host): Promise<string | undefined> {
-  const status = await statusOf(host)
+  const status = await statusOf(host.link)
   if (!isServing(status)) host.presence.missed(new Error('The host did not answer a look.'))
   if (status === 403) return 'the host does not take this for one of its gateways; its log says why'
   if (status === 503) return 'the host is stopping'
   return status === 200 ? undefined : 'no host answers'
 }
 
-type Link = Pick<Host, 'dispatcher' | 'secret'>
+type Link = Pick<HostLink, 'dispatcher' | 'secret'>
 
 /** Whether a host takes requests now. Its reply to a request tells whether it serves that one. */
 export async function takesRequests(link: Link): Promise<boolean> {
@@ -50,7 +50,7 @@ async function statusOf({ dispatcher, secret }: Link): Promise<number | undefine
 }
 
 /** Whether a host accepts connections and answers nobody. One that refuses them may be stopping, and still be at work. */
-export async function isStuck({ dispatcher }: Pick<Host, 'dispatcher'>): Promise<boolean> {
+export async function isStuck({ dispatcher }: Pick<HostLink, 'dispatcher'>): Promise<boolean> {
   const signal = AbortSignal.timeout(stuckMs)
   try {
     const { body } = await dispatcher.request({ origin: 'http://host', method: 'GET', path: healthPath, signal })

@@ -1,15 +1,9 @@
 import type { Host } from './host.ts'
 
-/**
- * The one place that knows which host keeps which repository. It is asked again for each attempt at a request, since a
- * repository may have moved meanwhile.
- */
+/** The one place that knows which host keeps which repository. */
 export type Placement = {
-  /**
-   * @returns the host to send this request to; it need not be there at the moment
-   * @throws the signal's reason
-   */
-  hostFor(wanted: Wanted): Promise<Host>
+  /** Finds the hosts for one request. */
+  route(wanted: Wanted): Route
   /** Looks at the hosts. Takes as long as the slowest answer, bounded. */
   reach(): Promise<Reach>
   /** How many requests wait for a host to be there again. */
@@ -21,9 +15,53 @@ export type Wanted = {
   readonly repository: string
   /** What the request needs the repository for. A push's advertisement counts as `write`. */
   readonly purpose: 'read' | 'write'
-  /** Whose request it is (`clientKey`): all steps of one clone can go to one host. */
+  /** Whose request it is (`clientKey`) and the address that it comes from: all steps of one clone can go to one host. */
   readonly client: string
+  readonly clientAddress: string
   readonly signal: AbortSignal
+}
+
+/**
+ * The way of one request to a host. It is asked again for each attempt, since a repository may have moved meanwhile.
+ *
+ *   ┌─▶ next ──a leg──────────────────────────▶ an attempt ──answered──▶ over
+ *   │     │                                       │
+ *   │     └─none now─▶ hold ──a leg, in turn──────▶
+ *   └──────────────────────────missed─────────────┘
+ */
+export type Route = {
+  /** The host to send the request to now. Undefined: the request is to be held first. */
+  next(): Leg | undefined
+  /**
+   * Waits until there is a host to send the request to, and it is this request's turn.
+   *
+   * @param withinMs how long it may wait
+   * @param bytes how much memory the request holds
+   * @throws {Refusal} when that time is over, or at once where waiting is of no use or too many wait
+   * @throws the signal's reason
+   */
+  hold(withinMs: number, bytes: number): Promise<Leg>
+  /** To be called when an attempt brought no answer, and another one is to be made. */
+  missed(leg: Leg, why: Miss): void
+}
+
+/** An attempt's host. Disposing of it gives back the request's turn there; twice is harmless. */
+export type Leg = Disposable & {
+  readonly host: Host
+  /** Of the repository's slot; undefined where there is one host only. */
+  readonly term: number | undefined
+  /** Whether the same request could go to another host instead. */
+  readonly hasOther: boolean
+}
+
+/** What became of an attempt that brought no answer. */
+export type Miss = {
+  /**
+   * `not begun`: the host has certainly done nothing. `misplaced`: neither, for it knows of another host.
+   * `broke off`: it may have done any part of it. `failed`: it has answered that it cannot.
+   */
+  readonly how: 'not begun' | 'misplaced' | 'broke off' | 'failed'
+  readonly cause?: unknown
 }
 
 /** How much of what is kept can be served now, or will be before requests that are held give up. */

@@ -10,7 +10,7 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { statusOf } from '@sluice/shared/refusal/reasons'
 import type { Span } from '@sluice/shared/telemetry/tracing'
 import type { Grant } from '../access/authority.ts'
-import type { Host } from '../hosts/host.ts'
+import type { Leg } from '../hosts/placement.ts'
 import type { KeptBody } from './kept-body.ts'
 import { Reply } from './reply.ts'
 import { Unanswered } from './unanswered.ts'
@@ -35,15 +35,15 @@ export type ForwardedRequest = {
  * Makes one attempt: sends a request to a host and the host's reply to the client, streamed both ways, each at the
  * receiver's pace. When the exchange is aborted, so is the request to the host.
  *
- * @param onAnswer is called when the host begins to answer
  * @returns the reason that the host gave, where it refused
  * @throws {Unanswered} where nothing has been sent to the client, so that another attempt can be made
  * @throws {Refusal} where the host breaks off in its reply, or the exchange ends
  */
-export function forward(forwarded: ForwardedRequest, host: Host, onAnswer: () => void): Promise<string | undefined> {
+export function forward(forwarded: ForwardedRequest, leg: Leg): Promise<string | undefined> {
   const { exchange, request, grant, span, body } = forwarded
   const { incoming, id, clientAddress } = exchange
-  const attempt = new Attempt(forwarded, host, onAnswer)
+  const { link } = leg.host
+  const attempt = new Attempt(forwarded, leg)
   const told = {
     requestId: id,
     clientAddress,
@@ -51,12 +51,12 @@ export function forward(forwarded: ForwardedRequest, host: Host, onAnswer: () =>
     mayCreate: grant.mayCreate,
     awaitsAcceptance: body?.isWhole === false,
     trace: span.headers(),
-    secret: host.secret,
-    term: undefined,
+    secret: link.secret,
+    term: leg.term,
   }
   // A push that breaks off is sent again only if it has certainly not begun. A kept connection could not tell: it may have
   // been lost before.
-  const dispatcher = isPush(request) ? host.singleUse : host.dispatcher
+  const dispatcher = isPush(request) ? link.singleUse : link.dispatcher
   dispatcher.dispatch(
     {
       method: request.kind === 'rpc' ? 'POST' : 'GET',
@@ -76,18 +76,16 @@ function isPush({ kind, service }: GitRequest): boolean {
 /** What undici calls while a request is at its host. `result` settles once, after which nothing here is called. */
 class Attempt implements Dispatcher.DispatchHandler {
   readonly #forwarded: ForwardedRequest
-  readonly #host: Host
-  readonly #onAnswer: () => void
+  readonly #leg: Leg
   readonly #end = Promise.withResolvers<string | undefined>()
   #isSent = false
   #reason: string | undefined
   #reply: Reply | undefined
   #detach: (() => void) | undefined
 
-  constructor(forwarded: ForwardedRequest, host: Host, onAnswer: () => void) {
+  constructor(forwarded: ForwardedRequest, leg: Leg) {
     this.#forwarded = forwarded
-    this.#host = host
-    this.#onAnswer = onAnswer
+    this.#leg = leg
   }
 
   get result(): Promise<string | undefined> {
@@ -120,7 +118,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (isNotBegun(headers)) return controller.abort(new Unanswered('not begun'))
     // The end of the host's drain: the next host will serve it.
     if (reason === 'draining' && !isPush(request)) return controller.abort(new Unanswered('broke off'))
-    this.#onAnswer()
+    this.#leg[Symbol.dispose]()
     this.#reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
     this.#reply.begin(status, passedOn(headers), isPush(request) ? 0 : holdMs)
   }
@@ -149,7 +147,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     const reply = this.#reply
     const isOurs = signal.aborted || error instanceof Refusal || error instanceof Unanswered
     // A host that is still there has cut its reply on purpose, and would do so again.
-    if (reply?.isHeld && !isOurs && (await this.#host.presence.look())) await reply.passOnBeforeCut()
+    if (reply?.isHeld && !isOurs && (await this.#leg.host.presence.look())) await reply.passOnBeforeCut()
     reply?.drop()
     if (signal.aborted) return signal.reason as Refusal
     if (error instanceof Refusal || error instanceof Unanswered) return error

@@ -25,6 +25,6 @@ export function limitIdleness(
   exchange.limitIdleness(
     idleTimeout + moreMs,
     silentGitTimeout + moreMs,
-    async () => record.host !== undefined && (await isStuck(record.host)),
+    async () => record.host !== undefined && (await isStuck(record.host.link)),
   )
 }

@@ -1,5 +1,4 @@
-import type { Host } from '../hosts/host.ts'
-import type { Placement, Wanted } from '../hosts/placement.ts'
+import type { Leg, Placement, Route, Wanted } from '../hosts/placement.ts'
 import { forward } from './forward.ts'
 import type { ForwardedRequest } from './forward.ts'
 import { limitIdleness } from './idleness.ts'
@@ -45,7 +44,7 @@ export type RetryOptions = IdlenessLimits & {
  */
 export async function forwardWithRetry(
   forwarded: ForwardedRequest,
-  about: Pick<Wanted, 'repository' | 'client'>,
+  about: Pick<Wanted, 'repository' | 'client' | 'clientAddress'>,
   record: RequestRecord,
   options: RetryOptions,
 ): Promise<string | undefined> {
@@ -53,13 +52,13 @@ export async function forwardWithRetry(
   const purpose = request.service === 'receive-pack' ? 'write' : 'read'
   const wanted: Wanted = { ...about, purpose, signal: exchange.signal }
   const changesNothing = purpose === 'read' || request.kind === 'advertisement' || body?.isProbe === true
+  const route = options.placement.route(wanted)
   let breaks = 0
-  let mustWait = false
   for (let attempts = 1; ; attempts++) {
-    const host = (record.host = await options.placement.hostFor(wanted))
-    using turn = mustWait || isWorthWaiting(host, options) ? await hold(forwarded, host, record, options) : undefined
+    using leg = route.next() ?? (await hold(forwarded, route, record, options))
+    record.host = leg.host
     try {
-      return await forward(forwarded, host, () => turn?.[Symbol.dispose]())
+      return await forward(forwarded, leg)
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error
       const { how } = error
@@ -69,30 +68,23 @@ export async function forwardWithRetry(
       const isAtHand = body === undefined || body.isAtHand
       const mayRepeat = isUntouched && isAtHand && error.mayPass && breaks < mostBreaks
       if (!mayRepeat) throw error.asRefusal(isUntouched)
-      mustWait = how === 'not begun' || breaks > 1
-      if (mustWait) host.presence.missed(error.cause ?? error)
+      route.missed(leg, { how, cause: error.cause ?? error })
     }
   }
 }
 
-/** Where waiting is of no use, an attempt costs no more than a refusal, and finds out sooner when the host is back. */
-function isWorthWaiting({ presence }: Host, { hostWait }: RetryOptions): boolean {
-  return hostWait > 0 && presence.isAway && !presence.isDown
-}
-
-/** Waits until the host is there. @returns the request's turn there; dispose of it when the host answers */
 async function hold(
   { exchange, body }: ForwardedRequest,
-  { presence }: Host,
+  route: Route,
   record: RequestRecord,
   options: RetryOptions,
-): Promise<Disposable> {
+): Promise<Leg> {
   const { hostWait } = options
   const before = performance.now()
   const waited = record.waitedForHostMs ?? 0
   limitIdleness(exchange, options, record, hostWait)
   try {
-    return await presence.untilThere(exchange.signal, hostWait - waited, body?.bytes ?? 0)
+    return await route.hold(hostWait - waited, body?.bytes ?? 0)
   } finally {
     record.waitedForHostMs = Math.round(waited + performance.now() - before)
     limitIdleness(exchange, options, record)

@@ -41,7 +41,12 @@ export async function serveGit(
   if (isPush) record.report = new PushReport()
   const body = request.kind === 'rpc' ? await KeptBody.read(exchange) : undefined
   const forwarded = { exchange, request, grant, span, body, report: record.report }
-  const reason = await forwardWithRetry(forwarded, { repository, client }, record, parts)
+  const reason = await forwardWithRetry(
+    forwarded,
+    { repository, client, clientAddress: exchange.clientAddress },
+    record,
+    parts,
+  )
   await exchange.finish()
   return reason
 }

@@ -4,7 +4,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { StartCheck } from '@sluice/shared/config/start-checks'
 import { startAccess } from './access.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { connectHost } from '../hosts/host-connection.ts'
+import { connectHost } from '../hosts/connect-host.ts'
 import { openGatewayTls } from './server.ts'
 
 /** Finds every problem that would keep a gateway from starting, so that the operator gets to read all of them at once. */

@@ -15,7 +15,7 @@ import { serveGit } from '../../src/request/serve-git.ts'
 
 /** The gateway without hosts: its placement only records what it is asked for. */
 async function withoutHosts() {
-  const asked: Omit<Wanted, 'signal'>[] = []
+  const asked: Omit<Wanted, 'signal' | 'clientAddress'>[] = []
   const admitted: string[] = []
   class Admission extends ClientAdmission {
     override async admit(client: string, repository: string, signal: AbortSignal): Promise<Disposable> {
@@ -27,7 +27,7 @@ async function withoutHosts() {
     access: { authorise: async () => ({ user: 'ann', rights: 'write', mayCreate: true }) as const },
     clientAdmission: new Admission({ clientRequests: 1, clientQueue: 1, queueTimeout: 60_000 }),
     placement: {
-      async hostFor({ repository, purpose, client }: Wanted) {
+      route({ repository, purpose, client }: Wanted) {
         asked.push({ repository, purpose, client })
         throw new Refusal('host_unreachable')
       },
