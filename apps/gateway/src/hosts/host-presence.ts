@@ -38,6 +38,8 @@ export type PresenceOptions = {
   readonly probe: () => Promise<boolean>
   /** Milliseconds after which a host that is away counts as down. */
   readonly downAfter: number
+  /** Called when a host that was away is there again. */
+  readonly onThere?: () => void
 }
 
 export class HostPresence implements Disposable {
@@ -134,13 +136,15 @@ export class HostPresence implements Disposable {
   async #probeUntilThere(): Promise<void> {
     const { signal } = this.#disposed
     do {
-      await pause(this.#pauseMs, undefined, { signal, ref: false }).catch(() => {})
+      // A little longer each time, so that gateways do not ask all at once.
+      await pause(this.#pauseMs * (1 + Math.random() / 4), undefined, { signal, ref: false }).catch(() => {})
       if (signal.aborted) return
       this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs)
     } while (!(await this.#options.probe()))
     this.#awaySince = undefined
     this.#thereSince = performance.now()
     this.#release()
+    this.#options.onThere?.()
   }
 
   #release(): void {

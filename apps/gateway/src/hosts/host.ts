@@ -5,6 +5,8 @@ import type { HostPresence } from './host-presence.ts'
 export type Host = {
   readonly link: HostLink
   readonly presence: HostPresence
+  /** Aborted when it is not a host of the cluster any more; undefined where there is one host only. */
+  readonly gone?: AbortSignal
 }
 
 /** The way to a host. */

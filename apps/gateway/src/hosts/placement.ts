@@ -52,6 +52,8 @@ export type Leg = Disposable & {
   readonly term: number | undefined
   /** Whether the same request could go to another host instead. */
   readonly hasOther: boolean
+  /** To be called when the host begins to answer. @param reason the one that it gives, where it refuses */
+  answered(reason: string | undefined): void
 }
 
 /** What became of an attempt that brought no answer. */
@@ -68,6 +70,10 @@ export type Miss = {
 export type Reach = {
   /** The share of all repositories, from 0 to 1. */
   readonly share: number
-  /** In words, what is wrong with a host that cannot be reached. */
+  /** Whether this gateway is to be sent requests. */
+  readonly isEnough: boolean
+  /** In words, what is wrong with hosts that cannot be reached. */
   readonly problem: string | undefined
+  /** What else is wrong, by what it is about, without making this gateway unready. */
+  readonly notes: Readonly<Record<string, string>>
 }

@@ -5,7 +5,8 @@ import type { Leg, Miss, Placement, Route, Wanted } from './placement.ts'
 /** @param hostWait the milliseconds for which requests are held while the host is away */
 export function singleHost(host: Host, hostWait: number): Placement {
   const { presence } = host
-  const leg: Leg = { host, term: undefined, hasOther: false, [Symbol.dispose]: () => {} }
+  const leg: Leg = { host, term: undefined, hasOther: false, answered: () => {}, [Symbol.dispose]: () => {} }
+  const reached = { share: 1, isEnough: true, problem: undefined, notes: {} }
   let wasThere = false
   return {
     route: ({ signal }) => new SingleRoute(leg, hostWait, signal),
@@ -14,7 +15,7 @@ export function singleHost(host: Host, hostWait: number): Placement {
       wasThere ||= problem === undefined
       // Requests are held meanwhile. A balancer that sent them elsewhere, or nowhere, could not do that.
       const isHolding = wasThere && presence.isAway && presence.awayForMs < hostWait
-      return problem === undefined || isHolding ? { share: 1, problem: undefined } : { share: 0, problem }
+      return problem === undefined || isHolding ? reached : { ...reached, share: 0, isEnough: false, problem }
     },
     get waiting() {
       return presence.waiting
@@ -44,7 +45,8 @@ class SingleRoute implements Route {
 
   async hold(withinMs: number, bytes: number): Promise<Leg> {
     const turn = await this.#leg.host.presence.untilThere(this.#signal, withinMs, bytes)
-    return { ...this.#leg, [Symbol.dispose]: () => turn[Symbol.dispose]() }
+    const end = () => turn[Symbol.dispose]()
+    return { ...this.#leg, answered: end, [Symbol.dispose]: end }
   }
 
   missed({ host }: Leg, { how, cause }: Miss): void {

@@ -5,7 +5,9 @@ import { targetOf } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { PushReport } from '@sluice/shared/git/push-report'
 import { headersToHost } from '@sluice/shared/host-protocol/from-gateway'
-import { isDistrust, isNotBegun, reasonOf } from '@sluice/shared/host-protocol/from-host'
+import { reasonOf } from '@sluice/shared/host-protocol/from-host'
+import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
+import { within } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { statusOf } from '@sluice/shared/refusal/reasons'
 import type { Span } from '@sluice/shared/telemetry/tracing'
@@ -14,9 +16,13 @@ import type { Leg } from '../hosts/placement.ts'
 import type { KeptBody } from './kept-body.ts'
 import { Reply } from './reply.ts'
 import { Unanswered } from './unanswered.ts'
+import { withoutAnswer } from './without-answer.ts'
 
 /** Small replies are whole by then, and a user who waits for progress does not notice it. */
 const holdMs = 200
+
+/** How long a host that has left the cluster may take to show that it is still at work. */
+const goneLookMs = 2000
 
 /** A client's request that is to go to a host. */
 export type ForwardedRequest = {
@@ -78,14 +84,21 @@ class Attempt implements Dispatcher.DispatchHandler {
   readonly #forwarded: ForwardedRequest
   readonly #leg: Leg
   readonly #end = Promise.withResolvers<string | undefined>()
-  #isSent = false
+  #controller: Dispatcher.DispatchController | undefined
+  #isGivenUp = false
   #reason: string | undefined
   #reply: Reply | undefined
   #detach: (() => void) | undefined
+  #stopWatching: (() => void) | undefined
 
   constructor(forwarded: ForwardedRequest, leg: Leg) {
     this.#forwarded = forwarded
     this.#leg = leg
+    const { gone } = leg.host
+    if (gone === undefined) return
+    const leave = () => void this.#leaveGoneHost()
+    gone.addEventListener('abort', leave, { once: true })
+    this.#stopWatching = () => gone.removeEventListener('abort', leave)
   }
 
   get result(): Promise<string | undefined> {
@@ -93,8 +106,9 @@ class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#isSent = true
     const { outgoing, signal } = this.#forwarded.exchange
+    if (this.#isGivenUp) return controller.abort(new Unanswered('not begun'))
+    this.#controller = controller
     const abort = () => controller.abort(signal.reason as Refusal)
     if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
@@ -113,14 +127,23 @@ class Attempt implements Dispatcher.DispatchHandler {
     const reason = (this.#reason = reasonOf(headers))
     // A refusal in git's own protocol: the log says what it stands for.
     if (status === 200) exchange.standsFor = statusOf(reason)
-    // This is between host and gateway, and clients can do nothing about it.
-    if (isDistrust(reason)) return controller.abort(new Refusal('host_refused'))
-    if (isNotBegun(headers)) return controller.abort(new Unanswered('not begun'))
-    // The end of the host's drain: the next host will serve it.
-    if (reason === 'draining' && !isPush(request)) return controller.abort(new Unanswered('broke off'))
-    this.#leg[Symbol.dispose]()
+    const noAnswer = withoutAnswer(this.#leg, headers, reason, isPush(request))
+    if (noAnswer) return controller.abort(noAnswer)
+    this.#leg.answered(reason)
     this.#reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
     this.#reply.begin(status, passedOn(headers), isPush(request) ? 0 : holdMs)
+  }
+
+  /** The host has left the cluster, or died: what it has not begun to answer is not waited for. */
+  async #leaveGoneHost(): Promise<void> {
+    if (this.#controller === undefined) {
+      this.#isGivenUp = true
+      this.#stopWatching?.()
+      return this.#end.reject(new Unanswered('not begun', new Error('The host is gone.')))
+    }
+    // It may be at work still, and only its lease be over.
+    if (await within(goneLookMs, this.#leg.host.presence.look(), false)) return
+    if (!this.#reply) this.#controller.abort(new Unanswered('broke off', new Error('The host is gone.')))
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -129,7 +152,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_: Dispatcher.DispatchController, trailers: ReplyHeaders): void {
-    this.#detach?.()
+    this.#over()
     // Something went wrong after the reply had begun.
     this.#reason ??= reasonOf(trailers)
     this.#reply?.passOn()
@@ -137,8 +160,13 @@ class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    this.#detach?.()
+    this.#over()
     void this.#meaningOf(error).then(this.#end.reject)
+  }
+
+  #over(): void {
+    this.#stopWatching?.()
+    this.#detach?.()
   }
 
   /** The meaning of an error: the host was not reached, it broke off, or this side ended the request. */
@@ -152,11 +180,9 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (signal.aborted) return signal.reason as Refusal
     if (error instanceof Refusal || error instanceof Unanswered) return error
     if (outgoing.headersSent) return new Refusal('host_failed', { cause: error })
-    return new Unanswered(this.#isSent ? 'broke off' : 'not begun', error)
+    return new Unanswered(this.#controller ? 'broke off' : 'not begun', error)
   }
 }
-
-type ReplyHeaders = Record<string, string | string[] | undefined>
 
 /** The host's headers for the client: all but those of the connection between gateway and host. */
 function passedOn(headers: ReplyHeaders): OutgoingHttpHeaders {

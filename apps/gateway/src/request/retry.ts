@@ -28,6 +28,9 @@ import { Unanswered } from './unanswered.ts'
 /** A request that breaks off each time may be what breaks the host. */
 const mostBreaks = 3
 
+/** Each is a second or more after the one before where hosts do not agree on who is to serve the request. */
+const mostAttempts = 64
+
 export type RetryOptions = IdlenessLimits & {
   readonly placement: Placement
   /** Milliseconds for which a request may be held in all; 0 is not at all. */
@@ -63,10 +66,11 @@ export async function forwardWithRetry(
       if (!(error instanceof Unanswered)) throw error
       const { how } = error
       record.attempts = attempts
-      if (how === 'broke off') breaks++
-      const isUntouched = how === 'not begun' || changesNothing
+      if (how === 'broke off' || how === 'failed') breaks++
+      const isUntouched = error.isUntouched || changesNothing
       const isAtHand = body === undefined || body.isAtHand
-      const mayRepeat = isUntouched && isAtHand && error.mayPass && breaks < mostBreaks
+      const mayPass = error.mayPass || leg.hasOther
+      const mayRepeat = isUntouched && isAtHand && mayPass && breaks < mostBreaks && attempts < mostAttempts
       if (!mayRepeat) throw error.asRefusal(isUntouched)
       route.missed(leg, { how, cause: error.cause ?? error })
     }

@@ -1,28 +1,30 @@
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Miss } from '../hosts/placement.ts'
 
-/**
- * An attempt at a host that brought no answer.
- *
- * `not begun`: the host has certainly done nothing. There was no connection, or the host has said so.
- * `broke off`: the connection broke after the request was sent. The host may have done any part of it.
- */
-export class Unanswered extends Error {
+/** An attempt at a host that brought no answer. */
+export class Unanswered extends Error implements Miss {
   override readonly name = 'Unanswered'
-  readonly how: 'not begun' | 'broke off'
+  readonly how: Miss['how']
 
-  constructor(how: 'not begun' | 'broke off', cause?: Error) {
+  constructor(how: Miss['how'], cause?: Error) {
     super(`The host did not answer: ${how}.`, { cause })
     this.how = how
   }
 
+  /** Whether the host has certainly done nothing. */
+  get isUntouched(): boolean {
+    return this.how === 'not begun' || this.how === 'misplaced'
+  }
+
   /** Whether waiting may help. It does not help against a wrong certificate, or a socket without permission. */
   get mayPass(): boolean {
-    return this.cause === undefined || this.how === 'broke off' || passing.has(errnoOf(this.cause))
+    return this.cause === undefined || this.how !== 'not begun' || passing.has(errnoOf(this.cause))
   }
 
   /** @param mayBeTriedAgain whether the client may send the same request again without doing anything twice */
   asRefusal(mayBeTriedAgain: boolean): Refusal {
+    if (this.cause instanceof Refusal) return this.cause
     return new Refusal(mayBeTriedAgain ? 'host_unreachable' : 'host_failed', { cause: this.cause ?? this })
   }
 }
@@ -44,4 +46,6 @@ const passing: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_SOCKET',
+  'UND_ERR_CLOSED',
+  'UND_ERR_DESTROYED',
 ])

@@ -6,10 +6,10 @@ import type { Placement, Reach } from '../hosts/placement.ts'
 /** Longer than the host itself takes to say that something hangs. A host that is late is busy, not gone. */
 const hostsWithinMs = 8000
 
-const late: Reach = { share: 0, problem: 'no host answers' }
+const late: Reach = { share: 0, isEnough: false, problem: 'no host answers', notes: {} }
 
 /**
- * A gateway is ready as long as it can serve any repository: another gateway would see the same hosts.
+ * A gateway that reaches too few hosts is not ready. One that reaches some of them is, and says how much it can serve.
  *
  * @returns a function that tells whether this gateway can serve, and if not, why
  */
@@ -22,9 +22,11 @@ export function readinessOfGateway(
   return async () => {
     // A gateway that is leaving says so at once: a balancer has to learn of it in time, however busy the hosts are.
     if (running.isLeaving) return readinessOf({ accepting: 'draining' })
-    const { share, problem } = await look()
-    const checks = { accepting: undefined, access: access.problem, host: share === 0 ? problem : undefined }
-    return readinessOf(checks, share > 0 && share < 1 ? { host: partial(share, problem) } : {})
+    const { share, isEnough, problem, notes } = await look()
+    const words = share > 0 && share < 1 ? partial(share, problem) : problem
+    const host = { host: words }
+    const checks = { accepting: undefined, access: access.problem, ...(!isEnough && host) }
+    return readinessOf(checks, { ...(isEnough && host), ...notes })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { listen } from '@sluice/shared/app/listen'
 import { Running } from '@sluice/shared/app/running'
+import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
 import type { Address } from '@sluice/shared/network/address'
 import { commonPages, openOperations } from '@sluice/shared/operations/operations'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -9,8 +10,6 @@ import { RequestMetrics } from '@sluice/shared/telemetry/request-metrics'
 import { openTracing } from '@sluice/shared/telemetry/tracing'
 import { ClientAdmission } from '../admission/client-admission.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { connectHost } from '../hosts/connect-host.ts'
-import { singleHost } from '../hosts/single-host.ts'
 import { answer } from '../request/answer.ts'
 import { createApp } from '../request/app.ts'
 import type { IdlenessLimits } from '../request/idleness.ts'
@@ -18,6 +17,8 @@ import { limitConnections } from './connections.ts'
 import { listenerFor } from './listener.ts'
 import { metricsOf } from './metrics.ts'
 import { startAccess } from './access.ts'
+import { openPlacement } from './placement.ts'
+import type { CoordinatorOpener } from './placement.ts'
 import { readinessOfGateway } from './readiness.ts'
 import { openServer } from './server.ts'
 import { sitesOf } from './sites.ts'
@@ -34,16 +35,20 @@ export type Gateway = AsyncDisposable & {
  * Starts the parts of a gateway one after the other. Disposing ends them in the opposite order, and so does a part that
  * cannot start.
  *
+ * @param coordinator opens what the settings of a cluster lead to
  * @throws {ConfigError} where a setting or a file of it is not right, an address is taken, or descriptors are too few
  */
-export async function startGateway(config: GatewayConfig, log: Logger): Promise<Gateway> {
+export async function startGateway(
+  config: GatewayConfig,
+  log: Logger,
+  coordinator: CoordinatorOpener = openCoordinator,
+): Promise<Gateway> {
   await using parts = new AsyncDisposableStack()
-  const host = parts.use(await connectHost(config, log))
+  const placement = parts.use(await openPlacement(config, log, coordinator))
   const connections = limitConnections(config, log)
   const access = parts.use(await startAccess(config, log))
   const tracing = parts.use(await openTracing('gateway', config.otlpEndpoint, (problem) => log.warn(problem)))
 
-  const placement = singleHost(host, config.hostWait)
   const clientAdmission = new ClientAdmission(config)
   const running = new Running(connections)
   const readiness = readinessOfGateway(running, placement, access)

@@ -31,7 +31,7 @@ async function withoutHosts() {
         asked.push({ repository, purpose, client })
         throw new Refusal('host_unreachable')
       },
-      reach: async () => ({ share: 1, problem: undefined }),
+      reach: async () => ({ share: 1, isEnough: true, problem: undefined, notes: {} }),
       waiting: 0,
     },
     minUploadRate: 0,

@@ -10,20 +10,29 @@ async function readiness({ reach, isLeaving = false }: { reach: Reach; isLeaving
 }
 
 test('a gateway is ready if it can serve all repositories, and unready if it can serve none', async () => {
-  assert.deepEqual(await readiness({ reach: { share: 1, problem: undefined } }), ['ok', 'ok', undefined])
-  const problem = 'no host answers'
-  assert.deepEqual(await readiness({ reach: { share: 0, problem } }), ['unavailable', problem, problem])
-})
-
-test('a gateway that can serve some repositories is ready, and says how many', async () => {
-  assert.deepEqual(await readiness({ reach: { share: 0.999, problem: 'no answer from host-3' } }), [
+  assert.deepEqual(await readiness({ reach: { share: 1, isEnough: true, problem: undefined, notes: {} } }), [
     'ok',
-    '99% of all repositories can be served: no answer from host-3',
+    'ok',
     undefined,
+  ])
+  const problem = 'no host answers'
+  assert.deepEqual(await readiness({ reach: { share: 0, isEnough: false, problem, notes: {} } }), [
+    'unavailable',
+    problem,
+    problem,
   ])
 })
 
+test('a gateway that can serve some repositories is ready, and says how many', async () => {
+  assert.deepEqual(
+    await readiness({
+      reach: { share: 0.999, isEnough: true, problem: 'no answer from host-3', notes: {} },
+    }),
+    ['ok', '99% of all repositories can be served: no answer from host-3', undefined],
+  )
+})
+
 test('a gateway that is leaving does not ask its hosts', async () => {
-  const ready = await readiness({ reach: { share: 1, problem: undefined }, isLeaving: true })
+  const ready = await readiness({ reach: { share: 1, isEnough: true, problem: undefined, notes: {} }, isLeaving: true })
   assert.deepEqual(ready, ['unavailable', undefined, 'draining'])
 })

@@ -1,3 +1,4 @@
+import { outcomeOf } from '../refusal/reasons.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { notBegunHeader, reasonHeader } from './headers.ts'
 
@@ -9,7 +10,8 @@ export function reasonHeaders(reason: Reason): { [reasonHeader]: Reason } {
 /** In the refusal of a host that has read nothing of the request's body and started nothing. */
 export const notBegunHeaders = { [notBegunHeader]: 'yes' } as const
 
-type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>
+/** By lower-case names. */
+export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 const reasonKey = reasonHeader.toLowerCase()
 
@@ -24,9 +26,14 @@ export function isNotBegun(headers: ReplyHeaders): boolean {
   return notBegunHeader in headers
 }
 
-/** Whether a host says that another one serves this repository. */
+/** Whether a host says that another one serves this repository, or that it does not know whether it may. */
 export function isMisplaced(reason: string | undefined): boolean {
-  return reason === 'misplaced'
+  return reason === 'misplaced' || reason === 'no_lease'
+}
+
+/** Whether a host says that it cannot do its part, where another copy of the repository might. */
+export function isHostsFault(reason: string | undefined): boolean {
+  return outcomeOf(reason) === 'failed'
 }
 
 /** Whether a host does not take the sender for a gateway. */
