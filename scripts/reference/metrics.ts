@@ -1,4 +1,6 @@
 import { writeFile } from 'node:fs/promises'
+import { Registry } from 'prom-client'
+import { addGatewayMetrics, nothingSeen } from '@sluice/gateway/hosts/cluster/gateway-metrics'
 import { ask } from '@sluice/shared/testing/http'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { clusterMetricsText } from '@sluice/shared/testing/cluster-metrics'
@@ -27,6 +29,10 @@ const advice: Readonly<Record<string, string>> = {
   sluice_audit_records_total: '`result="failed"` at all: these records are in the host’s log only.',
   sluice_mirror_lag_seconds: 'Far above the interval: `sluice mirror list` says why.',
   sluice_cluster_served_slots: 'Anything but `kept` for longer than a takeover: look at `/-/cluster`.',
+  sluice_cluster_troubled_hosts:
+    'Above 0 for a minute: `/-/cluster` of that gateway says what is wrong with which host.',
+  sluice_cluster_missed_attempts_total:
+    '`why="misplaced"` all the time: a host or a gateway does not reach etcd. `why="failed"`: look at the host’s log.',
   sluice_cluster_etcd_away_seconds: 'Longer than `SLUICE_LEASE`: pushes have stopped. Look at etcd.',
   sluice_ahead_bytes: 'Near `SLUICE_FETCH_AHEAD` for long: slow clients hold slots again.',
 }
@@ -58,15 +64,23 @@ async function servedMetrics(): Promise<ReadonlyMap<string, Metric>> {
   await using stack = await startStack({ SLUICE_AUDIT_LOG: `${logs.path}/audit.log`, SLUICE_MIRRORS_FILE: mirrors })
   const metrics = new Map<string, Metric>()
   const ofClusters = await clusterMetricsText()
+  const ofGateways = await gatewayMetricsText()
   for (const app of ['gateway', 'supervisor'] as const) {
     const { body } = await ask(stack[app].operations, '/metrics')
-    for (const [, name = '', help = '', type = ''] of `${body}\n${ofClusters}`.matchAll(ownMetric)) {
+    const bodies = [body, ofClusters, ...(app === 'gateway' ? [ofGateways] : [])]
+    for (const [, name = '', help = '', type = ''] of bodies.join('\n').matchAll(ownMetric)) {
       const metric = metrics.get(name) ?? { name, help, type, apps: [] }
       metric.apps.push(app)
       metrics.set(name, metric)
     }
   }
   return metrics
+}
+
+async function gatewayMetricsText(): Promise<string> {
+  const registry = new Registry()
+  addGatewayMetrics(registry, () => nothingSeen)
+  return await registry.metrics()
 }
 
 /** The text format of Prometheus: a line `# HELP`, then a line `# TYPE`. */

@@ -26,7 +26,9 @@ await runApp(async () => {
   announceListening(log, gateway, {
     access: config.access,
     tls: config.tlsCertificate === undefined ? 'off' : 'on',
-    supervisor: formatAddress(config.supervisor),
+    ...(config.cluster === 'off'
+      ? { supervisor: formatAddress(config.supervisor) }
+      : { etcd: (config.etcd ?? []).join(',') }),
   })
   const { why, hurry } = await stopped
   log.info({ why, running: gateway.running.size }, 'draining')

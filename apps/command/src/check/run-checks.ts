@@ -8,6 +8,7 @@ import { isListening, whoAnswers } from '../ask/who-answers.ts'
 import { checkPlace, checkSocketPath } from './check-addresses.ts'
 import type { Place } from './check-addresses.ts'
 import { checkCertificates } from './check-certificates.ts'
+import { checkCluster } from './check-cluster.ts'
 import { checkDisks } from './check-disks.ts'
 import { checkAppendable, checkOwnFolder, checkSecret } from './check-folders.ts'
 import { checkHooks } from './check-hooks.ts'
@@ -52,7 +53,9 @@ export async function checkGateway(config: GatewayConfig, isAlone: boolean): Pro
     ['gateway', () => findingsOf('gateway', (log) => readingChecksOfGateway(config, log))],
     ['SLUICE_ACCESS_FILE', () => checkRules(config)],
     ['limits', () => checkGatewayLimits(config)],
-    ['SLUICE_SUPERVISOR', () => checkHost(config, isAlone)],
+    config.cluster === 'off'
+      ? ['SLUICE_SUPERVISOR', () => checkHost(config, isAlone)]
+      : ['SLUICE_ETCD', () => checkCluster(config)],
     ['SLUICE_ACCESS_SERVICE', () => (access === 'forward' ? checkService('SLUICE_ACCESS_SERVICE', accessService) : [])],
     ['SLUICE_LISTEN', () => checkPlace(own)],
     ['SLUICE_GATEWAY_OPERATIONS', () => checkOperations('SLUICE_GATEWAY_OPERATIONS', gatewayOperations)],

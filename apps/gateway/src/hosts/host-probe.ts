@@ -13,9 +13,18 @@ const stuckMs = 30_000
  *
  * @returns in words, what is wrong
  */
-export async function lookAtHost(host: Host): Promise<string | undefined> {
-  const status = await statusOf(host.link)
-  if (!isServing(status)) host.presence.missed(new Error('The host did not answer a look.'))
+export async function lookAtHost({ link, presence }: Host): Promise<string | undefined> {
+  const status = await statusOf(link)
+  if (!isServing(status)) presence.missed(new Error('The host did not answer a look.'))
+  return wordsFor(status)
+}
+
+/** The same for a host that no requests are sent to. */
+export async function lookAtLink(link: Link): Promise<string | undefined> {
+  return wordsFor(await statusOf(link))
+}
+
+function wordsFor(status: number | undefined): string | undefined {
   if (status === 403) return 'the host does not take this for one of its gateways; its log says why'
   if (status === 503) return 'the host is stopping'
   return status === 200 ? undefined : 'no host answers'

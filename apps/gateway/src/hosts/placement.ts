@@ -1,3 +1,4 @@
+import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import type { Host } from './host.ts'
 
 /** The one place that knows which host keeps which repository. */
@@ -8,6 +9,25 @@ export type Placement = {
   reach(): Promise<Reach>
   /** How many requests wait for a host to be there again. */
   readonly waiting: number
+  /** Undefined where there is one host only. */
+  readonly cluster?: ClusterSight
+}
+
+/** What this gateway sees of a cluster. */
+export type ClusterSight = {
+  /** @param name of this gateway: its address */
+  view(name: string): ClusterView
+  readonly sees: GatewaySees
+}
+
+/** What a gateway measures of its hosts beyond what each member of a cluster does. */
+export type GatewaySees = {
+  /** Of the newest change of a slot that is known. */
+  readonly revision: number
+  /** Hosts whose leases are live, and that this gateway does not reach, or whose answers fail. */
+  readonly troubled: number
+  /** Attempts that brought no answer, and were followed by another one. */
+  readonly missed: Readonly<Record<Miss['how'], number>>
 }
 
 export type Wanted = {

@@ -20,6 +20,7 @@ import { startAccess } from './access.ts'
 import { openPlacement } from './placement.ts'
 import type { CoordinatorOpener } from './placement.ts'
 import { readinessOfGateway } from './readiness.ts'
+import { showCluster } from './show-cluster.ts'
 import { openServer } from './server.ts'
 import { sitesOf } from './sites.ts'
 
@@ -53,6 +54,7 @@ export async function startGateway(
   const running = new Running(connections)
   const readiness = readinessOfGateway(running, placement, access)
   const registry = metricsOf({ placement, clientAdmission, connections, readiness })
+  const clusterPage = placement.cluster ? showCluster(placement.cluster, registry, config.listen) : {}
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
 
   const { minUploadRate, hostWait, interimReplies, publicUrl } = config
@@ -68,7 +70,7 @@ export async function startGateway(
 
   const { server } = parts.use(await openServer(config, listenerFor(app, config.corsOrigins, log), log))
   connections.watch(server)
-  const pages = commonPages(registry, readiness)
+  const pages = { ...commonPages(registry, readiness), ...clusterPage }
   const operations = config.gatewayOperations
     ? parts.use(await openOperations(config.gatewayOperations, 'SLUICE_GATEWAY_OPERATIONS', pages))
     : undefined

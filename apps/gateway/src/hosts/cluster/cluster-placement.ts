@@ -6,21 +6,15 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../../config/config.ts'
 import { downAfter } from '../connect-host.ts'
 import { openHostCredentials } from '../host-credentials.ts'
-import type { Placement } from '../placement.ts'
+import type { Miss, Placement } from '../placement.ts'
 import { ClusterReach } from './cluster-reach.ts'
 import { ClusterRoute } from './cluster-route.ts'
 import { CoordinatorLook } from './coordinator-look.ts'
+import { nothingSeen } from './gateway-metrics.ts'
 import { HeldRequests } from './held-requests.ts'
 import { KnownHosts } from './known-hosts.ts'
 import { SlotTable } from './slot-table.ts'
 import { TableWatch } from './table-watch.ts'
-
-/** Several hosts, and what this gateway knows of them. */
-export type ClusterPlacement = Placement &
-  AsyncDisposable & {
-    /** @param name of this gateway: its address */
-    view(name: string): ClusterView
-  }
 
 type ClusterConfig = Pick<
   GatewayConfig,
@@ -44,7 +38,7 @@ export async function openCluster(
   config: ClusterConfig,
   coordinator: Coordinator,
   log: Logger,
-): Promise<ClusterPlacement> {
+): Promise<Placement & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
   const keys = clusterKeys(config.etcdPrefix)
   const credentials = opened.use(await openHostCredentials(config, log))
@@ -76,7 +70,9 @@ export async function openCluster(
   const problem = () => problemOf(table, hosts, look, config.etcdPrefix)
   const reach = new ClusterReach({ table, hosts, look, hostWait: config.hostWait, problem })
   const isKnown = () => look.formatProblem === undefined && table.isKnown && hosts.isKnown
-  const routing = { table, hosts, held, isKnown, problem, ...bounds }
+  const missed = { ...nothingSeen.missed }
+  const onMissed = (how: Miss['how']) => void missed[how]++
+  const routing = { table, hosts, held, isKnown, problem, onMissed, ...bounds }
   const parts = opened.move()
   return {
     route: (wanted) => new ClusterRoute(wanted, routing),
@@ -86,7 +82,13 @@ export async function openCluster(
       for (const { presence } of hosts) waiting += presence.waiting
       return waiting
     },
-    view: (name) => viewOf(name, table, hosts, look, reach),
+    cluster: {
+      view: (name) => viewOf(name, table, hosts, look, reach),
+      get sees() {
+        const troubled = [...hosts].filter((host) => reach.troubleOf(host) !== undefined).length
+        return { revision: table.revision, troubled, missed }
+      },
+    },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }

@@ -30,6 +30,8 @@ export type RouteParts = {
   readonly isKnown: () => boolean
   /** In words, why it is not. */
   readonly problem: () => string | undefined
+  /** Called with each attempt that brought no answer. */
+  readonly onMissed: (how: Miss['how']) => void
 }
 
 /** How long a request waits for news of its slot, where hosts say that they are not the ones. Then it asks again. */
@@ -74,6 +76,7 @@ export class ClusterRoute implements Route {
   missed(leg: Leg, { how, cause }: Miss): void {
     const { host, revision } = leg as ClusterLeg
     this.#cause = cause
+    this.#parts.onMissed(how)
     if (how === 'broke off') this.#breaks++
     if (how === 'broke off' || how === 'failed') host.breaker.failed(performance.now())
     if (how === 'not begun') host.presence.missed(cause)

@@ -82,7 +82,7 @@ export class SlotTable {
       missing.delete(this.#take(entry) ?? -1)
       await turn.letOthers()
     }
-    for (const slot of missing) if (this.#revisions[slot] !== 0) this.#set(slot, undefined, 0)
+    for (const slot of missing) if (this.#records[slot] !== undefined) this.#set(slot, undefined, 0)
   }
 
   #take({ key, value, revision }: Change): number | undefined {

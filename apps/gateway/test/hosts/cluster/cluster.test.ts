@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ClusterStatus } from '@sluice/shared/placement/cluster-status'
+import { ask } from '@sluice/shared/testing/http'
 import { until } from '@sluice/shared/testing/until'
 import { failing, keys, misplaced, playedCluster, recordOf } from './played-cluster.ts'
 
@@ -142,6 +144,10 @@ test('while etcd is away, requests go on with the last table, and the gateway sa
   assert.equal(status, 200)
   assert.match(checks['etcd']!, /^etcd has not answered for \d+ s: .*cannot be reached/)
   assert.equal((await cluster.push('r')).body, 'host-1')
+  const page = await ask(cluster.operations, '/-/cluster.json')
+  const seen = JSON.parse(page.body) as ClusterStatus
+  assert.deepEqual([seen.by.app, seen.slots.counts.kept, seen.hosts[0]?.isLive], ['gateway', 4096, true])
+  assert.ok(seen.awayForMs > 0)
   assert.ok(cluster.lines.some(({ msg }) => /this gateway goes on with what it knows/.test(String(msg))))
   cluster.coordinator.isAway = false
   await until('it to notice', async () => (await cluster.ready()).checks['etcd'] === undefined)
