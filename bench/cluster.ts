@@ -1,0 +1,116 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { slotOf } from '@sluice/shared/placement/slot'
+import { startCluster } from '@sluice/shared/testing/cluster'
+import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
+import type { Etcd } from '@sluice/shared/testing/etcd'
+import { git } from '@sluice/shared/testing/git'
+import { ask } from '@sluice/shared/testing/http'
+
+/*
+ * How requests through one gateway grow with the number of hosts. A program that sleeps stands in for git, so that hosts are
+ * limited by their slots, and not by this machine. Also what a look-up costs, and what etcd is asked meanwhile.
+ */
+
+const { values: options } = parseArgs({
+  options: { seconds: { type: 'string', default: '10' }, slots: { type: 'string', default: '4' } },
+})
+const seconds = Number(options.seconds)
+const slots = Number(options.slots)
+const slow = fileURLToPath(new URL('takes-half-a-second.sh', import.meta.url))
+const repositories = 64
+
+if (noEtcd) {
+  console.log(`Skipped: ${noEtcd}`)
+  process.exit()
+}
+
+type Row = { readonly what: string; readonly figure: string; readonly target: string }
+
+await using etcd = await startEtcd()
+const rows: Row[] = [lookUp()]
+let first: number | undefined
+for (const hosts of [1, 2, 4]) {
+  const { perHost, asked } = await rateWith(hosts)
+  const ofFirst = perHost / (first ??= perHost)
+  rows.push(
+    {
+      what: `requests a second and host, ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`,
+      figure: `${perHost.toFixed(2)} (${ofFirst.toFixed(3)} of the first)`,
+      target: hosts === 1 ? '–' : 'at least 0.95 of the first',
+    },
+    { what: 'what etcd was asked or told meanwhile, leases aside', figure: String(asked), target: '0' },
+  )
+}
+console.log('| a cluster | figure | target |\n| --- | ---: | --- |')
+for (const { what, figure, target } of rows) console.log(`| ${what} | ${figure} | ${target} |`)
+
+/** From a repository's name to its slot, which is what a gateway does for each request before it looks into an array. */
+function lookUp(): Row {
+  const count = 200_000
+  const names = Array.from({ length: 1000 }, (_, index) => `team-${index}/project-${index}.git`)
+  const table = Array.from({ length: 4096 }, (_, slot) => ({ slot }))
+  let sum = 0
+  const begin = performance.now()
+  for (let index = 0; index < count; index++) sum += table[slotOf(names[index % names.length]!)]!.slot
+  const microseconds = ((performance.now() - begin) * 1000) / count
+  if (sum === 0) throw new Error('Nothing was looked up.')
+  return { what: 'a look-up', figure: `${microseconds.toFixed(2)} µs`, target: 'below 5 µs' }
+}
+
+async function rateWith(hosts: number): Promise<{ perHost: number; asked: number }> {
+  await using cluster = await startCluster({
+    etcd: { ...etcd.env, SLUICE_ETCD_PREFIX: `/hosts-${hosts}/` },
+    hosts,
+    env: {
+      SLUICE_GIT: slow,
+      SLUICE_FETCH_SLOTS: String(slots),
+      SLUICE_LARGEST_SHARE: '100%',
+      SLUICE_QUEUE_LENGTH: '1000',
+      SLUICE_REFERENCE_CACHE: 'off',
+      SLUICE_PACK_CACHE: 'off',
+      // Each request comes from a client of its own.
+      SLUICE_TRUSTED_PROXIES: '127.0.0.1',
+    },
+  })
+  for (let index = 0; index < repositories; index++) {
+    await git(cluster.folder, ['init', '--quiet', '--bare', join(cluster.rootOf('host-1'), `r${index}.git`)])
+  }
+  const gateway = cluster.gateways[0]!.app.address
+  const askedBefore = await askedOf(etcd)
+  let done = 0
+  let isMeasuring = false
+  const over = new AbortController()
+  // Far more than there are slots, so that chance leaves no host without work.
+  const clients = Array.from({ length: 12 * slots * hosts }, async (_, client) => {
+    for (let turn = 0; !over.signal.aborted; turn++) {
+      const path = `/r${(client + turn * 7) % repositories}.git/info/refs?service=git-upload-pack`
+      const from = `10.${client % 250}.${turn % 250}.${(client + turn) % 250}`
+      const { status } = await ask(gateway, path, { headers: { 'X-Forwarded-For': from } })
+      if (status !== 200) throw new Error(`A request got ${status}.`)
+      if (isMeasuring) done++
+    }
+  })
+  const all = Promise.all(clients)
+  await pass(2)
+  isMeasuring = true
+  const begin = performance.now()
+  await Promise.race([pass(seconds), all])
+  isMeasuring = false
+  const perHost = (done * 1000) / (performance.now() - begin) / hosts
+  over.abort()
+  await all
+  return { perHost, asked: (await askedOf(etcd)) - askedBefore }
+}
+
+function pass(forSeconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, forSeconds * 1000))
+}
+
+/** Reads and writes that etcd has been asked for, by its own count. */
+async function askedOf({ members }: Etcd): Promise<number> {
+  const { body } = await ask(new URL(members[0]!.endpoint).host, '/metrics')
+  const counts = body.matchAll(/^grpc_server_started_total\{grpc_method="(?:Range|Txn|Put|DeleteRange)".*\} (\d+)$/gm)
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+}
