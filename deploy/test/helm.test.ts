@@ -122,6 +122,34 @@ test('whatever its values say, what the chart makes is valid by Kubernetes’ ow
   )
 })
 
+const etcd = ['http://etcd-0.etcd:2379', 'http://etcd-1.etcd:2379']
+
+test('a cluster has hosts that find each other, on one volume or on one each', { skip }, async () => {
+  for (const storage of ['shared', 'own']) {
+    const cluster = { enabled: true, hosts: 2, etcd, etcdUser: 'sluice', etcdSecret: 'etcd-user', storage }
+    const objects = render({ cluster }, 'team')
+    for (const one of objects) assert.equal(await problemsOf(one), undefined, one.kind)
+    const made = byName(objects)
+    const hosts = made['StatefulSet team-gitworker']
+    const container = at(hosts, 'spec.template.spec.containers.0')
+    const variables = at(container, 'env') as { name: string; value?: string }[]
+    const environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]))
+    assert.equal(at(hosts, 'spec.replicas'), 2)
+    assert.equal(environment['SLUICE_ETCD'], etcd.join(','))
+    assert.equal(environment['SLUICE_STORAGE'], storage)
+    assert.equal(environment['SLUICE_HOST_ADDRESS'], '$(SLUICE_HOST_NAME).team-gitworker:9090')
+    assert.equal(at(hosts, 'spec.volumeClaimTemplates') === undefined, storage === 'shared')
+    assert.equal('PersistentVolumeClaim team-gitworker' in made, storage === 'shared')
+    const volumes = (at(hosts, 'spec.template.spec.volumes') as { name: string }[]).map(({ name }) => name)
+    for (const { name } of at(container, 'volumeMounts') as { name: string }[]) {
+      assert.ok(volumes.includes(name) || (name === 'git' && storage === 'own'), name)
+    }
+    const ofGateway = at(made['Deployment team-gateway'], 'spec.template.spec.containers.0.env') as { name: string }[]
+    assert.ok(ofGateway.every(({ name }) => name !== 'SLUICE_SUPERVISOR'))
+  }
+  assert.match(tryHelm({ cluster: { enabled: true } }).stderr, /cluster\.etcd must name the members of etcd/)
+})
+
 /** The value at a path of keys and indices. */
 function at(value: unknown, path: string): unknown {
   return path.split('.').reduce((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value)

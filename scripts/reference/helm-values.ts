@@ -45,6 +45,14 @@ export function helmValuesSchema(): string {
       tlsSecret: optionalName,
       annotations: texts,
     }),
+    cluster: group({
+      enabled: { type: 'boolean' },
+      hosts: { type: 'integer', minimum: 1, maximum: 100 },
+      etcd: { type: 'array', items: { type: 'string', pattern: '^https?://[^/?#@,]+$' } },
+      etcdUser: { type: 'string' },
+      etcdSecret: optionalName,
+      storage: { enum: ['shared', 'own'] },
+    }),
     host: group({
       drainTimeoutSeconds: seconds,
       settings: settingsOf('supervisor'),

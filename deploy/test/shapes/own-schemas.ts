@@ -3,6 +3,7 @@ const schemas: Readonly<Record<string, string>> = {
   Namespace: 'IoK8sApiCoreV1Namespace',
   Service: 'IoK8sApiCoreV1Service',
   ConfigMap: 'IoK8sApiCoreV1ConfigMap',
+  PersistentVolumeClaim: 'IoK8sApiCoreV1PersistentVolumeClaim',
   Deployment: 'IoK8sApiAppsV1Deployment',
   StatefulSet: 'IoK8sApiAppsV1StatefulSet',
   HorizontalPodAutoscaler: 'IoK8sApiAutoscalingV2HorizontalPodAutoscaler',

@@ -81,3 +81,29 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/* What tells gateways and hosts of a cluster where etcd is: a dictionary as YAML. sluice.etcd $ */}}
+{{- define "sluice.etcd" -}}
+{{- if not .Values.cluster.etcd }}{{ fail "cluster.etcd must name the members of etcd" }}{{ end -}}
+SLUICE_CLUSTER: etcd
+SLUICE_ETCD: {{ join "," .Values.cluster.etcd | quote }}
+{{- with .Values.cluster.etcdUser }}
+SLUICE_ETCD_USER: {{ . | quote }}
+{{- end }}
+{{- if .Values.cluster.etcdSecret }}
+SLUICE_ETCD_PASSWORD_FILE: /etc/sluice/etcd/password
+{{- end }}
+{{- end -}}
+
+{{/* What hosts and gateways of a cluster may reach beyond one another. */}}
+{{- define "sluice.etcdEgress" -}}
+- ports: [{ protocol: TCP, port: 2379 }]
+{{- end -}}
+
+{{- define "sluice.dnsEgress" -}}
+- to:
+    - namespaceSelector: {}
+      podSelector:
+        matchLabels: { k8s-app: kube-dns }
+  ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]
+{{- end -}}
