@@ -14,6 +14,9 @@ import type { Step } from './decide/step.ts'
 /** Steps in one swap, by how often it has fallen apart. */
 const sizes = [mostSwapped, 16, 1] as const
 
+/** Swaps that are asked for at once: the coordinator writes them to its disk together. */
+const swapsAtOnce = 4
+
 /** Swaps that conflict, at most. After that, what was decided is too old altogether. */
 const mostConflicts = 48
 
@@ -41,22 +44,26 @@ export async function carryOut(
   const carried: Carried[] = []
   let conflicts = 0
   let failed = 0
+  let failure: unknown
   const pieces = inPieces(steps, 0)
-  for (let piece = pieces.shift(); piece && failed < mostConflicts && mayGoOn(); piece = pieces.shift()) {
-    const parts = [mandate.guard, ...guards(keys, piece.steps), ...piece.steps.map((step) => part(keys, step))]
-    try {
-      const { isDone, revision } = await coordinator.swap(parts)
-      if (isDone) carried.push(...piece.steps.map((step) => ({ step, revision })))
-      else {
-        failed++
-        if (piece.steps.length === 1) conflicts++
-        else pieces.unshift(...inPieces(piece.steps, piece.depth + 1))
-      }
-    } catch (error) {
-      return { carried, conflicts, error }
+  const carry = async ({ steps: some, depth }: Piece) => {
+    const parts = [mandate.guard, ...guards(keys, some), ...some.map((step) => part(keys, step))]
+    const { isDone, revision } = await coordinator.swap(parts)
+    if (isDone) carried.push(...some.map((step) => ({ step, revision })))
+    else {
+      failed++
+      if (some.length === 1) conflicts++
+      else pieces.unshift(...inPieces(some, depth + 1))
     }
   }
-  return { carried, conflicts, error: undefined }
+  const next = () => (failure === undefined && failed < mostConflicts && mayGoOn() ? pieces.shift() : undefined)
+  const carryOn = async () => {
+    for (let piece = next(); piece; piece = next()) {
+      await carry(piece).catch((error: unknown) => (failure ??= error))
+    }
+  }
+  await Promise.all(Array.from({ length: swapsAtOnce }, carryOn))
+  return { carried, conflicts, error: failure }
 }
 
 type Piece = { readonly steps: readonly Step[]; readonly depth: number }

@@ -25,15 +25,17 @@ export function logDecision(log: Logger, carried: readonly Carried[], conflicts:
   const groups = [...Map.groupBy(carried, ({ step }) => `${step.kind} ${step.from ?? ''}`).values()]
   for (const group of groups.slice(0, mostLines)) {
     const { kind, from } = group[0]!.step
+    const revisions = group.map(({ revision }) => revision)
+    const to = [...Map.groupBy(group, ({ step }) => step.to)].flatMap(([name, some]) =>
+      name === undefined ? [] : [[name, some.length] as const],
+    )
     log[kind === 'take over' || kind === 'take back' ? 'warn' : 'info'](
       {
         from,
-        to: Object.fromEntries(
-          [...Map.groupBy(group, ({ step }) => step.to ?? '')].map(([to, some]) => [to, some.length]),
-        ),
+        to: to.length > 0 ? Object.fromEntries(to) : undefined,
         slots: group.length,
         some: group.slice(0, mostNamed).map(({ step }) => step.slot),
-        revisions: [group[0]!.revision, group.at(-1)!.revision],
+        revisions: [Math.min(...revisions), Math.max(...revisions)],
       },
       `balancer: ${words[kind]}`,
     )

@@ -136,7 +136,7 @@ export class Balancer implements AsyncDisposable {
     logDecision(log, carried, conflicts)
     if (error !== undefined) throw error
     this.#troubles.worked()
-    await this.#untilSeen(carried.at(-1)?.revision ?? 0)
+    await this.#untilSeen(Math.max(0, ...carried.map(({ revision }) => revision)))
     if (carried.length < steps.length) return this.#pauseLonger()
     this.#pauseMs = 0
     return 0
