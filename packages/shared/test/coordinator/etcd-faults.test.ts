@@ -29,6 +29,8 @@ const bad: Readonly<Record<string, Behaviour>> = {
     outgoing.end(JSON.stringify({ header: { cluster_id: '7', revision: 'many' } })),
   'answers 502': (_asked, outgoing) => outgoing.writeHead(502).end('bad gateway'),
   'has no JSON gateway': (_asked, outgoing) => outgoing.writeHead(404).end('404 page not found\n'),
+  'knows no leader, in the words of 3.6': (_asked, outgoing) =>
+    outgoing.writeHead(503).end('{"code": 14, "message": "etcdserver: no leader", "details": []}'),
   'knows no leader': (_asked, outgoing) => refuse(outgoing, 503, 14, 'etcdserver: no leader'),
   'is no full member yet': (_asked, outgoing) => refuse(outgoing, 412, 9, 'etcdserver: rpc not supported for learner'),
   'never ends': (_asked, outgoing) => {
@@ -99,6 +101,7 @@ describe('a swap whose outcome is not known', () => {
 
   const known: Readonly<Record<string, Behaviour>> = {
     'knows no leader': bad['knows no leader']!,
+    'knows no leader, in the words of 3.6': bad['knows no leader, in the words of 3.6']!,
     'is no full member yet': bad['is no full member yet']!,
     'has too much to do': (_asked, outgoing) => refuse(outgoing, 429, 8, 'etcdserver: too many requests'),
     'is no etcd': bad['has no JSON gateway']!,

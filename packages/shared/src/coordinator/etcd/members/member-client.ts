@@ -19,6 +19,9 @@ export type Header = { readonly clusterId: string; readonly revision: number; re
 /** How the members are reached. `dispatcher` is another one when the certificates have changed. */
 export type Connection = { readonly dispatcher: Dispatcher }
 
+/** etcd works a tenth of a second on a password, with purpose (bcrypt), and longer on a busy machine. */
+const minLoginMs = 1000
+
 /** Asks members one by one, as a user where there are users, and of one cluster only. */
 export class MemberClient {
   readonly #connection: Connection
@@ -62,10 +65,11 @@ export class MemberClient {
 
   /** The token to send along. Undefined where there are no users. @throws {MemberFailure} */
   async token(endpoint: string, attemptMs: number, signal: AbortSignal): Promise<string | undefined> {
+    const loginMs = Math.max(attemptMs, minLoginMs)
+    const ask = (path: string, body: object) =>
+      this.#send(endpoint, { path, body, attemptMs: loginMs }, undefined, signal)
     try {
-      return await this.#login?.token((path, body) =>
-        this.#send(endpoint, { path, body, attemptMs }, undefined, signal),
-      )
+      return await this.#login?.token(ask)
     } catch (error) {
       if (!(error instanceof MemberFailure)) throw error
       throw new MemberFailure(error.kind, error.message, false, { cause: error })
@@ -92,7 +96,8 @@ export class MemberClient {
       throw new MemberFailure('stranger', 'it does not say of which cluster it is', true)
     this.#clusterId ??= clusterId
     if (clusterId !== this.#clusterId) {
-      throw new MemberFailure('stranger', `it is of another cluster (${clusterId}) than the first that answered`, true)
+      const message = `it is of another cluster (${clusterId}) than the first that answered; restart if that is meant`
+      throw new MemberFailure('stranger', message, true)
     }
     return { clusterId, revision: wholeNumber(revision), raftTerm: wholeNumber(raftTerm) }
   }

@@ -29,13 +29,13 @@ type Read<T> = (answer: MemberAnswer) => T
  */
 export class Members {
   readonly client: MemberClient
-  readonly #log: Pick<Logger, 'info' | 'warn'>
+  readonly log: Pick<Logger, 'info' | 'warn'>
   /** In the order in which they are asked. */
   #members: readonly Known[]
 
   constructor(endpoints: readonly string[], client: MemberClient, log: Pick<Logger, 'info' | 'warn'>) {
     this.client = client
-    this.#log = log
+    this.log = log
     this.#members = endpoints.map((endpoint) => ({ endpoint, problem: undefined, failedAt: -Infinity }))
   }
 
@@ -109,13 +109,13 @@ export class Members {
     const member = this.#members.find((one) => one.endpoint === endpoint)
     if (member?.problem === undefined) return
     member.problem = undefined
-    this.#log.info({ endpoint }, 'the member of etcd works again')
+    this.log.info({ endpoint }, 'the member of etcd works again')
   }
 
   /** It is asked last from now on. */
   fails({ endpoint }: Member, problem: string): void {
     const member = this.#members.find((one) => one.endpoint === endpoint)!
-    if (member.problem === undefined) this.#log.warn({ endpoint, problem }, 'a member of etcd fails; others are asked')
+    if (member.problem === undefined) this.log.warn({ endpoint, problem }, 'a member of etcd fails; others are asked')
     member.problem = problem
     member.failedAt = performance.now()
     this.#members = this.#members.toSorted((a, b) => a.failedAt - b.failedAt)

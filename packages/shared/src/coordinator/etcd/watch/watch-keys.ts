@@ -37,7 +37,10 @@ export async function* watchKeys(members: Members, prefix: string, signal: Abort
         yield { kind: 'changes', revision, changes }
       }
     } catch (error) {
-      if (error instanceof Gap) revision = undefined
+      if (error instanceof Gap) {
+        members.log.info({ prefix, revision, problem: error.message }, 'all keys of etcd are read anew')
+        revision = undefined
+      }
     }
     if (!signal.aborted) await backoff.wait(signal)
   }
