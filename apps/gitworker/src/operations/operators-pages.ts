@@ -11,8 +11,6 @@ import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
 import type { HostStatus, MaintenanceStatus, MirrorsStatus } from './host-status.ts'
-import { pageFiles } from './page-files.ts'
-import type { HostStatus, MaintenanceStatus } from './host-status.ts'
 import { statusFiles } from './status-files.ts'
 
 export type StatusSources = {
