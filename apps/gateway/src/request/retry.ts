@@ -18,6 +18,8 @@ import { Unanswered } from './unanswered.ts'
  *                           │
  *            not begun ─────┘  broke off, and the request changes nothing: at once the first time, then held
  *
+ * In a cluster, "it" may be another host: cluster-route.ts draws which one is next.
+ *
  * held: no host has any part of the request, and the gateway has all of it. A client that leaves ends this; so does the end
  *   of a drain.
  * answered: the reply has begun. There is no way back.

@@ -91,6 +91,16 @@ test('a refusal of a push that has begun is passed on', async () => {
   assert.deepEqual([reply.status, reply.body], [503, 'stopping\n'])
 })
 
+test('that a host of a cluster is not the right one is passed on by a gateway that knows of no other', async () => {
+  await using stage = await gatewayBeforeNobody()
+  await stage.comes((_, outgoing) => {
+    outgoing.writeHead(421, { [notBegunHeader]: 'yes', 'Sluice-Reason': 'misplaced' })
+    outgoing.end('elsewhere\n')
+  })
+  const reply = await ask(stage.address, advertisement)
+  assert.deepEqual([reply.status, reply.body], [421, 'elsewhere\n'])
+})
+
 test('the probe before a large push is sent again, and the push is not', async () => {
   await using stage = await gatewayBeforeNobody()
   let requests = 0

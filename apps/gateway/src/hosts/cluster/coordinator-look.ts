@@ -27,7 +27,7 @@ export class CoordinatorLook implements AsyncDisposable {
   #answeredAt: number | undefined
   #failedSince: number | undefined
   #saidAt = -Infinity
-  #cause = 'it was not asked yet'
+  #cause: string | undefined
   #format: ClusterFormat | undefined
   #formatProblem: string | undefined
   #balancer: string | undefined
@@ -65,7 +65,8 @@ export class CoordinatorLook implements AsyncDisposable {
   /** In words, what is wrong with the coordinator; undefined while it answers. */
   get problem(): string | undefined {
     const seconds = Math.round(this.awayForMs / 1000)
-    return this.awayForMs === 0 ? undefined : `etcd has not answered for ${seconds} s: ${this.#cause}`
+    if (this.awayForMs === 0) return undefined
+    return `etcd has not answered for ${seconds} s${this.#cause === undefined ? '' : `: ${this.#cause}`}`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,6 +88,15 @@ export class CoordinatorLook implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
+    const late = setTimeout(() => this.#failed(new Error('There is no answer yet.')), lateMs)
+    try {
+      await this.#read()
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  async #read(): Promise<void> {
     const { format, balancer } = this.#keys
     const read = await this.#coordinator.read(format)
     this.#takeFormat(read.entries.find(({ key }) => key === format)?.value)
@@ -109,6 +119,7 @@ export class CoordinatorLook implements AsyncDisposable {
     }
     this.#answeredAt = performance.now()
     this.#failedSince = undefined
+    this.#cause = undefined
     this.#saidAt = -Infinity
   }
 
