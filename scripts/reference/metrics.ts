@@ -5,6 +5,7 @@ import { ask } from '@sluice/shared/testing/http'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { clusterMetricsText } from '@sluice/shared/testing/cluster-metrics'
 import { startStack } from '@sluice/shared/testing/stack'
+import { clusterHostMetricsText } from './cluster-host-metrics.ts'
 import { reference, table } from './markdown.ts'
 
 /** When an operator should act, by metric. Other metrics are for looking into things. */
@@ -34,6 +35,9 @@ const advice: Readonly<Record<string, string>> = {
   sluice_cluster_missed_attempts_total:
     '`why="misplaced"` all the time: a host or a gateway does not reach etcd. `why="failed"`: look at the host’s log.',
   sluice_cluster_etcd_away_seconds: 'Longer than `SLUICE_LEASE`: pushes have stopped. Look at etcd.',
+  sluice_cluster_lease_live:
+    '0 for longer than `SLUICE_LEASE`: the host takes no pushes. Look at its log, and at etcd.',
+  sluice_cluster_refused_total: '`reason="no_lease"` or `"term_over"` at all; `"misplaced"` for minutes.',
   sluice_ahead_bytes: 'Near `SLUICE_FETCH_AHEAD` for long: slow clients hold slots again.',
 }
 
@@ -65,9 +69,10 @@ async function servedMetrics(): Promise<ReadonlyMap<string, Metric>> {
   const metrics = new Map<string, Metric>()
   const ofClusters = await clusterMetricsText()
   const ofGateways = await gatewayMetricsText()
+  const ofClusterHosts = await clusterHostMetricsText()
   for (const app of ['gateway', 'supervisor'] as const) {
     const { body } = await ask(stack[app].operations, '/metrics')
-    const bodies = [body, ofClusters, ...(app === 'gateway' ? [ofGateways] : [])]
+    const bodies = [body, ofClusters, app === 'gateway' ? ofGateways : ofClusterHosts]
     for (const [, name = '', help = '', type = ''] of bodies.join('\n').matchAll(ownMetric)) {
       const metric = metrics.get(name) ?? { name, help, type, apps: [] }
       metric.apps.push(app)

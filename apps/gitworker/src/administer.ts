@@ -12,6 +12,8 @@ import { HostMetrics } from './operations/metrics.ts'
 import { openReadOnlyRules } from './repository/read-only-rules.ts'
 import { RepositoryUsers } from './repository/repository-users.ts'
 import { openAdministration } from './start/parts/administration.ts'
+import type { SupervisorConfig } from './config/config.ts'
+import { isRootShared } from './config/shared-root.ts'
 import { openNewRepositories } from './start/parts/dispatcher.ts'
 import { checkReaper } from './start/parts/prerequisites.ts'
 import { openStorage } from './start/parts/storage.ts'
@@ -29,6 +31,7 @@ await runApp(async () => {
   checkReaper()
   const config = { ...readSupervisorConfig(process.env, await readSettingsFile(process.env)), warmWorkers: 1 }
   await checkUser(config.root)
+  checkStandsAlone(config)
   const log = openLog('supervisor', { ...config, logLevel: quieter(config.logLevel), logFormat: 'pretty' })
   const metrics = new HostMetrics(new Registry())
   const storage = opened.use(await openStorage(config, log))
@@ -45,6 +48,17 @@ await runApp(async () => {
   process.send?.({ socket: address.path })
   await stopped
 })
+
+/** @throws {ConfigError} where other hosts may be at work with the repositories */
+function checkStandsAlone(config: SupervisorConfig): void {
+  if (!isRootShared(config)) return
+  throw new ConfigError(
+    [
+      'This host is stopped, and others of its cluster work with its repositories (SLUICE_STORAGE=shared). Do this on a host that runs.',
+    ],
+    { mayHeal: true },
+  )
+}
 
 /** What another user made in the root could not be written to by the host. */
 async function checkUser(root: string): Promise<void> {

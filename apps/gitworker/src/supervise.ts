@@ -36,6 +36,8 @@ async function run(onStarted: () => void): Promise<void> {
   })
   onStarted()
   const { why, hurry } = await stopped
+  // From a terminal, all hosts of a cluster may be stopped at once.
+  if (why === 'SIGTERM' && config.leaveOnStop) await supervisor.cluster?.leave(config.drainTimeout, hurry)
   log.info({ why, running: supervisor.running.size }, 'draining')
   await leave(supervisor.running, supervisor.connections, hurry)
   const ended = await supervisor.running.drain(supervisor.server, config.drainTimeout, hurry)

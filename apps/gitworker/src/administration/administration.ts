@@ -21,7 +21,7 @@ import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-r
 
 /*
  * The one way in which operators change repositories: an operation is a value, it is run here, and it is logged and
- * counted. In a cluster, the primary would run it and send the value to the copies.
+ * counted. In a cluster, the primary runs it.
  */
 
 export type AdministrationServices = MovingServices &
@@ -29,6 +29,8 @@ export type AdministrationServices = MovingServices &
   GarbageServices &
   ClosingServices &
   MirrorServices & {
+    /** Keeps what an operation is about on this host until disposed of. @throws {Refusal} where another host has it */
+    readonly hold: (operation: Operation) => Disposable
     /** Called with each operation that is over. `result` is `ok`, or the reason of the refusal. */
     readonly onOver: (kind: OperationKind, result: string) => void
     readonly log: Logger
@@ -72,6 +74,7 @@ export class Administration {
     const { kind, ...values } = operation
     const line = () => ({ operation: kind, ...values, saysToBe: who, ms: Math.round(performance.now() - since) })
     try {
+      using _held = this.#services.hold(operation)
       const runner = runners[kind] as Runner<OperationKind>
       const result = await runner(this.#services, operation, progress)
       onOver(kind, 'ok')

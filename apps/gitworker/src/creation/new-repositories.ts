@@ -62,6 +62,10 @@ export type NewRepositoriesOptions = {
   readonly runFolder: string
   /** The real path of the folder below which all repositories lie. */
   readonly root: string
+  /** Whether other hosts work in the same root. */
+  readonly isShared: boolean
+  /** Whether a repository that a push of this host has created may be removed again: another host may have it by now. */
+  readonly mayTakeBack: (repository: string) => boolean
   readonly format: ObjectFormat
   readonly runJob: RunJob
   readonly log: Logger
@@ -71,23 +75,29 @@ export class NewRepositories {
   readonly empty: EmptyRepository
   readonly #root: string
   readonly #runJob: RunJob
+  readonly #mayTakeBack: (repository: string) => boolean
   /** Makes repositories for administration, too. */
   readonly maker: RepositoryMaker
   readonly #entries = new Map<string, Entry>()
 
-  private constructor(empty: EmptyRepository, maker: RepositoryMaker, { root, runJob }: NewRepositoriesOptions) {
+  private constructor(
+    empty: EmptyRepository,
+    maker: RepositoryMaker,
+    { root, runJob, mayTakeBack }: NewRepositoriesOptions,
+  ) {
     this.empty = empty
     this.maker = maker
     this.#root = root
     this.#runJob = runJob
+    this.#mayTakeBack = mayTakeBack
   }
 
   /** Takes back what first pushes have left to an earlier supervisor. None of its processes may live any more. */
   static async open(options: NewRepositoriesOptions): Promise<NewRepositories> {
-    const { runFolder, format, runJob, log } = options
+    const { runFolder, format, runJob, isShared, log } = options
     const notes = join(runFolder, 'created')
     mkdirSync(notes, { recursive: true })
-    await clearNotes(notes, (gitDir) => settleHead(gitDir, runJob), log)
+    await clearNotes(notes, isShared ? undefined : (gitDir) => settleHead(gitDir, runJob), log)
     const empty = await EmptyRepository.open(runFolder, format, runJob)
     return new NewRepositories(empty, new RepositoryMaker(notes, format, runJob), options)
   }
@@ -151,8 +161,8 @@ export class NewRepositories {
     if (isLast) this.#entries.delete(plainName)
     const { provisional } = entry
     if (!provisional || !expected) return false
-    if (isLast) return await this.maker.takeBack(provisional, expected)
-    if (conditionOf(provisional.note.target, provisional.note.made) === 'used') {
+    if (isLast && this.#mayTakeBack(plainName)) return await this.maker.takeBack(provisional, expected)
+    if (isLast || conditionOf(provisional.note.target, provisional.note.made) === 'used') {
       entry.provisional = undefined
       this.maker.keep(provisional)
     }

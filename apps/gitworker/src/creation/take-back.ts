@@ -35,9 +35,14 @@ export async function takeBack(noteFile: string, note: CreationNote & { readonly
 /**
  * Does the same for the note of a supervisor that was killed, when none of its processes lives any more.
  *
+ * @param isShared whether other hosts work in the same root: a repository that has its name may be in use there, and stays
  * @returns whether something was removed
  */
-export async function takeBackLater(noteFile: string, { made, ...note }: CreationNote): Promise<boolean> {
+export async function takeBackLater(
+  noteFile: string,
+  { made, ...note }: CreationNote,
+  isShared: boolean,
+): Promise<boolean> {
   const { target, hidden, folders } = note
   if (!made || conditionOf(hidden, made) === 'pristine') {
     await rm(hidden, { recursive: true, force: true })
@@ -46,26 +51,26 @@ export async function takeBackLater(noteFile: string, { made, ...note }: Creatio
   }
   // It was moved out of reach for the last check. The rename fails if it was not, or if its place has been taken since.
   ignoringErrors(() => renameSync(hidden, target))
-  return await takeBack(noteFile, { ...note, made })
+  return isShared ? false : await takeBack(noteFile, { ...note, made })
 }
 
 /**
  * Does for every note what its supervisor would have done at the end of the push, if it had not been killed.
  *
- * @param settle is called for each repository that stays
+ * @param settle is called for each repository that stays; undefined where other hosts work in the same root
  */
 export async function clearNotes(
   folder: string,
-  settle: (gitDir: string) => Promise<void>,
+  settle: ((gitDir: string) => Promise<void>) | undefined,
   log: Logger,
 ): Promise<void> {
   for (const name of readdirSync(folder)) {
     const file = join(folder, name)
     const note = readNote(file)
     try {
-      if (note && (await takeBackLater(file, note))) {
+      if (note && (await takeBackLater(file, note, settle === undefined))) {
         log.warn({ repository: note.target }, 'removed a repository that an unfinished push had created')
-      } else if (note) await settle(note.target)
+      } else if (note) await settle?.(note.target)
       dropNote(file)
     } catch (error) {
       log.warn(

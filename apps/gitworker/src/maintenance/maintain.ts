@@ -13,6 +13,8 @@ export type MaintainServices = {
   readonly runLongJob: RunLongJob
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Whether other machines write to the repositories, too. */
+  readonly isShared: boolean
 }
 
 /** What maintenance did to one repository. */
@@ -37,7 +39,7 @@ const defaultGraceMs = 14 * 24 * 60 * 60_000
 export async function maintain(
   gitDir: string,
   abilities: Abilities,
-  { runLongJob, now }: MaintainServices,
+  { runLongJob, now, isShared }: MaintainServices,
   signal: AbortSignal,
 ): Promise<Maintained | 'busy' | undefined> {
   const before = await lookAtRepository(gitDir)
@@ -45,7 +47,7 @@ export async function maintain(
   if (tasks.length === 0) return undefined
   using lock = lockForGc(gitDir)
   if (!lock) return 'busy'
-  const removed = await removeOldTemporaries(gitDir, now(), abilities.grace ?? defaultGraceMs)
+  const removed = await removeOldTemporaries(gitDir, now(), abilities.grace ?? defaultGraceMs, isShared)
   for (const task of tasks) {
     signal.throwIfAborted()
     if (task.kind === 'repack-all' && task.cruft) await freshenObjects(gitDir, now())

@@ -140,8 +140,11 @@ export class Maintenance implements AsyncDisposable {
       this.#schedule.succeeded(gitDir, performance.now(), took, isVain)
     } catch (error) {
       if (this.#ending.signal.aborted) return
+      const { reason } = Refusal.from(error)
+      // It is for another host to do. This one looks again when it gets the next push.
+      if (reason === 'misplaced') return this.#schedule.rests(gitDir, performance.now())
       this.#schedule.failed(gitDir, performance.now())
-      if (closing.signal.aborted || givesWay.has(Refusal.from(error).reason)) return
+      if (closing.signal.aborted || givesWay.has(reason)) return
       this.#services.onRun({ tasks: [], result: 'failed', milliseconds: performance.now() - since, savedBytes: 0 })
       this.#log.warn({ err: error, repository: this.#nameOf(gitDir) }, 'maintenance failed, and is tried again later')
     }

@@ -26,9 +26,15 @@ const maxRemoved = 1000
 /**
  * @param now milliseconds since 1970
  * @param maxAge of temporary files, in milliseconds
+ * @param isShared whether other machines write here, too: then this machine's start says nothing
  * @returns the paths of what was removed
  */
-export async function removeOldTemporaries(gitDir: string, now: number, maxAge: number): Promise<string[]> {
+export async function removeOldTemporaries(
+  gitDir: string,
+  now: number,
+  maxAge: number,
+  isShared: boolean,
+): Promise<string[]> {
   const objects = join(gitDir, 'objects')
   const found = [...(await named(join(objects, 'pack'), temporaryPack)), ...(await named(objects, quarantineName))]
   for (const folder of await named(objects, /^[0-9a-f]{2}$/)) found.push(...(await named(folder, temporaryObject)))
@@ -36,7 +42,8 @@ export async function removeOldTemporaries(gitDir: string, now: number, maxAge: 
   const aged = [...locks.map((path) => [path, maxLockMs] as const), ...found.map((path) => [path, maxAge] as const)]
   const removed: string[] = []
   for (const [path, age] of aged.slice(0, maxRemoved)) {
-    const isOwnerless = foundFromBeforeBoot(path, gitDir) !== undefined || (await isOldAndOurs(path, now - age))
+    const isFromBefore = !isShared && foundFromBeforeBoot(path, gitDir) !== undefined
+    const isOwnerless = isFromBefore || (await isOldAndOurs(path, now - age))
     if (!isOwnerless || isInUse(path)) continue
     await rm(path, { recursive: true, force: true })
     removed.push(path)

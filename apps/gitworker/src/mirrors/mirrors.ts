@@ -25,6 +25,8 @@ export type MirrorServices = RunServices &
     readonly hostSlots: number
     /** Whether this host is the one that changes a repository: in a cluster, the primary alone. */
     readonly isPrimaryOf: (repository: string) => boolean
+    /** Keeps a repository on this host for a run, which `onGiveWay` ends; undefined where another host is the primary now. */
+    readonly hold: (repository: string, onGiveWay: () => void) => Disposable | undefined
   }
 
 /** Keeps the mirrors of a host fresh. Disposing of it ends what runs. */
@@ -151,8 +153,12 @@ export class Mirrors implements AsyncDisposable {
 
   #begin(state: MirrorState): void {
     const ending = new AbortController()
+    const giveWay = () => ending.abort(new Error('Another host is to be the primary.'))
+    const held = this.#services.hold(state.mirror.repository, giveWay)
+    if (!held) return
     state.phase = 'looking'
     const run = this.#run(state, ending.signal).finally(() => {
+      held[Symbol.dispose]()
       this.#running.delete(state)
       this.#fill()
     })

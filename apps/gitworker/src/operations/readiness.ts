@@ -10,10 +10,12 @@ import type { Pool } from '../process/pool.ts'
 export type ReadinessServices = {
   /** The folder below which all repositories lie. */
   readonly root: string
-  readonly createOnPush: boolean
+  readonly config: { readonly createOnPush: boolean }
   readonly pool: Pick<Pool, 'isFailing' | 'isGitFailing'>
   readonly runJob: RunJob
   readonly disks: Pick<DiskSpace, 'shortage'>
+  /** Undefined where there is one host only. */
+  readonly cluster: { readonly hasJoined: boolean; readonly problem: string | undefined } | undefined
 }
 
 /** How long a check may take. The times are long: a host that is only slow must stay in a load balancer's list. */
@@ -22,7 +24,7 @@ const gitWithinMs = 3000
 
 /** @returns a function that tells whether this host takes requests, and if not, why */
 export function readinessOfHost(
-  { root, createOnPush, pool, runJob, disks }: ReadinessServices,
+  { root, config: { createOnPush }, pool, runJob, disks, cluster }: ReadinessServices,
   running: Running,
 ): () => Promise<Readiness> {
   const lookAtRoot = bounded(() => problemOf(root, createOnPush), rootWithinMs, 'the root does not answer')
@@ -40,9 +42,10 @@ export function readinessOfHost(
         workers: pool.isFailing ? 'workers cannot be started' : undefined,
         git: pool.isGitFailing ? await lookAtGit() : undefined,
         root: await lookAtRoot(),
+        ...(cluster && !cluster.hasJoined && { cluster: 'not in its cluster yet' }),
       },
-      // A full disk does not make the host unready: it refuses pushes one by one, and goes on serving reads.
-      { disk: await disks.shortage() },
+      // These do not make the host unready: it refuses pushes one by one, and goes on serving reads.
+      { disk: await disks.shortage(), ...(cluster?.hasJoined && { cluster: cluster.problem }) },
     )
   }
 }

@@ -7,7 +7,7 @@ const maxHeldBytes = 1024 * 1024
 
 /**
  * Passes a push's output on to the client, but holds receive-pack's report back until it is whole and what must come
- * before it is done: HEAD is set, the push is recorded. Some clients close the connection as soon as they have the
+ * before it is done: HEAD is set, the push is recorded, in a cluster this host is still the primary. Some clients close the connection as soon as they have the
  * report, and clone at once.
  *
  * receive-pack writes the report after it has updated the references (builtin/receive-pack.c). The report is in band 1,
@@ -16,20 +16,21 @@ const maxHeldBytes = 1024 * 1024
  */
 export class ReportGate extends Writable {
   readonly #outgoing: Writable
-  readonly #beforeReport: () => Promise<unknown>
+  readonly #beforeReport: () => Promise<boolean>
   readonly #reply: Pick<GitReply, 'mayHaveReported' | 'hasWholeReport'>
   /** What has been held back, from the chunk with the report's beginning. */
   #held: Buffer[] = []
   #heldBytes = 0
   #isOpen = false
+  #isRefused = false
 
   /**
-   * @param beforeReport awaited before the report is passed on; must not reject
+   * @param beforeReport awaited before the report is passed on: says whether it may be; must not reject
    * @param reply must have been given each chunk before it is written here
    */
   constructor(
     outgoing: Writable,
-    beforeReport: () => Promise<unknown>,
+    beforeReport: () => Promise<boolean>,
     reply: Pick<GitReply, 'mayHaveReported' | 'hasWholeReport'>,
   ) {
     super()
@@ -43,6 +44,11 @@ export class ReportGate extends Writable {
   /** Whether the report, or its beginning, has been passed on. */
   get isOpen(): boolean {
     return this.#isOpen
+  }
+
+  /** Whether the report may not be passed on. Then nothing more is. */
+  get isRefused(): boolean {
+    return this.#isRefused
   }
 
   /** Resolves when all output is passed on, the client is gone, or the signal is aborted. */
@@ -59,21 +65,23 @@ export class ReportGate extends Writable {
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     if (!this.#reply.hasWholeReport && this.#heldBytes < maxHeldBytes) return done()
-    void this.#open().then((report) => this.#pass(report, done))
+    void this.#open(done)
   }
 
   /** git has ended within its report, or has written something else. */
   override _final(done: () => void): void {
     if (this.#held.length === 0) return done()
-    void this.#open().then((report) => this.#pass(report, done))
+    void this.#open(done)
   }
 
-  async #open(): Promise<Buffer> {
+  async #open(done: () => void): Promise<void> {
     const held = this.#held
     this.#held = []
-    await this.#beforeReport()
-    this.#isOpen = true
-    return held.length === 1 ? held[0]! : Buffer.concat(held)
+    this.#isOpen = await this.#beforeReport()
+    if (this.#isOpen) return this.#pass(held.length === 1 ? held[0]! : Buffer.concat(held), done)
+    this.#isRefused = true
+    this.destroy()
+    done()
   }
 
   #pass(chunk: Buffer, done: () => void): void {

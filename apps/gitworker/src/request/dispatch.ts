@@ -5,10 +5,14 @@ import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
 import { plainName } from '@sluice/shared/git/repository-name'
+import { awaitsAcceptance, termOf } from '@sluice/shared/host-protocol/from-gateway'
+import { isNotBegun } from '@sluice/shared/host-protocol/from-host'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { RefusedPushes } from '../audit/refused-pushes.ts'
 import { RequestBody } from '../body/request-body.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
+import type { Placement } from '../cluster/placement/placement.ts'
+import type { Tenure } from '../cluster/placement/tenure.ts'
 import { admitFirstPush } from '../creation/first-push.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
 import { checkNoMirror, checkNotAwaited } from '../mirrors/mirror-refusals.ts'
@@ -31,10 +35,12 @@ import type { References } from './serve-references.ts'
 /*
  * A request on its way through this host:
  *
- *   limits → parse → find the repository → read the body's beginning ─┬─▶ a probe         answered here
- *                                                                     ├─▶ a push          serve-push ──────▶ run-push
- *                                                                     ├─▶ references      serve-references ─┐ not cached
- *                                                                     └─▶ a fetch         serve-fetch ──────┴▶ readers
+ *   limits → parse → in a cluster: this host? ─ no ─▶ refused: nothing is begun
+ *                         │
+ *      find the repository → read the body's beginning ─┬─▶ a probe         answered here
+ *                                                       ├─▶ a push          serve-push ──────▶ run-push
+ *                                                       ├─▶ references      serve-references ─┐ not cached
+ *                                                       └─▶ a fetch         serve-fetch ──────┴▶ readers
  */
 
 /** What bounds each request. */
@@ -59,6 +65,8 @@ export type Servers = {
 
 export type DispatchServices = {
   readonly limits: RequestLimits
+  /** Undefined where there is one host only. */
+  readonly placement: Pick<Placement, 'admit'> | undefined
   readonly disks: DiskSpace
   readonly readOnly: ReadOnlyRules
   /** Undefined where there is no file of mirrors. */
@@ -87,14 +95,29 @@ export class Dispatcher {
     try {
       setLimits(exchange, this.#services.limits)
       const request = (record.request = parseGitRequest(exchange.incoming))
-      await this.#admit(exchange, request, record)
+      using tenure = await this.#place(exchange, request)
+      // From now on, the gateway does not send the request elsewhere.
+      if (awaitsAcceptance(exchange.incoming.headers)) exchange.outgoing.writeProcessing()
+      await this.#admit(exchange, request, record, tenure)
     } catch (error) {
       await refuse(exchange, record, error)
     }
-    await this.#services.refusedPushes?.ended(exchange, record)
+    // The gateway sends a request that was not begun to another host, which answers it.
+    if (!isNotBegun(record.refusal?.headers ?? {})) await this.#services.refusedPushes?.ended(exchange, record)
   }
 
-  async #admit(exchange: Exchange, request: GitRequest, record: RequestRecord): Promise<void> {
+  /** @throws {Refusal} `misplaced`, `no_lease` */
+  async #place(exchange: Exchange, request: GitRequest): Promise<Tenure | undefined> {
+    const { placement } = this.#services
+    return await placement?.admit(request, termOf(exchange.incoming.headers), exchange.signal)
+  }
+
+  async #admit(
+    exchange: Exchange,
+    request: GitRequest,
+    record: RequestRecord,
+    tenure: Tenure | undefined,
+  ): Promise<void> {
     const { firstPushes, users, mirrors, onOver } = this.#services
     if (request.kind === 'rpc') exchange.watchUnreadBody()
     const claim = {
@@ -112,7 +135,7 @@ export class Dispatcher {
     if (!existing) checkNotAwaited(mirrors, claim.repository)
     const found = existing ?? (await admitFirstPush(firstPushes, exchange, request, record))
     try {
-      await this.#dispatch({ exchange, request, claim, visit, record }, found)
+      await this.#dispatch({ exchange, request, claim, visit, record, tenure }, found)
     } finally {
       if (existing) onOver(existing.gitDir, !isRead && request.kind === 'rpc')
     }

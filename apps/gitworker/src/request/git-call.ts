@@ -1,6 +1,7 @@
 import type { Claim } from '@sluice/shared/admission/fair-queue'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { Tenure } from '../cluster/placement/tenure.ts'
 import type { Visit } from '../creation/new-repositories.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 
@@ -12,4 +13,6 @@ export type GitCall = {
   readonly claim: Claim
   readonly visit: Visit
   readonly record: RequestRecord
+  /** In a cluster: the hold of a push on its slot. Undefined for whatever changes nothing, and where there is one host only. */
+  readonly tenure: Tenure | undefined
 }

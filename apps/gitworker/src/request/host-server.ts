@@ -4,7 +4,7 @@ import type { Connections } from '@sluice/shared/connections/connections'
 import { Exchange } from '@sluice/shared/exchange/exchange'
 import { isReady, probedPath } from '@sluice/shared/operations/health'
 import type { Readiness } from '@sluice/shared/operations/health'
-import { awaitsAcceptance, clientAddressOf, userOf } from '@sluice/shared/host-protocol/from-gateway'
+import { clientAddressOf, userOf } from '@sluice/shared/host-protocol/from-gateway'
 import { notBegunHeaders } from '@sluice/shared/host-protocol/from-host'
 import { trustedPath } from '@sluice/shared/host-protocol/paths'
 import { createHttpServer, createHttpsServer } from '@sluice/shared/http/http-server'
@@ -76,7 +76,6 @@ async function answerGit(exchange: Exchange, parts: HostServerParts): Promise<vo
   const record = newRecord()
   using _tracked = activity.track(exchange, record)
   const recording = recorder.begin(exchange, () => record.request)
-  if (awaitsAcceptance(exchange.incoming.headers)) exchange.outgoing.writeProcessing()
   await dispatcher.serve(exchange, record)
   metrics.requestEnded(record)
   activity.ended(exchange, record)

@@ -1,6 +1,8 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { RequestBody } from '../body/request-body.ts'
+import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
+import type { Tenure } from '../cluster/placement/tenure.ts'
 import type { PushAllowance } from '../hooks/push-place.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
@@ -34,6 +36,7 @@ import type { PushStarter } from './start-push.ts'
  *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: end git, or let its hooks finish
  *     before the report: set HEAD          report-gate, default-branch            │
  *     and record what git did              push-audit                             │
+ *     in a cluster: still the primary?     cluster/placement/tenure ── no ──▶ cut │
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
  *   remove the files that it left          clean-up-push: unless git ended by itself
  *
@@ -112,21 +115,24 @@ function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
 }
 
 /** Sends git's output to the client. Before the reply ends, HEAD is set, and a new repository is kept or removed. */
-async function passOn({ exchange, request, visit, record }: GitCall, push: Push): Promise<Progress> {
+async function passOn(call: GitCall, push: Push): Promise<Progress> {
+  const { exchange, request, visit, record, tenure } = call
   const { body, worker, reply, ending, audit, newHead } = push
   let progress: Progress = 'cut off'
   try {
-    const gate = gateOf(push, exchange)
+    const gate = gateOf(push, call)
     const stop = () => ending.end(worker, gate?.isOpen ?? true)
     const report = await relay(exchange, request, body, worker, (chunk) => reply.take(chunk), gate, stop)
     const verdict = await noteEnd(push, report, record)
     if (verdict) tellReason(exchange, verdict.refusal)
     await gate?.close(exchange.signal)
+    if (gate?.isRefused) exchange.signal.throwIfAborted()
     progress = 'passed on'
     // The client may read the repository as soon as the reply ends.
     await settle(newHead, record)
     // A client that wants no report is told nothing before the end.
     await audit.settle()
+    if (!gate?.isOpen) await tenure?.confirm(exchange.signal)
     await visit.leave()
     // git may answer before it has read the whole push: when the push is too large, for example.
     await exchange.readOn(maxReadOnBytes)
@@ -140,11 +146,25 @@ async function passOn({ exchange, request, visit, record }: GitCall, push: Push)
 }
 
 /** What must be done before the client gets git's report; undefined where nothing must. */
-function gateOf({ reply, audit, newHead }: Push, { outgoing }: Exchange): ReportGate | undefined {
-  if (!newHead && !audit.isAwaited) return undefined
-  // If HEAD cannot be set, the next push tries again.
-  const before = () => Promise.all([newHead?.settle().catch(() => {}), audit.settle()])
-  return new ReportGate(outgoing, before, reply)
+function gateOf({ reply, audit, newHead }: Push, { exchange, tenure }: GitCall): ReportGate | undefined {
+  if (!newHead && !audit.isAwaited && !tenure) return undefined
+  const before = async () => {
+    // If HEAD cannot be set, the next push tries again.
+    await Promise.all([newHead?.settle().catch(() => {}), audit.settle()])
+    return await isConfirmed(exchange, tenure)
+  }
+  return new ReportGate(exchange.outgoing, before, reply)
+}
+
+/** Whether the client may get git's report. If not, the exchange is ended. */
+async function isConfirmed(exchange: Exchange, tenure: Tenure | undefined): Promise<boolean> {
+  try {
+    await tenure?.confirm(exchange.signal)
+    return true
+  } catch (error) {
+    exchange.abort(Refusal.from(error))
+    return false
+  }
 }
 
 /** Waits until no process of the push lives, and records how it ended. */

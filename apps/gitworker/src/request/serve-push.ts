@@ -24,6 +24,7 @@ import type { Slots } from './slots.ts'
  * The steps of a push:
  *
  *   wait for a slot                        slots
+ *   in a cluster: still the primary?       cluster/placement/tenure
  *   find the repository, or create it      first-push, new-repositories
  *   a mirror, read-only, the service off?   mirrors, read-only, service-switch
  *   do the rules allow it?                 push-rules ────── no ──▶ give the slot back, refuse it: refused-push
@@ -75,8 +76,9 @@ export class Pushes {
    */
   async #run(call: GitCall, found: Repository | undefined, body: RequestBody): Promise<RefusedPush | undefined> {
     const { slots, firstPushes, settings, readOnly, mirrors, marks, sizeLimits, runs } = this.#services
-    const { exchange, request, visit, record } = call
+    const { exchange, request, visit, record, tenure } = call
     using _slot = await slots.waitFor(call, body)
+    await tenure?.begin(exchange.signal)
     // It may have become a mirror, or read-only, while the push waited.
     checkNoMirror(mirrors, firstPushes.root, request.repository, found)
     checkNotReadOnly(readOnly, firstPushes.root, request.repository, found)
@@ -88,6 +90,7 @@ export class Pushes {
     if (judgement && isRefused(judgement)) return judgement
     await marks.remove(gitDir)
     const room = await sizeLimits.roomFor(exchange, request.repository, gitDir, body)
+    await tenure?.begin(exchange.signal)
     await runs.run(call, gitDir, body, { denyForce: judgement?.denyForce ?? false, room })
     return undefined
   }

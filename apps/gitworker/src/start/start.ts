@@ -4,6 +4,7 @@ import { listen } from '@sluice/shared/app/listen'
 import { Running } from '@sluice/shared/app/running'
 import { Connections } from '@sluice/shared/connections/connections'
 import type { Address } from '@sluice/shared/network/address'
+import type { Pages } from '@sluice/shared/operations/operations'
 import { openOperations } from '@sluice/shared/operations/operations'
 import { addProcessMetrics } from '@sluice/shared/operations/process-metrics'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -19,7 +20,10 @@ import { readinessOfHost } from '../operations/readiness.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { RepositoryUsers } from '../repository/repository-users.ts'
+import { openCluster } from './parts/cluster.ts'
+import type { Cluster } from './parts/cluster.ts'
 import { openCaches } from './parts/caches.ts'
+import { partOf } from './parts/startable-part.ts'
 import { openServer } from './parts/server.ts'
 import { checkGnupgHome, checkReaper } from './parts/prerequisites.ts'
 import { administrationAddress, openAdministration } from './parts/administration.ts'
@@ -37,6 +41,8 @@ export type Supervisor = AsyncDisposable & {
   readonly connections: Connections
   readonly running: Running
   readonly leakCheck: LeakCheck
+  /** Undefined where there is one host only. */
+  readonly cluster: Cluster | undefined
   /** The root, the workers' runtime and git's version, for the log. */
   readonly facts: Readonly<Record<string, string>>
 }
@@ -49,14 +55,15 @@ export type Supervisor = AsyncDisposable & {
  */
 export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
   await using parts = new AsyncDisposableStack()
-  checkReaper()
-  await checkHookScript()
-  await checkGnupgHome(config)
+  await checkSurroundings(config)
   const trust = parts.use(await GatewayTrust.open(config, log))
   const storage = parts.use(await openStorage(config, log))
   const { root, runtimeDirectory } = storage
   const registry = newRegistry()
   const metrics = new HostMetrics(registry)
+  // Everything else is over when this host leaves its cluster.
+  const cluster = await openCluster(config, registry, log)
+  if (cluster) parts.use(cluster)
   const workers = parts.use(await openWorkers(config, runtimeDirectory, metrics, log))
   const { pool, runJob, admission, leakCheck } = workers
   const caches = parts.use(await openCaches(config, admission, runtimeDirectory.path, log))
@@ -69,41 +76,49 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
 
   const connections = new Connections({ limit: workers.sizes.maxConnections })
   const running = new Running(connections)
-  const { ending } = running
-  const newRepositories = await openNewRepositories(config, storage, workers, log)
+  const newRepositories = await openNewRepositories(config, storage, workers, log, cluster?.placement)
   const users = new RepositoryUsers()
-  const common = { config, storage, workers, newRepositories, users, metrics, log }
+  const common = { config, storage, workers, newRepositories, users, placement: cluster?.placement, metrics, log }
   const { auditLog } = pushParts.audit
   const ownWork = parts.use(await openOwnWork({ ...common, disks, auditLog, registry }))
+  const { ending } = running
   const dispatcher = openDispatcher({ ...common, ...ownWork, caches, disks, pushParts, connections, ending })
-  const readiness = readinessOfHost({ root, createOnPush: config.createOnPush, pool, runJob, disks }, running)
+  const readiness = readinessOfHost({ root, config, pool, runJob, disks, cluster }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
   const serverParts = { dispatcher, connections, running, activity, recorder, metrics, readiness, trust }
   const { server } = parts.use(await openServer(config, serverParts, log))
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
-  const seen = { pool, admission, leakCheck, disks, activity, ...ownWork, readiness, facts }
-  const pages = operatorsPages(registry, seen)
-  const operations = config.supervisorOperations
-    ? parts.use(await openOperations(config.supervisorOperations, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
-    : undefined
+  const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, ...ownWork, readiness, facts })
+  const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages })
+  if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
   const { mirrors } = ownWork
   parts.use(await openAdministration({ ...common, answers, mirrors, readOnly: pushParts.readOnly }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
-  const ends = parts.move()
-  return {
+  await cluster?.join(address)
+  return partOf(parts, {
     server,
     address,
     operations: operations?.address,
     connections,
     running,
     leakCheck,
+    cluster,
     facts,
-    [Symbol.asyncDispose]: () => ends.disposeAsync(),
-  }
+  })
+}
+
+async function checkSurroundings(config: SupervisorConfig): Promise<void> {
+  checkReaper()
+  await checkHookScript()
+  await checkGnupgHome(config)
+}
+
+async function openOperatorsAddress({ supervisorOperations: address }: SupervisorConfig, pages: Pages) {
+  return address && (await openOperations(address, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
 }
 
 function newRegistry(): Registry {

@@ -15,8 +15,14 @@ import { commonDirOf } from '../repository/repository.ts'
 const maxKnown = 10_000
 
 export class StaleLocks {
+  readonly #isShared: boolean
   /** The repositories that have been looked through since the start. */
   readonly #known = new Set<string>()
+
+  /** @param isShared whether other machines write to the repositories, too: then nothing is proven by this machine's start */
+  constructor({ isShared }: { readonly isShared: boolean }) {
+    this.#isShared = isShared
+  }
 
   /**
    * Removes files that would make a push fail and that are proven to have no owner. Never fails: git reports a file
@@ -28,18 +34,26 @@ export class StaleLocks {
   async remove(gitDir: string, commands: readonly { readonly ref: string }[]): Promise<string[] | undefined> {
     try {
       const commonDir = commonDirOf(gitDir)
-      const refs = commands.map(({ ref }) => ref).filter(isRefName)
-      const removed = await removeFromBeforeBoot(gitDir, [
-        ...locksIn(gitDir, commonDir),
-        ...refs.map((ref) => join(commonDir, `${ref}.lock`)),
-        ...(this.#isKnown(gitDir) ? [] : await leftoversOfPushes(commonDir)),
-      ])
+      const removed = this.#isShared ? [] : await this.#removeFromBeforeBoot(gitDir, commonDir, commands)
       // It takes packed-refs.lock, which may only now be free.
       removed.push(...removeStalePackedRefs(commonDir))
       return removed.length === 0 ? undefined : removed
     } catch {
       return undefined
     }
+  }
+
+  async #removeFromBeforeBoot(
+    gitDir: string,
+    commonDir: string,
+    commands: readonly { readonly ref: string }[],
+  ): Promise<string[]> {
+    const refs = commands.map(({ ref }) => ref).filter(isRefName)
+    return await removeFromBeforeBoot(gitDir, [
+      ...locksIn(gitDir, commonDir),
+      ...refs.map((ref) => join(commonDir, `${ref}.lock`)),
+      ...(this.#isKnown(gitDir) ? [] : await leftoversOfPushes(commonDir)),
+    ])
   }
 
   #isKnown(gitDir: string): boolean {

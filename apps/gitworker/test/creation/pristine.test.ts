@@ -211,7 +211,11 @@ test('whenever its supervisor is killed, the next one removes repositories that 
       if (at !== 'named') await rename(bare, note.hidden)
       if (at === 'half removed') await rm(join(note.hidden, 'config'))
       const isGarbage = at === 'unfinished' || at === 'half removed'
-      assert.equal(await takeBackLater(noteFile, isGarbage ? unmade : note), isGarbage || !isUsed, `${at} ${isUsed}`)
+      assert.equal(
+        await takeBackLater(noteFile, isGarbage ? unmade : note, false),
+        isGarbage || !isUsed,
+        `${at} ${isUsed}`,
+      )
       assert.equal(existsSync(note.hidden), false)
       assert.equal(existsSync(bare), isUsed && !isGarbage)
     }

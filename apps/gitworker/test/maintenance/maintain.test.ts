@@ -234,7 +234,7 @@ describe('maintenance of one repository', () => {
   })
 
   function services() {
-    return { runLongJob, now: () => now }
+    return { runLongJob, now: () => now, isShared: false }
   }
 
   async function again() {

@@ -58,6 +58,7 @@ for (const { what, before, after } of outputs) {
           assert.ok(given > before.length, `asked after ${given} bytes`)
           await turn()
           isDone = true
+          return true
         },
         reply,
       )
@@ -82,7 +83,7 @@ test('an empty packet, which git sends as a keep-alive, is no report', async () 
   const reply = new PushReply()
   let asked = 0
   const outgoing = new PassThrough()
-  const gate = new ReportGate(outgoing, async () => void asked++, reply)
+  const gate = new ReportGate(outgoing, async () => ++asked > 0, reply)
   const write = (text: string) => gate.write(reply.take(Buffer.from(text)) ?? text)
   for (const text of [band(1, ''), `${band(2, 'Unpacking\n')}${band(1, '')}`, '0005', '\u0001']) write(text)
   assert.equal(asked, 0)
@@ -93,23 +94,35 @@ test('an empty packet, which git sends as a keep-alive, is no report', async () 
 
 test('it does not wait for a client that has left', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
-  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true, hasWholeReport: true })
+  const gate = new ReportGate(outgoing, async () => true, { mayHaveReported: true, hasWholeReport: true })
   gate.write(Buffer.from(report))
   gate.write(Buffer.from(report))
   outgoing.destroy()
   await gate.close(never)
-  const late = new ReportGate(outgoing, async () => {}, { mayHaveReported: true, hasWholeReport: true })
+  const late = new ReportGate(outgoing, async () => true, { mayHaveReported: true, hasWholeReport: true })
   assert.equal(late.destroyed, true)
   await late.close(never)
 })
 
 test('it does not wait for a client that does not read once its signal is aborted', async () => {
   const outgoing = new PassThrough({ highWaterMark: 1 })
-  const gate = new ReportGate(outgoing, async () => {}, { mayHaveReported: true, hasWholeReport: true })
+  const gate = new ReportGate(outgoing, async () => true, { mayHaveReported: true, hasWholeReport: true })
   gate.write(Buffer.from(report))
   gate.write(Buffer.from(report))
   const controller = new AbortController()
   const closed = gate.close(controller.signal)
   controller.abort()
   await closed
+})
+
+test('nothing is passed on once the report may not be', async () => {
+  const reply = new PushReply()
+  const outgoing = new PassThrough()
+  const gate = new ReportGate(outgoing, async () => false, reply)
+  const words = band(2, 'Unpacking\n')
+  for (const text of [words, band(1, report), band(2, 'more')]) gate.write(reply.take(Buffer.from(text)) ?? text)
+  await gate.close(never)
+  assert.deepEqual([gate.isRefused, gate.isOpen, gate.destroyed], [true, false, true])
+  assert.equal(outgoing.read()?.toString(), words)
+  assert.equal(outgoing.destroyed, false, 'the exchange decides how the connection ends')
 })

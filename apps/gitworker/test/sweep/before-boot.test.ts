@@ -68,7 +68,7 @@ test('a push removes what is in its way, and looks once at files that only take 
     await utimes(at(`objects/pack/pack-${name}.keep`), long, long)
   }
   for (const name of ['objects/incoming-abc123', 'refs/heads/folder.lock']) await utimes(at(name), long, long)
-  const staleLocks = new StaleLocks()
+  const staleLocks = new StaleLocks({ isShared: false })
   const none = '0'.repeat(40)
   const commands = [
     'refs/heads/a/b',

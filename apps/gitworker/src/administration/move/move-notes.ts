@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { identityOfFolder } from './folder-identity.ts'
+import { isIdentityOf } from './folder-identity.ts'
 import { settleEdit } from './alternate-edits.ts'
 import type { AlternatesEdit } from './alternate-edits.ts'
 
@@ -53,6 +53,6 @@ async function settleNote(file: string, log: Logger): Promise<void> {
 
 /** Leaves the paths that are right for where the folder is now. */
 export async function settle({ target, identity, edits }: NotedMove): Promise<void> {
-  const isMoved = identityOfFolder(target) === identity
+  const isMoved = isIdentityOf(identity, target)
   for (const edit of edits) await settleEdit(edit, isMoved)
 }

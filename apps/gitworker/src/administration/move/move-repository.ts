@@ -7,7 +7,7 @@ import { removeEmpty } from '../../creation/take-back.ts'
 import { borrowedFolders, realOr } from '../lending/alternates.ts'
 import { addNewLines, planEdits } from './alternate-edits.ts'
 import type { AlternatesEdit } from './alternate-edits.ts'
-import { identityOfFolder } from './folder-identity.ts'
+import { identityOfFolder, isIdentityOf } from './folder-identity.ts'
 import { settle } from './move-notes.ts'
 import type { MoveNotes } from './move-notes.ts'
 
@@ -48,7 +48,7 @@ export async function moveRepository(
     await settle(move)
     prove(newGitDir, edits, expected)
   } catch (error) {
-    if (identityOfFolder(target) === move.identity) renameSync(target, folder)
+    if (isIdentityOf(move.identity, target)) renameSync(target, folder)
     await settle(move)
     note.drop()
     removeEmpty(made)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isGitDirectory } from '../../repository/repository.ts'
 import type { Walked } from '../look/walk-root.ts'
-import { identityOfFolder } from '../move/folder-identity.ts'
+import { identityOfFolder, isIdentityOf } from '../move/folder-identity.ts'
 import { readTrashNote, writeTrashNote } from './trash-note.ts'
 import type { TrashNote } from './trash-note.ts'
 
@@ -32,11 +32,16 @@ export type TrashEntry = TrashNote & { readonly path: string }
 export class Trash {
   readonly #folder: string
   readonly #keepMs: number | undefined
+  readonly #isOurs: ((repository: string) => boolean) | undefined
 
-  /** @param keepMs how long what is deleted from now on is kept; undefined: until it is purged by hand */
-  constructor(root: string, keepMs: number | undefined) {
+  /**
+   * @param keepMs how long what is deleted from now on is kept; undefined: until it is purged by hand
+   * @param isOurs where other hosts work in the same root: whether this one sees to a repository's entry
+   */
+  constructor(root: string, keepMs: number | undefined, isOurs?: (repository: string) => boolean) {
     this.#folder = join(root, folderName)
     this.#keepMs = keepMs
+    this.#isOurs = isOurs
   }
 
   /** Makes an entry for a repository that is about to be moved into it. @throws the file system's error */
@@ -103,14 +108,15 @@ export class Trash {
       const path = join(this.#folder, name)
       if (!isId(name.replace(goneEnding, ''))) continue
       if (name.endsWith(goneEnding)) await rm(path, { recursive: true, force: true })
-      else await this.forget(name)
+      else if (this.#mayForget(path)) await this.forget(name)
     }
   }
 
   /** Those whose time is over. */
   async due(now = Date.now()): Promise<TrashEntry[]> {
     const entries = await this.list()
-    return entries.filter(({ keptUntil }) => keptUntil !== null && Date.parse(keptUntil) <= now)
+    const isDue = ({ keptUntil }: TrashEntry) => keptUntil !== null && Date.parse(keptUntil) <= now
+    return entries.filter((entry) => isDue(entry) && (this.#isOurs?.(entry.repository) ?? true))
   }
 
   /** Only what the note describes: the folder must be the one that was moved in, or nothing of it is shown or touched. */
@@ -118,8 +124,15 @@ export class Trash {
     if (!isId(id)) return undefined
     const note = readTrashNote(join(this.#folder, id))
     const path = join(this.#folder, id, held)
-    if (!note || note.id !== id || identityOfFolder(path) !== note.identity) return undefined
+    if (!note || note.id !== id || !isIdentityOf(note.identity, path)) return undefined
     return isGitDirectory(join(path, note.gitDir)) ? { ...note, path } : undefined
+  }
+
+  /** Another host may be about to move a repository into an entry. */
+  #mayForget(path: string): boolean {
+    if (!this.#isOurs) return true
+    const note = readTrashNote(path)
+    return note !== undefined && this.#isOurs(note.repository)
   }
 
   #removeIfEmpty(): void {

@@ -8,11 +8,14 @@ import { openAdministrationServer } from '../../administration/api/administratio
 import { Inspection } from '../../administration/inspection.ts'
 import { FactsReader } from '../../administration/look/repository-facts.ts'
 import { MoveNotes } from '../../administration/move/move-notes.ts'
+import { changedNames } from '../../administration/operation/changed-names.ts'
 import { Trash } from '../../administration/trash/trash.ts'
 import { Turns } from '../../administration/operation/turns.ts'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
+import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { isRootShared } from '../../config/shared-root.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
@@ -30,6 +33,8 @@ export type AdministrationParts = {
   readonly workers: Workers
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
+  /** Undefined where there is one host only. */
+  readonly placement?: Placement | undefined
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
   readonly readOnly: ReadOnlyRules
@@ -60,12 +65,15 @@ export async function openAdministration(
   parts: AdministrationParts,
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
-  const { config, storage, workers, newRepositories, users, answers, readOnly, mirrors, metrics, log } = parts
+  const { config, storage, workers, newRepositories, users, placement, answers, readOnly, mirrors, metrics, log } =
+    parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
   const notes = await MoveNotes.open(join(runtimeDirectory.path, 'moves'), log)
-  const trash = new Trash(root, config.trashTime)
+  const isShared = isRootShared(config)
+  const isOurs = isShared ? (repository: string) => placement?.isPrimary(repository) ?? false : undefined
+  const trash = new Trash(root, config.trashTime, isOurs)
   const facts = new FactsReader(root, readOnly, runJob)
   const administration = new Administration({
     root,
@@ -80,6 +88,12 @@ export async function openAdministration(
     facts,
     runJob,
     runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
+    hold: (operation) => {
+      using held = new DisposableStack()
+      const names = placement ? changedNames(operation, trash, isShared) : []
+      for (const name of names) held.use(placement!.holdForOperator(name))
+      return held.move()
+    },
     onOver: (kind, result) => metrics.administered(kind, result),
     log,
   })

@@ -9,6 +9,7 @@ import { PackCache } from '../../cache/packs/pack-cache.ts'
 import { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import type { Admission } from '../../capacity/admission.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { isRootShared } from '../../config/shared-root.ts'
 import { GitProducer } from '../../request/git-producer.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
@@ -31,10 +32,18 @@ export async function openCaches(
 ): Promise<Caches> {
   await using opened = new AsyncDisposableStack()
   const packs = opened.use(await openPackCache(config, admission, runtimeDirectory, log))
-  const { referenceCache: maxBytes } = config
+  const maxBytes = referenceCacheBytes(config)
   const onGone = (state: number) => packs.forget(state)
   const answers = maxBytes === undefined ? undefined : opened.use(new ReferenceCache({ maxBytes, onGone }))
   return partOf(opened, { packs, answers })
+}
+
+const usualReferenceBytes = 64 * 1024 * 1024
+
+/** File times of a folder that other hosts write to may be late here. */
+function referenceCacheBytes(config: SupervisorConfig): number | undefined {
+  if (config.referenceCache !== 'auto') return config.referenceCache
+  return isRootShared(config) ? undefined : usualReferenceBytes
 }
 
 async function openPackCache(

@@ -4,7 +4,9 @@ import type { Connections } from '@sluice/shared/connections/connections'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { ReadAheadBudget } from '../../body/read-ahead.ts'
 import type { DiskSpace } from '../../capacity/disk-space.ts'
+import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { isRootShared } from '../../config/shared-root.ts'
 import { RepositorySizes } from '../../capacity/repository-size.ts'
 import { NewRepositories } from '../../creation/new-repositories.ts'
 import type { Maintenance } from '../../maintenance/maintenance.ts'
@@ -44,6 +46,8 @@ export type DispatcherParts = {
   readonly connections: Connections
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
+  /** Undefined where there is one host only. */
+  readonly placement: Placement | undefined
   /** Undefined where repositories are not kept in shape. */
   readonly maintenance: Maintenance | undefined
   /** Undefined where there is no file of mirrors. */
@@ -99,7 +103,8 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const servers = { references, fetches, pushes }
   const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
   const audited = { readOnly, mirrors, auditLog, refusedPushes }
-  return new Dispatcher({ limits, disks, ...audited, firstPushes, users, settings, servers, onOver })
+  const { placement } = parts
+  return new Dispatcher({ limits, placement, disks, ...audited, firstPushes, users, settings, servers, onOver })
 }
 
 /** What reads the repositories' own configurations. */
@@ -131,10 +136,13 @@ export async function openNewRepositories(
   storage: Storage,
   workers: Workers,
   log: Logger,
+  placement?: Pick<Placement, 'isPrimary'>,
 ): Promise<NewRepositories> {
   return await NewRepositories.open({
     runFolder: storage.runtimeDirectory.path,
     root: storage.root,
+    isShared: isRootShared(config),
+    mayTakeBack: (repository) => placement?.isPrimary(repository) ?? true,
     format: config.defaultObjectFormat,
     runJob: workers.runJob,
     log,
@@ -171,7 +179,7 @@ function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRu
       killGrace,
     }),
     newHeads: new NewHeads(runJob),
-    staleLocks: new StaleLocks(),
+    staleLocks: new StaleLocks({ isShared: isRootShared(config) }),
     answers: caches.answers,
     audits: { auditLog: pushParts.audit.auditLog, runJob, log },
     endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },

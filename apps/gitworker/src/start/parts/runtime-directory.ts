@@ -54,13 +54,24 @@ export type RuntimeDirectory = AsyncDisposable & {
   openPush(): Promise<PushFolder>
 }
 
+export type RuntimeDirectoryOptions = {
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly killGrace: number
+  /** Whether other machines write to the repositories, too. Then only what a note of this host names is removed. */
+  readonly isShared: boolean
+}
+
 /**
  * Takes the folder over. Ends the processes that an earlier supervisor has left, and removes the files that their
  * pushes left in repositories.
  *
  * @throws {ConfigError} where another supervisor uses the folder, or it cannot be written
  */
-export async function openRuntimeDirectory(folder: string, killGrace: number, log: Logger): Promise<RuntimeDirectory> {
+export async function openRuntimeDirectory(
+  folder: string,
+  { killGrace, isShared }: RuntimeDirectoryOptions,
+  log: Logger,
+): Promise<RuntimeDirectory> {
   const path = resolve(folder)
   const empty = join(path, 'empty')
   const pushes = join(path, 'pushes')
@@ -84,12 +95,14 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
   } catch (error) {
     throw unusable(path, error)
   }
-  await clearRequests(requests, killGrace, sweeper, log)
+  await clearRequests(requests, { killGrace, isShared }, sweeper, log)
   const removed = await sweeper.tryAgain()
   if (removed.length > 0) log.warn({ swept: removed }, 'removed what an earlier supervisor had left')
   const onLeftFolder = (error: unknown) => log.warn({ err: error }, 'what a push had of its own cannot be removed')
   // The processes that used these folders have been ended above.
   await clearPushFolders(pushes, onLeftFolder).catch(onLeftFolder)
+  // Of files that are younger than a repack or a fetch, another machine may be the owner.
+  const since = (what: 'repacksSince' | 'fetchesSince') => (isShared ? {} : { [what]: Date.now() })
   const noteFile = ({ leader, word }: RequestMark) => join(requests, `${leader}.${word}`)
   const parts = opened.move()
   return {
@@ -100,8 +113,8 @@ export async function openRuntimeDirectory(folder: string, killGrace: number, lo
     sweeper,
     openPush: () => openPushFolder(pushes, onLeftFolder),
     note: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir),
-    noteRepack: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, { repacksSince: Date.now() }),
-    noteFetch: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, { fetchesSince: Date.now() }),
+    noteRepack: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, since('repacksSince')),
+    noteFetch: (worker, gitDir) => writeNote(noteFile(worker), worker, gitDir, since('fetchesSince')),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
@@ -136,7 +149,12 @@ function inUse(path: string, which = ' of another container'): ConfigError {
   return new ConfigError([problem], { mayHeal: true })
 }
 
-async function clearRequests(requests: string, killGrace: number, sweeper: Sweeper, log: Logger): Promise<void> {
+async function clearRequests(
+  requests: string,
+  { killGrace, isShared }: RuntimeDirectoryOptions,
+  sweeper: Sweeper,
+  log: Logger,
+): Promise<void> {
   for (const name of await readdir(requests)) {
     const file = join(requests, name)
     const { worker = '', word = '', gitDir } = readNote(file)
@@ -148,7 +166,7 @@ async function clearRequests(requests: string, killGrace: number, sweeper: Sweep
     }
     try {
       const swept = await sweeper.sweep(file)
-      if (gitDir !== undefined) swept.push(...(await sweepAfterPowerLoss(gitDir)))
+      if (gitDir !== undefined && !isShared) swept.push(...(await sweepAfterPowerLoss(gitDir)))
       if (swept.length > 0) log.warn({ swept }, 'removed what an earlier push had left')
     } catch (err) {
       // A single repository that cannot be read must not prevent the start.

@@ -1,7 +1,11 @@
+import { resolve } from 'node:path'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { PackCache } from '../../cache/packs/pack-cache.ts'
 import { DiskSpace } from '../../capacity/disk-space.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { isRootShared } from '../../config/shared-root.ts'
+import { isBelow } from '../../repository/repository.ts'
 import type { HooksFolder } from '../../hooks/hook-plan.ts'
 import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
 import { auditFolder } from './audit.ts'
@@ -25,8 +29,31 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
   await using opened = new AsyncDisposableStack()
   const operatorsHooks = await openOperatorsHooks(config.hooksFolder)
   const root = await openRoot(config)
-  const runtimeDirectory = opened.use(await openRuntimeDirectory(config.runFolder, config.killGrace, log))
+  const isShared = isRootShared(config)
+  if (isShared) checkOwnFolders(config, root)
+  const runtimeDirectory = opened.use(
+    await openRuntimeDirectory(config.runFolder, { killGrace: config.killGrace, isShared }, log),
+  )
   return partOf(opened, { root, runtimeDirectory, operatorsHooks })
+}
+
+/** @throws {ConfigError} where a folder that is this host's alone lies in the one that it shares */
+function checkOwnFolders({ runFolder, spoolFolder }: SupervisorConfig, root: string): void {
+  const problems = [
+    ['SLUICE_RUN_FOLDER', runFolder] as const,
+    ...(spoolFolder === 'auto' ? [] : [['SLUICE_SPOOL_FOLDER', spoolFolder] as const]),
+  ]
+    .filter(([, folder]) => isInside(root, folder))
+    .map(
+      ([name, folder]) =>
+        `${name} names ${folder}, which lies in SLUICE_ROOT. With SLUICE_STORAGE=shared all hosts have that folder, and this one must be of this host alone: name another, on a disk of its own.`,
+    )
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+function isInside(root: string, folder: string): boolean {
+  const path = resolve(folder)
+  return path === root || isBelow(root, path)
 }
 
 /** Watches the free space on the disks that a host writes to. */

@@ -15,7 +15,7 @@ import { openRuntimeDirectory } from '../../../src/start/parts/runtime-directory
 import { startOther } from '../../support/other-process.ts'
 
 const silent = pino({ level: 'silent' })
-const open = (path: string) => openRuntimeDirectory(path, 300, silent)
+const open = (path: string) => openRuntimeDirectory(path, { killGrace: 300, isShared: false }, silent)
 
 function startSleeper(): ChildProcess & { pid: number } {
   const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })

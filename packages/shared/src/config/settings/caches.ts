@@ -1,15 +1,16 @@
 import type { Setting } from '../setting/setting.ts'
-import { orOff, size, text } from '../setting/values.ts'
+import { orAuto, orOff, size, text } from '../setting/values.ts'
 
 export const caches = {
   referenceCache: {
     name: 'SLUICE_REFERENCE_CACHE',
     apps: ['supervisor'],
-    takes: 'off, or a size such as 512KiB, 32MiB or 1GiB',
+    takes: 'auto, off, or a size such as 512KiB, 32MiB or 1GiB',
     purpose:
       'The memory for lists of references and of capabilities. Each is given out only after a check that nothing has changed. off: for file systems whose file times cannot be trusted, such as NFS.',
-    fallback: '64MiB',
-    schema: orOff(size()),
+    fallback: 'auto',
+    fallbackRule: '64MiB; off where several hosts share one folder (SLUICE_STORAGE=shared)',
+    schema: orAuto(orOff(size())),
   },
   packCache: {
     name: 'SLUICE_PACK_CACHE',

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { inBandRefusal } from '../../git/in-band-refusal.ts'
 import type { GitRequest } from '../../git/git-route.ts'
-import { reasonHeaders } from '../../host-protocol/from-host.ts'
+import { isNotBegun, reasonHeaders } from '../../host-protocol/from-host.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 
 export type RefusalReply = {
@@ -24,7 +24,8 @@ export function refusalReply(
   request: GitRequest | undefined,
 ): RefusalReply {
   const told = { 'X-Request-Id': requestId, ...reasonHeaders(refusal.reason) }
-  const inBand = request && inBandRefusal(request, asked, refusal)
+  // What was not begun, a gateway sends again.
+  const inBand = request && !isNotBegun(refusal.headers) && inBandRefusal(request, asked, refusal)
   if (inBand) {
     const headers = { 'Content-Type': inBand.contentType, ...told }
     return { status: 200, text: inBand.body, headers, standsFor: refusal.status }

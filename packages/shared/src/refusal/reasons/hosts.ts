@@ -40,6 +40,21 @@ export const hosts = {
     advice:
       'Nothing: a gateway asks another host then. Many for minutes: a host or a gateway does not reach etcd, see its log.',
   },
+  no_lease: {
+    status: 503,
+    outcome: 'shed',
+    sentence:
+      'This host has lost touch with its cluster, so it serves nothing at the moment. Please try again in a moment.',
+    advice: 'The host does not reach etcd, or was stopped for longer than SLUICE_LEASE: see its log.',
+  },
+  term_over: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'This host may not be the one for this repository any more, so it cannot confirm the push, which may or may not have taken effect. Please fetch, and push again if it is missing.',
+    advice:
+      'The host lost its lease while git was at work: it did not reach etcd, or was stopped. The line of the request says what git did.',
+  },
   wrong_secret: {
     status: 403,
     outcome: 'refused',

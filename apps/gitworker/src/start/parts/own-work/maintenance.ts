@@ -1,10 +1,14 @@
+import { relative } from 'node:path'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
+import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Trash } from '../../../administration/trash/trash.ts'
 import { laneReasons } from '../../../capacity/admission.ts'
 import { pressureReader } from '../../../capacity/pressure.ts'
+import type { Placement } from '../../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../../config/config.ts'
+import { isRootShared } from '../../../config/shared-root.ts'
 import { Lenders } from '../../../maintenance/lenders.ts'
 import { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { MaintenanceRun } from '../../../maintenance/maintenance.ts'
@@ -19,6 +23,8 @@ export type MaintenanceParts = {
   readonly storage: Storage
   readonly workers: Workers
   readonly exclusive: ExclusiveWork
+  /** Undefined where there is one host only. */
+  readonly placement: Placement | undefined
   readonly registry: Registry
   readonly log: Logger
 }
@@ -35,7 +41,7 @@ export function openMaintenance(parts: MaintenanceParts): Maintenance | undefine
 }
 
 function startMaintenance(
-  { config, storage, workers, exclusive, log }: MaintenanceParts,
+  { config, storage, workers, exclusive, placement, log }: MaintenanceParts,
   metrics: MaintenanceMetrics,
 ): Maintenance {
   const { pool, git, gitVersion, runJob, spawnLog } = workers
@@ -65,10 +71,23 @@ function startMaintenance(
     cruftPacks,
     isLent: (gitDir: string) => lenders.lends(gitDir, performance.now()),
     readPressure: pressureReader(),
-    enter: (gitDir: string, onClosing: () => void) => exclusive.enter(gitDir, onClosing),
+    isShared: isRootShared(config),
+    enter: (gitDir: string, onClosing: () => void) => {
+      using entered = new DisposableStack()
+      if (placement) entered.use(holdIn(placement, relative(root, gitDir), onClosing))
+      entered.use(exclusive.enter(gitDir, onClosing))
+      return entered.move()
+    },
     onRun: (run: MaintenanceRun) => metrics.ran(run),
   }
   return new Maintenance(services, log)
+}
+
+/** Two hosts must not keep the same repository in shape. @throws {Refusal} `misplaced` where another host is the one to do it */
+function holdIn(placement: Placement, repository: string, onGiveWay: () => void): Disposable {
+  const held = placement.hold(repository, onGiveWay)
+  if (!held) throw new Refusal('misplaced')
+  return held
 }
 
 function writesCruftPacks(gitVersion: string): boolean {

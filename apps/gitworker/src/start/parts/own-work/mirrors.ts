@@ -10,6 +10,7 @@ import type { AuditLog } from '../../../audit/audit-log.ts'
 import { laneReasons } from '../../../capacity/admission.ts'
 import type { DiskSpace } from '../../../capacity/disk-space.ts'
 import { RepositorySizes } from '../../../capacity/repository-size.ts'
+import type { Placement } from '../../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../../config/config.ts'
 import type { NewRepositories } from '../../../creation/new-repositories.ts'
 import { fetchSettings } from '../../../git/config-file.ts'
@@ -42,6 +43,8 @@ const waiting = { largestShare: 1, queueLength: 10_000, queueTimeout: 2 ** 31 - 
 /** Nice to whatever serves requests, whatever SLUICE_JOB_NICENESS says. */
 const niceness = 10
 
+const heldByNobodyElse: Disposable = { [Symbol.dispose]() {} }
+
 export type MirrorParts = {
   readonly config: SupervisorConfig
   readonly storage: Storage
@@ -49,6 +52,8 @@ export type MirrorParts = {
   readonly newRepositories: NewRepositories
   readonly disks: DiskSpace
   readonly exclusive: ExclusiveWork
+  /** Undefined where there is one host only. */
+  readonly placement: Placement | undefined
   readonly marks: MirrorMarks
   readonly auditLog: AuditLog | undefined
   readonly maintenance: Maintenance | undefined
@@ -103,7 +108,8 @@ export async function readMirrors(
 }
 
 async function servicesOf(parts: MirrorParts, metrics: MirrorMetrics): Promise<MirrorServices> {
-  const { config, storage, workers, newRepositories, disks, exclusive, marks, auditLog, maintenance, log } = parts
+  const { config, storage, workers, newRepositories, disks, exclusive, placement, marks, auditLog, maintenance, log } =
+    parts
   const { root, runtimeDirectory } = storage
   const { pool, git, spawnLog } = workers
   const folder = join(runtimeDirectory.path, 'mirrors')
@@ -132,7 +138,8 @@ async function servicesOf(parts: MirrorParts, metrics: MirrorMetrics): Promise<M
     diskShortage: () => disks.shortage(),
     enter: (gitDir, onClosing) => exclusive.enter(gitDir, onClosing),
     hostSlots: config.mirrorHostSlots,
-    isPrimaryOf: () => true,
+    isPrimaryOf: (repository) => placement?.isPrimary(repository) ?? true,
+    hold: (repository, onGiveWay) => (placement ? placement.hold(repository, onGiveWay) : heldByNobodyElse),
     onRun: (run) => metrics.ran(run),
     async onChanges(mirror, gitDir, changes) {
       maintenance?.touch(gitDir, true)

@@ -1,0 +1,17 @@
+import type { Trash } from '../trash/trash.ts'
+import type { Operation } from './operation.ts'
+
+/**
+ * The names of the repositories whose host must be this one, for an operation.
+ *
+ * Where all hosts have the same root, a name that is yet to be taken may be another host's: it is taken by one rename(2),
+ * which fails where the other host has taken it first.
+ *
+ * @throws {Refusal} `trash_missing`
+ */
+export function changedNames(operation: Operation, trash: Trash, isShared: boolean): string[] {
+  if (operation.kind === 'purge') return [trash.find(operation.id).repository]
+  if (operation.kind === 'restore') return [operation.to ?? trash.find(operation.id).repository]
+  const takesName = operation.kind === 'rename' || operation.kind === 'fork'
+  return takesName && !isShared ? [operation.repository, operation.to] : [operation.repository]
+}

@@ -1,0 +1,199 @@
+import type { Coordinator, Watched } from '@sluice/shared/coordinator/coordinator'
+import type { ClusterFormat } from '@sluice/shared/placement/format'
+import type { ClusterView } from '@sluice/shared/placement/cluster-view'
+import type { ClusterKeys } from '@sluice/shared/placement/keys'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { runBalancer } from './balancer/run-balancer.ts'
+import type { Balancer } from './balancer/run-balancer.ts'
+import { Handovers } from './handover/handovers.ts'
+import { leaveCluster } from './handover/leave-cluster.ts'
+import { SlotSwaps } from './handover/slot-swaps.ts'
+import { agreeOnFormat } from './member/format-agreement.ts'
+import { HostTable } from './member/host-table.ts'
+import { LeaseWatch } from './member/lease-watch.ts'
+import { Registration } from './member/registration.ts'
+import { becomeMember, patiently } from './member/first-join.ts'
+import { Placement } from './placement/placement.ts'
+import { SlotHolds } from './placement/slot-holds.ts'
+import type { ClusterMetrics } from './shown/cluster-metrics.ts'
+import { statusOf, viewOf } from './shown/shown-host.ts'
+import type { ShownHost } from './shown/shown-host.ts'
+import type { ClusterHostStatus } from './shown/cluster-status.ts'
+import { SlotTable } from './table/slot-table.ts'
+
+/*
+ * A host's part in its cluster:
+ *
+ *   member/     its record, on a lease; who else is there
+ *   table/      who keeps each slot
+ *   placement/  whether this host serves a request, and may acknowledge a push
+ *   handover/   giving slots to others; leaving
+ *   balancer/   who is to keep what: whichever host is elected decides
+ *   shown/      for operators
+ *
+ * etcd is asked nothing for a request: all that is needed is the table and the lease, which are kept up by themselves.
+ */
+
+export type HostIdentity = {
+  readonly name: string
+  readonly weight: number
+  /** Empty: none. */
+  readonly zone: string
+  readonly version: string
+  /** Random, made at each start. */
+  readonly run: string
+}
+
+export type HostClusterOptions = {
+  readonly coordinator: Coordinator
+  readonly keys: ClusterKeys
+  readonly identity: HostIdentity
+  readonly format: ClusterFormat
+  /** Of the lease, in milliseconds. */
+  readonly ttl: number
+  readonly metrics: ClusterMetrics
+  readonly log: Logger
+}
+
+export class HostCluster implements AsyncDisposable {
+  readonly placement: Placement
+  readonly #options: HostClusterOptions
+  readonly #ending = new AbortController()
+  readonly #table: SlotTable
+  readonly #hosts: HostTable
+  readonly #holds = new SlotHolds()
+  readonly #handovers: Handovers
+  readonly #parts = new AsyncDisposableStack()
+  #registration: Registration | undefined
+  #leaseWatch: LeaseWatch | undefined
+  #balancer: Balancer | undefined
+  #address = ''
+
+  constructor(options: HostClusterOptions) {
+    const { coordinator, keys, identity, metrics, log } = options
+    const { name } = identity
+    this.#options = options
+    this.#table = new SlotTable(keys, (slot, revision) =>
+      log.warn({ slot, revision, key: keys.slot(slot) }, 'the value of a slot is not valid: nobody serves it'),
+    )
+    this.#hosts = new HostTable(keys)
+    this.placement = new Placement({
+      name,
+      leaseNow: () => this.#registration?.lease,
+      table: this.#table,
+      holds: this.#holds,
+      hasCopies: options.format.storage === 'own' && options.format.copies > 1,
+      onRefused: (reason) => metrics.refused(reason),
+    })
+    const swaps = new SlotSwaps({ coordinator, keys, table: this.#table, hosts: this.#hosts, log })
+    this.#handovers = new Handovers({ name, table: this.#table, holds: this.#holds, swaps, log })
+  }
+
+  /**
+   * Makes sure that this host means the same as the others.
+   *
+   * @throws {ConfigError} where it does not, or etcd does not answer
+   */
+  async agree(): Promise<void> {
+    const { coordinator, keys, format } = this.#options
+    await patiently(performance.now(), () => agreeOnFormat(coordinator, keys, format))
+  }
+
+  /**
+   * Becomes a member, and stays one until disposed of.
+   *
+   * @param address where gateways reach this host
+   * @throws {ConfigError} where another host has its name, or etcd does not answer
+   */
+  async join(address: string): Promise<void> {
+    const { coordinator, keys, identity, ttl, log } = this.#options
+    const { name, ...record } = identity
+    this.#address = address
+    const registration = this.#parts.use(
+      new Registration({
+        coordinator,
+        keys,
+        name,
+        ttl,
+        record: { ...record, address },
+        catchUp: () => this.#table.look(coordinator),
+        onLost: () => this.#holds.giveWay(),
+        log,
+      }),
+    )
+    await becomeMember(registration, name, ttl)
+    this.#registration = registration
+    registration.keep()
+    const takeHosts = (watched: Watched) => {
+      this.#hosts.take(watched)
+      registration.seen(this.#hosts.get(name)?.record, this.#hosts.revision)
+    }
+    const watching = [
+      this.#watch(keys.slots, (watched) => this.#table.take(watched)),
+      this.#watch(keys.hosts, takeHosts),
+    ]
+    this.#parts.defer(async () => void (await Promise.all(watching)))
+    this.#parts.defer(() => this.#ending.abort())
+    this.#leaseWatch = this.#parts.use(new LeaseWatch(registration, () => this.#holds.giveWay(), log))
+    this.#parts.use(this.#handovers)
+    this.#balancer = this.#parts.use(runBalancer({ coordinator, keys, name, ttl, log }))
+    log.info(
+      { host: name, address, lease: registration.lease?.id, slots: this.status.slots.primary },
+      'joined the cluster',
+    )
+  }
+
+  /** Hands all slots over, where others can take them. @param timeoutMs at most */
+  async leave(timeoutMs: number, hurry: AbortSignal): Promise<void> {
+    const { identity, format, log } = this.#options
+    // With storage of its own, and no copies, nobody else has what is here.
+    if (!this.#registration || format.storage === 'own') return
+    const { name } = identity
+    const services = { name, registration: this.#registration, table: this.#table, hosts: this.#hosts, log }
+    await leaveCluster(services, timeoutMs, hurry)
+  }
+
+  get hasJoined(): boolean {
+    return this.#registration !== undefined
+  }
+
+  /** Why this host takes no pushes; undefined if it does. */
+  get problem(): string | undefined {
+    return this.placement.isLive ? undefined : 'no lease: the cluster may take this host for dead'
+  }
+
+  /** What this host knows of its cluster. */
+  get view(): ClusterView {
+    return viewOf(this.#shown)
+  }
+
+  /** How this host stands in it. */
+  get status(): ClusterHostStatus {
+    return statusOf(this.#shown)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.disposeAsync()
+  }
+
+  get #shown(): ShownHost {
+    const { identity, format, metrics } = this.#options
+    return {
+      identity,
+      format,
+      address: this.#address,
+      lease: this.#registration?.lease,
+      isLeaving: this.#registration?.isLeaving ?? false,
+      doubtMs: this.#leaseWatch?.doubtMs ?? 0,
+      balancer: this.#balancer?.status().balancer,
+      table: this.#table,
+      hosts: this.#hosts.all,
+      handovers: this.#handovers,
+      refused: metrics.counts,
+    }
+  }
+
+  async #watch(prefix: string, take: (watched: Watched) => void | Promise<void>): Promise<void> {
+    for await (const watched of this.#options.coordinator.watch(prefix, this.#ending.signal)) await take(watched)
+  }
+}

@@ -1,0 +1,41 @@
+import { ConfigError } from '@sluice/shared/config/config-error'
+import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
+import { readFormat } from '@sluice/shared/placement/format'
+import type { ClusterFormat } from '@sluice/shared/placement/format'
+import type { ClusterKeys } from '@sluice/shared/placement/keys'
+import { parseJson } from '@sluice/shared/placement/slot-record'
+
+/**
+ * Makes sure that this host means the same by the keys of its cluster as the others. The first host writes what that is.
+ *
+ * @throws {ConfigError} where the cluster has another version, another number of slots, or another kind of storage
+ * @throws {CoordinatorError}
+ */
+export async function agreeOnFormat(coordinator: Coordinator, keys: ClusterKeys, own: ClusterFormat): Promise<void> {
+  const value = JSON.stringify(own)
+  const { isDone } = await coordinator.swap([{ key: keys.format, expected: 0, value }])
+  if (isDone) return
+  const { entries } = await coordinator.read(keys.format)
+  const found = entries.find(({ key }) => key === keys.format)
+  // It was deleted in between. Whoever does that begins again.
+  if (!found) return await agreeOnFormat(coordinator, keys, own)
+  const format = readFormat(found.value)
+  if (!format) throw new ConfigError([unknownFormat(keys.format, found.value, own)])
+  if (format.storage === own.storage) return
+  throw new ConfigError([
+    `SLUICE_STORAGE=${own.storage}: this cluster was begun with SLUICE_STORAGE=${format.storage} (${keys.format} in etcd). ` +
+      'All its hosts need the same. For another cluster, choose another SLUICE_ETCD_PREFIX.',
+  ])
+}
+
+function unknownFormat(key: string, value: string, own: ClusterFormat): string {
+  const { version, slots } = (parseJson(value) ?? {}) as Partial<Record<keyof ClusterFormat, unknown>>
+  if (typeof version === 'number' && version !== own.version) {
+    const advice = version > own.version ? 'Upgrade this host' : 'Upgrade the other hosts first'
+    return `${key} in etcd says that this cluster has format ${version}. This host knows format ${own.version} only. ${advice}, or choose another SLUICE_ETCD_PREFIX.`
+  }
+  if (typeof slots === 'number' && slots !== own.slots) {
+    return `${key} in etcd says that this cluster has ${slots} slots. This host knows ${own.slots} only. Choose another SLUICE_ETCD_PREFIX.`
+  }
+  return `${key} in etcd is not from Sluice: ${JSON.stringify(value.slice(0, 100))}. Choose another SLUICE_ETCD_PREFIX.`
+}

@@ -1,0 +1,152 @@
+import type { Lease } from '@sluice/shared/coordinator/coordinator'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { notBegunHeaders } from '@sluice/shared/host-protocol/from-host'
+import { slotOf } from '@sluice/shared/placement/slot'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import type { Reason } from '@sluice/shared/refusal/reasons'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { SlotTable } from '../table/slot-table.ts'
+import { untilTermIsKnown } from '../table/term-wait.ts'
+import type { SlotHolds } from './slot-holds.ts'
+import { Tenure } from './tenure.ts'
+
+/*
+ * Whether this host serves a request, by its own lease and its own table. Nobody is asked.
+ *
+ *   the lease is not surely live          ──▶ 503 no_lease: for pushes, and where a copy of its own may be behind
+ *   the gateway knows of a later change   ──▶ wait for the watch, up to two seconds
+ *   a push: primary, and not handing over ──▶ served; else 421 misplaced
+ *   a read: among the copies in sync      ──▶ served; else 421 misplaced
+ *
+ * While etcd is away, reads go on by the last table: with one folder for all hosts, or one copy on one disk, what this host
+ * reads is what there is.
+ *
+ * All of this comes before a byte of the body is read, so the gateway can send the request elsewhere.
+ */
+
+/** How long a request waits for a change that its gateway has heard of before this host. Milliseconds. */
+const newerTermMs = 2000
+
+export type PlacementServices = {
+  /** The name of this host. */
+  readonly name: string
+  /** The lease of this host; undefined while it is no member. */
+  readonly leaseNow: () => Lease | undefined
+  readonly table: SlotTable
+  readonly holds: SlotHolds
+  /** Whether this host's repositories may be behind those of another. */
+  readonly hasCopies: boolean
+  /** Called with each reason for which a request is not served. */
+  readonly onRefused: (reason: Reason) => void
+}
+
+export class Placement {
+  readonly #services: PlacementServices
+
+  constructor(services: PlacementServices) {
+    this.#services = services
+  }
+
+  /** Whether this host is surely a member of its cluster. */
+  get isLive(): boolean {
+    return this.#services.leaseNow()?.isLive === true
+  }
+
+  /**
+   * To be called before anything of a request is read or begun.
+   *
+   * @param term of the repository's slot, as the gateway knows it; undefined where no gateway has sent the request
+   * @returns what a push holds until nothing of it is at work; undefined for whatever changes nothing
+   * @throws {Refusal} `misplaced`, `no_lease`
+   */
+  async admit(request: GitRequest, term: number | undefined, signal: AbortSignal): Promise<Tenure | undefined> {
+    const { table, hasCopies } = this.#services
+    const slot = slotOf(request.repository)
+    const isPush = request.service === 'receive-pack'
+    const needsLease = isPush || hasCopies
+    if (needsLease) this.#checkLease()
+    if (term !== undefined && table.at(slot).revision < term) {
+      await untilTermIsKnown(table, slot, term, newerTermMs, signal)
+      signal.throwIfAborted()
+    }
+    if (needsLease) this.#checkLease()
+    const { record, revision } = table.at(slot)
+    if (!record || (term !== undefined && revision < term) || !this.#serves(record, isPush)) throw this.#misplaced()
+    if (!isPush || request.kind === 'advertisement') return undefined
+    if (this.#services.holds.isClosed(slot)) throw this.#misplaced()
+    return this.#enter(slot, record, this.#checkLease())
+  }
+
+  /**
+   * For what an operator, or this host itself, does to a repository as its primary.
+   *
+   * @param onGiveWay ends it, where it can be begun again: the slot is to be handed over, or is lost
+   * @returns undefined where this host is not the primary, or not now
+   */
+  hold(repository: string, onGiveWay?: () => void): Tenure | undefined {
+    const { holds, table, name, leaseNow } = this.#services
+    const slot = slotOf(repository)
+    const { record } = table.at(slot)
+    const lease = leaseNow()
+    if (!lease?.isLive || record?.primary !== name || holds.isClosed(slot)) return undefined
+    return this.#enter(slot, record, lease, onGiveWay)
+  }
+
+  /**
+   * Holds a repository for what an operator does to it.
+   *
+   * @throws {Refusal} `misplaced`, with a sentence for the operator; `no_lease`
+   */
+  holdForOperator(repository: string): Tenure {
+    const held = this.hold(repository)
+    if (held) return held
+    if (!this.isLive) throw new Refusal('no_lease')
+    const named = JSON.stringify(repository)
+    const primary = this.primaryOf(repository)
+    if (primary === undefined) throw new Refusal('misplaced', { sentence: `No host keeps ${named} at the moment.` })
+    const words =
+      primary === this.#services.name
+        ? `The repository ${named} is being handed to another host. Try again in a moment.`
+        : `The repository ${named} is kept by the host ${primary}. Do this there.`
+    throw new Refusal('misplaced', { sentence: words })
+  }
+
+  /** Whether this host is surely the primary of a repository, by any of its names. */
+  isPrimary(repository: string): boolean {
+    return this.isLive && this.primaryOf(repository) === this.#services.name
+  }
+
+  /** Who keeps a repository, by name; undefined: nobody. */
+  primaryOf(repository: string): string | undefined {
+    return this.#services.table.at(slotOf(repository)).record?.primary
+  }
+
+  #enter(slot: number, { term }: SlotRecord, lease: Lease, onGiveWay?: () => void): Tenure {
+    const { holds, table, name, leaseNow } = this.#services
+    const isPrimary = () => {
+      const { record } = table.at(slot)
+      return leaseNow() === lease && record?.primary === name && record.term === term
+    }
+    return new Tenure(lease, isPrimary, holds.enter(slot, onGiveWay))
+  }
+
+  #serves({ primary, inSync }: SlotRecord, isPush: boolean): boolean {
+    const { name } = this.#services
+    return isPush ? primary === name : inSync.includes(name)
+  }
+
+  #checkLease(): Lease {
+    const lease = this.#services.leaseNow()
+    if (lease?.isLive) return lease
+    throw this.#refused('no_lease')
+  }
+
+  #misplaced(): Refusal {
+    return this.#refused('misplaced')
+  }
+
+  #refused(reason: 'misplaced' | 'no_lease'): Refusal {
+    this.#services.onRefused(reason)
+    return new Refusal(reason, { headers: notBegunHeaders })
+  }
+}

@@ -1,0 +1,108 @@
+import { LoopTurn } from '@sluice/shared/machine/loop-turn'
+import type { Change, Coordinator, Watched } from '@sluice/shared/coordinator/coordinator'
+import { slotOfKey } from '@sluice/shared/placement/keys'
+import type { ClusterKeys } from '@sluice/shared/placement/keys'
+import { slotCount } from '@sluice/shared/placement/slot'
+import { readSlotRecord } from '@sluice/shared/placement/slot-record'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+
+/** A slot, as this host knows it. */
+export type KnownSlot = {
+  /** Undefined where the key does not exist, or its value is not valid. */
+  readonly record: SlotRecord | undefined
+  /** Of the last change of its key that is known. */
+  readonly revision: number
+}
+
+const unknown: KnownSlot = { record: undefined, revision: 0 }
+
+/**
+ * Who keeps each slot, as far as this host has heard. What comes may come late, and twice (by the watch, by a look, by this
+ * host's own swap): of each slot, the newest revision counts.
+ */
+export class SlotTable {
+  readonly #keys: ClusterKeys
+  readonly #onInvalid: (slot: number, revision: number) => void
+  readonly #slots: KnownSlot[] = Array.from({ length: slotCount }, () => unknown)
+  readonly #listeners = new Set<(slot: number) => void>()
+  #revision = 0
+
+  /** @param onInvalid called with each value that is not valid: such a slot is kept by nobody */
+  constructor(keys: ClusterKeys, onInvalid: (slot: number, revision: number) => void) {
+    this.#keys = keys
+    this.#onInvalid = onInvalid
+  }
+
+  at(slot: number): KnownSlot {
+    return this.#slots[slot] ?? unknown
+  }
+
+  /** Of the newest change that is known. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** By the number of the slot. */
+  get records(): (SlotRecord | undefined)[] {
+    return this.#slots.map(({ record }) => record)
+  }
+
+  *[Symbol.iterator](): IterableIterator<readonly [slot: number, record: SlotRecord]> {
+    for (const [slot, { record }] of this.#slots.entries()) if (record) yield [slot, record]
+  }
+
+  /** @param listener is called with each slot that has changed, until the result is disposed of; must not throw */
+  listen(listener: (slot: number) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  /** Takes over what a watch, or a look, has brought. Lets others have the event loop meanwhile. */
+  async take(watched: Watched): Promise<void> {
+    await this.#takeAll(watched.kind === 'all' ? this.#changesTo(watched) : watched.changes)
+    this.#revision = Math.max(this.#revision, watched.revision)
+  }
+
+  /** Reads all slots now. @throws {CoordinatorError} */
+  async look(coordinator: Coordinator): Promise<void> {
+    await this.take({ kind: 'all', ...(await coordinator.read(this.#keys.slots)) })
+  }
+
+  /** What a read or this host's own swap has shown of one slot. */
+  takeOne(slot: number, record: SlotRecord | undefined, revision: number): void {
+    if (this.at(slot).revision < revision) this.#set(slot, record, revision)
+    this.#revision = Math.max(this.#revision, revision)
+  }
+
+  async #takeAll(changes: Iterable<Change>): Promise<void> {
+    const turn = new LoopTurn()
+    for (const { key, value, revision } of changes) {
+      const slot = slotOfKey(this.#keys, key)
+      if (slot !== undefined && this.at(slot).revision < revision) {
+        this.#set(slot, value === undefined ? undefined : this.#read(slot, value, revision), revision)
+      }
+      await turn.letOthers()
+    }
+  }
+
+  /** As changes: each entry, and each slot that is known and is not among them. */
+  *#changesTo({ entries, revision }: Extract<Watched, { kind: 'all' }>): Generator<Change> {
+    yield* entries
+    const present = new Set(entries.map(({ key }) => key))
+    for (const [slot, { record }] of this.#slots.entries()) {
+      const key = this.#keys.slot(slot)
+      if (record && !present.has(key)) yield { key, value: undefined, revision }
+    }
+  }
+
+  #read(slot: number, value: string, revision: number): SlotRecord | undefined {
+    const record = readSlotRecord(value, revision)
+    if (!record) this.#onInvalid(slot, revision)
+    return record
+  }
+
+  #set(slot: number, record: SlotRecord | undefined, revision: number): void {
+    this.#slots[slot] = { record, revision }
+    for (const listener of this.#listeners) listener(slot)
+  }
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Registry } from 'prom-client'
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
+import { formatAddress } from '@sluice/shared/network/address'
+import type { Address } from '@sluice/shared/network/address'
+import { addClusterMetrics } from '@sluice/shared/operations/cluster-metrics'
+import { clusterPages } from '@sluice/shared/operations/cluster-pages'
+import { jsonPage } from '@sluice/shared/operations/operations'
+import type { Pages } from '@sluice/shared/operations/operations'
+import { formatVersion } from '@sluice/shared/placement/format'
+import { clusterKeys } from '@sluice/shared/placement/keys'
+import { slotCount } from '@sluice/shared/placement/slot'
+import { hostName } from '@sluice/shared/placement/slot-record'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { version } from '@sluice/shared/version'
+import { HostCluster } from '../../cluster/host-cluster.ts'
+import type { Placement } from '../../cluster/placement/placement.ts'
+import { ClusterMetrics } from '../../cluster/shown/cluster-metrics.ts'
+import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
+import type { Part } from './startable-part.ts'
+
+/** A host's part in its cluster, which it does not join before it listens. */
+export type Cluster = Part<{
+  readonly placement: Placement
+  readonly hasJoined: boolean
+  /** Why this host takes no pushes; undefined if it does. */
+  readonly problem: string | undefined
+  /** How this host stands in its cluster, for operators. */
+  readonly status: ClusterHostStatus
+  /** `/-/cluster`, as this host sees it. */
+  readonly pages: Pages
+  /** @param listening where this host listens @throws {ConfigError} where another host has its name */
+  join(listening: Address): Promise<void>
+  /** Hands all slots over, where others can take them. @param timeoutMs at most */
+  leave(timeoutMs: number, hurry: AbortSignal): Promise<void>
+}>
+
+/**
+ * @returns undefined where there is one host only
+ * @throws {ConfigError} where a setting does not fit, or the cluster is of another kind
+ */
+export async function openCluster(
+  config: SupervisorConfig,
+  registry: Registry,
+  log: Logger,
+): Promise<Cluster | undefined> {
+  if (config.cluster === 'off') return undefined
+  checkAddress(config)
+  await using opened = new AsyncDisposableStack()
+  const coordinator = opened.use(await openCoordinator(config, log))
+  const metrics = new ClusterMetrics(registry)
+  const identity = {
+    name: nameOf(config),
+    weight: config.hostWeight,
+    zone: config.hostZone ?? '',
+    version,
+    run: randomUUID(),
+  }
+  const host = opened.use(
+    new HostCluster({
+      coordinator,
+      keys: clusterKeys(config.etcdPrefix),
+      identity,
+      format: { version: formatVersion, slots: slotCount, storage: config.storage, copies: 1 },
+      ttl: config.lease,
+      metrics,
+      log,
+    }),
+  )
+  await host.agree()
+  metrics.show(registry, () => host.status)
+  addClusterMetrics(registry, () => host.view)
+  const ends = opened.move()
+  return {
+    placement: host.placement,
+    get hasJoined() {
+      return host.hasJoined
+    },
+    get problem() {
+      return host.problem
+    },
+    get status() {
+      return host.status
+    },
+    pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
+    join: (listening) => host.join(addressOf(config, listening)),
+    leave: (timeoutMs, hurry) => host.leave(timeoutMs, hurry),
+    [Symbol.asyncDispose]: () => ends.disposeAsync(),
+  }
+}
+
+/** @throws {ConfigError} where the name of the machine cannot be that of a host */
+function nameOf({ hostName: named }: Pick<SupervisorConfig, 'hostName'>): string {
+  if (named !== 'auto') return named
+  const machine = hostname().toLowerCase()
+  if (hostName.safeParse(machine).success) return machine
+  throw new ConfigError([
+    `SLUICE_HOST_NAME=auto: the name of this machine, ${JSON.stringify(machine)}, cannot be that of a host. Set a name of lower-case letters, digits, dots and dashes.`,
+  ])
+}
+
+type AddressConfig = Pick<SupervisorConfig, 'hostAddress' | 'supervisor'>
+
+/** @throws {ConfigError} where gateways could not reach this host */
+function checkAddress({ hostAddress, supervisor }: AddressConfig): void {
+  const isOwn = hostAddress === 'auto'
+  const address = isOwn ? supervisor : hostAddress
+  const setting = isOwn ? 'SLUICE_SUPERVISOR' : 'SLUICE_HOST_ADDRESS'
+  const advice = 'Gateways need an address of this host that they can reach: set SLUICE_HOST_ADDRESS to host:port.'
+  if (address.kind === 'unix')
+    throw new ConfigError([`${setting}=${formatAddress(address)} is a unix socket. ${advice}`])
+  if (['0.0.0.0', '::'].includes(address.host)) {
+    throw new ConfigError([`${setting}=${formatAddress(address)} stands for all addresses of this machine. ${advice}`])
+  }
+}
+
+function addressOf({ hostAddress }: AddressConfig, listening: Address): string {
+  return formatAddress(hostAddress === 'auto' ? listening : hostAddress)
+}

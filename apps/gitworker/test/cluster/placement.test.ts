@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { isNotBegun } from '@sluice/shared/host-protocol/from-host'
+import { slotOf } from '@sluice/shared/placement/slot'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { until } from '@sluice/shared/testing/until'
+import { heard, keys, TestCluster } from '../support/cluster-host.ts'
+import type { TestHost } from '../support/cluster-host.ts'
+
+const never = new AbortController().signal
+
+function request(service: GitRequest['service'], kind: GitRequest['kind'] = 'rpc'): GitRequest {
+  return { kind, service, repository: 'demo.git', protocol: undefined, version: 0 }
+}
+
+const push = request('receive-pack')
+const fetch = request('upload-pack')
+
+function admit({ cluster }: TestHost, asked: GitRequest, term?: number, signal = never) {
+  return cluster.placement.admit(asked, term, signal)
+}
+
+function refused(reason: string) {
+  return (error: unknown) => error instanceof Refusal && error.reason === reason && isNotBegun(error.headers)
+}
+
+test('the primary serves pushes and reads, a copy in sync reads, another host nothing', async () => {
+  await using cluster = new TestCluster()
+  const [one, two, three] = [await cluster.join('one'), await cluster.join('two'), await cluster.join('three')]
+  const term = await cluster.place('demo', { primary: 'one', copies: ['one', 'two', 'three'], inSync: ['one', 'two'] })
+  await Promise.all([one, two, three].map((host) => heard(host, term)))
+  using tenure = await admit(one, push, term)
+  assert.equal(tenure?.isLive, true)
+  assert.equal(await admit(one, request('receive-pack', 'advertisement'), term), undefined)
+  for (const host of [one, two]) assert.equal(await admit(host, fetch, term), undefined)
+  await assert.rejects(admit(two, push, term), refused('misplaced'))
+  await assert.rejects(admit(two, request('receive-pack', 'advertisement'), term), refused('misplaced'))
+  await assert.rejects(admit(three, fetch, term), refused('misplaced'))
+  // Nobody keeps this one.
+  await assert.rejects(admit(one, { ...fetch, repository: 'other' }), refused('misplaced'))
+  assert.deepEqual(three.cluster.status.refused, { misplaced: 1 })
+})
+
+test('a host waits for a change that the gateway has heard of first, and refuses if it does not come', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = [await cluster.join('one', { ttl: 60_000 }), await cluster.join('two')]
+  await heard(one, await cluster.place('demo', { primary: 'two' }))
+  one.coordinator.isAway = true
+  const term = await cluster.place('demo', { primary: 'one' })
+  await heard(two, term)
+  await assert.rejects(admit(one, push, term), refused('misplaced'))
+  const waiting = admit(one, push, term)
+  one.coordinator.isAway = false
+  using tenure = await waiting
+  assert.ok(tenure)
+  // A gateway that is late is no reason to refuse what is surely right.
+  using late = await admit(one, push, 1)
+  assert.ok(late)
+  const gone = new AbortController()
+  gone.abort(new Refusal('client_gone'))
+  await assert.rejects(admit(one, push, term + 1000, gone.signal), { reason: 'client_gone' })
+})
+
+test('a host whose lease is not surely live takes no pushes, and again when it is', async () => {
+  await using cluster = new TestCluster()
+  const one = await cluster.join('one')
+  await heard(one, await cluster.place('demo', { primary: 'one' }))
+  using tenure = await admit(one, push)
+  assert.equal(one.cluster.problem, undefined)
+  one.coordinator.isAway = true
+  await until('the lease to be in doubt', () => !one.cluster.placement.isLive)
+  for (const asked of [push, request('receive-pack', 'advertisement')]) {
+    await assert.rejects(admit(one, asked), refused('no_lease'))
+  }
+  assert.equal(await admit(one, fetch), undefined)
+  assert.match(one.cluster.problem ?? '', /no lease/)
+  // The store ends the lease meanwhile, so it is another one then.
+  await until('the record to be gone', async () => (await cluster.operator.read(keys.hosts)).entries.length === 0)
+  one.coordinator.isAway = false
+  await until('the host to be back', () => one.cluster.placement.isLive)
+  assert.equal(await admit(one, fetch), undefined)
+  // Another host may have been the primary in between.
+  assert.equal(tenure?.isLive, false)
+  await assert.rejects(async () => tenure?.confirm(never), { reason: 'term_over' })
+  await assert.rejects(async () => tenure?.begin(never), { reason: 'term_over', message: /./ })
+})
+
+test('a push is confirmed by a lease that was in doubt and is renewed, and not in another term', async () => {
+  await using cluster = new TestCluster()
+  const one = await cluster.join('one', { ttl: 2000 })
+  await heard(one, await cluster.place('demo', { primary: 'one' }))
+  using tenure = await admit(one, push)
+  await tenure?.confirm(never)
+  await heard(one, await cluster.place('demo', { primary: 'two' }))
+  await assert.rejects(async () => tenure?.confirm(never), { reason: 'term_over' })
+  await heard(one, await cluster.place('demo', { primary: 'one' }))
+  await assert.rejects(async () => tenure?.confirm(never), { reason: 'term_over' })
+})
+
+test('a value that is not valid is nobody’s, is told in the log, and harms no other slot', async () => {
+  await using cluster = new TestCluster()
+  const one = await cluster.join('one')
+  await heard(one, await cluster.place('demo', { primary: 'one' }))
+  for (const value of ['', '{', 'null', '{"primary":"one"}', JSON.stringify({ primary: 7 }), 'x'.repeat(100_000)]) {
+    await heard(one, await cluster.write(slotOf('demo'), value))
+    await assert.rejects(admit(one, push), refused('misplaced'), value.slice(0, 40))
+  }
+  await cluster.write(9999, 'x')
+  await heard(one, await cluster.place('demo', { primary: 'one' }))
+  using tenure = await admit(one, push)
+  assert.ok(tenure)
+  const told = one.lines.filter(({ msg }) => /not valid/.test(String(msg)))
+  assert.equal(told.length, 6)
+})
