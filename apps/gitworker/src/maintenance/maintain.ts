@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLongJob } from '../process/job/long-job.ts'
 import { freshenObjects } from './freshen.ts'
-import { lockForGc } from '../administration/operation/gc-lock.ts'
+import { lockForGc } from '../administration/gc/gc-lock.ts'
 import { lookAtRepository } from './look.ts'
 import type { RepositoryLook } from './look.ts'
 import { removeOldTemporaries } from './old-temporaries.ts'

@@ -1,6 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { RunJob } from '../../process/job/job.ts'
-import { isGcAtWork } from '../operation/gc-lock.ts'
+import { isGcAtWork } from '../gc/gc-lock.ts'
 
 /*
  * A repository that others borrow from must keep every object for ever: one that none of its own references needs may be
