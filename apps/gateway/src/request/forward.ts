@@ -139,7 +139,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (this.#controller === undefined) {
       this.#isGivenUp = true
       this.#stopWatching?.()
-      return this.#end.reject(new Unanswered('not begun', new Error('The host is gone.')))
+      return this.#end.reject(new Unanswered('not begun'))
     }
     // It may be at work still, and only its lease be over.
     if (await within(goneLookMs, this.#leg.host.presence.look(), false)) return

@@ -1,3 +1,4 @@
+import { within } from '@sluice/shared/machine/race'
 import { lookAtHost } from '../host-probe.ts'
 import type { Reach } from '../placement.ts'
 import type { ClusterHost } from './cluster-host.ts'
@@ -7,6 +8,9 @@ import type { SlotTable } from './slot-table.ts'
 
 /** Each look asks all hosts. However often readiness is asked for, they are not asked more often than this. */
 const lookEveryMs = 1000
+
+/** Hosts that take longer are busy, or will be found to be away: what was known of them counts until then. */
+const lookWithinMs = 3000
 
 /** More are counted only: a line has to be read. */
 const mostNamed = 5
@@ -33,6 +37,7 @@ export class ClusterReach {
   /** What the last look has found to be wrong with hosts. */
   readonly #troubles = new WeakMap<ClusterHost, string>()
   #lookedAt = -Infinity
+  #looking: Promise<void> | undefined
 
   constructor(parts: ReachParts) {
     this.#parts = parts
@@ -56,8 +61,17 @@ export class ClusterReach {
 
   async #look(): Promise<void> {
     if (performance.now() - this.#lookedAt < lookEveryMs) return
-    this.#lookedAt = performance.now()
-    const looks = [...this.#parts.hosts].map(async (host) => {
+    this.#looking ??= this.#lookAtAll().finally(() => {
+      this.#lookedAt = performance.now()
+      this.#looking = undefined
+    })
+    await within(lookWithinMs, this.#looking, undefined)
+  }
+
+  async #lookAtAll(): Promise<void> {
+    // Those that are away are probed until they are back.
+    const hosts = [...this.#parts.hosts].filter(({ presence }) => !presence.isAway)
+    const looks = hosts.map(async (host) => {
       const problem = await lookAtHost(host)
       if (problem === undefined) this.#troubles.delete(host)
       else this.#troubles.set(host, problem)
@@ -101,7 +115,7 @@ export class ClusterReach {
     const problems: string[] = []
     for (const name of named) {
       const host = hosts.get(name)
-      const trouble = host === undefined ? 'it is gone' : (this.#troubles.get(host) ?? this.troubleOf(host))
+      const trouble = host === undefined ? 'it is gone' : this.troubleOf(host)
       if (trouble !== undefined) problems.push(`${name}: ${trouble}`)
     }
     if (isUnassigned) problems.push('some slots have no primary')

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
+import { orAborted } from '@sluice/shared/machine/race'
 import { readFormat } from '@sluice/shared/placement/format'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
@@ -90,7 +91,8 @@ export class CoordinatorLook implements AsyncDisposable {
   async #look(): Promise<void> {
     const late = setTimeout(() => this.#failed(new Error('There is no answer yet.')), lateMs)
     try {
-      await this.#read()
+      // What is asked may take longer than this gateway lives.
+      await orAborted(this.#read(), this.#over.signal)
     } finally {
       clearTimeout(late)
     }

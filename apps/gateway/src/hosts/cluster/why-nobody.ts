@@ -19,7 +19,7 @@ export function whyNobody(
   const record = table.at(slot)
   const names = (purpose === 'write' ? record?.primary && [record.primary] : record?.inSync) || []
   const down = (sentence: string) => new Refusal('slot_down', { sentence: `${sentence} ${again}`, cause })
-  if (isStale) return down('The repository is moving to another host, and has not arrived there yet.')
+  if (isStale) return down('This repository is moving to another host, or its host has lost touch with the cluster.')
   const missing = names.filter((name) => !hosts.get(name))
   if (names.length === 0) {
     return down(purpose === 'write' ? 'No host takes pushes to this repository now.' : 'No host keeps this repository.')
