@@ -44,6 +44,7 @@ class Kept implements KeptProcess {
   readonly #start: () => Promise<Started>
   readonly #surfaces: Pick<Surfaces, 'say'>
   readonly #stopping: AbortSignal
+  readonly #disposed = new AbortController()
   #latest: Started
   #restart: Promise<void> | undefined
 
@@ -58,7 +59,7 @@ class Kept implements KeptProcess {
     this.#latest = first
     this.#start = start
     this.#surfaces = surfaces
-    this.#stopping = stopping
+    this.#stopping = AbortSignal.any([stopping, this.#disposed.signal])
   }
 
   get latest(): Started {
@@ -78,6 +79,7 @@ class Kept implements KeptProcess {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed.abort()
     await this.#restart
     await this.#latest.stop()
   }
