@@ -1,4 +1,3 @@
-import type { Trash } from '../trash/trash.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -7,11 +6,16 @@ import type { Operation } from './operation.ts'
  * Where all hosts have the same root, a name that is yet to be taken may be another host's: it is taken by one rename(2),
  * which fails where the other host has taken it first.
  *
+ * @param trashed what the trash has under an id
  * @throws {Refusal} `trash_missing`
  */
-export function changedNames(operation: Operation, trash: Trash, isShared: boolean): string[] {
-  if (operation.kind === 'purge') return [trash.find(operation.id).repository]
-  if (operation.kind === 'restore') return [operation.to ?? trash.find(operation.id).repository]
+export function changedNames(
+  operation: Operation,
+  trashed: (id: string) => { readonly repository: string },
+  isShared: boolean,
+): string[] {
+  if (operation.kind === 'purge') return [trashed(operation.id).repository]
+  if (operation.kind === 'restore') return [operation.to ?? trashed(operation.id).repository]
   const takesName = operation.kind === 'rename' || operation.kind === 'fork'
   return takesName && !isShared ? [operation.repository, operation.to] : [operation.repository]
 }

@@ -90,7 +90,7 @@ export async function openAdministration(
     runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
     hold: (operation) => {
       using held = new DisposableStack()
-      const names = placement ? changedNames(operation, trash, isShared) : []
+      const names = placement ? changedNames(operation, (id) => trash.find(id), isShared) : []
       for (const name of names) held.use(placement!.holdForOperator(name))
       return held.move()
     },
