@@ -48,7 +48,7 @@ function addressOf(publicUrl: URL, name: string): string {
 
 function rowsOf(shown: Shown, address: string | null): Row[] {
   const { path, head, objectFormat, readOnly, description, lastPush } = shown
-  const { branches, tags, references, borrowsFrom, borrowers, hooks } = shown
+  const { branches, tags, references, borrowsFrom, borrowers, borrowersUnknown, hooks } = shown
   return [
     ['name', shown.name],
     ['description', description || '-'],
@@ -62,6 +62,7 @@ function rowsOf(shown: Shown, address: string | null): Row[] {
     ...sizeRows(shown),
     ['borrows from', borrowsFrom.join(', ') || '-'],
     ['lends to', borrowers.join(', ') || '-'],
+    ...(borrowersUnknown ? ([['lends to others?', borrowersUnknown]] as const) : []),
     ['hooks', hooks.join(', ') || '-'],
   ]
 }

@@ -3,7 +3,8 @@ import { JobError } from '../process/job/job.ts'
 import type { RunJob } from '../process/job/job.ts'
 import { foundRepository } from './operation/found-repository.ts'
 import { alternateLines, folderOf } from './lending/alternates.ts'
-import { borrowersOf } from './lending/borrowers.ts'
+import { nameInWords, readableBorrowersOf } from './lending/borrowers.ts'
+import { Unreadable } from './lending/unreadable.ts'
 import { bytesInAll, diskSize } from './look/disk-size.ts'
 import type { DiskSize } from './look/disk-size.ts'
 import { listRepositories } from './look/list.ts'
@@ -21,6 +22,14 @@ export type InspectionServices = MirrorServices & {
   readonly trash: Trash
   readonly facts: FactsReader
   readonly runJob: RunJob
+}
+
+export type Relations = {
+  /** Folders of objects. */
+  readonly borrowsFrom: readonly string[]
+  readonly borrowers: readonly string[]
+  /** Why there may be more; null where these are all. */
+  readonly borrowersUnknown: string | null
 }
 
 export type Size = {
@@ -47,16 +56,18 @@ export class Inspection {
   }
 
   /** @throws {Refusal} `repository_missing`, `repository_unreadable`, `operation_failed` */
-  async show(name: string): Promise<Shown & { borrowsFrom: string[]; borrowers: string[]; gcMaySave: number }> {
+  async show(name: string): Promise<Shown & Relations & { readonly gcMaySave: number }> {
     const { root, trash, facts, runJob } = this.#services
     const { gitDir } = foundRepository(root, name)
     try {
       const shown = await showRepository({ name, gitDir }, facts, runJob)
-      const borrowers = await borrowersOf(gitDir, root, trash.repositories())
+      const unreadable = new Unreadable()
+      const borrowers = await readableBorrowersOf(gitDir, root, trash, unreadable)
       return {
         ...shown,
         borrowsFrom: alternateLines(gitDir).map((line) => folderOf(line, gitDir)),
-        borrowers: borrowers.map((one) => (one.isInTrash ? `${one.name} (in the trash)` : one.name)),
+        borrowers: borrowers.map(nameInWords),
+        borrowersUnknown: unreadable.refusalFor(gitDir)?.sentence ?? null,
         gcMaySave: roughSavings(shown.objects),
       }
     } catch (cause) {

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
-import { alternateLines, areUnderstood, folderOf, realOr } from '../administration/lending/alternates.ts'
-import { allRepositoriesBelow } from '../administration/look/walk-root.ts'
+import { realOr } from '../administration/lending/alternates.ts'
+import { lentFolders } from '../administration/lending/borrowings.ts'
+import type { TrashLook } from '../administration/lending/borrowings.ts'
+import type { OnUnreadable } from '../administration/look/walk-root.ts'
 
 /*
  * From which repositories others borrow objects. A fork that Sluice has made says so in the one that lends. One that an
@@ -13,24 +15,20 @@ const freshMs = 60 * 60_000
 
 export class Lenders {
   readonly #root: string
-  readonly #trashed: () => AsyncIterable<{ readonly gitDir: string }>
-  readonly #onUnreadable: (path: string, error: unknown) => void
+  readonly #trash: TrashLook
+  readonly #onUnreadable: OnUnreadable
   /** The folders of objects; undefined while nobody can say. */
   #known: Promise<ReadonlySet<string> | undefined> | undefined
   #knownSince = -Infinity
 
   /**
-   * @param trashed the repositories in the trash: they borrow until they are purged
+   * @param trash what is in it borrows until it is purged
    * @param onUnreadable called with the path of what cannot be read, so that it is not known who borrows from whom. Until it
    *   can, every repository may be a lender
    */
-  constructor(
-    root: string,
-    trashed: () => AsyncIterable<{ readonly gitDir: string }>,
-    onUnreadable: (path: string, error: unknown) => void,
-  ) {
+  constructor(root: string, trash: TrashLook, onUnreadable: OnUnreadable) {
     this.#root = root
-    this.#trashed = trashed
+    this.#trash = trash
     this.#onUnreadable = onUnreadable
   }
 
@@ -47,28 +45,11 @@ export class Lenders {
   }
 
   async #look(): Promise<ReadonlySet<string> | undefined> {
-    const found = new Set<string>()
     let isWhole = true
-    const onUnreadable = (path: string, error: unknown) => {
+    const lent = await lentFolders(this.#root, this.#trash, (path, error) => {
       isWhole = false
       this.#onUnreadable(path, error)
-    }
-    for (const repositories of [allRepositoriesBelow(this.#root, onUnreadable), this.#trashed()]) {
-      for await (const { gitDir } of repositories) {
-        try {
-          for (const folder of borrowedSurely(gitDir)) found.add(folder)
-        } catch (error) {
-          onUnreadable(join(gitDir, 'objects/info/alternates'), error)
-        }
-      }
-    }
-    return isWhole ? found : undefined
+    })
+    return isWhole ? lent : undefined
   }
-}
-
-/** @throws where it cannot be said which these are */
-function borrowedSurely(gitDir: string): string[] {
-  const lines = alternateLines(gitDir)
-  if (!areUnderstood(lines)) throw new Error('A line of it cannot be read, or there are too many.')
-  return lines.map((line) => realOr(folderOf(line, gitDir)))
 }

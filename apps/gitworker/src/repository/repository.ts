@@ -95,15 +95,15 @@ function firstLine(path: string): string | undefined {
   return beginningOf(path)?.split('\n', 1)[0]
 }
 
-/** The first 8 KiB of a file. Undefined if there is none. @throws {Refusal} `repository_unreadable` */
-export function beginningOf(path: string): string | undefined {
+/** The first 8 KiB of a file, or as many as asked for. Undefined if there is none. @throws {Refusal} `repository_unreadable` */
+export function beginningOf(path: string, maxBytes = maxLineBytes): string | undefined {
   // Opening a pipe would block the whole host.
   if (kindOf(path) !== 'file') return undefined
   const file = lookUp(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
   if (file === undefined) return undefined
   try {
-    const buffer = Buffer.alloc(maxLineBytes)
-    const bytes = readSync(file, buffer, 0, maxLineBytes, 0)
+    const buffer = Buffer.alloc(maxBytes)
+    const bytes = readSync(file, buffer, 0, maxBytes, 0)
     return buffer.toString('utf8', 0, bytes)
   } finally {
     closeSync(file)

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
+import { Trash } from '../../src/administration/trash/trash.ts'
 import { Lenders } from '../../src/maintenance/lenders.ts'
+import { asUser } from '../support/as-user.ts'
 
 const hourMs = 60 * 60_000
-
-async function* none() {}
 
 test('while one repository does not say from whom it borrows, any other may be the lender', async () => {
   await using folder = await temporaryFolder()
@@ -17,7 +17,7 @@ test('while one repository does not say from whom it borrows, any other may be t
   await git(root, ['clone', '--quiet', '--bare', '--shared', 'lender.git', 'fork.git'])
   const alternates = join(root, 'odd.git/objects/info/alternates')
   const unreadable: string[] = []
-  const lenders = new Lenders(root, none, (path) => unreadable.push(path))
+  const lenders = new Lenders(root, new Trash(root, undefined), (path) => unreadable.push(path))
   const lends = async (name: string, now: number) => await lenders.lends(join(root, name), now)
 
   await mkdir(alternates)
@@ -49,7 +49,7 @@ test('borrowers are found in folders that no request leads to, and where the len
   assert.deepEqual(await lent(), [true, true, true], 'there may be more lines than are read')
 
   async function lent(): Promise<boolean[]> {
-    const known = new Lenders(root, none, () => {})
+    const known = new Lenders(root, new Trash(root, undefined), () => {})
     return await Promise.all(lenders.map((name) => known.lends(join(root, name), 0)))
   }
 })
@@ -62,7 +62,7 @@ test('while a folder cannot be read, any repository may be a lender, save for wh
   await chmod(root, 0o755)
   const unreadable: string[] = []
   const lends = async () => {
-    const known = new Lenders(root, none, (path) => unreadable.push(path))
+    const known = new Lenders(root, new Trash(root, undefined), (path) => unreadable.push(path))
     // Nothing keeps root from reading a folder.
     using _user = asUser()
     return await known.lends(join(root, 'lender.git'), 0)
@@ -77,9 +77,3 @@ test('while a folder cannot be read, any repository may be a lender, save for wh
     await chmod(join(root, name), 0o755)
   }
 })
-
-function asUser(): Disposable {
-  const isRoot = process.geteuid!() === 0
-  if (isRoot) process.seteuid!(65_534)
-  return { [Symbol.dispose]: () => isRoot && process.seteuid!(0) }
-}

@@ -7,9 +7,11 @@ import { commonDirOf } from '../../repository/repository.ts'
 import { removeStaleGcLock } from '../gc/gc-lock.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import { borrowersOf } from '../lending/borrowers.ts'
-import { isPrecious, stopLending } from '../lending/lend.ts'
+import { isPrecious, lend, stopLending } from '../lending/lend.ts'
 import { diskSize, temporaryPackBytes } from '../look/disk-size.ts'
 import type { DiskSize } from '../look/disk-size.ts'
+import type { MoveNotes } from '../move/move-notes.ts'
+import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
 import { progressLines } from '../operation/progress-lines.ts'
 import type { Trash } from '../trash/trash.ts'
@@ -32,6 +34,7 @@ export type GarbageServices = {
   readonly root: string
   readonly turns: Turns
   readonly trash: Trash
+  readonly notes: MoveNotes
   readonly runJob: RunJob
   readonly runLongJob: RunLongJob
 }
@@ -41,9 +44,9 @@ export type Collected = { readonly repository: string; readonly before: DiskSize
 /** How often somebody who waits is told how far it is. */
 const tellEveryMs = 2000
 
-/** @throws {Refusal} `repository_missing`, `repository_busy`; {JobError} where git fails */
+/** @throws {Refusal} `repository_missing`, `repository_busy`, `borrowers_unknown`; {JobError} where git fails */
 export async function collectGarbage(
-  { root, turns, trash, runJob, runLongJob }: GarbageServices,
+  { root, turns, trash, notes, runJob, runLongJob }: GarbageServices,
   { repository }: OperationOf<'gc'>,
   progress: Progress,
 ): Promise<Collected> {
@@ -51,8 +54,10 @@ export async function collectGarbage(
   using _turn = turns.take(keys, 'gc')
   removeStaleGcLock(commonDirOf(gitDir))
   const before = await diskSize(gitDir)
-  const borrowers = await borrowersOf(gitDir, root, trash.repositories())
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
   if (borrowers.length === 0) await stopLending(gitDir, runJob)
+  // git gc itself must know, of one that was made with `git clone --shared`, too.
+  else await lend(gitDir, runJob)
   const keepsAll = borrowers.length > 0 || (await isPrecious(gitDir, runJob))
   if (borrowers.length > 0) progress.tell(`others borrow from it (${borrowers.length}), so no object is removed`)
   using _telling = tellBytes(gitDir, progress)

@@ -1,5 +1,5 @@
 import { borrowersOf } from '../lending/borrowers.ts'
-import type { Borrower } from '../lending/borrowers.ts'
+import type { Borrower } from '../lending/borrowings.ts'
 import { closeRepositories } from './closed-repositories.ts'
 import type { ClosingServices } from './closed-repositories.ts'
 import type { FoundRepository } from '../operation/found-repository.ts'
@@ -32,7 +32,7 @@ export type HeldRepository = Disposable & {
  *
  * @param others further names that nothing else may be done with meanwhile
  * @param check looks at the borrowers, and may throw
- * @throws {Refusal} `repository_busy`, `repository_in_use`, `not_movable`
+ * @throws {Refusal} `repository_busy`, `repository_in_use`, `not_movable`, `borrowers_unknown`
  */
 export async function holdForMove(
   services: MovingServices,
@@ -48,7 +48,7 @@ export async function holdForMove(
   using holding = new DisposableStack()
   const folder = movableFolder(root, name, gitDir)
   holding.use(turns.take([...keys, ...others], kind))
-  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash.repositories()))
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
   check(borrowers)
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], kind))
   holding.use(await closeRepositories(services, [gitDir, ...borrowers.map((one) => one.gitDir)], progress))

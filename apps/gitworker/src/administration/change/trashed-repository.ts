@@ -2,7 +2,9 @@ import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isThere } from '../../repository/repository.ts'
 import { realOr } from '../lending/alternates.ts'
-import { borrowersOf, checkLendsToNobody, lentFolders } from '../lending/borrowers.ts'
+import { borrowersOf, checkLendsToNobody } from '../lending/borrowers.ts'
+import { lentFolders } from '../lending/borrowings.ts'
+import { Unreadable } from '../lending/unreadable.ts'
 import { keyOfFolder, keysOf } from '../operation/found-repository.ts'
 import type { MovingServices } from './held-repository.ts'
 import { moveRepository } from '../move/move-repository.ts'
@@ -43,7 +45,7 @@ export async function restoreRepository(
 /**
  * Removes a repository in the trash for good.
  *
- * @throws {Refusal} `trash_missing`, `repository_lends`
+ * @throws {Refusal} `trash_missing`, `repository_lends`, `borrowers_unknown`
  */
 export async function purgeRepository(
   { root, turns, trash, notes }: TrashServices,
@@ -51,7 +53,7 @@ export async function purgeRepository(
 ): Promise<{ readonly purged: string; readonly id: string }> {
   const entry = trash.find(id)
   using _turn = turns.take(keysOfEntry(entry), 'purge')
-  const look = () => borrowersOf(gitDirOf(entry), root, trash.repositories())
+  const look = () => borrowersOf(gitDirOf(entry), root, trash)
   checkLendsToNobody(await whileNothingMoves(notes, look))
   await trash.purge(id)
   return { purged: entry.repository, id }
@@ -61,6 +63,7 @@ export async function purgeRepository(
  * Removes what is in the trash and whose time is over. What others still borrow from stays for another time.
  *
  * @param onRemoved called with each that was removed, `onFailed` with each that could not be
+ * @throws {Refusal} `borrowers_unknown` at the end where some stayed because it cannot be read who borrows from them
  */
 export async function purgeDue(
   { root, turns, trash, notes }: TrashServices,
@@ -70,10 +73,17 @@ export async function purgeDue(
 ): Promise<void> {
   const due = await trash.due()
   if (due.length === 0) return
-  const lent = await whileNothingMoves(notes, () => lentFolders(root, trash.repositories()))
+  const { lent, unreadable } = await whileNothingMoves(notes, async () => {
+    const found = new Unreadable()
+    return { lent: await lentFolders(root, trash, found.add), unreadable: found }
+  })
+  let unknown: Refusal | undefined
   for (const entry of due) {
     if (signal.aborted) return
     if (lent.has(realOr(join(gitDirOf(entry), 'objects')))) continue
+    const refusal = unreadable.refusalFor(gitDirOf(entry))
+    unknown ??= refusal
+    if (refusal) continue
     try {
       using _turn = turns.take(keysOfEntry(entry), 'purge')
       await trash.purge(entry.id)
@@ -82,6 +92,7 @@ export async function purgeDue(
       onFailed(entry, error)
     }
   }
+  if (unknown) throw unknown
 }
 
 /** Its folder's, too: while what it borrows from is moved, its alternates are changed. */

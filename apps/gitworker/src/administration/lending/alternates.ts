@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { errnoOf } from '@sluice/shared/machine/errno'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { beginningOf, isThere, realPathOf } from '../../repository/repository.ts'
 
 /*
  * The file in which a repository names the folders of objects that it borrows from: gitrepository-layout(5),
@@ -12,18 +13,20 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 
 /** More would be no list of alternates. */
 const maxLines = 1000
+const maxBytes = 64 * 1024
 
-/** The lines as they are. Empty where there is no such file. @throws the file system's error */
+/** The lines as they are. Empty where there is no such file. @throws {Refusal} `repository_unreadable` */
 export function alternateLines(gitDir: string): string[] {
   const file = fileOf(gitDir)
-  // Hardly any repository has one, and an error costs far more than this look.
-  if (!existsSync(file)) return []
-  try {
-    return readFileSync(file, 'utf8').split('\n').filter(isNamed).slice(0, maxLines)
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return []
-    throw error
-  }
+  if (!isThere(file)) return []
+  const text = beginningOf(file, maxBytes)
+  if (text === undefined && isThere(file)) throw unreadable(`${file} is no file`)
+  if (text !== undefined && Buffer.byteLength(text) >= maxBytes) throw unreadable(`${file} is too large`)
+  return (text ?? '').split('\n').filter(isNamed).slice(0, maxLines)
+}
+
+function unreadable(why: string): Refusal {
+  return new Refusal('repository_unreadable', { cause: new Error(why) })
 }
 
 /** The folder of objects that a line of a repository's alternates stands for, whether it exists or not. */
@@ -57,7 +60,7 @@ const escapes: Readonly<Record<string, string>> = {
 }
 
 /** Whether these are all the lines, and each is read as git reads it. One that no program writes may mean something else. */
-export function areUnderstood(lines: readonly string[]): boolean {
+function areUnderstood(lines: readonly string[]): boolean {
   return lines.length < maxLines && !lines.some(isOdd)
 }
 
@@ -65,9 +68,19 @@ function isOdd(line: string): boolean {
   return line.includes('\uFFFD') || (line.startsWith('"') && unquoted(line) === undefined)
 }
 
-/** The real paths of the folders of objects that a repository borrows from. */
+/**
+ * The real paths of the folders of objects that a repository borrows from. A folder that does not exist is called by its
+ * path.
+ *
+ * @throws {Refusal} `repository_unreadable`, also where it cannot be said which these are
+ */
 export function borrowedFolders(gitDir: string): string[] {
-  return alternateLines(gitDir).map((line) => realOr(folderOf(line, gitDir)))
+  const lines = alternateLines(gitDir)
+  if (!areUnderstood(lines)) throw unreadable('a line of it cannot be understood, or there are too many')
+  return lines.map((line) => {
+    const folder = folderOf(line, gitDir)
+    return realPathOf(folder) ?? folder
+  })
 }
 
 /** Replaces the lines, all at once. @throws the file system's error */

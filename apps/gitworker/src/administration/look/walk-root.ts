@@ -35,7 +35,7 @@ export async function* allRepositoriesBelow(root: string, onUnreadable: OnUnread
   yield* walk({ root, isAll: true, onUnreadable: tell, turn: new LoopTurn() }, '')
 }
 
-type OnUnreadable = (path: string, error: unknown) => void
+export type OnUnreadable = (path: string, error: unknown) => void
 
 type Walk = {
   readonly root: string

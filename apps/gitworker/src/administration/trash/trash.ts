@@ -1,10 +1,11 @@
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { isGitDirectory } from '../../repository/repository.ts'
-import type { Walked } from '../look/walk-root.ts'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { isBelow, isGitDirectory } from '../../repository/repository.ts'
+import type { OnUnreadable, Walked } from '../look/walk-root.ts'
 import { identityOfFolder, isIdentityOf } from '../move/folder-identity.ts'
 import { readTrashNote, writeTrashNote } from './trash-note.ts'
 import type { TrashNote } from './trash-note.ts'
@@ -77,14 +78,26 @@ export class Trash {
 
   /** What can be restored, the latest first. */
   async list(): Promise<TrashEntry[]> {
-    const names = await readdir(this.#folder).catch(() => [])
-    const entries = names.flatMap((name) => this.#entry(name) ?? [])
+    const entries = await this.#entries((path, cause) => {
+      if (path !== this.#folder) return
+      throw new Refusal('operation_failed', { sentence: `The trash, ${path}, cannot be read.`, cause })
+    })
     return entries.toSorted((one, other) => (one.deletedAt < other.deletedAt ? 1 : -1))
   }
 
-  /** The repositories in it, since they may borrow objects, and lend them. */
-  async *repositories(): AsyncGenerator<Walked> {
-    for (const { repository, path, gitDir } of await this.list()) yield { name: repository, gitDir: join(path, gitDir) }
+  /**
+   * The repositories in it, since they may borrow objects, and lend them.
+   *
+   * @param onUnreadable called with the path of an entry that cannot be read, or the trash's own
+   */
+  async *repositories(onUnreadable: OnUnreadable): AsyncGenerator<Walked> {
+    const entries = await this.#entries(onUnreadable)
+    for (const { repository, path, gitDir } of entries) yield { name: repository, gitDir: join(path, gitDir) }
+  }
+
+  /** Whether a repository is being removed from the trash for good. */
+  isGone(gitDir: string): boolean {
+    return isBelow(this.#folder, gitDir) && relative(this.#folder, gitDir).split(sep, 1)[0]!.endsWith(goneEnding)
   }
 
   /** @throws {Refusal} `trash_missing` */
@@ -117,6 +130,21 @@ export class Trash {
     const entries = await this.list()
     const isDue = ({ keptUntil }: TrashEntry) => keptUntil !== null && Date.parse(keptUntil) <= now
     return entries.filter((entry) => isDue(entry) && (this.#isOurs?.(entry.repository) ?? true))
+  }
+
+  async #entries(onUnreadable: OnUnreadable): Promise<TrashEntry[]> {
+    const names = await readdir(this.#folder).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') onUnreadable(this.#folder, error)
+      return []
+    })
+    return names.flatMap((name) => {
+      try {
+        return this.#entry(name) ?? []
+      } catch (error) {
+        onUnreadable(join(this.#folder, name), error)
+        return []
+      }
+    })
   }
 
   /** Only what the note describes: the folder must be the one that was moved in, or nothing of it is shown or touched. */

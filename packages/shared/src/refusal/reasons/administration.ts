@@ -49,6 +49,13 @@ export const administration = {
     sentence: 'Other repositories borrow objects from this one.',
     advice: 'Delete its forks first. Those in the trash count until they are purged.',
   },
+  borrowers_unknown: {
+    status: 409,
+    outcome: 'refused',
+    sentence: 'It is not known who borrows objects from this repository.',
+    advice:
+      'A folder, or an `objects/info/alternates`, below the root cannot be read, or says what git would not write. The sentence names it. Let the server read it, or move it out of the root.',
+  },
   not_movable: {
     status: 409,
     outcome: 'refused',

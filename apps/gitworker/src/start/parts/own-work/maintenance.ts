@@ -50,14 +50,11 @@ function startMaintenance(
   const lane = new Lane({ slots, largestShare: 1, queueLength: slots, queueTimeout: 60_000, reasons: laneReasons })
   const nice = { ...git, jobNiceness: Math.max(git.jobNiceness, niceness) }
   const trash = new Trash(root, config.trashTime)
-  const lenders = new Lenders(
-    root,
-    () => trash.repositories(),
-    (path, err) =>
-      log.warn(
-        { err, path },
-        'this cannot be read, so it is not known from whom repositories borrow objects, and none are removed from any',
-      ),
+  const lenders = new Lenders(root, trash, (path, err) =>
+    log.warn(
+      { err, path },
+      'this cannot be read, so it is not known from whom repositories borrow objects, and none are removed from any',
+    ),
   )
   const cruftPacks = writesCruftPacks(gitVersion)
   if (!cruftPacks)
