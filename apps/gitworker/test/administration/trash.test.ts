@@ -37,9 +37,11 @@ test('only what the trash has taken in itself is listed, and removed when its ti
     (await trash.list()).map(({ id }) => id),
     [mine.id],
   )
-  assert.deepEqual(await trash.due(Date.now()), [])
+  const until = Date.parse(mine.keptUntil!)
+  assert.equal(until - Date.parse(mine.deletedAt), 1000)
+  assert.deepEqual(await trash.due(until - 1), [])
   assert.deepEqual(
-    (await trash.due(Date.now() + 2000)).map(({ id }) => id),
+    (await trash.due(until)).map(({ id }) => id),
     [mine.id],
   )
   for (const id of ['operators', '..', '../mine.git', replaced.id, '']) {
