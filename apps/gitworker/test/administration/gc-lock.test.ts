@@ -1,5 +1,20 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -10,6 +25,7 @@ import { isGcAtWork, lockForGc, removeStaleGcLock } from '../../src/administrati
 import { Turns } from '../../src/administration/operation/turns.ts'
 import type { RunLongJob } from '../../src/process/job/long-job.ts'
 import { identityOf } from '../../src/process/process-table.ts'
+import { asUser } from '../support/as-user.ts'
 
 const deadPid = 4_194_305
 const here = hostname()
@@ -84,6 +100,55 @@ describe('the lock of a git gc', () => {
     assert.deepEqual(left(), [])
   })
 
+  test('what is no lock hangs nobody, and stands in the way of nobody but where it says so', async () => {
+    const large = join(folder.path, 'large')
+    writeFileSync(large, '')
+    truncateSync(large, 2 ** 30)
+    const pid = join(repository, 'gc.pid')
+    for (const leaveIt of [
+      () => execFileSync('mkfifo', [pid]),
+      () => symlinkSync(large, pid),
+      () => symlinkSync('gc.pid', pid),
+      () => leave('gc.pid', 'x'.repeat(100_000)),
+    ]) {
+      leaveIt()
+      assert.ok(!isGcAtWork(repository), String(leaveIt))
+      lockForGc(repository)![Symbol.dispose]()
+      leaveIt()
+      removeStaleGcLock(repository)
+      assert.deepEqual(left(), [], String(leaveIt))
+    }
+    mkdirSync(pid)
+    for (const take of [lockForGc, removeStaleGcLock]) {
+      assert.throws(() => take(repository), { reason: 'operation_failed', sentence: /gc\.pid is a folder/ })
+    }
+    assert.deepEqual(left(), ['gc.pid'])
+    rmdirSync(pid)
+    execFileSync('mkfifo', [lock])
+    assert.equal(lockForGc(repository), undefined)
+    removeStaleGcLock(repository)
+    assert.deepEqual(left(), ['gc.pid.lock'])
+  })
+
+  test('one that may not be read is somebody’s', () => {
+    leave('gc.pid', `${deadPid} ${here}`)
+    chmodSync(folder.path, 0o755)
+    chmodSync(join(repository, 'gc.pid'), 0)
+    using _user = asUser()
+    assert.ok(isGcAtWork(repository))
+  })
+
+  test('a gc.pid.lock that a failure of the power has left without a word stops nobody after a day, if nobody has it open', () => {
+    leave('gc.pid.lock', '')
+    const yesterday = Date.now() / 1000 - 25 * 60 * 60
+    utimesSync(lock, yesterday, yesterday)
+    const opened = openSync(lock, 'r')
+    assert.equal(lockForGc(repository), undefined)
+    closeSync(opened)
+    lockForGc(repository)![Symbol.dispose]()
+    assert.deepEqual(left(), [])
+  })
+
   test('a check of objects keeps gc and maintenance out, and is refused while one of them is at work', async () => {
     const runLongJob: RunLongJob = () => Promise.resolve({ code: isGcAtWork(repository) ? 0 : 1, output: '' })
     const services = { root: folder.path, turns: new Turns(), runLongJob }
@@ -91,8 +156,15 @@ describe('the lock of a git gc', () => {
     const check = () => checkObjects(services, { kind: 'fsck', repository: 'a' }, progress)
     assert.ok((await check()).isSound)
     assert.deepEqual(left(), [])
-    using _held = lockForGc(repository)
-    await assert.rejects(check(), { reason: 'repository_busy' })
+    {
+      using _held = lockForGc(repository)
+      await assert.rejects(check(), { reason: 'repository_busy' })
+    }
+    for (const name of ['gc.pid.lock', 'objects/maintenance.lock']) {
+      leave(name, '')
+      await assert.rejects(check(), { reason: 'repository_busy' }, name)
+      rmSync(join(repository, name))
+    }
   })
 
   function leave(name: string, text: string): void {

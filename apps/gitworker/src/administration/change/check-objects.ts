@@ -60,18 +60,16 @@ export async function checkObjects(
  * @throws {Refusal} `repository_busy`
  */
 function keepGcOut(gitDir: string): Disposable | undefined {
-  let lock: Disposable | undefined
   try {
-    lock = lockForGc(gitDir)
+    const lock = lockForGc(gitDir)
+    if (lock) return lock
   } catch (error) {
-    if (!['EACCES', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(errnoOf(error))) throw error
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(errnoOf(error))) throw error
+    if (!isGcAtWork(gitDir)) return undefined
   }
-  if (!lock && isGcAtWork(gitDir)) {
-    const sentence =
-      'Maintenance, or a git gc, is at work in this repository (see its gc.pid). Try again when it is over.'
-    throw new Refusal('repository_busy', { sentence })
-  }
-  return lock
+  const sentence =
+    'Maintenance, or a git gc, is at work in this repository (see gc.pid, gc.pid.lock and objects/maintenance.lock in it). Try again when it is over.'
+  throw new Refusal('repository_busy', { sentence })
 }
 
 class ProblemList {

@@ -1,8 +1,11 @@
-import { closeSync, lstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { isInUse } from '../../process/path-in-use.ts'
 import { identityOf } from '../../process/process-table.ts'
+import { beginningOf } from '../../repository/repository.ts'
 
 /*
  * While maintenance is at work in a repository, an operator's `git gc` must not be, and the other way round: each would
@@ -15,7 +18,7 @@ import { identityOf } from '../../process/process-table.ts'
  * git reads two words. The rest is ours: it identifies the process, so that a lock of a killed supervisor does not count
  * because another process has its pid now, as the next supervisor in a container has.
  *
- * Synchronous: if this process is killed in between, no lock stays behind that nobody can judge.
+ * Synchronous, so that nothing else of this process comes in between.
  */
 
 const maxAgeMs = 12 * 60 * 60_000
@@ -26,12 +29,23 @@ const maxMaintenanceMs = 24 * 60 * 60_000
 /** Those that this process holds: its pid says nothing of a lock that an earlier process with the same pid has left. */
 const held = new Set<string>()
 
-/** Takes the lock, as git does. Undefined where somebody else is at work. @param gitDir the common directory */
+/** A lock that says nothing of its owner, as a failure of the power may leave it, counts as long. git has it for a moment. */
+const maxWordlessMs = maxMaintenanceMs
+
+const maxTextBytes = 512
+
+/**
+ * Takes the lock, as git does. Undefined where somebody else is at work.
+ *
+ * @param gitDir the common directory
+ * @throws {Refusal} `operation_failed` where `gc.pid` is a folder; an error of the file system
+ */
 export function lockForGc(gitDir: string): Disposable | undefined {
   const file = join(gitDir, 'gc.pid')
   if (ageOf(join(gitDir, 'objects/maintenance.lock')) < maxMaintenanceMs) return undefined
   using lock = lockFile(file)
   if (!lock || isHeld(file)) return undefined
+  checkNoFolder(file)
   lock.putInPlace()
   held.add(file)
   return { [Symbol.dispose]: () => unlock(file) }
@@ -42,12 +56,24 @@ export function isGcAtWork(gitDir: string): boolean {
   return isHeld(join(gitDir, 'gc.pid'))
 }
 
-/** Removes the locks of dead processes, which git may take for living ones. @param gitDir the common directory */
+/**
+ * Removes the locks of dead processes, which git may take for living ones.
+ *
+ * @param gitDir the common directory
+ * @throws {Refusal} `operation_failed` where `gc.pid` is a folder; an error of the file system
+ */
 export function removeStaleGcLock(gitDir: string): void {
   const file = join(gitDir, 'gc.pid')
   if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return removeLockOfDead(`${file}.lock`)
+  checkNoFolder(file)
   using lock = lockFile(file)
   if (lock && !isHeld(file)) rmSync(file, { force: true })
+}
+
+function checkNoFolder(file: string): void {
+  if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) return
+  const sentence = `${file} is a folder, where git and Sluice note who collects garbage. Remove it, and try again.`
+  throw new Refusal('operation_failed', { sentence })
 }
 
 /** `gc.pid.lock`, until it is disposed of or put in place. Undefined where somebody else has it. */
@@ -82,10 +108,18 @@ function lockFile(file: string): (Disposable & { putInPlace(): void }) | undefin
   }
 }
 
-/** git has it for a moment, and this process never while it does something else. One that says nothing stays. */
+/** git has it for a moment, and this process never while it does something else. */
 function removeLockOfDead(path: string): void {
-  const owner = ownerIn(textOf(path))
-  if (owner?.isHere && !isAlive(owner)) rmSync(path, { force: true })
+  const text = textOf(path)
+  const owner = text === undefined ? undefined : ownerIn(text)
+  const isOfDead = owner ? owner.isHere && !isAlive(owner) : text === '' && isAbandoned(path)
+  if (isOfDead) rmSync(path, { force: true })
+}
+
+function isAbandoned(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found?.isFile() || found.uid !== process.getuid?.()) return false
+  return Date.now() - found.mtimeMs >= maxWordlessMs && !isInUse(path)
 }
 
 /** Removes the file if it is still ours: after twelve hours, another may have taken it. */
@@ -101,8 +135,11 @@ function ownLine(): string {
 function isHeld(file: string): boolean {
   if (held.has(file)) return true
   if (ageOf(file) >= maxAgeMs) return false
-  const owner = ownerIn(textOf(file))
-  // git takes a file that it cannot read for nobody's.
+  const text = textOf(file)
+  // Another user's, such as root's.
+  if (text === undefined) return true
+  const owner = ownerIn(text)
+  // git takes a file that it does not understand for nobody's.
   if (!owner) return false
   return !owner.isHere || isAlive(owner)
 }
@@ -127,10 +164,11 @@ function ageOf(path: string): number {
   return found ? Date.now() - found.mtimeMs : Infinity
 }
 
-function textOf(path: string): string {
+/** Empty for what is no file, such as a pipe, which would hang whoever opens it. Undefined if it may not be read. */
+function textOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8').slice(0, 512)
+    return beginningOf(path, maxTextBytes) ?? ''
   } catch {
-    return ''
+    return undefined
   }
 }
