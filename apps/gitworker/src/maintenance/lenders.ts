@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { realOr } from '../administration/lending/alternates.ts'
 import { lentFolders } from '../administration/lending/borrowings.ts'
 import type { TrashLook } from '../administration/lending/borrowings.ts'
+import { identityOfFolder } from '../administration/move/folder-identity.ts'
 import type { OnUnreadable } from '../administration/look/walk-root.ts'
 
 /*
@@ -17,7 +18,7 @@ export class Lenders {
   readonly #root: string
   readonly #trash: TrashLook
   readonly #onUnreadable: OnUnreadable
-  /** The folders of objects; undefined while nobody can say. */
+  /** The identities of the folders of objects; undefined while nobody can say. */
   #known: Promise<ReadonlySet<string> | undefined> | undefined
   #knownSince = -Infinity
 
@@ -41,7 +42,7 @@ export class Lenders {
       this.#known.catch(() => (this.#known = undefined))
     }
     const known = await this.#known
-    return known === undefined || known.has(realOr(join(gitDir, 'objects')))
+    return known === undefined || known.has(identityOf(realOr(join(gitDir, 'objects'))))
   }
 
   async #look(): Promise<ReadonlySet<string> | undefined> {
@@ -50,6 +51,11 @@ export class Lenders {
       isWhole = false
       this.#onUnreadable(path, error)
     })
-    return isWhole ? lent : undefined
+    return isWhole ? new Set([...lent].map(identityOf)) : undefined
   }
+}
+
+/** The same after the lender has been moved. */
+function identityOf(objects: string): string {
+  return identityOfFolder(objects) ?? objects
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -27,6 +27,18 @@ test('while one repository does not say from whom it borrows, any other may be t
   await writeFile(alternates, '')
   const later = hourMs + 1
   assert.deepEqual([await lends('lender.git', later), await lends('other.git', later)], [true, false])
+})
+
+test('one that lends does so by whatever name', async () => {
+  await using folder = await temporaryFolder()
+  const root = folder.path
+  await git(root, ['init', '--quiet', '--bare', 'lender.git'])
+  await git(root, ['clone', '--quiet', '--bare', '--shared', 'lender.git', 'fork.git'])
+  const lenders = new Lenders(root, new Trash(root, undefined), assert.fail)
+  assert.ok(await lenders.lends(join(root, 'lender.git'), 0))
+  await rename(join(root, 'lender.git'), join(root, 'lends.git'))
+  assert.ok(await lenders.lends(join(root, 'lends.git'), 1))
+  assert.ok(!(await lenders.lends(join(root, 'fork.git'), 1)))
 })
 
 test('borrowers are found in folders that no request leads to, and where the lender is quoted as in C', async () => {
