@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { RunJob } from '../../process/job/job.ts'
 import { ConfigLookup } from '../../repository/config-lookup.ts'
@@ -51,7 +50,7 @@ export class FactsReader {
       head: await this.#headOf(gitDir),
       objectFormat: await this.#objectFormat.of(gitDir, this.#runJob),
       readOnly: byRule ?? (await this.#readOnly.of(gitDir, this.#runJob)).value,
-      description: await descriptionOf(gitDir),
+      description: descriptionOf(gitDir),
     }
   }
 
@@ -68,8 +67,15 @@ export class FactsReader {
 /** git's own template says that there is none. */
 const unnamed = /^Unnamed repository;/
 
-async function descriptionOf(gitDir: string): Promise<string> {
-  const text = await readFile(join(gitDir, 'description'), 'utf8').catch(() => '')
-  const line = text.slice(0, 1000).split('\n', 1)[0]!.trim()
+function descriptionOf(gitDir: string): string {
+  const line = textOf(join(gitDir, 'description')).slice(0, 1000).split('\n', 1)[0]!.trim()
   return unnamed.test(line) ? '' : line
+}
+
+function textOf(path: string): string {
+  try {
+    return beginningOf(path) ?? ''
+  } catch {
+    return '' // It may not be read, and nothing depends on it.
+  }
 }

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { beginningOf } from '../../repository/repository.ts'
 
 /** What the trash says of a deleted repository. Times are ISO 8601. */
 export type TrashNote = {
@@ -19,6 +20,9 @@ export type TrashNote = {
 
 const name = 'note.json'
 
+/** Three paths and a few words. */
+const maxBytes = 64 * 1024
+
 export function writeTrashNote(entry: string, note: TrashNote): void {
   const unfinished = join(entry, `${name}.new`)
   writeFileSync(unfinished, `${JSON.stringify(note, undefined, 2)}\n`, { flush: true })
@@ -28,7 +32,7 @@ export function writeTrashNote(entry: string, note: TrashNote): void {
 /** @returns undefined where there is none, or it is none of Sluice's */
 export function readTrashNote(entry: string): TrashNote | undefined {
   try {
-    const note = JSON.parse(readFileSync(join(entry, name), 'utf8')) as Partial<TrashNote> | null
+    const note = JSON.parse(beginningOf(join(entry, name), maxBytes) ?? '') as Partial<TrashNote> | null
     const texts = [note?.id, note?.repository, note?.folder, note?.gitDir, note?.deletedAt, note?.identity]
     const isUntil = note?.keptUntil === null || typeof note?.keptUntil === 'string'
     return texts.every((text) => typeof text === 'string') && isUntil ? (note as TrashNote) : undefined
