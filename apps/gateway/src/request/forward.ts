@@ -7,12 +7,12 @@ import type { PushReport } from '@sluice/shared/git/push-report'
 import { headersToHost } from '@sluice/shared/host-protocol/from-gateway'
 import { reasonOf } from '@sluice/shared/host-protocol/from-host'
 import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
-import { within } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { statusOf } from '@sluice/shared/refusal/reasons'
 import type { Span } from '@sluice/shared/telemetry/tracing'
 import type { Grant } from '../access/authority.ts'
 import type { Leg } from '../hosts/placement.ts'
+import { watchHost } from './host-watch.ts'
 import type { KeptBody } from './kept-body.ts'
 import { Reply } from './reply.ts'
 import { Unanswered } from './unanswered.ts'
@@ -20,9 +20,6 @@ import { withoutAnswer } from './without-answer.ts'
 
 /** Small replies are whole by then, and a user who waits for progress does not notice it. */
 const holdMs = 200
-
-/** How long a host that has left the cluster may take to show that it is still at work. */
-const goneLookMs = 2000
 
 /** A client's request that is to go to a host. */
 export type ForwardedRequest = {
@@ -89,16 +86,13 @@ class Attempt implements Dispatcher.DispatchHandler {
   #reason: string | undefined
   #reply: Reply | undefined
   #detach: (() => void) | undefined
-  #stopWatching: (() => void) | undefined
+  readonly #watch: Disposable | undefined
 
   constructor(forwarded: ForwardedRequest, leg: Leg) {
     this.#forwarded = forwarded
     this.#leg = leg
-    const { gone } = leg.host
-    if (gone === undefined) return
-    const leave = () => void this.#leaveGoneHost()
-    gone.addEventListener('abort', leave, { once: true })
-    this.#stopWatching = () => gone.removeEventListener('abort', leave)
+    const isSent = () => this.#controller !== undefined
+    this.#watch = watchHost(leg, isSent, () => this.#leaveHost())
   }
 
   get result(): Promise<string | undefined> {
@@ -129,21 +123,18 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (status === 200) exchange.standsFor = statusOf(reason)
     const noAnswer = withoutAnswer(this.#leg, headers, reason, isPush(request))
     if (noAnswer) return controller.abort(noAnswer)
+    this.#watch?.[Symbol.dispose]()
     this.#leg.answered(reason)
     this.#reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
     this.#reply.begin(status, passedOn(headers), isPush(request) ? 0 : holdMs)
   }
 
-  /** The host has left the cluster, or died: what it has not begun to answer is not waited for. */
-  async #leaveGoneHost(): Promise<void> {
-    if (this.#controller === undefined) {
-      this.#isGivenUp = true
-      this.#stopWatching?.()
-      return this.#end.reject(new Unanswered('not begun'))
-    }
-    // It may be at work still, and only its lease be over.
-    if (await within(goneLookMs, this.#leg.host.presence.look(), false)) return
-    if (!this.#reply) this.#controller.abort(new Unanswered('broke off', new Error('The host is gone.')))
+  /** The host is gone, or cannot be reached: what it has not begun to answer is not waited for. */
+  #leaveHost(): void {
+    if (this.#controller) return this.#controller.abort(new Unanswered('broke off', new Error('The host is gone.')))
+    this.#isGivenUp = true
+    this.#over()
+    this.#end.reject(new Unanswered('not begun'))
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -165,7 +156,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   }
 
   #over(): void {
-    this.#stopWatching?.()
+    this.#watch?.[Symbol.dispose]()
     this.#detach?.()
   }
 

@@ -111,7 +111,7 @@ export class PlayedHost {
   readonly name: string
   readonly requests: IncomingMessage[] = []
   answer: RequestListener
-  /** How long a probe takes. */
+  /** Until a probe is answered; where it rejects, the connection is cut. */
   trusted: () => Promise<void> = async () => {}
   #server: Server | undefined
   #port = 0
@@ -128,7 +128,10 @@ export class PlayedHost {
   async listen(): Promise<void> {
     const server = createServer((incoming, outgoing) => {
       if (incoming.url === trustedPath) {
-        void this.trusted().then(() => outgoing.end('ok'))
+        void this.trusted().then(
+          () => outgoing.end('ok'),
+          () => outgoing.destroy(),
+        )
         return
       }
       incoming.on('error', () => {})
