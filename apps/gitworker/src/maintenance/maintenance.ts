@@ -41,6 +41,8 @@ export type MaintenanceServices = Omit<MaintainServices, 'now'> & {
   /** Whether other repositories borrow objects from this one. */
   readonly isLent: (gitDir: string) => Promise<boolean>
   readonly readPressure: ReadPressure
+  /** Whether the host is about to stop: then what it still serves comes first, and a run would be for nothing. */
+  readonly isLeaving: () => boolean
   /** Keeps a repository from being moved until it is disposed of, which `onClosing` asks for. @throws where it is being moved, or a mirror is at work there */
   readonly enter: (gitDir: string, onClosing: () => void) => Disposable
   readonly onRun: (run: MaintenanceRun) => void
@@ -115,7 +117,7 @@ export class Maintenance implements AsyncDisposable {
 
   #fill(): void {
     while (this.#running.size < this.#services.slots && this.#schedule.counts.waiting > 0) {
-      if (this.#services.readPressure().short) return
+      if (this.#services.isLeaving() || this.#services.readPressure().short) return
       const gitDir = this.#schedule.begin()
       if (gitDir === undefined) return
       const run = this.#run(gitDir).finally(() => this.#running.delete(gitDir))

@@ -80,7 +80,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const users = new RepositoryUsers()
   const common = { config, storage, workers, newRepositories, users, placement: cluster?.placement, metrics, log }
   const { auditLog } = pushParts.audit
-  const ownWork = parts.use(await openOwnWork({ ...common, disks, auditLog, registry }))
+  const ownWork = parts.use(await openOwnWork({ ...common, running, disks, auditLog, registry }))
   const { ending } = running
   const dispatcher = openDispatcher({ ...common, ...ownWork, caches, disks, pushParts, connections, ending })
   const readiness = readinessOfHost({ root, config, pool, runJob, disks, cluster }, running)

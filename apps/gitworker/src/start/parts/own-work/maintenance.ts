@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
+import type { Running } from '@sluice/shared/app/running'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Trash } from '../../../administration/trash/trash.ts'
@@ -23,6 +24,7 @@ export type MaintenanceParts = {
   readonly storage: Storage
   readonly workers: Workers
   readonly exclusive: ExclusiveWork
+  readonly running: Pick<Running, 'isLeaving'>
   /** Undefined where there is one host only. */
   readonly placement: Placement | undefined
   readonly registry: Registry
@@ -41,7 +43,7 @@ export function openMaintenance(parts: MaintenanceParts): Maintenance | undefine
 }
 
 function startMaintenance(
-  { config, storage, workers, exclusive, placement, log }: MaintenanceParts,
+  { config, storage, workers, exclusive, running, placement, log }: MaintenanceParts,
   metrics: MaintenanceMetrics,
 ): Maintenance {
   const { pool, git, gitVersion, runJob, spawnLog } = workers
@@ -68,6 +70,7 @@ function startMaintenance(
     cruftPacks,
     isLent: (gitDir: string) => lenders.lends(gitDir, performance.now()),
     readPressure: pressureReader(),
+    isLeaving: () => running.isLeaving,
     isShared: isRootShared(config),
     enter: (gitDir: string, onClosing: () => void) => {
       using entered = new DisposableStack()

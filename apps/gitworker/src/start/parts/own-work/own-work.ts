@@ -4,6 +4,7 @@ import { ExclusiveWork } from '../../../repository/exclusive-work.ts'
 import { MirrorMarks } from '../../../repository/mirror-mark.ts'
 import type { RepositoryUsers } from '../../../repository/repository-users.ts'
 import { openMaintenance } from './maintenance.ts'
+import type { MaintenanceParts } from './maintenance.ts'
 import { openMirrors } from './mirrors.ts'
 import type { MirrorParts } from './mirrors.ts'
 import { partOf } from '../startable-part.ts'
@@ -18,7 +19,8 @@ export type OwnWork = Part<{
   readonly marks: MirrorMarks
 }>
 
-type OwnWorkParts = Omit<MirrorParts, 'exclusive' | 'marks' | 'maintenance'> & { readonly users: RepositoryUsers }
+type OwnWorkParts = Omit<MirrorParts, 'exclusive' | 'marks' | 'maintenance'> &
+  Pick<MaintenanceParts, 'running'> & { readonly users: RepositoryUsers }
 
 /** @throws {ConfigError} where the file of mirrors is not right */
 export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
