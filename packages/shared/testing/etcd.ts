@@ -80,7 +80,8 @@ async function tryToStart(options: EtcdOptions): Promise<Etcd> {
   const asRoot: string[] = []
   const ctl = async (...args: readonly string[]) => {
     const certificates = tls ? ['--cacert', tls.root, '--cert', tls.client.certificate, '--key', tls.client.key] : []
-    const flags = ['--endpoints', endpoints, ...certificates, ...asRoot, ...args]
+    const patience = ['--dial-timeout', '60s', '--command-timeout', '60s']
+    const flags = ['--endpoints', endpoints, ...patience, ...certificates, ...asRoot, ...args]
     return (await run('etcdctl', flags, { env: { PATH: process.env['PATH'], ETCDCTL_API: '3' } })).stdout
   }
   await until('etcd serves', async () => isServing(ctl, members))

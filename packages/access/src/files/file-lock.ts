@@ -7,7 +7,8 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 import { FileProblem } from './file-problem.ts'
 
 const tryEveryMs = 20
-const usualWaitMs = 10_000
+/** Dozens of commands at once take turns within it, even where processes start slowly. */
+const usualWaitMs = 30_000
 
 /**
  * Waits until no other command of this machine changes the same file. The lock is the name of a unix socket that is in
