@@ -1,10 +1,15 @@
 import { z } from 'zod'
+import { parseAddress } from '../network/address.ts'
+import type { Address } from '../network/address.ts'
 import { parseJson } from './slot-record.ts'
 
 /** What a newer version adds is passed over: while hosts are upgraded one by one, all of them must be understood. */
 const schema = z.object({
-  /** Where gateways reach it: host:port. */
-  address: z.string().min(1).max(300),
+  /** Where gateways reach it: host:port. Never a unix socket, which would be one of the gateway's own machine. */
+  address: z
+    .string()
+    .max(300)
+    .refine((text) => isReachable(parseAddress(text))),
   version: z.string().max(100),
   /** How large its share of the slots is, relative to the others. */
   weight: z.int().min(0).max(1000),
@@ -26,4 +31,8 @@ export function readHostRecord(value: string): HostRecord | undefined {
 
 export function writeHostRecord(record: HostRecord): string {
   return JSON.stringify(record)
+}
+
+function isReachable(address: Address | undefined): boolean {
+  return address?.kind === 'tcp' && address.port > 0
 }

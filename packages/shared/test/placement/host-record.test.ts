@@ -11,3 +11,20 @@ test('a host of a newer version is understood', () => {
     assert.equal(readHostRecord(value), undefined)
   }
 })
+
+test('a host is at an address of the network only', () => {
+  for (const address of ['10.0.0.1:9090', '[::1]:9090', 'host-1.example:9090']) {
+    assert.ok(readHostRecord(writeHostRecord({ ...record, address })), address)
+  }
+  for (const address of [
+    '',
+    'unix:/run/docker.sock',
+    'host-1',
+    'host-1:0',
+    'http://host-1:9090',
+    'a:1/x',
+    'a:1\r\nX: y',
+  ]) {
+    assert.equal(readHostRecord(writeHostRecord({ ...record, address })), undefined, address)
+  }
+})
