@@ -51,6 +51,24 @@ test('what could start passes, and nothing is made', async () => {
   assert.deepEqual(await readdir(folder.path, { recursive: true }), ['repos'])
 })
 
+test('a cluster whose settings do not fit together is found before a start', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'repos'))
+  const env = settingsIn(folder.path)
+  const errorsWith = async (more: Record<string, string>, app: string) =>
+    (await check({ ...env, ...more }, [app])).errors
+  for (const app of ['supervisor', 'gateway']) {
+    assert.deepEqual(await errorsWith({ SLUICE_ETCD: 'http://127.0.0.1:1' }, app), [
+      'SLUICE_ETCD is set, and SLUICE_CLUSTER is off: set SLUICE_CLUSTER=etcd, or remove SLUICE_ETCD.',
+    ])
+    assert.deepEqual(await errorsWith({ SLUICE_CLUSTER: 'etcd' }, app), [
+      'SLUICE_CLUSTER=etcd needs SLUICE_ETCD: the addresses of etcd’s members.',
+    ])
+  }
+  const [error] = await errorsWith({ SLUICE_CLUSTER: 'etcd', SLUICE_ETCD: 'http://127.0.0.1:1' }, 'supervisor')
+  assert.match(error!, /supervisor\.sock is a unix socket\. Gateways need an address/)
+})
+
 test('one application can be looked at by itself', async () => {
   await using folder = await temporaryFolder()
   const env = settingsIn(folder.path)

@@ -1,4 +1,5 @@
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
+import { checkCoordinatorSettings } from '@sluice/shared/coordinator/open/open-coordinator'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../config/config.ts'
 import { openCluster } from '../hosts/cluster/cluster-placement.ts'
@@ -18,6 +19,7 @@ export async function openPlacement(
   log: Logger,
   openCoordinator: CoordinatorOpener,
 ): Promise<Placement & AsyncDisposable> {
+  checkCoordinatorSettings(config)
   await using opened = new AsyncDisposableStack()
   const placement =
     config.cluster === 'off'

@@ -6,6 +6,7 @@ import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
 import { readMirrors } from './parts/own-work/mirrors.ts'
+import { checkClusterSettings } from './parts/cluster.ts'
 import { openAudit } from './parts/audit.ts'
 import { openReadOnlyRules } from '../repository/read-only-rules.ts'
 import { checkGitProgram, checkGnupgHome, checkReaper, openRoot } from './parts/prerequisites.ts'
@@ -47,6 +48,7 @@ export function readingChecksOfHost(
     () => openReadOnlyRules(config, log),
     () => (config.mirrorsFile === undefined ? undefined : readMirrors(config.mirrorsFile, log, () => {})),
     () => GatewayTrust.open(config, log),
+    () => checkClusterSettings(config),
     () => openHostTls(config, log, () => {}),
   ]
 }

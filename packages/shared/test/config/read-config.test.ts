@@ -85,3 +85,10 @@ test('of a long value, the part that is wrong is named, whatever other forms the
   const [rule] = problemsOf({ SLUICE_PROTECTED_REFS: '**:refs/heads/main=never' })
   assert.match(rule ?? '', / \(in "\S+": "never" is none of no-force, no-delete and nobody\)\.$/)
 })
+
+test('a lease takes what it says that it takes', () => {
+  assert.deepEqual([problemsOf({ SLUICE_LEASE: '1m' }), problemsOf({ SLUICE_LEASE: '2000ms' })], [[], []])
+  for (const time of ['999ms', '1500ms', '61s', '2h']) {
+    assert.match(problemsOf({ SLUICE_LEASE: time })[0]!, /takes a time from 1s to 1m, in whole seconds, not/)
+  }
+})

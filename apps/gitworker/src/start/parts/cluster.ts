@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Registry } from 'prom-client'
 import { ConfigError } from '@sluice/shared/config/config-error'
-import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
+import { checkCoordinatorSettings, openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
 import { addClusterMetrics } from '@sluice/shared/operations/cluster-metrics'
@@ -47,8 +47,8 @@ export async function openCluster(
   registry: Registry,
   log: Logger,
 ): Promise<Cluster | undefined> {
+  checkClusterSettings(config)
   if (config.cluster === 'off') return undefined
-  checkAddress(config)
   await using opened = new AsyncDisposableStack()
   const coordinator = opened.use(await openCoordinator(config, log))
   const metrics = new ClusterMetrics(registry)
@@ -90,6 +90,18 @@ export async function openCluster(
     leave: (timeoutMs, hurry) => host.leave(timeoutMs, hurry),
     [Symbol.asyncDispose]: () => ends.disposeAsync(),
   }
+}
+
+/**
+ * What can be known of a host's part in a cluster without asking etcd.
+ *
+ * @throws {ConfigError} where settings do not fit together, or gateways could not reach this host
+ */
+export function checkClusterSettings(config: SupervisorConfig): void {
+  checkCoordinatorSettings(config)
+  if (config.cluster === 'off') return
+  checkAddress(config)
+  nameOf(config)
 }
 
 /** @throws {ConfigError} where the name of the machine cannot be that of a host */

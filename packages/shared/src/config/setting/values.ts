@@ -62,10 +62,23 @@ const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_0
 /** A span of time, in milliseconds. It is bounded by what a timer can hold: 24 days. */
 export function duration(least = 1) {
   return checked((value) => {
-    const [, count, unit = ''] = durationForm.exec(value) ?? []
-    const result = Number(count) * (milliseconds[unit] ?? NaN)
+    const result = readDuration(value)
     return result >= least && result < 2 ** 31 ? result : undefined
   }).meta({ pattern: durationForm.source })
+}
+
+/** A span of whole seconds, in milliseconds, from one bound to another. */
+export function wholeSeconds(least: number, most: number) {
+  return checked((value) => {
+    const result = readDuration(value)
+    return result >= least && result <= most && result % 1000 === 0 ? result : undefined
+  }).meta({ pattern: durationForm.source })
+}
+
+/** NaN for what is none. */
+function readDuration(value: string): number {
+  const [, count, unit = ''] = durationForm.exec(value) ?? []
+  return Number(count) * (milliseconds[unit] ?? NaN)
 }
 
 const longDurationForm = /^(\d{1,9})(s|m|h|d)$/

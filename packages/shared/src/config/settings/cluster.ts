@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { hostName } from '../../placement/slot-record.ts'
 import type { Setting } from '../setting/setting.ts'
-import { address, checked, duration, orOff, text, toggle, wholeNumber } from '../setting/values.ts'
+import { address, checked, orOff, text, toggle, wholeNumber, wholeSeconds } from '../setting/values.ts'
 
 /** `SLUICE_CLUSTER=etcd` turns all of these on. */
 export const cluster = {
@@ -121,7 +121,7 @@ export const cluster = {
     purpose:
       'How long a host counts as live without a word of it. Pushes to a host that died wait about twice as long.',
     fallback: '3s',
-    schema: duration(1000),
+    schema: wholeSeconds(1000, 60_000),
   },
   leaveOnStop: {
     name: 'SLUICE_LEAVE',

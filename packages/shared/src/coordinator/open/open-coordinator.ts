@@ -29,8 +29,9 @@ export type CoordinatorConfig = {
  *   of several clusters or of none
  */
 export async function openCoordinator(config: CoordinatorConfig, log: Logger): Promise<Coordinator> {
+  checkCoordinatorSettings(config)
   if (config.cluster === 'off') return new InProcessCoordinator()
-  const endpoints = checkSettings(config)
+  const endpoints = inRandomOrder(config.etcd ?? [])
   await using opened = new AsyncDisposableStack()
   const connection = opened.use(await openConnection(tlsOf(config), log))
   const client = new MemberClient(connection, credentialsOf(config), `${config.etcdPrefix}format`)
@@ -39,10 +40,21 @@ export async function openCoordinator(config: CoordinatorConfig, log: Logger): P
   return new EtcdCoordinator(new Members(endpoints, client, log), connection)
 }
 
-/** @throws {ConfigError} */
-function checkSettings(config: CoordinatorConfig): readonly string[] {
-  const { etcd = [], etcdUser, etcdPasswordFile } = config
+/**
+ * Checks whether the settings that lead to the coordinator fit together. A host that is meant to be one of several, and
+ * works alone on a shared folder, would be fenced by nobody.
+ *
+ * @throws {ConfigError} with all that does not fit
+ */
+export function checkCoordinatorSettings(config: CoordinatorConfig): void {
+  const { cluster, etcd = [], etcdUser, etcdPasswordFile } = config
   const problems: string[] = []
+  if (cluster === 'off') {
+    if (etcd.length === 0) return
+    throw new ConfigError([
+      'SLUICE_ETCD is set, and SLUICE_CLUSTER is off: set SLUICE_CLUSTER=etcd, or remove SLUICE_ETCD.',
+    ])
+  }
   if (etcd.length === 0) problems.push('SLUICE_CLUSTER=etcd needs SLUICE_ETCD: the addresses of etcd’s members.')
   if ((etcdUser === undefined) !== (etcdPasswordFile === undefined)) {
     problems.push('SLUICE_ETCD_USER and SLUICE_ETCD_PASSWORD_FILE belong together: set both, or none.')
@@ -53,7 +65,10 @@ function checkSettings(config: CoordinatorConfig): readonly string[] {
     problems.push(`SLUICE_ETCD_TLS_CA, _CERTIFICATE and _KEY are for https, and SLUICE_ETCD has ${plain}.`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  // Everybody starts with another one, so that all have their share.
+}
+
+/** Everybody starts with another one, so that all have their share. */
+function inRandomOrder(etcd: readonly string[]): string[] {
   const first = Math.floor(Math.random() * etcd.length)
   return [...new Set([...etcd.slice(first), ...etcd.slice(0, first)])]
 }
