@@ -27,6 +27,20 @@ const extreme: ClusterView = {
   hosts: new Map([['<b>x</b>'.repeat(7), { ...record(1), address: `${'a'.repeat(290)}:1`, zone: 'z'.repeat(100) }]]),
 }
 
+/** Fifty hosts whose names are as long as names may be. The last one is gone. */
+const crowded: ClusterView = {
+  ...calm,
+  hosts: new Map(Array.from({ length: 49 }, (_, index) => [longName(index), record(index + 1)])),
+  slots: calm.slots.map((_, slot) => {
+    const primary = longName(slot % 50)
+    return { primary, copies: [primary], inSync: [primary], next: undefined, term: 7 }
+  }),
+}
+
+function longName(number: number): string {
+  return `${String(number).padStart(2, '0')}-${'repository-storage.'.repeat(3)}x`
+}
+
 function record(number: number) {
   const address = `10.0.0.${number}:9000`
   return { address, version: '1.0.0', weight: 100, zone: 'rack-1', run: 'a', isLeaving: number === 2 }
@@ -113,6 +127,17 @@ describe('the cluster page', { skip: chromium === undefined && 'chromium is not 
     assert.match(await page.text('#moves'), /host-1 → host-2: \d+ slots/)
     assert.match(await page.text('#hosts tbody tr:last-child'), /host-3[^]*gone/)
     assert.match(await page.text('#facts'), /has not answered for 1 m 5 s/)
+  })
+
+  test('stays readable with many hosts of long names', { timeout: withinMs }, async () => {
+    await using server = await serve({ now: crowded })
+    const url = `http://${formatAddress(server.address)}/-/cluster`
+    await using page = await browser.open(url, { width: 1000, height: 800 })
+    await until('the hosts', async () => (await page.text('#hosts tbody tr:last-child')).includes('gone'))
+    assert.match(await page.text('#map-summary'), /; and 42 more, in the table below\./)
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 1000)
+    const words = `[...document.querySelectorAll('.lease')].filter((word) => word.getClientRects().length > 1).length`
+    assert.equal(await page.evaluate(words), 0)
   })
 
   test('has a map that the keyboard leads through', { timeout: withinMs }, async () => {

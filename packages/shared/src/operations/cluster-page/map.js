@@ -17,6 +17,9 @@ const states = {
   n: { order: 4, name: 'new', meaning: 'nobody’s yet', marks: [] },
 }
 
+/** The summary is for those who do not see the map. The table has all hosts. */
+const mostNamed = 8
+
 const map = /** @type {HTMLCanvasElement} */ (byId('map'))
 /** @type {ClusterStatus | undefined} */
 let shown
@@ -44,10 +47,16 @@ export function showMap(status) {
   const any = Object.entries(counts).filter(([, count]) => count > 0)
   legend.show(any.map(([name, count]) => ({ letter: /** @type {keyof typeof states} */ (name[0]), count })))
   fill(byId('cluster'), { 'slots-in-all': String(primaries.length) })
-  const ofHosts = status.hosts.map(({ name, primaryOf }) => `${name} ${primaryOf}`)
-  setText(byId('map-summary'), `By primary: ${ofHosts.join(', ') || 'nobody'}. The arrow keys lead from slot to slot.`)
+  setText(byId('map-summary'), `By primary: ${primariesIn(status)}. The arrow keys lead from slot to slot.`)
   draw()
   describe()
+}
+
+/** @param {ClusterStatus} status */
+function primariesIn({ hosts }) {
+  const named = hosts.slice(0, mostNamed).map(({ name, primaryOf }) => `${name} ${primaryOf}`)
+  const more = hosts.length - named.length
+  return named.join(', ') + (more > 0 ? `; and ${more} more, in the table below` : '') || 'nobody'
 }
 
 /** @param {ClusterStatus} status @param {number} slot */
