@@ -111,7 +111,7 @@ class Parts implements AsyncDisposable {
 
   async host(name: string, own: Record<string, string>): Promise<Member> {
     const toHost = this.#options.cuts ? this.#proxies.use(await openCutProxy()) : undefined
-    const listen = `127.0.0.1:${toHost ? 0 : await freePort()}`
+    const listen = `127.0.0.1:${await freePort()}`
     const toEtcd = await this.#waysToEtcd()
     const env = {
       ...this.#settings(toEtcd),
