@@ -106,7 +106,7 @@ test('where no supervisor answers, that is said with what to do', async () => {
   const answered = await call(['status', '--address', `127.0.0.1:${(other.address() as AddressInfo).port}`])
   other.close()
   assert.equal(answered.exitCode, 1)
-  assert.match(answered.stderr, /is no supervisor of this version/)
+  assert.match(answered.stderr, /is no supervisor of this version \(status 200\)\. SLUICE_SUPERVISOR_OPERATIONS/)
 })
 
 test('the live view goes on while nobody answers, and gives the terminal back at the end', async () => {

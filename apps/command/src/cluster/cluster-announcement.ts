@@ -42,6 +42,7 @@ function textFor(
 ${list.join('\n')}
 
   Who keeps what: ${page}
+  What one host does: npx sluice status --address ${hosts[0]!.latest.operations}
 
   Try it in another terminal:
 

@@ -33,7 +33,8 @@ export async function askStatus(address: Address): Promise<HostStatus> {
   )
   const found = status === 200 ? parsed(body) : undefined
   if (found) return found
-  throw new CommandError(`What answers on ${where} is no supervisor of this version (status ${status}).`)
+  const todo = 'SLUICE_SUPERVISOR_OPERATIONS (or --address) is to name the private address of a supervisor'
+  throw new CommandError(`What answers on ${where} is no supervisor of this version (status ${status}). ${todo}.`)
 }
 
 function parsed(body: string): HostStatus | undefined {

@@ -31,7 +31,7 @@ export async function startUnlessStopped<T>(stopped: ReturnType<typeof untilStop
   let isStarting = true
   const giveUp = () => {
     if (!isStarting) return
-    process.stderr.write('The start did not come to an end: ended without it.\n')
+    process.stderr.write('Stopped before the start had come to an end.\n')
     process.exit(1)
   }
   const watch = async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { CoordinatorError } from '../../src/coordinator/coordinator.ts'
+import { reasonOf } from '../../src/coordinator/etcd/members/ask-member.ts'
 import { EtcdCoordinator } from '../../src/coordinator/etcd/etcd-coordinator.ts'
 import { openCoordinator } from '../../src/coordinator/open/open-coordinator.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
@@ -138,6 +139,27 @@ describe('a swap whose outcome is not known', () => {
       return true
     })
     assert.equal(member.asked.length, 1)
+  })
+})
+
+describe('what etcd does not let one do', () => {
+  test('is told at the start, with the settings that it is about', async () => {
+    await using member = await fakeMember((_asked, outgoing) =>
+      refuse(outgoing, 403, 7, 'etcdserver: permission denied'),
+    )
+    const config = configOf({ SLUICE_CLUSTER: 'etcd', SLUICE_ETCD: member.endpoint })
+    await assert.rejects(
+      openCoordinator(config, silentLog),
+      /\(SLUICE_ETCD_USER needs rights below SLUICE_ETCD_PREFIX\)/,
+    )
+  })
+
+  test('is told with the setting of the roots, where a certificate is from none that is trusted', () => {
+    const error = Object.assign(new Error('unable to verify; try running Node.js with --use-system-ca'), {
+      code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    })
+    assert.equal(reasonOf(error), 'its certificate is from no root that is trusted (see SLUICE_ETCD_TLS_CA)')
+    assert.equal(reasonOf(new AggregateError([error])), reasonOf(error))
   })
 })
 

@@ -101,6 +101,16 @@ class Asking implements Dispatcher.DispatchHandler {
 /** What went wrong on the way. Attempts at several addresses fail with several errors, and no message. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
+  if (untrusted.has(errnoOf(error))) return 'its certificate is from no root that is trusted (see SLUICE_ETCD_TLS_CA)'
   const message = error instanceof Error ? error.message : String(error)
   return message || errnoOf(error) || 'unknown'
 }
+
+/** Errors of X.509, for which Node has advice of its own (https://nodejs.org/api/tls.html#x509-certificate-error-codes). */
+const untrusted: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])

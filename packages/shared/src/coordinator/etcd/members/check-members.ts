@@ -1,7 +1,7 @@
 import { ConfigError } from '../../../config/config-error.ts'
 import type { Logger } from '../../../telemetry/log.ts'
 import type { MemberClient } from './member-client.ts'
-import { asFailure } from './member-failure.ts'
+import { asFailure, words } from './member-failure.ts'
 
 /** A start waits no longer for members that do not answer. */
 const checkMs = 3000
@@ -25,11 +25,16 @@ export async function checkMembers(
   const lasting = failed.filter(({ failure }) => failure!.kind !== 'away')
   const mayHeal = lasting.every(({ failure }) => failure!.kind === 'stranger')
   const problems = [...Map.groupBy(lasting, ({ failure }) => failure!.message)].map(
-    ([message, members]) => `SLUICE_ETCD: ${members.map(({ endpoint }) => endpoint).join(', ')}: ${message}.`,
+    ([message, members]) =>
+      `SLUICE_ETCD: ${members.map(({ endpoint }) => endpoint).join(', ')}: ${message}${adviceFor(message)}.`,
   )
   if (problems.length > 0) throw new ConfigError(problems, { mayHeal })
   for (const { endpoint, failure } of failed) {
     log.warn({ endpoint, problem: failure!.message }, 'a member of etcd cannot be asked yet')
   }
   if (failed.length < endpoints.length) log.info({ members: endpoints.length - failed.length }, 'etcd answers')
+}
+
+function adviceFor(message: string): string {
+  return message === words.permissionDenied ? ' (SLUICE_ETCD_USER needs rights below SLUICE_ETCD_PREFIX)' : ''
 }
