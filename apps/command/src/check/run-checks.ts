@@ -13,6 +13,7 @@ import { checkDisks } from './check-disks.ts'
 import { checkAppendable, checkOwnFolder, checkSecret } from './check-folders.ts'
 import { checkHooks } from './check-hooks.ts'
 import { checkGatewayLimits, checkHostLimits } from './check-limits.ts'
+import { checkMember } from './check-member.ts'
 import { checkGitVersion, checkWorkers } from './check-programs.ts'
 import { checkRules } from './rules/check-rules.ts'
 import { checkHost, checkService } from './check-services.ts'
@@ -37,6 +38,7 @@ export async function checkSupervisor(config: SupervisorConfig, path: string): P
     ['workers', () => checkWorkersAndLimits(config)],
     ['disk', () => checkDisks(config)],
     ['SLUICE_SUPERVISOR', () => checkPlace(own)],
+    ['SLUICE_CLUSTER', () => checkMember(config)],
     ['SLUICE_SUPERVISOR_OPERATIONS', () => checkOperations('SLUICE_SUPERVISOR_OPERATIONS', supervisorOperations)],
     ['SLUICE_ADMINISTRATION', () => checkAdministration(config.administration, isRunning)],
     ['SLUICE_AUDIT_LOG', () => checkAppendable('SLUICE_AUDIT_LOG', config.auditLog)],

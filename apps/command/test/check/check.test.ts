@@ -13,6 +13,7 @@ import { settings } from '@sluice/shared/config/settings'
 import { checkAll } from '@sluice/shared/config/start-checks'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
+import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { freePort } from '@sluice/shared/testing/free-port'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { startStack } from '@sluice/shared/testing/stack'
@@ -67,6 +68,24 @@ test('a cluster whose settings do not fit together is found before a start', asy
   }
   const [error] = await errorsWith({ SLUICE_CLUSTER: 'etcd', SLUICE_ETCD: 'http://127.0.0.1:1' }, 'supervisor')
   assert.match(error!, /supervisor\.sock is a unix socket\. Gateways need an address/)
+})
+
+test('whether a host could join its cluster is asked, and nothing is written', { skip: noEtcd }, async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'repos'))
+  await using etcd = await startEtcd()
+  const own = { SLUICE_SUPERVISOR: '127.0.0.1:9', SLUICE_HOST_NAME: 'host-1' }
+  const env = { ...settingsIn(folder.path), ...etcd.env, ...own }
+  assert.deepEqual((await check(env, ['supervisor'])).errors, [])
+  assert.equal(await etcd.ctl('get', '--prefix', '/'), '')
+  await etcd.ctl('put', '/sluice/format', JSON.stringify({ version: 1, slots: 4096, storage: 'own', copies: 1 }))
+  const record = { address: '10.0.0.1:9', version: '1', weight: 100, zone: '', run: 'a', isLeaving: false }
+  await etcd.ctl('put', '/sluice/hosts/host-1', JSON.stringify(record))
+  const [taken] = (await check(env, ['supervisor'])).errors
+  assert.match(taken!, /^SLUICE_HOST_NAME=host-1: a host of this name lives already, at 10\.0\.0\.1:9\./)
+  assert.deepEqual((await check({ ...env, SLUICE_HOST_ADDRESS: '10.0.0.1:9' }, ['supervisor'])).errors, [])
+  const [storage] = (await check({ ...env, SLUICE_STORAGE: 'shared' }, ['supervisor'])).errors
+  assert.match(storage!, /^SLUICE_STORAGE=shared: this cluster was begun with SLUICE_STORAGE=own/)
 })
 
 test('one application can be looked at by itself', async () => {

@@ -22,11 +22,15 @@ export async function becomeMember(registration: Registration, name: string, ttl
     const attempt = await patiently(since, () => registration.attempt())
     if (attempt.kind === 'member') return
     if (attempt.kind === 'taken' && performance.now() - since > longestTakenMs) {
-      const problem = `SLUICE_HOST_NAME=${name}: a host of this name lives already, at ${attempt.address}. Stop that one, or give this one another name.`
-      throw new ConfigError([problem], { mayHeal: true })
+      throw nameIsTaken(name, attempt.address)
     }
     await pause(betweenAttemptsMs)
   }
+}
+
+export function nameIsTaken(name: string, address: string): ConfigError {
+  const problem = `SLUICE_HOST_NAME=${name}: a host of this name lives already, at ${address}. Stop that one, or give this one another name.`
+  return new ConfigError([problem], { mayHeal: true })
 }
 
 /** Tries again for a while where the coordinator does not answer. @throws {ConfigError} where it never does */

@@ -19,11 +19,16 @@ export async function agreeOnFormat(coordinator: Coordinator, keys: ClusterKeys,
   const found = entries.find(({ key }) => key === keys.format)
   // It was deleted in between. Whoever does that begins again.
   if (!found) return await agreeOnFormat(coordinator, keys, own)
-  const format = readFormat(found.value)
-  if (!format) throw new ConfigError([unknownFormat(keys.format, found.value, own)])
+  checkFormat(keys.format, found.value, own)
+}
+
+/** @throws {ConfigError} where this host does not mean the same as the one that wrote the value */
+export function checkFormat(key: string, value: string, own: ClusterFormat): void {
+  const format = readFormat(value)
+  if (!format) throw new ConfigError([unknownFormat(key, value, own)])
   if (format.storage === own.storage) return
   throw new ConfigError([
-    `SLUICE_STORAGE=${own.storage}: this cluster was begun with SLUICE_STORAGE=${format.storage} (${keys.format} in etcd). ` +
+    `SLUICE_STORAGE=${own.storage}: this cluster was begun with SLUICE_STORAGE=${format.storage} (${key} in etcd). ` +
       'All its hosts need the same. For another cluster, choose another SLUICE_ETCD_PREFIX.',
   ])
 }

@@ -10,12 +10,16 @@ import { clusterPages } from '@sluice/shared/operations/cluster-pages'
 import { jsonPage } from '@sluice/shared/operations/operations'
 import type { Pages } from '@sluice/shared/operations/operations'
 import { formatVersion } from '@sluice/shared/placement/format'
+import type { ClusterFormat } from '@sluice/shared/placement/format'
+import { readHostRecord } from '@sluice/shared/placement/host-record'
 import { clusterKeys } from '@sluice/shared/placement/keys'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { hostName } from '@sluice/shared/placement/slot-record'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { version } from '@sluice/shared/version'
 import { HostCluster } from '../../cluster/host-cluster.ts'
+import { checkFormat } from '../../cluster/member/format-agreement.ts'
+import { nameIsTaken } from '../../cluster/member/first-join.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import { ClusterMetrics } from '../../cluster/shown/cluster-metrics.ts'
 import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
@@ -64,7 +68,7 @@ export async function openCluster(
       coordinator,
       keys: clusterKeys(config.etcdPrefix),
       identity,
-      format: { version: formatVersion, slots: slotCount, storage: config.storage, copies: 1 },
+      format: formatOf(config),
       ttl: config.lease,
       metrics,
       log,
@@ -102,6 +106,29 @@ export function checkClusterSettings(config: SupervisorConfig): void {
   if (config.cluster === 'off') return
   checkAddress(config)
   nameOf(config)
+}
+
+/**
+ * Looks whether this host could join its cluster, and writes nothing.
+ *
+ * @throws {ConfigError} where it could not
+ * @throws {CoordinatorError} where etcd does not answer
+ */
+export async function checkMembership(config: SupervisorConfig, log: Logger): Promise<void> {
+  checkClusterSettings(config)
+  await using coordinator = await openCoordinator(config, log)
+  const keys = clusterKeys(config.etcdPrefix)
+  const format = (await coordinator.read(keys.format)).entries.find(({ key }) => key === keys.format)
+  if (format) checkFormat(keys.format, format.value, formatOf(config))
+  const name = nameOf(config)
+  const own = (await coordinator.read(keys.host(name))).entries.find(({ key }) => key === keys.host(name))
+  const address = own && readHostRecord(own.value)?.address
+  // One at this address is this host itself, which runs.
+  if (address !== undefined && address !== addressOf(config, config.supervisor)) throw nameIsTaken(name, address)
+}
+
+function formatOf({ storage }: Pick<SupervisorConfig, 'storage'>): ClusterFormat {
+  return { version: formatVersion, slots: slotCount, storage, copies: 1 }
 }
 
 /** @throws {ConfigError} where the name of the machine cannot be that of a host */
