@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -39,6 +39,9 @@ let upstream: string
 /** Requests that came to the upstream, by the path without the first part. */
 const asked: { readonly how: string; readonly path: string; readonly authorization: string | undefined }[] = []
 let isVanished = false
+/** Called for each request with the right password, before it is answered. */
+let whileLocked = () => {}
+const seenInProcesses: string[] = []
 
 before(async () => {
   folder = made.use(await temporaryFolder()).path
@@ -76,6 +79,7 @@ function misbehave(incoming: IncomingMessage, outgoing: ServerResponse): void {
   if (how === 'locked' && authorization !== `Basic ${Buffer.from(`me:${secret}`).toString('base64')}`) {
     return void outgoing.writeHead(401, { 'WWW-Authenticate': 'Basic realm="x"' }).end()
   }
+  if (how === 'locked') whileLocked()
   if (how === 'endless' && isPost) return dripForEver(outgoing)
   const headers = { ...incoming.headers, host: new URL(stack.url).host }
   delete headers.authorization
@@ -281,22 +285,70 @@ test('an upstream that misbehaves costs its own mirror only, and says why', asyn
   await checkNothingIsLeft()
 })
 
-test('credentials come from files and commands, and are in no argument, no log, and no address', async () => {
+test('credentials come from files and commands, and are in no argument, no environment, no log, and no address', async () => {
   await source('up/four')
   const password = join(folder, 'password')
   await writeFile(password, `${secret}\n`)
   const helper = join(folder, 'helper')
-  await writeFile(helper, `#!/bin/sh\n[ "$1" = get ] && printf 'username=me\\npassword=%s\\n' '${secret}'\n`, {
-    mode: 0o755,
-  })
+  // It looks while git waits for it.
+  const scan = `cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ > ${folder}/seen-by-helper 2>/dev/null`
+  const answer = `printf 'username=me\\npassword=%s\\n' '${secret}'`
+  await writeFile(helper, `#!/bin/sh\n[ "$1" = get ] || exit 0\n${scan}\n${answer}\n`, { mode: 0o755 })
+  // Another waits for the answer while it looks.
+  whileLocked = () => void seenInProcesses.push(readProcesses())
   await add(
     `{repository: m/four, upstream: ${upstream}/locked/up/four.git, credentials: {user: me, password_file: ${password}}}`,
     `{repository: m/five, upstream: ${upstream}/locked/up/four.git, credentials: {command: ${helper}}}`,
   )
-  await untilCopied('m/four')
-  await untilCopied('m/five')
-  assert.doesNotMatch(JSON.stringify(stack.supervisor.lines), /p&ss|p%26ss/)
-  assert.ok(!(await readFile(join(stack.root, 'm/four.git/config'), 'utf8')).includes('p&ss'))
+  const four = await untilCopied('m/four')
+  const five = await untilCopied('m/five')
+  whileLocked = () => {}
+  const seen = [...seenInProcesses, await readFile(join(folder, 'seen-by-helper'), 'latin1')]
+  assert.ok(seen.some((all) => /remote-http/.test(all)))
+  const forms = [secret, encodeURIComponent(secret), Buffer.from(`me:${secret}`).toString('base64'), 'p&ss', 'p%26ss']
+  const logs = JSON.stringify([stack.supervisor.lines, stack.gateway.lines, await stack.status()])
+  const configs = await Promise.all([four, five].map((gitDir) => readFile(join(gitDir, 'config'), 'utf8')))
+  for (const form of forms) {
+    for (const text of [...seen, logs, ...configs]) assert.ok(!text.includes(form), form)
+  }
+})
+
+/** The arguments and the environment of all processes of the machine. */
+function readProcesses(): string {
+  const files = globSync('/proc/[0-9]*/{cmdline,environ}')
+  return files.map((path) => readOrNothing(path)).join('\n')
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return '' // It has ended.
+  }
+}
+
+test('a mirror of an empty upstream is empty, until something comes', async () => {
+  const up = join(stack.root, 'up/empty.git')
+  await mkdir(up, { recursive: true })
+  await git(up, ['init', '--quiet', '--bare', '.'])
+  await source('up/other')
+  await add(
+    `{repository: m/empty, upstream: ${upstream}/good/up/empty.git, interval: 1s}`,
+    `{repository: m/none-of-these, upstream: ${upstream}/good/up/other.git, refs: refs/heads/no-such}`,
+  )
+  const here = await untilCopied('m/empty')
+  assert.equal((await untilFailed('m/none-of-these')).lastFailure?.reason, 'empty')
+  await git(stack.folder, ['clone', '--quiet', `${stack.url}/m/empty.git`, 'work-empty'])
+  await importHistory(up, 2)
+  await until('it is as its upstream', async () => (await refsOf(here)) === (await refsOf(up)))
+  // Emptied by mistake: what is here is kept.
+  const kept = await refsOf(here)
+  await git(up, ['update-ref', '-d', 'refs/heads/main'])
+  assert.equal((await untilFailed('m/empty')).lastFailure?.reason, 'empty')
+  assert.equal(await refsOf(here), kept)
+  entries.delete('m/none-of-these')
+  entries.delete('m/empty')
+  await write()
 })
 
 test('with on-fetch, a fetch gets what the upstream has now, or what is here if that does not answer', async () => {

@@ -16,7 +16,7 @@ function read(text: string, pieces = 7, words = ['heads', 'tags']) {
 test('a listing has the chosen references and HEAD, wherever it is cut', () => {
   const text = `ref: refs/heads/main\tHEAD\n${a}\tHEAD\n${a}\trefs/heads/main\n${b}\trefs/tags/v\n${a}\trefs/tags/v^{}\n${b}\trefs/pull/1/head\n`
   for (const pieces of [1, 7, 1000]) {
-    const { references, head, format } = read(text, pieces)
+    const { references, head, format, leftOut } = read(text, pieces)
     assert.deepEqual(
       [...references],
       [
@@ -24,7 +24,7 @@ test('a listing has the chosen references and HEAD, wherever it is cut', () => {
         ['refs/tags/v', b],
       ],
     )
-    assert.deepEqual([head, format], ['refs/heads/main', 'sha1'])
+    assert.deepEqual([head, format, leftOut], ['refs/heads/main', 'sha1', 1])
   }
   assert.equal(read(text, 1).digest, read(text).digest)
   assert.notEqual(read(text).digest, read(text.replace('ref: refs/heads/main', 'ref: refs/heads/x')).digest)

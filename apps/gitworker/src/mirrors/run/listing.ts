@@ -13,6 +13,8 @@ export type Listing = {
   readonly head: string | undefined
   /** By the length of ids. Undefined where there are none. */
   readonly format: 'sha1' | 'sha256' | undefined
+  /** How many references are not selected. */
+  readonly leftOut: number
   /** The same for the same references and the same HEAD. */
   readonly digest: string
 }
@@ -37,6 +39,7 @@ export class ListingReader {
   readonly #hash = createHash('sha256')
   #head: string | undefined
   #format: Listing['format']
+  #leftOut = 0
   #rest = ''
   #bytes = 0
 
@@ -56,7 +59,7 @@ export class ListingReader {
 
   end(): Listing {
     const digest = this.#hash.update(`head ${this.#head ?? ''}`).digest('base64')
-    return { references: this.#references, head: this.#head, format: this.#format, digest }
+    return { references: this.#references, head: this.#head, format: this.#format, leftOut: this.#leftOut, digest }
   }
 
   #readLine(line: string): void {
@@ -67,7 +70,11 @@ export class ListingReader {
     }
     const [, id, ref] = /^([0-9a-f]{40}|[0-9a-f]{64})\t(refs\/.+)$/.exec(line) ?? []
     // git takes no reference with any other name either.
-    if (id === undefined || ref === undefined || !isRefName(ref) || !this.#selection.includes(ref)) return
+    if (id === undefined || ref === undefined || !isRefName(ref)) return
+    if (!this.#selection.includes(ref)) {
+      this.#leftOut++
+      return
+    }
     this.#format ??= id.length === 40 ? 'sha1' : 'sha256'
     this.#references.set(ref, id)
     this.#hash.update(`${line}\n`)

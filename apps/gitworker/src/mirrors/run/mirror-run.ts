@@ -111,8 +111,8 @@ async function look({ mirror, address, looking, signal }: Run): Promise<Listing>
     clearTimeout(timer)
   }
   const listing = reader.end()
-  // Whoever empties a repository by mistake should not empty its mirrors.
-  if (listing.references.size === 0) throw new MirrorError('empty')
+  // It is not empty: its references are others than the chosen ones.
+  if (listing.references.size === 0 && listing.leftOut > 0) throw new MirrorError('empty')
   return listing
 }
 
@@ -123,10 +123,12 @@ async function create(run: Run, listing: Listing): Promise<RunResult> {
   let after: Listing | undefined
   const furnish = async (hidden: string) => {
     await services.marks.write(hidden, { name: repository, upstream: upstream.url })
-    await fetchInto(run, hidden, true)
-    await fetching([`--git-dir=${hidden}`, 'pack-refs', '--all'], { signal })
+    if (listing.references.size > 0) {
+      await fetchInto(run, hidden, true)
+      await fetching([`--git-dir=${hidden}`, 'pack-refs', '--all'], { signal })
+    }
     after = await listOf(run, hidden)
-    if (after.references.size === 0) throw new MirrorError('empty')
+    if (after.references.size === 0 && listing.references.size > 0) throw new MirrorError('empty')
     await followHead(hidden, listing.head, after.references, run.looking, signal)
     await headIsNoGuess(hidden)
     await noteSuccess(hidden)
@@ -151,6 +153,8 @@ async function update(run: Run, listing: Listing, onFetch: () => void): Promise<
   const here = { ...run, signal }
   await checkIsOurs(mirror, gitDir, services.marks)
   const before = (await listOf(here, gitDir)).references
+  // Whoever empties a repository by mistake should not empty its mirrors.
+  if (listing.references.size === 0 && before.size > 0) throw new MirrorError('empty')
   let after: References = before
   let changes: Difference[] = []
   if (differencesOf(before, listing.references).length > 0) {
