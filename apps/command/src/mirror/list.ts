@@ -32,7 +32,7 @@ const columns = [
   { title: 'what is wrong' },
 ] as const
 
-function row({ repository, upstream, phase, lastSuccess, failures, lastFailure }: MirrorStatus): string[] {
-  const wrong = failures === 0 ? '' : printable(lastFailure?.said ?? '')
+function row({ repository, upstream, phase, lastSuccess, failures, lastFailure, gaveWay }: MirrorStatus): string[] {
+  const wrong = printable(gaveWay ?? (failures === 0 ? '' : (lastFailure?.said ?? '')))
   return [printable(repository), timeInWords(lastSuccess ?? null), phase, String(failures), printable(upstream), wrong]
 }

@@ -145,8 +145,9 @@ export class Maintenance implements AsyncDisposable {
       const { reason } = Refusal.from(error)
       // It is for another host to do. This one looks again when it gets the next push.
       if (reason === 'misplaced') return this.#schedule.rests(gitDir, performance.now())
+      // Were this a failure, a mirror that is often at work would be left alone for ever longer.
+      if (closing.signal.aborted || givesWay.has(reason)) return this.#schedule.gaveWay(gitDir, performance.now())
       this.#schedule.failed(gitDir, performance.now())
-      if (closing.signal.aborted || givesWay.has(reason)) return
       this.#services.onRun({ tasks: [], result: 'failed', milliseconds: performance.now() - since, savedBytes: 0 })
       this.#log.warn({ err: error, repository: this.#nameOf(gitDir) }, 'maintenance failed, and is tried again later')
     }

@@ -22,6 +22,8 @@ const costFactor = 10
  */
 const vainRunMs = 6 * 60_000
 
+const momentMs = 10_000
+
 const firstBackoffMs = 10 * 60_000
 const longestBackoffMs = 24 * 60 * 60_000
 
@@ -123,6 +125,12 @@ export class Schedule {
     entry.state = 'resting'
     entry.notBefore = now + pause
     this.#makeDue(gitDir, entry, entry.notBefore)
+  }
+
+  /** Another is at work there, which is no failure: it is tried again in a moment. */
+  gaveWay(gitDir: string, now: number): void {
+    const entry = this.#entries.peek(gitDir)
+    if (entry) this.#makeDue(gitDir, entry, now + momentMs)
   }
 
   #add(gitDir: string): Entry {

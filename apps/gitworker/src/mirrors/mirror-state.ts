@@ -41,6 +41,8 @@ export class MirrorState {
   /** Failures in a row. */
   failures = 0
   lastFailure: LastFailure | undefined
+  /** Why the last run gave way to another, in words. Undefined where it did not. */
+  gaveWay: string | undefined
   /** Settles when the run that is under way, or else the next one, is over. */
   over = Promise.withResolvers<void>()
   readonly #random: () => number
@@ -63,7 +65,7 @@ export class MirrorState {
   }
 
   succeeded(beganAt: number, digest: string | undefined, now: number): void {
-    Object.assign(this, { digest, failures: 0, lookedAt: beganAt, succeededAt: Date.now() })
+    Object.assign(this, { digest, gaveWay: undefined, failures: 0, lookedAt: beganAt, succeededAt: Date.now() })
     const { interval } = this.mirror
     // The upstream has changed meanwhile.
     this.#rest(digest === undefined ? now + Math.min(momentMs, interval) : beganAt + this.#blurred(interval))
@@ -72,13 +74,15 @@ export class MirrorState {
   /** It is tried again after a pause that doubles with each failure. */
   failed(failure: MirrorFailure, said: string, now: number): void {
     this.lastFailure = { at: Date.now(), failure, said }
+    this.gaveWay = undefined
     const most = Math.max(longestPauseMs, this.mirror.interval)
     this.#rest(now + this.#blurred(Math.min(most, firstPauseMs * 2 ** Math.min(this.failures, 30))))
     this.failures++
   }
 
   /** Another was at work on the repository, or it was about to be moved. */
-  postponed(now: number): void {
+  postponed(now: number, why?: string): void {
+    this.gaveWay = why
     this.#rest(now + momentMs)
   }
 

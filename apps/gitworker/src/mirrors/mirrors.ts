@@ -111,7 +111,8 @@ export class Mirrors implements AsyncDisposable {
     // What it was like at the last run must not shorten this one.
     if (state.phase === 'resting') state.digest = undefined
     await orAborted(this.#soon(state, state.mirror.timeout), signal)
-    const { lastFailure, failures } = state
+    const { lastFailure, failures, gaveWay } = state
+    if (gaveWay !== undefined) throw new Refusal('repository_busy', { sentence: gaveWay })
     if (failures > 0 && lastFailure) throw new Refusal('operation_failed', { sentence: lastFailure.said })
     return statusOf(state)
   }

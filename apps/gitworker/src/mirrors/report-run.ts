@@ -34,7 +34,7 @@ export function reportFailure(
   const { repository, upstream } = state.mirror
   const { failure, message: said } = error
   const now = performance.now()
-  if (failure === 'busy') state.postponed(now)
+  if (failure === 'busy') state.postponed(now, said)
   else state.failed(failure, said, now)
   onRun({ result: failure, milliseconds: took })
   const nextInMs = Math.round(state.dueAt - now)

@@ -17,7 +17,7 @@ export function mirrorsStatus(states: readonly MirrorState[]): MirrorsStatus {
 }
 
 export function statusOf(state: MirrorState): MirrorStatus {
-  const { mirror, phase, succeededAt, failures, lastFailure, dueAt } = state
+  const { mirror, phase, succeededAt, failures, lastFailure, gaveWay, dueAt } = state
   const now = Date.now()
   const lag = state.lag(now)
   return {
@@ -32,6 +32,7 @@ export function statusOf(state: MirrorState): MirrorStatus {
       reason: lastFailure.failure,
       said: lastFailure.said,
     },
+    gaveWay,
     nextInSeconds: phase === 'resting' ? Math.max(0, Math.round((dueAt - performance.now()) / 1000)) : undefined,
   }
 }

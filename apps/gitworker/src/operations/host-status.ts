@@ -53,6 +53,8 @@ export type MirrorStatus = {
   readonly failures: number
   /** The last one, also where it has succeeded since. */
   readonly lastFailure: { readonly at: string; readonly reason: string; readonly said: string } | undefined
+  /** What the last run gave way to, in words, such as maintenance of the repository. */
+  readonly gaveWay: string | undefined
   /** Undefined while it runs. */
   readonly nextInSeconds: number | undefined
 }

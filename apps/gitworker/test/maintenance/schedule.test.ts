@@ -77,6 +77,18 @@ test('a run that took long is not soon followed by another, and a failure is tri
   run(42 * minute)
 })
 
+test('a run that gave way to another is tried again soon, however often', () => {
+  const schedule = new Schedule()
+  schedule.touch('/a', true, 0)
+  for (let turn = 1; turn <= 20; turn++) {
+    assert.deepEqual(schedule.takeDue(turn * minute, 10), ['/a'])
+    schedule.needs('/a')
+    schedule.begin()
+    schedule.gaveWay('/a', turn * minute)
+    assert.deepEqual(schedule.takeDue(turn * minute + 5000, 10), [])
+  }
+})
+
 test('however many repositories are touched, a bounded number is remembered', () => {
   const schedule = new Schedule()
   for (let index = 0; index < 30_000; index++) schedule.touch(`/${index}`, true, 0)

@@ -28,6 +28,14 @@ test('failures are followed by pauses that double up to an hour, and a success e
   assert.equal(one.failures, 0)
 })
 
+test('what a run gave way to is known until the next is over', () => {
+  const one = state()
+  one.postponed(0, 'Maintenance.')
+  assert.deepEqual([one.gaveWay, one.failures, one.dueAt], ['Maintenance.', 0, 10_000])
+  one.succeeded(0, 'd', 0)
+  assert.equal(one.gaveWay, undefined)
+})
+
 test('each end of a run settles those that wait for it', async () => {
   const one = state()
   for (const end of [() => one.succeeded(0, 'd', 0), () => one.failed('cut', '', 0), () => one.postponed(0)]) {

@@ -25,7 +25,7 @@ const advice = {
   taken: 'There is a repository of this name that is no mirror of this upstream.',
   credentials: 'The credentials cannot be read.',
   format: 'The upstream now names objects by another hash function. Delete the repository here, and it is copied anew.',
-  busy: 'The host had no room for it.',
+  busy: 'It has given way, and is tried again in a moment.',
   failed: 'git has failed.',
 } as const
 
