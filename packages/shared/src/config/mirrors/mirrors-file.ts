@@ -1,4 +1,4 @@
-import { isNode, LineCounter, parseDocument } from 'yaml'
+import { isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import type { Document } from 'yaml'
 import { checkRepositoryName, plainName } from '../../git/repository-name.ts'
 import { Refusal } from '../../refusal/refusal.ts'
@@ -38,11 +38,15 @@ export type Mirror = {
 export function readMirrorsFile(text: string, path: string): Mirror[] {
   const lines = new LineCounter()
   // Aliases could make a short file a huge one.
-  const document = parseDocument(text, { strict: true, uniqueKeys: true, prettyErrors: false, lineCounter: lines })
+  // The library compares each key with all others of its map, which takes minutes where there are very many.
+  const document = parseDocument(text, { strict: true, uniqueKeys: false, prettyErrors: false, lineCounter: lines })
   const at = (place: readonly PropertyKey[]) => `(line ${lines.linePos(offsetOf(document, place)).line})`
   const [problem] = document.errors
   if (problem)
     throw new Error(`${path} is not valid YAML: ${problem.message} (line ${lines.linePos(problem.pos[0]).line})`)
+  const twice = keyThatIsThereTwice(document)
+  if (twice)
+    throw new Error(`${path}: ${JSON.stringify(twice.key)} is there twice (line ${lines.linePos(twice.offset).line})`)
   const parsed = mirrorsForm.safeParse(contentsOf(document, path) ?? {})
   if (!parsed.success) {
     const { path: place, message } = parsed.error.issues[0]!
@@ -57,6 +61,22 @@ export function readMirrorsFile(text: string, path: string): Mirror[] {
     seen.set(mirror.repository, index)
     return mirror
   })
+}
+
+function keyThatIsThereTwice(document: Document.Parsed): { readonly key: string; readonly offset: number } | undefined {
+  let found: { key: string; offset: number } | undefined
+  visit(document, {
+    Map(_key, { items }) {
+      const keys = new Set<string>()
+      for (const { key } of items) {
+        const name = isScalar(key) ? String(key.value) : ''
+        if (!keys.has(name)) keys.add(name)
+        else found ??= { key: name, offset: (isNode(key) && key.range?.[0]) || 0 }
+      }
+      return found ? visit.BREAK : undefined
+    },
+  })
+  return found
 }
 
 /** Of all values, only times have no words of their own. */

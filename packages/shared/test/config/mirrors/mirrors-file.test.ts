@@ -46,6 +46,7 @@ for (const [text, words] of [
   ['mirrors:\n- {repository: x, upstream: "https://h/x"}\n- {repository: x.git, upstream: "https://h/x"}', /line 3/],
   ['mirrors: &a []\nother: *a', /aliases/],
   ['mirrors: [', /not valid YAML/],
+  ['mirrors: []\ndefaults: {}\nmirrors: []', /"mirrors" is there twice \(line 3\)/],
 ] as const) {
   test(`is refused in words: ${text.replaceAll('\n', ' ')}`, () => {
     assert.throws(() => readMirrorsFile(text, '/f'), words)
@@ -57,4 +58,12 @@ test('references are chosen as git chooses them by refspecs', () => {
   assert.deepEqual(refspecs, ['+refs/heads/*:refs/heads/*', '+refs/notes/x:refs/notes/x', '^refs/heads/tmp/*'])
   const chosen = ['refs/heads/a', 'refs/heads/tmp/a', 'refs/notes/x', 'refs/notes/y', 'refs/tags/a', 'refs/heads/']
   assert.deepEqual(chosen.filter(includes), ['refs/heads/a', 'refs/notes/x'])
+})
+
+test('very many keys are refused at the cost of reading them', () => {
+  const text = Array.from({ length: 60_000 }, (_, index) => `k${index}: 1\n`).join('')
+  const before = process.cpuUsage()
+  assert.throws(() => readMirrorsFile(text, '/f'), /nrecognized|keys/)
+  // Half a second; comparing all with all takes half a minute and more.
+  assert.ok(process.cpuUsage(before).user < 10_000_000)
 })
