@@ -2,7 +2,8 @@ import { globSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tryGit } from '@sluice/shared/testing/git'
-import type { LogLine, Stack } from '@sluice/shared/testing/stack'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Stack } from '@sluice/shared/testing/stack'
 import type { UpstreamRepository } from './upstreams.ts'
 
 export type Found = { readonly what: string; readonly which: readonly string[] }
