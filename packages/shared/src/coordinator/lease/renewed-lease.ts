@@ -95,7 +95,7 @@ export class RenewedLease implements Lease {
     if (since.monotonic < this.#since.monotonic) return
     this.#ttl = ttl
     this.#since = since
-    this.#waitMs = ttl / renewalsPerLease - millisecondsSince(since)
+    this.#waitMs = Math.max(0, ttl / renewalsPerLease - millisecondsSince(since))
   }
 
   /** Renews it no more. The coordinator is not told, so it ends there by itself. */

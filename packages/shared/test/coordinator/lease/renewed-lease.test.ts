@@ -52,6 +52,10 @@ test('a lease whose renewal does not come is not live, and has not ended', async
 })
 
 test('a renewal that comes late counts from when it was sent', async () => {
+  const warnings: string[] = []
+  const note = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', note)
+  using _ = { [Symbol.dispose]: () => process.off('warning', note) }
   let late: PromiseWithResolvers<Renewed> | undefined
   const lease = keptBy(async () => await (late = Promise.withResolvers<Renewed>()).promise)
   const asked = await until('it is renewed', () => late)
@@ -64,6 +68,7 @@ test('a renewal that comes late counts from when it was sent', async () => {
   const ending = lease[Symbol.asyncDispose]()
   late!.reject(new Error('over'))
   await ending
+  assert.deepEqual(warnings, [], 'the next one is due at once, not before now')
 })
 
 test('a lease that fails to be renewed tries again, and ends when it is told', async () => {
