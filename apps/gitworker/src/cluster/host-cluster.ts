@@ -73,9 +73,14 @@ export class HostCluster implements AsyncDisposable {
     const { coordinator, keys, identity, metrics, log } = options
     const { name } = identity
     this.#options = options
-    this.#table = new SlotTable(keys, (slot, revision) =>
-      log.warn({ slot, revision, key: keys.slot(slot) }, 'the value of a slot is not valid: nobody serves it'),
-    )
+    this.#table = new SlotTable(keys, {
+      onInvalid: (slot, revision) =>
+        log.warn({ slot, revision, key: keys.slot(slot) }, 'the value of a slot is not valid: nobody serves it'),
+      onWentBack: (from, to) => {
+        log.error({ from, to }, 'etcd has gone back to an older revision: was it restored? Its table is taken as it is')
+        this.#registration?.lose('etcd has gone back to an older revision')
+      },
+    })
     this.#hosts = new HostTable(keys)
     this.placement = new Placement({
       name,
@@ -128,19 +133,15 @@ export class HostCluster implements AsyncDisposable {
       this.#hosts.take(watched)
       registration.seen(this.#hosts.get(name)?.record, this.#hosts.revision)
     }
-    const watching = [
-      this.#watch(keys.slots, (watched) => this.#table.take(watched)),
-      this.#watch(keys.hosts, takeHosts),
-    ]
+    const takeSlots = (watched: Watched) => this.#table.take(watched)
+    const watching = [this.#watch(keys.slots, takeSlots), this.#watch(keys.hosts, takeHosts)]
     this.#parts.defer(async () => void (await Promise.all(watching)))
     this.#parts.defer(() => this.#ending.abort())
     this.#leaseWatch = this.#parts.use(new LeaseWatch(registration, () => this.#holds.giveWay(), log))
     this.#parts.use(this.#handovers)
     this.#balancer = this.#parts.use(runBalancer({ coordinator, keys, name, ttl, log }))
-    log.info(
-      { host: name, address, lease: registration.lease?.id, slots: this.status.slots.primary },
-      'joined the cluster',
-    )
+    const { lease, slots } = this.status
+    log.info({ host: name, address, lease: lease?.id, slots: slots.primary }, 'joined the cluster')
   }
 
   /** Hands all slots over, where others can take them. @param timeoutMs at most */

@@ -98,6 +98,23 @@ test('a push is confirmed by a lease that was in doubt and is renewed, and not i
   await assert.rejects(async () => tenure?.confirm(never), { reason: 'term_over' })
 })
 
+test('when etcd was restored, a host goes by what is there now, and joins anew', async () => {
+  await using cluster = new TestCluster()
+  const one = await cluster.join('one', { ttl: 60_000 })
+  await cluster.place('other', { primary: 'one' })
+  await heard(one, await cluster.place('demo', { primary: 'one' }))
+  const restore = cluster.store.save()
+  await heard(one, await cluster.place('demo', { primary: 'two' }))
+  using tenure = await admit(one, { ...push, repository: 'other' })
+  await assert.rejects(admit(one, push), refused('misplaced'))
+  restore()
+  await until('the host to be primary again', async () => await admit(one, push).catch(() => undefined))
+  // Another host may have been told that it is the primary: what began before is over.
+  await until('it has another lease', () => !tenure?.isLive && one.cluster.placement.isLive)
+  await assert.rejects(async () => tenure?.confirm(never), { reason: 'term_over' })
+  assert.ok(one.lines.some(({ msg }) => /etcd has gone back/.test(String(msg))))
+})
+
 test('a value that is not valid is nobody’s, is told in the log, and harms no other slot', async () => {
   await using cluster = new TestCluster()
   const one = await cluster.join('one')

@@ -104,6 +104,11 @@ export class Registration implements AsyncDisposable {
     this.#checkRecord()
   }
 
+  /** Makes this host an outsider, which joins again. */
+  lose(why: string): void {
+    if (this.#lease) this.#lost.resolve(why)
+  }
+
   /** Tells the others that this host is about to stop. @throws {CoordinatorError} */
   async beginLeaving(): Promise<void> {
     const { coordinator, keys, name, record } = this.#options

@@ -14,6 +14,13 @@ export type KnownSlot = {
   readonly revision: number
 }
 
+export type SlotTableEvents = {
+  /** A value is not valid: such a slot is kept by nobody. */
+  readonly onInvalid: (slot: number, revision: number) => void
+  /** The coordinator has forgotten what was known here: it was restored from a backup, say. */
+  readonly onWentBack: (from: number, to: number) => void
+}
+
 const unknown: KnownSlot = { record: undefined, revision: 0 }
 
 /**
@@ -22,15 +29,16 @@ const unknown: KnownSlot = { record: undefined, revision: 0 }
  */
 export class SlotTable {
   readonly #keys: ClusterKeys
-  readonly #onInvalid: (slot: number, revision: number) => void
+  readonly #events: SlotTableEvents
   readonly #slots: KnownSlot[] = Array.from({ length: slotCount }, () => unknown)
   readonly #listeners = new Set<(slot: number) => void>()
   #revision = 0
+  /** Of what the watch has brought last. */
+  #watched = 0
 
-  /** @param onInvalid called with each value that is not valid: such a slot is kept by nobody */
-  constructor(keys: ClusterKeys, onInvalid: (slot: number, revision: number) => void) {
+  constructor(keys: ClusterKeys, events: SlotTableEvents) {
     this.#keys = keys
-    this.#onInvalid = onInvalid
+    this.#events = events
   }
 
   at(slot: number): KnownSlot {
@@ -57,21 +65,38 @@ export class SlotTable {
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
   }
 
-  /** Takes over what a watch, or a look, has brought. Lets others have the event loop meanwhile. */
+  /** Takes over what the watch has brought. Lets others have the event loop meanwhile. */
   async take(watched: Watched): Promise<void> {
-    await this.#takeAll(watched.kind === 'all' ? this.#changesTo(watched) : watched.changes)
-    this.#revision = Math.max(this.#revision, watched.revision)
+    if (watched.revision < this.#watched) this.#forget(this.#watched, watched.revision)
+    this.#watched = watched.revision
+    await this.#take(watched)
   }
 
   /** Reads all slots now. @throws {CoordinatorError} */
   async look(coordinator: Coordinator): Promise<void> {
-    await this.take({ kind: 'all', ...(await coordinator.read(this.#keys.slots)) })
+    const known = this.#revision
+    const all = await coordinator.read(this.#keys.slots)
+    if (all.revision < known) this.#forget(known, all.revision)
+    await this.#take({ kind: 'all', ...all })
   }
 
   /** What a read or this host's own swap has shown of one slot. */
   takeOne(slot: number, record: SlotRecord | undefined, revision: number): void {
-    if (this.at(slot).revision < revision) this.#set(slot, record, revision)
+    if (this.at(slot).revision < revision) this.#set(slot, { record, revision })
     this.#revision = Math.max(this.#revision, revision)
+  }
+
+  /** What comes now has lower revisions than what was known, and is true all the same. */
+  #forget(from: number, to: number): void {
+    this.#revision = 0
+    this.#watched = 0
+    for (const slot of this.#slots.keys()) if (this.at(slot) !== unknown) this.#set(slot, unknown)
+    this.#events.onWentBack(from, to)
+  }
+
+  async #take(watched: Watched): Promise<void> {
+    await this.#takeAll(watched.kind === 'all' ? this.#changesTo(watched) : watched.changes)
+    this.#revision = Math.max(this.#revision, watched.revision)
   }
 
   async #takeAll(changes: Iterable<Change>): Promise<void> {
@@ -79,7 +104,7 @@ export class SlotTable {
     for (const { key, value, revision } of changes) {
       const slot = slotOfKey(this.#keys, key)
       if (slot !== undefined && this.at(slot).revision < revision) {
-        this.#set(slot, value === undefined ? undefined : this.#read(slot, value, revision), revision)
+        this.#set(slot, { record: value === undefined ? undefined : this.#read(slot, value, revision), revision })
       }
       await turn.letOthers()
     }
@@ -97,12 +122,12 @@ export class SlotTable {
 
   #read(slot: number, value: string, revision: number): SlotRecord | undefined {
     const record = readSlotRecord(value, revision)
-    if (!record) this.#onInvalid(slot, revision)
+    if (!record) this.#events.onInvalid(slot, revision)
     return record
   }
 
-  #set(slot: number, record: SlotRecord | undefined, revision: number): void {
-    this.#slots[slot] = { record, revision }
+  #set(slot: number, known: KnownSlot): void {
+    this.#slots[slot] = known
     for (const listener of this.#listeners) listener(slot)
   }
 }

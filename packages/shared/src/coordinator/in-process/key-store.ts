@@ -31,7 +31,8 @@ export class KeyStore {
   /** What came after a revision. Undefined for the revision: all keys. Undefined as the result: nothing came. */
   since(prefix: string, revision: number | undefined): Watched | undefined {
     if (revision === this.#revision) return undefined
-    if (revision === undefined || revision < this.#forgotten) return { kind: 'all', ...this.read(prefix) }
+    if (revision === undefined || revision < this.#forgotten || revision > this.#revision)
+      return { kind: 'all', ...this.read(prefix) }
     const first = this.#changes.findLastIndex((change) => change.revision <= revision) + 1
     const changes = this.#changes.slice(first).filter(({ key }) => key.startsWith(prefix))
     return { kind: 'changes', revision: this.#revision, changes }
@@ -74,6 +75,19 @@ export class KeyStore {
   /** Forgets the changes up to now: a watch that is behind reads all keys anew. */
   compact(): void {
     this.#forget(this.#revision)
+  }
+
+  /** As a backup of etcd. Leases are not in it. @returns takes all keys back to what they are now */
+  save(): () => void {
+    const entries = [...this.#entries]
+    const revision = this.#revision
+    return () => {
+      this.#entries.clear()
+      for (const [key, kept] of entries) this.#entries.set(key, kept)
+      this.#changes = []
+      this.#forgotten = this.#revision = revision
+      this.nudge()
+    }
   }
 
   #forget(revision: number): void {
