@@ -44,6 +44,23 @@ const faults = {
     await pause(ttl * (0.5 + random()))
     turnAll(host.toEtcd, 'mend')
   },
+  'the record of a host is deleted, and the balancer is late': async (parts, host) => {
+    const { cluster, coordinator, ttl } = parts
+    const { host: keyOf, balancer: key } = clusterKeys('/sluice/')
+    const read = await coordinator.read(key).catch(() => undefined)
+    const balancer = cluster.hosts.find(({ name }) => name === read?.entries[0]?.value)
+    if (!balancer || balancer === host) return
+    // What it decides comes to etcd when the host is back, and does not hear of it.
+    turnAll(balancer.toEtcd, 'cutOutward')
+    await coordinator.swap([{ key: keyOf(host.name), expected: undefined, value: undefined }]).catch(() => {})
+    const isBack = async () => (await coordinator.read(keyOf(host.name)).catch(() => undefined))?.entries.length === 1
+    for (let waits = 0; waits < 20 && !(await isBack()); waits++) await pause(50)
+    await pause(ttl * 0.1)
+    turnAll(host.toEtcd, 'cut')
+    turnAll(balancer.toEtcd, 'mend')
+    await pause(ttl)
+    turnAll(host.toEtcd, 'mend')
+  },
   'a host is added': async ({ cluster, random, ttl }) => {
     if (cluster.hosts.length < 4) await cluster.addHost()
     await pause(random() * ttl)

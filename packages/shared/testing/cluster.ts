@@ -185,6 +185,6 @@ async function allOf(promises: readonly PromiseLike<unknown>[]): Promise<void> {
 }
 
 /** Cuts, or mends, all proxies. */
-export function turnAll(proxies: readonly (CutProxy | undefined)[], turn: 'cut' | 'mend'): void {
+export function turnAll(proxies: readonly (CutProxy | undefined)[], turn: 'cut' | 'cutOutward' | 'mend'): void {
   for (const proxy of proxies) proxy?.[turn]()
 }

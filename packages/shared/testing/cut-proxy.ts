@@ -17,6 +17,8 @@ export type CutProxy = AsyncDisposable & {
   /** Leads new connections to this address: host:port. Before the first one, it refuses them. */
   leadTo(address: string): void
   cut(): void
+  /** Cuts one way only: what members send is held, and what comes back passes. For connections that are there already. */
+  cutOutward(): void
   mend(): void
 }
 
@@ -36,9 +38,9 @@ export async function openCutProxy(): Promise<CutProxy> {
     if (!isCut) wire.flow()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const turn = (cut: boolean) => {
-    isCut = cut
-    for (const wire of wires) wire[cut ? 'halt' : 'flow']()
+  const turn = (to: 'halt' | 'haltOutward' | 'flow') => {
+    isCut = to !== 'flow'
+    for (const wire of wires) wire[to]()
   }
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -49,8 +51,9 @@ export async function openCutProxy(): Promise<CutProxy> {
       return connections
     },
     leadTo: (address) => void (upstream = address),
-    cut: () => turn(true),
-    mend: () => turn(false),
+    cut: () => turn('halt'),
+    cutOutward: () => turn('haltOutward'),
+    mend: () => turn('flow'),
     async [Symbol.asyncDispose]() {
       server.close()
       for (const wire of wires) wire.end()
@@ -79,6 +82,7 @@ class Wire {
     this.#isHalted = false
     const far = (this.#far ??= this.#connect())
     if (!far || far.destroyed || this.#near.destroyed) return this.end()
+    far.unpipe()
     this.#near.pipe(far)
     far.pipe(this.#near)
   }
@@ -86,6 +90,10 @@ class Wire {
   halt(): void {
     this.#isHalted = true
     for (const socket of [this.#near, this.#far]) socket?.unpipe().pause()
+  }
+
+  haltOutward(): void {
+    this.#near.unpipe().pause()
   }
 
   end(): void {
