@@ -44,16 +44,19 @@ const faults = {
     await pause(ttl * (0.5 + random()))
     turnAll(host.toEtcd, 'mend')
   },
-  'the record of a host is deleted, and the balancer is late': async (parts, host) => {
-    const { cluster, coordinator, ttl } = parts
-    const { host: keyOf, balancer: key } = clusterKeys('/sluice/')
-    const read = await coordinator.read(key).catch(() => undefined)
+  'the record of a host is deleted, and the balancer is late': async (parts, one) => {
+    const { cluster, coordinator, random, ttl, primaries } = parts
+    const keys = clusterKeys('/sluice/')
+    const read = await coordinator.read(keys.balancer).catch(() => undefined)
     const balancer = cluster.hosts.find(({ name }) => name === read?.entries[0]?.value)
-    if (!balancer || balancer === host) return
+    const others = cluster.hosts.filter(({ name }) => name !== balancer?.name && primaries().includes(name))
+    const host = one === balancer ? oneOf(random, others) : one
+    if (!balancer || !host) return
     // What it decides comes to etcd when the host is back, and does not hear of it.
     turnAll(balancer.toEtcd, 'cutOutward')
-    await coordinator.swap([{ key: keyOf(host.name), expected: undefined, value: undefined }]).catch(() => {})
-    const isBack = async () => (await coordinator.read(keyOf(host.name)).catch(() => undefined))?.entries.length === 1
+    await coordinator.swap([{ key: keys.host(host.name), expected: undefined, value: undefined }]).catch(() => {})
+    const isBack = async () =>
+      (await coordinator.read(keys.host(host.name)).catch(() => undefined))?.entries.length === 1
     for (let waits = 0; waits < 20 && !(await isBack()); waits++) await pause(50)
     await pause(ttl * 0.1)
     turnAll(host.toEtcd, 'cut')

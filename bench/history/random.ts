@@ -9,6 +9,7 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
+/** `choices` must not be empty. */
 export function oneOf<T>(random: () => number, choices: readonly T[]): T {
   return choices[Math.floor(random() * choices.length)]!
 }
