@@ -93,17 +93,15 @@ export class Mirrors implements AsyncDisposable {
     if (isFresh || state.isPausing(now) || !this.#services.isPrimaryOf(plain)) return
     const looked = await orAborted(this.#soon(state, wait), signal)
     if (looked === 'late') {
-      this.#log.info(
-        { repository: plain, upstream: state.mirror.upstream.url, waitedMs: wait },
-        'served as it is here: the upstream has not answered in time',
-      )
+      const line = { repository: plain, upstream: state.mirror.upstream.url, waitedMs: wait }
+      this.#log.info(line, 'served as it is here: the upstream has not answered in time')
     }
   }
 
   /**
    * Runs a mirror now, on behalf of an operator.
    *
-   * @throws {Refusal} `repository_missing`, `operation_failed`
+   * @throws {Refusal} `repository_missing`, `operation_failed`, `repository_busy`
    */
   async run(name: string, signal: AbortSignal): Promise<MirrorStatus> {
     const state = this.#states.get(plainName(name))
