@@ -45,7 +45,9 @@ test('on a kernel without close_range, git inherits nothing of the launcher’s 
   await using worker = workers.start()
   await worker.ready
   const env = { PATH: process.env['PATH'] ?? '' }
-  const script = 'cd /proc/self/fd; echo *; cd /proc/$PPID/fd; echo *'
+  // The worker closes its own ends of git's streams when git has begun.
+  const closed = 'while [ -L 0 ] || [ -L 1 ] || [ -L 2 ]; do sleep 0.01; done'
+  const script = `cd /proc/self/fd; echo *; cd /proc/$PPID/fd; ${closed}; echo *`
   worker.serve({ argv: ['/bin/sh', '-c', script], env, cwd: '/' }, { term: 0, kill: 300, drain: false })
   const chunks: Buffer[] = []
   for await (const chunk of worker.stdout) chunks.push(chunk as Buffer)
