@@ -8,6 +8,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { purgeDue } from '../../src/administration/change/trashed-repository.ts'
 import { MoveNotes } from '../../src/administration/move/move-notes.ts'
+import { changedNames } from '../../src/administration/operation/changed-names.ts'
 import { Turns } from '../../src/administration/operation/turns.ts'
 import { Trash } from '../../src/administration/trash/trash.ts'
 import type { TrashEntry } from '../../src/administration/trash/trash.ts'
@@ -94,4 +95,47 @@ test('what a killed process has left is tidied up, and nothing else', async () =
   await trash.tidy()
   assert.deepEqual((await readdir(place)).toSorted(), [kept.id, 'operators.gone'].toSorted())
   assert.ok(existsSync(join(root, 'never-moved.git/HEAD')))
+})
+
+test('where other hosts use the same root, each sees to the entries of its own repositories only', async () => {
+  await using folder = await temporaryFolder()
+  const root = folder.path
+  let isPrimary = true
+  const trash = new Trash(root, 1000, (repository) => isPrimary && repository.startsWith('mine'))
+  const [mine, other] = [await thrownAway(root, 'mine', trash), await thrownAway(root, 'other', trash)]
+  const prepared = Object.fromEntries(
+    ['mine-empty', 'other-empty', 'unread'].map((name) => {
+      mkdirSync(join(root, `${name}.git`))
+      return [name, trash.prepare(name, { absolute: join(root, `${name}.git`), relative: `${name}.git` }, '').id]
+    }),
+  )
+  const place = join(root, '.sluice-trash.lock')
+  writeFileSync(join(place, prepared['unread']!, 'note.json'), '{')
+  const ids = [mine.id, other.id, ...Object.values(prepared)]
+  const dueIds = async () => (await trash.due(Date.now() + 2000)).map(({ id }) => id)
+  // All hosts show all of it.
+  assert.equal((await trash.list()).length, 2)
+  isPrimary = false
+  assert.deepEqual(await dueIds(), [])
+  await trash.tidy()
+  assert.deepEqual((await readdir(place)).toSorted(), ids.toSorted())
+  isPrimary = true
+  assert.deepEqual(await dueIds(), [mine.id])
+  await trash.tidy()
+  // Another host may be about to move a repository into the others, and to write the note.
+  assert.deepEqual((await readdir(place)).toSorted(), ids.filter((id) => id !== prepared['mine-empty']).toSorted())
+})
+
+test('the names that an operation changes must be this host’s; with one folder, a name to be taken need not', async () => {
+  await using folder = await temporaryFolder()
+  const trash = new Trash(folder.path, 1000)
+  const { id } = await thrownAway(folder.path, 'gone', trash)
+  const rename = { kind: 'rename', repository: 'one', to: 'two' } as const
+  assert.deepEqual(changedNames(rename, trash, false), ['one', 'two'])
+  assert.deepEqual(changedNames(rename, trash, true), ['one'])
+  for (const isShared of [false, true]) {
+    assert.deepEqual(changedNames({ kind: 'purge', id }, trash, isShared), ['gone'])
+    assert.deepEqual(changedNames({ kind: 'restore', id, to: undefined }, trash, isShared), ['gone'])
+    assert.deepEqual(changedNames({ kind: 'restore', id, to: 'back' }, trash, isShared), ['back'])
+  }
 })

@@ -222,6 +222,22 @@ test('whenever its supervisor is killed, the next one removes repositories that 
   }
 })
 
+test('where other hosts use the same root, the next supervisor removes nothing that has its name', async () => {
+  for (const at of ['unfinished', 'whole', 'named', 'hidden to be looked at', 'half removed'] as const) {
+    await using repository = await newRepository()
+    const { bare, note, noteFile } = repository
+    const { made: _made, ...unmade } = note
+    if (at !== 'named') await rename(bare, note.hidden)
+    if (at === 'half removed') await rm(join(note.hidden, 'config'))
+    const isGarbage = at === 'unfinished' || at === 'half removed'
+    // What is still hidden, and was not used, nobody has ever seen.
+    const goes = at !== 'named'
+    assert.equal(await takeBackLater(noteFile, isGarbage ? unmade : note, true), goes, at)
+    assert.equal(existsSync(note.hidden), false)
+    assert.equal(existsSync(bare), !goes, at)
+  }
+})
+
 test('folders that were made for repositories are removed with the last of these; older ones stay', async () => {
   await using folder = await temporaryFolder()
   const path = (name: string) => join(folder.path, name)

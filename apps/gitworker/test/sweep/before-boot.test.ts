@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -91,4 +91,24 @@ test('a push removes what is in its way, and looks once at files that only take 
   assert.deepEqual((await readdir(at('objects'))).toSorted(), ['incoming-new', 'pack'])
   assert.deepEqual((await readdir(at('refs/heads'))).toSorted(), ['a', 'folder.lock', 'other.lock'])
   assert.equal(await staleLocks.remove(folder.path, commands), undefined)
+})
+
+test('in a folder that other hosts use, too, nothing is removed for its age; git’s own lock still proves what it proves', async () => {
+  await using folder = await temporaryFolder()
+  const at = (...names: string[]) => join(folder.path, ...names)
+  for (const path of ['objects/pack', 'objects/incoming-abc123', 'refs/heads'])
+    await mkdir(at(path), { recursive: true })
+  const locks = ['HEAD.lock', 'packed-refs.lock', 'refs/heads/main.lock', 'shallow_g8yAQp']
+  for (const name of locks) await make(at(name), long)
+  await writeFile(at('objects/pack/pack-push.keep'), `receive-pack 12 on ${hostname()}\n`)
+  for (const name of ['objects/pack/pack-push.keep', 'objects/incoming-abc123']) await utimes(at(name), long, long)
+  await make(at('packed-refs.new'), long)
+  const staleLocks = new StaleLocks({ isShared: true })
+  const none = '0'.repeat(40)
+  const commands = [{ oldId: none, newId: none, ref: 'refs/heads/main' }]
+  const before = await readdir(folder.path, { recursive: true })
+  assert.equal(await staleLocks.remove(folder.path, commands), undefined)
+  assert.deepEqual(await readdir(folder.path, { recursive: true }), before)
+  await rm(at('packed-refs.lock'))
+  assert.deepEqual(await staleLocks.remove(folder.path, commands), [at('packed-refs.new')])
 })

@@ -15,7 +15,7 @@ import { openRuntimeDirectory } from '../../../src/start/parts/runtime-directory
 import { startOther } from '../../support/other-process.ts'
 
 const silent = pino({ level: 'silent' })
-const open = (path: string) => openRuntimeDirectory(path, { killGrace: 300, isShared: false }, silent)
+const open = (path: string, isShared = false) => openRuntimeDirectory(path, { killGrace: 300, isShared }, silent)
 
 function startSleeper(): ChildProcess & { pid: number } {
   const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
@@ -228,4 +228,35 @@ test('hooks cannot let a note grow without bound, and its first lines stay', asy
   await appendFile(noted.file!, 'x'.repeat(1_000_000))
   await until('the note to be trimmed', async () => (await stat(noted.file!)).size <= 65_536)
   assert.equal(readNote(noted.file!).words?.quarantine, '/q/tmp_objdir-incoming-abc123')
+})
+
+test('in a folder that other hosts use, too, only what a note names is removed', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'requests'))
+  const gitDir = await repositoryWithRemains(folder.path)
+  const quarantine = join(gitDir, 'objects/tmp_objdir-incoming-abc123')
+  const before = (await readdir(gitDir, { recursive: true })).toSorted()
+  await mkdir(join(quarantine, 'pack'), { recursive: true })
+  await writeFile(join(folder.path, 'requests/999999999'), pushNote(gitDir, quarantine))
+  await using _opened = await open(folder.path, true)
+  assert.deepEqual((await readdir(gitDir, { recursive: true })).toSorted(), before)
+})
+
+test('files that are younger than a killed repack or fetch are this host’s only where it is alone', async () => {
+  for (const isShared of [false, true]) {
+    await using folder = await temporaryFolder()
+    await mkdir(join(folder.path, 'requests'))
+    const gitDir = join(folder.path, 'repository.git')
+    await mkdir(join(gitDir, 'objects/pack'), { recursive: true })
+    {
+      await using opened = await open(folder.path, isShared)
+      for (const how of ['noteRepack', 'noteFetch'] as const) {
+        const { file } = opened[how]({ leader: 999_999_999, word: how, since: 0 }, gitDir)
+        assert.equal(Object.keys(readNote(file!)).filter((key) => key.endsWith('Since')).length, isShared ? 0 : 1, how)
+      }
+    }
+    await writeFile(join(gitDir, 'objects/pack/tmp_pack_AbCdEf'), '')
+    await using _again = await open(folder.path, isShared)
+    assert.deepEqual(await readdir(join(gitDir, 'objects/pack')), isShared ? ['tmp_pack_AbCdEf'] : [])
+  }
 })
