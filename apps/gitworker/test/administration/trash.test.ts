@@ -130,12 +130,13 @@ test('the names that an operation changes must be this host’s; with one folder
   await using folder = await temporaryFolder()
   const trash = new Trash(folder.path, 1000)
   const { id } = await thrownAway(folder.path, 'gone', trash)
+  const trashed = (entry: string) => trash.find(entry)
   const rename = { kind: 'rename', repository: 'one', to: 'two' } as const
-  assert.deepEqual(changedNames(rename, trash, false), ['one', 'two'])
-  assert.deepEqual(changedNames(rename, trash, true), ['one'])
+  assert.deepEqual(changedNames(rename, trashed, false), ['one', 'two'])
+  assert.deepEqual(changedNames(rename, trashed, true), ['one'])
   for (const isShared of [false, true]) {
-    assert.deepEqual(changedNames({ kind: 'purge', id }, trash, isShared), ['gone'])
-    assert.deepEqual(changedNames({ kind: 'restore', id, to: undefined }, trash, isShared), ['gone'])
-    assert.deepEqual(changedNames({ kind: 'restore', id, to: 'back' }, trash, isShared), ['back'])
+    assert.deepEqual(changedNames({ kind: 'purge', id }, trashed, isShared), ['gone'])
+    assert.deepEqual(changedNames({ kind: 'restore', id, to: undefined }, trashed, isShared), ['gone'])
+    assert.deepEqual(changedNames({ kind: 'restore', id, to: 'back' }, trashed, isShared), ['back'])
   }
 })
