@@ -75,6 +75,7 @@ describe('maintenance in a cluster', { concurrency: true }, () => {
     let runs = 0
     const runLongJob: RunLongJob = async (_args, options) => {
       runs++
+      options.signal?.throwIfAborted()
       const { promise, reject } = Promise.withResolvers<never>()
       options.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error))
       return await promise

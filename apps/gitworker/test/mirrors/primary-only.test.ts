@@ -7,19 +7,21 @@ import { until } from '@sluice/shared/testing/until'
 import { Mirrors } from '../../src/mirrors/mirrors.ts'
 import type { MirrorServices } from '../../src/mirrors/mirrors.ts'
 import type { RunLongJob } from '../../src/process/job/long-job.ts'
+import { recordLog } from '../support/recorded-log.ts'
 
 /** In a cluster, each mirror is run by the primary of its repository alone. */
 
 const mirrors = readMirrorsFile(
   `mirrors:
-  - {repository: mine, upstream: "https://upstream.test/mine", interval: 1h, refresh: on-fetch, wait: 10s}
-  - {repository: other, upstream: "https://upstream.test/other", interval: 1h, refresh: on-fetch, wait: 10s}`,
+  - {repository: mine, upstream: "https://upstream.test/mine", interval: 1h, refresh: on-fetch, wait: 1s}
+  - {repository: other, upstream: "https://upstream.test/other", interval: 1h, refresh: on-fetch, wait: 1s}`,
   '/mirrors.yaml',
 )
 const never = new AbortController().signal
 
 /** A look at an upstream that lasts until it is ended, and then says so. */
 const looksForEver: RunLongJob = async (_args, options) => {
+  options.signal?.throwIfAborted()
   const { promise, reject } = Promise.withResolvers<never>()
   options.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error))
   return await promise
@@ -39,9 +41,11 @@ test('a host that is not the primary does not run a mirror, and a fetch does not
     isPrimaryOf: (repository) => repository === 'mine',
     hold: (repository) => void held.push(repository),
   })
-  await using all = new Mirrors(mirrors, services, silentLog)
+  const { lines, log } = recordLog()
+  await using all = new Mirrors(mirrors, services, log)
   await until('the first one to be tried', () => held.includes('mine'))
   await all.freshen('other', never)
+  assert.deepEqual(lines, [], 'it would be told that a fetch has waited in vain')
   assert.deepEqual(new Set(held), new Set(['mine']))
   assert.deepEqual(
     all.all.map(({ phase }) => phase),
