@@ -16,7 +16,7 @@ export type MisbehavingServer = Disposable & {
 }
 
 /**
- * Stands before the upstreams, and does to requests what their kind says: to half of them, at random.
+ * Stands before the upstreams, and does to requests what their kind says: to a third of them, at random.
  *
  * @param behind where the upstreams are: http://127.0.0.1:port
  */
@@ -29,7 +29,7 @@ export async function startMisbehaving(
     const kind = kindOf(/^\/(.+?)\.git\//.exec(incoming.url ?? '')?.[1] ?? '')
     if (kind === undefined) return void outgoing.writeHead(404).end()
     if (kind === 'wants a password' && incoming.headers.authorization !== authorization) return askForPassword(outgoing)
-    const isIll = kind.startsWith('never') || (!isCalm && Math.random() < 0.5)
+    const isIll = kind.startsWith('never') || (!isCalm && Math.random() < 1 / 3)
     if (!isIll || !misbehave(kind, outgoing)) forward(behind, incoming, outgoing, isIll && kind === 'is cut')
   })
   server.listen(0, '127.0.0.1')

@@ -22,6 +22,19 @@ export const kinds = [
 ] as const
 export type Kind = (typeof kinds)[number]
 
+const behaving: ReadonlySet<Kind> = new Set([
+  'good',
+  'wants a password',
+  'rewrites history',
+  'has SHA-256',
+  'has 50,000 references',
+])
+
+/** Whether it answers all requests as it should. */
+export function behaves(kind: Kind): boolean {
+  return behaving.has(kind)
+}
+
 export type UpstreamRepository = { readonly name: string; readonly kind: Kind; readonly gitDir: string }
 
 /** One each: they cost the most, or are never copied. */
