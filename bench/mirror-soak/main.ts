@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 })
 
 /** How long mirrors may take to be as their upstreams again when all is calm. */
-const calmMs = 3 * 60_000
+const calmMs = 5 * 60_000
 
 await using upstream = await startStack()
 const repositories = await makeUpstreams(upstream, Number(options.mirrors))
@@ -73,7 +73,7 @@ async function writeMirrorsFile(): Promise<void> {
     return { repository: `m/${name}`, upstream: `${front.url}/${name}.git`, ...secret }
   })
   // JSON is YAML.
-  await writeFile(file, JSON.stringify({ defaults: { interval: '1s', stall: '2s' }, mirrors: entries }))
+  await writeFile(file, JSON.stringify({ defaults: { interval: '5s', stall: '2s' }, mirrors: entries }))
 }
 
 /** Kills the supervisor, with whatever it is at, and starts another. */
