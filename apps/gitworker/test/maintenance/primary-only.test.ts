@@ -51,6 +51,7 @@ describe('maintenance in a cluster', { concurrency: true }, () => {
       storage: { root: folder.path, runtimeDirectory: {} },
       workers: { pool: {}, git: { jobNiceness: 0 }, gitVersion: 'git version 2.50.0', runJob, spawnLog: {} },
       exclusive: { enter: untouched },
+      running: { isLeaving: false },
       placement: { hold: (repository: string) => void asked.push(repository) } as Partial<Placement>,
       registry,
       log,
@@ -90,6 +91,7 @@ describe('maintenance in a cluster', { concurrency: true }, () => {
       isLent: async () => false,
       readPressure: () => ({ short: undefined }),
       isShared: true,
+      isLeaving: () => false,
       enter: (_gitDir: string, onClosing: () => void) => {
         ends.push(onClosing)
         isHeld = true

@@ -52,7 +52,7 @@ describe('the balancer', { concurrency: true }, () => {
       const shown = cluster.hosts.get('b')!.balancer.status()
       return shown.moves.length > 0 && shown
     })
-    assert.equal(status.moves.length, 128)
+    assert.ok(status.moves.length <= 128)
     assert.deepEqual({ from: status.moves[0]!.from, to: status.moves[0]!.to }, { from: 'a', to: 'b' })
     a!.handsOver = true
     await cluster.put(cluster.keys.slot(0), undefined)
