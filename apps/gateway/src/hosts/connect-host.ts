@@ -2,22 +2,13 @@ import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../config/config.ts'
 import { openHostCredentials } from './host-credentials.ts'
+import type { CredentialsConfig } from './host-credentials.ts'
 import { HostConnections } from './host-connections.ts'
 import { HostPresence } from './host-presence.ts'
 import { takesRequests } from './host-probe.ts'
 import type { Host } from './host.ts'
 
-type HostConfig = Pick<
-  GatewayConfig,
-  | 'supervisor'
-  | 'hostSecretFile'
-  | 'hostTlsCertificate'
-  | 'hostTlsKey'
-  | 'hostTlsCa'
-  | 'hostTlsName'
-  | 'hostWait'
-  | 'drainTimeout'
->
+type HostConfig = CredentialsConfig & Pick<GatewayConfig, 'supervisor' | 'hostWait' | 'drainTimeout'>
 
 /**
  * Opens the way to the one host: with TLS where its roots are set.

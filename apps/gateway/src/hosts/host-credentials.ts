@@ -17,7 +17,8 @@ export type HostCredentials = Disposable & {
 
 export type HostTls = TlsMaterial & { readonly servername?: string }
 
-type CredentialsConfig = Pick<
+/** What the way to any host needs. */
+export type CredentialsConfig = Pick<
   GatewayConfig,
   'hostSecretFile' | 'hostTlsCertificate' | 'hostTlsKey' | 'hostTlsCa' | 'hostTlsName'
 >

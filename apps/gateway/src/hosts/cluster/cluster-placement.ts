@@ -6,6 +6,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../../config/config.ts'
 import { downAfter } from '../connect-host.ts'
 import { openHostCredentials } from '../host-credentials.ts'
+import type { CredentialsConfig } from '../host-credentials.ts'
 import type { Miss, Placement } from '../placement.ts'
 import { ClusterReach } from './cluster-reach.ts'
 import { ClusterRoute } from './cluster-route.ts'
@@ -16,17 +17,7 @@ import { KnownHosts } from './known-hosts.ts'
 import { SlotTable } from './slot-table.ts'
 import { TableWatch } from './table-watch.ts'
 
-type ClusterConfig = Pick<
-  GatewayConfig,
-  | 'etcdPrefix'
-  | 'hostSecretFile'
-  | 'hostTlsCertificate'
-  | 'hostTlsKey'
-  | 'hostTlsCa'
-  | 'hostTlsName'
-  | 'hostWait'
-  | 'drainTimeout'
->
+type ClusterConfig = CredentialsConfig & Pick<GatewayConfig, 'etcdPrefix' | 'hostWait' | 'drainTimeout'>
 
 /**
  * Begins to watch which hosts there are, and which slots they keep. Nothing is asked of the coordinator for a request.
