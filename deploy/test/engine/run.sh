@@ -11,6 +11,8 @@ main() {
   folder=$(mktemp -d /tmp/sluice-engine-XXXXXX)
   trap remove EXIT
   trap 'exit 130' INT TERM
+  # podman keeps there which names and addresses containers have, whatever folders it is told. A killed run leaves them.
+  mkdir -p /run/containers && mount -t tmpfs tmpfs /run/containers
   write_podman
   make_debian && make_node
   build_image "$folder/build.log"
