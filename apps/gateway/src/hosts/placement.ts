@@ -1,4 +1,5 @@
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
+import type { ToldSlot } from '@sluice/shared/placement/told-slot'
 import type { Host } from './host.ts'
 
 /** The one place that knows which host keeps which repository. */
@@ -84,6 +85,8 @@ export type Miss = {
    */
   readonly how: 'not begun' | 'misplaced' | 'broke off' | 'failed'
   readonly cause?: unknown
+  /** With `misplaced`: who serves the repository, as far as the host has heard. */
+  readonly told?: ToldSlot | undefined
 }
 
 /** How much of what is kept can be served now, or will be before requests that are held give up. */

@@ -7,6 +7,7 @@ import type { PushReport } from '@sluice/shared/git/push-report'
 import { headersToHost } from '@sluice/shared/host-protocol/from-gateway'
 import { reasonOf } from '@sluice/shared/host-protocol/from-host'
 import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
+import { toldSlotHeader } from '@sluice/shared/host-protocol/headers'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { statusOf } from '@sluice/shared/refusal/reasons'
 import type { Span } from '@sluice/shared/telemetry/tracing'
@@ -175,8 +176,15 @@ class Attempt implements Dispatcher.DispatchHandler {
   }
 }
 
-/** The host's headers for the client: all but those of the connection between gateway and host. */
+/** The host's headers for the client: all but what is between gateway and host. */
 function passedOn(headers: ReplyHeaders): OutgoingHttpHeaders {
-  const { 'connection': _c, 'keep-alive': _k, 'transfer-encoding': _t, 'date': _d, ...rest } = headers
+  const {
+    'connection': _c,
+    'keep-alive': _k,
+    'transfer-encoding': _t,
+    'date': _d,
+    [toldSlotHeader]: _s,
+    ...rest
+  } = headers
   return rest
 }

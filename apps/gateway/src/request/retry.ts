@@ -74,7 +74,7 @@ export async function forwardWithRetry(
       const mayPass = error.mayPass || leg.hasOther
       const mayRepeat = isUntouched && isAtHand && mayPass && breaks < mostBreaks && attempts < mostAttempts
       if (!mayRepeat) throw error.asRefusal(isUntouched)
-      route.missed(leg, { how, cause: error.cause ?? error })
+      route.missed(leg, { how, cause: error.cause ?? error, told: error.told })
     }
   }
 }

@@ -1,4 +1,5 @@
 import { errnoOf } from '@sluice/shared/machine/errno'
+import type { ToldSlot } from '@sluice/shared/placement/told-slot'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Miss } from '../hosts/placement.ts'
 
@@ -6,10 +7,12 @@ import type { Miss } from '../hosts/placement.ts'
 export class Unanswered extends Error implements Miss {
   override readonly name = 'Unanswered'
   readonly how: Miss['how']
+  readonly told: ToldSlot | undefined
 
-  constructor(how: Miss['how'], cause?: Error) {
+  constructor(how: Miss['how'], cause?: Error, told?: ToldSlot) {
     super(`The host did not answer: ${how}.`, { cause })
     this.how = how
+    this.told = told
   }
 
   /** Whether the host has certainly done nothing. */

@@ -1,4 +1,4 @@
-import { isDistrust, isHostsFault, isMisplaced, isNotBegun } from '@sluice/shared/host-protocol/from-host'
+import { isDistrust, isHostsFault, isMisplaced, isNotBegun, toldSlotOf } from '@sluice/shared/host-protocol/from-host'
 import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -21,7 +21,11 @@ export function withoutAnswer(
   if (distrust) return hasOther ? new Unanswered('failed', distrust) : distrust
   // A gateway that knows of no cluster cannot find the right host.
   if (isMisplaced(reason) && term === undefined) return undefined
-  if (isNotBegun(headers)) return new Unanswered(isMisplaced(reason) ? 'misplaced' : 'not begun')
+  if (isNotBegun(headers)) {
+    return isMisplaced(reason)
+      ? new Unanswered('misplaced', undefined, toldSlotOf(headers))
+      : new Unanswered('not begun')
+  }
   // The end of the host's drain: the next host will serve it.
   if (reason === 'draining' && !isPush) return new Unanswered('broke off')
   return hasOther && isHostsFault(reason) ? new Unanswered('failed', new Refusal(reason as Reason)) : undefined

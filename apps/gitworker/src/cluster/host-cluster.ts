@@ -86,6 +86,7 @@ export class HostCluster implements AsyncDisposable {
       name,
       leaseNow: () => this.#registration?.lease,
       table: this.#table,
+      hosts: this.#hosts,
       holds: this.#holds,
       hasCopies: options.format.storage === 'own' && options.format.copies > 1,
       onRefused: (reason) => metrics.refused(reason),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import { isNotBegun } from '@sluice/shared/host-protocol/from-host'
+import { isNotBegun, toldSlotOf } from '@sluice/shared/host-protocol/from-host'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { until } from '@sluice/shared/testing/until'
@@ -40,6 +40,33 @@ test('the primary serves pushes and reads, a copy in sync reads, another host no
   // Nobody keeps this one.
   await assert.rejects(admit(one, { ...fetch, repository: 'other' }), refused('misplaced'))
   assert.deepEqual(three.cluster.status.refused, { misplaced: 1 })
+})
+
+test('a gateway is told who serves a slot, as far as the host has heard', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = [await cluster.join('one', { ttl: 60_000 }), await cluster.join('two')]
+  const term = await cluster.place('demo', { primary: 'two', copies: ['two', 'gone'], inSync: ['two', 'gone'] })
+  await heard(one, term)
+  await until('the host to hear of the other', () => one.cluster.view.hosts.has('two'))
+  const told = async (known: number | undefined) => {
+    const refusal = await admit(one, push, known).then(
+      () => assert.fail('It was admitted.'),
+      (error: unknown) => error as Refusal,
+    )
+    assert.equal(refusal.reason, 'misplaced')
+    return toldSlotOf(refusal.headers)
+  }
+  const { record, revision, hosts } = (await told(1))!
+  assert.deepEqual([record.primary, record.term, revision, [...hosts.keys()]], ['two', term, term, ['two']])
+  assert.equal(hosts.get('two')?.record.address, 'two.test:3000')
+  // Nobody but a gateway of the cluster is told.
+  assert.equal(await told(undefined), undefined)
+  // It knows less than the gateway, or nothing.
+  one.coordinator.isAway = true
+  const later = await cluster.place('demo', { primary: 'two' })
+  await heard(two, later)
+  assert.equal(await told(later), undefined)
+  await assert.rejects(admit(one, { ...push, repository: 'other' }, 1), (error: Refusal) => !toldSlotOf(error.headers))
 })
 
 test('a host waits for a change that the gateway has heard of first, and refuses if it does not come', async () => {

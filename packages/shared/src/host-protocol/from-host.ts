@@ -1,6 +1,8 @@
+import { readToldSlot, writeToldSlot } from '../placement/told-slot.ts'
+import type { ToldSlot } from '../placement/told-slot.ts'
 import { outcomeOf } from '../refusal/reasons.ts'
 import type { Reason } from '../refusal/reasons.ts'
-import { notBegunHeader, reasonHeader } from './headers.ts'
+import { notBegunHeader, reasonHeader, toldSlotHeader } from './headers.ts'
 
 /** A refusal's reason, for the head of a reply, or for its trailer where the reply had begun. */
 export function reasonHeaders(reason: Reason): { [reasonHeader]: Reason } {
@@ -9,6 +11,12 @@ export function reasonHeaders(reason: Reason): { [reasonHeader]: Reason } {
 
 /** In the refusal of a host that has read nothing of the request's body and started nothing. */
 export const notBegunHeaders = { [notBegunHeader]: 'yes' } as const
+
+/** For a gateway: who serves the slot that this host does not. Empty where that is too long to be told. */
+export function toldSlotHeaders(told: ToldSlot): { readonly [toldSlotHeader]?: string } {
+  const text = writeToldSlot(told)
+  return text === undefined ? {} : { [toldSlotHeader]: text }
+}
 
 /** By lower-case names. */
 export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -19,6 +27,12 @@ const reasonKey = reasonHeader.toLowerCase()
 export function reasonOf(headers: ReplyHeaders): string | undefined {
   const reason = headers[reasonKey]
   return typeof reason === 'string' ? reason : undefined
+}
+
+/** @returns undefined where the host tells nothing, or what is not valid */
+export function toldSlotOf(headers: ReplyHeaders): ToldSlot | undefined {
+  const told = headers[toldSlotHeader]
+  return typeof told === 'string' ? readToldSlot(told) : undefined
 }
 
 /** Whether the same request can be sent again, whatever it is. */

@@ -33,6 +33,12 @@ export const termHeader = 'sluice-term'
 /** Reply: nothing of the body was read and nothing was started, so the same request can be sent again. */
 export const notBegunHeader = 'sluice-not-begun'
 
+/**
+ * Reply of a host that does not serve a repository, in a cluster: who does, as far as it has heard (`told-slot.ts`). Only for
+ * gateways; clients never see it.
+ */
+export const toldSlotHeader = 'sluice-slot'
+
 /** Reply, and the reply's trailer: the stable code of a refusal. Clients get to see it, too. */
 export const reasonHeader = 'Sluice-Reason'
 

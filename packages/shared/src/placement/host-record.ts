@@ -4,7 +4,7 @@ import type { Address } from '../network/address.ts'
 import { parseJson } from './slot-record.ts'
 
 /** What a newer version adds is passed over: while hosts are upgraded one by one, all of them must be understood. */
-const schema = z.object({
+export const hostRecord = z.object({
   /** Where gateways reach it: host:port. Never a unix socket, which would be one of the gateway's own machine. */
   address: z
     .string()
@@ -22,11 +22,11 @@ const schema = z.object({
 })
 
 /** A host that lives. */
-export type HostRecord = z.output<typeof schema>
+export type HostRecord = z.output<typeof hostRecord>
 
 /** @returns undefined for what is not valid */
 export function readHostRecord(value: string): HostRecord | undefined {
-  return schema.safeParse(parseJson(value)).data
+  return hostRecord.safeParse(parseJson(value)).data
 }
 
 export function writeHostRecord(record: HostRecord): string {

@@ -38,7 +38,12 @@ export type SlotWrite = Omit<SlotRecord, 'term'> & { readonly term: number | und
 
 /** @param revision of the key @returns undefined for what is not valid */
 export function readSlotRecord(value: string, revision: number): SlotRecord | undefined {
-  const parsed = schema.safeParse(parseJson(value))
+  return slotRecordOf(parseJson(value), revision)
+}
+
+/** @param value as parsed from JSON @param revision of the key @returns undefined for what is not valid */
+export function slotRecordOf(value: unknown, revision: number): SlotRecord | undefined {
+  const parsed = schema.safeParse(value)
   if (!parsed.success) return undefined
   const { primary, copies, inSync, next, term } = parsed.data
   const isSound = (primary === null || inSync.includes(primary)) && inSync.every((name) => copies.includes(name))

@@ -1,4 +1,5 @@
 import type { HostRecord } from '@sluice/shared/placement/host-record'
+import type { ToldHost } from '@sluice/shared/placement/told-slot'
 import type { Address } from '@sluice/shared/network/address'
 import { HostConnections } from '../host-connections.ts'
 import type { HostCredentials } from '../host-credentials.ts'
@@ -27,11 +28,13 @@ export class ClusterHost implements Host, AsyncDisposable {
   readonly #connections: HostConnections
   readonly #gone = new AbortController()
   #record: HostRecord
+  #revision: number
 
-  constructor(name: string, record: HostRecord, address: Address, options: ClusterHostOptions) {
+  constructor(name: string, { record, revision }: ToldHost, address: Address, options: ClusterHostOptions) {
     const { credentials, downAfter, onThere } = options
     this.name = name
     this.#record = record
+    this.#revision = revision
     this.seed = hashOf(name)
     this.link = this.#connections = new HostConnections(address, credentials)
     this.presence = new HostPresence({ probe: () => takesRequests(this.link), downAfter, onThere })
@@ -41,9 +44,15 @@ export class ClusterHost implements Host, AsyncDisposable {
     return this.#record
   }
 
+  /** Of its key. */
+  get revision(): number {
+    return this.#revision
+  }
+
   /** It is at the same address. */
-  update(record: HostRecord): void {
+  update({ record, revision }: ToldHost): void {
     this.#record = record
+    this.#revision = revision
   }
 
   get gone(): AbortSignal {

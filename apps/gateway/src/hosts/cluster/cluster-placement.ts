@@ -2,6 +2,7 @@ import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import { clusterKeys } from '@sluice/shared/placement/keys'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import type { HostRecord } from '@sluice/shared/placement/host-record'
+import type { ToldSlot } from '@sluice/shared/placement/told-slot'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { GatewayConfig } from '../../config/config.ts'
 import { downAfter } from '../connect-host.ts'
@@ -63,25 +64,44 @@ export async function openCluster(
   const isKnown = () => look.formatProblem === undefined && table.isKnown && hosts.isKnown
   const missed = { ...nothingSeen.missed }
   const onMissed = (how: Miss['how']) => void missed[how]++
-  const routing = { table, hosts, held, isKnown, problem, onMissed, ...bounds }
+  const onTold = (slot: number, told: ToldSlot) => {
+    // While etcd answers, the watch brings it.
+    if (look.awayForMs > 0) takeTold(slot, told, table, hosts, log)
+  }
+  const routing = { onTold, table, hosts, held, isKnown, problem, onMissed, ...bounds }
   const parts = opened.move()
   return {
     route: (wanted) => new ClusterRoute(wanted, routing),
     reach: () => reach.reach(),
     get waiting() {
-      let waiting = held.size
-      for (const { presence } of hosts) waiting += presence.waiting
-      return waiting
+      return waitingFor(held, hosts)
     },
     cluster: {
       view: (name) => viewOf(name, table, hosts, look, reach),
       get sees() {
-        const troubled = [...hosts].filter((host) => reach.troubleOf(host) !== undefined).length
-        return { revision: table.revision, troubled, missed }
+        return { revision: table.revision, troubled: troubledOf(hosts, reach), missed }
       },
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+function waitingFor(held: HeldRequests, hosts: KnownHosts): number {
+  let waiting = held.size
+  for (const { presence } of hosts) waiting += presence.waiting
+  return waiting
+}
+
+function troubledOf(hosts: KnownHosts, reach: ClusterReach): number {
+  return [...hosts].filter((host) => reach.troubleOf(host) !== undefined).length
+}
+
+/** What a host has told, because this gateway is cut off from etcd. */
+function takeTold(slot: number, told: ToldSlot, table: SlotTable, hosts: KnownHosts, log: Logger): void {
+  for (const [name, host] of told.hosts) hosts.takeTold(name, host)
+  if (!table.takeTold(slot, told)) return
+  const { primary, term } = told.record
+  log.info({ slot, host: primary, term, revision: told.revision }, 'a host has told who keeps a slot: etcd is away')
 }
 
 /** In words, why nobody can say which host keeps what; undefined where it can be said. */

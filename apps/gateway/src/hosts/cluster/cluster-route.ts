@@ -1,8 +1,9 @@
-import { isHostsFault } from '@sluice/shared/host-protocol/from-host'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import type { ToldSlot } from '@sluice/shared/placement/told-slot'
 import type { Leg, Miss, Route, Wanted } from '../placement.ts'
 import type { ClusterHost } from './cluster-host.ts'
+import { ClusterLeg } from './cluster-leg.ts'
 import type { HeldRequests } from './held-requests.ts'
 import type { KnownHosts } from './known-hosts.ts'
 import { hashOf, scoreOf } from './rendezvous.ts'
@@ -30,6 +31,8 @@ export type RouteParts = {
   readonly isKnown: () => boolean
   /** In words, why it is not. */
   readonly problem: () => string | undefined
+  /** Called with what a host has told of a slot that it does not serve. */
+  readonly onTold: (slot: number, told: ToldSlot) => void
   /** Called with each attempt that brought no answer. */
   readonly onMissed: (how: Miss['how']) => void
 }
@@ -73,10 +76,12 @@ export class ClusterRoute implements Route {
     return leg.inTurn(turn)
   }
 
-  missed(leg: Leg, { how, cause }: Miss): void {
+  missed(leg: Leg, { how, cause, told }: Miss): void {
     const { host, revision } = leg as ClusterLeg
     this.#cause = cause
     this.#parts.onMissed(how)
+    // Each piece of news is newer than the one before, so this comes to an end.
+    if (how === 'misplaced' && this.#hasNews(revision, told)) return void (this.#tried = undefined)
     if (how === 'broke off') this.#breaks++
     if (how === 'broke off' || how === 'failed') host.breaker.failed(performance.now())
     if (how === 'not begun') host.presence.missed(cause)
@@ -87,6 +92,13 @@ export class ClusterRoute implements Route {
     this.#mustHold = how !== 'broke off' || this.#breaks > 1
     if (how === 'broke off' && this.#mustHold) host.presence.missed(cause)
     if (how === 'misplaced') this.#stale = { revision, until: performance.now() + newsMs * (0.75 + Math.random() / 2) }
+  }
+
+  /** Takes what the host has told. @returns whether another record is known than the one that the host was chosen by */
+  #hasNews(revision: number, told: ToldSlot | undefined): boolean {
+    const { table, onTold } = this.#parts
+    if (told) onTold(this.#slot, told)
+    return table.revisionAt(this.#slot) !== revision
   }
 
   #choose(): ClusterLeg | undefined {
@@ -162,35 +174,5 @@ export class ClusterRoute implements Route {
 
   #inVain(): Error {
     return whyNobody(this.#wanted.purpose, this.#slot, this.#parts, this.#stale !== undefined, this.#cause)
-  }
-}
-
-class ClusterLeg implements Leg {
-  readonly host: ClusterHost
-  readonly term: number
-  readonly hasOther: boolean
-  /** Of the slot's key. */
-  readonly revision: number
-  #turn: Disposable | undefined
-
-  constructor(host: ClusterHost, term: number, hasOther: boolean, revision: number) {
-    this.host = host
-    this.term = term
-    this.hasOther = hasOther
-    this.revision = revision
-  }
-
-  inTurn(turn: Disposable): this {
-    this.#turn = turn
-    return this
-  }
-
-  answered(reason: string | undefined): void {
-    if (!isHostsFault(reason)) this.host.breaker.answered()
-    this[Symbol.dispose]()
-  }
-
-  [Symbol.dispose](): void {
-    this.#turn?.[Symbol.dispose]()
   }
 }

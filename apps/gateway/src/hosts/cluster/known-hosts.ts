@@ -1,10 +1,11 @@
 import type { Change, Watched } from '@sluice/shared/coordinator/coordinator'
 import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { parseAddress } from '@sluice/shared/network/address'
+import type { Address } from '@sluice/shared/network/address'
 import { readHostRecord } from '@sluice/shared/placement/host-record'
-import type { HostRecord } from '@sluice/shared/placement/host-record'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import { hostName } from '@sluice/shared/placement/slot-record'
+import type { ToldHost } from '@sluice/shared/placement/told-slot'
 import { ClusterHost } from './cluster-host.ts'
 import type { ClusterHostOptions } from './cluster-host.ts'
 
@@ -28,6 +29,8 @@ export class KnownHosts implements AsyncDisposable {
   /** When hosts went, by `performance.now()`. */
   readonly #wentAt = new Map<string, number>()
   #knownSince = 0
+  /** Of the newest change that the watch has brought. */
+  #revision = 0
   #isKnown = false
 
   constructor(keys: ClusterKeys, options: ClusterHostOptions, events: KnownHostsEvents) {
@@ -60,6 +63,7 @@ export class KnownHosts implements AsyncDisposable {
 
   async take(watched: Watched): Promise<void> {
     const turn = new LoopTurn()
+    this.#revision = watched.revision
     const changes = watched.kind === 'all' ? this.#changesTo(watched.entries) : watched.changes
     for (const change of changes) {
       this.#take(change)
@@ -68,6 +72,17 @@ export class KnownHosts implements AsyncDisposable {
     if (this.#isKnown || watched.kind !== 'all') return
     this.#isKnown = true
     this.#knownSince = performance.now()
+  }
+
+  /**
+   * Takes over what another host has told of one, if it is newer. To be called while the coordinator is away only: its watch
+   * then brings the same change, and all before it, when it is back.
+   */
+  takeTold(name: string, { record, revision }: ToldHost): void {
+    const address = parseAddress(record.address)
+    const known = this.#hosts.get(name)?.revision ?? 0
+    if (address === undefined || revision <= Math.max(this.#revision, known)) return
+    this.#set(name, { record, revision }, address)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,13 +104,14 @@ export class KnownHosts implements AsyncDisposable {
     const isValid = hostName.safeParse(name).success && address !== undefined
     if (value !== undefined && !isValid) this.#events.onInvalid(key, revision)
     if (!isValid) return this.#remove(name)
-    this.#set(name, record!, address)
+    this.#set(name, { record: record!, revision }, address)
   }
 
-  #set(name: string, record: HostRecord, address: NonNullable<ReturnType<typeof parseAddress>>): void {
+  #set(name: string, told: ToldHost, address: Address): void {
+    const { record } = told
     const known = this.#hosts.get(name)
-    if (known?.record.address === record.address) return known.update(record)
-    this.#hosts.set(name, new ClusterHost(name, record, address, this.#options))
+    if (known?.record.address === record.address) return known.update(told)
+    this.#hosts.set(name, new ClusterHost(name, told, address, this.#options))
     this.#wentAt.delete(name)
     if (known) this.#leave(known)
     this.#events.onChange({ name, what: known ? 'moved' : 'came', address: record.address })

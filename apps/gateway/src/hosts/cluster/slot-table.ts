@@ -5,6 +5,7 @@ import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { readSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import type { ToldSlot } from '@sluice/shared/placement/told-slot'
 
 export type SlotTableEvents = {
   /** A slot has another record now. */
@@ -73,6 +74,18 @@ export class SlotTable {
         await turn.letOthers()
       }
     }
+  }
+
+  /**
+   * Takes over what a host has told, if it is newer. To be called while the coordinator is away only: its watch then brings
+   * the same change, and all before it, when it is back.
+   *
+   * @returns whether it was newer
+   */
+  takeTold(slot: number, { record, revision }: ToldSlot): boolean {
+    if (revision <= Math.max(this.#revision, this.revisionAt(slot))) return false
+    this.#set(slot, record, revision)
+    return true
   }
 
   async #takeAll(entries: readonly Change[]): Promise<void> {

@@ -151,9 +151,15 @@ export class PlayedHost {
 }
 
 /** As a host that does not keep the slot. */
-export const misplaced: RequestListener = (_, outgoing) => {
-  outgoing.writeHead(421, { 'Sluice-Reason': 'misplaced', 'Sluice-Not-Begun': 'yes', 'Connection': 'close' })
-  outgoing.end('elsewhere\n')
+export const misplaced: RequestListener = misplacedTelling()
+
+/** @param told in the header by which hosts tell who keeps the slot */
+export function misplacedTelling(told?: string): RequestListener {
+  return (_, outgoing) => {
+    if (told !== undefined) outgoing.setHeader('Sluice-Slot', told)
+    outgoing.writeHead(421, { 'Sluice-Reason': 'misplaced', 'Sluice-Not-Begun': 'yes', 'Connection': 'close' })
+    outgoing.end('elsewhere\n')
+  }
 }
 
 export function failing(reason: string, status = 503): RequestListener {

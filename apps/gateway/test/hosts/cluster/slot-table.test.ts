@@ -73,3 +73,19 @@ test('ten thousand changes at once do not keep others from the event loop', asyn
   clearInterval(timer)
   assert.ok(turns > 1, `${turns} turns`)
 })
+
+test('what a host tells is taken where it is newer than all that is known, and the watch has the last word', async () => {
+  const { table, changed } = newTable()
+  const told = (primary: string, revision: number) => {
+    const record = { primary, copies: [primary], inSync: [primary], next: undefined, term: revision }
+    return table.takeTold(1, { record, revision, hosts: new Map() })
+  }
+  await table.take({ kind: 'all', revision: 5, entries: [entry(1, 'a', 4)] })
+  changed.splice(0)
+  // The watch has brought all up to 5.
+  assert.deepEqual([told('b', 3), told('b', 4), told('b', 5)], [false, false, false])
+  assert.deepEqual([told('b', 9), told('c', 8), table.at(1)?.primary, table.revisionAt(1)], [true, false, 'b', 9])
+  assert.deepEqual([table.revision, changed], [5, [1]])
+  await table.take({ kind: 'changes', revision: 9, changes: [entry(1, 'c', 8), entry(1, 'b', 9)] })
+  assert.deepEqual([table.at(1)?.primary, told('c', 9)], ['b', false])
+})

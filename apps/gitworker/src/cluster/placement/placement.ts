@@ -1,8 +1,9 @@
 import type { Lease } from '@sluice/shared/coordinator/coordinator'
 import type { GitRequest } from '@sluice/shared/git/git-route'
-import { notBegunHeaders } from '@sluice/shared/host-protocol/from-host'
+import { notBegunHeaders, toldSlotHeaders } from '@sluice/shared/host-protocol/from-host'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import type { ToldHost } from '@sluice/shared/placement/told-slot'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { SlotTable } from '../table/slot-table.ts'
@@ -21,6 +22,8 @@ import { Tenure } from './tenure.ts'
  * While etcd is away, reads go on by the last table: with one folder for all hosts, or one copy on one disk, what this host
  * reads is what there is.
  *
+ * A gateway that may not have heard of a change is told who serves the slot now, because it may be cut off from etcd.
+ *
  * All of this comes before a byte of the body is read, so the gateway can send the request elsewhere.
  */
 
@@ -33,6 +36,8 @@ export type PlacementServices = {
   /** The lease of this host; undefined while it is no member. */
   readonly leaseNow: () => Lease | undefined
   readonly table: SlotTable
+  /** Those that live, this host included, as far as it has heard. */
+  readonly hosts: { get(name: string): ToldHost | undefined }
   readonly holds: SlotHolds
   /** Whether this host's repositories may be behind those of another. */
   readonly hasCopies: boolean
@@ -71,9 +76,10 @@ export class Placement {
     }
     if (needsLease) this.#checkLease()
     const { record, revision } = table.at(slot)
-    if (!record || (term !== undefined && revision < term) || !this.#serves(record, isPush)) throw this.#misplaced()
+    if (!record || (term !== undefined && revision < term) || !this.#serves(record, isPush))
+      throw this.#misplaced(slot, term)
     if (!isPush || request.kind === 'advertisement') return undefined
-    if (this.#services.holds.isClosed(slot)) throw this.#misplaced()
+    if (this.#services.holds.isClosed(slot)) throw this.#misplaced(slot, term)
     return this.#enter(slot, record, this.#checkLease())
   }
 
@@ -141,12 +147,21 @@ export class Placement {
     throw this.#refused('no_lease')
   }
 
-  #misplaced(): Refusal {
-    return this.#refused('misplaced')
+  /** @param term as the gateway knows it; undefined where no gateway has asked, so that nobody is told anything */
+  #misplaced(slot: number, term: number | undefined): Refusal {
+    const { table, hosts } = this.#services
+    const { record, revision } = table.at(slot)
+    if (term === undefined || !record || revision < term) return this.#refused('misplaced')
+    const told = new Map<string, ToldHost>()
+    for (const name of new Set([...(record.primary === undefined ? [] : [record.primary]), ...record.inSync])) {
+      const host = hosts.get(name)
+      if (host) told.set(name, host)
+    }
+    return this.#refused('misplaced', toldSlotHeaders({ record, revision, hosts: told }))
   }
 
-  #refused(reason: 'misplaced' | 'no_lease'): Refusal {
+  #refused(reason: 'misplaced' | 'no_lease', told: Readonly<Record<string, string>> = {}): Refusal {
     this.#services.onRefused(reason)
-    return new Refusal(reason, { headers: notBegunHeaders })
+    return new Refusal(reason, { headers: { ...notBegunHeaders, ...told } })
   }
 }
