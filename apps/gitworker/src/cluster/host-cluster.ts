@@ -9,6 +9,7 @@ import { Handovers } from './handover/handovers.ts'
 import { leaveCluster } from './handover/leave-cluster.ts'
 import { SlotSwaps } from './handover/slot-swaps.ts'
 import { agreeOnFormat } from './member/format-agreement.ts'
+import type { HostIdentity } from './member/host-identity.ts'
 import { HostTable } from './member/host-table.ts'
 import { LeaseWatch } from './member/lease-watch.ts'
 import { Registration } from './member/registration.ts'
@@ -34,16 +35,6 @@ import { SlotTable } from './table/slot-table.ts'
  * etcd is asked nothing for a request: all that is needed is the table and the lease, which are kept up by themselves.
  */
 
-export type HostIdentity = {
-  readonly name: string
-  readonly weight: number
-  /** Empty: none. */
-  readonly zone: string
-  readonly version: string
-  /** Random, made at each start. */
-  readonly run: string
-}
-
 export type HostClusterOptions = {
   readonly coordinator: Coordinator
   readonly keys: ClusterKeys
@@ -68,11 +59,14 @@ export class HostCluster implements AsyncDisposable {
   #leaseWatch: LeaseWatch | undefined
   #balancer: Balancer | undefined
   #address = ''
+  /** As it was at the start. */
+  #format: ClusterFormat
 
   constructor(options: HostClusterOptions) {
     const { coordinator, keys, identity, metrics, log } = options
     const { name } = identity
     this.#options = options
+    this.#format = options.format
     this.#table = new SlotTable(keys, {
       onInvalid: (slot, revision) =>
         log.warn({ slot, revision, key: keys.slot(slot) }, 'the value of a slot is not valid: nobody serves it'),
@@ -101,8 +95,8 @@ export class HostCluster implements AsyncDisposable {
    * @throws {ConfigError} where it does not, or etcd does not answer
    */
   async agree(): Promise<void> {
-    const { coordinator, keys, format } = this.#options
-    await patiently(performance.now(), () => agreeOnFormat(coordinator, keys, format))
+    const { coordinator, keys, format, log } = this.#options
+    this.#format = await patiently(performance.now(), () => agreeOnFormat(coordinator, keys, format, log))
   }
 
   /**
@@ -179,10 +173,10 @@ export class HostCluster implements AsyncDisposable {
   }
 
   get #shown(): ShownHost {
-    const { identity, format, metrics } = this.#options
+    const { identity, metrics } = this.#options
     return {
       identity,
-      format,
+      format: this.#balancer?.format ?? this.#format,
       address: this.#address,
       lease: this.#registration?.lease,
       isLeaving: this.#registration?.isLeaving ?? false,

@@ -26,6 +26,7 @@ export type TestHostOptions = {
   readonly ttl?: number
   readonly storage?: 'shared' | 'own'
   readonly weight?: number
+  readonly copies?: number
 }
 
 /** Hosts without requests, on one coordinator in this process. */
@@ -36,7 +37,7 @@ export class TestCluster implements AsyncDisposable {
   #runs = 0
 
   /** A host that has not joined yet. */
-  open(name: string, { ttl = 1000, storage = 'shared', weight = 100 }: TestHostOptions = {}): TestHost {
+  open(name: string, { ttl = 1000, storage = 'shared', weight = 100, copies = 1 }: TestHostOptions = {}): TestHost {
     const coordinator = new InProcessCoordinator(this.store)
     const { lines, log } = recordLog()
     const run = `run-${++this.#runs}`
@@ -44,7 +45,7 @@ export class TestCluster implements AsyncDisposable {
       coordinator,
       keys,
       identity: { name, weight, zone: '', version: '1', run },
-      format: { version: formatVersion, slots: slotCount, storage, copies: 1 },
+      format: { version: formatVersion, slots: slotCount, storage, copies },
       ttl,
       metrics: new ClusterMetrics(new Registry()),
       log,

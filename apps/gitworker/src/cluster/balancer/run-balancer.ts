@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
+import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { balancerStatus } from './balancer-status.ts'
@@ -74,6 +75,11 @@ export class Balancer implements AsyncDisposable {
     this.#cluster = new ObservedCluster(options.keys, options.ttl)
     this.#troubles = new Troubles(options.log)
     this.#running = Promise.all([this.#follow(), this.#run()])
+  }
+
+  /** What the cluster agrees on now. Undefined before it is known, and for one that this version cannot work with. */
+  get format(): ClusterFormat | undefined {
+    return this.#cluster.format
   }
 
   status(): BalancerStatus {

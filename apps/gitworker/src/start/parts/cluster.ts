@@ -105,6 +105,7 @@ export function checkClusterSettings(config: SupervisorConfig): void {
   checkCoordinatorSettings(config)
   if (config.cluster === 'off') return
   checkAddress(config)
+  checkCopies(config)
   nameOf(config)
 }
 
@@ -127,8 +128,8 @@ export async function checkMembership(config: SupervisorConfig, log: Logger): Pr
   if (address !== undefined && address !== addressOf(config, config.supervisor)) throw nameIsTaken(name, address)
 }
 
-function formatOf({ storage }: Pick<SupervisorConfig, 'storage'>): ClusterFormat {
-  return { version: formatVersion, slots: slotCount, storage, copies: 1 }
+function formatOf({ storage, copies }: Pick<SupervisorConfig, 'storage' | 'copies'>): ClusterFormat {
+  return { version: formatVersion, slots: slotCount, storage, copies }
 }
 
 /** @throws {ConfigError} where the name of the machine cannot be that of a host */
@@ -154,6 +155,14 @@ function checkAddress({ hostAddress, supervisor }: AddressConfig): void {
   if (['0.0.0.0', '::'].includes(address.host)) {
     throw new ConfigError([`${setting}=${formatAddress(address)} stands for all addresses of this machine. ${advice}`])
   }
+}
+
+/** @throws {ConfigError} where there would have to be copies on other disks */
+function checkCopies({ storage, copies }: Pick<SupervisorConfig, 'storage' | 'copies'>): void {
+  if (storage === 'shared' || copies === 1) return
+  throw new ConfigError([
+    `SLUICE_COPIES=${copies}: with SLUICE_STORAGE=${storage}, each repository is on the disk of one host only. Set SLUICE_COPIES=1, or use one folder for all hosts with SLUICE_STORAGE=shared.`,
+  ])
 }
 
 function addressOf({ hostAddress }: AddressConfig, listening: Address): string {

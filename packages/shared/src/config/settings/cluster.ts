@@ -114,6 +114,15 @@ export const cluster = {
     fallback: 'own',
     schema: z.enum(['own', 'shared']),
   },
+  copies: {
+    name: 'SLUICE_COPIES',
+    apps: ['supervisor'],
+    takes: 'a whole number from 1 to 16',
+    purpose:
+      'With SLUICE_STORAGE=shared: over how many hosts the reads of a repository are spread. More than 1 only where the file system shows each change to all hosts at once. own: 1. The first host sets it for the cluster.',
+    fallback: '1',
+    schema: wholeNumber(1, 16),
+  },
   lease: {
     name: 'SLUICE_LEASE',
     apps: ['supervisor'],

@@ -40,6 +40,11 @@ export class ObservedCluster {
     return this.#balancer
   }
 
+  /** Undefined: there is none, or not one that this version can work with. */
+  get format(): ClusterFormat | undefined {
+    return this.#format === 'foreign' ? undefined : this.#format
+  }
+
   /** Whether there is a format that this version cannot work with. */
   get hasForeignFormat(): boolean {
     return this.#format === 'foreign'
