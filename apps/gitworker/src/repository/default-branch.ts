@@ -21,6 +21,11 @@ export const initialHead = {
   mark: (gitDir: string) => writeFile(join(gitDir, mark), ''),
 } as const
 
+/** Whether the first push that brings branches may point HEAD to one of them. */
+export function isHeadAGuess(gitDir: string): boolean {
+  return existsSync(join(gitDir, mark))
+}
+
 /** Somebody has said where HEAD points to: no push changes it. */
 export async function headIsNoGuess(gitDir: string): Promise<void> {
   await rm(join(gitDir, mark), { force: true })
@@ -48,7 +53,7 @@ export class NewHeads {
 
   /** To be called before git starts. @returns undefined if HEAD is no guess, at the cost of one system call */
   of(gitDir: string): NewHead | undefined {
-    if (!existsSync(join(gitDir, mark))) return undefined
+    if (!isHeadAGuess(gitDir)) return undefined
     let settled: Promise<void> | undefined
     return { settle: () => (settled ??= this.#settleInTurn(gitDir)) }
   }
@@ -67,8 +72,7 @@ export class NewHeads {
 
 /** If HEAD is still a guess and leads to no branch, points it to one that exists. */
 export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> {
-  const marked = join(gitDir, mark)
-  if (!existsSync(marked)) return
+  if (!isHeadAGuess(gitDir)) return
   const inRepository = ['--git-dir', gitDir]
   const head = await runJob([...inRepository, 'rev-parse', '--verify', '--quiet', 'HEAD'], { okCodes: [0, 1] })
   if (head === '') {

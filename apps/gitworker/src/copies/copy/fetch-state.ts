@@ -1,0 +1,162 @@
+import { isUtf8 } from 'node:buffer'
+import type { RunJob } from '../../process/job/job.ts'
+import { JobError } from '../../process/job/job.ts'
+import { isRefName } from '../../git/ref-name.ts'
+import { headIsNoGuess, initialHead } from '../../repository/default-branch.ts'
+import { endedWell } from '../git-stream.ts'
+import type { StartGit } from '../git-stream.ts'
+import type { Told } from '../link/told.ts'
+import { readState } from '../state/read-state.ts'
+import type { RepositoryState } from '../state/read-state.ts'
+import type { OpenObjects } from './objects-of-primary.ts'
+
+/*
+ * Makes a repository like its primary's:
+ *
+ *   symbolic references that are to change become absent
+ *   git fetch: all other references and their objects, in one step, checked by git   ◀── upload-pack at the primary
+ *   symbolic references and HEAD are set
+ *   the whole state is read: that is what the primary is told
+ *
+ * Hooks do not run: they have run at the primary. A reader may see the copy between two of these steps.
+ */
+
+export type FetchServices = {
+  readonly startGit: StartGit
+  readonly runJob: RunJob
+  readonly openObjects: OpenObjects
+}
+
+export type Fetching = {
+  readonly told: Told
+  readonly signal: AbortSignal
+  /** Called whenever something has moved. */
+  readonly onProgress: () => void
+}
+
+/**
+ * @param before the state that it has
+ * @returns the state that it has then, which may be newer than what was told
+ * @throws {JobError} where git fails, {Refusal} where there is no worker, {Error} where the primary breaks off
+ */
+export async function fetchState(
+  services: FetchServices,
+  gitDir: string,
+  before: RepositoryState,
+  fetching: Fetching,
+): Promise<RepositoryState> {
+  const { runJob } = services
+  const { told, signal } = fetching
+  const wanted = new Map(told.symbolic)
+  const run: RunJob = (args, options) => runJob([...plain, '--git-dir', gitDir, ...args], { signal, ...options })
+  for (const [ref, target] of before.symbolic) {
+    if (wanted.get(ref) !== target) await run(['symbolic-ref', '--delete', checked(ref)])
+  }
+  await fetchAll(services, gitDir, fetching)
+  for (const [ref, target] of wanted) {
+    if (before.symbolic.get(ref) !== target) await run(['symbolic-ref', checked(ref), checked(target)])
+  }
+  if (before.head !== told.head) await setHead(told.head, run)
+  if (told.headIsGuess) await initialHead.mark(gitDir)
+  else await headIsNoGuess(gitDir)
+  return await readState(gitDir, services, signal)
+}
+
+/** No hook of the copy's, and no replaced objects. */
+const plain = ['-c', 'core.hooksPath=/dev/null', '--no-replace-objects'] as const
+
+/**
+ * In one step. Where a name becomes a folder of names, or the other way around, git cannot do that in one: then what is gone
+ * at the primary goes first.
+ */
+async function fetchAll(services: FetchServices, gitDir: string, fetching: Fetching): Promise<void> {
+  try {
+    await runFetch(services, gitDir, fetching, ['--atomic'])
+  } catch (error) {
+    if (!(error instanceof JobError) || !/cannot lock ref|exists; cannot create/.test(error.message)) throw error
+    await runFetch(services, gitDir, fetching, [])
+  }
+}
+
+async function runFetch(
+  { startGit, openObjects }: FetchServices,
+  gitDir: string,
+  { told, signal, onProgress }: Fetching,
+  options: readonly string[],
+): Promise<void> {
+  const args = fetchArguments(gitDir, told, options)
+  await using git = await startGit(args, { signal, writesTo: gitDir, onWords: onProgress })
+  using objects = openObjects(told, signal)
+  const relayed = objects.relay(git, onProgress)
+  relayed.catch(() => {})
+  try {
+    await endedWell(git, 'fetch')
+  } catch (error) {
+    // What the primary says is why git failed.
+    const cause = await objects.failure()
+    throw cause ?? error
+  }
+}
+
+/**
+ * git's own input and output are the way to the primary: git-remote-fd(1) wants other numbers for them, which a shell gives
+ * them. With that helper, git 2.39 waits for ever in version 2 of the protocol, so version 0 is spoken.
+ */
+function fetchArguments(gitDir: string, { symbolic }: Told, options: readonly string[]): string[] {
+  const settings = Object.entries({
+    'protocol.fd.allow': 'always',
+    'protocol.version': '0',
+    'fetch.fsckObjects': 'false',
+    'transfer.fsckObjects': 'false',
+    'fetch.writeCommitGraph': 'false',
+    'fetch.recurseSubmodules': 'false',
+    'fetch.unpackLimit': '100',
+    'maintenance.auto': 'false',
+  })
+  const command = ['git', 'fetch', ...options, ...fetchOptions, 'fd::3,4', '+refs/*:refs/*']
+  const left = symbolic.map(([ref]) => `^${checked(ref)}`)
+  return [
+    ...plain,
+    ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    '-c',
+    `alias.copy=!exec ${[...command, ...left].map(quoted).join(' ')} 3<&0 4>&1`,
+    '--git-dir',
+    gitDir,
+    'copy',
+  ]
+}
+
+const fetchOptions = [
+  '--prune',
+  '--force',
+  '--no-tags',
+  '--no-auto-maintenance',
+  '--no-write-fetch-head',
+  '--no-recurse-submodules',
+  '--update-head-ok',
+  '--update-shallow',
+  '--progress',
+  '--refmap=',
+] as const
+
+/** HEAD may lead to a branch that does not exist, or be an id. */
+async function setHead(head: string, run: RunJob): Promise<void> {
+  const [, target] = /^ref: (.+)$/.exec(head) ?? []
+  if (target !== undefined) await run(['symbolic-ref', 'HEAD', checked(target)])
+  else if (/^[0-9a-f]+$/.test(head)) await run(['update-ref', '--no-deref', 'HEAD', head])
+  else throw new Error(`HEAD cannot be ${JSON.stringify(head)}.`)
+}
+
+/** As an argument of git. @throws {Error} for a name that cannot be one */
+function checked(ref: string): string {
+  const bytes = Buffer.from(ref, 'latin1')
+  const name = bytes.toString()
+  if (!isUtf8(bytes) || !isRefName(name))
+    throw new Error(`${JSON.stringify(ref)} cannot be copied: it is no name in UTF-8.`)
+  return name
+}
+
+/** As a POSIX shell reads it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,133 @@
+import { slotOf } from '@sluice/shared/placement/slot'
+import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
+import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
+import { placeFor } from '../../creation/create-repository.ts'
+import type { RepositoryMaker } from '../../creation/repository-maker.ts'
+import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import { findRepository } from '../../repository/repository.ts'
+import type { StaleLocks } from '../../sweep/stale-locks.ts'
+import type { Told } from '../link/told.ts'
+import type { SlotView } from '../slot-view.ts'
+import { readState } from '../state/read-state.ts'
+import { fetchState } from './fetch-state.ts'
+import type { Fetching, FetchServices } from './fetch-state.ts'
+import type { Terms } from './terms.ts'
+
+/*
+ * A copy does what the primary of its slot tells it, one thing at a time for each repository:
+ *
+ *   is the term the newest? is this host a copy? ── no ──▶ refused: nothing is looked at
+ *   remember the term, on disk
+ *   is the state as told? ── yes ──▶ done
+ *   fetch from the primary, as the table names it; where there is no repository, make one first, which nobody sees before
+ *   it is whole
+ */
+
+/** What is told was not done. `isOver`: whoever has told it is not the primary any more. */
+export class NotFollowedError extends Error {
+  override readonly name = 'NotFollowedError'
+  readonly isOver: boolean
+
+  constructor(message: string, isOver: boolean) {
+    super(message)
+    this.isOver = isOver
+  }
+}
+
+export type FollowerServices = FetchServices & {
+  readonly root: string
+  readonly view: SlotView
+  readonly terms: Terms
+  readonly maker: RepositoryMaker
+  readonly users: RepositoryUsers
+  readonly staleLocks: StaleLocks
+  /** Undefined where references are not cached. */
+  readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
+}
+
+/** How long a copy waits for a change that the primary has heard of before it. Milliseconds. */
+const newerTermMs = 2000
+
+export class Followers {
+  readonly #services: FollowerServices
+  /** The last thing that is done to each repository. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+
+  constructor(services: FollowerServices) {
+    this.#services = services
+  }
+
+  /**
+   * Follows the primary to a state, or a newer one.
+   *
+   * @returns the digest of the state that the copy has then
+   * @throws {NotFollowedError} where it may not follow; {Refusal} for a bad name; whatever git, the disk and the primary throw
+   */
+  async follow(fetching: Fetching): Promise<string> {
+    const { told, signal } = fetching
+    checkRepositoryName(told.repository)
+    if (plainName(told.repository) !== told.repository) throw new NotFollowedError('This is no plain name.', false)
+    await this.#check(told)
+    return await this.#inTurn(told.repository, async () => {
+      signal.throwIfAborted()
+      // It may have waited for long.
+      await this.#check(told)
+      return await this.#bring(fetching)
+    })
+  }
+
+  /** @throws {NotFollowedError} */
+  async #check({ repository, term, primary }: Told): Promise<void> {
+    const { view, terms } = this.#services
+    const slot = slotOf(repository)
+    const until = performance.now() + newerTermMs
+    for (let left = newerTermMs; left > 0 && (view.slot(slot)?.term ?? 0) < term; left = until - performance.now()) {
+      await view.changed(slot, left)
+    }
+    const record = view.slot(slot)
+    const newest = Math.max(terms.of(slot), record?.term ?? 0)
+    if (term < newest) throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${newest} is known.`, true)
+    const isCopy = record?.primary === primary && primary !== view.name && record.copies.includes(view.name)
+    if (!isCopy || record.term !== term) throw new NotFollowedError(`This is no copy of slot ${slot} now.`, false)
+    if (await terms.see(slot, term)) return
+    throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${terms.of(slot)} is known.`, true)
+  }
+
+  async #inTurn<T>(repository: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(repository)
+    const mine = (before ?? Promise.resolve()).catch(() => {}).then(act)
+    this.#turns.set(repository, mine)
+    try {
+      return await mine
+    } finally {
+      if (this.#turns.get(repository) === mine) this.#turns.delete(repository)
+    }
+  }
+
+  async #bring(fetching: Fetching): Promise<string> {
+    const { root, users, answers, staleLocks } = this.#services
+    const { told, signal } = fetching
+    const found = findRepository(root, told.repository)
+    if (!found) return await this.#create(fetching)
+    const { gitDir } = found
+    using _use = users.enter(gitDir)
+    const before = await readState(gitDir, this.#services, signal)
+    if (before.digest === told.digest) return before.digest
+    if (before.format !== told.format) throw new Error(`The copy is ${before.format}, and not ${told.format}.`)
+    using _pushing = answers?.pushing(gitDir)
+    await staleLocks.remove(gitDir, [])
+    return (await fetchState(this.#services, gitDir, before, fetching)).digest
+  }
+
+  async #create(fetching: Fetching): Promise<string> {
+    const { root, maker } = this.#services
+    const { repository, format } = fetching.told
+    let digest = ''
+    const furnish = async (hidden: string) => {
+      const before = await readState(hidden, this.#services, fetching.signal)
+      digest = (await fetchState(this.#services, hidden, before, fetching)).digest
+    }
+    maker.keep(await maker.make(placeFor(root, repository), { format, furnish }))
+    return digest
+  }
+}

@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { Transform } from 'node:stream'
+import type { Address } from '@sluice/shared/network/address'
+import type { RunningGit } from '../git-stream.ts'
+import type { HostLinks } from '../link/host-links.ts'
+import { objectsPath } from '../link/told.ts'
+import type { Told } from '../link/told.ts'
+
+/** The way to an upload-pack at the primary, for one fetch. Disposing of it ends that. */
+export type Objects = Disposable & {
+  /** Passes what git writes to the primary, and the other way around. @throws {Error} where the primary breaks off */
+  relay(git: Pick<RunningGit, 'stdin' | 'stdout'>, onProgress: () => void): Promise<void>
+  /** Why the primary does not serve it; undefined where it has. */
+  failure(): Promise<Error | undefined>
+}
+
+export type OpenObjects = (told: Told, signal: AbortSignal) => Objects
+
+const mostWords = 2000
+
+/** @param addressOf finds the primary by its name, and never by what somebody has told */
+export function objectsOfPrimary(
+  links: HostLinks,
+  self: string,
+  addressOf: (host: string) => Address | undefined,
+): OpenObjects {
+  return ({ repository, primary, term }, signal) => {
+    const address = addressOf(primary)
+    if (!address) throw new Error(`${primary} does not live.`)
+    const ending = new AbortController()
+    const query = new URLSearchParams({ repository, term: String(term), copy: self })
+    const sent = links.post(address, `${objectsPath}?${query.toString()}`, AbortSignal.any([signal, ending.signal]))
+    sent.flushHeaders()
+    sent.on('error', () => {})
+    const reply = once(sent, 'response').then(([message]) => message as IncomingMessage)
+    reply.catch(() => {})
+    return {
+      async relay({ stdin, stdout }, onProgress) {
+        const output = pipeline(stdout, counted(onProgress), sent)
+        output.catch(() => {})
+        const message = await reply
+        if (message.statusCode !== 200) {
+          stdin.destroy()
+          throw new Error(`${primary} has answered ${message.statusCode}.`)
+        }
+        await pipeline(message, counted(onProgress), stdin)
+      },
+      async failure() {
+        try {
+          const message = await reply
+          if (message.statusCode === 200) return undefined
+          const words = await beginningOf(message)
+          return new Error(`${primary} has answered ${message.statusCode}: ${words}`)
+        } catch (error) {
+          return new Error(`${primary} does not answer.`, { cause: error })
+        }
+      },
+      [Symbol.dispose]: () => ending.abort(),
+    }
+  }
+}
+
+function counted(onProgress: () => void): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      onProgress()
+      done(null, chunk)
+    },
+  })
+}
+
+async function beginningOf(message: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of message as AsyncIterable<Buffer>) if (text.length < mostWords) text += chunk.toString()
+  return text.slice(0, mostWords).trim()
+}

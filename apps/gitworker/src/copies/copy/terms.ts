@@ -1,0 +1,79 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseJson } from '@sluice/shared/placement/slot-record'
+import { slotCount } from '@sluice/shared/placement/slot'
+import { errnoOf } from '@sluice/shared/machine/errno'
+
+/** Beside the repositories that it is about: no request can address a name that ends in `.lock`. */
+const folderName = '.sluice-copies.lock'
+
+/**
+ * The newest term that this host has obeyed, for each slot. It never goes back, whatever the cluster's table says: so a
+ * primary that was paused, and woke up in a cluster that has another one, changes nothing here.
+ */
+export class Terms {
+  readonly #folder: string
+  readonly #terms: Map<number, number>
+  #writing: Promise<void> = Promise.resolve()
+
+  /** @throws the file system's error; {Error} where the file is not from Sluice */
+  static async open(root: string): Promise<Terms> {
+    const folder = join(root, folderName)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return new Terms(folder, await readTerms(join(folder, 'terms.json')))
+  }
+
+  private constructor(folder: string, terms: Map<number, number>) {
+    this.#folder = folder
+    this.#terms = terms
+  }
+
+  /** 0 where none was seen. */
+  of(slot: number): number {
+    return this.#terms.get(slot) ?? 0
+  }
+
+  /**
+   * Remembers a term. Resolves when it is on the disk, at once where it was known.
+   *
+   * @returns whether it is not older than one that was seen
+   * @throws the file system's error. Then the term counts as not seen
+   */
+  async see(slot: number, term: number): Promise<boolean> {
+    if (term < this.of(slot)) return false
+    if (term === this.of(slot)) return true
+    // One after the other: each writes all of them.
+    const written = this.#writing.then(() => this.#write(slot, term))
+    this.#writing = written.catch(() => {})
+    await written
+    return term === this.of(slot)
+  }
+
+  async #write(slot: number, term: number): Promise<void> {
+    if (term <= this.of(slot)) return
+    const terms = new Map(this.#terms).set(slot, term)
+    const path = join(this.#folder, 'terms.json')
+    await using file = await open(`${path}.new`, 'w', 0o600)
+    await file.writeFile(JSON.stringify(Object.fromEntries(terms)))
+    await file.sync()
+    await rename(`${path}.new`, path)
+    await using folder = await open(this.#folder, 'r')
+    await folder.sync()
+    this.#terms.set(slot, term)
+  }
+}
+
+async function readTerms(path: string): Promise<Map<number, number>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return '{}'
+    throw error
+  })
+  const terms = new Map<number, number>()
+  for (const [slot, term] of Object.entries((parseJson(text) ?? { damaged: true }) as Record<string, unknown>)) {
+    if (!/^\d{1,4}$/.test(slot) || Number(slot) >= slotCount || !Number.isSafeInteger(term) || Number(term) <= 0) {
+      throw new Error(`${path} is damaged. Take this host out of the cluster, and remove the file.`)
+    }
+    terms.set(Number(slot), Number(term))
+  }
+  return terms
+}

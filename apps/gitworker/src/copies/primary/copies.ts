@@ -1,0 +1,143 @@
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { plainName } from '@sluice/shared/git/repository-name'
+import { slotOf } from '@sluice/shared/placement/slot'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import { isHeadAGuess } from '../../repository/default-branch.ts'
+import type { HostLinks } from '../link/host-links.ts'
+import { tellCopy } from '../link/tell-copy.ts'
+import type { Told } from '../link/told.ts'
+import type { InSync, SlotView } from '../slot-view.ts'
+import { readState } from '../state/read-state.ts'
+import type { RepositoryState, StateReader } from '../state/read-state.ts'
+import { RepositoryRounds } from './repository-rounds.ts'
+
+/*
+ * What a primary does before it acknowledges a push:
+ *
+ *   read the own state ─▶ tell it to all copies in sync ─┬─▶ all have it ──────────────────────────▶ acknowledge
+ *                                                        └─▶ one has failed ─▶ out of those in sync ─▶ acknowledge
+ *                                                                                  └── not primary ─▶ cut the connection
+ *
+ * A copy fetches after the push's references have moved, so what it has then is the push or something newer, for each
+ * reference. Its digest must be the same besides, unless another push has moved references meanwhile.
+ */
+
+/** This host is not the primary any more, or cannot be sure: what the push has done may or may not survive. */
+export class NotPrimaryError extends Error {
+  override readonly name = 'NotPrimaryError'
+}
+
+export type CopiesServices = {
+  readonly view: SlotView
+  readonly inSync: InSync
+  readonly links: HostLinks
+  readonly reader: StateReader
+  /** Milliseconds for which a copy may show no progress. */
+  readonly copyTimeout: number
+  readonly log: Logger
+}
+
+/** Makes sure that the copies of a repository have what its primary has. */
+export class Copies {
+  readonly #services: CopiesServices
+  readonly #rounds = new RepositoryRounds()
+
+  constructor(services: CopiesServices) {
+    this.#services = services
+  }
+
+  /** Whether a repository has copies that an acknowledgement waits for. Costs a look into memory. */
+  has(repository: string): boolean {
+    const { view } = this.#services
+    return othersIn(view.slot(slotOf(repository)), view.name).length > 0
+  }
+
+  /**
+   * Resolves when every copy in sync has all that the repository has by now. To be called when the references have moved,
+   * and HEAD is settled, and before anybody is told so.
+   *
+   * @param term in which the push was begun
+   * @throws {NotPrimaryError} where nobody may be told
+   */
+  async confirm(repository: string, gitDir: string, term: number): Promise<void> {
+    if (this.has(repository))
+      await this.#rounds.join(plainName(repository), () => this.#round(repository, gitDir, term))
+    // A round may have been begun for a push of an older term.
+    this.#checkTerm(repository, term)
+  }
+
+  #checkTerm(repository: string, term: number): SlotRecord {
+    const { view } = this.#services
+    const record = view.slot(slotOf(repository))
+    if (record?.primary === view.name && record.term === term) return record
+    throw new NotPrimaryError(`This host is not the primary of ${repository} any more.`)
+  }
+
+  async #round(repository: string, gitDir: string, term: number): Promise<void> {
+    const { view, reader } = this.#services
+    const record = this.#checkTerm(repository, term)
+    const state = await readState(gitDir, reader, never)
+    const told = toldOf(repository, term, view.name, gitDir, state)
+    const look = once(() => readState(gitDir, reader, never))
+    const ofCopies = othersIn(record, view.name).map((copy) => this.#bring(copy, told, look))
+    const results = await Promise.allSettled(ofCopies)
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  /** Brings one copy to a state, or takes it out. @throws {NotPrimaryError} */
+  async #bring(copy: string, told: Told, lookAgain: () => Promise<RepositoryState>): Promise<void> {
+    const { inSync, log } = this.#services
+    const slot = slotOf(told.repository)
+    try {
+      await this.#tell(copy, told, lookAgain)
+    } catch (error) {
+      if (error instanceof NotPrimaryError) throw error
+      log.warn({ err: error, copy, slot, repository: told.repository, term: told.term }, 'a copy is out of sync')
+      try {
+        await inSync.remove(slot, told.term, copy, error)
+      } catch (cause) {
+        throw new NotPrimaryError('The copy could not be taken out of those in sync.', { cause })
+      }
+    }
+  }
+
+  async #tell(copy: string, told: Told, lookAgain: () => Promise<RepositoryState>): Promise<void> {
+    const { view, links, copyTimeout } = this.#services
+    const address = view.addressOf(copy)
+    if (!address) throw new Error(`${copy} does not live.`)
+    const answer = await tellCopy(links, address, told, copyTimeout)
+    if ('failed' in answer) {
+      if (answer.isOver) throw new NotPrimaryError(`${copy} says: ${answer.failed}`)
+      throw new Error(`${copy} says: ${answer.failed}`)
+    }
+    if (answer.digest === told.digest) return
+    const now = (await lookAgain()).digest
+    if (now === told.digest) throw new Error(`${copy} has another state of the repository.`)
+  }
+}
+
+const never = new AbortController().signal
+
+function othersIn(record: SlotRecord | undefined, self: string): readonly string[] {
+  return record?.inSync.filter((host) => host !== self) ?? []
+}
+
+function toldOf(repository: string, term: number, primary: string, gitDir: string, state: RepositoryState): Told {
+  const { digest, format, head, symbolic } = state
+  const headIsGuess = isHeadAGuess(gitDir)
+  return {
+    repository: plainName(repository),
+    term,
+    primary,
+    digest,
+    format,
+    head,
+    headIsGuess,
+    symbolic: [...symbolic],
+  }
+}
+
+function once<T>(act: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined
+  return () => (result ??= act())
+}

@@ -1,0 +1,51 @@
+import { pipeline } from 'node:stream/promises'
+import type { Readable, Writable } from 'node:stream'
+import { checkRepositoryName } from '@sluice/shared/git/repository-name'
+import { slotOf } from '@sluice/shared/placement/slot'
+import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import { findRepository } from '../../repository/repository.ts'
+import type { StartGit } from '../git-stream.ts'
+import type { SlotView } from '../slot-view.ts'
+
+export type ObjectsServices = {
+  readonly root: string
+  readonly view: SlotView
+  readonly users: RepositoryUsers
+  readonly startGit: StartGit
+}
+
+/** What a copy asks for. */
+export type ObjectsWanted = { readonly repository: string; readonly term: number; readonly copy: string }
+
+/** @returns undefined where this host is not the primary in that term, or the other no copy. @throws {Refusal} for a bad name */
+export function findWanted({ root, view }: ObjectsServices, { repository, term, copy }: ObjectsWanted) {
+  const record = view.slot(slotOf(repository))
+  const mayServe = record?.primary === view.name && record.term === term && record.copies.includes(copy)
+  if (!mayServe) return undefined
+  checkRepositoryName(repository)
+  return findRepository(root, repository)
+}
+
+/**
+ * Serves a copy's fetch: all references, hidden ones included, and all objects, whatever the repository's own configuration
+ * offers to others. Each side writes when it wants to, as over ssh.
+ *
+ * @throws {Refusal} where there is no worker; the stream's error where the copy breaks off
+ */
+export async function serveObjects(
+  { users, startGit }: ObjectsServices,
+  gitDir: string,
+  from: Readable,
+  to: Writable,
+  signal: AbortSignal,
+): Promise<void> {
+  using _use = users.enter(gitDir)
+  await using git = await startGit(['-c', 'uploadpack.hideRefs=!refs', 'upload-pack', '--strict', '--', gitDir], {
+    signal,
+  })
+  const input = pipeline(from, git.stdin).catch(() => {})
+  await pipeline(git.stdout, to)
+  // A git that has said all that it had to say does not wait for more.
+  git.stdin.destroy()
+  await input
+}

@@ -1,0 +1,108 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Followers } from '../copy/followers.ts'
+import { NotFollowedError } from '../copy/followers.ts'
+import { findWanted, serveObjects } from '../primary/serve-objects.ts'
+import type { ObjectsServices } from '../primary/serve-objects.ts'
+import { followPath, maxToldBytes, objectsPath, readTold } from '../link/told.ts'
+import type { Answer, Told } from '../link/told.ts'
+
+export type CopiesServerServices = {
+  readonly followers: Followers
+  readonly objects: ObjectsServices
+  /** Aborted when the host stops. */
+  readonly ending: AbortSignal
+  readonly log: Logger
+}
+
+/** The pause between two signs of life, at least. Milliseconds. */
+const signEveryMs = 250
+
+/** What hosts ask each other. To be called for peers only that are trusted as gateways are. */
+export class CopiesServer {
+  readonly #services: CopiesServerServices
+
+  constructor(services: CopiesServerServices) {
+    this.#services = services
+  }
+
+  /** Whether a request is one of another host's. */
+  static isMeant({ url = '' }: IncomingMessage): boolean {
+    return url === followPath || url.startsWith(`${objectsPath}?`)
+  }
+
+  /** Returns when nothing of it is at work. Never rejects. */
+  async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const leaving = new AbortController()
+    const signal = AbortSignal.any([leaving.signal, this.#services.ending])
+    incoming.on('error', () => {})
+    outgoing.on('error', () => {})
+    outgoing.once('close', () => leaving.abort(new Refusal('client_gone')))
+    try {
+      if (incoming.method !== 'POST') return refuse(outgoing, 405, 'Only POST is taken here.')
+      if (incoming.url === followPath) await this.#follow(incoming, outgoing, signal)
+      else await this.#objects(incoming, outgoing, signal)
+    } catch (error) {
+      if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')
+      if (outgoing.headersSent) outgoing.destroy()
+      else refuse(outgoing, error instanceof Refusal ? error.status : 500, messageOf(error))
+    }
+  }
+
+  async #follow(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+    const told = await readBody(incoming)
+    if (!told) return refuse(outgoing, 400, 'This is not what a primary of this version tells its copies.')
+    outgoing.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+    let signedAt = 0
+    const onProgress = () => {
+      if (performance.now() - signedAt < signEveryMs || outgoing.writableNeedDrain) return
+      signedAt = performance.now()
+      outgoing.write('\n')
+    }
+    const answer = await this.#answer(told, onProgress, signal)
+    outgoing.end(`${JSON.stringify(answer)}\n`)
+  }
+
+  async #answer(told: Told, onProgress: () => void, signal: AbortSignal): Promise<Answer> {
+    try {
+      return { digest: await this.#services.followers.follow({ told, onProgress, signal }) }
+    } catch (error) {
+      const isOver = error instanceof NotFollowedError && error.isOver
+      const { repository, term, primary } = told
+      this.#services.log.warn({ err: error, repository, term, primary }, 'did not follow the primary')
+      return { failed: messageOf(error).slice(0, 5000), isOver }
+    }
+  }
+
+  async #objects(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+    const { objects } = this.#services
+    const { searchParams } = new URL(incoming.url ?? '', 'http://host')
+    const [repository, copy] = [searchParams.get('repository') ?? '', searchParams.get('copy') ?? '']
+    const found = findWanted(objects, { repository, copy, term: Number(searchParams.get('term')) })
+    if (!found) return refuse(outgoing, 421, 'This host is not the primary, or has no such repository.')
+    outgoing.writeHead(200, { 'Content-Type': 'application/octet-stream' })
+    outgoing.flushHeaders()
+    await serveObjects(objects, found.gitDir, incoming, outgoing, signal)
+  }
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Told | undefined> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxToldBytes) return undefined
+    chunks.push(chunk)
+  }
+  return readTold(Buffer.concat(chunks).toString())
+}
+
+function refuse(outgoing: ServerResponse, status: number, words: string): void {
+  outgoing.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Connection': 'close' })
+  outgoing.end(`${words}\n`)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

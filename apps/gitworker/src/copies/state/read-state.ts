@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import { RepositoryConfig } from '../../git/repository-config.ts'
+import type { RunJob } from '../../process/job/job.ts'
+import { beginningOf } from '../../repository/repository.ts'
+import type { ObjectFormat } from '../../creation/create-repository.ts'
+import { StateDigest } from './state-digest.ts'
+import type { StartGit } from '../git-stream.ts'
+import { endedWell } from '../git-stream.ts'
+
+/** What a copy must have: all references, HEAD, and the object format. */
+export type RepositoryState = {
+  readonly digest: string
+  /** `ref: ` and a name, or an id. One character for each byte, as in all names here. */
+  readonly head: string
+  readonly format: ObjectFormat
+  /** The symbolic references, other than HEAD, and the names that they lead to. */
+  readonly symbolic: ReadonlyMap<string, string>
+}
+
+export type StateReader = { readonly startGit: StartGit; readonly runJob: RunJob }
+
+/** More of them are no repository's that is meant to work. */
+const mostSymbolic = 1000
+
+/** A name has 4 KiB at most where references are files. */
+const maxLineBytes = 16 * 1024
+
+/**
+ * Reads a repository's whole state, hidden references included. Symbolic references that lead nowhere are not part of it:
+ * git does not list them.
+ *
+ * @throws {JobError} where git cannot read it, {Refusal} where there is no worker, or the signal's reason
+ */
+export async function readState(gitDir: string, reader: StateReader, signal: AbortSignal): Promise<RepositoryState> {
+  const { startGit, runJob } = reader
+  const format = await formatOf(gitDir, runJob, signal)
+  const head = await headOf(gitDir, runJob, signal)
+  const digest = new StateDigest().add('HEAD', head).add('object format', format)
+  const symbolic = new Map<string, string>()
+  const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(symref) %(refname)']
+  await using git = await startGit(args, { signal })
+  git.stdin.end()
+  for await (const line of linesOf(git.stdout)) {
+    const [id = '', target = '', ref = ''] = line.split(' ')
+    digest.add(ref, target === '' ? id : `ref: ${target}`)
+    if (target === '') continue
+    if (symbolic.size >= mostSymbolic) throw new Error(`${gitDir} has more than ${mostSymbolic} symbolic references.`)
+    symbolic.set(ref, target)
+  }
+  await endedWell(git, 'for-each-ref')
+  return { digest: digest.toString(), head, format, symbolic }
+}
+
+async function formatOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<ObjectFormat> {
+  const config = RepositoryConfig.read(gitDir)
+  if (config && !config.mentions(/objectformat/i)) return 'sha1'
+  const said = await runJob(['--git-dir', gitDir, 'rev-parse', '--show-object-format'], { signal })
+  return said.trim() === 'sha256' ? 'sha256' : 'sha1'
+}
+
+/** With reftable, the file says nothing: gitrepository-layout(5). */
+async function headOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<string> {
+  const text = beginningOf(join(gitDir, 'HEAD'))
+  const isPlain = text !== undefined && !text.includes('/.invalid') && !text.includes('\uFFFD')
+  if (isPlain) return text.replace(/^ref:\s*/, 'ref: ').trimEnd()
+  const options = { signal, okCodes: [0, 1], encoding: 'latin1' } as const
+  const target = await runJob(['--git-dir', gitDir, 'symbolic-ref', '--quiet', 'HEAD'], options)
+  if (target !== '') return `ref: ${target.trimEnd()}`
+  return (await runJob(['--git-dir', gitDir, 'rev-parse', '--verify', 'HEAD'], { signal })).trimEnd()
+}
+
+/** @throws {Error} where a line is longer than git writes any */
+async function* linesOf(stdout: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of stdout) {
+    const lines = (rest + chunk.toString('latin1')).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > maxLineBytes) throw new Error('git wrote a line that names no reference.')
+    yield* lines
+  }
+}

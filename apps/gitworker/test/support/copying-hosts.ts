@@ -1,0 +1,155 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Lane } from '@sluice/shared/admission/lane'
+import type { Address } from '@sluice/shared/network/address'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import { silentLog } from '@sluice/shared/telemetry/log'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { laneReasons } from '../../src/capacity/admission.ts'
+import { gitStreams } from '../../src/copies/git-stream.ts'
+import { CopiesServer } from '../../src/copies/server/copies-server.ts'
+import { HostLinks } from '../../src/copies/link/host-links.ts'
+import { Copies } from '../../src/copies/primary/copies.ts'
+import { Followers } from '../../src/copies/copy/followers.ts'
+import { objectsOfPrimary } from '../../src/copies/copy/objects-of-primary.ts'
+import { Terms } from '../../src/copies/copy/terms.ts'
+import type { SlotView } from '../../src/copies/slot-view.ts'
+import { RepositoryMaker } from '../../src/creation/repository-maker.ts'
+import type { GitOptions } from '../../src/git/command.ts'
+import { writeConfigFiles } from '../../src/git/config-file.ts'
+import { jobRunner } from '../../src/process/job/job.ts'
+import { Pool } from '../../src/process/pool.ts'
+import { SpawnLog } from '../../src/process/spawn-log.ts'
+import { RepositoryUsers } from '../../src/repository/repository-users.ts'
+import { openRuntimeDirectory } from '../../src/start/parts/runtime-directory.ts'
+import { StaleLocks } from '../../src/sweep/stale-locks.ts'
+import { openTestWorkers } from './workers.ts'
+
+/** Who keeps what, as all hosts of a test know it: one record for all slots. */
+export type FakeCluster = {
+  record: SlotRecord | undefined
+  readonly addresses: Map<string, Address>
+  /** The copies that were taken out, in order. */
+  readonly removed: string[]
+  /** Whether a copy can be taken out. */
+  canRemove: boolean
+}
+
+export function fakeCluster(primary: string, ...copies: string[]): FakeCluster {
+  const hosts = [primary, ...copies]
+  const record = { primary, copies: hosts, inSync: hosts, next: undefined, term: 7 }
+  return { record, addresses: new Map(), removed: [], canRemove: true }
+}
+
+export type CopyingHost = AsyncDisposable & {
+  readonly name: string
+  readonly root: string
+  readonly view: SlotView
+  readonly copies: Copies
+  readonly followers: Followers
+  readonly server: Server
+  /** How many requests of other hosts have come, by path. */
+  readonly asked: Map<string, number>
+  readonly reader: ConstructorParameters<typeof Copies>[0]['reader']
+  /** The pids of workers that serve. */
+  readonly serving: () => number[]
+}
+
+/** What a host has for copies, with real workers, git and connections; without pushes. */
+export async function openCopyingHost(
+  cluster: FakeCluster,
+  name: string,
+  { copyTimeout = 60_000, git: program = 'git' } = {},
+): Promise<CopyingHost> {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryFolder())
+  const root = join(path, 'repos')
+  await mkdir(root)
+  const runtimeDirectory = opened.use(await openRuntimeDirectory(join(path, 'run'), 500, silentLog))
+  const workers = opened.use(await openTestWorkers())
+  const running = new Set<{ readonly pid: number | undefined; readonly state: string }>()
+  const startWorker = () => {
+    const worker = workers.start()
+    running.add(worker)
+    void worker.gone.then(() => running.delete(worker))
+    return worker
+  }
+  const pool = opened.use(new Pool({ startWorker, warm: 2, onStart: () => {} }, silentLog))
+  const configFiles = await writeConfigFiles(runtimeDirectory.gitConfig, { packThreads: 1, packWindowMemory: 1 << 20 })
+  const git: GitOptions = {
+    git: program,
+    path: process.env['PATH'] ?? '',
+    cwd: runtimeDirectory.empty,
+    configFiles,
+    fsckObjects: true,
+    packThreads: 1,
+    reflogs: false,
+    gnupgHome: undefined,
+    jobNiceness: 0,
+  }
+  const spawnLog = SpawnLog.open(silentLog, [], join(path, 'traces'))
+  const lane = () =>
+    new Lane({ slots: 4, largestShare: 1, queueLength: 1000, queueTimeout: 60_000, reasons: laneReasons })
+  const runJob = jobRunner(pool, git, lane(), spawnLog)
+  const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
+  const view: SlotView = {
+    name,
+    slot: () => cluster.record,
+    addressOf: (host) => cluster.addresses.get(host),
+    changed: () => new Promise((resolve) => void setTimeout(resolve, 10)),
+  }
+  const links = opened.use(new HostLinks({ secret: undefined, tls: undefined }))
+  const reader = { startGit: streams(), runJob }
+  const inSync = {
+    remove: (_slot: number, term: number, copy: string) => {
+      const { record } = cluster
+      if (!cluster.canRemove || record?.primary !== name || record.term !== term) {
+        return Promise.reject(new Error('the swap was not done'))
+      }
+      cluster.removed.push(copy)
+      cluster.record = { ...record, inSync: record.inSync.filter((host) => host !== copy) }
+      return Promise.resolve()
+    },
+  }
+  const copies = new Copies({ view, inSync, links, reader, copyTimeout, log: silentLog })
+  const users = new RepositoryUsers()
+  await mkdir(join(path, 'notes'))
+  const followers = new Followers({
+    root,
+    view,
+    terms: await Terms.open(root),
+    maker: new RepositoryMaker(join(path, 'notes'), 'sha1', runJob),
+    users,
+    staleLocks: new StaleLocks(),
+    answers: undefined,
+    startGit: streams(),
+    runJob,
+    openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
+  })
+  const asked = new Map<string, number>()
+  const objects = { root, view, users, startGit: streams() }
+  const ending = new AbortController()
+  const served = new CopiesServer({ followers, objects, ending: ending.signal, log: silentLog })
+  const server = createServer((incoming, outgoing) => {
+    const [url = ''] = (incoming.url ?? '').split('?')
+    asked.set(url, (asked.get(url) ?? 0) + 1)
+    if (CopiesServer.isMeant(incoming)) void served.serve(incoming, outgoing)
+    else outgoing.writeHead(404).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  cluster.addresses.set(name, { kind: 'tcp', host: '127.0.0.1', port })
+  opened.defer(() => {
+    ending.abort()
+    server.close()
+    server.closeAllConnections()
+  })
+  const serving = () => [...running].filter(({ state }) => state === 'serving').flatMap(({ pid }) => pid ?? [])
+  const parts = opened.move()
+  const ends = () => parts.disposeAsync()
+  return { name, root, view, copies, followers, server, asked, reader, serving, [Symbol.asyncDispose]: ends }
+}
