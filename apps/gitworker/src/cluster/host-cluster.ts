@@ -1,22 +1,20 @@
-import type { Coordinator, Watched } from '@sluice/shared/coordinator/coordinator'
+import type { Watched } from '@sluice/shared/coordinator/coordinator'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
-import type { ClusterKeys } from '@sluice/shared/placement/keys'
-import type { Logger } from '@sluice/shared/telemetry/log'
 import { runBalancer } from './balancer/run-balancer.ts'
 import type { Balancer } from './balancer/run-balancer.ts'
+import type { HostClusterOptions } from './host-cluster-options.ts'
 import { Handovers } from './handover/handovers.ts'
+import { InSyncSwaps } from './handover/in-sync-swaps.ts'
 import { leaveCluster } from './handover/leave-cluster.ts'
 import { SlotSwaps } from './handover/slot-swaps.ts'
 import { agreeOnFormat } from './member/format-agreement.ts'
-import type { HostIdentity } from './member/host-identity.ts'
 import { HostTable } from './member/host-table.ts'
 import { LeaseWatch } from './member/lease-watch.ts'
 import { Registration } from './member/registration.ts'
 import { becomeMember, patiently } from './member/first-join.ts'
 import { Placement } from './placement/placement.ts'
 import { SlotHolds } from './placement/slot-holds.ts'
-import type { ClusterMetrics } from './shown/cluster-metrics.ts'
 import { statusOf, viewOf } from './shown/shown-host.ts'
 import type { ShownHost } from './shown/shown-host.ts'
 import type { ClusterHostStatus } from './shown/cluster-status.ts'
@@ -35,19 +33,9 @@ import { SlotTable } from './table/slot-table.ts'
  * etcd is asked nothing for a request: all that is needed is the table and the lease, which are kept up by themselves.
  */
 
-export type HostClusterOptions = {
-  readonly coordinator: Coordinator
-  readonly keys: ClusterKeys
-  readonly identity: HostIdentity
-  readonly format: ClusterFormat
-  /** Of the lease, in milliseconds. */
-  readonly ttl: number
-  readonly metrics: ClusterMetrics
-  readonly log: Logger
-}
-
 export class HostCluster implements AsyncDisposable {
   readonly placement: Placement
+  readonly inSync: InSyncSwaps
   readonly #options: HostClusterOptions
   readonly #ending = new AbortController()
   readonly #table: SlotTable
@@ -85,6 +73,7 @@ export class HostCluster implements AsyncDisposable {
       hasCopies: options.format.storage === 'own' && options.format.copies > 1,
       onRefused: (reason) => metrics.refused(reason),
     })
+    this.inSync = new InSyncSwaps({ name, coordinator, keys, table: this.#table, ttl: options.ttl, log })
     const swaps = new SlotSwaps({ coordinator, keys, table: this.#table, hosts: this.#hosts, log })
     this.#handovers = new Handovers({ name, table: this.#table, holds: this.#holds, swaps, log })
   }
@@ -151,6 +140,11 @@ export class HostCluster implements AsyncDisposable {
 
   get hasJoined(): boolean {
     return this.#registration !== undefined
+  }
+
+  /** Who keeps each slot, and the hosts that live, as far as this host has heard. */
+  get known(): { readonly slots: SlotTable; readonly hosts: Pick<HostTable, 'get'> } {
+    return { slots: this.#table, hosts: this.#hosts }
   }
 
   /** Why this host takes no pushes; undefined if it does. */

@@ -29,8 +29,9 @@ export type PushAllowance = {
   readonly room: PushRoom | undefined
 }
 
-/** A push's place, and whether its repository has a hook that may answer in git's place. */
-export type OpenPushPlace = PushPlace & AsyncDisposable & { readonly hasProcReceive: boolean }
+/** A push's place, whether hooks run, and whether one of them may answer in git's place. */
+export type OpenPushPlace = PushPlace &
+  AsyncDisposable & { readonly hasProcReceive: boolean; readonly hasHooks: boolean }
 
 /**
  * Prepares what a push has of its own: a HOME, its configuration, and its hooks. To be disposed of when nothing of it lives.
@@ -54,5 +55,12 @@ export async function openPushPlace(
   const { home, config } = folder
   const hasProcReceive = plan?.own.names.includes('proc-receive') ?? false
   const whole = opened.move()
-  return { home, config, overrides, hasProcReceive, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+  return {
+    home,
+    config,
+    overrides,
+    hasProcReceive,
+    hasHooks: plan !== undefined,
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  }
 }

@@ -18,6 +18,7 @@ import { plainAddress } from '@sluice/shared/admission/client-key'
 import type { TlsMaterial } from '@sluice/shared/http/tls-files'
 import { newRecord } from '../operations/request-record.ts'
 import type { Activity } from '../operations/activity.ts'
+import { CopiesServer } from '../copies/server/copies-server.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
 import type { Dispatcher } from './dispatch.ts'
 import type { GatewayTrust } from './gateway-trust.ts'
@@ -34,6 +35,8 @@ export type HostServerParts = {
   readonly metrics: HostMetrics
   readonly readiness: () => Promise<Readiness>
   readonly trust: GatewayTrust
+  /** Undefined where there is one host only. */
+  readonly forHosts: CopiesServer | undefined
   /** Milliseconds. */
   readonly headerTimeout: number
   /** Undefined where there is no TLS. */
@@ -59,6 +62,7 @@ export function createHostServer(parts: HostServerParts): Server {
     else if (distrust !== undefined) void refuseStranger(exchange, new Refusal(distrust), parts)
     else if (misuse !== undefined) void refuseUnread(exchange, misuse, parts)
     else if (incoming.url === trustedPath) void exchange.replyJson(...trustedReply(parts.running))
+    else if (parts.forHosts && CopiesServer.isMeant(incoming)) void answerHost(exchange, parts.forHosts, parts)
     else if (parts.running.isLeaving) void refuseUnread(exchange, notBegun(), parts)
     else void answerGit(exchange, parts)
   }
@@ -68,6 +72,12 @@ export function createHostServer(parts: HostServerParts): Server {
     : createHttpServer(onRequest, limits)
   connections.watch(server)
   return server
+}
+
+/** A host that is about to stop serves the others to the end: its pushes wait for their copies. */
+async function answerHost(exchange: Exchange, forHosts: CopiesServer, { running }: HostServerParts): Promise<void> {
+  using _ = running.enter(exchange)
+  await forHosts.serve(exchange.incoming, exchange.outgoing)
 }
 
 async function answerGit(exchange: Exchange, parts: HostServerParts): Promise<void> {

@@ -1,8 +1,6 @@
-import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { RequestBody } from '../body/request-body.ts'
-import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
-import type { Tenure } from '../cluster/placement/tenure.ts'
+import type { Copies } from '../copies/primary/copies.ts'
 import type { PushAllowance } from '../hooks/push-place.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
@@ -24,6 +22,8 @@ import { relay } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { NewHead, NewHeads } from '../repository/default-branch.ts'
 import type { StaleLocks } from '../sweep/stale-locks.ts'
+import { confirmationOf, isConfirmed } from './confirm-push.ts'
+import type { ConfirmPush } from './confirm-push.ts'
 import type { GitCall } from './git-call.ts'
 import { concludeRun, noteWorker } from './git-runs.ts'
 import type { PushStarter } from './start-push.ts'
@@ -36,7 +36,8 @@ import type { PushStarter } from './start-push.ts'
  *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: end git, or let its hooks finish
  *     before the report: set HEAD          report-gate, default-branch            │
  *     and record what git did              push-audit                             │
- *     in a cluster: still the primary?     cluster/placement/tenure ── no ──▶ cut │
+ *     in a cluster: do the copies have it,                                        │
+ *     and is this host still the primary?  confirm-push ── no ──▶ cut             │
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
  *   remove the files that it left          clean-up-push: unless git ended by itself
  *
@@ -50,6 +51,8 @@ export type PushRunServices = {
   /** Undefined where references are not cached. */
   readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
   readonly audits: PushAuditServices
+  /** Undefined where there is one host only. */
+  readonly copies: Copies | undefined
   /** What ends a push and tidies up after it. */
   readonly endings: PushEndingServices & CleanUpServices
 }
@@ -61,6 +64,8 @@ type Push = {
   readonly reply: PushReply
   readonly ending: PushEnding
   readonly audit: PushAudit
+  /** Undefined where there is one host only. */
+  readonly confirm: ConfirmPush | undefined
   /** Undefined unless HEAD may have to be set: it points to a branch by guess. */
   readonly newHead: NewHead | undefined
 }
@@ -85,7 +90,7 @@ export class PushRuns {
    * @throws {Refusal} where git cannot be started
    */
   async run(call: GitCall, gitDir: string, body: RequestBody, allowance: PushAllowance): Promise<void> {
-    const { starter, newHeads, staleLocks, answers, audits, endings } = this.#services
+    const { starter, newHeads, staleLocks, answers, audits, copies, endings } = this.#services
     const { exchange, request, record } = call
     const newHead = newHeads.of(gitDir)
     using _pushing = answers?.pushing(gitDir)
@@ -98,13 +103,16 @@ export class PushRuns {
     audit.hasProcReceive = run.hasProcReceive
     const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
-    const push = { body, worker, reply, ending, audit, newHead }
+    const confirm = confirmationOf(call, gitDir, copies)
+    const push = { body, worker, reply, ending, audit, newHead, confirm }
     const progress = await passOn(call, push)
     await conclude(push, progress, record)
     await audit.settle()
     const endedByItself = progress === 'ended' && worker.signalled === undefined
     if (!endedByItself) await cleanUpAfterPush(endings, gitDir, body, note, record)
     await settle(newHead, record)
+    // Hooks may have changed references after the report, and a client that has left was told nothing.
+    if (run.hasHooks || !endedByItself) await confirm?.().catch((error) => (record.tidyError ??= error))
   }
 }
 
@@ -116,8 +124,8 @@ function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
 
 /** Sends git's output to the client. Before the reply ends, HEAD is set, and a new repository is kept or removed. */
 async function passOn(call: GitCall, push: Push): Promise<Progress> {
-  const { exchange, request, visit, record, tenure } = call
-  const { body, worker, reply, ending, audit, newHead } = push
+  const { exchange, request, visit, record } = call
+  const { body, worker, reply, ending, audit, newHead, confirm } = push
   let progress: Progress = 'cut off'
   try {
     const gate = gateOf(push, call)
@@ -132,7 +140,7 @@ async function passOn(call: GitCall, push: Push): Promise<Progress> {
     await settle(newHead, record)
     // A client that wants no report is told nothing before the end.
     await audit.settle()
-    if (!gate?.isOpen) await tenure?.confirm(exchange.signal)
+    if (!gate?.isOpen) await confirm?.()
     await visit.leave()
     // git may answer before it has read the whole push: when the push is too large, for example.
     await exchange.readOn(maxReadOnBytes)
@@ -146,25 +154,14 @@ async function passOn(call: GitCall, push: Push): Promise<Progress> {
 }
 
 /** What must be done before the client gets git's report; undefined where nothing must. */
-function gateOf({ reply, audit, newHead }: Push, { exchange, tenure }: GitCall): ReportGate | undefined {
-  if (!newHead && !audit.isAwaited && !tenure) return undefined
+function gateOf({ reply, audit, newHead, confirm }: Push, { exchange }: GitCall): ReportGate | undefined {
+  if (!newHead && !audit.isAwaited && !confirm) return undefined
   const before = async () => {
     // If HEAD cannot be set, the next push tries again.
     await Promise.all([newHead?.settle().catch(() => {}), audit.settle()])
-    return await isConfirmed(exchange, tenure)
+    return await isConfirmed(exchange, confirm)
   }
   return new ReportGate(exchange.outgoing, before, reply)
-}
-
-/** Whether the client may get git's report. If not, the exchange is ended. */
-async function isConfirmed(exchange: Exchange, tenure: Tenure | undefined): Promise<boolean> {
-  try {
-    await tenure?.confirm(exchange.signal)
-    return true
-  } catch (error) {
-    exchange.abort(Refusal.from(error))
-    return false
-  }
 }
 
 /** Waits until no process of the push lives, and records how it ended. */

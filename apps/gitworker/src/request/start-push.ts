@@ -13,7 +13,7 @@ export type PushStarterServices = PushPlaceServices & {
 }
 
 /** A push whose git runs, and whether a hook of its repository may answer in git's place (proc-receive). */
-export type StartedPush = GitRun & { readonly hasProcReceive: boolean }
+export type StartedPush = GitRun & { readonly hasProcReceive: boolean; readonly hasHooks: boolean }
 
 /** Starts git for pushes. */
 export class PushStarter {
@@ -44,6 +44,7 @@ export class PushStarter {
       await gitRuns.start({ requestId: id, request, gitDir, command, graces, signal }),
     )
     const run = started.move()
-    return { worker, note, hasProcReceive: place.hasProcReceive, [Symbol.asyncDispose]: () => run.disposeAsync() }
+    const { hasProcReceive, hasHooks } = place
+    return { worker, note, hasProcReceive, hasHooks, [Symbol.asyncDispose]: () => run.disposeAsync() }
   }
 }

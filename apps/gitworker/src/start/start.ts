@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { listen } from '@sluice/shared/app/listen'
 import { Running } from '@sluice/shared/app/running'
 import { Connections } from '@sluice/shared/connections/connections'
+import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import type { Address } from '@sluice/shared/network/address'
 import type { Pages } from '@sluice/shared/operations/operations'
 import { openOperations } from '@sluice/shared/operations/operations'
@@ -23,6 +24,8 @@ import { RepositoryUsers } from '../repository/repository-users.ts'
 import { openCluster } from './parts/cluster.ts'
 import type { Cluster } from './parts/cluster.ts'
 import { openCaches } from './parts/caches.ts'
+import { openCopies } from './copies/open-copies.ts'
+import type { CopiesParts } from './copies/open-copies.ts'
 import { partOf } from './parts/startable-part.ts'
 import { openServer } from './parts/server.ts'
 import { checkGnupgHome, checkReaper } from './parts/prerequisites.ts'
@@ -50,10 +53,15 @@ export type Supervisor = AsyncDisposable & {
 /**
  * Opens the parts of a host. Each needs those before it, and they are closed in the opposite order.
  *
+ * @param coordinator of a cluster whose members are in one process; else the settings name it
  * @throws {ConfigError} where the root, git or the workers' runtime is missing, an address is taken, or the machine is
  *   too small for the configured sizes
  */
-export async function startSupervisor(config: SupervisorConfig, log: Logger): Promise<Supervisor> {
+export async function startSupervisor(
+  config: SupervisorConfig,
+  log: Logger,
+  coordinator?: Coordinator,
+): Promise<Supervisor> {
   await using parts = new AsyncDisposableStack()
   await checkSurroundings(config)
   const trust = parts.use(await GatewayTrust.open(config, log))
@@ -62,7 +70,7 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const registry = newRegistry()
   const metrics = new HostMetrics(registry)
   // Everything else is over when this host leaves its cluster.
-  const cluster = await openCluster(config, registry, log)
+  const cluster = await openCluster(config, registry, log, coordinator)
   if (cluster) parts.use(cluster)
   const workers = parts.use(await openWorkers(config, runtimeDirectory, metrics, log))
   const { pool, runJob, admission, leakCheck } = workers
@@ -82,11 +90,13 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const { auditLog } = pushParts.audit
   const ownWork = parts.use(await openOwnWork({ ...common, running, disks, auditLog, registry }))
   const { ending } = running
-  const dispatcher = openDispatcher({ ...common, ...ownWork, caches, disks, pushParts, connections, ending })
+  const { copies, forHosts } = parts.use(await openCopying(cluster, { ...common, answers, ending }))
+  const forRequests = { ...ownWork, copies, caches, disks, pushParts, connections, ending }
+  const dispatcher = openDispatcher({ ...common, ...forRequests })
   const readiness = readinessOfHost({ root, config, pool, runJob, disks, cluster }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
   const activity = new Activity()
-  const serverParts = { dispatcher, connections, running, activity, recorder, metrics, readiness, trust }
+  const serverParts = { dispatcher, connections, running, activity, recorder, metrics, readiness, trust, forHosts }
   const { server } = parts.use(await openServer(config, serverParts, log))
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
@@ -99,22 +109,20 @@ export async function startSupervisor(config: SupervisorConfig, log: Logger): Pr
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   await cluster?.join(address)
-  return partOf(parts, {
-    server,
-    address,
-    operations: operations?.address,
-    connections,
-    running,
-    leakCheck,
-    cluster,
-    facts,
-  })
+  const shown = { operations: operations?.address, leakCheck, facts }
+  return partOf(parts, { server, address, connections, running, cluster, ...shown })
 }
 
 async function checkSurroundings(config: SupervisorConfig): Promise<void> {
   checkReaper()
   await checkHookScript()
   await checkGnupgHome(config)
+}
+
+/** With shared storage, all hosts have the same repositories, and nothing is copied. */
+async function openCopying(cluster: Cluster | undefined, parts: Omit<CopiesParts, 'cluster'>) {
+  if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster })
+  return partOf(new AsyncDisposableStack(), { copies: undefined, forHosts: undefined })
 }
 
 async function openOperatorsAddress({ supervisorOperations: address }: SupervisorConfig, pages: Pages) {

@@ -68,7 +68,9 @@ export async function openCopyingHost(
   const { path } = opened.use(await temporaryFolder())
   const root = join(path, 'repos')
   await mkdir(root)
-  const runtimeDirectory = opened.use(await openRuntimeDirectory(join(path, 'run'), 500, silentLog))
+  const runtimeDirectory = opened.use(
+    await openRuntimeDirectory(join(path, 'run'), { killGrace: 500, isShared: false }, silentLog),
+  )
   const workers = opened.use(await openTestWorkers())
   const running = new Set<{ readonly pid: number | undefined; readonly state: string }>()
   const startWorker = () => {
@@ -123,7 +125,7 @@ export async function openCopyingHost(
     terms: await Terms.open(root),
     maker: new RepositoryMaker(join(path, 'notes'), 'sha1', runJob),
     users,
-    staleLocks: new StaleLocks(),
+    staleLocks: new StaleLocks({ isShared: false }),
     answers: undefined,
     startGit: streams(),
     runJob,

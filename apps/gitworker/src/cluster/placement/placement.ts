@@ -133,7 +133,7 @@ export class Placement {
       const { record } = table.at(slot)
       return leaseNow() === lease && record?.primary === name && record.term === term
     }
-    return new Tenure(lease, isPrimary, holds.enter(slot, onGiveWay))
+    return new Tenure(term, lease, isPrimary, holds.enter(slot, onGiveWay))
   }
 
   #serves({ primary, inSync }: SlotRecord, isPush: boolean): boolean {

@@ -17,11 +17,13 @@ const movedBefore =
  * never comes back, even if this host is the primary again under another one.
  */
 export class Tenure implements Disposable {
+  readonly term: number
   readonly #lease: Lease
   readonly #isPrimary: () => boolean
   readonly #hold: Disposable
 
-  constructor(lease: Lease, isPrimary: () => boolean, hold: Disposable) {
+  constructor(term: number, lease: Lease, isPrimary: () => boolean, hold: Disposable) {
+    this.term = term
     this.#lease = lease
     this.#isPrimary = isPrimary
     this.#hold = hold

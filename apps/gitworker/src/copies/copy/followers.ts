@@ -1,14 +1,17 @@
+import { LRUCache } from 'lru-cache'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { placeFor } from '../../creation/create-repository.ts'
 import type { RepositoryMaker } from '../../creation/repository-maker.ts'
+import { JobError } from '../../process/job/job.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
 import type { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Told } from '../link/told.ts'
 import type { SlotView } from '../slot-view.ts'
 import { readState } from '../state/read-state.ts'
+import type { RepositoryState } from '../state/read-state.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, FetchServices } from './fetch-state.ts'
 import type { Terms } from './terms.ts'
@@ -48,8 +51,13 @@ export type FollowerServices = FetchServices & {
 /** How long a copy waits for a change that the primary has heard of before it. Milliseconds. */
 const newerTermMs = 2000
 
+/** Repositories whose states are remembered. */
+const mostKnown = 10_000
+
 export class Followers {
   readonly #services: FollowerServices
+  /** What repositories had when this host last made them follow. Others may have changed them since, by hand. */
+  readonly #lastKnown = new LRUCache<string, RepositoryState>({ max: mostKnown })
   /** The last thing that is done to each repository. */
   readonly #turns = new Map<string, Promise<unknown>>()
 
@@ -105,18 +113,35 @@ export class Followers {
   }
 
   async #bring(fetching: Fetching): Promise<string> {
-    const { root, users, answers, staleLocks } = this.#services
+    const { root, users, answers } = this.#services
     const { told, signal } = fetching
     const found = findRepository(root, told.repository)
     if (!found) return await this.#create(fetching)
     const { gitDir } = found
     using _use = users.enter(gitDir)
+    using _pushing = answers?.pushing(gitDir)
+    const known = this.#lastKnown.get(gitDir)
+    // As a rule, what is known is right, and saves a reading. Where it was not, it is read.
+    if (known && known.digest !== told.digest && known.format === told.format) {
+      const digest = await this.#fetch(gitDir, known, fetching).catch((error: unknown) => {
+        if (!(error instanceof JobError)) throw error
+        return undefined
+      })
+      if (digest === told.digest) return digest
+    }
     const before = await readState(gitDir, this.#services, signal)
+    this.#lastKnown.set(gitDir, before)
     if (before.digest === told.digest) return before.digest
     if (before.format !== told.format) throw new Error(`The copy is ${before.format}, and not ${told.format}.`)
-    using _pushing = answers?.pushing(gitDir)
-    await staleLocks.remove(gitDir, [])
-    return (await fetchState(this.#services, gitDir, before, fetching)).digest
+    return await this.#fetch(gitDir, before, fetching)
+  }
+
+  async #fetch(gitDir: string, before: RepositoryState, fetching: Fetching): Promise<string> {
+    this.#lastKnown.delete(gitDir)
+    await this.#services.staleLocks.remove(gitDir, [])
+    const state = await fetchState(this.#services, gitDir, before, fetching)
+    this.#lastKnown.set(gitDir, state)
+    return state.digest
   }
 
   async #create(fetching: Fetching): Promise<string> {

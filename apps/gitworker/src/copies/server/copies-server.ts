@@ -36,6 +36,8 @@ export class CopiesServer {
   async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const leaving = new AbortController()
     const signal = AbortSignal.any([leaving.signal, this.#services.ending])
+    // A pipeline has several listeners, besides those of the exchange.
+    outgoing.setMaxListeners(20)
     incoming.on('error', () => {})
     outgoing.on('error', () => {})
     outgoing.once('close', () => leaving.abort(new Refusal('client_gone')))

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Registry } from 'prom-client'
 import { ConfigError } from '@sluice/shared/config/config-error'
+import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import { checkCoordinatorSettings, openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
 import { formatAddress } from '@sluice/shared/network/address'
 import type { Address } from '@sluice/shared/network/address'
@@ -28,6 +29,8 @@ import type { Part } from './startable-part.ts'
 
 /** A host's part in its cluster, which it does not join before it listens. */
 export type Cluster = Part<{
+  readonly name: string
+  readonly host: Pick<HostCluster, 'known' | 'inSync'>
   readonly placement: Placement
   readonly hasJoined: boolean
   /** Why this host takes no pushes; undefined if it does. */
@@ -43,6 +46,7 @@ export type Cluster = Part<{
 }>
 
 /**
+ * @param given a coordinator that is open already, which stays the caller's; else the one that the settings name
  * @returns undefined where there is one host only
  * @throws {ConfigError} where a setting does not fit, or the cluster is of another kind
  */
@@ -50,11 +54,12 @@ export async function openCluster(
   config: SupervisorConfig,
   registry: Registry,
   log: Logger,
+  given?: Coordinator,
 ): Promise<Cluster | undefined> {
   checkClusterSettings(config)
   if (config.cluster === 'off') return undefined
   await using opened = new AsyncDisposableStack()
-  const coordinator = opened.use(await openCoordinator(config, log))
+  const coordinator = given ?? opened.use(await openCoordinator(config, log))
   const metrics = new ClusterMetrics(registry)
   const identity = {
     name: nameOf(config),
@@ -79,6 +84,8 @@ export async function openCluster(
   addClusterMetrics(registry, () => host.view)
   const ends = opened.move()
   return {
+    name: identity.name,
+    host,
     placement: host.placement,
     get hasJoined() {
       return host.hasJoined

@@ -7,6 +7,7 @@ import type { DiskSpace } from '../../capacity/disk-space.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
+import type { Copies } from '../../copies/primary/copies.ts'
 import { RepositorySizes } from '../../capacity/repository-size.ts'
 import { NewRepositories } from '../../creation/new-repositories.ts'
 import type { Maintenance } from '../../maintenance/maintenance.ts'
@@ -48,6 +49,8 @@ export type DispatcherParts = {
   readonly users: RepositoryUsers
   /** Undefined where there is one host only. */
   readonly placement: Placement | undefined
+  /** Undefined where there is one host only. */
+  readonly copies: Copies | undefined
   /** Undefined where repositories are not kept in shape. */
   readonly maintenance: Maintenance | undefined
   /** Undefined where there is no file of mirrors. */
@@ -181,6 +184,7 @@ function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRu
     newHeads: new NewHeads(runJob),
     staleLocks: new StaleLocks({ isShared: isRootShared(config) }),
     answers: caches.answers,
+    copies: parts.copies,
     audits: { auditLog: pushParts.audit.auditLog, runJob, log },
     endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },
   })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { hostName } from '../../placement/slot-record.ts'
 import type { Setting } from '../setting/setting.ts'
-import { address, checked, orOff, text, toggle, wholeNumber, wholeSeconds } from '../setting/values.ts'
+import { address, checked, duration, orOff, text, toggle, wholeNumber, wholeSeconds } from '../setting/values.ts'
 
 /** `SLUICE_CLUSTER=etcd` turns all of these on. */
 export const cluster = {
@@ -131,6 +131,15 @@ export const cluster = {
       'How long a host counts as live without a word of it. Pushes to a host that died wait about twice as long.',
     fallback: '3s',
     schema: wholeSeconds(1000, 60_000),
+  },
+  copyTimeout: {
+    name: 'SLUICE_COPY_TIMEOUT',
+    apps: ['supervisor'],
+    takes: 'a time such as 500ms or 5s',
+    purpose:
+      'How long a copy may make no progress while a push waits for it. After that it is out of sync: it serves nothing until it has caught up, and the push goes on.',
+    fallback: '5s',
+    schema: duration(),
   },
   leaveOnStop: {
     name: 'SLUICE_LEAVE',

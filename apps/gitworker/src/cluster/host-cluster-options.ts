@@ -1,0 +1,17 @@
+import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
+import type { ClusterFormat } from '@sluice/shared/placement/format'
+import type { ClusterKeys } from '@sluice/shared/placement/keys'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import type { HostIdentity } from './member/host-identity.ts'
+import type { ClusterMetrics } from './shown/cluster-metrics.ts'
+
+export type HostClusterOptions = {
+  readonly coordinator: Coordinator
+  readonly keys: ClusterKeys
+  readonly identity: HostIdentity
+  readonly format: ClusterFormat
+  /** Of the lease, in milliseconds. */
+  readonly ttl: number
+  readonly metrics: ClusterMetrics
+  readonly log: Logger
+}

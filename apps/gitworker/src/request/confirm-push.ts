@@ -1,0 +1,36 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { NotPrimaryError } from '../copies/primary/copies.ts'
+import type { Copies } from '../copies/primary/copies.ts'
+import type { GitCall } from './git-call.ts'
+
+/** Resolves when a push may be acknowledged. @throws {Refusal} `term_over`, or why that cannot be known */
+export type ConfirmPush = () => Promise<void>
+
+/** In a cluster, the copies in sync must have what the push has done, and this host must be the primary still. */
+export function confirmationOf(
+  { exchange, request, tenure }: GitCall,
+  gitDir: string,
+  copies: Copies | undefined,
+): ConfirmPush | undefined {
+  if (!tenure) return undefined
+  return async () => {
+    try {
+      await copies?.confirm(request.repository, gitDir, tenure.term)
+    } catch (cause) {
+      throw cause instanceof NotPrimaryError ? new Refusal('term_over', { cause }) : cause
+    }
+    await tenure.confirm(exchange.signal)
+  }
+}
+
+/** Whether the client may get git's report. If not, the exchange is ended. */
+export async function isConfirmed(exchange: Exchange, confirm: ConfirmPush | undefined): Promise<boolean> {
+  try {
+    await confirm?.()
+    return true
+  } catch (error) {
+    exchange.abort(Refusal.from(error))
+    return false
+  }
+}

@@ -1,0 +1,113 @@
+import { Lane } from '@sluice/shared/admission/lane'
+import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
+import { parseAddress } from '@sluice/shared/network/address'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
+import { laneReasons } from '../../capacity/admission.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
+import { Followers } from '../../copies/copy/followers.ts'
+import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
+import { Terms } from '../../copies/copy/terms.ts'
+import { gitStreams } from '../../copies/git-stream.ts'
+import { HostLinks } from '../../copies/link/host-links.ts'
+import { Copies } from '../../copies/primary/copies.ts'
+import { CopiesServer } from '../../copies/server/copies-server.ts'
+import type { SlotView } from '../../copies/slot-view.ts'
+import type { NewRepositories } from '../../creation/new-repositories.ts'
+import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import { StaleLocks } from '../../sweep/stale-locks.ts'
+import type { Cluster } from '../parts/cluster.ts'
+import { openHostTls } from '../parts/server.ts'
+import { partOf } from '../parts/startable-part.ts'
+import type { Part } from '../parts/startable-part.ts'
+import type { Storage } from '../parts/storage.ts'
+import type { Workers } from '../parts/workers.ts'
+
+export type CopiesParts = {
+  readonly config: SupervisorConfig
+  readonly cluster: Cluster
+  readonly storage: Storage
+  readonly workers: Workers
+  readonly newRepositories: NewRepositories
+  readonly users: RepositoryUsers
+  /** Undefined where references are not cached. */
+  readonly answers: ReferenceCache | undefined
+  /** Aborted when the host stops and no longer waits for what still runs. */
+  readonly ending: AbortSignal
+  readonly log: Logger
+}
+
+/** What a host does for repositories that others keep, too. */
+export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: CopiesServer }>
+
+/**
+ * @throws {ConfigError} where the files of secrets and certificates cannot be used; the file system's error where terms
+ *   cannot be remembered
+ */
+export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
+  const { config, cluster, storage, workers, newRepositories, users, answers, ending, log } = parts
+  const { root, runtimeDirectory } = storage
+  const { pool, git, runJob, spawnLog, sizes } = workers
+  await using opened = new AsyncDisposableStack()
+  const links = opened.use(new HostLinks(await openTrust(config, log, opened)))
+  // Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle.
+  const { queueLength, queueTimeout } = config
+  const lane = () =>
+    new Lane({ slots: sizes.pushSlots, largestShare: 1, queueLength, queueTimeout, reasons: laneReasons })
+  const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
+  const view = viewOf(cluster)
+  const reader = { startGit: streams(), runJob }
+  const { inSync } = cluster.host
+  const copies = new Copies({ view, inSync, links, reader, copyTimeout: config.copyTimeout, log })
+  const followers = new Followers({
+    root,
+    view,
+    terms: await Terms.open(root),
+    maker: newRepositories.maker,
+    users,
+    staleLocks: new StaleLocks({ isShared: false }),
+    answers,
+    startGit: streams(),
+    runJob,
+    openObjects: objectsOfPrimary(links, view.name, (host) => view.addressOf(host)),
+  })
+  const objects = { root, view, users, startGit: streams() }
+  return partOf(opened, { copies, forHosts: new CopiesServer({ followers, objects, ending, log }) })
+}
+
+function viewOf({ name, host }: Cluster): SlotView {
+  const { slots, hosts } = host.known
+  return {
+    name,
+    slot: (slot) => slots.at(slot).record,
+    addressOf: (other) => {
+      const known = hosts.get(other)
+      return known && parseAddress(known.record.address)
+    },
+    changed: async (slot, milliseconds) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, milliseconds)
+      using _listening = slots.listen((changed) => {
+        if (changed === slot) resolve()
+      })
+      await promise
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** What this host shows to others, read again when its files change. */
+async function openTrust(config: SupervisorConfig, log: Logger, opened: AsyncDisposableStack) {
+  const { hostSecretFile } = config
+  const secrets = hostSecretFile === undefined ? undefined : opened.use(await openHostSecrets(hostSecretFile, log))
+  const tls = await openHostTls(config, log, () => {})
+  if (tls) opened.use(tls)
+  return {
+    get secret() {
+      return secrets?.current.first
+    },
+    get tls() {
+      return tls?.current
+    },
+  }
+}
