@@ -112,7 +112,7 @@ export class PushRuns {
     if (!endedByItself) await cleanUpAfterPush(endings, gitDir, body, note, record)
     await settle(newHead, record)
     // Hooks may have changed references after the report, and a client that has left was told nothing.
-    if (run.hasHooks || !endedByItself) await confirm?.().catch((error) => (record.tidyError ??= error))
+    if (copies && (run.hasHooks || !endedByItself)) await confirm?.().catch((error) => (record.tidyError ??= error))
   }
 }
 
