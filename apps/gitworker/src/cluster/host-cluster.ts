@@ -14,6 +14,7 @@ import { LeaseWatch } from './member/lease-watch.ts'
 import { Registration } from './member/registration.ts'
 import { becomeMember, patiently } from './member/first-join.ts'
 import { Placement } from './placement/placement.ts'
+import { HostReads } from './reads/host-reads.ts'
 import { SlotHolds } from './placement/slot-holds.ts'
 import { statusOf, viewOf } from './shown/shown-host.ts'
 import type { ShownHost } from './shown/shown-host.ts'
@@ -26,6 +27,7 @@ import { SlotTable } from './table/slot-table.ts'
  *   member/     its record, on a lease; who else is there
  *   table/      who keeps each slot
  *   placement/  whether this host serves a request, and may acknowledge a push
+ *   reads/      whether a copy may be read from
  *   handover/   giving slots to others; leaving
  *   balancer/   who is to keep what: whichever host is elected decides
  *   shown/      for operators
@@ -36,6 +38,7 @@ import { SlotTable } from './table/slot-table.ts'
 export class HostCluster implements AsyncDisposable {
   readonly placement: Placement
   readonly inSync: InSyncSwaps
+  readonly reads: HostReads
   readonly #options: HostClusterOptions
   readonly #ending = new AbortController()
   readonly #table: SlotTable
@@ -64,18 +67,22 @@ export class HostCluster implements AsyncDisposable {
       },
     })
     this.#hosts = new HostTable(keys)
+    const leaseNow = () => this.#registration?.lease
+    const table = this.#table
+    const hosts = this.#hosts
+    this.reads = this.#parts.use(new HostReads({ name, run: identity.run, table, hosts, leaseNow, ttl: options.ttl }))
     this.placement = new Placement({
       name,
-      leaseNow: () => this.#registration?.lease,
-      table: this.#table,
-      hosts: this.#hosts,
+      leaseNow,
+      table,
+      hosts,
       holds: this.#holds,
-      hasCopies: options.format.storage === 'own' && options.format.copies > 1,
+      reads: options.format.storage === 'own' ? this.reads : undefined,
       onRefused: (reason) => metrics.refused(reason),
     })
-    this.inSync = new InSyncSwaps({ name, coordinator, keys, table: this.#table, ttl: options.ttl, log })
-    const swaps = new SlotSwaps({ coordinator, keys, table: this.#table, hosts: this.#hosts, log })
-    this.#handovers = new Handovers({ name, table: this.#table, holds: this.#holds, swaps, log })
+    this.inSync = new InSyncSwaps({ name, coordinator, keys, table, log })
+    const swaps = new SlotSwaps({ coordinator, keys, table, hosts, log })
+    this.#handovers = new Handovers({ name, table, holds: this.#holds, swaps, log })
   }
 
   /**

@@ -97,6 +97,17 @@ test('a push that is acknowledged is at the copy: it creates, forces and deletes
   assert.match(nothing.stderr, /Everything up-to-date/)
 })
 
+test('a read at the copy shows each push that was acknowledged', async () => {
+  const url = await place('read.git')
+  const copy = `http://${formatAddress(hosts.get('two')!.address)}/read.git`
+  await git(work, ['push', url, 'main'])
+  await until('a read lease', async () => (await tryGit(work, ['ls-remote', copy])).code === 0)
+  for (const branch of ['a', 'b', 'c']) {
+    await git(work, ['push', url, `main:${branch}`])
+    assert.match(await git(work, ['ls-remote', copy]), new RegExp(`refs/heads/${branch}\n`))
+  }
+})
+
 test('what a hook changes after the report reaches the copy before the push ends', async () => {
   const url = await place('hooked.git')
   await git(work, ['push', url, 'main'])

@@ -116,7 +116,15 @@ export async function openCopyingHost(
       return Promise.resolve()
     },
   }
-  const copies = new Copies({ view, inSync, links, reader, copyTimeout, log: silentLog })
+  const copies = new Copies({
+    view,
+    inSync,
+    reads: { settled: () => Promise.resolve() },
+    links,
+    reader,
+    copyTimeout,
+    log: silentLog,
+  })
   const users = new RepositoryUsers()
   await mkdir(join(path, 'notes'))
   const followers = new Followers({
@@ -134,7 +142,13 @@ export async function openCopyingHost(
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams() }
   const ending = new AbortController()
-  const served = new CopiesServer({ followers, objects, ending: ending.signal, log: silentLog })
+  const served = new CopiesServer({
+    followers,
+    objects,
+    grants: { answer: () => undefined },
+    ending: ending.signal,
+    log: silentLog,
+  })
   const server = createServer((incoming, outgoing) => {
     const [url = ''] = (incoming.url ?? '').split('?')
     asked.set(url, (asked.get(url) ?? 0) + 1)

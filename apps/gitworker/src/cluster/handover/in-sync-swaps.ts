@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
@@ -11,8 +10,6 @@ export type InSyncServices = {
   readonly coordinator: Coordinator
   readonly keys: ClusterKeys
   readonly table: SlotTable
-  /** Of a lease, in milliseconds. */
-  readonly ttl: number
   readonly log: Logger
 }
 
@@ -27,13 +24,12 @@ export class InSyncSwaps {
   }
 
   /**
-   * Resolves when a copy is out and serves no reads: it has heard of it, or its lease has ended, since that ends sooner than
-   * this returns for a host that does not hear anything any more.
+   * Resolves when a copy is out. It may answer reads for as long as it has a read lease: see `ReadGrants.settled`.
    *
    * @throws where this host is not the primary in this term any more, or the coordinator does not answer
    */
   async remove(slot: number, term: number, copy: string, why: unknown): Promise<void> {
-    const { name, ttl, log } = this.#services
+    const { name, log } = this.#services
     for (let attempt = 1; attempt <= mostAttempts; attempt++) {
       const { record } = this.#services.table.at(slot)
       if (record?.primary !== name || record.term !== term) break
@@ -41,7 +37,6 @@ export class InSyncSwaps {
       const revision = await this.#swap(slot, copy)
       if (revision === undefined) continue
       log.warn({ slot, copy, term, revision, err: why }, 'took a copy out of those in sync')
-      await pause(ttl)
       return
     }
     throw new Error(`${name} is not the primary of slot ${slot} in term ${term} any more.`)

@@ -7,6 +7,8 @@ import type { ToldHost } from '@sluice/shared/placement/told-slot'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { SlotTable } from '../table/slot-table.ts'
+import type { ReadGrants } from '../reads/read-grants.ts'
+import type { ReadLeases } from '../reads/read-leases.ts'
 import { untilTermIsKnown } from '../table/term-wait.ts'
 import type { SlotHolds } from './slot-holds.ts'
 import { Tenure } from './tenure.ts'
@@ -14,13 +16,14 @@ import { Tenure } from './tenure.ts'
 /*
  * Whether this host serves a request, by its own lease and its own table. Nobody is asked.
  *
- *   the lease is not surely live          ──▶ 503 no_lease: for pushes, and where a copy of its own may be behind
+ *   a push, and the lease is not surely live ──▶ 503 no_lease
  *   the gateway knows of a later change   ──▶ wait for the watch, up to two seconds
  *   a push: primary, and not handing over ──▶ served; else 421 misplaced
  *   a read: among the copies in sync      ──▶ served; else 421 misplaced
+ *     and a copy of its own may be behind ──▶ 503 no_lease: it has no read lease, or, as the primary, no lease and not the
+ *                                             promise of all others in sync to take nothing from it
  *
- * While etcd is away, reads go on by the last table: with one folder for all hosts, or one copy on one disk, what this host
- * reads is what there is.
+ * While etcd is away, reads go on by the last table: with one folder for all hosts, what this host reads is what there is.
  *
  * A gateway that may not have heard of a change is told who serves the slot now, because it may be cut off from etcd.
  *
@@ -29,6 +32,12 @@ import { Tenure } from './tenure.ts'
 
 /** How long a request waits for a change that its gateway has heard of before this host. Milliseconds. */
 const newerTermMs = 2000
+
+/** What says that a read shows all that was acknowledged. */
+export type Reads = {
+  readonly leases: Pick<ReadLeases, 'covers'>
+  readonly grants: Pick<ReadGrants, 'isPromisedBy'>
+}
 
 export type PlacementServices = {
   /** The name of this host. */
@@ -39,8 +48,8 @@ export type PlacementServices = {
   /** Those that live, this host included, as far as it has heard. */
   readonly hosts: { get(name: string): ToldHost | undefined }
   readonly holds: SlotHolds
-  /** Whether this host's repositories may be behind those of another. */
-  readonly hasCopies: boolean
+  /** Whether this host may be behind another one, where each has repositories of its own; undefined with one folder for all. */
+  readonly reads: Reads | undefined
   /** Called with each reason for which a request is not served. */
   readonly onRefused: (reason: Reason) => void
 }
@@ -65,19 +74,19 @@ export class Placement {
    * @throws {Refusal} `misplaced`, `no_lease`
    */
   async admit(request: GitRequest, term: number | undefined, signal: AbortSignal): Promise<Tenure | undefined> {
-    const { table, hasCopies } = this.#services
+    const { table } = this.#services
     const slot = slotOf(request.repository)
     const isPush = request.service === 'receive-pack'
-    const needsLease = isPush || hasCopies
-    if (needsLease) this.#checkLease()
+    if (isPush) this.#checkLease()
     if (term !== undefined && table.at(slot).revision < term) {
       await untilTermIsKnown(table, slot, term, newerTermMs, signal)
       signal.throwIfAborted()
     }
-    if (needsLease) this.#checkLease()
+    if (isPush) this.#checkLease()
     const { record, revision } = table.at(slot)
     if (!record || (term !== undefined && revision < term) || !this.#serves(record, isPush))
       throw this.#misplaced(slot, term)
+    if (!isPush) this.#checkReads(record)
     if (!isPush || request.kind === 'advertisement') return undefined
     if (this.#services.holds.isClosed(slot)) throw this.#misplaced(slot, term)
     return this.#enter(slot, record, this.#checkLease())
@@ -139,6 +148,16 @@ export class Placement {
   #serves({ primary, inSync }: SlotRecord, isPush: boolean): boolean {
     const { name } = this.#services
     return isPush ? primary === name : inSync.includes(name)
+  }
+
+  /** @throws {Refusal} `no_lease` where another host may have acknowledged what is not here */
+  #checkReads(record: SlotRecord): void {
+    const { name, reads } = this.#services
+    if (!reads) return
+    const isPrimary = record.primary === name
+    const others = record.inSync.filter((host) => host !== name)
+    const isSure = isPrimary ? this.isLive || reads.grants.isPromisedBy(others) : reads.leases.covers(record)
+    if (!isSure) throw this.#refused('no_lease')
   }
 
   #checkLease(): Lease {

@@ -50,6 +50,11 @@ export class SlotTable {
     return this.#revision
   }
 
+  /** Up to where the watch has come. A revision that this host has written itself may be later. */
+  get watched(): number {
+    return this.#watched
+  }
+
   /** By the number of the slot. */
   get records(): (SlotRecord | undefined)[] {
     return this.#slots.map(({ record }) => record)

@@ -3,6 +3,7 @@ import { plainName } from '@sluice/shared/git/repository-name'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import { isHeadAGuess } from '../../repository/default-branch.ts'
+import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import type { HostLinks } from '../link/host-links.ts'
 import { tellCopy } from '../link/tell-copy.ts'
 import type { Told } from '../link/told.ts'
@@ -30,6 +31,7 @@ export class NotPrimaryError extends Error {
 export type CopiesServices = {
   readonly view: SlotView
   readonly inSync: InSync
+  readonly reads: Pick<ReadGrants, 'settled'>
   readonly links: HostLinks
   readonly reader: StateReader
   /** Milliseconds for which a copy may show no progress. */
@@ -60,8 +62,10 @@ export class Copies {
    * @throws {NotPrimaryError} where nobody may be told
    */
   async confirm(repository: string, gitDir: string, term: number): Promise<void> {
+    const { view, reads } = this.#services
     if (this.has(repository))
       await this.#rounds.join(plainName(repository), () => this.#round(repository, gitDir, term))
+    else await reads.settled(slotOf(repository), new Set([view.name]))
     // A round may have been begun for a push of an older term.
     this.#checkTerm(repository, term)
   }
@@ -74,27 +78,31 @@ export class Copies {
   }
 
   async #round(repository: string, gitDir: string, term: number): Promise<void> {
-    const { view, reader } = this.#services
+    const { view, reader, reads } = this.#services
     const record = this.#checkTerm(repository, term)
     const state = await readState(gitDir, reader, never)
     const told = toldOf(repository, term, view.name, gitDir, state)
     const look = once(() => readState(gitDir, reader, never))
-    const ofCopies = othersIn(record, view.name).map((copy) => this.#bring(copy, told, look))
-    const results = await Promise.allSettled(ofCopies)
+    const copies = othersIn(record, view.name)
+    const results = await Promise.allSettled(copies.map((copy) => this.#bring(copy, told, look)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
+    const having = copies.filter((_, at) => results[at]?.status === 'fulfilled' && results[at].value)
+    await reads.settled(slotOf(repository), new Set([view.name, ...having]))
   }
 
-  /** Brings one copy to a state, or takes it out. @throws {NotPrimaryError} */
-  async #bring(copy: string, told: Told, lookAgain: () => Promise<RepositoryState>): Promise<void> {
+  /** Brings one copy to a state, or takes it out. @returns whether it has it @throws {NotPrimaryError} */
+  async #bring(copy: string, told: Told, lookAgain: () => Promise<RepositoryState>): Promise<boolean> {
     const { inSync, log } = this.#services
     const slot = slotOf(told.repository)
     try {
       await this.#tell(copy, told, lookAgain)
+      return true
     } catch (error) {
       if (error instanceof NotPrimaryError) throw error
       log.warn({ err: error, copy, slot, repository: told.repository, term: told.term }, 'a copy is out of sync')
       try {
         await inSync.remove(slot, told.term, copy, error)
+        return false
       } catch (cause) {
         throw new NotPrimaryError('The copy could not be taken out of those in sync.', { cause })
       }

@@ -5,12 +5,16 @@ import type { Followers } from '../copy/followers.ts'
 import { NotFollowedError } from '../copy/followers.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
+import { maxReadsBytes, readsPath } from '../link/ask-reads.ts'
 import { followPath, maxToldBytes, objectsPath, readTold } from '../link/told.ts'
+import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
+import { readAsk } from '../../cluster/reads/read-message.ts'
 import type { Answer, Told } from '../link/told.ts'
 
 export type CopiesServerServices = {
   readonly followers: Followers
   readonly objects: ObjectsServices
+  readonly grants: Pick<ReadGrants, 'answer'>
   /** Aborted when the host stops. */
   readonly ending: AbortSignal
   readonly log: Logger
@@ -29,7 +33,7 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    return url === followPath || url.startsWith(`${objectsPath}?`)
+    return url === followPath || url === readsPath || url.startsWith(`${objectsPath}?`)
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -44,6 +48,7 @@ export class CopiesServer {
     try {
       if (incoming.method !== 'POST') return refuse(outgoing, 405, 'Only POST is taken here.')
       if (incoming.url === followPath) await this.#follow(incoming, outgoing, signal)
+      else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
       else await this.#objects(incoming, outgoing, signal)
     } catch (error) {
       if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')
@@ -53,7 +58,7 @@ export class CopiesServer {
   }
 
   async #follow(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-    const told = await readBody(incoming)
+    const told = readTold((await readBody(incoming, maxToldBytes)) ?? '')
     if (!told) return refuse(outgoing, 400, 'This is not what a primary of this version tells its copies.')
     outgoing.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
     let signedAt = 0
@@ -64,6 +69,15 @@ export class CopiesServer {
     }
     const answer = await this.#answer(told, onProgress, signal)
     outgoing.end(`${JSON.stringify(answer)}\n`)
+  }
+
+  async #grant(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const asked = readAsk((await readBody(incoming, maxReadsBytes)) ?? '')
+    if (!asked) return refuse(outgoing, 400, 'This is not what a copy of this version asks.')
+    const granted = this.#services.grants.answer(asked)
+    if (!granted) return refuse(outgoing, 503, 'Too many hosts ask for read leases.')
+    outgoing.writeHead(200, { 'Content-Type': 'application/json' })
+    outgoing.end(`${JSON.stringify(granted)}\n`)
   }
 
   async #answer(told: Told, onProgress: () => void, signal: AbortSignal): Promise<Answer> {
@@ -89,15 +103,16 @@ export class CopiesServer {
   }
 }
 
-async function readBody(incoming: IncomingMessage): Promise<Told | undefined> {
+/** @returns undefined for one that is too large */
+async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > maxToldBytes) return undefined
+    if (bytes > maxBytes) return undefined
     chunks.push(chunk)
   }
-  return readTold(Buffer.concat(chunks).toString())
+  return Buffer.concat(chunks).toString()
 }
 
 function refuse(outgoing: ServerResponse, status: number, words: string): void {

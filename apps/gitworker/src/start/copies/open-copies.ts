@@ -9,6 +9,7 @@ import { Followers } from '../../copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/terms.ts'
 import { gitStreams } from '../../copies/git-stream.ts'
+import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
 import { Copies } from '../../copies/primary/copies.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
@@ -57,8 +58,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
   const view = viewOf(cluster)
   const reader = { startGit: streams(), runJob }
-  const { inSync } = cluster.host
-  const copies = new Copies({ view, inSync, links, reader, copyTimeout: config.copyTimeout, log })
+  const { inSync, reads } = cluster.host
+  const copies = new Copies({ view, inSync, reads: reads.grants, links, reader, copyTimeout: config.copyTimeout, log })
   const followers = new Followers({
     root,
     view,
@@ -71,8 +72,13 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     runJob,
     openObjects: objectsOfPrimary(links, view.name, (host) => view.addressOf(host)),
   })
+  const { leases, ms } = reads
+  opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
   const objects = { root, view, users, startGit: streams() }
-  return partOf(opened, { copies, forHosts: new CopiesServer({ followers, objects, ending, log }) })
+  return partOf(opened, {
+    copies,
+    forHosts: new CopiesServer({ followers, objects, grants: reads.grants, ending, log }),
+  })
 }
 
 function viewOf({ name, host }: Cluster): SlotView {

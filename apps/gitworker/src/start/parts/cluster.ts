@@ -30,7 +30,7 @@ import type { Part } from './startable-part.ts'
 /** A host's part in its cluster, which it does not join before it listens. */
 export type Cluster = Part<{
   readonly name: string
-  readonly host: Pick<HostCluster, 'known' | 'inSync'>
+  readonly host: Pick<HostCluster, 'known' | 'inSync' | 'reads'>
   readonly placement: Placement
   readonly hasJoined: boolean
   /** Why this host takes no pushes; undefined if it does. */

@@ -1,0 +1,58 @@
+import type { SlotTable } from '../table/slot-table.ts'
+
+/** Since when this host has been the primary of a slot, as far as this process knows. */
+export type Begun = {
+  readonly term: number
+  /** Milliseconds, on the clock of `performance.now()`. */
+  readonly at: number
+  /** The host that it was taken from without being asked; undefined: it was handed over, or nobody had it. */
+  readonly takenFrom: string | undefined
+}
+
+type Seen = { readonly primary: string | undefined; readonly next: string | undefined }
+
+const nobody: Seen = { primary: undefined, next: undefined }
+
+/** Follows which slots this host becomes the primary of, and whom they were taken from. */
+export class Tenures implements Disposable {
+  readonly #name: string
+  readonly #table: SlotTable
+  readonly #begun = new Map<number, Begun>()
+  readonly #seen = new Map<number, Seen>()
+  /** The revision at which this host has last taken a slot from another one. */
+  readonly #deposed = new Map<string, number>()
+  readonly #listening: Disposable
+
+  constructor(name: string, table: SlotTable) {
+    this.#name = name
+    this.#table = table
+    this.#listening = table.listen((slot) => this.#look(slot))
+  }
+
+  /** Undefined where this host is not the primary. */
+  of(slot: number): Begun | undefined {
+    return this.#begun.get(slot)
+  }
+
+  /** 0: this host has taken nothing from it. */
+  deposedAt(host: string): number {
+    return this.#deposed.get(host) ?? 0
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]()
+  }
+
+  #look(slot: number): void {
+    const { record } = this.#table.at(slot)
+    const before = this.#seen.get(slot) ?? nobody
+    this.#seen.set(slot, { primary: record?.primary, next: record?.next })
+    if (record?.primary !== this.#name) return void this.#begun.delete(slot)
+    const { term } = record
+    if (this.#begun.get(slot)?.term === term) return
+    const isTaken = before.primary !== undefined && before.primary !== this.#name && before.next !== this.#name
+    const takenFrom = isTaken ? before.primary : undefined
+    if (takenFrom !== undefined) this.#deposed.set(takenFrom, Math.max(this.deposedAt(takenFrom), term))
+    this.#begun.set(slot, { term, at: performance.now(), takenFrom })
+  }
+}

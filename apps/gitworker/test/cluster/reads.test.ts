@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { instantNow } from '@sluice/shared/coordinator/lease/instant'
+import type { GitRequest } from '@sluice/shared/git/git-route'
+import { slotOf } from '@sluice/shared/placement/slot'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { until } from '@sluice/shared/testing/until'
+import { heard, TestCluster } from '../support/cluster-host.ts'
+import type { TestHost } from '../support/cluster-host.ts'
+
+const never = new AbortController().signal
+const slot = slotOf('demo')
+const fetch: GitRequest = {
+  kind: 'rpc',
+  service: 'upload-pack',
+  repository: 'demo.git',
+  protocol: undefined,
+  version: 0,
+}
+const both = { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] }
+const own = { storage: 'own', copies: 2 } as const
+
+const reads = async ({ cluster }: TestHost): Promise<boolean> => {
+  try {
+    await cluster.placement.admit(fetch, undefined, never)
+    return true
+  } catch (error) {
+    assert.ok(error instanceof Refusal && error.reason === 'no_lease', String(error))
+    return false
+  }
+}
+
+/** A copy asks a primary, and is answered. */
+function ask(copy: TestHost, primary: TestHost): void {
+  const asked = instantNow()
+  const grant = primary.cluster.reads.grants.answer(copy.cluster.reads.leases.ask(primary.name))
+  copy.cluster.reads.leases.take(primary.name, asked, grant!)
+}
+
+/** Whether something is over yet. */
+function watchEnd(of: Promise<unknown>): () => boolean {
+  let isOver = false
+  void of.then(() => (isOver = true))
+  return () => isOver
+}
+
+async function openBoth(cluster: TestCluster, ttl: number): Promise<[TestHost, TestHost, number]> {
+  const one = await cluster.join('one', { ...own, ttl })
+  const two = await cluster.join('two', { ...own, ttl })
+  const term = await cluster.place('demo', both)
+  await Promise.all([heard(one, term), heard(two, term)])
+  await until('the watches to come so far', () => one.cluster.known.slots.watched >= term)
+  await until('the watches to come so far', () => two.cluster.known.slots.watched >= term)
+  return [one, two, term]
+}
+
+test('a copy is read from only while its primary lets it, and a primary while its lease is live', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = await openBoth(cluster, 1000)
+  assert.deepEqual([await reads(one), await reads(two)], [true, false])
+  assert.deepEqual(two.cluster.reads.leases.primaries, ['one'])
+  assert.deepEqual(one.cluster.reads.leases.primaries, [])
+  ask(two, one)
+  assert.equal(await reads(two), true)
+  await until('the grant to be over', async () => !(await reads(two)))
+})
+
+test('a grant is not used before the copy knows what the primary knew, and the one before is meanwhile', async () => {
+  await using cluster = new TestCluster()
+  const [one, two, term] = await openBoth(cluster, 60_000)
+  two.coordinator.isAway = true
+  const later = await cluster.place('other', { primary: 'one' })
+  await heard(one, later)
+  ask(two, one)
+  assert.equal(await reads(two), false)
+  two.coordinator.isAway = false
+  await until('the copy to hear of it', () => reads(two))
+  // The next one comes from a table that the copy does not have yet: it goes on with the one that it has.
+  two.coordinator.isAway = true
+  await heard(one, await cluster.place('other', { primary: 'one' }))
+  ask(two, one)
+  assert.equal(await reads(two), true)
+  assert.ok(term < later)
+})
+
+test('no acknowledgement while a copy that was taken out may answer reads: until it hears of it', async () => {
+  await using cluster = new TestCluster()
+  const [one, two, term] = await openBoth(cluster, 3000)
+  await one.cluster.reads.grants.settled(slot, new Set(['one', 'two']))
+  // It was not taken out: nothing is waited for. (What a process before this one granted is over by now.)
+  ask(two, one)
+  two.coordinator.isAway = true
+  await one.cluster.inSync.remove(slot, term, 'two', new Error('too slow'))
+  const isSettled = watchEnd(one.cluster.reads.grants.settled(slot, new Set(['one'])))
+  while (await reads(two)) {
+    assert.equal(isSettled(), false)
+    await new Promise((resolve) => void setTimeout(resolve, 5))
+  }
+  await until('the wait to end', isSettled)
+  assert.equal(await reads(two), false)
+})
+
+test('while etcd is away, reads go on for as long as all copies in sync promise to take nothing', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = await openBoth(cluster, 3000)
+  ask(two, one)
+  for (const host of [one, two]) host.coordinator.isAway = true
+  const keepAsking = setInterval(() => ask(two, one), 100)
+  await until('the lease to be in doubt', () => !one.cluster.placement.isLive)
+  assert.deepEqual([await reads(one), await reads(two)], [true, true])
+  clearInterval(keepAsking)
+  await until('the primary to stop', async () => !(await reads(one)))
+  await until('the copy to stop', async () => !(await reads(two)))
+})
+
+test('a host that takes a slot acknowledges nothing while it may have promised not to', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = await openBoth(cluster, 3000)
+  await two.cluster.reads.grants.settled(slotOf('elsewhere'), new Set(['two']))
+  one.coordinator.isAway = true
+  await until('the lease to be in doubt', () => !one.cluster.placement.isLive)
+  assert.equal(await reads(one), false)
+  // A promise counts from the answer before.
+  ask(two, one)
+  ask(two, one)
+  assert.equal(await reads(one), true)
+  const term = await cluster.place('demo', { ...both, primary: 'two' })
+  await heard(two, term)
+  assert.deepEqual(two.cluster.reads.leases.primaries, [])
+  const isSettled = watchEnd(two.cluster.reads.grants.settled(slot, new Set(['one', 'two'])))
+  while (await reads(one)) {
+    assert.equal(isSettled(), false)
+    await new Promise((resolve) => void setTimeout(resolve, 5))
+  }
+  await until('the wait to end', isSettled)
+  assert.equal(await reads(one), false)
+})
