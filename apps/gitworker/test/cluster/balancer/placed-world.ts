@@ -63,10 +63,23 @@ export class PlacedWorld {
     }
   }
 
+  /** Primaries that live bring copies that live up to date. */
+  bringUp(mayNow: (slot: number) => boolean = () => true): void {
+    for (const [number, slot] of this.slots.entries()) {
+      if (slot.kind !== 'placed' || !mayNow(number)) continue
+      const { primary, copies, inSync } = slot.record
+      const live = (name: string) => this.hosts.has(name) && this.hosts.get(name)!.state !== 'missing'
+      if (primary === undefined || !live(primary)) continue
+      const now = copies.filter((name) => inSync.includes(name) || live(name))
+      if (now.length > inSync.length) this.write(number, writeSlotRecord({ ...slot.record, inSync: now }))
+    }
+  }
+
   /** Decides and does until there is nothing to do. Returns how many steps it took. */
   settle(): number {
     for (let done = 0, rounds = 0; rounds < 1000; rounds++) {
       this.handOver()
+      if (this.storage === 'own') this.bringUp()
       const steps = this.decide()
       if (steps.length === 0) return done
       done += this.carryOut(steps)

@@ -1,24 +1,25 @@
 import type { CopyChoice } from './copies.ts'
+import { changeOwnCopies } from './own-copies.ts'
 import { mostCopyChanges } from './limits.ts'
 import type { PlacedSlot, Snapshot } from './snapshot.ts'
 import type { Step } from './step.ts'
 import type { Survey } from './survey.ts'
 
 /**
- * With shared storage: lists other hosts as copies where those that are listed are not the ones to be. It moves nothing. A
+ * With one folder for all: lists other hosts as copies where those that are listed are not the ones to be. It moves nothing. A
  * host that is leaving, and the last primary after a handover, are taken off the list at once; the rest waits for calm.
  *
  * @param except slots that another step is about
  */
 export function changeCopies(
   snapshot: Snapshot,
-  { kept }: Survey,
+  found: Survey,
   choice: CopyChoice,
   except: ReadonlySet<number>,
 ): Step[] {
+  if (snapshot.storage === 'own') return changeOwnCopies(snapshot, found, choice, except)
   const steps: Step[] = []
-  if (snapshot.storage !== 'shared') return steps
-  for (const slots of kept.values()) {
+  for (const slots of found.kept.values()) {
     for (const slot of slots) {
       if (steps.length === mostCopyChanges) return steps
       if (except.has(slot.number) || !(snapshot.isCalm || isUrgent(snapshot, slot))) continue

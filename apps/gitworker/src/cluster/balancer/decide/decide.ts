@@ -12,14 +12,14 @@ import { survey } from './survey.ts'
  *
  *   - each slot that can have a primary has one that lives;
  *   - no host keeps more than one slot more or less than its share by weight, as far as slots may be moved;
- *   - with shared storage, each slot is listed with as many hosts as there are to be copies, in different zones if possible.
+ *   - each slot is listed with as many hosts as there are to be copies, in different zones if possible.
  *
- * With storage of the hosts' own, a slot only ever goes to a copy in sync, and the list of copies is left as it is.
+ * With storage of the hosts' own, a slot only ever goes to a copy in sync, and a copy gets in sync by its primary alone.
  */
 export function decide(snapshot: Snapshot, choice = new CopyChoice(snapshot)): Step[] {
   const found = survey(snapshot)
   const urgent = [...takeOver(snapshot, found, choice), ...assign(snapshot, found, choice)]
-  const moves = [...takeBack(found), ...handOver(snapshot, found)]
+  const moves = [...takeBack(found), ...handOver(snapshot, found, choice)]
   const steps = [...urgent, ...moves]
   return [...steps, ...changeCopies(snapshot, found, choice, new Set(moves.map(({ slot }) => slot)))]
 }

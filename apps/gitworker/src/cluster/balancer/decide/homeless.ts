@@ -9,9 +9,10 @@ import type { Survey } from './survey.ts'
 export function assign({ storage }: Snapshot, { unassigned, loads }: Survey, choice: CopyChoice): Step[] {
   if (loads.isEmpty) return []
   return unassigned.slice(0, mostUrgent).map((slot) => {
-    const primary = loads.lowest()!
+    const isOwn = storage === 'own'
+    const primary = (isOwn ? loads.lowest(choice.of(slot, undefined)) : undefined) ?? loads.lowest()!
     loads.add(primary)
-    const copies = storage === 'shared' ? choice.of(slot, primary) : [primary]
+    const copies = isOwn ? [primary] : choice.of(slot, primary)
     const write = { primary, copies, inSync: copies, next: undefined, term: undefined }
     return { kind: 'assign', slot, from: undefined, to: primary, expected: 0, write }
   })
@@ -27,7 +28,7 @@ export function takeOver(snapshot: Snapshot, { orphans, loads }: Survey, choice:
     const write = {
       primary,
       copies: shared ?? record.copies,
-      inSync: shared ?? record.inSync,
+      inSync: shared ?? record.inSync.filter((name) => name !== record.primary),
       next: undefined,
       term: undefined,
     }

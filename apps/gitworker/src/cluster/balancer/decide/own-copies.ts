@@ -1,0 +1,69 @@
+import type { CopyChoice } from './copies.ts'
+import { mostCopyChanges } from './limits.ts'
+import { lives } from './snapshot.ts'
+import type { PlacedSlot, Snapshot } from './snapshot.ts'
+import type { Step } from './step.ts'
+import type { Survey } from './survey.ts'
+
+/*
+ * Copies on the hosts' own disks. A slot moves one step at a time, and is served all the while:
+ *
+ *   listed: a host that is to keep the slot ──the primary brings it up to date──▶ in sync
+ *     ──handed over, where the primary is not to keep the slot──▶ a host that is not to keep it is taken off the list
+ *
+ * Nobody is taken off before all that are to keep the slot live and are in sync.
+ */
+
+/** @param except slots that another step is about */
+export function changeOwnCopies(
+  snapshot: Snapshot,
+  { kept }: Survey,
+  choice: CopyChoice,
+  except: ReadonlySet<number>,
+): Step[] {
+  const steps: Step[] = []
+  if (!snapshot.isCalm) return steps
+  for (const slots of kept.values()) {
+    for (const slot of slots) {
+      if (steps.length === mostCopyChanges) return steps
+      if (except.has(slot.number)) continue
+      const write = changed(snapshot, slot, choice.of(slot.number, slot.record.primary!))
+      if (!write) continue
+      const { number, revision, record } = slot
+      steps.push({
+        kind: 'change copies',
+        slot: number,
+        from: record.primary,
+        to: undefined,
+        expected: revision,
+        write,
+      })
+    }
+  }
+  return steps
+}
+
+/** @param wanted the hosts that are to keep the slot @returns undefined where nothing is to be done */
+function changed({ hosts }: Snapshot, { record }: PlacedSlot, wanted: readonly string[]): Step['write'] | undefined {
+  const lacking = wanted.filter((name) => hosts.get(name)?.state === 'steady' && !record.copies.includes(name))
+  if (lacking.length > 0) {
+    const copies = [...record.copies, ...lacking]
+    // One of those that are listed for nothing makes room.
+    return { ...record, copies: copies.length <= mostListed ? copies : withoutOne(record, wanted, copies) }
+  }
+  const isComplete = wanted.every((name) => lives(hosts.get(name)) && record.inSync.includes(name))
+  if (!isComplete || !wanted.includes(record.primary!) || record.copies.length === wanted.length) return undefined
+  return { ...record, copies: wanted, inSync: wanted }
+}
+
+/** The most copies that a record may have. */
+const mostListed = 16
+
+function withoutOne(
+  { inSync }: PlacedSlot['record'],
+  wanted: readonly string[],
+  copies: readonly string[],
+): readonly string[] {
+  const idle = new Set(copies.filter((name) => !inSync.includes(name) && !wanted.includes(name)))
+  return [...copies.filter((name) => !idle.has(name)), ...idle].slice(0, mostListed)
+}
