@@ -325,8 +325,12 @@ describe('with storage of the hosts’ own', () => {
     world.host('host-4')
     for (let steps = world.decide(); steps.length > 0; steps = world.decide()) {
       // Nobody has caught up.
-      assert.ok(steps.every(({ kind, write }) => kind === 'change copies' && write.copies.length === 3))
+      for (const { slot, write } of steps) {
+        const before = world.slots[slot]!
+        assert.ok(before.kind === 'placed' && before.record.copies.every((name) => write.copies.includes(name)))
+      }
       world.carryOut(steps)
+      world.handOver()
     }
     world.bringUp()
     world.host('host-4', { state: 'missing' })

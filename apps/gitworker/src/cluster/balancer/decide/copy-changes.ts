@@ -24,7 +24,7 @@ export function changeCopies(
       if (steps.length === mostCopyChanges) return steps
       if (except.has(slot.number) || !(snapshot.isCalm || isUrgent(snapshot, slot))) continue
       const { number, revision, record } = slot
-      const copies = choice.of(number, record.primary!)
+      const copies = choice.of(number, record.primary)
       if (isSame(copies, record.copies) && isSame(copies, record.inSync)) continue
       const write = { ...record, copies, inSync: copies }
       steps.push({

@@ -27,7 +27,7 @@ export function changeOwnCopies(
     for (const slot of slots) {
       if (steps.length === mostCopyChanges) return steps
       if (except.has(slot.number)) continue
-      const write = changed(snapshot, slot, choice.of(slot.number, slot.record.primary!))
+      const write = changed(snapshot, slot, choice.of(slot.number, slot.record.primary))
       if (!write) continue
       const { number, revision, record } = slot
       steps.push({
