@@ -10,6 +10,10 @@ export type HostClusterOptions = {
   readonly keys: ClusterKeys
   readonly identity: HostIdentity
   readonly format: ClusterFormat
+  /** Whether somebody has set the number of copies in `format`. */
+  readonly areCopiesChosen: boolean
+  /** How many copies must be in sync for a push to be taken. */
+  readonly minInSync: number
   /** Of the lease, in milliseconds. */
   readonly ttl: number
   readonly metrics: ClusterMetrics

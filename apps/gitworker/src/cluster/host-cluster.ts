@@ -77,6 +77,7 @@ export class HostCluster implements AsyncDisposable {
       table,
       hosts,
       holds: this.#holds,
+      minInSync: options.minInSync,
       reads: options.format.storage === 'own' ? this.reads : undefined,
       onRefused: (reason) => metrics.refused(reason),
     })
@@ -91,8 +92,10 @@ export class HostCluster implements AsyncDisposable {
    * @throws {ConfigError} where it does not, or etcd does not answer
    */
   async agree(): Promise<void> {
-    const { coordinator, keys, format, log } = this.#options
-    this.#format = await patiently(performance.now(), () => agreeOnFormat(coordinator, keys, format, log))
+    const { coordinator, keys, format, areCopiesChosen, log } = this.#options
+    this.#format = await patiently(performance.now(), () =>
+      agreeOnFormat(coordinator, keys, format, areCopiesChosen ? log : undefined),
+    )
   }
 
   /**
@@ -138,10 +141,10 @@ export class HostCluster implements AsyncDisposable {
   /** Hands all slots over, where others can take them. @param timeoutMs at most */
   async leave(timeoutMs: number, hurry: AbortSignal): Promise<void> {
     const { identity, format, log } = this.#options
-    // With storage of its own, and no copies, nobody else has what is here.
-    if (!this.#registration || format.storage === 'own') return
+    if (!this.#registration) return
     const { name } = identity
-    const services = { name, registration: this.#registration, table: this.#table, hosts: this.#hosts, log }
+    const { storage } = format
+    const services = { name, storage, registration: this.#registration, table: this.#table, hosts: this.#hosts, log }
     await leaveCluster(services, timeoutMs, hurry)
   }
 

@@ -1,10 +1,10 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import { NotPrimaryError } from '../copies/primary/copies.ts'
+import { NotPrimaryError, TooFewCopiesError } from '../copies/primary/copies.ts'
 import type { Copies } from '../copies/primary/copies.ts'
 import type { GitCall } from './git-call.ts'
 
-/** Resolves when a push may be acknowledged. @throws {Refusal} `term_over`, or why that cannot be known */
+/** Resolves when a push may be acknowledged. @throws {Refusal} `term_over`, `copies_lost`, or why that cannot be known */
 export type ConfirmPush = () => Promise<void>
 
 /** In a cluster, the copies in sync must have what the push has done, and this host must be the primary still. */
@@ -18,7 +18,8 @@ export function confirmationOf(
     try {
       await copies?.confirm(request.repository, gitDir, tenure.term)
     } catch (cause) {
-      throw cause instanceof NotPrimaryError ? new Refusal('term_over', { cause }) : cause
+      if (cause instanceof NotPrimaryError) throw new Refusal('term_over', { cause })
+      throw cause instanceof TooFewCopiesError ? new Refusal('copies_lost', { cause }) : cause
     }
     await tenure.confirm(exchange.signal)
   }

@@ -27,6 +27,7 @@ export type TestHostOptions = {
   readonly storage?: 'shared' | 'own'
   readonly weight?: number
   readonly copies?: number
+  readonly minInSync?: number
 }
 
 /** Hosts without requests, on one coordinator in this process. */
@@ -37,7 +38,10 @@ export class TestCluster implements AsyncDisposable {
   #runs = 0
 
   /** A host that has not joined yet. */
-  open(name: string, { ttl = 1000, storage = 'shared', weight = 100, copies = 1 }: TestHostOptions = {}): TestHost {
+  open(
+    name: string,
+    { ttl = 1000, storage = 'shared', weight = 100, copies = 1, minInSync = 1 }: TestHostOptions = {},
+  ): TestHost {
     const coordinator = new InProcessCoordinator(this.store)
     const { lines, log } = recordLog()
     const run = `run-${++this.#runs}`
@@ -46,6 +50,8 @@ export class TestCluster implements AsyncDisposable {
       keys,
       identity: { name, weight, zone: '', version: '1', run },
       format: { version: formatVersion, slots: slotCount, storage, copies },
+      areCopiesChosen: true,
+      minInSync,
       ttl,
       metrics: new ClusterMetrics(new Registry()),
       log,

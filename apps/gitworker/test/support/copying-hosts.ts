@@ -122,6 +122,7 @@ export async function openCopyingHost(
     reads: { settled: () => Promise.resolve() },
     links,
     reader,
+    minInSync: 1,
     copyTimeout,
     log: silentLog,
   })

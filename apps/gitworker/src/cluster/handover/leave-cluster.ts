@@ -1,11 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import type { HostTable } from '../member/host-table.ts'
+import type { ClusterFormat } from '@sluice/shared/placement/format'
+import type { HostTable, KnownHost } from '../member/host-table.ts'
 import type { Registration } from '../member/registration.ts'
 import type { SlotTable } from '../table/slot-table.ts'
 
 export type LeavingServices = {
   readonly name: string
+  readonly storage: ClusterFormat['storage']
   readonly registration: Pick<Registration, 'lease' | 'beginLeaving'>
   readonly table: SlotTable
   readonly hosts: HostTable
@@ -16,7 +18,8 @@ const lookEveryMs = 50
 
 /**
  * Tells the balancer that this host is about to stop, and goes on serving until it has handed over all slots that it is the
- * primary of. Never fails: whatever it still has then is taken over when its lease is given back.
+ * primary of and that another host can take: with storage of its own, one that has a copy in sync. Never fails: whatever it
+ * still has then is taken over when its lease is given back.
  *
  * @param timeoutMs for all of it @param hurry cuts it short
  */
@@ -26,30 +29,36 @@ export async function leaveCluster(services: LeavingServices, timeoutMs: number,
   const why = (): string | undefined => {
     if (hurry.aborted) return 'it is to hurry'
     if (registration.lease?.isLive !== true) return 'its lease is not live'
-    if (!othersTakeSlots(services)) return 'no other host can take them'
+    if (slotsOf(services).movable === 0) return 'no other host can take them'
     return performance.now() - since > timeoutMs ? 'SLUICE_DRAIN_TIMEOUT is over' : undefined
   }
   try {
-    if (primaryOf(services) === 0 || why() !== undefined) return
+    if (why() !== undefined) return
     await registration.beginLeaving()
-    log.info({ host: name, slots: primaryOf(services) }, 'leaves the cluster: hands its slots over')
-    while (primaryOf(services) > 0 && why() === undefined) await pause(lookEveryMs)
+    log.info({ host: name, slots: slotsOf(services).movable }, 'leaves the cluster: hands its slots over')
+    while (why() === undefined) await pause(lookEveryMs)
   } catch (err) {
     log.warn({ err }, 'the cluster could not be told that this host is about to stop')
   } finally {
-    const left = primaryOf(services)
+    const { all: left } = slotsOf(services)
     const ms = Math.round(performance.now() - since)
     if (left > 0) log.warn({ host: name, slots: left, why: why(), ms }, 'stops with slots that were not handed over')
     else log.info({ host: name, ms }, 'has handed all slots over')
   }
 }
 
-function primaryOf({ table, name }: LeavingServices): number {
-  let count = 0
-  for (const [, { primary }] of table) if (primary === name) count++
+/** How many slots this host is the primary of, and how many of them another host can take. */
+function slotsOf({ table, hosts, storage, name }: LeavingServices): { readonly all: number; readonly movable: number } {
+  const takers = new Set([...hosts.all.keys()].filter((other) => other !== name && takesSlots(hosts.get(other))))
+  const count = { all: 0, movable: 0 }
+  for (const [, { primary, inSync }] of table) {
+    if (primary !== name) continue
+    count.all++
+    if (storage === 'shared' ? takers.size > 0 : inSync.some((host) => takers.has(host))) count.movable++
+  }
   return count
 }
 
-function othersTakeSlots({ hosts, name }: LeavingServices): boolean {
-  return [...hosts.all].some(([other, { record }]) => other !== name && !record.isLeaving && record.weight > 0)
+function takesSlots(host: KnownHost | undefined): boolean {
+  return host !== undefined && !host.record.isLeaving && host.record.weight > 0
 }

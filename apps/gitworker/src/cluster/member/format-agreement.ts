@@ -9,6 +9,7 @@ import { parseJson } from '@sluice/shared/placement/slot-record'
 /**
  * Makes sure that this host means the same by the keys of its cluster as the others. The first host writes what that is.
  *
+ * @param log is told of another number of copies; undefined: this host has no opinion about it
  * @returns what the cluster has: its number of copies may be another one than this host's own
  * @throws {ConfigError} where the cluster has another version, another number of slots, or another kind of storage
  * @throws {CoordinatorError}
@@ -17,7 +18,7 @@ export async function agreeOnFormat(
   coordinator: Coordinator,
   keys: ClusterKeys,
   own: ClusterFormat,
-  log: Logger,
+  log: Logger | undefined,
 ): Promise<ClusterFormat> {
   const value = JSON.stringify(own)
   const { isDone } = await coordinator.swap([{ key: keys.format, expected: 0, value }])
@@ -27,7 +28,7 @@ export async function agreeOnFormat(
   // It was deleted in between. Whoever does that begins again.
   if (!found) return await agreeOnFormat(coordinator, keys, own, log)
   const format = checkFormat(keys.format, found.value, own)
-  if (format.copies !== own.copies) log.warn({ copies: format.copies }, otherCopies(keys.format, own, format))
+  if (format.copies !== own.copies) log?.warn({ copies: format.copies }, otherCopies(keys.format, own, format))
   return format
 }
 

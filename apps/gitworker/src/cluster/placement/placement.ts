@@ -19,6 +19,7 @@ import { Tenure } from './tenure.ts'
  *   a push, and the lease is not surely live ──▶ 503 no_lease
  *   the gateway knows of a later change   ──▶ wait for the watch, up to two seconds
  *   a push: primary, and not handing over ──▶ served; else 421 misplaced
+ *     and too few copies are in sync      ──▶ 503 too_few_copies
  *   a read: among the copies in sync      ──▶ served; else 421 misplaced
  *     and a copy of its own may be behind ──▶ 503 no_lease: it has no read lease, or, as the primary, no lease and not the
  *                                             promise of all others in sync to take nothing from it
@@ -50,6 +51,8 @@ export type PlacementServices = {
   readonly holds: SlotHolds
   /** Whether this host may be behind another one, where each has repositories of its own; undefined with one folder for all. */
   readonly reads: Reads | undefined
+  /** How many copies must be in sync and up for a push to be taken, this host included. */
+  readonly minInSync: number
   /** Called with each reason for which a request is not served. */
   readonly onRefused: (reason: Reason) => void
 }
@@ -71,7 +74,7 @@ export class Placement {
    *
    * @param term of the repository's slot, as the gateway knows it; undefined where no gateway has sent the request
    * @returns what a push holds until nothing of it is at work; undefined for whatever changes nothing
-   * @throws {Refusal} `misplaced`, `no_lease`
+   * @throws {Refusal} `misplaced`, `no_lease`, `too_few_copies`
    */
   async admit(request: GitRequest, term: number | undefined, signal: AbortSignal): Promise<Tenure | undefined> {
     const { table } = this.#services
@@ -86,7 +89,8 @@ export class Placement {
     const { record, revision } = table.at(slot)
     if (!record || (term !== undefined && revision < term) || !this.#serves(record, isPush))
       throw this.#misplaced(slot, term)
-    if (!isPush) this.#checkReads(record)
+    if (isPush) this.#checkCopies(record)
+    else this.#checkReads(record)
     if (!isPush || request.kind === 'advertisement') return undefined
     if (this.#services.holds.isClosed(slot)) throw this.#misplaced(slot, term)
     return this.#enter(slot, record, this.#checkLease())
@@ -150,6 +154,13 @@ export class Placement {
     return isPush ? primary === name : inSync.includes(name)
   }
 
+  /** @throws {Refusal} `too_few_copies` */
+  #checkCopies({ inSync }: SlotRecord): void {
+    const { hosts, minInSync } = this.#services
+    if (minInSync === 1 || inSync.filter((host) => hosts.get(host)).length >= minInSync) return
+    throw this.#refused('too_few_copies')
+  }
+
   /** @throws {Refusal} `no_lease` where another host may have acknowledged what is not here */
   #checkReads(record: SlotRecord): void {
     const { name, reads } = this.#services
@@ -179,7 +190,7 @@ export class Placement {
     return this.#refused('misplaced', toldSlotHeaders({ record, revision, hosts: told }))
   }
 
-  #refused(reason: 'misplaced' | 'no_lease', told: Readonly<Record<string, string>> = {}): Refusal {
+  #refused(reason: 'misplaced' | 'no_lease' | 'too_few_copies', told: Readonly<Record<string, string>> = {}): Refusal {
     this.#services.onRefused(reason)
     return new Refusal(reason, { headers: { ...notBegunHeaders, ...told } })
   }

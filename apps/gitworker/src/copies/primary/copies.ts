@@ -28,12 +28,19 @@ export class NotPrimaryError extends Error {
   override readonly name = 'NotPrimaryError'
 }
 
+/** The primary has it, and fewer copies than an operator asks for. */
+export class TooFewCopiesError extends Error {
+  override readonly name = 'TooFewCopiesError'
+}
+
 export type CopiesServices = {
   readonly view: SlotView
   readonly inSync: InSync
   readonly reads: Pick<ReadGrants, 'settled'>
   readonly links: HostLinks
   readonly reader: StateReader
+  /** How many hosts must have a push, the primary included. */
+  readonly minInSync: number
   /** Milliseconds for which a copy may show no progress. */
   readonly copyTimeout: number
   readonly log: Logger
@@ -59,15 +66,16 @@ export class Copies {
    * and HEAD is settled, and before anybody is told so.
    *
    * @param term in which the push was begun
-   * @throws {NotPrimaryError} where nobody may be told
+   * @throws {NotPrimaryError}, {TooFewCopiesError} where nobody may be told
    */
   async confirm(repository: string, gitDir: string, term: number): Promise<void> {
-    const { view, reads } = this.#services
+    const { view, reads, minInSync } = this.#services
     if (this.has(repository))
       await this.#rounds.join(plainName(repository), () => this.#round(repository, gitDir, term))
     else await reads.settled(slotOf(repository), new Set([view.name]))
     // A round may have been begun for a push of an older term.
-    this.#checkTerm(repository, term)
+    const { inSync } = this.#checkTerm(repository, term)
+    if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${repository} as it is now.`)
   }
 
   #checkTerm(repository: string, term: number): SlotRecord {

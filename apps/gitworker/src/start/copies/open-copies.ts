@@ -59,7 +59,16 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const view = viewOf(cluster)
   const reader = { startGit: streams(), runJob }
   const { inSync, reads } = cluster.host
-  const copies = new Copies({ view, inSync, reads: reads.grants, links, reader, copyTimeout: config.copyTimeout, log })
+  const copies = new Copies({
+    view,
+    inSync,
+    reads: reads.grants,
+    links,
+    reader,
+    minInSync: config.minInSync,
+    copyTimeout: config.copyTimeout,
+    log,
+  })
   const followers = new Followers({
     root,
     view,

@@ -74,6 +74,8 @@ export async function openCluster(
       keys: clusterKeys(config.etcdPrefix),
       identity,
       format: formatOf(config),
+      areCopiesChosen: config.copies !== 'auto',
+      minInSync: config.minInSync,
       ttl: config.lease,
       metrics,
       log,
@@ -135,8 +137,8 @@ export async function checkMembership(config: SupervisorConfig, log: Logger): Pr
   if (address !== undefined && address !== addressOf(config, config.supervisor)) throw nameIsTaken(name, address)
 }
 
-function formatOf({ storage, copies }: Pick<SupervisorConfig, 'storage' | 'copies'>): ClusterFormat {
-  return { version: formatVersion, slots: slotCount, storage, copies }
+function formatOf(config: Pick<SupervisorConfig, 'storage' | 'copies'>): ClusterFormat {
+  return { version: formatVersion, slots: slotCount, storage: config.storage, copies: copiesOf(config) }
 }
 
 /** @throws {ConfigError} where the name of the machine cannot be that of a host */
@@ -164,12 +166,19 @@ function checkAddress({ hostAddress, supervisor }: AddressConfig): void {
   }
 }
 
-/** @throws {ConfigError} where there would have to be copies on other disks */
-function checkCopies({ storage, copies }: Pick<SupervisorConfig, 'storage' | 'copies'>): void {
-  if (storage === 'shared' || copies === 1) return
+/** @throws {ConfigError} where no push could ever be taken */
+function checkCopies({ storage, copies, minInSync }: Pick<SupervisorConfig, 'storage' | 'copies' | 'minInSync'>): void {
+  const most = copiesOf({ storage, copies })
+  if (minInSync === 1 || (storage === 'own' && minInSync <= most)) return
   throw new ConfigError([
-    `SLUICE_COPIES=${copies}: with SLUICE_STORAGE=${storage}, each repository is on the disk of one host only. Set SLUICE_COPIES=1, or use one folder for all hosts with SLUICE_STORAGE=shared.`,
+    storage === 'shared'
+      ? `SLUICE_MIN_IN_SYNC=${minInSync} is for SLUICE_STORAGE=own: with one folder for all hosts there are no copies. Remove it.`
+      : `SLUICE_MIN_IN_SYNC=${minInSync} is more than SLUICE_COPIES=${most}, so no push would ever be taken. Set SLUICE_COPIES=${minInSync} at least.`,
   ])
+}
+
+function copiesOf({ storage, copies }: Pick<SupervisorConfig, 'storage' | 'copies'>): number {
+  return copies === 'auto' ? { own: 2, shared: 1 }[storage] : copies
 }
 
 function addressOf({ hostAddress }: AddressConfig, listening: Address): string {

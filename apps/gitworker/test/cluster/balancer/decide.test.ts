@@ -298,7 +298,7 @@ describe('with storage of the hosts’ own', () => {
         world.handOver()
       }
       const counts = [...world.hosts.keys()].map((name) => world.slots.filter((slot) => isListed(slot, name)).length)
-      for (const count of counts) assert.ok(Math.abs(count - (slotCount * copies) / 5) < 350, `${counts}`)
+      for (const count of counts) assert.ok(Math.abs(count - (slotCount * copies) / 5) < 350, counts.join())
       for (const slot of world.slots) assert.ok(slot.kind === 'placed' && slot.record.copies.length === copies)
       if (copies > 1) assertFair(world)
       else assert.ok(world.changes.every(({ to }) => to === 'newcomer'))

@@ -1,7 +1,17 @@
 import { z } from 'zod'
 import { hostName } from '../../placement/slot-record.ts'
 import type { Setting } from '../setting/setting.ts'
-import { address, checked, duration, orOff, text, toggle, wholeNumber, wholeSeconds } from '../setting/values.ts'
+import {
+  address,
+  checked,
+  duration,
+  orAuto,
+  orOff,
+  text,
+  toggle,
+  wholeNumber,
+  wholeSeconds,
+} from '../setting/values.ts'
 
 /** `SLUICE_CLUSTER=etcd` turns all of these on. */
 export const cluster = {
@@ -110,16 +120,26 @@ export const cluster = {
     name: 'SLUICE_STORAGE',
     apps: ['supervisor'],
     takes: 'own or shared',
-    purpose: 'own: SLUICE_ROOT is on this host’s own disk. shared: all hosts have the same folder (CephFS, EFS, NFS).',
+    purpose:
+      'own: SLUICE_ROOT is on this host’s own disk, and hosts copy repositories to each other. shared: all hosts have the same folder (CephFS, EFS, NFS).',
     fallback: 'own',
     schema: z.enum(['own', 'shared']),
   },
   copies: {
     name: 'SLUICE_COPIES',
     apps: ['supervisor'],
+    takes: 'auto, or a whole number from 1 to 16',
+    purpose:
+      'How many hosts keep each repository, which may be read from all of them. SLUICE_STORAGE=own: each has it on its own disk. shared: over how many hosts reads are spread; more than 1 only where the file system shows each change to all hosts at once. auto: 2 with own, 1 with shared. The first host sets it for the cluster.',
+    fallback: 'auto',
+    schema: orAuto(wholeNumber(1, 16)),
+  },
+  minInSync: {
+    name: 'SLUICE_MIN_IN_SYNC',
+    apps: ['supervisor'],
     takes: 'a whole number from 1 to 16',
     purpose:
-      'With SLUICE_STORAGE=shared: over how many hosts the reads of a repository are spread. More than 1 only where the file system shows each change to all hosts at once. own: 1. The first host sets it for the cluster.',
+      'With SLUICE_STORAGE=own: how many hosts that are up must have all of a repository for a push to be taken and confirmed, the primary included. With 2, no confirmed push is on one disk only, and pushes are refused while one of two hosts is down.',
     fallback: '1',
     schema: wholeNumber(1, 16),
   },

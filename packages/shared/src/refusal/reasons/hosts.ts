@@ -55,6 +55,20 @@ export const hosts = {
     advice:
       'The host lost its lease while git was at work: it did not reach etcd, or was stopped. The line of the request says what git did.',
   },
+  too_few_copies: {
+    status: 503,
+    outcome: 'shed',
+    sentence:
+      'Too few hosts have all of this repository at the moment, so pushes are refused. Nothing was changed: please try again later.',
+    advice: 'Fewer than SLUICE_MIN_IN_SYNC copies are in sync and up: `/-/cluster` says which are not, and why.',
+  },
+  copies_lost: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'Too few hosts have this push, so it cannot be confirmed. It has taken effect on one of them, and may be lost. Please fetch, and push again if it is missing.',
+    advice: 'While the push ran, a copy failed, and fewer than SLUICE_MIN_IN_SYNC were left: see the log for why.',
+  },
   wrong_secret: {
     status: 403,
     outcome: 'refused',
