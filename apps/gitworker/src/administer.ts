@@ -16,6 +16,7 @@ import type { SupervisorConfig } from './config/config.ts'
 import { isRootShared } from './config/shared-root.ts'
 import { openNewRepositories } from './start/parts/dispatcher.ts'
 import { checkReaper } from './start/parts/prerequisites.ts'
+import { openMoving } from './start/parts/moving.ts'
 import { openStorage } from './start/parts/storage.ts'
 import { openWorkers } from './start/parts/workers.ts'
 
@@ -42,8 +43,9 @@ await runApp(async () => {
   const address = { kind: 'unix', path: join(folder, 'administration.sock') } as const
   const users = new RepositoryUsers()
   const readOnly = opened.use(await openReadOnlyRules(config, log))
+  const moving = await openMoving(config, storage, undefined, log)
   const missing = { answers: undefined, mirrors: undefined }
-  const parts = { config, storage, workers, newRepositories, users, ...missing, readOnly, metrics, log }
+  const parts = { config, storage, workers, moving, newRepositories, users, ...missing, readOnly, metrics, log }
   opened.use(await openAdministration(parts, address))
   process.send?.({ socket: address.path })
   await stopped

@@ -1,6 +1,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { plainName } from '@sluice/shared/git/repository-name'
+import type { RefStorage } from '../git/repository-config.ts'
 import type { RunJob } from '../process/job/job.ts'
 import { initialHead } from '../repository/default-branch.ts'
 import { findRepository, isBelow, isInsideRepository, isThere, kindOf, realPathOf } from '../repository/repository.ts'
@@ -62,10 +63,18 @@ function checkParents(root: string, parent: string): void {
  * Makes an empty bare repository, in a folder that does not exist yet. The repository that a push creates and the empty one
  * that it is shown before are both made here, so that they cannot differ.
  *
+ * @param refStorage undefined: git's default
  * @throws {JobError} if git fails
  */
-export async function initRepository(folder: string, format: ObjectFormat, runJob: RunJob): Promise<void> {
+export async function initRepository(
+  folder: string,
+  format: ObjectFormat,
+  runJob: RunJob,
+  refStorage?: RefStorage,
+): Promise<void> {
   const options = ['--quiet', '--bare', '--template=', `--object-format=${format}`]
+  // Versions of git that know only one have no such option.
+  if (refStorage === 'reftable') options.push('--ref-format=reftable')
   await runJob([...initialHead.initOptions, 'init', ...options, '--', folder])
   await initialHead.mark(folder)
 }

@@ -3,6 +3,7 @@ import { renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { RefStorage } from '../git/repository-config.ts'
 import type { RunJob } from '../process/job/job.ts'
 import { isThere } from '../repository/repository.ts'
 import { initRepository } from './create-repository.ts'
@@ -34,6 +35,8 @@ export type Furnish = (hidden: string) => Promise<void>
 export type Making = {
   /** The maker's own by default. */
   readonly format?: ObjectFormat
+  /** git's own by default. */
+  readonly refStorage?: RefStorage
   readonly furnish?: Furnish
 }
 
@@ -53,10 +56,13 @@ export class RepositoryMaker {
   }
 
   /** @throws {Refusal} `create_failed`, or where there is no worker for it */
-  async make(target: string, { format = this.#format, furnish = nothing }: Making = {}): Promise<Provisional> {
+  async make(
+    target: string,
+    { format = this.#format, refStorage, furnish = nothing }: Making = {},
+  ): Promise<Provisional> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#tryToMake(target, format, furnish)
+        return await this.#tryToMake(target, format, furnish, refStorage)
       } catch (cause) {
         const lostItsFolder = !isThere(dirname(target))
         if (lostItsFolder && attempt < attempts) continue
@@ -84,14 +90,19 @@ export class RepositoryMaker {
     dropNote(noteFile)
   }
 
-  async #tryToMake(target: string, format: ObjectFormat, furnish: Furnish): Promise<Provisional> {
+  async #tryToMake(
+    target: string,
+    format: ObjectFormat,
+    furnish: Furnish,
+    refStorage: RefStorage | undefined,
+  ): Promise<Provisional> {
     const noteFile = join(this.#notes, randomUUID())
     const hidden = hiddenBeside(target)
     let folders: readonly string[] = []
     try {
       folders = this.#folders.makeAbove(target)
       writeNote(noteFile, { target, hidden, folders })
-      await initRepository(hidden, format, this.#runJob)
+      await initRepository(hidden, format, this.#runJob, refStorage)
       await furnish(hidden)
       const note = { target, hidden, folders, made: contentsOf(hidden) }
       writeNote(noteFile, note)

@@ -31,6 +31,26 @@ export class RepositoryUsers {
   enter(gitDir: string, onClosing?: () => void): Disposable {
     const uses = this.#usesOf(gitDir)
     if (uses.onUnused) throw new Refusal('repository_moving')
+    return this.#enter(gitDir, uses, onClosing)
+  }
+
+  /**
+   * Enters for something that a request which is at work there waits for, and so also while the repository is closing.
+   *
+   * @throws {Refusal} `repository_moving`
+   */
+  join(gitDir: string): Disposable {
+    const uses = this.#usesOf(gitDir)
+    if (uses.onUnused && uses.count === 0) throw new Refusal('repository_moving')
+    return this.#enter(gitDir, uses)
+  }
+
+  /** How many requests are at work in a repository. */
+  count(gitDir: string): number {
+    return this.#uses.get(gitDir)?.count ?? 0
+  }
+
+  #enter(gitDir: string, uses: Uses, onClosing?: () => void): Disposable {
     uses.count++
     if (onClosing) uses.onClosing.add(onClosing)
     let isOver = false
@@ -45,11 +65,6 @@ export class RepositoryUsers {
         else this.#uses.delete(gitDir)
       },
     }
-  }
-
-  /** How many requests are at work in a repository. */
-  count(gitDir: string): number {
-    return this.#uses.get(gitDir)?.count ?? 0
   }
 
   /**

@@ -10,13 +10,12 @@ export type ConfirmPush = () => Promise<void>
 /** In a cluster, the copies in sync must have what the push has done, and this host must be the primary still. */
 export function confirmationOf(
   { exchange, request, tenure }: GitCall,
-  gitDir: string,
   copies: Copies | undefined,
 ): ConfirmPush | undefined {
   if (!tenure) return undefined
   return async () => {
     try {
-      await copies?.confirm(request.repository, gitDir, tenure.term)
+      await copies?.confirm(request.repository, tenure.term)
     } catch (cause) {
       if (cause instanceof NotPrimaryError) throw new Refusal('term_over', { cause })
       throw cause instanceof TooFewCopiesError ? new Refusal('copies_lost', { cause }) : cause

@@ -103,7 +103,7 @@ export class PushRuns {
     audit.hasProcReceive = run.hasProcReceive
     const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
-    const confirm = confirmationOf(call, gitDir, copies)
+    const confirm = confirmationOf(call, copies)
     const push = { body, worker, reply, ending, audit, newHead, confirm }
     const progress = await passOn(call, push)
     await conclude(push, progress, record)

@@ -31,6 +31,7 @@ import { openServer } from './parts/server.ts'
 import { checkGnupgHome, checkReaper } from './parts/prerequisites.ts'
 import { administrationAddress, openAdministration } from './parts/administration.ts'
 import { openDispatcher, openNewRepositories } from './parts/dispatcher.ts'
+import { openMoving } from './parts/moving.ts'
 import { openOwnWork } from './parts/own-work/own-work.ts'
 import { openPushParts } from './parts/push-parts.ts'
 import { openStorage, watchDisks } from './parts/storage.ts'
@@ -90,7 +91,8 @@ export async function startSupervisor(
   const { auditLog } = pushParts.audit
   const ownWork = parts.use(await openOwnWork({ ...common, running, disks, auditLog, registry }))
   const { ending } = running
-  const { copies, forHosts } = parts.use(await openCopying(cluster, { ...common, answers, ending }))
+  const moving = await openMoving(config, storage, cluster?.placement, log)
+  const { copies, forHosts } = parts.use(await openCopying(cluster, { ...common, moving, answers, ending }))
   const forRequests = { ...ownWork, copies, caches, disks, pushParts, connections, ending }
   const dispatcher = openDispatcher({ ...common, ...forRequests })
   const readiness = readinessOfHost({ root, config, pool, runJob, disks, cluster }, running)
@@ -105,7 +107,9 @@ export async function startSupervisor(
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
   const { mirrors } = ownWork
-  parts.use(await openAdministration({ ...common, answers, mirrors, readOnly: pushParts.readOnly }, administered))
+  parts.use(
+    await openAdministration({ ...common, moving, answers, mirrors, readOnly: pushParts.readOnly }, administered),
+  )
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   await cluster?.join(address)

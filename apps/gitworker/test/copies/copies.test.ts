@@ -33,7 +33,7 @@ beforeEach(async () => {
 
 afterEach(() => hosts.disposeAsync())
 
-const confirm = () => one.copies.confirm('team/project', gitDir, term)
+const confirm = () => one.copies.confirm('team/project', term)
 const atCopy = (...args: string[]) => git(join(two.root, 'team/project.git'), args)
 const refsOf = (folder: string) => git(folder, ['for-each-ref', '--format=%(refname) %(objectname) %(symref)'])
 
@@ -77,7 +77,7 @@ test('a repository of SHA-256 without a branch is copied, and HEAD stays a guess
   gitDir = join(one.root, 'empty.git')
   await git(one.root, ['init', '--quiet', '--bare', '--object-format=sha256', 'empty.git'])
   await writeFile(join(gitDir, 'sluice-head-is-a-guess'), '')
-  await one.copies.confirm('empty', gitDir, term)
+  await one.copies.confirm('empty', term)
   const copy = join(two.root, 'empty.git')
   assert.equal(await git(copy, ['rev-parse', '--show-object-format']), 'sha256')
   assert.ok((await readdir(copy)).includes('sluice-head-is-a-guess'))
@@ -144,7 +144,7 @@ test('a primary of an older term changes nothing, also where the table still has
   cluster.record = { ...cluster.record!, term: 9 }
   await git(gitDir, ['branch', 'topic', 'main'])
   await assert.rejects(confirm(), NotPrimaryError)
-  await one.copies.confirm('team/project', gitDir, 9)
+  await one.copies.confirm('team/project', 9)
   await git(gitDir, ['branch', 'another', 'main'])
   const after = await refsOf(join(two.root, 'team/project.git'))
   assert.notEqual(after, before)
@@ -198,7 +198,7 @@ test('a copy that is paused is taken out after a while without progress', async 
   cluster.record = { ...cluster.record!, primary: 'slow', copies: ['slow', 'two'], inSync: ['slow', 'two'] }
   cluster.addresses.set('two', { kind: 'tcp', host: '127.0.0.1', port })
   await git(slow.root, ['init', '--quiet', '--bare', 'project.git'])
-  await slow.copies.confirm('project', join(slow.root, 'project.git'), term)
+  await slow.copies.confirm('project', term)
   assert.deepEqual(cluster.removed, ['two'])
   paused.closeAllConnections()
   paused.close()

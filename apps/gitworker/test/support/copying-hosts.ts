@@ -4,6 +4,10 @@ import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Lane } from '@sluice/shared/admission/lane'
+import { discardCopy } from '../../src/administration/change/discard-copy.ts'
+import { MoveNotes } from '../../src/administration/move/move-notes.ts'
+import { Turns } from '../../src/administration/operation/turns.ts'
+import { Trash } from '../../src/administration/trash/trash.ts'
 import type { Address } from '@sluice/shared/network/address'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import { silentLog } from '@sluice/shared/telemetry/log'
@@ -14,8 +18,10 @@ import { CopiesServer } from '../../src/copies/server/copies-server.ts'
 import { HostLinks } from '../../src/copies/link/host-links.ts'
 import { Copies } from '../../src/copies/primary/copies.ts'
 import { Followers } from '../../src/copies/copy/followers.ts'
+import type { Discard } from '../../src/copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../src/copies/copy/objects-of-primary.ts'
 import { Terms } from '../../src/copies/copy/terms.ts'
+import { textsOfPrimary } from '../../src/copies/copy/texts-of-primary.ts'
 import type { SlotView } from '../../src/copies/slot-view.ts'
 import { RepositoryMaker } from '../../src/creation/repository-maker.ts'
 import type { GitOptions } from '../../src/git/command.ts'
@@ -50,6 +56,8 @@ export type CopyingHost = AsyncDisposable & {
   readonly view: SlotView
   readonly copies: Copies
   readonly followers: Followers
+  readonly trash: Trash
+  readonly users: RepositoryUsers
   readonly server: Server
   /** How many requests of other hosts have come, by path. */
   readonly asked: Map<string, number>
@@ -117,28 +125,37 @@ export async function openCopyingHost(
     },
   }
   const copies = new Copies({
+    root,
     view,
     inSync,
     reads: { settled: () => Promise.resolve() },
     links,
     reader,
     minInSync: 1,
+    trashed: async () => null,
     copyTimeout,
     log: silentLog,
   })
   const users = new RepositoryUsers()
   await mkdir(join(path, 'notes'))
+  const moveNotes = await MoveNotes.open(join(path, 'moves'), silentLog)
+  const trash = new Trash(root, undefined)
+  const moving = { root, users, answers: undefined, busyWait: 500, turns: new Turns(), trash, notes: moveNotes }
+  const discard: Discard = (repository, trashed, { signal, onProgress }) =>
+    discardCopy(moving, repository, trashed ?? undefined, { signal, tell: onProgress })
   const followers = new Followers({
     root,
     view,
     terms: await Terms.open(root),
     maker: new RepositoryMaker(join(path, 'notes'), 'sha1', runJob),
+    discard,
     users,
     staleLocks: new StaleLocks({ isShared: false }),
     answers: undefined,
     startGit: streams(),
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
+    askTexts: textsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
   })
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams() }
@@ -168,5 +185,18 @@ export async function openCopyingHost(
   const serving = () => [...running].filter(({ state }) => state === 'serving').flatMap(({ pid }) => pid ?? [])
   const parts = opened.move()
   const ends = () => parts.disposeAsync()
-  return { name, root, view, copies, followers, server, asked, reader, serving, [Symbol.asyncDispose]: ends }
+  return {
+    name,
+    root,
+    view,
+    copies,
+    followers,
+    trash,
+    users,
+    server,
+    asked,
+    reader,
+    serving,
+    [Symbol.asyncDispose]: ends,
+  }
 }

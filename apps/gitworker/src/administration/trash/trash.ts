@@ -1,12 +1,12 @@
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { isBelow, isGitDirectory } from '../../repository/repository.ts'
 import type { OnUnreadable, Walked } from '../look/walk-root.ts'
 import { identityOfFolder, isIdentityOf } from '../move/folder-identity.ts'
+import { isTrashId, newTrashId } from './trash-id.ts'
 import { readTrashNote, writeTrashNote } from './trash-note.ts'
 import type { TrashNote } from './trash-note.ts'
 
@@ -30,6 +30,9 @@ const goneEnding = '.gone'
 /** An entry, and the folder of the repository in it. */
 export type TrashEntry = TrashNote & { readonly path: string }
 
+/** How a repository is kept that another host has deleted, too. */
+export type Kept = { readonly id?: string; readonly keptUntil: string | null }
+
 export class Trash {
   readonly #folder: string
   readonly #keepMs: number | undefined
@@ -45,28 +48,46 @@ export class Trash {
     this.#isOurs = isOurs
   }
 
-  /** Makes an entry for a repository that is about to be moved into it. @throws the file system's error */
+  /**
+   * Makes an entry for a repository that is about to be moved into it.
+   *
+   * @param kept what another host's trash says of it; otherwise it gets an id of its own, and is kept as long as others
+   * @throws the file system's error
+   */
   prepare(
     repository: string,
     folder: { readonly absolute: string; readonly relative: string },
     gitDir: string,
+    kept?: Kept,
   ): TrashEntry {
     const now = new Date()
-    const id = `${now.toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}`
-    const entry = join(this.#folder, id)
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
-    mkdirSync(entry, { mode: 0o700 })
+    const id = this.#makeEntry(kept?.id) ?? this.#makeEntry(newTrashId(now))!
+    const entry = join(this.#folder, id)
+    const until = this.#keepMs === undefined ? null : new Date(now.getTime() + this.#keepMs).toISOString()
     const note = {
       id,
       repository,
       folder: folder.relative,
       gitDir,
       deletedAt: now.toISOString(),
-      keptUntil: this.#keepMs === undefined ? null : new Date(now.getTime() + this.#keepMs).toISOString(),
+      keptUntil: kept ? kept.keptUntil : until,
       identity: identityOfFolder(folder.absolute) ?? '',
     }
     writeTrashNote(entry, note)
     return { ...note, path: join(entry, held) }
+  }
+
+  /** @returns undefined where there is one, or no id is given */
+  #makeEntry(id: string | undefined): string | undefined {
+    if (id === undefined || !isTrashId(id)) return undefined
+    try {
+      mkdirSync(join(this.#folder, id), { mode: 0o700 })
+      return id
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return undefined
+      throw error
+    }
   }
 
   /** Removes an entry whose repository has been restored, or was never moved in. */
@@ -119,7 +140,7 @@ export class Trash {
   async tidy(): Promise<void> {
     for (const name of await readdir(this.#folder).catch(() => [])) {
       const path = join(this.#folder, name)
-      if (!isId(name.replace(goneEnding, ''))) continue
+      if (!isTrashId(name.replace(goneEnding, ''))) continue
       if (name.endsWith(goneEnding)) await rm(path, { recursive: true, force: true })
       else if (this.#mayForget(path)) await this.forget(name)
     }
@@ -149,7 +170,7 @@ export class Trash {
 
   /** Only what the note describes: the folder must be the one that was moved in, or nothing of it is shown or touched. */
   #entry(id: string): TrashEntry | undefined {
-    if (!isId(id)) return undefined
+    if (!isTrashId(id)) return undefined
     const note = readTrashNote(join(this.#folder, id))
     const path = join(this.#folder, id, held)
     if (!note || note.id !== id || !isIdentityOf(note.identity, path)) return undefined
@@ -170,9 +191,4 @@ export class Trash {
       // Something is in it.
     }
   }
-}
-
-/** Nothing else is looked at, so that no id leads out of the trash. */
-function isId(name: string): boolean {
-  return /^\d{8}T\d{6}Z-[0-9a-f]{8}$/.test(name)
 }

@@ -5,14 +5,18 @@ import { isRefName } from '../../git/ref-name.ts'
 import { headIsNoGuess, initialHead } from '../../repository/default-branch.ts'
 import { endedWell } from '../git-stream.ts'
 import type { StartGit } from '../git-stream.ts'
-import type { Told } from '../link/told.ts'
+import type { Told, ToldState } from '../link/told.ts'
 import { readState } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
+import { hashOfTexts } from '../state/repository-texts.ts'
 import type { OpenObjects } from './objects-of-primary.ts'
+import type { AskTexts } from './texts-of-primary.ts'
+import { writeTexts } from './write-texts.ts'
 
 /*
  * Makes a repository like its primary's:
  *
+ *   the configuration, which may hide references, and the description are written
  *   symbolic references that are to change become absent
  *   git fetch: all other references and their objects, in one step, checked by git   ◀── upload-pack at the primary
  *   symbolic references and HEAD are set
@@ -25,19 +29,25 @@ export type FetchServices = {
   readonly startGit: StartGit
   readonly runJob: RunJob
   readonly openObjects: OpenObjects
+  readonly askTexts: AskTexts
 }
 
-export type Fetching = {
+/** What a primary has told, and what becomes of it. */
+export type Following = {
   readonly told: Told
   readonly signal: AbortSignal
   /** Called whenever something has moved. */
   readonly onProgress: () => void
 }
 
+/** The same for a repository that the primary has. */
+export type Fetching = Following & { readonly wanted: ToldState }
+
 /**
  * @param before the state that it has
  * @returns the state that it has then, which may be newer than what was told
- * @throws {JobError} where git fails, {Refusal} where there is no worker, {Error} where the primary breaks off
+ * @throws {JobError} where git fails, {Refusal} where there is no worker, {Error} where the primary breaks off, or its
+ *   configuration cannot be taken over
  */
 export async function fetchState(
   services: FetchServices,
@@ -45,19 +55,23 @@ export async function fetchState(
   before: RepositoryState,
   fetching: Fetching,
 ): Promise<RepositoryState> {
-  const { runJob } = services
-  const { told, signal } = fetching
-  const wanted = new Map(told.symbolic)
+  const { runJob, askTexts } = services
+  const { told, wanted, signal } = fetching
+  const symbolic = new Map(wanted.symbolic)
   const run: RunJob = (args, options) => runJob([...plain, '--git-dir', gitDir, ...args], { signal, ...options })
+  if (hashOfTexts(before) !== wanted.texts) {
+    const texts = await askTexts(told, signal)
+    await writeTexts(gitDir, before, texts, (args, options) => runJob(args, { signal, ...options }))
+  }
   for (const [ref, target] of before.symbolic) {
-    if (wanted.get(ref) !== target) await run(['symbolic-ref', '--delete', checked(ref)])
+    if (symbolic.get(ref) !== target) await run(['symbolic-ref', '--delete', checked(ref)])
   }
   await fetchAll(services, gitDir, fetching)
-  for (const [ref, target] of wanted) {
+  for (const [ref, target] of symbolic) {
     if (before.symbolic.get(ref) !== target) await run(['symbolic-ref', checked(ref), checked(target)])
   }
-  if (before.head !== told.head) await setHead(told.head, run)
-  if (told.headIsGuess) await initialHead.mark(gitDir)
+  if (before.head !== wanted.head) await setHead(wanted.head, run)
+  if (wanted.headIsGuess) await initialHead.mark(gitDir)
   else await headIsNoGuess(gitDir)
   return await readState(gitDir, services, signal)
 }
@@ -81,10 +95,10 @@ async function fetchAll(services: FetchServices, gitDir: string, fetching: Fetch
 async function runFetch(
   { startGit, openObjects }: FetchServices,
   gitDir: string,
-  { told, signal, onProgress }: Fetching,
+  { told, wanted, signal, onProgress }: Fetching,
   options: readonly string[],
 ): Promise<void> {
-  const args = fetchArguments(gitDir, told, options)
+  const args = fetchArguments(gitDir, wanted, options)
   await using git = await startGit(args, { signal, writesTo: gitDir, onWords: onProgress })
   using objects = openObjects(told, signal)
   const relayed = objects.relay(git, onProgress)
@@ -102,7 +116,7 @@ async function runFetch(
  * git's own input and output are the way to the primary: git-remote-fd(1) wants other numbers for them, which a shell gives
  * them. With that helper, git 2.39 waits for ever in version 2 of the protocol, so version 0 is spoken.
  */
-function fetchArguments(gitDir: string, { symbolic }: Told, options: readonly string[]): string[] {
+function fetchArguments(gitDir: string, { symbolic }: ToldState, options: readonly string[]): string[] {
   const settings = Object.entries({
     'protocol.fd.allow': 'always',
     'protocol.version': '0',

@@ -8,12 +8,14 @@ import { JobError } from '../../process/job/job.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
 import type { StaleLocks } from '../../sweep/stale-locks.ts'
-import type { Told } from '../link/told.ts'
+import type { Told, Trashed } from '../link/told.ts'
 import type { SlotView } from '../slot-view.ts'
 import { readState } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
+import { refStorageIn } from '../state/repository-texts.ts'
+import { absentDigest } from '../state/state-digest.ts'
 import { fetchState } from './fetch-state.ts'
-import type { Fetching, FetchServices } from './fetch-state.ts'
+import type { Fetching, FetchServices, Following } from './fetch-state.ts'
 import type { Terms } from './terms.ts'
 
 /*
@@ -21,6 +23,7 @@ import type { Terms } from './terms.ts'
  *
  *   is the term the newest? is this host a copy? ── no ──▶ refused: nothing is looked at
  *   remember the term, on disk
+ *   is there to be no repository? ── yes ──▶ it is moved to this host's trash
  *   is the state as told? ── yes ──▶ done
  *   fetch from the primary, as the table names it; where there is no repository, make one first, which nobody sees before
  *   it is whole
@@ -37,11 +40,24 @@ export class NotFollowedError extends Error {
   }
 }
 
+/**
+ * Moves a repository out of the way, to this host's trash.
+ *
+ * @param trashed what the primary's trash says of it; null: it is kept for a day
+ * @throws {Refusal} where it cannot be moved
+ */
+export type Discard = (
+  repository: string,
+  trashed: Trashed | null,
+  following: Pick<Following, 'signal' | 'onProgress'>,
+) => Promise<void>
+
 export type FollowerServices = FetchServices & {
   readonly root: string
   readonly view: SlotView
   readonly terms: Terms
   readonly maker: RepositoryMaker
+  readonly discard: Discard
   readonly users: RepositoryUsers
   readonly staleLocks: StaleLocks
   /** Undefined where references are not cached. */
@@ -68,11 +84,11 @@ export class Followers {
   /**
    * Follows the primary to a state, or a newer one.
    *
-   * @returns the digest of the state that the copy has then
+   * @returns the digest of the state that the copy has then; `absentDigest` where there is no repository
    * @throws {NotFollowedError} where it may not follow; {Refusal} for a bad name; whatever git, the disk and the primary throw
    */
-  async follow(fetching: Fetching): Promise<string> {
-    const { told, signal } = fetching
+  async follow(following: Following): Promise<string> {
+    const { told, signal } = following
     checkRepositoryName(told.repository)
     if (plainName(told.repository) !== told.repository) throw new NotFollowedError('This is no plain name.', false)
     await this.#check(told)
@@ -80,7 +96,7 @@ export class Followers {
       signal.throwIfAborted()
       // It may have waited for long.
       await this.#check(told)
-      return await this.#bring(fetching)
+      return await this.#bring(following)
     })
   }
 
@@ -112,17 +128,37 @@ export class Followers {
     }
   }
 
-  async #bring(fetching: Fetching): Promise<string> {
-    const { root, users, answers } = this.#services
-    const { told, signal } = fetching
-    const found = findRepository(root, told.repository)
-    if (!found) return await this.#create(fetching)
+  async #bring(following: Following): Promise<string> {
+    const { root } = this.#services
+    const { repository, state: wanted, trashed } = following.told
+    const found = findRepository(root, repository)
+    if (!wanted) {
+      if (found) await this.#discard(repository, found.gitDir, trashed, following)
+      return absentDigest
+    }
+    if (!found) return await this.#create({ ...following, wanted })
     const { gitDir } = found
+    const digest = await this.#update(gitDir, { ...following, wanted })
+    if (digest !== undefined) return digest
+    // It was deleted at the primary, and there is another one of this name now.
+    await this.#discard(repository, gitDir, null, following)
+    return await this.#create({ ...following, wanted })
+  }
+
+  async #discard(repository: string, gitDir: string, trashed: Trashed | null, following: Following): Promise<void> {
+    this.#lastKnown.delete(gitDir)
+    await this.#services.discard(repository, trashed, following)
+  }
+
+  /** @returns undefined where the primary's is of another object format */
+  async #update(gitDir: string, fetching: Fetching): Promise<string | undefined> {
+    const { users, answers } = this.#services
+    const { told, wanted, signal } = fetching
     using _use = users.enter(gitDir)
     using _pushing = answers?.pushing(gitDir)
     const known = this.#lastKnown.get(gitDir)
     // As a rule, what is known is right, and saves a reading. Where it was not, it is read.
-    if (known && known.digest !== told.digest && known.format === told.format) {
+    if (known && known.digest !== told.digest && known.format === wanted.format) {
       const digest = await this.#fetch(gitDir, known, fetching).catch((error: unknown) => {
         if (!(error instanceof JobError)) throw error
         return undefined
@@ -132,7 +168,7 @@ export class Followers {
     const before = await readState(gitDir, this.#services, signal)
     this.#lastKnown.set(gitDir, before)
     if (before.digest === told.digest) return before.digest
-    if (before.format !== told.format) throw new Error(`The copy is ${before.format}, and not ${told.format}.`)
+    if (before.format !== wanted.format) return undefined
     return await this.#fetch(gitDir, before, fetching)
   }
 
@@ -146,13 +182,15 @@ export class Followers {
 
   async #create(fetching: Fetching): Promise<string> {
     const { root, maker } = this.#services
-    const { repository, format } = fetching.told
+    const { told, wanted, signal } = fetching
+    const { config } = await this.#services.askTexts(told, signal)
     let digest = ''
     const furnish = async (hidden: string) => {
       const before = await readState(hidden, this.#services, fetching.signal)
       digest = (await fetchState(this.#services, hidden, before, fetching)).digest
     }
-    maker.keep(await maker.make(placeFor(root, repository), { format, furnish }))
+    const making = { format: wanted.format, refStorage: refStorageIn(config), furnish }
+    maker.keep(await maker.make(placeFor(root, told.repository), making))
     return digest
   }
 }

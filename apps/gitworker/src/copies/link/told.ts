@@ -1,20 +1,47 @@
 import { z } from 'zod'
 import { hostName } from '@sluice/shared/placement/slot-record'
 import { parseJson } from '@sluice/shared/placement/slot-record'
+import { maxTextBytes } from '../state/repository-texts.ts'
+import type { RepositoryTexts } from '../state/repository-texts.ts'
 
 /*
  * What a primary tells a copy, and what the copy answers: POST /-/copies/follow, with one line of JSON each way. Before its
  * answer, the copy writes an empty line whenever something has moved, so that the primary knows that it is at work.
+ *
+ * Any peer that is trusted as gateways are can tell it. A configuration can make git run programs, so it is never told: the
+ * copy asks the primary for it, at the address that its own table has (/-/copies/texts), as it does for objects
+ * (/-/copies/objects).
  */
 
 /** Answered on the host's own address, to peers that are trusted as gateways are. No repository can have these names. */
 export const followPath = '/-/copies/follow'
 export const objectsPath = '/-/copies/objects'
+export const textsPath = '/-/copies/texts'
 
 /** In bytes. A thousand symbolic references fit. */
 export const maxToldBytes = 1024 * 1024
 
 const text = z.string().min(1).max(4096)
+
+const toldState = z.strictObject({
+  format: z.enum(['sha1', 'sha256']),
+  head: text,
+  headIsGuess: z.boolean(),
+  symbolic: z.array(z.tuple([text, text])).max(1000),
+  /** Of configuration and description: see repository-texts.ts. */
+  texts: z.string().regex(/^[0-9a-f]{64}$/),
+})
+
+/** What a copy cannot fetch by git. Names of references have one character for each byte. */
+export type ToldState = z.output<typeof toldState>
+
+const trashed = z.strictObject({
+  id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/),
+  keptUntil: z.iso.datetime().nullable(),
+})
+
+/** Where the primary's trash has a repository that was deleted, and until when it is kept; null: until it is purged. */
+export type Trashed = z.output<typeof trashed>
 
 const told = z.strictObject({
   /** The repository's plain name. */
@@ -22,19 +49,27 @@ const told = z.strictObject({
   term: z.int().positive(),
   /** The host that tells it. */
   primary: hostName,
+  /** Of the whole state: see state-digest.ts. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
-  format: z.enum(['sha1', 'sha256']),
-  head: text,
-  headIsGuess: z.boolean(),
-  symbolic: z.array(z.tuple([text, text])).max(1000),
+  /** Null: the primary has no such repository. */
+  state: toldState.nullable(),
+  /** Null where it is not in the primary's trash, or there is one. */
+  trashed: trashed.nullable(),
 })
 
-/** One state of a repository, which a copy is to have. Names of references have one character for each byte. */
+/** One state of a repository, which a copy is to have. */
 export type Told = z.output<typeof told>
 
 /** @returns undefined for what no primary of this version tells */
 export function readTold(line: string): Told | undefined {
   return told.safeParse(parseJson(line)).data
+}
+
+const texts = z.strictObject({ config: z.string().max(maxTextBytes), description: z.string().max(maxTextBytes) })
+
+/** @returns undefined for what no primary of this version answers */
+export function readToldTexts(line: string): RepositoryTexts | undefined {
+  return texts.safeParse(parseJson(line)).data
 }
 
 const answer = z.union([

@@ -2,18 +2,19 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
-import { isHeadAGuess } from '../../repository/default-branch.ts'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import type { HostLinks } from '../link/host-links.ts'
 import { tellCopy } from '../link/tell-copy.ts'
-import type { Told } from '../link/told.ts'
+import type { Told, ToldState, Trashed } from '../link/told.ts'
 import type { InSync, SlotView } from '../slot-view.ts'
-import { readState } from '../state/read-state.ts'
+import { readStateOf } from '../state/read-state.ts'
 import type { RepositoryState, StateReader } from '../state/read-state.ts'
+import { hashOfTexts, NotCopiableError } from '../state/repository-texts.ts'
+import { absentDigest } from '../state/state-digest.ts'
 import { RepositoryRounds } from './repository-rounds.ts'
 
 /*
- * What a primary does before it acknowledges a push:
+ * What a primary does before it acknowledges a push, or whatever else has changed a repository, made it or removed it:
  *
  *   read the own state ─▶ tell it to all copies in sync ─┬─▶ all have it ──────────────────────────▶ acknowledge
  *                                                        └─▶ one has failed ─▶ out of those in sync ─▶ acknowledge
@@ -34,6 +35,7 @@ export class TooFewCopiesError extends Error {
 }
 
 export type CopiesServices = {
+  readonly root: string
   readonly view: SlotView
   readonly inSync: InSync
   readonly reads: Pick<ReadGrants, 'settled'>
@@ -41,6 +43,8 @@ export type CopiesServices = {
   readonly reader: StateReader
   /** How many hosts must have a push, the primary included. */
   readonly minInSync: number
+  /** What the trash says of the repository of a plain name that was deleted last. */
+  readonly trashed: (repository: string) => Promise<Trashed | null>
   /** Milliseconds for which a copy may show no progress. */
   readonly copyTimeout: number
   readonly log: Logger
@@ -62,17 +66,18 @@ export class Copies {
   }
 
   /**
-   * Resolves when every copy in sync has all that the repository has by now. To be called when the references have moved,
-   * and HEAD is settled, and before anybody is told so.
+   * Resolves when every copy in sync has all that the repository has by now, or has none, if there is none. To be called
+   * when the references have moved, and HEAD is settled, and before anybody is told so.
    *
+   * @param repository by any of its names
    * @param term in which the push was begun
    * @throws {NotPrimaryError}, {TooFewCopiesError} where nobody may be told
    */
-  async confirm(repository: string, gitDir: string, term: number): Promise<void> {
+  async confirm(repository: string, term: number): Promise<void> {
     const { view, reads, minInSync } = this.#services
-    if (this.has(repository))
-      await this.#rounds.join(plainName(repository), () => this.#round(repository, gitDir, term))
-    else await reads.settled(slotOf(repository), new Set([view.name]))
+    const name = plainName(repository)
+    if (this.has(name)) await this.#rounds.join(name, () => this.#round(name, term))
+    else await reads.settled(slotOf(name), new Set([view.name]))
     // A round may have been begun for a push of an older term.
     const { inSync } = this.#checkTerm(repository, term)
     if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${repository} as it is now.`)
@@ -85,31 +90,55 @@ export class Copies {
     throw new NotPrimaryError(`This host is not the primary of ${repository} any more.`)
   }
 
-  async #round(repository: string, gitDir: string, term: number): Promise<void> {
-    const { view, reader, reads } = this.#services
+  async #round(repository: string, term: number): Promise<void> {
+    const { view, reads } = this.#services
     const record = this.#checkTerm(repository, term)
-    const state = await readState(gitDir, reader, never)
-    const told = toldOf(repository, term, view.name, gitDir, state)
-    const look = once(() => readState(gitDir, reader, never))
+    const told = await this.#tellable(repository, term)
+    const look = once(() => this.#look(repository))
     const copies = othersIn(record, view.name)
-    const results = await Promise.allSettled(copies.map((copy) => this.#bring(copy, told, look)))
+    const results = await Promise.allSettled(copies.map((copy) => this.#bring({ repository, term }, copy, told, look)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
     const having = copies.filter((_, at) => results[at]?.status === 'fulfilled' && results[at].value)
     await reads.settled(slotOf(repository), new Set([view.name, ...having]))
   }
 
-  /** Brings one copy to a state, or takes it out. @returns whether it has it @throws {NotPrimaryError} */
-  async #bring(copy: string, told: Told, lookAgain: () => Promise<RepositoryState>): Promise<boolean> {
-    const { inSync, log } = this.#services
-    const slot = slotOf(told.repository)
+  /** What copies are told, or why there is nothing that they could be told. */
+  async #tellable(repository: string, term: number): Promise<Told | NotCopiableError> {
+    const { view, trashed } = this.#services
     try {
+      const state = await this.#look(repository)
+      const about = { repository, term, primary: view.name }
+      if (state) return { ...about, digest: state.digest, state: toldStateOf(state), trashed: null }
+      return { ...about, digest: absentDigest, state: null, trashed: await trashed(repository) }
+    } catch (error) {
+      if (error instanceof NotCopiableError) return error
+      throw error
+    }
+  }
+
+  async #look(repository: string): Promise<RepositoryState | undefined> {
+    const { root, reader } = this.#services
+    return await readStateOf(root, repository, reader, never)
+  }
+
+  /** Brings one copy to a state, or takes it out. @returns whether it has it @throws {NotPrimaryError} */
+  async #bring(
+    { repository, term }: Pick<Told, 'repository' | 'term'>,
+    copy: string,
+    told: Told | NotCopiableError,
+    lookAgain: LookAgain,
+  ): Promise<boolean> {
+    const { inSync, log } = this.#services
+    const slot = slotOf(repository)
+    try {
+      if (told instanceof NotCopiableError) throw told
       await this.#tell(copy, told, lookAgain)
       return true
     } catch (error) {
       if (error instanceof NotPrimaryError) throw error
-      log.warn({ err: error, copy, slot, repository: told.repository, term: told.term }, 'a copy is out of sync')
+      log.warn({ err: error, copy, slot, repository, term }, 'a copy is out of sync')
       try {
-        await inSync.remove(slot, told.term, copy, error)
+        await inSync.remove(slot, term, copy, error)
         return false
       } catch (cause) {
         throw new NotPrimaryError('The copy could not be taken out of those in sync.', { cause })
@@ -117,7 +146,7 @@ export class Copies {
     }
   }
 
-  async #tell(copy: string, told: Told, lookAgain: () => Promise<RepositoryState>): Promise<void> {
+  async #tell(copy: string, told: Told, lookAgain: LookAgain): Promise<void> {
     const { view, links, copyTimeout } = this.#services
     const address = view.addressOf(copy)
     if (!address) throw new Error(`${copy} does not live.`)
@@ -127,10 +156,12 @@ export class Copies {
       throw new Error(`${copy} says: ${answer.failed}`)
     }
     if (answer.digest === told.digest) return
-    const now = (await lookAgain()).digest
+    const now = (await lookAgain())?.digest ?? absentDigest
     if (now === told.digest) throw new Error(`${copy} has another state of the repository.`)
   }
 }
+
+type LookAgain = () => Promise<RepositoryState | undefined>
 
 const never = new AbortController().signal
 
@@ -138,19 +169,9 @@ function othersIn(record: SlotRecord | undefined, self: string): readonly string
   return record?.inSync.filter((host) => host !== self) ?? []
 }
 
-function toldOf(repository: string, term: number, primary: string, gitDir: string, state: RepositoryState): Told {
-  const { digest, format, head, symbolic } = state
-  const headIsGuess = isHeadAGuess(gitDir)
-  return {
-    repository: plainName(repository),
-    term,
-    primary,
-    digest,
-    format,
-    head,
-    headIsGuess,
-    symbolic: [...symbolic],
-  }
+function toldStateOf(state: RepositoryState): ToldState {
+  const { format, head, headIsGuess, symbolic } = state
+  return { format, head, headIsGuess, symbolic: [...symbolic], texts: hashOfTexts(state) }
 }
 
 function once<T>(act: () => Promise<T>): () => Promise<T> {

@@ -39,7 +39,8 @@ export async function serveObjects(
   to: Writable,
   signal: AbortSignal,
 ): Promise<void> {
-  using _use = users.enter(gitDir)
+  // The push that waits for its copies keeps the repository where it is.
+  using _use = users.join(gitDir)
   await using git = await startGit(['-c', 'uploadpack.hideRefs=!refs', 'upload-pack', '--strict', '--', gitDir], {
     signal,
   })

@@ -6,10 +6,11 @@ import { NotFollowedError } from '../copy/followers.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
 import { maxReadsBytes, readsPath } from '../link/ask-reads.ts'
-import { followPath, maxToldBytes, objectsPath, readTold } from '../link/told.ts'
+import { followPath, maxToldBytes, objectsPath, readTold, textsPath } from '../link/told.ts'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import { readAsk } from '../../cluster/reads/read-message.ts'
 import type { Answer, Told } from '../link/told.ts'
+import { readTexts } from '../state/repository-texts.ts'
 
 export type CopiesServerServices = {
   readonly followers: Followers
@@ -33,7 +34,7 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    return url === followPath || url === readsPath || url.startsWith(`${objectsPath}?`)
+    return url === followPath || url === readsPath || [objectsPath, textsPath].some((path) => url.startsWith(`${path}?`))
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -49,7 +50,7 @@ export class CopiesServer {
       if (incoming.method !== 'POST') return refuse(outgoing, 405, 'Only POST is taken here.')
       if (incoming.url === followPath) await this.#follow(incoming, outgoing, signal)
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
-      else await this.#objects(incoming, outgoing, signal)
+      else await this.#serve(incoming, outgoing, signal)
     } catch (error) {
       if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')
       if (outgoing.headersSent) outgoing.destroy()
@@ -91,12 +92,13 @@ export class CopiesServer {
     }
   }
 
-  async #objects(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
     const { objects } = this.#services
-    const { searchParams } = new URL(incoming.url ?? '', 'http://host')
+    const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://host')
     const [repository, copy] = [searchParams.get('repository') ?? '', searchParams.get('copy') ?? '']
     const found = findWanted(objects, { repository, copy, term: Number(searchParams.get('term')) })
     if (!found) return refuse(outgoing, 421, 'This host is not the primary, or has no such repository.')
+    if (pathname === textsPath) return answerTexts(found.gitDir, outgoing)
     outgoing.writeHead(200, { 'Content-Type': 'application/octet-stream' })
     outgoing.flushHeaders()
     await serveObjects(objects, found.gitDir, incoming, outgoing, signal)
@@ -113,6 +115,12 @@ async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<st
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
+}
+
+function answerTexts(gitDir: string, outgoing: ServerResponse): void {
+  const texts = JSON.stringify(readTexts(gitDir))
+  outgoing.writeHead(200, { 'Content-Type': 'application/json' })
+  outgoing.end(`${texts}\n`)
 }
 
 function refuse(outgoing: ServerResponse, status: number, words: string): void {

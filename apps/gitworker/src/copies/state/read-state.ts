@@ -1,17 +1,22 @@
 import { join } from 'node:path'
 import { RepositoryConfig } from '../../git/repository-config.ts'
 import type { RunJob } from '../../process/job/job.ts'
-import { beginningOf } from '../../repository/repository.ts'
+import { isHeadAGuess } from '../../repository/default-branch.ts'
+import { beginningOf, findRepository } from '../../repository/repository.ts'
 import type { ObjectFormat } from '../../creation/create-repository.ts'
+import { NotCopiableError, readTexts } from './repository-texts.ts'
+import type { RepositoryTexts } from './repository-texts.ts'
 import { StateDigest } from './state-digest.ts'
 import type { StartGit } from '../git-stream.ts'
 import { endedWell } from '../git-stream.ts'
 
-/** What a copy must have: all references, HEAD, and the object format. */
-export type RepositoryState = {
+/** What a copy must have: all references, HEAD, the object format, the configuration and the description. */
+export type RepositoryState = RepositoryTexts & {
   readonly digest: string
   /** `ref: ` and a name, or an id. One character for each byte, as in all names here. */
   readonly head: string
+  /** Whether the first push that brings branches may point HEAD to one of them. */
+  readonly headIsGuess: boolean
   readonly format: ObjectFormat
   /** The symbolic references, other than HEAD, and the names that they lead to. */
   readonly symbolic: ReadonlyMap<string, string>
@@ -26,16 +31,35 @@ const mostSymbolic = 1000
 const maxLineBytes = 16 * 1024
 
 /**
+ * Reads the state of the repository that a plain name stands for now; undefined: there is none.
+ *
+ * @throws as `readState`
+ */
+export async function readStateOf(
+  root: string,
+  repository: string,
+  reader: StateReader,
+  signal: AbortSignal,
+): Promise<RepositoryState | undefined> {
+  const found = findRepository(root, repository)
+  return found && (await readState(found.gitDir, reader, signal))
+}
+
+/**
  * Reads a repository's whole state, hidden references included. Symbolic references that lead nowhere are not part of it:
  * git does not list them.
  *
- * @throws {JobError} where git cannot read it, {Refusal} where there is no worker, or the signal's reason
+ * @throws {NotCopiableError} where it cannot be copied, {JobError} where git cannot read it, {Refusal} where there is no
+ *   worker, or the signal's reason
  */
 export async function readState(gitDir: string, reader: StateReader, signal: AbortSignal): Promise<RepositoryState> {
   const { startGit, runJob } = reader
   const format = await formatOf(gitDir, runJob, signal)
   const head = await headOf(gitDir, runJob, signal)
+  const headIsGuess = isHeadAGuess(gitDir)
+  const texts = readTexts(gitDir)
   const digest = new StateDigest().add('HEAD', head).add('object format', format)
+  digest.add('config', texts.config).add('description', texts.description).add('HEAD is a guess', String(headIsGuess))
   const symbolic = new Map<string, string>()
   const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(symref) %(refname)']
   await using git = await startGit(args, { signal })
@@ -44,11 +68,12 @@ export async function readState(gitDir: string, reader: StateReader, signal: Abo
     const [id = '', target = '', ref = ''] = line.split(' ')
     digest.add(ref, target === '' ? id : `ref: ${target}`)
     if (target === '') continue
-    if (symbolic.size >= mostSymbolic) throw new Error(`${gitDir} has more than ${mostSymbolic} symbolic references.`)
+    if (symbolic.size >= mostSymbolic)
+      throw new NotCopiableError(`${gitDir} has more than ${mostSymbolic} symbolic references: so many are not copied.`)
     symbolic.set(ref, target)
   }
   await endedWell(git, 'for-each-ref')
-  return { digest: digest.toString(), head, format, symbolic }
+  return { digest: digest.toString(), head, headIsGuess, format, symbolic, ...texts }
 }
 
 async function formatOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<ObjectFormat> {

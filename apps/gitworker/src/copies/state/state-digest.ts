@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 
 /*
- * The digest of a repository's state is a sum of hashes, one for each reference, one for HEAD, one for the object format. So
- * the order in which references are read does not matter, and a change of one reference changes the digest without a look at
+ * The digest of a repository's state is a sum of hashes: one for each reference, and one for each other thing, such as HEAD
+ * and the configuration. So the order in which references are read does not matter, and a change of one reference changes the digest without a look at
  * the others: its old hash is taken away, its new one is added.
  *
  * Two states with one digest could only be made on purpose, by whoever pushes both. They would fool the comparison of the
@@ -27,7 +27,7 @@ export class StateDigest {
     return digest
   }
 
-  /** @param ref its full name, or `HEAD`: one character for each byte */
+  /** @param ref its full name, `HEAD`, or what else it is: one character for each byte */
   add(ref: string, value: RefValue): this {
     this.#sum = (this.#sum + hashOf(ref, value)) % modulus
     return this
@@ -52,6 +52,9 @@ export class StateDigest {
     return this.#sum.toString(16).padStart(64, '0')
   }
 }
+
+/** The digest of what does not exist: nothing is in it. */
+export const absentDigest = new StateDigest().toString()
 
 /** No name of a reference holds a NUL, so no two pairs have one text. */
 function hashOf(ref: string, value: RefValue): bigint {

@@ -1,3 +1,4 @@
+import { discardCopy, withSigns } from '../../administration/change/discard-copy.ts'
 import { Lane } from '@sluice/shared/admission/lane'
 import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
 import { parseAddress } from '@sluice/shared/network/address'
@@ -6,8 +7,10 @@ import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { Followers } from '../../copies/copy/followers.ts'
+import type { Discard } from '../../copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/terms.ts'
+import { textsOfPrimary } from '../../copies/copy/texts-of-primary.ts'
 import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
@@ -18,6 +21,8 @@ import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
+import { busyWaitMs } from '../parts/moving.ts'
+import type { Moving } from '../parts/moving.ts'
 import { openHostTls } from '../parts/server.ts'
 import { partOf } from '../parts/startable-part.ts'
 import type { Part } from '../parts/startable-part.ts'
@@ -29,6 +34,7 @@ export type CopiesParts = {
   readonly cluster: Cluster
   readonly storage: Storage
   readonly workers: Workers
+  readonly moving: Moving
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
   /** Undefined where references are not cached. */
@@ -46,7 +52,7 @@ export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: Copi
  *   cannot be remembered
  */
 export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
-  const { config, cluster, storage, workers, newRepositories, users, answers, ending, log } = parts
+  const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog, sizes } = workers
   await using opened = new AsyncDisposableStack()
@@ -60,12 +66,14 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const reader = { startGit: streams(), runJob }
   const { inSync, reads } = cluster.host
   const copies = new Copies({
+    root,
     view,
     inSync,
     reads: reads.grants,
     links,
     reader,
     minInSync: config.minInSync,
+    trashed: trashedIn(moving),
     copyTimeout: config.copyTimeout,
     log,
   })
@@ -74,12 +82,14 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     view,
     terms: await Terms.open(root),
     maker: newRepositories.maker,
+    discard: discardIn(parts),
     users,
     staleLocks: new StaleLocks({ isShared: false }),
     answers,
     startGit: streams(),
     runJob,
     openObjects: objectsOfPrimary(links, view.name, (host) => view.addressOf(host)),
+    askTexts: textsOfPrimary(links, view.name, (host) => view.addressOf(host)),
   })
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
@@ -88,6 +98,23 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     copies,
     forHosts: new CopiesServer({ followers, objects, grants: reads.grants, ending, log }),
   })
+}
+
+function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): Discard {
+  const services = { root, users, answers, busyWait: busyWaitMs, ...moving }
+  return (repository, trashed, { signal, onProgress }) => {
+    const act = () => discardCopy(services, repository, trashed ?? undefined, { signal, tell: onProgress })
+    return withSigns(act, onProgress, 2 * busyWaitMs)
+  }
+}
+
+/** A trash that cannot be read says nothing: then each host keeps what was deleted in its own way. */
+function trashedIn({ trash }: Moving) {
+  return async (repository: string) => {
+    const entries = await trash.list().catch(() => [])
+    const last = entries.find((entry) => entry.repository === repository)
+    return last ? { id: last.id, keptUntil: last.keptUntil } : null
+  }
 }
 
 function viewOf({ name, host }: Cluster): SlotView {

@@ -7,10 +7,8 @@ import { Administration } from '../../administration/administration.ts'
 import { openAdministrationServer } from '../../administration/api/administration-server.ts'
 import { Inspection } from '../../administration/inspection.ts'
 import { FactsReader } from '../../administration/look/repository-facts.ts'
-import { MoveNotes } from '../../administration/move/move-notes.ts'
 import { changedNames } from '../../administration/operation/changed-names.ts'
-import { Trash } from '../../administration/trash/trash.ts'
-import { Turns } from '../../administration/operation/turns.ts'
+import type { Trash } from '../../administration/trash/trash.ts'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
@@ -22,6 +20,8 @@ import type { HostMetrics } from '../../operations/metrics.ts'
 import { longJobRunner } from '../../process/job/long-job.ts'
 import type { ReadOnlyRules } from '../../repository/read-only.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import { busyWaitMs } from './moving.ts'
+import type { Moving } from './moving.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
 import type { Storage } from './storage.ts'
@@ -31,6 +31,7 @@ export type AdministrationParts = {
   readonly config: SupervisorConfig
   readonly storage: Storage
   readonly workers: Workers
+  readonly moving: Moving
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
   /** Undefined where there is one host only. */
@@ -47,16 +48,13 @@ export type AdministrationParts = {
 /** Operations that take long run one at a time. The others wait for their turn, for a day at most. */
 const longJobLane = { slots: 1, largestShare: 1, queueLength: 64, queueTimeout: 86_400_000, reasons: laneReasons }
 
-/** How long a rename or a deletion waits for the requests that are at work. */
-const busyWaitMs = 30_000
-
 const emptyTrashEveryMs = 10 * 60_000
 
 /** The administration of repositories. It listens on `address`; undefined: on none. */
 export type AdministrationPart = Part<{ readonly address: Address | undefined }>
 
 /**
- * Opens the administration of repositories, and settles what an earlier process has left half done.
+ * Opens the administration of repositories.
  *
  * @param address where it is served; undefined: nowhere
  * @throws {ConfigError} where it cannot listen there
@@ -65,21 +63,17 @@ export async function openAdministration(
   parts: AdministrationParts,
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
-  const { config, storage, workers, newRepositories, users, placement, answers, readOnly, mirrors, metrics, log } =
-    parts
+  const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
+  const { metrics, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
-  const notes = await MoveNotes.open(join(runtimeDirectory.path, 'moves'), log)
   const isShared = isRootShared(config)
-  const isOurs = isShared ? (repository: string) => placement?.isPrimary(repository) ?? false : undefined
-  const trash = new Trash(root, config.trashTime, isOurs)
+  const { trash } = moving
   const facts = new FactsReader(root, readOnly, runJob)
   const administration = new Administration({
     root,
-    turns: new Turns(),
-    trash,
-    notes,
+    ...moving,
     users,
     answers,
     mirrors,

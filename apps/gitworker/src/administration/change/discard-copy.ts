@@ -1,0 +1,90 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { relative } from 'node:path'
+import { plainName } from '@sluice/shared/git/repository-name'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import { borrowersOf } from '../lending/borrowers.ts'
+import { removeEmptyAbove } from '../move/empty-folders.ts'
+import { movableFolder } from '../move/movable.ts'
+import { moveRepository } from '../move/move-repository.ts'
+import { whileNothingMoves } from '../move/while-nothing-moves.ts'
+import { foundRepository, keysOf } from '../operation/found-repository.ts'
+import type { Progress } from '../operation/operation.ts'
+import type { Kept } from '../trash/trash.ts'
+import { closeRepositories } from './closed-repositories.ts'
+import type { MovingServices } from './held-repository.ts'
+
+/** What the cluster has no repository for any more is kept for so long, unless the primary's trash says otherwise. */
+const keptMs = 24 * 60 * 60_000
+
+/**
+ * Moves the copy of a repository that its primary has not, or not any more, to the trash of this host. Those that borrow
+ * objects from it find them there: forks of the time when this host was the primary. Requests that are still reading it are
+ * waited for, and then left to fail, since what they read was deleted.
+ *
+ * @param kept what the primary's trash says of it, if it is there
+ * @throws {Refusal} `repository_busy`, `not_movable`, `borrowers_unknown`; the file system's error
+ */
+export async function discardCopy(
+  services: MovingServices,
+  repository: string,
+  kept: Kept | undefined,
+  progress: Progress,
+): Promise<void> {
+  const { root, turns, trash, notes } = services
+  const { name, gitDir, keys } = foundRepository(root, repository)
+  const folder = movableFolder(root, name, gitDir)
+  using holding = new DisposableStack()
+  holding.use(turns.take(keys, 'delete'))
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
+  holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'delete'))
+  holding.use(await closedOrLeft(services, [gitDir, ...borrowers.map((one) => one.gitDir)], progress))
+  const places = { absolute: folder, relative: relative(root, folder) }
+  const entry = trash.prepare(plainName(repository), places, relative(folder, gitDir), kept ?? forAWhile())
+  const move = { folder, gitDir, target: entry.path, borrowers: borrowers.map((one) => one.gitDir) }
+  try {
+    await moveRepository(move, notes, () => {})
+  } catch (error) {
+    await trash.forget(entry.id)
+    throw error
+  }
+  removeEmptyAbove(root, folder)
+}
+
+/** Waits for the requests that are at work in them, for a while. */
+async function closedOrLeft(
+  services: MovingServices,
+  gitDirs: readonly string[],
+  progress: Progress,
+): Promise<Disposable> {
+  try {
+    return await closeRepositories(services, gitDirs, progress)
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.reason !== 'repository_in_use') throw error
+    for (const gitDir of gitDirs) services.answers?.forget(gitDir)
+    return { [Symbol.dispose]: () => {} }
+  }
+}
+
+function forAWhile(): Kept {
+  return { keptUntil: new Date(Date.now() + keptMs).toISOString() }
+}
+
+const signEveryMs = 1000
+
+/** Gives signs of life while something is done that takes long and shows nothing, but not for ever. */
+export async function withSigns<T>(act: () => Promise<T>, onProgress: () => void, mostMs: number): Promise<T> {
+  const over = new AbortController()
+  const sign = async () => {
+    const until = performance.now() + mostMs
+    while (performance.now() < until) {
+      await pause(signEveryMs, undefined, { signal: over.signal, ref: false })
+      onProgress()
+    }
+  }
+  sign().catch(() => {})
+  try {
+    return await act()
+  } finally {
+    over.abort()
+  }
+}
