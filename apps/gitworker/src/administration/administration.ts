@@ -21,16 +21,21 @@ import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-r
 
 /*
  * The one way in which operators change repositories: an operation is a value, it is run here, and it is logged and
- * counted. In a cluster, the primary runs it.
+ * counted. In a cluster, the primary runs it, and its copies have what it did before it is answered.
  */
+
+/** Keeps what an operation is about on this host until disposed of. @throws {Refusal} where another host has it */
+export type HoldOperation = (operation: Operation) => Disposable & {
+  /** Resolves when all copies have what was done. @throws {Refusal} `term_over` where that cannot be known */
+  confirm(progress: Progress): Promise<void>
+}
 
 export type AdministrationServices = MovingServices &
   ForkServices &
   GarbageServices &
   ClosingServices &
   MirrorServices & {
-    /** Keeps what an operation is about on this host until disposed of. @throws {Refusal} where another host has it */
-    readonly hold: (operation: Operation) => Disposable
+    readonly hold: HoldOperation
     /** Called with each operation that is over. `result` is `ok`, or the reason of the refusal. */
     readonly onOver: (kind: OperationKind, result: string) => void
     readonly log: Logger
@@ -74,9 +79,7 @@ export class Administration {
     const { kind, ...values } = operation
     const line = () => ({ operation: kind, ...values, saysToBe: who, ms: Math.round(performance.now() - since) })
     try {
-      using _held = this.#services.hold(operation)
-      const runner = runners[kind] as Runner<OperationKind>
-      const result = await runner(this.#services, operation, progress)
+      const result = await this.#runHeld(operation, progress)
       onOver(kind, 'ok')
       log.info(line(), `administration: ${kind}`)
       return result
@@ -86,6 +89,20 @@ export class Administration {
       const words = { ...line(), reason: refusal.reason, said: refusal.sentence, err: refusal.cause }
       log[refusal.outcome === 'failed' ? 'error' : 'info'](words, `administration: ${kind} was not done`)
       throw refusal
+    }
+  }
+
+  async #runHeld(operation: Operation, progress: Progress): Promise<object> {
+    using held = this.#services.hold(operation)
+    const runner = runners[operation.kind] as Runner<OperationKind>
+    try {
+      const result = await runner(this.#services, operation, progress)
+      await held.confirm(progress)
+      return result
+    } catch (error) {
+      // A part of it may have been done.
+      if (!(error instanceof Refusal)) await held.confirm(progress).catch(() => {})
+      throw error
     }
   }
 

@@ -5,10 +5,10 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { MirrorsStatus, MirrorStatus } from '../operations/host-status.ts'
 import { findRepository } from '../repository/repository.ts'
+import { runConfirmed } from './run/confirmed-run.ts'
+import type { ConfirmedRunServices } from './run/confirmed-run.ts'
 import { lastSuccessIn } from './run/last-success.ts'
 import { mirrorErrorOf, MirrorError } from './run/mirror-error.ts'
-import { runMirror } from './run/mirror-run.ts'
-import type { RunServices } from './run/mirror-run.ts'
 import { MirrorState } from './mirror-state.ts'
 import { reportFailure, reportSuccess } from './report-run.ts'
 import type { ReportServices } from './report-run.ts'
@@ -19,7 +19,7 @@ const tickMs = 1000
 /** Runs at once, also those that only wait for a slot to fetch. */
 const runsAtOnce = 64
 
-export type MirrorServices = RunServices &
+export type MirrorServices = ConfirmedRunServices &
   ReportServices & {
     /** How many may ask the same upstream host at once. */
     readonly hostSlots: number
@@ -175,7 +175,7 @@ export class Mirrors implements AsyncDisposable {
       await readLastSuccess(state, this.#services.root)
       const signal = AbortSignal.any([this.#ending.signal, removed, late.signal])
       const onFetch = () => void (state.phase = 'fetching')
-      const result = await runMirror(mirror, state.digest, this.#services, signal, onFetch)
+      const result = await runConfirmed(mirror, state.digest, this.#services, signal, onFetch)
       state.succeeded(since, result.digest, performance.now())
       reportSuccess(mirror, result, performance.now() - since, this.#services, this.#log)
     } catch (error) {

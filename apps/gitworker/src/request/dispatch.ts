@@ -13,6 +13,7 @@ import { RequestBody } from '../body/request-body.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { Placement } from '../cluster/placement/placement.ts'
 import type { Tenure } from '../cluster/placement/tenure.ts'
+import type { Copies } from '../copies/primary/copies.ts'
 import { admitFirstPush } from '../creation/first-push.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
 import { checkNoMirror, checkNotAwaited } from '../mirrors/mirror-refusals.ts'
@@ -27,6 +28,7 @@ import type { Repository } from '../repository/repository.ts'
 import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
 import type { ServiceSwitchServices } from '../repository/service-switch.ts'
+import { confirmCopies } from './confirm-push.ts'
 import type { GitCall } from './git-call.ts'
 import type { Fetches } from './serve-fetch.ts'
 import type { Pushes } from './serve-push.ts'
@@ -67,6 +69,8 @@ export type DispatchServices = {
   readonly limits: RequestLimits
   /** Undefined where there is one host only. */
   readonly placement: Pick<Placement, 'admit'> | undefined
+  /** Undefined where nothing is copied to other hosts. */
+  readonly copies: Copies | undefined
   readonly disks: DiskSpace
   readonly readOnly: ReadOnlyRules
   /** Undefined where there is no file of mirrors. */
@@ -124,6 +128,8 @@ export class Dispatcher {
       repository: plainName(request.repository),
       client: clientKey(exchange.clientAddress, exchange.user),
     }
+    // From when on a repository that was created is kept, or is none any more.
+    await using _copied = { [Symbol.asyncDispose]: () => this.#confirmCreation(request, record, tenure) }
     // A repository that was created for a push which then failed is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
     const isRead = request.service === 'upload-pack'
@@ -139,6 +145,12 @@ export class Dispatcher {
     } finally {
       if (existing) onOver(existing.gitDir, !isRead && request.kind === 'rpc')
     }
+  }
+
+  async #confirmCreation({ repository }: GitRequest, record: RequestRecord, tenure: Tenure | undefined): Promise<void> {
+    const { copies } = this.#services
+    if (!copies || !tenure || !(record.created || record.takenBack)) return
+    await confirmCopies(copies, repository, tenure).catch((error: unknown) => (record.tidyError ??= error))
   }
 
   /**

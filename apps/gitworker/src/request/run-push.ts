@@ -22,7 +22,7 @@ import { relay } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { NewHead, NewHeads } from '../repository/default-branch.ts'
 import type { StaleLocks } from '../sweep/stale-locks.ts'
-import { confirmationOf, isConfirmed } from './confirm-push.ts'
+import { confirmationOf, confirmCopies, isConfirmed } from './confirm-push.ts'
 import type { ConfirmPush } from './confirm-push.ts'
 import type { GitCall } from './git-call.ts'
 import { concludeRun, noteWorker } from './git-runs.ts'
@@ -103,7 +103,7 @@ export class PushRuns {
     audit.hasProcReceive = run.hasProcReceive
     const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
-    const confirm = confirmationOf(call, copies)
+    const confirm = confirmationOf(call, copies, () => audit.results.areAllRejected && reply.hasWholeReport)
     const push = { body, worker, reply, ending, audit, newHead, confirm }
     const progress = await passOn(call, push)
     await conclude(push, progress, record)
@@ -112,7 +112,13 @@ export class PushRuns {
     if (!endedByItself) await cleanUpAfterPush(endings, gitDir, body, note, record)
     await settle(newHead, record)
     // Hooks may have changed references after the report, and a client that has left was told nothing.
-    if (copies && (run.hasHooks || !endedByItself)) await confirm?.().catch((error) => (record.tidyError ??= error))
+    if (copies && (run.hasHooks || !endedByItself)) await this.#confirmLate(call, copies)
+  }
+
+  /** A repository that this push has created may be taken back: its copies get to know that afterwards. */
+  async #confirmLate({ request, tenure, record }: GitCall, copies: Copies): Promise<void> {
+    if (!tenure || record.created) return
+    await confirmCopies(copies, request.repository, tenure).catch((error: unknown) => (record.tidyError ??= error))
   }
 }
 

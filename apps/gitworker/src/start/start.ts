@@ -24,14 +24,12 @@ import { RepositoryUsers } from '../repository/repository-users.ts'
 import { openCluster } from './parts/cluster.ts'
 import type { Cluster } from './parts/cluster.ts'
 import { openCaches } from './parts/caches.ts'
-import { openCopies } from './copies/open-copies.ts'
-import type { CopiesParts } from './copies/open-copies.ts'
 import { partOf } from './parts/startable-part.ts'
 import { openServer } from './parts/server.ts'
 import { checkGnupgHome, checkReaper } from './parts/prerequisites.ts'
-import { administrationAddress, openAdministration } from './parts/administration.ts'
+import { administrationAddress, openAdministration } from './administration/open-administration.ts'
 import { openDispatcher, openNewRepositories } from './parts/dispatcher.ts'
-import { openMoving } from './parts/moving.ts'
+import { openMoving } from './administration/moving.ts'
 import { openOwnWork } from './parts/own-work/own-work.ts'
 import { openPushParts } from './parts/push-parts.ts'
 import { openStorage, watchDisks } from './parts/storage.ts'
@@ -89,11 +87,12 @@ export async function startSupervisor(
   const users = new RepositoryUsers()
   const common = { config, storage, workers, newRepositories, users, placement: cluster?.placement, metrics, log }
   const { auditLog } = pushParts.audit
-  const ownWork = parts.use(await openOwnWork({ ...common, running, disks, auditLog, registry }))
   const { ending } = running
   const moving = await openMoving(config, storage, cluster?.placement, log)
-  const { copies, forHosts } = parts.use(await openCopying(cluster, { ...common, moving, answers, ending }))
-  const forRequests = { ...ownWork, copies, caches, disks, pushParts, connections, ending }
+  const forOwnWork = { cluster, moving, answers, running, ending, disks, auditLog, registry }
+  const ownWork = parts.use(await openOwnWork({ ...common, ...forOwnWork }))
+  const { copies, forHosts, mirrors } = ownWork
+  const forRequests = { ...ownWork, caches, disks, pushParts, connections, ending }
   const dispatcher = openDispatcher({ ...common, ...forRequests })
   const readiness = readinessOfHost({ root, config, pool, runJob, disks, cluster }, running)
   const recorder = new Recorder(log, new RequestMetrics(registry), tracing)
@@ -106,9 +105,11 @@ export async function startSupervisor(
   const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages })
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
-  const { mirrors } = ownWork
   parts.use(
-    await openAdministration({ ...common, moving, answers, mirrors, readOnly: pushParts.readOnly }, administered),
+    await openAdministration(
+      { ...common, moving, copies, answers, mirrors, readOnly: pushParts.readOnly },
+      administered,
+    ),
   )
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
@@ -121,12 +122,6 @@ async function checkSurroundings(config: SupervisorConfig): Promise<void> {
   checkReaper()
   await checkHookScript()
   await checkGnupgHome(config)
-}
-
-/** With shared storage, all hosts have the same repositories, and nothing is copied. */
-async function openCopying(cluster: Cluster | undefined, parts: Omit<CopiesParts, 'cluster'>) {
-  if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster })
-  return partOf(new AsyncDisposableStack(), { copies: undefined, forHosts: undefined })
 }
 
 async function openOperatorsAddress({ supervisorOperations: address }: SupervisorConfig, pages: Pages) {

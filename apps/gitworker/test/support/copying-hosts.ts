@@ -149,6 +149,7 @@ export async function openCopyingHost(
     terms: await Terms.open(root),
     maker: new RepositoryMaker(join(path, 'notes'), 'sha1', runJob),
     discard,
+    onFollowed: () => {},
     users,
     staleLocks: new StaleLocks({ isShared: false }),
     answers: undefined,

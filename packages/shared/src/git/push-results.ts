@@ -28,11 +28,17 @@ export class PushResults implements PacketWatcher {
   readonly results: RefResult[] = []
   /** How many there were in all. */
   count = 0
+  #rejected = 0
   readonly #lines = new PacketReader({
     onPacket: ({ band, payload }) => {
       if (band === undefined && payload) this.#onLine(payload)
     },
   })
+
+  /** Whether a report has come so far, in which no reference was changed. */
+  get areAllRejected(): boolean {
+    return this.#rejected > 0 && this.#rejected === this.count
+  }
 
   onPacket({ band, payload }: Packet): void {
     if (!payload) return
@@ -43,6 +49,7 @@ export class PushResults implements PacketWatcher {
   #onLine(payload: Buffer): void {
     const line = payload.toString('latin1', 0, maxLineBytes).replace(/\n$/, '')
     const [, kind, rest = ''] = /^(ok|ng|option) ([^]*)$/.exec(line) ?? []
+    if (kind === 'ng') this.#rejected++
     if (kind === 'option') this.#onOption(rest)
     else if (kind !== undefined && ++this.count <= maxResults) this.results.push(resultIn(kind, rest))
   }

@@ -16,6 +16,15 @@ export function changedNames(
 ): string[] {
   if (operation.kind === 'purge') return [trashed(operation.id).repository]
   if (operation.kind === 'restore') return [operation.to ?? trashed(operation.id).repository]
-  const takesName = operation.kind === 'rename' || operation.kind === 'fork'
-  return takesName && !isShared ? [operation.repository, operation.to] : [operation.repository]
+  return takesName(operation) && !isShared ? [operation.repository, operation.to] : [operation.repository]
+}
+
+/** Whether an operation gives a name to what another repository has. */
+export function takesName(operation: Operation): operation is Extract<Operation, { readonly kind: 'rename' | 'fork' }> {
+  return operation.kind === 'rename' || operation.kind === 'fork'
+}
+
+/** Whether copies on other hosts are to know of an operation. A mirror's run tells them itself. */
+export function changesState({ kind }: Operation): boolean {
+  return kind !== 'purge' && kind !== 'fsck' && kind !== 'mirror'
 }

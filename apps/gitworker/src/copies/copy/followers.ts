@@ -58,6 +58,8 @@ export type FollowerServices = FetchServices & {
   readonly terms: Terms
   readonly maker: RepositoryMaker
   readonly discard: Discard
+  /** Called with a repository that something was fetched into. */
+  readonly onFollowed: (gitDir: string) => void
   readonly users: RepositoryUsers
   readonly staleLocks: StaleLocks
   /** Undefined where references are not cached. */
@@ -177,6 +179,7 @@ export class Followers {
     await this.#services.staleLocks.remove(gitDir, [])
     const state = await fetchState(this.#services, gitDir, before, fetching)
     this.#lastKnown.set(gitDir, state)
+    this.#services.onFollowed(gitDir)
     return state.digest
   }
 

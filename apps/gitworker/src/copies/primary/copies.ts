@@ -83,6 +83,17 @@ export class Copies {
     if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${repository} as it is now.`)
   }
 
+  /**
+   * The same for what nobody is told about: in whatever term this host is the primary.
+   *
+   * @throws {NotPrimaryError} where it is not
+   */
+  async confirmNow(repository: string): Promise<void> {
+    const { view } = this.#services
+    const term = view.slot(slotOf(repository))?.term
+    if (term !== undefined && this.has(repository)) await this.confirm(repository, term)
+  }
+
   #checkTerm(repository: string, term: number): SlotRecord {
     const { view } = this.#services
     const record = view.slot(slotOf(repository))

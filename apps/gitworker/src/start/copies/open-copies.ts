@@ -21,8 +21,8 @@ import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
-import { busyWaitMs } from '../parts/moving.ts'
-import type { Moving } from '../parts/moving.ts'
+import { busyWaitMs } from '../administration/moving.ts'
+import type { Moving } from '../administration/moving.ts'
 import { openHostTls } from '../parts/server.ts'
 import { partOf } from '../parts/startable-part.ts'
 import type { Part } from '../parts/startable-part.ts'
@@ -39,6 +39,8 @@ export type CopiesParts = {
   readonly users: RepositoryUsers
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
+  /** Called with the repository that has followed its primary. */
+  readonly onFollowed: (gitDir: string) => void
   /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
   readonly log: Logger
@@ -83,6 +85,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     terms: await Terms.open(root),
     maker: newRepositories.maker,
     discard: discardIn(parts),
+    onFollowed: parts.onFollowed,
     users,
     staleLocks: new StaleLocks({ isShared: false }),
     answers,

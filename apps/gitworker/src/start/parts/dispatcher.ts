@@ -106,8 +106,8 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const servers = { references, fetches, pushes }
   const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
   const audited = { readOnly, mirrors, auditLog, refusedPushes }
-  const { placement } = parts
-  return new Dispatcher({ limits, placement, disks, ...audited, firstPushes, users, settings, servers, onOver })
+  const { placement, copies } = parts
+  return new Dispatcher({ limits, placement, copies, disks, ...audited, firstPushes, users, settings, servers, onOver })
 }
 
 /** What reads the repositories' own configurations. */

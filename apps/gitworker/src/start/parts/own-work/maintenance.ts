@@ -74,7 +74,8 @@ function startMaintenance(
     isShared: isRootShared(config),
     enter: (gitDir: string, onClosing: () => void) => {
       using entered = new DisposableStack()
-      if (placement) entered.use(holdIn(placement, relative(root, gitDir), onClosing))
+      // On disks of their own, each host keeps its own copy in shape.
+      if (placement && isRootShared(config)) entered.use(holdIn(placement, relative(root, gitDir), onClosing))
       entered.use(exclusive.enter(gitDir, onClosing))
       return entered.move()
     },

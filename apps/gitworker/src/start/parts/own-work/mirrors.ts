@@ -13,6 +13,7 @@ import { RepositorySizes } from '../../../capacity/repository-size.ts'
 import type { Placement } from '../../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../../config/config.ts'
 import type { NewRepositories } from '../../../creation/new-repositories.ts'
+import type { Copies } from '../../../copies/primary/copies.ts'
 import { fetchSettings } from '../../../git/config-file.ts'
 import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import { auditMirror } from '../../../mirrors/mirror-audit.ts'
@@ -57,6 +58,8 @@ export type MirrorParts = {
   readonly marks: MirrorMarks
   readonly auditLog: AuditLog | undefined
   readonly maintenance: Maintenance | undefined
+  /** Undefined where nothing is copied to other hosts. */
+  readonly copies: Copies | undefined
   readonly registry: Registry
   readonly log: Logger
 }
@@ -140,6 +143,7 @@ async function servicesOf(parts: MirrorParts, metrics: MirrorMetrics): Promise<M
     hostSlots: config.mirrorHostSlots,
     isPrimaryOf: (repository) => placement?.isPrimary(repository) ?? true,
     hold: (repository, onGiveWay) => (placement ? placement.hold(repository, onGiveWay) : heldByNobodyElse),
+    confirm: async (repository) => await parts.copies?.confirmNow(repository),
     onRun: (run) => metrics.ran(run),
     async onChanges(mirror, gitDir, changes) {
       maintenance?.touch(gitDir, true)

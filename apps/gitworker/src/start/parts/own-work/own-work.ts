@@ -1,8 +1,12 @@
 import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../../mirrors/mirrors.ts'
+import type { Copies } from '../../../copies/primary/copies.ts'
+import type { CopiesServer } from '../../../copies/server/copies-server.ts'
 import { ExclusiveWork } from '../../../repository/exclusive-work.ts'
 import { MirrorMarks } from '../../../repository/mirror-mark.ts'
-import type { RepositoryUsers } from '../../../repository/repository-users.ts'
+import { openCopies } from '../../copies/open-copies.ts'
+import type { CopiesParts } from '../../copies/open-copies.ts'
+import type { Cluster } from '../cluster.ts'
 import { openMaintenance } from './maintenance.ts'
 import type { MaintenanceParts } from './maintenance.ts'
 import { openMirrors } from './mirrors.ts'
@@ -10,17 +14,21 @@ import type { MirrorParts } from './mirrors.ts'
 import { partOf } from '../startable-part.ts'
 import type { Part } from '../startable-part.ts'
 
-/** What a host does to repositories on its own account. */
+/** What a host does to repositories on its own account, and on that of other hosts. */
 export type OwnWork = Part<{
   /** Undefined where repositories are not kept in shape. */
   readonly maintenance: Maintenance | undefined
   /** Undefined where there is no file of mirrors. */
   readonly mirrors: Mirrors | undefined
   readonly marks: MirrorMarks
+  /** Undefined where nothing is copied to other hosts. */
+  readonly copies: Copies | undefined
+  readonly forHosts: CopiesServer | undefined
 }>
 
-type OwnWorkParts = Omit<MirrorParts, 'exclusive' | 'marks' | 'maintenance'> &
-  Pick<MaintenanceParts, 'running'> & { readonly users: RepositoryUsers }
+type OwnWorkParts = Omit<MirrorParts, 'exclusive' | 'marks' | 'maintenance' | 'copies'> &
+  Pick<MaintenanceParts, 'running'> &
+  Omit<CopiesParts, 'cluster' | 'onFollowed'> & { readonly cluster: Cluster | undefined }
 
 /** @throws {ConfigError} where the file of mirrors is not right */
 export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
@@ -29,6 +37,14 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   const marks = new MirrorMarks(parts.workers.runJob)
   const maintenance = openMaintenance({ ...parts, exclusive })
   if (maintenance) opened.use(maintenance)
-  const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance }))
-  return partOf(opened, { maintenance, mirrors, marks })
+  const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
+  const { copies, forHosts } = opened.use(await openCopying(parts, onFollowed))
+  const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
+  return partOf(opened, { maintenance, mirrors, marks, copies, forHosts })
+}
+
+/** With shared storage, all hosts have the same repositories, and nothing is copied. */
+async function openCopying({ cluster, ...parts }: OwnWorkParts, onFollowed: (gitDir: string) => void) {
+  if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster, onFollowed })
+  return partOf(new AsyncDisposableStack(), { copies: undefined, forHosts: undefined })
 }

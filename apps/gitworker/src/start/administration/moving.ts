@@ -6,7 +6,7 @@ import { Trash } from '../../administration/trash/trash.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
-import type { Storage } from './storage.ts'
+import type { Storage } from '../parts/storage.ts'
 
 /** What repositories are moved with, by operators and by this host itself. */
 export type Moving = { readonly turns: Turns; readonly trash: Trash; readonly notes: MoveNotes }

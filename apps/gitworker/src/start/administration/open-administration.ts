@@ -7,13 +7,13 @@ import { Administration } from '../../administration/administration.ts'
 import { openAdministrationServer } from '../../administration/api/administration-server.ts'
 import { Inspection } from '../../administration/inspection.ts'
 import { FactsReader } from '../../administration/look/repository-facts.ts'
-import { changedNames } from '../../administration/operation/changed-names.ts'
 import type { Trash } from '../../administration/trash/trash.ts'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
+import type { Copies } from '../../copies/primary/copies.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
@@ -22,10 +22,11 @@ import type { ReadOnlyRules } from '../../repository/read-only.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { busyWaitMs } from './moving.ts'
 import type { Moving } from './moving.ts'
-import { partOf } from './startable-part.ts'
-import type { Part } from './startable-part.ts'
-import type { Storage } from './storage.ts'
-import type { Workers } from './workers.ts'
+import { operationHolds } from './operation-holds.ts'
+import { partOf } from '../parts/startable-part.ts'
+import type { Part } from '../parts/startable-part.ts'
+import type { Storage } from '../parts/storage.ts'
+import type { Workers } from '../parts/workers.ts'
 
 export type AdministrationParts = {
   readonly config: SupervisorConfig
@@ -36,6 +37,8 @@ export type AdministrationParts = {
   readonly users: RepositoryUsers
   /** Undefined where there is one host only. */
   readonly placement?: Placement | undefined
+  /** Undefined where nothing is copied to other hosts. */
+  readonly copies?: Copies | undefined
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
   readonly readOnly: ReadOnlyRules
@@ -64,11 +67,10 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { metrics, log } = parts
+  const { copies, metrics, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
-  const isShared = isRootShared(config)
   const { trash } = moving
   const facts = new FactsReader(root, readOnly, runJob)
   const administration = new Administration({
@@ -82,12 +84,7 @@ export async function openAdministration(
     facts,
     runJob,
     runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
-    hold: (operation) => {
-      using held = new DisposableStack()
-      const names = placement ? changedNames(operation, (id) => trash.find(id), isShared) : []
-      for (const name of names) held.use(placement!.holdForOperator(name))
-      return held.move()
-    },
+    hold: operationHolds({ placement, copies, trash, isShared: isRootShared(config) }),
     onOver: (kind, result) => metrics.administered(kind, result),
     log,
   })
