@@ -91,7 +91,7 @@ export async function startSupervisor(
   const moving = await openMoving(config, storage, cluster?.placement, log)
   const forOwnWork = { cluster, moving, answers, running, ending, disks, auditLog, registry }
   const ownWork = parts.use(await openOwnWork({ ...common, ...forOwnWork }))
-  const { copies, forHosts, mirrors } = ownWork
+  const { forHosts } = ownWork
   const forRequests = { ...ownWork, caches, disks, pushParts, connections, ending }
   const dispatcher = openDispatcher({ ...common, ...forRequests })
   const readiness = readinessOfHost({ root, config, pool, runJob, disks, cluster }, running)
@@ -105,12 +105,8 @@ export async function startSupervisor(
   const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages })
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
-  parts.use(
-    await openAdministration(
-      { ...common, moving, copies, answers, mirrors, readOnly: pushParts.readOnly },
-      administered,
-    ),
-  )
+  const { readOnly } = pushParts
+  parts.use(await openAdministration({ ...common, ...ownWork, moving, answers, readOnly }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   await cluster?.join(address)

@@ -89,9 +89,9 @@ export class Copies {
    * @throws {NotPrimaryError} where it is not
    */
   async confirmNow(repository: string): Promise<void> {
-    const { view } = this.#services
-    const term = view.slot(slotOf(repository))?.term
-    if (term !== undefined && this.has(repository)) await this.confirm(repository, term)
+    const { term } = this.#services.view.slot(slotOf(repository)) ?? {}
+    if (term === undefined) throw new NotPrimaryError(`Nobody keeps ${repository}.`)
+    await this.confirm(repository, term)
   }
 
   #checkTerm(repository: string, term: number): SlotRecord {

@@ -34,7 +34,9 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    return url === followPath || url === readsPath || [objectsPath, textsPath].some((path) => url.startsWith(`${path}?`))
+    return (
+      url === followPath || url === readsPath || [objectsPath, textsPath].some((path) => url.startsWith(`${path}?`))
+    )
   }
 
   /** Returns when nothing of it is at work. Never rejects. */

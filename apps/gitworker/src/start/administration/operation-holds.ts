@@ -65,8 +65,8 @@ async function confirm(
   copies: OperationHoldsServices['copies'],
   tell: (line: string) => void,
 ): Promise<void> {
-  if (!copies?.has(name)) return
-  tell(`bringing ${name} to the other hosts that keep it`)
+  if (!copies) return
+  if (copies.has(name)) tell(`bringing ${name} to the other hosts that keep it`)
   try {
     await copies.confirm(name, tenure.term)
   } catch (cause) {
