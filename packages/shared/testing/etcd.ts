@@ -2,11 +2,12 @@ import { execFile, spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { open, readFile, writeFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { newAuthority } from './certificates.ts'
-import type { Pair } from './certificates.ts'
+import { etcdCertificates, etcdctlTlsFlags, etcdTlsEnv, etcdTlsFlags } from './etcd-certificates.ts'
+import type { EtcdCertificates } from './etcd-certificates.ts'
+import { addEtcdUsers, etcdUserEnv } from './etcd-users.ts'
 import { temporaryFolder } from './folder.ts'
 import { freePort } from './free-port.ts'
 import { until } from './until.ts'
@@ -67,26 +68,28 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
 async function tryToStart(options: EtcdOptions): Promise<Etcd> {
   await using opened = new AsyncDisposableStack()
   const { path: folder } = opened.use(await temporaryFolder())
-  const tls = options.tls ? await makeCertificates(folder) : undefined
+  const tls = options.tls ? await etcdCertificates(folder) : undefined
   const addresses = await freeAddresses(options.members ?? 1)
   const token = randomUUID()
   const members = addresses.map((_, index) => {
-    const own = memberFlags(addresses, index, token, folder)
-    const flags = [...own, ...clientFlags(addresses[index]!, tls, options), ...(options.flags ?? [])]
-    return opened.use(new Member(endpointOf(addresses[index]!, tls), flags, join(folder, `m${index}.log`)))
+    const endpoint = endpointOf(addresses[index]!, tls)
+    const listening = [`--listen-client-urls=${endpoint}`, `--advertise-client-urls=${endpoint}`]
+    const secured = tls ? etcdTlsFlags(tls, options.auth === true) : []
+    const flags = [...memberFlags(addresses, index, token, folder), ...listening, ...secured, ...(options.flags ?? [])]
+    return opened.use(new Member(endpoint, flags, join(folder, `m${index}.log`)))
   })
   await Promise.all(members.map((member) => member.start()))
   const endpoints = members.map(({ endpoint }) => endpoint).join(',')
   const asRoot: string[] = []
   const ctl = async (...args: readonly string[]) => {
-    const certificates = tls ? ['--cacert', tls.root, '--cert', tls.client.certificate, '--key', tls.client.key] : []
     const patience = ['--dial-timeout', '60s', '--command-timeout', '60s']
-    const flags = ['--endpoints', endpoints, ...patience, ...certificates, ...asRoot, ...args]
+    const flags = ['--endpoints', endpoints, ...patience, ...(tls ? etcdctlTlsFlags(tls) : []), ...asRoot, ...args]
     return (await run('etcdctl', flags, { env: { PATH: process.env['PATH'], ETCDCTL_API: '3' } })).stdout
   }
   await until('etcd serves', async () => isServing(ctl, members))
-  if (options.auth) asRoot.push(...(await addUsers(ctl)))
-  const env = { SLUICE_CLUSTER: 'etcd', SLUICE_ETCD: endpoints, ...tlsEnv(tls), ...(await authEnv(folder, options)) }
+  if (options.auth) asRoot.push(...(await addEtcdUsers(ctl)))
+  const asUser = options.auth ? await etcdUserEnv(folder) : {}
+  const env = { SLUICE_CLUSTER: 'etcd', SLUICE_ETCD: endpoints, ...(tls && etcdTlsEnv(tls)), ...asUser }
   const parts = opened.move()
   return { members, env, ctl, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
@@ -180,65 +183,6 @@ function memberFlags(addresses: readonly Address[], index: number, token: string
   ]
 }
 
-type Certificates = { readonly root: string; readonly server: Pair; readonly client: Pair }
-
-async function makeCertificates(folder: string): Promise<Certificates> {
-  const authority = newAuthority(folder)
-  return {
-    root: authority.certificate,
-    server: await authority.issue('etcd'),
-    client: await authority.issue('client'),
-  }
-}
-
-function endpointOf({ client }: Address, tls: Certificates | undefined): string {
+function endpointOf({ client }: Address, tls: EtcdCertificates | undefined): string {
   return `${tls ? 'https' : 'http'}://127.0.0.1:${client}`
-}
-
-/**
- * With users, the JSON gateway of etcd refuses certificates that have a common name, if it asks for certificates. So it
- * does not ask for them.
- */
-function clientFlags(address: Address, tls: Certificates | undefined, { auth }: EtcdOptions): string[] {
-  const endpoint = endpointOf(address, tls)
-  const listening = [`--listen-client-urls=${endpoint}`, `--advertise-client-urls=${endpoint}`]
-  if (!tls) return listening
-  const { root, server } = tls
-  return [
-    ...listening,
-    `--cert-file=${server.certificate}`,
-    `--key-file=${server.key}`,
-    ...(auth ? [] : ['--client-cert-auth', `--trusted-ca-file=${root}`]),
-  ]
-}
-
-function tlsEnv(tls: Certificates | undefined): Record<string, string> {
-  if (!tls) return {}
-  return {
-    SLUICE_ETCD_TLS_CA: tls.root,
-    SLUICE_ETCD_TLS_CERTIFICATE: tls.client.certificate,
-    SLUICE_ETCD_TLS_KEY: tls.client.key,
-  }
-}
-
-const rootUser = 'root:of-everything'
-const user = { name: 'sluice', password: 'let-me-in' }
-
-/** @returns the flags of the one who may do everything */
-async function addUsers(ctl: Ctl): Promise<string[]> {
-  await ctl('user', 'add', rootUser)
-  await ctl('user', 'grant-role', 'root', 'root')
-  await ctl('role', 'add', 'sluice')
-  await ctl('role', 'grant-permission', 'sluice', '--prefix=true', 'readwrite', '/sluice/')
-  await ctl('user', 'add', `${user.name}:${user.password}`)
-  await ctl('user', 'grant-role', user.name, 'sluice')
-  await ctl('auth', 'enable')
-  return ['--user', rootUser]
-}
-
-async function authEnv(folder: string, { auth }: EtcdOptions): Promise<Record<string, string>> {
-  if (!auth) return {}
-  const file = join(folder, 'password')
-  await writeFile(file, `${user.password}\n`)
-  return { SLUICE_ETCD_USER: user.name, SLUICE_ETCD_PASSWORD_FILE: file }
 }
