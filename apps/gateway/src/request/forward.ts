@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { targetOf } from '@sluice/shared/git/git-route'
@@ -7,7 +6,6 @@ import type { PushReport } from '@sluice/shared/git/push-report'
 import { headersToHost } from '@sluice/shared/host-protocol/from-gateway'
 import { reasonOf } from '@sluice/shared/host-protocol/from-host'
 import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
-import { toldSlotHeader } from '@sluice/shared/host-protocol/headers'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { statusOf } from '@sluice/shared/refusal/reasons'
 import type { Span } from '@sluice/shared/telemetry/tracing'
@@ -15,7 +13,7 @@ import type { Grant } from '../access/authority.ts'
 import type { Leg } from '../hosts/placement.ts'
 import { watchHost } from './host-watch.ts'
 import type { KeptBody } from './kept-body.ts'
-import { Reply } from './reply.ts'
+import { passedOn, Reply } from './reply.ts'
 import { Unanswered } from './unanswered.ts'
 import { withoutAnswer } from './without-answer.ts'
 
@@ -66,11 +64,16 @@ export function forward(forwarded: ForwardedRequest, leg: Leg): Promise<string |
       method: request.kind === 'rpc' ? 'POST' : 'GET',
       path: targetOf(request),
       headers: headersToHost(told, incoming.headers),
-      body: body?.lend() ?? null,
+      body: body?.lend(() => answersLook(leg.host)) ?? null,
     },
     attempt,
   )
   return attempt.result
+}
+
+/** Without another host, and without a lease that ends, a host that is silent is taken for busy. */
+async function answersLook({ gone, presence }: Leg['host']): Promise<boolean> {
+  return gone === undefined || (await presence.look())
 }
 
 function isPush({ kind, service }: GitRequest): boolean {
@@ -93,7 +96,8 @@ class Attempt implements Dispatcher.DispatchHandler {
     this.#forwarded = forwarded
     this.#leg = leg
     const isSent = () => this.#controller !== undefined
-    this.#watch = watchHost(leg, isSent, () => this.#leaveHost())
+    const mayLeave = () => !this.#mayTakeEffect
+    this.#watch = watchHost(leg, isSent, mayLeave, () => this.#leaveHost())
   }
 
   get result(): Promise<string | undefined> {
@@ -132,10 +136,20 @@ class Attempt implements Dispatcher.DispatchHandler {
 
   /** The host is gone, or cannot be reached: what it has not begun to answer is not waited for. */
   #leaveHost(): void {
-    if (this.#controller) return this.#controller.abort(new Unanswered('broke off', new Error('The host is gone.')))
+    if (this.#controller) {
+      const isCutShort = this.#forwarded.body?.isCutShort === true
+      const isGone = new Error('The host is gone.')
+      return this.#controller.abort(isCutShort ? new Unanswered('not begun') : new Unanswered('broke off', isGone))
+    }
     this.#isGivenUp = true
     this.#over()
     this.#end.reject(new Unanswered('not begun'))
+  }
+
+  /** Whether the host may do what must not be done twice, with what it has of the request. */
+  get #mayTakeEffect(): boolean {
+    const { request, body } = this.#forwarded
+    return isPush(request) && body?.isProbe !== true && body?.isCutShort !== true
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -174,17 +188,4 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (outgoing.headersSent) return new Refusal('host_failed', { cause: error })
     return new Unanswered(this.#controller ? 'broke off' : 'not begun', error)
   }
-}
-
-/** The host's headers for the client: all but what is between gateway and host. */
-function passedOn(headers: ReplyHeaders): OutgoingHttpHeaders {
-  const {
-    'connection': _c,
-    'keep-alive': _k,
-    'transfer-encoding': _t,
-    'date': _d,
-    [toldSlotHeader]: _s,
-    ...rest
-  } = headers
-  return rest
 }

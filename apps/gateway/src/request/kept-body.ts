@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { flushPacket } from '@sluice/shared/git/pkt-line'
 import { smallBodyBytes } from '@sluice/shared/host-protocol/small-body'
 import { orAborted } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { LentBody } from './lent-body.ts'
 
-/** A host that says nothing for this long counts as having accepted: it may be older, or busy, and the client must get on. */
+/**
+ * A host that says nothing for this long, and is there, counts as having accepted: it may be older, or busy, and the client
+ * must get on.
+ */
 const acceptedAfterMs = 1000
 
 /**
@@ -15,7 +19,8 @@ const acceptedAfterMs = 1000
  *   keeping ──────▶ accepted
  *
  * keeping: everything that was read from the client is here, and no more than the first 64 KiB (and what came with the
- *   last of them) is read. Each attempt gets it from the beginning.
+ *   last of them) is read. Each attempt gets it from the beginning. Of a body that goes on, it does not get the last byte of
+ *   these: what lacks its end has no effect.
  * accepted: a host has taken the request. The rest goes through without being kept; there is no other attempt.
  *
  * An attempt gets a stream of its own, never the client's: undici destroys a body when a reply comes early, and the
@@ -62,6 +67,11 @@ export class KeptBody {
     return this.#isWhole && this.#isKeeping
   }
 
+  /** Whether a host has been given no more than a beginning that it cannot carry out. */
+  get isCutShort(): boolean {
+    return this.#isFull && !this.#isWhole
+  }
+
   /** Whether it asks for nothing. git sends such a body before a large push, to find out whether it will be let in. */
   get isProbe(): boolean {
     return this.isWhole && this.#bytes === flushPacket.length && this.#kept.join('') === flushPacket
@@ -72,11 +82,15 @@ export class KeptBody {
     return this.#isKeeping ? this.#bytes : 0
   }
 
-  /** The body for one attempt. The attempt before it gets no more. */
-  lend(): Buffer | Readable {
+  /**
+   * The body for one attempt. The attempt before it gets no more.
+   *
+   * @param isThere finds out whether the attempt's host is at work, where it says nothing
+   */
+  lend(isThere: () => Promise<boolean>): Buffer | Readable {
     this.#takeBack(this.#lent)
     if (this.isWhole) return Buffer.concat(this.#kept)
-    const lent = new LentBody(this.#kept, () => this.#readOn())
+    const lent = new LentBody(this.#kept, this.isCutShort, { onRoom: () => this.#readOn(), isThere })
     lent.on('error', () => {}).once('close', () => this.#takeBack(lent))
     this.#lent = lent
     return lent
@@ -95,7 +109,9 @@ export class KeptBody {
     if (!this.#isKeeping) return
     this.#isKeeping = false
     this.#kept.length = 0
-    if (this.#lent) this.#readOn()
+    if (!this.#lent) return
+    this.#lent.giveRest()
+    this.#readOn()
   }
 
   #begin(): void {
@@ -104,6 +120,7 @@ export class KeptBody {
       // Over HTTP/2, Node ends a cancelled body as though it were whole.
       if (this.#exchange.signal.aborted) return
       this.#isWhole = true
+      this.#lent?.giveRest()
       this.#lent?.push(null)
       this.#end.resolve()
     })
@@ -121,7 +138,7 @@ export class KeptBody {
       this.#kept.push(chunk)
       this.#bytes += chunk.length
     }
-    const isWanted = this.#lent ? this.#lent.push(chunk) : this.#isKeeping
+    const isWanted = this.#lent ? this.#lent.give(chunk, this.#isFull) : this.#isKeeping
     if (!isWanted || this.#isFull) this.#incoming.pause()
   }
 
@@ -133,22 +150,18 @@ export class KeptBody {
   #readOn(): void {
     if (!this.#isFull) return void this.#incoming.resume()
     if (this.#isWhole) return
+    this.#awaitAcceptance()
+  }
+
+  #awaitAcceptance(): void {
     clearTimeout(this.#acceptance)
-    this.#acceptance = setTimeout(() => this.accepted(), acceptedAfterMs)
-  }
-}
-
-/** What undici reads, and may destroy. Begins with what has been kept. */
-class LentBody extends Readable {
-  readonly #onRoom: () => void
-
-  constructor(beginning: readonly Buffer[], onRoom: () => void) {
-    super()
-    this.#onRoom = onRoom
-    for (const chunk of beginning) this.push(chunk)
-  }
-
-  override _read(): void {
-    this.#onRoom()
+    const lent = this.#lent
+    const onSilent = async () => {
+      const isThere = await lent?.isThere()
+      if (lent === undefined || this.#lent !== lent) return
+      if (isThere) this.accepted()
+      else this.#awaitAcceptance()
+    }
+    this.#acceptance = setTimeout(() => void onSilent(), acceptedAfterMs)
   }
 }

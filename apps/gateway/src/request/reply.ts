@@ -1,6 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
+import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
+import { toldSlotHeader } from '@sluice/shared/host-protocol/headers'
 
 /** How often `passOnBeforeCut` looks whether the beginning is out. */
 const lookEveryMs = 5
@@ -85,4 +87,17 @@ export class Reply {
     this.#exchange.sent(chunk.length)
     if (!this.#exchange.outgoing.write(chunk)) this.#events.onFull()
   }
+}
+
+/** The host's headers for the client: all but what is between gateway and host. */
+export function passedOn(headers: ReplyHeaders): OutgoingHttpHeaders {
+  const {
+    'connection': _c,
+    'keep-alive': _k,
+    'transfer-encoding': _t,
+    'date': _d,
+    [toldSlotHeader]: _s,
+    ...rest
+  } = headers
+  return rest
 }
