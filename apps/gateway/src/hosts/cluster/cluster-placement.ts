@@ -17,6 +17,7 @@ import { HeldRequests } from './held-requests.ts'
 import { KnownHosts } from './known-hosts.ts'
 import { SlotTable } from './slot-table.ts'
 import { TableWatch } from './table-watch.ts'
+import { Tellers } from './tellers.ts'
 
 type ClusterConfig = CredentialsConfig & Pick<GatewayConfig, 'etcdPrefix' | 'hostWait' | 'drainTimeout'>
 
@@ -47,12 +48,8 @@ export async function openCluster(
       },
     }),
   )
-  const table = new SlotTable(keys, {
-    onInvalid,
-    onChange: (slot) => held.wake(slot),
-    onWentBack: (from, to) =>
-      log.error({ from, to }, 'etcd has gone back to an older revision: was it restored? Its table is taken as it is'),
-  })
+  const onWentBack = (from: number, to: number) => sayWentBack(log, from, to)
+  const table = new SlotTable(keys, { onInvalid, onChange: (slot) => held.wake(slot), onWentBack })
   const look = opened.use(new CoordinatorLook(coordinator, keys, log))
   const watches = [
     { prefix: keys.hosts, take: (watched: Parameters<KnownHosts['take']>[0]) => hosts.take(watched) },
@@ -63,12 +60,15 @@ export async function openCluster(
   const reach = new ClusterReach({ table, hosts, look, hostWait: config.hostWait, problem })
   const isKnown = () => look.formatProblem === undefined && table.isKnown && hosts.isKnown
   const missed = { ...nothingSeen.missed }
-  const onMissed = (how: Miss['how']) => void missed[how]++
+  const isCutOff = () => look.awayForMs > 0
   const onTold = (slot: number, told: ToldSlot) => {
     // While etcd answers, the watch brings it.
-    if (look.awayForMs > 0) takeTold(slot, told, table, hosts, log)
+    if (isCutOff()) takeTold(slot, told, table, hosts, log)
   }
-  const routing = { onTold, table, hosts, held, isKnown, problem, onMissed, ...bounds }
+  const onMissed = (how: Miss['how']) => void missed[how]++
+  const tellers = new Tellers(hosts, isCutOff)
+  const events = { onTold, onMissed }
+  const routing = { table, hosts, held, tellers, isKnown, problem, ...events, ...bounds }
   const parts = opened.move()
   return {
     route: (wanted) => new ClusterRoute(wanted, routing),
@@ -84,6 +84,10 @@ export async function openCluster(
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+function sayWentBack(log: Logger, from: number, to: number): void {
+  log.error({ from, to }, 'etcd has gone back to an older revision: was it restored? Its table is taken as it is')
 }
 
 function waitingFor(held: HeldRequests, hosts: KnownHosts): number {

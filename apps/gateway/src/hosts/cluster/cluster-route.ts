@@ -4,10 +4,12 @@ import type { ToldSlot } from '@sluice/shared/placement/told-slot'
 import type { Leg, Miss, Route, Wanted } from '../placement.ts'
 import type { ClusterHost } from './cluster-host.ts'
 import { ClusterLeg } from './cluster-leg.ts'
+import type { LegKind } from './cluster-leg.ts'
 import type { HeldRequests } from './held-requests.ts'
 import type { KnownHosts } from './known-hosts.ts'
 import { hashOf, scoreOf } from './rendezvous.ts'
 import type { SlotTable } from './slot-table.ts'
+import type { Tellers } from './tellers.ts'
 import { whyNobody } from './why-nobody.ts'
 
 /*
@@ -16,13 +18,15 @@ import { whyNobody } from './why-nobody.ts'
  *   a round ──missed, and another copy is there──▶ the same round, without the copies that were tried
  *           ──missed, and none is left───────────▶ over: held, until something has changed or a while is over, then a new round
  *
- * Pushes have one host only, so that each miss ends a round.
+ * Pushes have one host only, so that each miss ends a round. While etcd is away, and all hosts that the table names are, the
+ * next one is a host that may know better (tellers.ts).
  */
 
 export type RouteParts = {
   readonly table: SlotTable
   readonly hosts: KnownHosts
   readonly held: HeldRequests
+  readonly tellers: Tellers
   /** For how many milliseconds requests may be held; 0 is not at all. */
   readonly hostWait: number
   /** Milliseconds after which a slot that nobody serves counts as down, so that no request is held for it. */
@@ -77,9 +81,10 @@ export class ClusterRoute implements Route {
   }
 
   missed(leg: Leg, { how, cause, told }: Miss): void {
-    const { host, revision } = leg as ClusterLeg
+    const { host, revision, isTeller } = leg as ClusterLeg
     this.#cause = cause
     this.#parts.onMissed(how)
+    this.#parts.tellers.servesNot(this.#slot, host)
     // Each piece of news is newer than the one before, so this comes to an end.
     if (how === 'misplaced' && this.#hasNews(revision, told)) return void (this.#tried = undefined)
     if (how === 'broke off') this.#breaks++
@@ -91,7 +96,8 @@ export class ClusterRoute implements Route {
     // What broke off is sent again at once the first time.
     this.#mustHold = how !== 'broke off' || this.#breaks > 1
     if (how === 'broke off' && this.#mustHold) host.presence.missed(cause)
-    if (how === 'misplaced') this.#stale = { revision, until: performance.now() + newsMs * (0.75 + Math.random() / 2) }
+    if (how === 'misplaced' && !isTeller)
+      this.#stale = { revision, until: performance.now() + newsMs * (0.75 + Math.random() / 2) }
   }
 
   /** Takes what the host has told. @returns whether another record is known than the one that the host was chosen by */
@@ -105,7 +111,8 @@ export class ClusterRoute implements Route {
     const { table, isKnown } = this.#parts
     const record = isKnown() ? table.at(this.#slot) : undefined
     if (record === undefined || this.#awaitsNews()) return undefined
-    return this.#wanted.purpose === 'write' ? this.#legToPrimary(record) : this.#legToCopy(record)
+    const leg = this.#wanted.purpose === 'write' ? this.#legToPrimary(record) : this.#legToCopy(record)
+    return leg === undefined || leg.host.presence.isAway ? (this.#legToTeller(record) ?? leg) : leg
   }
 
   #awaitsNews(): boolean {
@@ -119,14 +126,21 @@ export class ClusterRoute implements Route {
   #legToPrimary({ primary, term }: SlotRecord): ClusterLeg | undefined {
     const host = primary === undefined ? undefined : this.#parts.hosts.get(primary)
     if (host === undefined || this.#isWorthWaitingFor(host)) return undefined
-    return this.#legTo(host, term, false)
+    return this.#legTo(host, term)
   }
 
   #legToCopy({ term }: SlotRecord): ClusterLeg | undefined {
     const best = this.#bestCopy()
     if (best === undefined || this.#isWorthWaitingFor(best.host)) return undefined
     best.host.breaker.begin(performance.now())
-    return this.#legTo(best.host, term, best.others > 0)
+    return this.#legTo(best.host, term, { hasOther: best.others > 0 })
+  }
+
+  #legToTeller({ primary, inSync, term }: SlotRecord): ClusterLeg | undefined {
+    const serving = this.#wanted.purpose === 'read' ? inSync : primary === undefined ? [] : [primary]
+    const { tellers } = this.#parts
+    const host = tellers.choose(this.#slot, serving)
+    return host && this.#legTo(host, term, { onServed: () => tellers.serves(this.#slot, host) })
   }
 
   /**
@@ -157,8 +171,8 @@ export class ClusterRoute implements Route {
     return this.#parts.hostWait > 0 && presence.isAway && !presence.isDown
   }
 
-  #legTo(host: ClusterHost, term: number, hasOther: boolean): ClusterLeg {
-    return new ClusterLeg(host, term, hasOther, this.#parts.table.revisionAt(this.#slot))
+  #legTo(host: ClusterHost, term: number, kind: LegKind = {}): ClusterLeg {
+    return new ClusterLeg(host, term, this.#parts.table.revisionAt(this.#slot), kind)
   }
 
   /** @throws {Refusal} where nobody has served the slot for longer than it takes to come back */
