@@ -34,6 +34,7 @@ const advice: Readonly<Record<string, string>> = {
     'Above 0 for a minute: `/-/cluster` of that gateway says what is wrong with which host.',
   sluice_cluster_missed_attempts_total:
     '`why="misplaced"` all the time: a host or a gateway does not reach etcd. `why="failed"`: look at the host’s log.',
+  sluice_cluster_format_known: '0: no slot gets another host. `/-/cluster` of a host says what to do.',
   sluice_cluster_etcd_away_seconds: 'Longer than `SLUICE_LEASE`: pushes have stopped. Look at etcd.',
   sluice_cluster_lease_live:
     '0 for longer than `SLUICE_LEASE`: the host takes no pushes. Look at its log, and at etcd.',

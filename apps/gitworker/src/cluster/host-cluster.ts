@@ -1,4 +1,5 @@
 import type { Watched } from '@sluice/shared/coordinator/coordinator'
+import { formatFaultInWords } from '@sluice/shared/placement/format'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import { runBalancer } from './balancer/run-balancer.ts'
@@ -38,6 +39,8 @@ import { SlotTable } from './table/slot-table.ts'
 export class HostCluster implements AsyncDisposable {
   readonly placement: Placement
   readonly inSync: InSyncSwaps
+  /** Who keeps each slot, and the hosts that live, as far as this host has heard. */
+  readonly known: { readonly slots: SlotTable; readonly hosts: Pick<HostTable, 'get'> }
   readonly reads: HostReads
   readonly #options: HostClusterOptions
   readonly #ending = new AbortController()
@@ -50,14 +53,13 @@ export class HostCluster implements AsyncDisposable {
   #leaseWatch: LeaseWatch | undefined
   #balancer: Balancer | undefined
   #address = ''
-  /** As it was at the start. */
-  #format: ClusterFormat
+  /** As it was at the start; undefined before `agree`. */
+  #agreed: ClusterFormat | undefined
 
   constructor(options: HostClusterOptions) {
     const { coordinator, keys, identity, metrics, log } = options
     const { name } = identity
     this.#options = options
-    this.#format = options.format
     this.#table = new SlotTable(keys, {
       onInvalid: (slot, revision) =>
         log.warn({ slot, revision, key: keys.slot(slot) }, 'the value of a slot is not valid: nobody serves it'),
@@ -70,6 +72,7 @@ export class HostCluster implements AsyncDisposable {
     const leaseNow = () => this.#registration?.lease
     const table = this.#table
     const hosts = this.#hosts
+    this.known = { slots: table, hosts }
     this.reads = this.#parts.use(new HostReads({ name, run: identity.run, table, hosts, leaseNow, ttl: options.ttl }))
     this.placement = new Placement({
       name,
@@ -93,7 +96,7 @@ export class HostCluster implements AsyncDisposable {
    */
   async agree(): Promise<void> {
     const { coordinator, keys, format, areCopiesChosen, log } = this.#options
-    this.#format = await patiently(performance.now(), () =>
+    this.#agreed = await patiently(performance.now(), () =>
       agreeOnFormat(coordinator, keys, format, areCopiesChosen ? log : undefined),
     )
   }
@@ -133,7 +136,7 @@ export class HostCluster implements AsyncDisposable {
     this.#parts.defer(() => this.#ending.abort())
     this.#leaseWatch = this.#parts.use(new LeaseWatch(registration, () => this.#holds.giveWay(), log))
     this.#parts.use(this.#handovers)
-    this.#balancer = this.#parts.use(runBalancer({ coordinator, keys, name, ttl, log }))
+    this.#balancer = this.#parts.use(runBalancer({ coordinator, keys, name, ttl, agreed: this.#agreed, log }))
     const { lease, slots } = this.status
     log.info({ host: name, address, lease: lease?.id, slots: slots.primary }, 'joined the cluster')
   }
@@ -142,19 +145,12 @@ export class HostCluster implements AsyncDisposable {
   async leave(timeoutMs: number, hurry: AbortSignal): Promise<void> {
     const { identity, format, log } = this.#options
     if (!this.#registration) return
-    const { name } = identity
-    const { storage } = format
-    const services = { name, storage, registration: this.#registration, table: this.#table, hosts: this.#hosts, log }
-    await leaveCluster(services, timeoutMs, hurry)
+    const ofHost = { name: identity.name, storage: format.storage, registration: this.#registration, log }
+    await leaveCluster({ ...ofHost, table: this.#table, hosts: this.#hosts }, timeoutMs, hurry)
   }
 
   get hasJoined(): boolean {
     return this.#registration !== undefined
-  }
-
-  /** Who keeps each slot, and the hosts that live, as far as this host has heard. */
-  get known(): { readonly slots: SlotTable; readonly hosts: Pick<HostTable, 'get'> } {
-    return { slots: this.#table, hosts: this.#hosts }
   }
 
   /** Why this host takes no pushes; undefined if it does. */
@@ -177,10 +173,13 @@ export class HostCluster implements AsyncDisposable {
   }
 
   get #shown(): ShownHost {
-    const { identity, metrics } = this.#options
+    const { identity, metrics, keys } = this.#options
+    const { lastFormat, formatFault: fault } = this.#balancer?.observed ?? {}
+    const format = lastFormat ?? this.#agreed ?? this.#options.format
     return {
       identity,
-      format: this.#balancer?.format ?? this.#format,
+      format,
+      formatProblem: fault && formatFaultInWords(keys.format, fault, format),
       address: this.#address,
       lease: this.#registration?.lease,
       isLeaving: this.#registration?.isLeaving ?? false,

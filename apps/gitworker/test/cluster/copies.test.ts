@@ -42,3 +42,24 @@ test('the first host sets the number of copies, and the line that another one is
   ])
   await until('each slot to have one copy again', () => readFrom(one, 1) === slotCount)
 })
+
+test('each host says in its view that the format is damaged, and what it was', async () => {
+  await using cluster = new TestCluster()
+  const hosts = [cluster.open('one'), cluster.open('two')]
+  for (const { name, cluster: host } of hosts) {
+    await host.agree()
+    await host.join(`${name}.test:3000`)
+  }
+  const put = (value: string) => cluster.operator.swap([{ key: keys.format, expected: undefined, value }])
+  const last = '{"version":1,"slots":4096,"storage":"shared","copies":2}'
+  await put(last)
+  await until('it to be seen', () => hosts.every((host) => host.cluster.view.format?.copies === 2))
+  assert.ok(hosts.every((host) => host.cluster.view.formatProblem === undefined))
+  await put('{')
+  await until('it to be seen', () => hosts.every((host) => host.cluster.view.formatProblem !== undefined))
+  for (const { cluster: host } of hosts) {
+    const { formatProblem } = host.view
+    assert.match(formatProblem!, /^\/sluice\/format in etcd is damaged/)
+    assert.ok(formatProblem?.endsWith(`It was: etcdctl put /sluice/format '${last}'`), formatProblem)
+  }
+})

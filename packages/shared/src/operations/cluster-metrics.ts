@@ -24,6 +24,8 @@ export function addClusterMetrics(registry: Registry, look: () => ClusterView): 
       ['leaving', leaving],
     ]
   })
+  const format = 'Whether what the cluster agrees on, the key "format", can be read in etcd: 1 or 0.'
+  addGauge(registry, 'sluice_cluster_format_known', format, () => (look().formatProblem === undefined ? 1 : 0))
   const away = 'For how long etcd has not answered; 0 while it does.'
   addGauge(registry, 'sluice_cluster_etcd_away_seconds', away, () => look().awayForMs / 1000)
 }

@@ -60,8 +60,8 @@ export type Move = { readonly from: string; readonly to: string; readonly slots:
 
 export type Problem = {
   readonly slots: number
-  /** What cannot be done with them. */
-  readonly stops: 'pushes' | 'everything'
+  /** What cannot be done with them. `moves`: they keep their hosts, even dead ones. */
+  readonly stops: 'pushes' | 'everything' | 'moves'
   /** In words. */
   readonly why: string
 }
@@ -157,7 +157,9 @@ function problemsIn(view: ClusterView, states: readonly SlotState[]): Problem[] 
       why,
     })
   }
-  return [...problems.values()].toSorted((one, other) => other.slots - one.slots)
+  const sorted = [...problems.values()].toSorted((one, other) => other.slots - one.slots)
+  const { formatProblem: why } = view
+  return why === undefined ? sorted : [{ slots: view.slots.length, stops: 'moves', why }, ...sorted]
 }
 
 function whyOf(state: 'waiting' | 'down' | 'new', slot: SlotRecord | undefined, { format }: ClusterView): string {

@@ -10,6 +10,8 @@ export type ClusterView = {
   readonly revision: number
   /** Undefined before it is known. */
   readonly format: ClusterFormat | undefined
+  /** In words, what is wrong with its key in etcd; undefined: nothing. */
+  readonly formatProblem?: string | undefined
   /** Those that live. */
   readonly hosts: ReadonlyMap<string, HostRecord>
   /** By the number of the slot. Undefined: nobody keeps it yet. */

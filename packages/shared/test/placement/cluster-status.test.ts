@@ -82,6 +82,9 @@ test('what is unavailable is said in words, with what it means for each kind of 
     { slots: 1, stops: 'everything', why: 'No host has been chosen for them yet.' },
   ])
   const own = clusterStatusOf(view(slots, ['b'], { format: { version: 1, slots: 4096, storage: 'own', copies: 1 } }))
+  const why = 'format is missing'
+  const lost = clusterStatusOf(view([slot('b')], ['b'], { formatProblem: why }))
+  assert.deepEqual(lost.problems, [{ slots: 1, stops: 'moves', why }])
   assert.equal(own.problems[0]?.why, 'They lie on the disk of a. They can be served once it is back.')
   const copied = slot('a', { copies: ['a', 'b'], inSync: ['a', 'b'] })
   assert.deepEqual(clusterStatusOf(view([copied], ['b'])).problems, [

@@ -134,6 +134,7 @@ function viewOf(
     by: { app: 'gateway', name },
     revision: table.revision,
     format: look.format,
+    formatProblem: look.formatProblem ?? look.formatIsMissing,
     hosts: records,
     slots: table.records,
     balancer: look.balancer,

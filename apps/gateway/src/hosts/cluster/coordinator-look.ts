@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import { orAborted } from '@sluice/shared/machine/race'
-import { readFormat } from '@sluice/shared/placement/format'
+import { formatFaultInWords, readFormat } from '@sluice/shared/placement/format'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -31,6 +31,7 @@ export class CoordinatorLook implements AsyncDisposable {
   #cause: string | undefined
   #format: ClusterFormat | undefined
   #formatProblem: string | undefined
+  #isFormatMissing = false
   #balancer: string | undefined
 
   constructor(coordinator: Coordinator, keys: ClusterKeys, log: Logger) {
@@ -40,7 +41,7 @@ export class CoordinatorLook implements AsyncDisposable {
     this.#looking = this.#lookOn()
   }
 
-  /** Undefined before it is known, and for one that this version cannot work with. */
+  /** As it was read last. Undefined before it is known. */
   get format(): ClusterFormat | undefined {
     return this.#format
   }
@@ -48,6 +49,13 @@ export class CoordinatorLook implements AsyncDisposable {
   /** In words, why this gateway cannot work with this cluster; undefined where it can. */
   get formatProblem(): string | undefined {
     return this.#formatProblem
+  }
+
+  /** In words, that somebody has deleted what there was: this gateway goes on, and hosts do not. */
+  get formatIsMissing(): string | undefined {
+    return this.#isFormatMissing && this.#format
+      ? formatFaultInWords(this.#keys.format, 'missing', this.#format)
+      : undefined
   }
 
   /** The host that balances; undefined: none does, or this is not known. */
@@ -106,8 +114,10 @@ export class CoordinatorLook implements AsyncDisposable {
   }
 
   #takeFormat(value: string | undefined): void {
-    this.#format = value === undefined ? undefined : readFormat(value)
-    const isWrong = value !== undefined && this.#format === undefined
+    const format = value === undefined ? undefined : readFormat(value)
+    this.#format = format ?? this.#format
+    this.#isFormatMissing = value === undefined
+    const isWrong = value !== undefined && format === undefined
     const problem = isWrong
       ? `${this.#keys.format} in etcd has a format that this version of Sluice cannot work with: ${value.slice(0, 200)}`
       : undefined

@@ -24,4 +24,10 @@ test('a format that this version cannot work with is said, until it is another o
   await until('the problem', () => /\/sluice\/format in etcd has a format .*"version":2/.test(look.formatProblem ?? ''))
   await put(format)
   await until('the format', () => look.format?.storage === 'shared' && look.formatProblem === undefined)
+  assert.equal(look.formatIsMissing, undefined)
+  await coordinator.swap([{ key: keys.format, expected: undefined, value: undefined }])
+  await until('it to be missed', () =>
+    /\/sluice\/format in etcd is missing.*etcdctl put/.test(look.formatIsMissing ?? ''),
+  )
+  assert.deepEqual([look.format, look.formatProblem], [format, undefined])
 })

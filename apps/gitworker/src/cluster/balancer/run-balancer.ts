@@ -11,6 +11,7 @@ import { decide } from './decide/decide.ts'
 import type { Snapshot } from './decide/snapshot.ts'
 import type { StepKind } from './decide/step.ts'
 import { logDecision } from './decision-log.ts'
+import { mendFormat } from './lost-format.ts'
 import { Mandate } from './mandate.ts'
 import { ObservedCluster } from './observed/observed-cluster.ts'
 import { Troubles } from './troubles.ts'
@@ -33,6 +34,8 @@ export type BalancerOptions = {
   readonly name: string
   /** Of the lease of whoever balances, in milliseconds. For as long, hosts must stay the same before slots are moved. */
   readonly ttl: number
+  /** What the cluster agreed on when this host started, where that is known. */
+  readonly agreed?: ClusterFormat | undefined
   readonly log: Logger
 }
 
@@ -72,14 +75,14 @@ export class Balancer implements AsyncDisposable {
 
   constructor(options: BalancerOptions) {
     this.#options = options
-    this.#cluster = new ObservedCluster(options.keys, options.ttl)
+    this.#cluster = new ObservedCluster(options.keys, options.ttl, options.agreed)
     this.#troubles = new Troubles(options.log)
     this.#running = Promise.all([this.#follow(), this.#run()])
   }
 
-  /** What the cluster agrees on now. Undefined before it is known, and for one that this version cannot work with. */
-  get format(): ClusterFormat | undefined {
-    return this.#cluster.format
+  /** What the cluster agrees on, as this host has seen it. */
+  get observed(): Pick<ObservedCluster, 'lastFormat' | 'formatFault'> {
+    return this.#cluster
   }
 
   status(): BalancerStatus {
@@ -122,7 +125,7 @@ export class Balancer implements AsyncDisposable {
     if (cluster.revision < mandate.revision) return Infinity
     const snapshot = cluster.snapshot(performance.now())
     if (snapshot) return await this.#balance(mandate, snapshot)
-    if (cluster.hasForeignFormat) this.#troubles.lookAtForeignFormat()
+    await mendFormat({ ...this.#options, cluster, troubles: this.#troubles }, mandate)
     return Infinity
   }
 

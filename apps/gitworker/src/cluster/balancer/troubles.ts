@@ -36,12 +36,10 @@ export class Troubles {
     this.#said = found
   }
 
-  /** The format of the cluster is not one that this version can work with. */
-  lookAtForeignFormat(): void {
-    const words = 'balancer: the key "format" is not valid, or another version has written it, so nothing is decided'
-    const found = new Map<string, string>()
-    this.#say(found, 'format', '', {}, words)
-    this.#said = found
+  /** Nobody knows what the cluster agrees on. @param words that say why, and what to do */
+  formatIsLost(words: string): void {
+    if (this.#said.get('format') !== words) this.#log.error(`balancer: ${words}`)
+    this.#said = new Map([['format', words]])
   }
 
   failed(err: unknown): void {

@@ -10,6 +10,7 @@ import type { ClusterHostStatus } from './cluster-status.ts'
 export type ShownHost = {
   readonly identity: { readonly name: string; readonly zone: string; readonly weight: number }
   readonly format: ClusterFormat
+  readonly formatProblem: string | undefined
   readonly address: string
   readonly lease: Lease | undefined
   readonly isLeaving: boolean
@@ -23,11 +24,21 @@ export type ShownHost = {
 }
 
 /** The cluster as this host sees it. */
-export function viewOf({ identity, format, lease, doubtMs, balancer, table, hosts }: ShownHost): ClusterView {
+export function viewOf({
+  identity,
+  format,
+  formatProblem,
+  lease,
+  doubtMs,
+  balancer,
+  table,
+  hosts,
+}: ShownHost): ClusterView {
   return {
     by: { app: 'supervisor', name: identity.name },
     revision: table.revision,
     format,
+    formatProblem,
     hosts: new Map([...hosts].map(([name, { record }]) => [name, record])),
     slots: table.records,
     balancer,

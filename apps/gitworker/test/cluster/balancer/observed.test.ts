@@ -141,7 +141,7 @@ describe('a cluster', () => {
     await cluster.see(all(1, {}), 0)
     assert.equal(cluster.snapshot(0), undefined)
     await cluster.see(all(2, { [keys.format]: { version: 99 } }), 0)
-    assert.ok(cluster.hasForeignFormat && cluster.snapshot(0) === undefined)
+    assert.deepEqual([cluster.formatFault, cluster.snapshot(0)], ['foreign', undefined])
     await cluster.see(all(3, format), 0)
     assert.equal(cluster.snapshot(0)?.storage, 'shared')
   })

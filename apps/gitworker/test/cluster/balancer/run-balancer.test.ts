@@ -101,8 +101,53 @@ describe('the balancer', { concurrency: true }, () => {
     await using cluster = new LiveCluster()
     await cluster.put(cluster.keys.format, JSON.stringify({ version: 2 }))
     const { lines } = await cluster.join('a')
-    await until('it is said', () => lines.some(({ msg }) => /"format" is not valid/.test(String(msg))))
+    await until('it is said', () => lines.some(({ msg }) => /format in etcd is damaged, or another/.test(String(msg))))
     assert.deepEqual(cluster.records(), [])
+  })
+
+  test('writes a format that somebody has deleted again, as it was last, and goes on', async () => {
+    await using cluster = new LiveCluster()
+    const { keys, store } = cluster
+    await Promise.all(['a', 'b'].map((name) => cluster.join(name)))
+    await until('all slots have a host', () => isEven(cluster))
+    await cluster.put(keys.format, '{"version":1,"slots":4096,"storage":"shared","copies":2}')
+    await until('two copies', () => cluster.records().every(({ copies }) => copies.length === 2))
+    const { value } = store.read(keys.format).entries[0]!
+    await cluster.put(keys.format, undefined)
+    await until('it to be there again', () => store.read(keys.format).entries[0]?.value === value)
+    const said = () => cluster.balancer()?.lines.filter(({ msg }) => /gone: written again/.test(String(msg))).length
+    await until('it to be said', said)
+    // With one folder for all, the table can be made anew, too.
+    for (const { key } of store.read(keys.slots).entries) await cluster.put(key, undefined)
+    await cluster.put(keys.format, undefined)
+    await until('all slots to have a host again', () => cluster.records().length === slotCount)
+    // What is damaged may be another version's, and stays until somebody has mended it.
+    await cluster.put(keys.format, '{"version":1,')
+    const told = await until('it to be said', () =>
+      cluster.balancer()?.lines.find(({ msg }) => /format in etcd is damaged/.test(String(msg))),
+    )
+    await cluster.kill('a')
+    const hosts = [...cluster.hosts.values()]
+    await until('the other to balance', () => cluster.balancer() === hosts[0])
+    assert.ok(hosts[0]!.balancer.observed.formatFault === 'foreign' && cluster.primaries()['a']! > 0)
+    const [, key, advice] = /etcdctl put (\S+) '(.*)'$/.exec(String(told['msg']))!
+    await cluster.put(key!, advice)
+    await until('the other one to take over', () => cluster.primaries()['b'] === slotCount)
+  })
+
+  test('writes no format where etcd has lost the table of hosts with disks of their own', async () => {
+    await using cluster = new LiveCluster('own')
+    const { keys, store } = cluster
+    const { lines } = await cluster.join('a')
+    await until('it has all slots', () => cluster.primaries()['a'] === slotCount)
+    await cluster.put(keys.format, undefined)
+    await until('the format to be there again', () => store.read(keys.format).entries.length === 1)
+    store.swap([{ key: keys.format, expected: undefined, value: 'damaged' }])
+    await until('it to be said', () => lines.some(({ msg }) => /format in etcd is damaged/.test(String(msg))))
+    for (const { key } of store.read(keys.slots).entries) await cluster.put(key, undefined)
+    await cluster.put(keys.format, undefined)
+    await until('it to be said', () => lines.some(({ msg }) => /format in etcd is missing/.test(String(msg))))
+    assert.equal(store.read(keys.format).entries.length, 0)
   })
 
   for (const copies of [1, 2]) {

@@ -23,14 +23,19 @@ export function showFacts({ by, awayForMs, revision, storage, copies, balancer }
   })
 }
 
+const whatStops = {
+  pushes: 'can only be read',
+  everything: 'cannot be served',
+  moves: 'get no other host',
+}
+
 const problemRows = rows({
   within: byId('problems'),
   template: 'problem',
   keyOf: (/** @type {Problem} */ { why }) => why,
   fillRow(row, { slots, stops, why }) {
     row.dataset['stops'] = stops
-    const what = stops === 'pushes' ? 'can only be read' : 'cannot be served'
-    fill(row, { what: `${amount(slots, 'slot', 'slots')} ${what}.`, why })
+    fill(row, { what: `${amount(slots, 'slot', 'slots')} ${whatStops[stops]}.`, why })
   },
 })
 

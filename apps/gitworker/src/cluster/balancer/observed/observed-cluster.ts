@@ -1,7 +1,7 @@
 import type { Change, Watched } from '@sluice/shared/coordinator/coordinator'
 import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { readFormat } from '@sluice/shared/placement/format'
-import type { ClusterFormat } from '@sluice/shared/placement/format'
+import type { ClusterFormat, FormatFault } from '@sluice/shared/placement/format'
 import { slotOfKey } from '@sluice/shared/placement/keys'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import { slotCount } from '@sluice/shared/placement/slot'
@@ -21,12 +21,15 @@ export class ObservedCluster {
   readonly #hosts = new ObservedHosts()
   readonly #calm: Calm
   readonly #slots: Slot[] = Array.from({ length: slotCount }, () => newSlot)
-  #format: ClusterFormat | 'foreign' | undefined
+  #format: ClusterFormat | FormatFault = 'missing'
+  #lastFormat: ClusterFormat | undefined
   #balancer: { readonly name: string; readonly revision: number } | undefined
   #revision = 0
 
-  constructor(keys: ClusterKeys, settleMs: number) {
+  /** @param agreed what the cluster agreed on before the watch has begun, where that is known */
+  constructor(keys: ClusterKeys, settleMs: number, agreed?: ClusterFormat) {
     this.#keys = keys
+    this.#lastFormat = agreed
     this.#calm = new Calm(settleMs)
   }
 
@@ -42,12 +45,25 @@ export class ObservedCluster {
 
   /** Undefined: there is none, or not one that this version can work with. */
   get format(): ClusterFormat | undefined {
-    return this.#format === 'foreign' ? undefined : this.#format
+    return typeof this.#format === 'string' ? undefined : this.#format
   }
 
-  /** Whether there is a format that this version cannot work with. */
-  get hasForeignFormat(): boolean {
-    return this.#format === 'foreign'
+  /** Why there is none. Undefined: there is one, or nothing is known yet. */
+  get formatFault(): FormatFault | undefined {
+    return typeof this.#format === 'string' && this.#revision > 0 ? this.#format : undefined
+  }
+
+  /** As it was last, or is; undefined where that is not known. */
+  get lastFormat(): ClusterFormat | undefined {
+    return this.#lastFormat
+  }
+
+  /**
+   * Whether the keys of the slots are there. Where all of them are gone, etcd has lost more than the format: with disks of
+   * their own, hosts must not be given slots before the table is back.
+   */
+  get hasTable(): boolean {
+    return this.#slots.some(({ kind }) => kind === 'placed')
   }
 
   /** @param now milliseconds of a clock that never goes back */
@@ -64,8 +80,8 @@ export class ObservedCluster {
 
   /** Undefined while nothing may be decided: nothing is known yet, or the format is not. */
   snapshot(now: number): Snapshot | undefined {
-    const format = this.#format
-    if (this.#revision === 0 || format === undefined || format === 'foreign') return undefined
+    const { format } = this
+    if (this.#revision === 0 || format === undefined) return undefined
     const hosts = this.#hosts.at(now)
     this.#calm.see(hosts, now)
     return {
@@ -98,7 +114,8 @@ export class ObservedCluster {
     } else if (key === this.#keys.balancer) {
       this.#balancer = value === undefined ? undefined : { name: value, revision }
     } else if (key === this.#keys.format) {
-      this.#format = value === undefined ? undefined : (readFormat(value) ?? 'foreign')
+      this.#format = value === undefined ? 'missing' : (readFormat(value) ?? 'foreign')
+      this.#lastFormat = this.format ?? this.#lastFormat
     }
   }
 
@@ -109,6 +126,6 @@ export class ObservedCluster {
     this.#hosts.seeOnly(new Set(names), now)
     for (const slot of this.#slots.keys()) if (!keys.has(this.#keys.slot(slot))) this.#slots[slot] = newSlot
     if (!keys.has(balancer)) this.#balancer = undefined
-    if (!keys.has(format)) this.#format = undefined
+    if (!keys.has(format)) this.#format = 'missing'
   }
 }
