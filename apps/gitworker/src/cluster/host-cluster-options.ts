@@ -16,6 +16,8 @@ export type HostClusterOptions = {
   readonly minInSync: number
   /** Of the lease, in milliseconds. */
   readonly ttl: number
+  /** For how long a slot may be closed while it is handed over, in milliseconds. */
+  readonly longestHandover: number
   readonly metrics: ClusterMetrics
   readonly log: Logger
 }

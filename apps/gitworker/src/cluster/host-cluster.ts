@@ -1,5 +1,4 @@
 import type { Watched } from '@sluice/shared/coordinator/coordinator'
-import { formatFaultInWords } from '@sluice/shared/placement/format'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import { runBalancer } from './balancer/run-balancer.ts'
@@ -17,7 +16,7 @@ import { becomeMember, patiently } from './member/first-join.ts'
 import { Placement } from './placement/placement.ts'
 import { HostReads } from './reads/host-reads.ts'
 import { SlotHolds } from './placement/slot-holds.ts'
-import { statusOf, viewOf } from './shown/shown-host.ts'
+import { shownFormat, statusOf, viewOf } from './shown/shown-host.ts'
 import type { ShownHost } from './shown/shown-host.ts'
 import type { ClusterHostStatus } from './shown/cluster-status.ts'
 import { SlotTable } from './table/slot-table.ts'
@@ -86,7 +85,8 @@ export class HostCluster implements AsyncDisposable {
     })
     this.inSync = new InSyncSwaps({ name, coordinator, keys, table, log })
     const swaps = new SlotSwaps({ coordinator, keys, table, hosts, log })
-    this.#handovers = new Handovers({ name, table, holds: this.#holds, swaps, log })
+    const longestWait = options.longestHandover
+    this.#handovers = new Handovers({ name, table, holds: this.#holds, swaps, log, longestWait })
   }
 
   /**
@@ -174,12 +174,9 @@ export class HostCluster implements AsyncDisposable {
 
   get #shown(): ShownHost {
     const { identity, metrics, keys } = this.#options
-    const { lastFormat, formatFault: fault } = this.#balancer?.observed ?? {}
-    const format = lastFormat ?? this.#agreed ?? this.#options.format
     return {
       identity,
-      format,
-      formatProblem: fault && formatFaultInWords(keys.format, fault, format),
+      ...shownFormat(keys.format, this.#agreed ?? this.#options.format, this.#balancer?.observed),
       address: this.#address,
       lease: this.#registration?.lease,
       isLeaving: this.#registration?.isLeaving ?? false,

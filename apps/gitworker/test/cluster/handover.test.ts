@@ -5,14 +5,16 @@ import type { Swap } from '@sluice/shared/coordinator/coordinator'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { readSlotRecord } from '@sluice/shared/placement/slot-record'
 import { until } from '@sluice/shared/testing/until'
+import { longestWaitFor } from '../../src/cluster/handover/handovers.ts'
 import { heard, keys, TestCluster } from '../support/cluster-host.ts'
 
 const never = new AbortController().signal
 const push = { kind: 'rpc', service: 'receive-pack', repository: 'demo', protocol: undefined, version: 0 } as const
 const both = { copies: ['one', 'two'], inSync: ['one', 'two'] }
 
-async function twoHosts(cluster: TestCluster) {
-  const [one, two] = [await cluster.join('one', { ttl: 60_000 }), await cluster.join('two', { ttl: 60_000 })]
+async function twoHosts(cluster: TestCluster, longestHandover = 30_000) {
+  const options = { ttl: 60_000, longestHandover }
+  const [one, two] = [await cluster.join('one', options), await cluster.join('two', options)]
   await until('they know each other', () => one.cluster.status.others.length === 1)
   return [one, two] as const
 }
@@ -131,4 +133,21 @@ test('leaving does not wait where nobody can take the slots, the time is over, o
   await heard(second, await cluster.place('third', { primary: 'three' }))
   await second.cluster.leave(50, never)
   assert.ok(second.lines.some(({ msg }) => /stops with slots/.test(String(msg))))
+})
+
+test('a slot that pushes run in is open again while gateways still hold those that it turned away', async () => {
+  assert.deepEqual([0, 4000, 6000, 20_000, 60_000].map(longestWaitFor), [0, 0, 1000, 15_000, 30_000])
+  await using cluster = new TestCluster()
+  const [one] = await twoHosts(cluster, longestWaitFor(5100))
+  const term = await cluster.place('demo', { primary: 'one', ...both })
+  await heard(one, term)
+  using running = await one.cluster.placement.admit(push, term, never)
+  assert.ok(running)
+  await cluster.place('demo', { primary: 'one', ...both, next: 'two', term })
+  await until('it to be given up', () => one.lines.some(({ why }) => why === 'pushes still run in it'))
+  using held = await until('the slot to be open', () =>
+    one.cluster.placement.admit(push, term, never).catch(() => undefined),
+  )
+  assert.ok(held)
+  assert.equal((await recordOf(cluster, 'demo')).primary, 'one')
 })

@@ -28,6 +28,8 @@ export type TestHostOptions = {
   readonly weight?: number
   readonly copies?: number
   readonly minInSync?: number
+  /** Milliseconds. */
+  readonly longestHandover?: number
 }
 
 /** Hosts without requests, on one coordinator in this process. */
@@ -38,10 +40,15 @@ export class TestCluster implements AsyncDisposable {
   #runs = 0
 
   /** A host that has not joined yet. */
-  open(
-    name: string,
-    { ttl = 1000, storage = 'shared', weight = 100, copies = 1, minInSync = 1 }: TestHostOptions = {},
-  ): TestHost {
+  open(name: string, options: TestHostOptions = {}): TestHost {
+    const {
+      ttl = 1000,
+      storage = 'shared',
+      weight = 100,
+      copies = 1,
+      minInSync = 1,
+      longestHandover = 30_000,
+    } = options
     const coordinator = new InProcessCoordinator(this.store)
     const { lines, log } = recordLog()
     const run = `run-${++this.#runs}`
@@ -53,6 +60,7 @@ export class TestCluster implements AsyncDisposable {
       areCopiesChosen: true,
       minInSync,
       ttl,
+      longestHandover,
       metrics: new ClusterMetrics(new Registry()),
       log,
     })

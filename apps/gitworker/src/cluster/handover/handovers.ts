@@ -8,7 +8,7 @@ import type { SlotSwaps } from './slot-swaps.ts'
  * The balancer asks a primary to hand a slot over by writing the next one into its record:
  *
  *   primary ──next──▶ closed to new pushes ──none runs──▶ swapping ──done──▶ another's
- *      ▲                │ 30 s, or next is taken back        │ not done
+ *      ▲                │ too long, or next is taken back    │ not done
  *      └────────────────┴────────────────────────────────────┘
  *
  * New pushes are told that they are misplaced, so their gateways hold them until they hear of the next primary. Reads go on.
@@ -16,6 +16,9 @@ import type { SlotSwaps } from './slot-swaps.ts'
 
 /** For pushes that run, in milliseconds. After that they keep the slot, until the balancer asks again. */
 const longestWaitMs = 30_000
+
+/** What it takes a gateway to ask again (two seconds), and a slow etcd to make a slot another's. Milliseconds. */
+const marginMs = 5000
 
 const attempts = 3
 const betweenAttemptsMs = 200
@@ -26,8 +29,18 @@ export type HandoverServices = {
   readonly holds: SlotHolds
   readonly swaps: Pick<SlotSwaps, 'giveTo'>
   readonly log: Logger
-  /** Milliseconds, for tests. */
-  readonly longestWait?: number
+  /** For how long a slot may be closed because pushes run in it, in milliseconds. */
+  readonly longestWait: number
+}
+
+/**
+ * For how long a slot may be closed: a push that is turned away as soon as it is must still be held when the slot is open
+ * again.
+ *
+ * @param hostWait for how long gateways hold pushes; this and the result are milliseconds
+ */
+export function longestWaitFor(hostWait: number): number {
+  return Math.max(0, Math.min(longestWaitMs, hostWait - marginMs))
 }
 
 export class Handovers implements AsyncDisposable {
@@ -81,7 +94,7 @@ export class Handovers implements AsyncDisposable {
   }
 
   async #handOver(slot: number, signal: AbortSignal): Promise<void> {
-    const { table, holds, log, longestWait = longestWaitMs } = this.#services
+    const { table, holds, log, longestWait } = this.#services
     const since = performance.now()
     try {
       const isUnused = await holds.close(slot, longestWait, signal)

@@ -1,6 +1,7 @@
 import type { Lease } from '@sluice/shared/coordinator/coordinator'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
-import type { ClusterFormat } from '@sluice/shared/placement/format'
+import { formatFaultInWords } from '@sluice/shared/placement/format'
+import type { ClusterFormat, FormatFault } from '@sluice/shared/placement/format'
 import { slotCount } from '@sluice/shared/placement/slot'
 import type { KnownHost } from '../member/host-table.ts'
 import type { SlotTable } from '../table/slot-table.ts'
@@ -21,6 +22,21 @@ export type ShownHost = {
   readonly hosts: ReadonlyMap<string, KnownHost>
   readonly handovers: { readonly done: number; readonly underWay: ReadonlySet<number> }
   readonly refused: ClusterHostStatus['refused']
+}
+
+/**
+ * @param key of the format
+ * @param agreed what there was when this host started
+ * @param observed what there was last, and what is wrong with it now
+ */
+export function shownFormat(
+  key: string,
+  agreed: ClusterFormat,
+  observed?: { readonly lastFormat: ClusterFormat | undefined; readonly formatFault: FormatFault | undefined },
+): Pick<ShownHost, 'format' | 'formatProblem'> {
+  const format = observed?.lastFormat ?? agreed
+  const fault = observed?.formatFault
+  return { format, formatProblem: fault && formatFaultInWords(key, fault, format) }
 }
 
 /** The cluster as this host sees it. */

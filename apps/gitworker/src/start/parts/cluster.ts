@@ -18,6 +18,7 @@ import { slotCount } from '@sluice/shared/placement/slot'
 import { hostName } from '@sluice/shared/placement/slot-record'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { version } from '@sluice/shared/version'
+import { longestWaitFor } from '../../cluster/handover/handovers.ts'
 import { HostCluster } from '../../cluster/host-cluster.ts'
 import { checkFormat } from '../../cluster/member/format-agreement.ts'
 import { nameIsTaken } from '../../cluster/member/first-join.ts'
@@ -77,6 +78,7 @@ export async function openCluster(
       areCopiesChosen: config.copies !== 'auto',
       minInSync: config.minInSync,
       ttl: config.lease,
+      longestHandover: longestWaitFor(config.hostWait),
       metrics,
       log,
     }),

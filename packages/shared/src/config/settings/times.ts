@@ -14,10 +14,10 @@ export const times = {
   },
   hostWait: {
     name: 'SLUICE_HOST_WAIT',
-    apps: ['gateway'],
+    apps: ['gateway', 'supervisor'],
     takes: 'a time such as 0s, 500ms or 30s',
     purpose:
-      'How long the gateway holds requests while their host restarts, to send them when it is back; 503 after it. It holds advertisements, small fetches, and pushes that the host has not begun.',
+      'How long the gateway holds requests while their host restarts, to send them when it is back; 503 after it. It holds advertisements, small fetches, and pushes that the host has not begun. Set it to the same on the hosts of a cluster, which keep a slot closed to pushes for a shorter time than this while they hand it over.',
     fallback: '20s',
     schema: duration(0),
   },
