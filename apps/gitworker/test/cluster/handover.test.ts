@@ -151,3 +151,21 @@ test('a slot that pushes run in is open again while gateways still hold those th
   assert.ok(held)
   assert.equal((await recordOf(cluster, 'demo')).primary, 'one')
 })
+
+test('a record that comes while an older one is given up is gone by', async () => {
+  await using cluster = new TestCluster()
+  const [one] = await twoHosts(cluster)
+  const term = await cluster.place('demo', { primary: 'one', ...both })
+  await heard(one, term)
+  const swap = one.coordinator.swap.bind(one.coordinator)
+  let failed = 0
+  one.coordinator.swap = async (parts) => {
+    if (parts.length === 1 || failed === 3) return await swap(parts)
+    const last = ++failed === 3 && (await cluster.place('demo', { primary: 'one', ...both, next: 'two', term }))
+    if (last !== false) await heard(one, last)
+    return { isDone: false, revision: 0 }
+  }
+  await cluster.place('demo', { primary: 'one', ...both, next: 'two', term })
+  await until('it is handed over', async () => (await recordOf(cluster, 'demo')).primary === 'two')
+  assert.equal(failed, 3)
+})

@@ -98,10 +98,9 @@ export class Handovers implements AsyncDisposable {
     const since = performance.now()
     try {
       const isUnused = await holds.close(slot, longestWait, signal)
-      const { record } = table.at(slot)
-      const term = isUnused ? await this.#give(slot, signal) : undefined
+      const { record, revision: seen } = table.at(slot)
+      const { term, revision } = isUnused ? await this.#give(slot, signal) : { term: undefined, revision: seen }
       if (term !== undefined) return void this.#doneCount++
-      const { revision } = table.at(slot)
       this.#givenUp.set(slot, revision)
       if (signal.aborted) return
       const ms = Math.round(performance.now() - since)
@@ -112,17 +111,17 @@ export class Handovers implements AsyncDisposable {
     }
   }
 
-  /** @returns the new term; undefined where it was not handed over */
-  async #give(slot: number, signal: AbortSignal): Promise<number | undefined> {
+  /** @returns the new term, undefined where it was not handed over; and the revision that was tried last */
+  async #give(slot: number, signal: AbortSignal): Promise<{ term: number | undefined; revision: number }> {
     const { table, swaps } = this.#services
-    for (let attempt = 1; attempt <= attempts; attempt++) {
-      const known = table.at(slot)
-      if (!this.#isWanted(known)) return undefined
+    let known = table.at(slot)
+    for (let attempt = 1; this.#isWanted(known); attempt++) {
       const term = await swaps.giveTo(slot, known, this.#ending.signal)
-      if (term !== undefined || signal.aborted) return term
+      if (term !== undefined || signal.aborted || attempt === attempts) return { term, revision: known.revision }
       // The watch may be late with a change of the record, or of the next host.
       await pause(betweenAttemptsMs, undefined, { signal }).catch(() => {})
+      known = table.at(slot)
     }
-    return undefined
+    return { term: undefined, revision: known.revision }
   }
 }
