@@ -11,9 +11,11 @@ export type SlotView = {
   addressOf(host: string): Address | undefined
   /** Resolves when the slot's record may have changed, or after some milliseconds. */
   changed(slot: number, milliseconds: number): Promise<void>
+  /** @param listener is called with each slot that has changed, until the result is disposed of; must not throw */
+  listen(listener: (slot: number) => void): Disposable
 }
 
-/** Takes copies out of those that are in sync. */
+/** Takes copies into those that are in sync, and out of them. */
 export type InSync = {
   /**
    * Takes a copy out, by compare-and-swap on the slot. Resolves when it is out, and surely answers no reads any more.
@@ -23,4 +25,14 @@ export type InSync = {
    *   acknowledged
    */
   remove(slot: number, term: number, copy: string, why: unknown): Promise<void>
+  /**
+   * Takes a copy in, by compare-and-swap on the slot. Resolves when it is certain whether it is in.
+   *
+   * @param mayEnter called before each attempt
+   * @param signal ends the wait for certainty, where nobody can be asked
+   * @returns whether it is in
+   * @throws where this host is not the primary in this term any more: then it is not in by this host's doing; or the
+   *   signal's reason, where it may be in
+   */
+  add(slot: number, term: number, copy: string, mayEnter: () => boolean, signal: AbortSignal): Promise<boolean>
 }

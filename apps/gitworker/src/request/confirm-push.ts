@@ -1,7 +1,8 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Tenure } from '../cluster/placement/tenure.ts'
-import { NotPrimaryError, TooFewCopiesError } from '../copies/primary/copies.ts'
+import { TooFewCopiesError } from '../copies/primary/copies.ts'
+import { NotPrimaryError } from '../copies/primary/primary-of.ts'
 import type { Copies } from '../copies/primary/copies.ts'
 import type { GitCall } from './git-call.ts'
 

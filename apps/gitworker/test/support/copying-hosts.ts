@@ -17,6 +17,9 @@ import { gitStreams } from '../../src/copies/git-stream.ts'
 import { CopiesServer } from '../../src/copies/server/copies-server.ts'
 import { HostLinks } from '../../src/copies/link/host-links.ts'
 import { Copies } from '../../src/copies/primary/copies.ts'
+import { Newcomers } from '../../src/copies/primary/newcomers.ts'
+import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
+import { SlotNames } from '../../src/copies/slot-names.ts'
 import { Followers } from '../../src/copies/copy/followers.ts'
 import type { Discard } from '../../src/copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../src/copies/copy/objects-of-primary.ts'
@@ -110,6 +113,7 @@ export async function openCopyingHost(
     slot: () => cluster.record,
     addressOf: (host) => cluster.addresses.get(host),
     changed: () => new Promise((resolve) => void setTimeout(resolve, 10)),
+    listen: () => ({ [Symbol.dispose]: () => {} }),
   }
   const links = opened.use(new HostLinks({ secret: undefined, tls: undefined }))
   const reader = { startGit: streams(), runJob }
@@ -123,10 +127,13 @@ export async function openCopyingHost(
       cluster.record = { ...record, inSync: record.inSync.filter((host) => host !== copy) }
       return Promise.resolve()
     },
+    add: () => Promise.reject(new Error('Nobody is taken in here.')),
   }
+  const newcomers = new Newcomers()
   const copies = new Copies({
     root,
     view,
+    newcomers,
     inSync,
     reads: { settled: () => Promise.resolve() },
     links,
@@ -143,10 +150,11 @@ export async function openCopyingHost(
   const moving = { root, users, answers: undefined, busyWait: 500, turns: new Turns(), trash, notes: moveNotes }
   const discard: Discard = (repository, trashed, { signal, onProgress }) =>
     discardCopy(moving, repository, trashed ?? undefined, { signal, tell: onProgress })
+  const terms = await Terms.open(root)
   const followers = new Followers({
     root,
     view,
-    terms: await Terms.open(root),
+    terms,
     maker: new RepositoryMaker(join(path, 'notes'), 'sha1', runJob),
     discard,
     onFollowed: () => {},
@@ -161,10 +169,15 @@ export async function openCopyingHost(
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams() }
   const ending = new AbortController()
+  const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const served = new CopiesServer({
+    view,
+    terms,
+    names,
     followers,
     objects,
     grants: { answer: () => undefined },
+    catchingUp: lane(),
     ending: ending.signal,
     log: silentLog,
   })

@@ -18,9 +18,10 @@ export type Walked = {
  * not looked at. A link is followed only where it leads to a repository below the root.
  *
  * @param root the real path of the folder below which all repositories lie
+ * @param onUnreadable called with the path of a folder in which there may be more
  */
-export async function* repositoriesBelow(root: string): AsyncGenerator<Walked> {
-  yield* walk({ root, isAll: false, onUnreadable: () => {}, turn: new LoopTurn() }, '')
+export async function* repositoriesBelow(root: string, onUnreadable: OnUnreadable = () => {}): AsyncGenerator<Walked> {
+  yield* walk({ root, isAll: false, onUnreadable: ofSluice(onUnreadable), turn: new LoopTurn() }, '')
 }
 
 /**
@@ -30,9 +31,12 @@ export async function* repositoriesBelow(root: string): AsyncGenerator<Walked> {
  * @param onUnreadable called with the path of a folder in which there may be more
  */
 export async function* allRepositoriesBelow(root: string, onUnreadable: OnUnreadable): AsyncGenerator<Walked> {
-  // What fsck(8) finds is root's, and nobody's repository.
-  const tell: OnUnreadable = (path, error) => basename(path) !== 'lost+found' && onUnreadable(path, error)
-  yield* walk({ root, isAll: true, onUnreadable: tell, turn: new LoopTurn() }, '')
+  yield* walk({ root, isAll: true, onUnreadable: ofSluice(onUnreadable), turn: new LoopTurn() }, '')
+}
+
+/** What fsck(8) finds is root's, and nobody's repository. */
+function ofSluice(onUnreadable: OnUnreadable): OnUnreadable {
+  return (path, error) => basename(path) !== 'lost+found' && onUnreadable(path, error)
 }
 
 export type OnUnreadable = (path: string, error: unknown) => void

@@ -1,12 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { keep, mostSwapped } from '@sluice/shared/coordinator/coordinator'
 import type { Coordinator, Swap } from '@sluice/shared/coordinator/coordinator'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
-import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
+import { writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { HostTable } from '../member/host-table.ts'
 import type { KnownSlot, SlotTable } from '../table/slot-table.ts'
+import { makeCertain } from './make-certain.ts'
 
 export type SlotSwapServices = {
   readonly coordinator: Coordinator
@@ -26,9 +26,6 @@ type Gift = {
 
 /** Slots that are named in a line of the log. */
 const mostNamed = 8
-
-const firstPause = 100
-const longestPause = 2000
 
 /** Makes other hosts primary of slots, many slots in one swap. */
 export class SlotSwaps {
@@ -55,7 +52,8 @@ export class SlotSwaps {
     try {
       return await promise
     } catch {
-      return await this.#makeCertain(gift, signal)
+      const now = (await makeCertain(this.#services, slot, gift, signal))?.record
+      return now?.primary === next ? now.term : undefined
     }
   }
 
@@ -94,32 +92,6 @@ export class SlotSwaps {
     } catch (error) {
       for (const { failed } of gifts) failed(error)
     }
-  }
-
-  /**
-   * A swap of which nobody knows whether it was done may even be done later. So the record is written once more as it was:
-   * if that is done, the other one never will be.
-   */
-  async #makeCertain({ slot, record, revision }: Gift, signal: AbortSignal): Promise<number | undefined> {
-    const { coordinator, keys, table } = this.#services
-    const key = keys.slot(slot)
-    for (let ms = firstPause; !signal.aborted; ms = Math.min(ms * 2, longestPause)) {
-      try {
-        const again = await coordinator.swap([{ key, expected: revision, value: writeSlotRecord(record) }])
-        if (again.isDone) {
-          table.takeOne(slot, record, again.revision)
-          return undefined
-        }
-        const { entries, revision: readAt } = await coordinator.read(key)
-        const found = entries.find((entry) => entry.key === key)
-        const now = found && readSlotRecord(found.value, found.revision)
-        table.takeOne(slot, now, found?.revision ?? readAt)
-        return now?.primary === record.next ? now.term : undefined
-      } catch {
-        await pause(ms, undefined, { signal }).catch(() => {})
-      }
-    }
-    return undefined
   }
 }
 

@@ -14,8 +14,10 @@ import { readState } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { refStorageIn } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
+import { checkClaim } from './current-term.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, FetchServices, Following } from './fetch-state.ts'
+import { NotFollowedError } from './not-followed-error.ts'
 import type { Terms } from './terms.ts'
 
 /*
@@ -28,17 +30,6 @@ import type { Terms } from './terms.ts'
  *   fetch from the primary, as the table names it; where there is no repository, make one first, which nobody sees before
  *   it is whole
  */
-
-/** What is told was not done. `isOver`: whoever has told it is not the primary any more. */
-export class NotFollowedError extends Error {
-  override readonly name = 'NotFollowedError'
-  readonly isOver: boolean
-
-  constructor(message: string, isOver: boolean) {
-    super(message)
-    this.isOver = isOver
-  }
-}
 
 /**
  * Moves a repository out of the way, to this host's trash.
@@ -65,9 +56,6 @@ export type FollowerServices = FetchServices & {
   /** Undefined where references are not cached. */
   readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
 }
-
-/** How long a copy waits for a change that the primary has heard of before it. Milliseconds. */
-const newerTermMs = 2000
 
 /** Repositories whose states are remembered. */
 const mostKnown = 10_000
@@ -106,15 +94,7 @@ export class Followers {
   async #check({ repository, term, primary }: Told): Promise<void> {
     const { view, terms } = this.#services
     const slot = slotOf(repository)
-    const until = performance.now() + newerTermMs
-    for (let left = newerTermMs; left > 0 && (view.slot(slot)?.term ?? 0) < term; left = until - performance.now()) {
-      await view.changed(slot, left)
-    }
-    const record = view.slot(slot)
-    const newest = Math.max(terms.of(slot), record?.term ?? 0)
-    if (term < newest) throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${newest} is known.`, true)
-    const isCopy = record?.primary === primary && primary !== view.name && record.copies.includes(view.name)
-    if (!isCopy || record.term !== term) throw new NotFollowedError(`This is no copy of slot ${slot} now.`, false)
+    await checkClaim(view, terms, { slot, term, primary })
     if (await terms.see(slot, term)) return
     throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${terms.of(slot)} is known.`, true)
   }

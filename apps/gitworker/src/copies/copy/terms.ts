@@ -40,18 +40,27 @@ export class Terms {
    * @throws the file system's error. Then the term counts as not seen
    */
   async see(slot: number, term: number): Promise<boolean> {
-    if (term < this.of(slot)) return false
-    if (term === this.of(slot)) return true
-    // One after the other: each writes all of them.
-    const written = this.#writing.then(() => this.#write(slot, term))
-    this.#writing = written.catch(() => {})
-    await written
+    await this.seeAll(new Map([[slot, term]]))
     return term === this.of(slot)
   }
 
-  async #write(slot: number, term: number): Promise<void> {
-    if (term <= this.of(slot)) return
-    const terms = new Map(this.#terms).set(slot, term)
+  /** Remembers terms of many slots in one step, except for those that are older. @throws the file system's error */
+  async seeAll(terms: ReadonlyMap<number, number>): Promise<void> {
+    if (!this.#isNew(terms)) return
+    // One after the other: each writes all of them.
+    const written = this.#writing.then(() => this.#write(terms))
+    this.#writing = written.catch(() => {})
+    await written
+  }
+
+  #isNew(terms: ReadonlyMap<number, number>): boolean {
+    return terms.entries().some(([slot, term]) => term > this.of(slot))
+  }
+
+  async #write(seen: ReadonlyMap<number, number>): Promise<void> {
+    if (!this.#isNew(seen)) return
+    const terms = new Map(this.#terms)
+    for (const [slot, term] of seen) terms.set(slot, Math.max(term, this.of(slot)))
     const path = join(this.#folder, 'terms.json')
     await using file = await open(`${path}.new`, 'w', 0o600)
     await file.writeFile(JSON.stringify(Object.fromEntries(terms)))
@@ -59,7 +68,7 @@ export class Terms {
     await rename(`${path}.new`, path)
     await using folder = await open(this.#folder, 'r')
     await folder.sync()
-    this.#terms.set(slot, term)
+    for (const [slot, term] of terms) this.#terms.set(slot, term)
   }
 }
 

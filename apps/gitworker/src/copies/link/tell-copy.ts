@@ -12,14 +12,21 @@ const maxLineBytes = 64 * 1024
  * Tells a copy which state it is to have, and waits until it has it.
  *
  * @param timeoutMs for which nothing may come from it
- * @throws {Error} where it cannot be reached, breaks off, or shows no progress for so long
+ * @throws {Error} where it cannot be reached, breaks off, or shows no progress for so long; the signal's reason
  */
-export async function tellCopy(links: HostLinks, address: Address, told: Told, timeoutMs: number): Promise<Answer> {
+export async function tellCopy(
+  links: HostLinks,
+  address: Address,
+  told: Told,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Answer> {
   const ending = new AbortController()
   const late = () => ending.abort(new Error(`The copy has shown no progress for ${timeoutMs} ms.`))
   const timer = setTimeout(late, timeoutMs)
+  const either = AbortSignal.any([ending.signal, signal])
   try {
-    const sent = links.post(address, followPath, ending.signal)
+    const sent = links.post(address, followPath, either)
     sent.end(`${JSON.stringify(told)}\n`)
     const [reply] = (await once(sent, 'response')) as [IncomingMessage]
     const line = await lastLine(reply, () => timer.refresh())
@@ -28,7 +35,7 @@ export async function tellCopy(links: HostLinks, address: Address, told: Told, t
     if (!answer) throw new Error('The copy has broken off.')
     return answer
   } catch (error) {
-    throw ending.signal.aborted ? ending.signal.reason : error
+    throw either.aborted ? either.reason : error
   } finally {
     clearTimeout(timer)
   }

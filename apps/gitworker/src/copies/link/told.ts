@@ -49,6 +49,8 @@ const told = z.strictObject({
   term: z.int().positive(),
   /** The host that tells it. */
   primary: hostName,
+  /** Whether nobody waits for it: the copy is on its way into those in sync, or is looked after. */
+  isCatchingUp: z.literal(true).optional(),
   /** Of the whole state: see state-digest.ts. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   /** Null: the primary has no such repository. */

@@ -1,17 +1,19 @@
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { slotOf } from '@sluice/shared/placement/slot'
-import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import type { HostLinks } from '../link/host-links.ts'
-import { tellCopy } from '../link/tell-copy.ts'
 import type { Told, ToldState, Trashed } from '../link/told.ts'
 import type { InSync, SlotView } from '../slot-view.ts'
 import { readStateOf } from '../state/read-state.ts'
 import type { RepositoryState, StateReader } from '../state/read-state.ts'
 import { hashOfTexts, NotCopiableError } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
+import type { Newcomers } from './newcomers.ts'
+import { checkPrimary, NotPrimaryError } from './primary-of.ts'
 import { RepositoryRounds } from './repository-rounds.ts'
+import { tellState } from './tell-state.ts'
+import type { LookAgain } from './tell-state.ts'
 
 /*
  * What a primary does before it acknowledges a push, or whatever else has changed a repository, made it or removed it:
@@ -20,14 +22,11 @@ import { RepositoryRounds } from './repository-rounds.ts'
  *                                                        └─▶ one has failed ─▶ out of those in sync ─▶ acknowledge
  *                                                                                  └── not primary ─▶ cut the connection
  *
+ * Newcomers that are about to be in sync are told, too: see newcomers.ts.
+ *
  * A copy fetches after the push's references have moved, so what it has then is the push or something newer, for each
  * reference. Its digest must be the same besides, unless another push has moved references meanwhile.
  */
-
-/** This host is not the primary any more, or cannot be sure: what the push has done may or may not survive. */
-export class NotPrimaryError extends Error {
-  override readonly name = 'NotPrimaryError'
-}
 
 /** The primary has it, and fewer copies than an operator asks for. */
 export class TooFewCopiesError extends Error {
@@ -37,6 +36,7 @@ export class TooFewCopiesError extends Error {
 export type CopiesServices = {
   readonly root: string
   readonly view: SlotView
+  readonly newcomers: Newcomers
   readonly inSync: InSync
   readonly reads: Pick<ReadGrants, 'settled'>
   readonly links: HostLinks
@@ -61,8 +61,7 @@ export class Copies {
 
   /** Whether a repository has copies that an acknowledgement waits for. Costs a look into memory. */
   has(repository: string): boolean {
-    const { view } = this.#services
-    return othersIn(view.slot(slotOf(repository)), view.name).length > 0
+    return this.#copiesOf(repository).length > 0
   }
 
   /**
@@ -74,12 +73,14 @@ export class Copies {
    * @throws {NotPrimaryError}, {TooFewCopiesError} where nobody may be told
    */
   async confirm(repository: string, term: number): Promise<void> {
-    const { view, reads, minInSync } = this.#services
+    const { view, newcomers, reads, minInSync } = this.#services
     const name = plainName(repository)
+    // Before its state is read: so what is read later for a newcomer has all of it.
+    newcomers.note(slotOf(name), name)
     if (this.has(name)) await this.#rounds.join(name, () => this.#round(name, term))
     else await reads.settled(slotOf(name), new Set([view.name]))
     // A round may have been begun for a push of an older term.
-    const { inSync } = this.#checkTerm(repository, term)
+    const { inSync } = checkPrimary(view, repository, term)
     if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${repository} as it is now.`)
   }
 
@@ -94,19 +95,22 @@ export class Copies {
     await this.confirm(repository, term)
   }
 
-  #checkTerm(repository: string, term: number): SlotRecord {
-    const { view } = this.#services
-    const record = view.slot(slotOf(repository))
-    if (record?.primary === view.name && record.term === term) return record
-    throw new NotPrimaryError(`This host is not the primary of ${repository} any more.`)
+  /** Those in sync, and those that are about to be. */
+  #copiesOf(repository: string): readonly string[] {
+    const { view, newcomers } = this.#services
+    const slot = slotOf(repository)
+    const others = new Set([...(view.slot(slot)?.inSync ?? []), ...newcomers.toldOf(slot)])
+    others.delete(view.name)
+    return [...others]
   }
 
   async #round(repository: string, term: number): Promise<void> {
     const { view, reads } = this.#services
-    const record = this.#checkTerm(repository, term)
+    checkPrimary(view, repository, term)
+    // Before the state is read: whoever is about to be in sync later is brought what it is then.
+    const copies = this.#copiesOf(repository)
     const told = await this.#tellable(repository, term)
     const look = once(() => this.#look(repository))
-    const copies = othersIn(record, view.name)
     const results = await Promise.allSettled(copies.map((copy) => this.#bring({ repository, term }, copy, told, look)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
     const having = copies.filter((_, at) => results[at]?.status === 'fulfilled' && results[at].value)
@@ -139,16 +143,17 @@ export class Copies {
     told: Told | NotCopiableError,
     lookAgain: LookAgain,
   ): Promise<boolean> {
-    const { inSync, log } = this.#services
+    const { inSync, newcomers, log } = this.#services
     const slot = slotOf(repository)
     try {
       if (told instanceof NotCopiableError) throw told
-      await this.#tell(copy, told, lookAgain)
+      await tellState(this.#services, copy, told, lookAgain, never)
       return true
     } catch (error) {
       if (error instanceof NotPrimaryError) throw error
       log.warn({ err: error, copy, slot, repository, term }, 'a copy is out of sync')
       try {
+        await newcomers.fail(slot, copy, error)
         await inSync.remove(slot, term, copy, error)
         return false
       } catch (cause) {
@@ -156,31 +161,11 @@ export class Copies {
       }
     }
   }
-
-  async #tell(copy: string, told: Told, lookAgain: LookAgain): Promise<void> {
-    const { view, links, copyTimeout } = this.#services
-    const address = view.addressOf(copy)
-    if (!address) throw new Error(`${copy} does not live.`)
-    const answer = await tellCopy(links, address, told, copyTimeout)
-    if ('failed' in answer) {
-      if (answer.isOver) throw new NotPrimaryError(`${copy} says: ${answer.failed}`)
-      throw new Error(`${copy} says: ${answer.failed}`)
-    }
-    if (answer.digest === told.digest) return
-    const now = (await lookAgain())?.digest ?? absentDigest
-    if (now === told.digest) throw new Error(`${copy} has another state of the repository.`)
-  }
 }
-
-type LookAgain = () => Promise<RepositoryState | undefined>
 
 const never = new AbortController().signal
 
-function othersIn(record: SlotRecord | undefined, self: string): readonly string[] {
-  return record?.inSync.filter((host) => host !== self) ?? []
-}
-
-function toldStateOf(state: RepositoryState): ToldState {
+export function toldStateOf(state: RepositoryState): ToldState {
   const { format, head, headIsGuess, symbolic } = state
   return { format, head, headIsGuess, symbolic: [...symbolic], texts: hashOfTexts(state) }
 }

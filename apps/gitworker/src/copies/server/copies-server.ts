@@ -1,8 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Lane } from '@sluice/shared/admission/lane'
+import { forItself } from '../../process/job/job.ts'
 import type { Followers } from '../copy/followers.ts'
-import { NotFollowedError } from '../copy/followers.ts'
+import { keptSlots } from '../copy/kept-slots.ts'
+import type { KeptSlotsServices } from '../copy/kept-slots.ts'
+import { NotFollowedError } from '../copy/not-followed-error.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
 import { maxReadsBytes, readsPath } from '../link/ask-reads.ts'
@@ -11,11 +15,15 @@ import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import { readAsk } from '../../cluster/reads/read-message.ts'
 import type { Answer, Told } from '../link/told.ts'
 import { readTexts } from '../state/repository-texts.ts'
+import { keptPath, readKeptAsked } from '../link/kept.ts'
+import type { KeptLine } from '../link/kept.ts'
 
-export type CopiesServerServices = {
+export type CopiesServerServices = KeptSlotsServices & {
   readonly followers: Followers
   readonly objects: ObjectsServices
   readonly grants: Pick<ReadGrants, 'answer'>
+  /** What nobody waits for takes turns in it, so that pushes do not wait for that. */
+  readonly catchingUp: Lane
   /** Aborted when the host stops. */
   readonly ending: AbortSignal
   readonly log: Logger
@@ -34,9 +42,8 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    return (
-      url === followPath || url === readsPath || [objectsPath, textsPath].some((path) => url.startsWith(`${path}?`))
-    )
+    const isPlain = url === followPath || url === keptPath || url === readsPath
+    return isPlain || [objectsPath, textsPath].some((path) => url.startsWith(`${path}?`))
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -52,6 +59,7 @@ export class CopiesServer {
       if (incoming.method !== 'POST') return refuse(outgoing, 405, 'Only POST is taken here.')
       if (incoming.url === followPath) await this.#follow(incoming, outgoing, signal)
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
+      else if (incoming.url === keptPath) await this.#kept(incoming, outgoing)
       else await this.#serve(incoming, outgoing, signal)
     } catch (error) {
       if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')
@@ -85,12 +93,28 @@ export class CopiesServer {
 
   async #answer(told: Told, onProgress: () => void, signal: AbortSignal): Promise<Answer> {
     try {
+      // While it waits, it is well.
+      using _signing = told.isCatchingUp ? signs(onProgress) : undefined
+      using _slot = told.isCatchingUp ? await this.#services.catchingUp.admit(forItself, signal) : undefined
       return { digest: await this.#services.followers.follow({ told, onProgress, signal }) }
     } catch (error) {
       const isOver = error instanceof NotFollowedError && error.isOver
       const { repository, term, primary } = told
       this.#services.log.warn({ err: error, repository, term, primary }, 'did not follow the primary')
       return { failed: messageOf(error).slice(0, 5000), isOver }
+    }
+  }
+
+  async #kept(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const asked = readKeptAsked((await readBody(incoming, maxToldBytes)) ?? '')
+    if (!asked) return refuse(outgoing, 400, 'This is not what a primary of this version asks its copies.')
+    const signing = setInterval(() => outgoing.write('\n'), signEveryMs)
+    try {
+      outgoing.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+      for (const answer of await keptSlots(this.#services, asked)) outgoing.write(lineOf(answer))
+      outgoing.end(lineOf({ end: true }))
+    } finally {
+      clearInterval(signing)
     }
   }
 
@@ -123,6 +147,15 @@ function answerTexts(gitDir: string, outgoing: ServerResponse): void {
   const texts = JSON.stringify(readTexts(gitDir))
   outgoing.writeHead(200, { 'Content-Type': 'application/json' })
   outgoing.end(`${texts}\n`)
+}
+
+function signs(onProgress: () => void): Disposable {
+  const timer = setInterval(onProgress, signEveryMs)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+function lineOf(line: KeptLine): string {
+  return `${JSON.stringify(line)}\n`
 }
 
 function refuse(outgoing: ServerResponse, status: number, words: string): void {

@@ -5,7 +5,7 @@ import type { Operation } from '../../administration/operation/operation.ts'
 import type { Trash } from '../../administration/trash/trash.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { Tenure } from '../../cluster/placement/tenure.ts'
-import { NotPrimaryError } from '../../copies/primary/copies.ts'
+import { NotPrimaryError } from '../../copies/primary/primary-of.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
 
 export type OperationHoldsServices = {

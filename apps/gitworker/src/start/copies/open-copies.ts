@@ -6,6 +6,9 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { repositoriesBelow } from '../../administration/look/walk-root.ts'
+import { CatchingUp } from '../../copies/catching-up/catching-up.ts'
+import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
 import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
@@ -15,7 +18,9 @@ import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
 import { Copies } from '../../copies/primary/copies.ts'
+import { Newcomers } from '../../copies/primary/newcomers.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
+import { SlotNames } from '../../copies/slot-names.ts'
 import type { SlotView } from '../../copies/slot-view.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
@@ -49,6 +54,9 @@ export type CopiesParts = {
 /** What a host does for repositories that others keep, too. */
 export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: CopiesServer }>
 
+/** How many repositories are brought up to date at once that nobody waits for. The others wait for their turn. */
+const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTimeout: 86_400_000, reasons: laneReasons }
+
 /**
  * @throws {ConfigError} where the files of secrets and certificates cannot be used; the file system's error where terms
  *   cannot be remembered
@@ -67,22 +75,17 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const view = viewOf(cluster)
   const reader = { startGit: streams(), runJob }
   const { inSync, reads } = cluster.host
-  const copies = new Copies({
-    root,
-    view,
-    inSync,
-    reads: reads.grants,
-    links,
-    reader,
-    minInSync: config.minInSync,
-    trashed: trashedIn(moving),
-    copyTimeout: config.copyTimeout,
-    log,
-  })
+  const newcomers = new Newcomers()
+  const { copyTimeout, minInSync } = config
+  const trashed = trashedIn(moving)
+  const brought = { root, view, newcomers, inSync, reads: reads.grants, links, trashed, copyTimeout, log }
+  const copies = new Copies({ ...brought, reader, minInSync })
+  const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
+  const terms = await Terms.open(root)
   const followers = new Followers({
     root,
     view,
-    terms: await Terms.open(root),
+    terms,
     maker: newRepositories.maker,
     discard: discardIn(parts),
     onFollowed: parts.onFollowed,
@@ -97,10 +100,11 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
   const objects = { root, view, users, startGit: streams() }
-  return partOf(opened, {
-    copies,
-    forHosts: new CopiesServer({ followers, objects, grants: reads.grants, ending, log }),
-  })
+  opened.use(new OwnTerms(view, terms, log))
+  opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
+  const catchingUp = new Lane(catchingUpLane)
+  const asked = { view, terms, names, followers, objects, grants: reads.grants, catchingUp }
+  return partOf(opened, { copies, forHosts: new CopiesServer({ ...asked, ending, log }) })
 }
 
 function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): Discard {
@@ -138,6 +142,7 @@ function viewOf({ name, host }: Cluster): SlotView {
       await promise
       clearTimeout(timer)
     },
+    listen: (listener) => slots.listen(listener),
   }
 }
 

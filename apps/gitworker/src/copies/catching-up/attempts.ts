@@ -1,0 +1,95 @@
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
+import type { SlotView } from '../slot-view.ts'
+
+/*
+ * What a primary does for each copy of its slots:
+ *
+ *   unknown ──lives──▶ due ──begin──▶ under way ──succeeded──▶ settled: in sync, and looked at in this term
+ *      ▲                ▲                └────failed──▶ waits, twice as long each time
+ *      │                └─────time is over───────────────────┘│
+ *      └── its host does not live, or the term is another one ┘
+ */
+
+export type Attempt = {
+  readonly slot: number
+  readonly copy: string
+  readonly term: number
+  /** `idle`: unknown, due or waiting. */
+  state: 'idle' | 'under way' | 'settled'
+  failures: number
+  /** On the clock of `performance.now()`. */
+  notBefore: number
+  /** Why the last one has failed. */
+  why: string | undefined
+}
+
+/** Before the first attempt after a failure. It doubles each time. */
+const firstPauseMs = 1000
+const longestPauseMs = 5 * 60_000
+
+export class Attempts {
+  readonly #view: SlotView
+  #known = new Map<string, Attempt>()
+
+  constructor(view: SlotView) {
+    this.#view = view
+  }
+
+  /** All for slots of this host, by what was known when it last looked. */
+  get all(): readonly Attempt[] {
+    return [...this.#known.values()]
+  }
+
+  /** Looks at all slots. @returns what is due, which must be begun or left for the next look */
+  due(slots: number, now = performance.now()): Attempt[] {
+    const known = new Map<string, Attempt>()
+    const due: Attempt[] = []
+    for (let slot = 0; slot < slots; slot++) {
+      const record = this.#view.slot(slot)
+      if (record?.primary !== this.#view.name) continue
+      for (const copy of record.copies) {
+        if (copy === this.#view.name) continue
+        const attempt = this.#of(slot, copy, record)
+        known.set(keyOf(attempt), attempt)
+        if (this.#isDue(attempt, record, now)) due.push(attempt)
+      }
+    }
+    this.#known = known
+    return due
+  }
+
+  succeeded(attempt: Attempt): void {
+    Object.assign(attempt, { state: 'settled', failures: 0, notBefore: 0, why: undefined })
+  }
+
+  failed(attempt: Attempt, why: string, now = performance.now()): void {
+    const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** attempt.failures++)
+    Object.assign(attempt, { state: 'idle', notBefore: now + pause, why })
+  }
+
+  /** It was ended for a reason of this host's: that is no failure. */
+  gaveWay(attempt: Attempt, now = performance.now()): void {
+    Object.assign(attempt, { state: 'idle', notBefore: now + firstPauseMs })
+  }
+
+  #of(slot: number, copy: string, { term }: SlotRecord): Attempt {
+    const fresh: Attempt = { slot, copy, term, state: 'idle', failures: 0, notBefore: 0, why: undefined }
+    const known = this.#known.get(keyOf(fresh))
+    return known?.term === term || known?.state === 'under way' ? known : fresh
+  }
+
+  #isDue(attempt: Attempt, { inSync }: SlotRecord, now: number): boolean {
+    if (attempt.state === 'under way') return false
+    if (!this.#view.addressOf(attempt.copy)) {
+      // When it is back, it is tried at once.
+      Object.assign(attempt, { state: 'idle', failures: 0, notBefore: 0 })
+      return false
+    }
+    if (attempt.state === 'settled' && inSync.includes(attempt.copy)) return false
+    return attempt.notBefore <= now
+  }
+}
+
+function keyOf({ slot, copy }: Pick<Attempt, 'slot' | 'copy'>): string {
+  return `${slot} ${copy}`
+}

@@ -1,0 +1,57 @@
+import type { Told, Trashed } from '../link/told.ts'
+import { toldStateOf } from '../primary/copies.ts'
+import { checkPrimary } from '../primary/primary-of.ts'
+import { tellState } from '../primary/tell-state.ts'
+import type { TellServices } from '../primary/tell-state.ts'
+import { readStateOf } from '../state/read-state.ts'
+import type { RepositoryState, StateReader } from '../state/read-state.ts'
+import { absentDigest } from '../state/state-digest.ts'
+
+export type BringRepositoryServices = TellServices & {
+  readonly root: string
+  readonly reader: StateReader
+  /** What the trash says of the repository of a plain name that was deleted last. */
+  readonly trashed: (repository: string) => Promise<Trashed | null>
+}
+
+/** A plain name, and who is to have what this host has of it. */
+export type ToBring = { readonly repository: string; readonly copy: string; readonly term: number }
+
+/** This host itself cannot say what it has of a repository. */
+export class OwnStateError extends Error {
+  override readonly name = 'OwnStateError'
+}
+
+/**
+ * Brings one copy to what this host has of a repository now, or to having none.
+ *
+ * @throws {NotPrimaryError}; {OwnStateError}; {Error} where the copy could not be brought there; the signal's reason
+ */
+export async function bringRepository(
+  services: BringRepositoryServices,
+  { repository, copy, term }: ToBring,
+  signal: AbortSignal,
+): Promise<void> {
+  const { root, view, reader, trashed } = services
+  checkPrimary(view, repository, term)
+  const look = () => readStateOf(root, repository, reader, signal)
+  const state = await look().catch((cause: unknown) => {
+    signal.throwIfAborted()
+    throw new OwnStateError(`This host cannot read its own: ${messageOf(cause)}`, { cause })
+  })
+  const about = { repository, term, primary: view.name, isCatchingUp: true } as const
+  const told = state ? present(about, state) : { ...about, ...absent, trashed: await trashed(repository) }
+  await tellState(services, copy, told, look, signal)
+}
+
+type About = Pick<Told, 'repository' | 'term' | 'primary' | 'isCatchingUp'>
+
+const absent = { digest: absentDigest, state: null } as const
+
+function present(about: About, state: RepositoryState): Told {
+  return { ...about, digest: state.digest, state: toldStateOf(state), trashed: null }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

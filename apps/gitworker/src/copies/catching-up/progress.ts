@@ -1,0 +1,80 @@
+import type { Logger } from '@sluice/shared/telemetry/log'
+
+/** How far a copy is. Counts are those since it last began to catch up. */
+type OfCopy = {
+  readonly since: number
+  /** Slots that wait, or are at work. */
+  slotsLeft: number
+  slotsDone: number
+  slotsFailed: number
+  repositories: number
+}
+
+const everyMs = 10_000
+
+/** Says in the log how copies come along: at the beginning, every ten seconds, and at the end. */
+export class CatchingUpProgress implements Disposable {
+  readonly #log: Logger
+  readonly #copies = new Map<string, OfCopy>()
+  readonly #timer: NodeJS.Timeout
+  /** Since the start. */
+  #brought = 0
+
+  constructor(log: Logger) {
+    this.#log = log
+    this.#timer = setInterval(() => this.#tell(), everyMs).unref()
+  }
+
+  /** Repositories that were brought since the start, those that were as they should be included. */
+  get brought(): number {
+    return this.#brought
+  }
+
+  /** By copy, while there is something to do for it. */
+  get copies(): ReadonlyMap<string, Readonly<Omit<OfCopy, 'since'>>> {
+    return this.#copies
+  }
+
+  begin(copy: string, slots: number): void {
+    const known = this.#copies.get(copy)
+    if (known) {
+      known.slotsLeft += slots
+      return
+    }
+    const since = performance.now()
+    this.#copies.set(copy, { since, slotsLeft: slots, slotsDone: 0, slotsFailed: 0, repositories: 0 })
+    this.#log.info({ copy, slots }, 'looks whether a copy has what this host has, and brings it the rest')
+  }
+
+  repositoryBrought(copy: string): void {
+    this.#brought++
+    const of = this.#copies.get(copy)
+    if (of) of.repositories++
+  }
+
+  slotsOver(copy: string, slots: number, result: 'done' | 'failed'): void {
+    const of = this.#copies.get(copy)
+    if (!of) return
+    of.slotsLeft -= slots
+    if (result === 'done') of.slotsDone += slots
+    else of.slotsFailed += slots
+    if (of.slotsLeft > 0) return
+    this.#copies.delete(copy)
+    this.#log[of.slotsFailed > 0 ? 'warn' : 'info'](
+      lineOf(copy, of),
+      of.slotsFailed > 0 ? 'some slots of a copy could not be brought: tried again later' : 'a copy has caught up',
+    )
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  #tell(): void {
+    for (const [copy, of] of this.#copies) this.#log.info(lineOf(copy, of), 'a copy is catching up')
+  }
+}
+
+function lineOf(copy: string, { since, ...counts }: OfCopy) {
+  return { copy, ...counts, ms: Math.round(performance.now() - since) }
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { git, importHistory } from '@sluice/shared/testing/git'
+import { until } from '@sluice/shared/testing/until'
+import { openHostsInProcess } from '../support/hosts-in-process.ts'
+import type { HostsInProcess } from '../support/hosts-in-process.ts'
+
+let hosts: HostsInProcess
+let work: string
+
+before(async () => {
+  hosts = await openHostsInProcess()
+  await hosts.start('one')
+  await hosts.start('two')
+  work = join(hosts.folder, 'work')
+  await git(hosts.folder, ['init', '--quiet', 'work'])
+  await importHistory(work, 5)
+})
+
+after(() => hosts[Symbol.asyncDispose]())
+
+const alone = { primary: 'one', copies: ['one'], inSync: ['one'] } as const
+const push = (repository: string, ...refs: string[]) =>
+  git(work, ['push', '--quiet', '--force', hosts.urlOf('one', repository), ...refs])
+
+/** The balancer's part: `two` is to keep the slot, too. */
+async function addCopy(repository: string): Promise<void> {
+  const { term } = await hosts.recordOf(repository)
+  await hosts.place(repository, { primary: 'one', copies: ['one', 'two'], inSync: ['one'], term })
+}
+
+async function untilInSync(repository: string): Promise<void> {
+  await until(`${repository} to be in sync`, async () => (await hosts.inSyncOf(repository)).includes('two'))
+}
+
+async function assertSame(repository: string): Promise<void> {
+  assert.equal(await hosts.refsAt('two', repository), await hosts.refsAt('one', repository))
+  await git(join(hosts.rootOf('two'), repository), ['fsck', '--strict', '--connectivity-only'])
+}
+
+test('a copy that is added gets all repositories of the slot and is taken in, while pushes go on', async () => {
+  await hosts.place('project.git', alone)
+  await push('project.git', 'main', 'main~1:refs/hidden/one')
+  await addCopy('project.git')
+  for (let count = 0; !(await hosts.inSyncOf('project.git')).includes('two'); count++) {
+    await push('project.git', `main~${count % 4}:refs/heads/topic-${count % 7}`)
+  }
+  await assertSame('project.git')
+  await push('project.git', 'main:another')
+  await assertSame('project.git')
+})
+
+test('a slot without repositories is taken in', async () => {
+  await hosts.place('nothing.git', alone)
+  await addCopy('nothing.git')
+  await untilInSync('nothing.git')
+  await push('nothing.git', 'main')
+  await assertSame('nothing.git')
+})
+
+test('a copy that was away gets what it has missed, and loses what was never acknowledged', async () => {
+  await hosts.place('away.git', { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] })
+  await push('away.git', 'main', 'main:refs/heads/old')
+  await hosts.stop('two')
+  await push('away.git', 'main~1:main', ':old', 'main~2:refs/heads/new')
+  assert.deepEqual(await hosts.inSyncOf('away.git'), ['one'])
+  await git(join(hosts.rootOf('two'), 'away.git'), ['update-ref', 'refs/heads/stray', 'main'])
+  await hosts.start('two')
+  await untilInSync('away.git')
+  await assertSame('away.git')
+  await push('away.git', 'main')
+  await assertSame('away.git')
+})
+
+test('a repository that cannot be copied keeps its own slot out, and no other', async () => {
+  await hosts.place('stuck.git', { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] })
+  await hosts.place('well.git', alone)
+  await push('stuck.git', 'main')
+  await push('well.git', 'main')
+  const lock = join(hosts.rootOf('two'), 'stuck.git/refs/heads/main.lock')
+  await writeFile(lock, '')
+  await push('stuck.git', 'main~1:main')
+  await addCopy('well.git')
+  await untilInSync('well.git')
+  await assertSame('well.git')
+  assert.deepEqual(await hosts.inSyncOf('stuck.git'), ['one'])
+  await rm(lock)
+  await untilInSync('stuck.git')
+  await assertSame('stuck.git')
+})
+
+test('what a host has of a slot that it never kept is not touched, and it is not taken in', async () => {
+  await hosts.place('other.git', alone)
+  await push('other.git', 'main')
+  const folder = join(hosts.rootOf('two'), 'other.git')
+  await mkdir(folder)
+  await git(folder, ['init', '--quiet', '--bare'])
+  await importHistory(folder, 1)
+  const found = await hosts.refsAt('two', 'other.git')
+  await addCopy('other.git')
+  // A slot that is listed after it, and therefore with it or later.
+  await hosts.place('later.git', alone)
+  await addCopy('later.git')
+  await untilInSync('later.git')
+  await push('other.git', 'main:topic')
+  assert.equal(await hosts.refsAt('two', 'other.git'), found)
+  assert.deepEqual(await hosts.inSyncOf('other.git'), ['one'])
+  await rm(folder, { recursive: true })
+  await untilInSync('other.git')
+  await assertSame('other.git')
+})

@@ -1,0 +1,96 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InProcessCoordinator } from '@sluice/shared/coordinator/in-process/in-process-coordinator'
+import { KeyStore } from '@sluice/shared/coordinator/in-process/key-store'
+import { formatAddress } from '@sluice/shared/network/address'
+import { clusterKeys } from '@sluice/shared/placement/keys'
+import { slotOf } from '@sluice/shared/placement/slot'
+import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
+import type { SlotRecord, SlotWrite } from '@sluice/shared/placement/slot-record'
+import { silentLog } from '@sluice/shared/telemetry/log'
+import { freePort } from '@sluice/shared/testing/free-port'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git } from '@sluice/shared/testing/git'
+import { until } from '@sluice/shared/testing/until'
+import { readSupervisorConfig } from '../../src/config/config.ts'
+import { startSupervisor } from '../../src/start/start.ts'
+import type { Supervisor } from '../../src/start/start.ts'
+
+const keys = clusterKeys('/sluice/')
+
+/** Whole hosts in this process, each with a disk of its own. The test itself writes who keeps what. */
+export type HostsInProcess = AsyncDisposable & {
+  readonly folder: string
+  start(name: string): Promise<Supervisor>
+  /** It can be started again, with what is on its disk. */
+  stop(name: string): Promise<void>
+  /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know. */
+  place(repository: string, record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'> & { term?: number }): Promise<void>
+  recordOf(repository: string): Promise<SlotRecord>
+  inSyncOf(repository: string): Promise<readonly string[]>
+  rootOf(host: string): string
+  /** Where a client pushes to. */
+  urlOf(host: string, repository: string): string
+  /** All references of a host's repository. */
+  refsAt(host: string, repository: string): Promise<string>
+}
+
+export async function openHostsInProcess(settings: Readonly<Record<string, string>> = {}): Promise<HostsInProcess> {
+  await using opening = new AsyncDisposableStack()
+  const store = new KeyStore()
+  const operator = opening.use(new InProcessCoordinator(store))
+  const { path: folder } = opening.use(await temporaryFolder())
+  const hosts = new Map<string, Supervisor>()
+  const rootOf = (host: string) => join(folder, host)
+  const start = async (name: string) => {
+    await mkdir(rootOf(name), { recursive: true })
+    const config = readSupervisorConfig({
+      SLUICE_ROOT: rootOf(name),
+      SLUICE_SUPERVISOR: `127.0.0.1:${await freePort()}`,
+      SLUICE_RUN_FOLDER: join(folder, `run-${name}`),
+      SLUICE_CREATE_ON_PUSH: 'on',
+      SLUICE_MIN_FREE_DISK: '0B',
+      SLUICE_MAINTENANCE: 'off',
+      SLUICE_WARM_WORKERS: '2',
+      SLUICE_WORKER_START_TIMEOUT: '60s',
+      SLUICE_CLUSTER: 'etcd',
+      SLUICE_ETCD: 'http://127.0.0.1:1',
+      SLUICE_HOST_NAME: name,
+      SLUICE_COPY_TIMEOUT: '60s',
+      SLUICE_LEASE: '1s',
+      ...settings,
+    })
+    const host = await startSupervisor(config, silentLog, new InProcessCoordinator(store))
+    hosts.set(name, host)
+    return host
+  }
+  const stop = async (name: string) => {
+    const host = hosts.get(name)
+    hosts.delete(name)
+    await host?.[Symbol.asyncDispose]()
+  }
+  opening.defer(async () => void (await Promise.all([...hosts.keys()].map(stop))))
+  const recordOf = async (repository: string) => {
+    const { entries } = await operator.read(keys.slot(slotOf(repository)))
+    return readSlotRecord(entries[0]!.value, entries[0]!.revision)!
+  }
+  const opened = opening.move()
+  return {
+    folder,
+    start,
+    stop,
+    place: async (repository, { term, ...record }) => {
+      const value = writeSlotRecord({ ...record, next: undefined, term })
+      const { revision } = await operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
+      const known = () => [...hosts.values()].every(({ cluster }) => cluster!.status.revision >= revision)
+      await until('all hosts to know', known)
+    },
+    recordOf,
+    inSyncOf: async (repository) => (await recordOf(repository)).inSync,
+    rootOf,
+    urlOf: (host, repository) => `http://${formatAddress(hosts.get(host)!.address)}/${repository}`,
+    refsAt: (host, repository) =>
+      git(join(rootOf(host), repository), ['for-each-ref', '--format=%(refname) %(objectname)']),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
