@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { slotOf } from '@sluice/shared/placement/slot'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
 
@@ -58,6 +59,35 @@ test('a slot without repositories is taken in', async () => {
   await untilInSync('nothing.git')
   await push('nothing.git', 'main')
   await assertSame('nothing.git')
+})
+
+/** Names of one slot. */
+function namesOfOneSlot(count: number): string[] {
+  const names: string[] = []
+  const slot = slotOf('many-0.git')
+  for (let number = 0; names.length < count; number++) {
+    if (slotOf(`many-${number}.git`) === slot) names.push(`many-${number}.git`)
+  }
+  return names
+}
+
+test('a copy that is stopped in the middle, and then a primary that begins a new term, go on where they were', async () => {
+  const names = namesOfOneSlot(8)
+  const [first] = names as [string]
+  for (const name of names) await git(work, ['clone', '--quiet', '--bare', work, join(hosts.rootOf('one'), name)])
+  await hosts.place(first, alone)
+  await addCopy(first)
+  const copied = async () => (await readdir(hosts.rootOf('two'))).filter((name) => /^many-\d+\.git$/.test(name)).length
+  await until('the first to be copied', async () => (await copied()) > 0)
+  await hosts.stop('two')
+  assert.deepEqual(await hosts.inSyncOf(first), ['one'])
+  assert.ok((await copied()) < names.length)
+  await hosts.start('two')
+  await until('one more to be copied', async () => (await copied()) > 1)
+  await hosts.place(first, { primary: 'one', copies: ['one', 'two'], inSync: ['one'] })
+  await push(first, 'main:refs/heads/meanwhile')
+  await untilInSync(first)
+  for (const name of names) await assertSame(name)
 })
 
 test('a copy that was away gets what it has missed, and loses what was never acknowledged', async () => {
