@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
-import { slotOf } from '@sluice/shared/placement/slot'
+import { slotCount, slotOf } from '@sluice/shared/placement/slot'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
 
+const alone = { primary: 'one', copies: ['one'], inSync: ['one'] } as const
 let hosts: HostsInProcess
 let work: string
 
@@ -22,7 +23,6 @@ before(async () => {
 
 after(() => hosts[Symbol.asyncDispose]())
 
-const alone = { primary: 'one', copies: ['one'], inSync: ['one'] } as const
 const push = (repository: string, ...refs: string[]) =>
   git(work, ['push', '--quiet', '--force', hosts.urlOf('one', repository), ...refs])
 
@@ -140,4 +140,19 @@ test('what a host has of a slot that it never kept is not touched, and it is not
   await rm(folder, { recursive: true })
   await untilInSync('other.git')
   await assertSame('other.git')
+})
+
+test('a host whose disk was lost is in sync no more, and gets everything again', async () => {
+  await hosts.place('lost.git', alone)
+  await push('lost.git', 'main')
+  await hosts.placeAll({ primary: 'one', copies: ['one', 'two'], inSync: ['one'] })
+  await untilInSync('lost.git')
+  const all = () => hosts.supervisor('two').cluster!.status.slots.inSync
+  await until('all slots to be in sync', () => all() === slotCount)
+  await hosts.stop('two')
+  await rm(hosts.rootOf('two'), { recursive: true })
+  await hosts.start('two')
+  assert.ok(all() < slotCount)
+  await untilInSync('lost.git')
+  await assertSame('lost.git')
 })

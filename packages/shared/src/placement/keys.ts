@@ -4,6 +4,7 @@ import { slotCount } from './slot.ts'
  * The keys of a cluster below its prefix (SLUICE_ETCD_PREFIX):
  *
  *   format            what all must agree on: see format.ts
+ *   id                the cluster's identity, random. The disks of hosts remember it
  *   hosts/<name>      a host that lives, on its lease: see host-record.ts
  *   slots/<number>    who keeps a slot: see slot-record.ts. Four digits of decimal
  *   balancer          the name of the host that balances, on its lease
@@ -13,6 +14,7 @@ export type ClusterKeys = {
   /** What all of them begin with. */
   readonly prefix: string
   readonly format: string
+  readonly id: string
   readonly hosts: string
   readonly slots: string
   readonly balancer: string
@@ -25,6 +27,7 @@ export function clusterKeys(prefix: string): ClusterKeys {
   return {
     prefix,
     format: `${prefix}format`,
+    id: `${prefix}id`,
     hosts: `${prefix}hosts/`,
     slots: `${prefix}slots/`,
     balancer: `${prefix}balancer`,

@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import { parseJson } from '@sluice/shared/placement/slot-record'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { errnoOf } from '@sluice/shared/machine/errno'
-
-/** Beside the repositories that it is about: no request can address a name that ends in `.lock`. */
-const folderName = '.sluice-copies.lock'
+import { copiesFolderName } from '../../cluster/member/disk-identity.ts'
 
 /**
  * The newest term that this host has obeyed, for each slot. It never goes back, whatever the cluster's table says: so a
@@ -18,7 +16,7 @@ export class Terms {
 
   /** @throws the file system's error; {Error} where the file is not from Sluice */
   static async open(root: string): Promise<Terms> {
-    const folder = join(root, folderName)
+    const folder = join(root, copiesFolderName)
     await mkdir(folder, { recursive: true, mode: 0o700 })
     return new Terms(folder, await readTerms(join(folder, 'terms.json')))
   }

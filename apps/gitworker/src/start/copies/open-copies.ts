@@ -58,13 +58,15 @@ export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: Copi
 const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTimeout: 86_400_000, reasons: laneReasons }
 
 /**
- * @throws {ConfigError} where the files of secrets and certificates cannot be used; the file system's error where terms
+ * @throws {ConfigError} where the files of secrets and certificates cannot be used, or the disk is not that of a member of
+ *   this cluster; the file system's error where terms
  *   cannot be remembered
  */
 export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog, sizes } = workers
+  await cluster.claimDisk({ root, isEmpty: () => hasNoRepositories(root) })
   await using opened = new AsyncDisposableStack()
   const links = opened.use(new HostLinks(await openTrust(config, log, opened)))
   // Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle.
@@ -122,6 +124,11 @@ function trashedIn({ trash }: Moving) {
     const last = entries.find((entry) => entry.repository === repository)
     return last ? { id: last.id, keptUntil: last.keptUntil } : null
   }
+}
+
+async function hasNoRepositories(root: string): Promise<boolean> {
+  for await (const _ of repositoriesBelow(root)) return false
+  return true
 }
 
 function viewOf({ name, host }: Cluster): SlotView {

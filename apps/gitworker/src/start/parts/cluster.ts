@@ -21,7 +21,9 @@ import { version } from '@sluice/shared/version'
 import { longestWaitFor } from '../../cluster/handover/handovers.ts'
 import { HostCluster } from '../../cluster/host-cluster.ts'
 import { checkFormat } from '../../cluster/member/format-agreement.ts'
-import { nameIsTaken } from '../../cluster/member/first-join.ts'
+import { claimDisk } from '../../cluster/member/claim-disk.ts'
+import type { Disk } from '../../cluster/member/claim-disk.ts'
+import { nameIsTaken, patiently } from '../../cluster/member/first-join.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import { ClusterMetrics } from '../../cluster/shown/cluster-metrics.ts'
 import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
@@ -40,6 +42,12 @@ export type Cluster = Part<{
   readonly status: ClusterHostStatus
   /** `/-/cluster`, as this host sees it. */
   readonly pages: Pages
+  /**
+   * To be called before it joins, where each host has a disk of its own.
+   *
+   * @throws {ConfigError} where the disk is not that of a member of this cluster
+   */
+  claimDisk(disk: Disk): Promise<void>
   /** @param listening where this host listens @throws {ConfigError} where another host has its name */
   join(listening: Address): Promise<void>
   /** Hands all slots over, where others can take them. @param timeoutMs at most */
@@ -62,6 +70,7 @@ export async function openCluster(
   await using opened = new AsyncDisposableStack()
   const coordinator = given ?? opened.use(await openCoordinator(config, log))
   const metrics = new ClusterMetrics(registry)
+  const keys = clusterKeys(config.etcdPrefix)
   const identity = {
     name: nameOf(config),
     weight: config.hostWeight,
@@ -72,7 +81,7 @@ export async function openCluster(
   const host = opened.use(
     new HostCluster({
       coordinator,
-      keys: clusterKeys(config.etcdPrefix),
+      keys,
       identity,
       format: formatOf(config),
       areCopiesChosen: config.copies !== 'auto',
@@ -101,6 +110,10 @@ export async function openCluster(
       return host.status
     },
     pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
+    claimDisk: (disk) => {
+      const services = { name: identity.name, coordinator, keys, ttl: config.lease, log }
+      return patiently(performance.now(), () => claimDisk(services, disk))
+    },
     join: (listening) => host.join(addressOf(config, listening)),
     leave: (timeoutMs, hurry) => host.leave(timeoutMs, hurry),
     [Symbol.asyncDispose]: () => ends.disposeAsync(),

@@ -1,0 +1,34 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@sluice/shared/machine/errno'
+
+/** Beside the repositories that it is about: no request can address a name that ends in `.lock`. */
+export const copiesFolderName = '.sluice-copies.lock'
+
+/** Which cluster the repositories of a host's disk belong to: a line of text. */
+export function identityFile(root: string): string {
+  return join(root, copiesFolderName, 'cluster')
+}
+
+/** @returns undefined where there is none @throws the file system's error */
+export async function readIdentity(root: string): Promise<string | undefined> {
+  try {
+    return (await readFile(identityFile(root), 'utf8')).trim()
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Resolves when it is on the disk. @throws the file system's error */
+export async function writeIdentity(root: string, id: string): Promise<void> {
+  const path = identityFile(root)
+  const folder = join(root, copiesFolderName)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await using file = await open(`${path}.new`, 'w', 0o600)
+  await file.writeFile(`${id}\n`)
+  await file.sync()
+  await rename(`${path}.new`, path)
+  await using opened = await open(folder, 'r')
+  await opened.sync()
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { ConfigError } from '@sluice/shared/config/config-error'
+import { readSlotRecord } from '@sluice/shared/placement/slot-record'
+import { slotOf } from '@sluice/shared/placement/slot'
+import { silentLog } from '@sluice/shared/telemetry/log'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { claimDisk } from '../../src/cluster/member/claim-disk.ts'
+import { identityFile, writeIdentity } from '../../src/cluster/member/disk-identity.ts'
+import { keys, TestCluster } from '../support/cluster-host.ts'
+
+async function claim({ operator: coordinator }: TestCluster, root: string, isEmpty: boolean, name = 'one') {
+  const services = { name, coordinator, keys, ttl: 1, log: silentLog }
+  await claimDisk(services, { root, isEmpty: async () => isEmpty })
+}
+
+async function inSyncOf({ operator }: TestCluster, repository: string) {
+  const { entries } = await operator.read(keys.slot(slotOf(repository)))
+  return readSlotRecord(entries[0]!.value, entries[0]!.revision)!.inSync
+}
+
+const refused = (pattern: RegExp) => (error: unknown) => error instanceof ConfigError && pattern.test(error.message)
+
+test('disks remember the cluster that they belong to, and another one is refused in words', async () => {
+  await using cluster = new TestCluster()
+  await using other = new TestCluster()
+  await using folder = await temporaryFolder()
+  const [one, two] = [join(folder.path, 'one'), join(folder.path, 'two')]
+  await claim(cluster, one, true)
+  await claim(cluster, two, false)
+  assert.equal(await readFile(identityFile(one), 'utf8'), await readFile(identityFile(two), 'utf8'))
+  await claim(cluster, one, false)
+  await assert.rejects(claim(other, one, false), refused(/belong to the cluster \w{32}, and etcd has none/))
+  await claim(other, join(folder.path, 'three'), true)
+  await assert.rejects(claim(other, two, false), refused(/that of \/sluice\/id in etcd is \w{32}/))
+})
+
+test('a host with an empty disk is in sync of nothing, unless it alone was', async () => {
+  await using cluster = new TestCluster()
+  await using folder = await temporaryFolder()
+  await claim(cluster, join(folder.path, 'two'), true, 'two')
+  const both = ['one', 'two']
+  await cluster.place('copied', { primary: 'two', copies: both, inSync: both })
+  await claim(cluster, join(folder.path, 'new'), true)
+  assert.deepEqual(await inSyncOf(cluster, 'copied'), ['two'])
+  await cluster.place('alone', { primary: 'one', copies: both, inSync: ['one'] })
+  const root = join(folder.path, 'unmounted')
+  await assert.rejects(claim(cluster, root, true), refused(/is empty, and etcd says that this host, one, is the only/))
+  assert.deepEqual(await inSyncOf(cluster, 'alone'), ['one'])
+  // What the message says.
+  const id = (await cluster.operator.read(keys.id)).entries[0]!.value
+  await writeIdentity(root, id)
+  await claim(cluster, root, true)
+  // With repositories, it is a host from before disks had identities.
+  await claim(cluster, join(folder.path, 'full'), false)
+})
+
+test('a host with an empty disk waits until another one is primary', async () => {
+  await using cluster = new TestCluster()
+  await using folder = await temporaryFolder()
+  await claim(cluster, join(folder.path, 'two'), true, 'two')
+  const both = ['one', 'two']
+  await cluster.place('project', { primary: 'one', copies: both, inSync: both })
+  const claiming = claim(cluster, join(folder.path, 'new'), true)
+  await cluster.place('project', { primary: 'two', copies: both, inSync: both })
+  await claiming
+  assert.deepEqual(await inSyncOf(cluster, 'project'), ['two'])
+})
