@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import { ClusterMetrics } from '../../apps/gitworker/src/cluster/shown/cluster-metrics.ts'
+import { addCopiesMetrics } from '../../apps/gitworker/src/copies/catching-up/copies-metrics.ts'
 
 /** The metrics that a host of a cluster has beside those that gateways have, too: in the text format of Prometheus. */
 export async function clusterHostMetricsText(): Promise<string> {
@@ -19,5 +20,11 @@ export async function clusterHostMetricsText(): Promise<string> {
     refused: {},
     others: [],
   }))
+  const counts = { in_sync: 0, under_way: 0, failed: 0, away: 0 }
+  addCopiesMetrics(
+    registry,
+    () => ({ counts, catchingUp: [], problems: [] }),
+    () => 0,
+  )
   return await registry.metrics()
 }

@@ -29,6 +29,8 @@ const advice: Readonly<Record<string, string>> = {
   sluice_disk_free_inodes: 'Less than a tenth free: make room before pushes are refused.',
   sluice_audit_records_total: '`result="failed"` at all: these records are in the host’s log only.',
   sluice_mirror_lag_seconds: 'Far above the interval: `sluice mirror list` says why.',
+  sluice_cluster_copies:
+    '`state="failed"` at all: `/-/cluster-host.json` of that host says why. Anything but `in_sync` for longer than a restart: a lost disk would cost more.',
   sluice_cluster_served_slots: 'Anything but `kept` for longer than a takeover: look at `/-/cluster`.',
   sluice_cluster_troubled_hosts:
     'Above 0 for a minute: `/-/cluster` of that gateway says what is wrong with which host.',

@@ -102,7 +102,7 @@ export async function startSupervisor(
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
   const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, ...ownWork, readiness, facts })
-  const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages })
+  const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages, ...ownWork.pages })
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
   const { readOnly } = pushParts

@@ -2,22 +2,23 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bringSlot, NotBroughtError } from '../../src/copies/catching-up/bring-slot.ts'
 import type { BringServices } from '../../src/copies/catching-up/bring-slot.ts'
-import { NotPrimaryError, OwnStateError } from '../../src/copies/primary/copies.ts'
+import { OwnStateError } from '../../src/copies/catching-up/bring-repository.ts'
+import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 
 const never = new AbortController().signal
 const about = { slot: 1, copy: 'two', term: 7 }
 
 /** Brings nothing anywhere, and writes down what happens. */
-function services(over: Partial<BringServices['copies'] & BringServices['inSync']> = {}) {
+function services(over: Partial<BringServices> = {}) {
   const said: string[] = []
-  const bring = async (_copy: string, repository: string) => void said.push(repository)
+  const bring: BringServices['bring'] = async ({ repository }) => void said.push(repository)
   const add: BringServices['inSync']['add'] = async (_slot, _term, copy, mayEnter) => {
     const isIn = mayEnter()
     if (isIn) said.push(`${copy} is in`)
     return isIn
   }
-  return { said, copies: { bring, ...over }, inSync: { add, ...over }, onBrought: () => {} }
+  return { said, bring, inSync: { add }, onBrought: () => {}, ...over }
 }
 
 test('what is confirmed while a newcomer is behind is brought to it; from then on confirmations tell it', async () => {
@@ -25,7 +26,7 @@ test('what is confirmed while a newcomer is behind is brought to it; from then o
   const newcomer = newcomers.begin(1, 'two')
   const told: (readonly string[])[] = []
   const { said, ...parts } = services()
-  const bring = async (_copy: string, repository: string) => {
+  const bring: BringServices['bring'] = async ({ repository }) => {
     said.push(repository)
     // A push for each of the first three.
     if (said.length <= 3) newcomers.note(1, `pushed-${said.length}`)
@@ -33,7 +34,7 @@ test('what is confirmed while a newcomer is behind is brought to it; from then o
   }
   newcomers.note(1, 'early')
   newcomers.note(2, 'of another slot')
-  await bringSlot({ ...parts, copies: { bring } }, { ...about, newcomer, repositories: ['a', 'b'] }, never)
+  await bringSlot({ ...parts, bring }, { ...about, newcomer, repositories: ['a', 'b'] }, never)
   assert.deepEqual(said, ['a', 'b', 'early', 'pushed-1', 'pushed-2', 'pushed-3', 'two is in'])
   assert.deepEqual(told.slice(0, 5), [[], [], [], [], []])
   assert.deepEqual(told[5], ['two'])
@@ -75,7 +76,7 @@ test('a repository that cannot be brought does not hold up the others, and keeps
   const newcomers = new Newcomers()
   const newcomer = newcomers.begin(1, 'two')
   const { said, ...parts } = services({
-    bring: async (_copy, repository) => {
+    bring: async ({ repository }) => {
       if (repository === 'b') throw new OwnStateError('This host cannot read its own.')
       said.push(repository)
     },

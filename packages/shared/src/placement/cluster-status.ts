@@ -52,6 +52,8 @@ export type HostInCluster = {
   readonly primaryOf: number
   /** The slots that it may be read from. */
   readonly readableOf: number
+  /** The slots that it is to keep, and does not have all of yet. */
+  readonly behindOf: number
   /** What a gateway has seen to be wrong with it, in words. */
   readonly trouble: string | undefined
 }
@@ -108,9 +110,11 @@ export function stateOf(slot: SlotRecord | undefined, { hosts }: Pick<ClusterVie
 function hostsIn({ by, hosts, slots, isLive, troubles }: ClusterView, names: readonly string[]): HostInCluster[] {
   const primaryOf = new Map<string, number>()
   const readableOf = new Map<string, number>()
+  const behindOf = new Map<string, number>()
   for (const slot of slots) {
     if (slot?.primary !== undefined) count(primaryOf, slot.primary)
     for (const name of slot?.inSync ?? []) count(readableOf, name)
+    for (const name of slot?.copies ?? []) if (!slot!.inSync.includes(name)) count(behindOf, name)
   }
   return names.map((name) => {
     const record = hosts.get(name)
@@ -125,6 +129,7 @@ function hostsIn({ by, hosts, slots, isLive, troubles }: ClusterView, names: rea
       zone: record?.zone || undefined,
       primaryOf: primaryOf.get(name) ?? 0,
       readableOf: readableOf.get(name) ?? 0,
+      behindOf: behindOf.get(name) ?? 0,
       trouble: troubles?.get(name),
     }
   })

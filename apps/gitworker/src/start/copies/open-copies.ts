@@ -1,13 +1,18 @@
 import { discardCopy, withSigns } from '../../administration/change/discard-copy.ts'
+import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
 import { parseAddress } from '@sluice/shared/network/address'
+import { jsonPage } from '@sluice/shared/operations/operations'
+import type { Pages } from '@sluice/shared/operations/operations'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { repositoriesBelow } from '../../administration/look/walk-root.ts'
 import { CatchingUp } from '../../copies/catching-up/catching-up.ts'
+import { addCopiesMetrics } from '../../copies/catching-up/copies-metrics.ts'
+import { copiesStatus } from '../../copies/catching-up/copies-status.ts'
 import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
 import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
@@ -48,11 +53,12 @@ export type CopiesParts = {
   readonly onFollowed: (gitDir: string) => void
   /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
+  readonly registry: Registry
   readonly log: Logger
 }
 
 /** What a host does for repositories that others keep, too. */
-export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: CopiesServer }>
+export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: CopiesServer; readonly pages: Pages }>
 
 /** How many repositories are brought up to date at once that nobody waits for. The others wait for their turn. */
 const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTimeout: 86_400_000, reasons: laneReasons }
@@ -63,7 +69,7 @@ const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTime
  *   cannot be remembered
  */
 export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
-  const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, log } = parts
+  const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, registry, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog, sizes } = workers
   await cluster.claimDisk({ root, isEmpty: () => hasNoRepositories(root) })
@@ -103,10 +109,13 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
   const objects = { root, view, users, startGit: streams() }
   opened.use(new OwnTerms(view, terms, log))
-  opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
+  const catching = opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
+  const status = () => copiesStatus(view, catching)
+  addCopiesMetrics(registry, status, () => catching.progress.brought)
+  const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const catchingUp = new Lane(catchingUpLane)
   const asked = { view, terms, names, followers, objects, grants: reads.grants, catchingUp }
-  return partOf(opened, { copies, forHosts: new CopiesServer({ ...asked, ending, log }) })
+  return partOf(opened, { copies, forHosts: new CopiesServer({ ...asked, ending, log }), pages })
 }
 
 function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): Discard {

@@ -53,7 +53,7 @@ const hostRows = rows({
   template: 'host',
   keyOf: (/** @type {{ host: HostInCluster }} */ { host }) => host.name,
   fillRow(row, /** @type {{ host: HostInCluster, status: ClusterStatus }} */ { host, status }) {
-    const { name, address, isLive, isLeaving, trouble, primaryOf, readableOf, weight, zone, version } = host
+    const { name, address, isLive, isLeaving, trouble, primaryOf, readableOf, behindOf, weight, zone, version } = host
     row.dataset['isLive'] = String(isLive)
     row.dataset['isTroubled'] = String(trouble !== undefined)
     fill(row, {
@@ -64,6 +64,7 @@ const hostRows = rows({
       trouble: trouble ?? '',
       primaryOf: String(primaryOf),
       readableOf: String(readableOf),
+      behind: behindOf === 0 ? '' : `${isLive ? 'catching up with' : 'lacks'} ${behindOf}`,
       weight: String(weight ?? '–'),
       zone: zone ?? '–',
       version: version ?? '–',

@@ -1,3 +1,4 @@
+import type { Pages } from '@sluice/shared/operations/operations'
 import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../../mirrors/mirrors.ts'
 import type { Copies } from '../../../copies/primary/copies.ts'
@@ -24,6 +25,8 @@ export type OwnWork = Part<{
   /** Undefined where nothing is copied to other hosts. */
   readonly copies: Copies | undefined
   readonly forHosts: CopiesServer | undefined
+  /** How copies come along, for operators. */
+  readonly pages: Pages
 }>
 
 type OwnWorkParts = Omit<MirrorParts, 'exclusive' | 'marks' | 'maintenance' | 'copies'> &
@@ -38,13 +41,13 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   const maintenance = openMaintenance({ ...parts, exclusive })
   if (maintenance) opened.use(maintenance)
   const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
-  const { copies, forHosts } = opened.use(await openCopying(parts, onFollowed))
+  const { copies, forHosts, pages } = opened.use(await openCopying(parts, onFollowed))
   const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
-  return partOf(opened, { maintenance, mirrors, marks, copies, forHosts })
+  return partOf(opened, { maintenance, mirrors, marks, copies, forHosts, pages })
 }
 
 /** With shared storage, all hosts have the same repositories, and nothing is copied. */
 async function openCopying({ cluster, ...parts }: OwnWorkParts, onFollowed: (gitDir: string) => void) {
   if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster, onFollowed })
-  return partOf(new AsyncDisposableStack(), { copies: undefined, forHosts: undefined })
+  return partOf(new AsyncDisposableStack(), { copies: undefined, forHosts: undefined, pages: {} })
 }
