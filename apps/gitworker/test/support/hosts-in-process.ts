@@ -44,6 +44,9 @@ export async function openHostsInProcess(settings: Readonly<Record<string, strin
   await using opening = new AsyncDisposableStack()
   const store = new KeyStore()
   const operator = opening.use(new InProcessCoordinator(store))
+  // While somebody has this key, no host balances.
+  const lease = opening.use(await operator.grantLease(60_000))
+  await operator.swap([{ key: keys.balancer, expected: 0, value: 'nobody', lease }])
   const { path: folder } = opening.use(await temporaryFolder())
   const hosts = new Map<string, Supervisor>()
   const rootOf = (host: string) => join(folder, host)
