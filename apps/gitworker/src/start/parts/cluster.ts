@@ -1,21 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import type { Registry } from 'prom-client'
-import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
-import { checkCoordinatorSettings, openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
-import { formatAddress } from '@sluice/shared/network/address'
+import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
 import type { Address } from '@sluice/shared/network/address'
 import { addClusterMetrics } from '@sluice/shared/operations/cluster-metrics'
 import { clusterPages } from '@sluice/shared/operations/cluster-pages'
 import { jsonPage } from '@sluice/shared/operations/operations'
 import type { Pages } from '@sluice/shared/operations/operations'
-import { formatVersion } from '@sluice/shared/placement/format'
-import type { ClusterFormat } from '@sluice/shared/placement/format'
 import { readHostRecord } from '@sluice/shared/placement/host-record'
 import { clusterKeys } from '@sluice/shared/placement/keys'
-import { slotCount } from '@sluice/shared/placement/slot'
-import { hostName } from '@sluice/shared/placement/slot-record'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { version } from '@sluice/shared/version'
 import { longestWaitFor } from '../../cluster/handover/handovers.ts'
@@ -28,6 +21,7 @@ import type { Placement } from '../../cluster/placement/placement.ts'
 import { ClusterMetrics } from '../../cluster/shown/cluster-metrics.ts'
 import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { addressOf, checkClusterSettings, formatOf, nameOf } from '../cluster-settings.ts'
 import type { Part } from './startable-part.ts'
 
 /** A host's part in its cluster, which it does not join before it listens. */
@@ -121,19 +115,6 @@ export async function openCluster(
 }
 
 /**
- * What can be known of a host's part in a cluster without asking etcd.
- *
- * @throws {ConfigError} where settings do not fit together, or gateways could not reach this host
- */
-export function checkClusterSettings(config: SupervisorConfig): void {
-  checkCoordinatorSettings(config)
-  if (config.cluster === 'off') return
-  checkAddress(config)
-  checkCopies(config)
-  nameOf(config)
-}
-
-/**
  * Looks whether this host could join its cluster, and writes nothing.
  *
  * @throws {ConfigError} where it could not
@@ -150,52 +131,4 @@ export async function checkMembership(config: SupervisorConfig, log: Logger): Pr
   const address = own && readHostRecord(own.value)?.address
   // One at this address is this host itself, which runs.
   if (address !== undefined && address !== addressOf(config, config.supervisor)) throw nameIsTaken(name, address)
-}
-
-function formatOf(config: Pick<SupervisorConfig, 'storage' | 'copies'>): ClusterFormat {
-  return { version: formatVersion, slots: slotCount, storage: config.storage, copies: copiesOf(config) }
-}
-
-/** @throws {ConfigError} where the name of the machine cannot be that of a host */
-function nameOf({ hostName: named }: Pick<SupervisorConfig, 'hostName'>): string {
-  if (named !== 'auto') return named
-  const machine = hostname().toLowerCase()
-  if (hostName.safeParse(machine).success) return machine
-  throw new ConfigError([
-    `SLUICE_HOST_NAME=auto: the name of this machine, ${JSON.stringify(machine)}, cannot be that of a host. Set a name of lower-case letters, digits, dots and dashes.`,
-  ])
-}
-
-type AddressConfig = Pick<SupervisorConfig, 'hostAddress' | 'supervisor'>
-
-/** @throws {ConfigError} where gateways could not reach this host */
-function checkAddress({ hostAddress, supervisor }: AddressConfig): void {
-  const isOwn = hostAddress === 'auto'
-  const address = isOwn ? supervisor : hostAddress
-  const setting = isOwn ? 'SLUICE_SUPERVISOR' : 'SLUICE_HOST_ADDRESS'
-  const advice = 'Gateways need an address of this host that they can reach: set SLUICE_HOST_ADDRESS to host:port.'
-  if (address.kind === 'unix')
-    throw new ConfigError([`${setting}=${formatAddress(address)} is a unix socket. ${advice}`])
-  if (['0.0.0.0', '::'].includes(address.host)) {
-    throw new ConfigError([`${setting}=${formatAddress(address)} stands for all addresses of this machine. ${advice}`])
-  }
-}
-
-/** @throws {ConfigError} where no push could ever be taken */
-function checkCopies({ storage, copies, minInSync }: Pick<SupervisorConfig, 'storage' | 'copies' | 'minInSync'>): void {
-  const most = copiesOf({ storage, copies })
-  if (minInSync === 1 || (storage === 'own' && minInSync <= most)) return
-  throw new ConfigError([
-    storage === 'shared'
-      ? `SLUICE_MIN_IN_SYNC=${minInSync} is for SLUICE_STORAGE=own: with one folder for all hosts there are no copies. Remove it.`
-      : `SLUICE_MIN_IN_SYNC=${minInSync} is more than SLUICE_COPIES=${most}, so no push would ever be taken. Set SLUICE_COPIES=${minInSync} at least.`,
-  ])
-}
-
-function copiesOf({ storage, copies }: Pick<SupervisorConfig, 'storage' | 'copies'>): number {
-  return copies === 'auto' ? { own: 2, shared: 1 }[storage] : copies
-}
-
-function addressOf({ hostAddress }: AddressConfig, listening: Address): string {
-  return formatAddress(hostAddress === 'auto' ? listening : hostAddress)
 }
