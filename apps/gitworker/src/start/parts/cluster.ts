@@ -21,7 +21,7 @@ import type { Placement } from '../../cluster/placement/placement.ts'
 import { ClusterMetrics } from '../../cluster/shown/cluster-metrics.ts'
 import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
-import { addressOf, checkClusterSettings, formatOf, nameOf } from '../cluster-settings.ts'
+import { addressOf, checkClusterSettings, formatOf, nameOf } from '../../config/cluster-settings.ts'
 import type { Part } from './startable-part.ts'
 
 /** A host's part in its cluster, which it does not join before it listens. */

@@ -7,7 +7,7 @@ import { formatVersion } from '@sluice/shared/placement/format'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { hostName } from '@sluice/shared/placement/slot-record'
-import type { SupervisorConfig } from '../config/config.ts'
+import type { SupervisorConfig } from './config.ts'
 
 /**
  * What can be known of a host's part in a cluster without asking etcd.
