@@ -1,13 +1,18 @@
 import { join } from 'node:path'
 import type { Report } from '../output/report.ts'
+import type { ClusterMembers } from './cluster-members.ts'
 import type { KeptProcess } from './kept-process.ts'
 import { logsIn } from './log-file.ts'
 
-/** Says where a cluster is, and what to try on it. */
+/**
+ * Says where a cluster is, and what to try on it.
+ *
+ * @param primary the host that accepts the pushes of the demo repository, if that is known
+ */
 export function clusterAnnouncement(
   folder: string,
-  hosts: readonly KeptProcess[],
-  gateways: readonly KeptProcess[],
+  { hosts, gateways }: Pick<ClusterMembers, 'hosts' | 'gateways'>,
+  primary: KeptProcess | undefined,
 ): Report {
   const url = `http://${gateways[0]!.latest.address}`
   const page = `http://${gateways[0]!.latest.operations}/-/cluster`
@@ -17,8 +22,9 @@ export function clusterAnnouncement(
     folder,
     gateways: gateways.map(describe),
     hosts: hosts.map(describe),
+    primaryOfDemo: primary?.name ?? null,
   }
-  return { document, text: () => textFor(url, page, folder, hosts, gateways) }
+  return { document, text: () => textFor(url, page, folder, hosts, gateways, primary) }
 }
 
 function describe({ name, latest: { pid, address, operations } }: KeptProcess) {
@@ -31,11 +37,13 @@ function textFor(
   folder: string,
   hosts: readonly KeptProcess[],
   gateways: readonly KeptProcess[],
+  primary: KeptProcess | undefined,
 ): string {
   const list = [...gateways, ...hosts].map(
     ({ name, latest }) => `    ${name.padEnd(11)} ${latest.address?.padEnd(17)} pid ${latest.pid}`,
   )
-  const last = hosts.at(-1)!
+  const victim = primary ?? hosts.at(-1)!
+  const which = primary ? `, which accepts the pushes to demo.git now` : ''
   return `
   Sluice serves ${join(folder, 'repos')} from ${hosts.length} hosts on ${url}
 
@@ -55,13 +63,14 @@ ${list.join('\n')}
 
     git ls-remote http://${gateways.at(-1)!.latest.address}/demo.git
 
-  Kill a host. The others take over within seconds, and it comes back later:
+  Kill ${victim.name}${which}. Then push again: that waits for a few seconds, until another host
+  has taken over. ${victim.name} comes back later.
 
-    kill -9 ${last.latest.pid}
+    kill -9 ${victim.latest.pid}
 
   Or let it hand its repositories over first, so that nobody notices:
 
-    kill ${last.latest.pid}
+    kill ${victim.latest.pid}
 
   The logs are in ${logsIn(folder)}. Ctrl-C stops everything.
 

@@ -1,38 +1,46 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { EndedError } from '@sluice/shared/app/run-app'
 import { CommandError } from '../output/failure.ts'
+import { ChildEnd } from '../start/child-end.ts'
+import type { Ending } from '../start/child-end.ts'
 import type { LogFile } from './log-file.ts'
 import type { Started } from './kept-process.ts'
 
 const answersWithinMs = 30_000
 const lookEveryMs = 50
-const shownOfLog = 1000
+/** It keeps what it has acknowledged, however it ends. */
+const stopsWithinMs = 5000
+/** As old as it may be: major, minor. */
+const oldest = [3, 4] as const
+const howToInstall = 'On Debian and Ubuntu: apt-get install etcd-server etcd-client'
 
 /** Where a member of etcd listens: host:port each. */
 export type EtcdAddresses = { readonly clients: string; readonly peers: string }
 
-/** @throws {CommandError} where there is no etcd */
+/** @throws {CommandError} where there is no etcd, or an old one */
 export function checkEtcd(given: NodeJS.ProcessEnv): void {
-  const { status } = spawnSync('etcd', ['--version'], { env: given, stdio: 'ignore' })
-  if (status === 0) return
-  throw new CommandError(
-    'A cluster needs etcd, and there is none on the PATH. On Debian and Ubuntu: apt-get install etcd-server etcd-client',
-  )
+  const { status, stdout } = spawnSync('etcd', ['--version'], { env: etcdEnvironment(given), encoding: 'utf8' })
+  if (status !== 0) throw new CommandError(`A cluster needs etcd, and there is none on the PATH. ${howToInstall}`)
+  const found = /etcd Version: (\d+)\.(\d+)\S*/.exec(stdout)
+  if (!found) return
+  const [version, major, minor] = [found[0].replace(/^.*: /, ''), Number(found[1]), Number(found[2])]
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
+  throw new CommandError(`A cluster needs etcd ${oldest.join('.')} or newer. The one on the PATH is ${version}.`)
 }
 
 /**
  * Starts an etcd of one member, which keeps its data in the folder, and waits until it answers.
  *
- * @throws {CommandError} where it does not
+ * @throws {CommandError | EndedError} where it does not
  */
 export async function startEtcd(
   folder: string,
   { clients, peers }: EtcdAddresses,
   given: NodeJS.ProcessEnv,
   log: LogFile,
+  ending: Ending,
 ): Promise<Started> {
   const flags = [
     '--name=etcd',
@@ -45,26 +53,33 @@ export async function startEtcd(
   ]
   const [program, ...args] = [...endsWithParent(given), 'etcd', ...flags] as [string, ...string[]]
   const child = spawn(program, args, {
-    env: given,
+    env: etcdEnvironment(given),
     detached: true,
     stdio: ['ignore', log.handle.fd, log.handle.fd],
   })
-  const exited = once(child, 'exit')
-  const failed = exited.then(async () => {
-    throw new CommandError(`etcd has ended. Its log ends with:\n${await endOf(log)}`)
+  const end = new ChildEnd(child)
+  const following = end.follow(ending)
+  const failed = end.exited.then((code) => {
+    throw new EndedError('etcd', code || 1)
   })
   failed.catch(() => {})
-  const stop = async () => {
-    child.kill('SIGTERM')
-    await exited
-  }
+  const hasEnded = new AbortController()
+  failed.catch(() => hasEnded.abort())
   try {
-    await Promise.race([answers(clients, log), failed])
+    await Promise.race([answers(clients, hasEnded.signal), failed])
   } catch (error) {
-    await stop()
+    await end.stop(stopsWithinMs)
     throw error
   }
-  return { pid: child.pid!, address: clients, operations: undefined, failed, stop, hurry: () => child.kill('SIGTERM') }
+  // In a hurry, hosts still need it for a moment.
+  following.forget()
+  const stop = () => end.stop(stopsWithinMs)
+  return { pid: child.pid!, address: clients, operations: undefined, failed, stop }
+}
+
+/** Without ETCD_*: etcd refuses to start where a variable and a flag say the same. */
+function etcdEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !name.startsWith('ETCD_')))
 }
 
 /** Without a channel to its parent, it learns of its parent's death from the kernel, where setpriv(1) is installed. */
@@ -74,26 +89,24 @@ function endsWithParent(given: NodeJS.ProcessEnv): string[] {
   return status === 0 ? ['setpriv', ...asking] : []
 }
 
-async function answers(clients: string, log: LogFile): Promise<void> {
+async function answers(clients: string, hasEnded: AbortSignal): Promise<void> {
   const deadline = performance.now() + answersWithinMs
-  while (!(await isHealthy(clients))) {
+  while (!(await isHealthy(clients, hasEnded)) && !hasEnded.aborted) {
     if (performance.now() > deadline) {
-      throw new CommandError(`etcd does not answer. Another one may use the same folder. ${log.path} says more.`)
+      throw new CommandError('etcd does not answer. Another one may use the same folder.')
     }
     await pause(lookEveryMs)
   }
+  hasEnded.throwIfAborted()
 }
 
-async function isHealthy(clients: string): Promise<boolean> {
+async function isHealthy(clients: string, hasEnded: AbortSignal): Promise<boolean> {
   try {
-    const reply = await fetch(`http://${clients}/health`, { signal: AbortSignal.timeout(answersWithinMs) })
+    const signal = AbortSignal.any([hasEnded, AbortSignal.timeout(answersWithinMs)])
+    const reply = await fetch(`http://${clients}/health`, { signal })
     await reply.body?.cancel()
     return reply.ok
   } catch {
     return false
   }
-}
-
-async function endOf({ path }: LogFile): Promise<string> {
-  return (await readFile(path, 'utf8')).slice(-shownOfLog)
 }

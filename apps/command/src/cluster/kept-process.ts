@@ -1,5 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { EndedError } from '@sluice/shared/app/run-app'
 import type { AppProcess } from '../start/app-process.ts'
+import type { LogFile } from './log-file.ts'
+import { endOf } from './log-file.ts'
 import type { Surfaces } from './surfaces.ts'
 
 /*
@@ -9,71 +12,60 @@ import type { Surfaces } from './surfaces.ts'
  *                                ▲                          │
  *                                └────── it cannot start ───┘
  *
- * From the moment at which all is to stop, nothing is started any more.
+ * Before the cluster serves, nothing is started again: `died` says what has ended. From the moment at which all is to stop,
+ * nothing is started any more.
  */
 
 const missingForMs = 15_000
 
 /** A process that has been started. `address` and `operations` are where it listens. */
-export type Started = Pick<AppProcess, 'pid' | 'address' | 'operations' | 'failed' | 'stop' | 'hurry'>
+export type Started = Pick<AppProcess, 'pid' | 'address' | 'operations' | 'failed' | 'stop'>
 
-export type KeptProcess = AsyncDisposable & {
-  readonly name: string
-  readonly latest: Started
+/** Starts a process, and resolves once it listens. */
+export type Start = () => Promise<Started>
+
+/** @throws {EndedError} with the end of its log, if it has ended before it listened; else what the start throws */
+export async function startKept(name: string, log: LogFile, start: Start): Promise<KeptProcess> {
+  try {
+    return new KeptProcess(name, log, await start(), start)
+  } catch (error) {
+    throw await withLog(error, name, log)
+  }
 }
 
-/**
- * Starts a process, and starts it again a while after it has ended by itself.
- *
- * @param stopping aborted when all is to stop
- * @throws what the first start throws
- */
-export async function keepRunning(
-  name: string,
-  start: () => Promise<Started>,
-  surfaces: Pick<Surfaces, 'say'>,
-  stopping: AbortSignal,
-): Promise<KeptProcess> {
-  const kept = new Kept(name, await start(), start, surfaces, stopping)
-  void kept.keep()
-  return kept
-}
-
-class Kept implements KeptProcess {
+export class KeptProcess implements AsyncDisposable {
   readonly name: string
-  readonly #start: () => Promise<Started>
-  readonly #surfaces: Pick<Surfaces, 'say'>
-  readonly #stopping: AbortSignal
+  /** Never resolves; rejects with an EndedError if the first process ends without having been told to. */
+  readonly died: Promise<never>
+  readonly #start: Start
   readonly #disposed = new AbortController()
   #latest: Started
   #restart: Promise<void> | undefined
 
-  constructor(
-    name: string,
-    first: Started,
-    start: () => Promise<Started>,
-    surfaces: Pick<Surfaces, 'say'>,
-    stopping: AbortSignal,
-  ) {
+  constructor(name: string, log: LogFile, first: Started, start: Start) {
     this.name = name
     this.#latest = first
     this.#start = start
-    this.#surfaces = surfaces
-    this.#stopping = AbortSignal.any([stopping, this.#disposed.signal])
+    this.died = first.failed.catch(async (error: unknown) => {
+      throw await withLog(error, name, log)
+    })
+    this.died.catch(() => {})
   }
 
   get latest(): Started {
     return this.#latest
   }
 
-  async keep(): Promise<void> {
-    while (!this.#stopping.aborted) {
+  /** From now on, starts it again a while after it has ended. */
+  async keep({ say }: Pick<Surfaces, 'say'>, stopping: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([stopping, this.#disposed.signal])
+    while (!over.aborted) {
       await this.#latest.failed.catch(() => {})
-      if (this.#stopping.aborted) return
-      this.#surfaces.say(`\n  ${this.name} has ended. It starts again in ${missingForMs / 1000} seconds.\n`)
-      await pause(missingForMs, undefined, { signal: this.#stopping }).catch(() => {})
-      if (this.#stopping.aborted) return
-      this.#restart = this.#startAgain()
+      if (over.aborted) return
+      say(`\n  ${this.name} has ended. It starts again in ${missingForMs / 1000} seconds.\n`)
+      await pause(missingForMs, undefined, { signal: over }).catch(() => {})
+      if (over.aborted) return
+      this.#restart = this.#startAgain(say, over)
       await this.#restart
     }
   }
@@ -84,12 +76,17 @@ class Kept implements KeptProcess {
     await this.#latest.stop()
   }
 
-  async #startAgain(): Promise<void> {
+  async #startAgain(say: Surfaces['say'], over: AbortSignal): Promise<void> {
     try {
       this.#latest = await this.#start()
-      this.#surfaces.say(`\n  ${this.name} is back, with pid ${this.#latest.pid}.\n`)
+      say(`\n  ${this.name} is back, with pid ${this.#latest.pid}.\n`)
     } catch (error) {
-      this.#surfaces.say(`\n  ${this.name} cannot start: ${error instanceof Error ? error.message : String(error)}\n`)
+      if (over.aborted) return
+      say(`\n  ${this.name} cannot start: ${error instanceof Error ? error.message : String(error)}\n`)
     }
   }
+}
+
+async function withLog(error: unknown, name: string, log: LogFile): Promise<unknown> {
+  return error instanceof EndedError ? new EndedError(name, error.exitCode, await endOf(log)) : error
 }

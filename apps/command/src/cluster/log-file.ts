@@ -1,6 +1,9 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, readFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+
+const shownLines = 3
+const shownOfLine = 300
 
 export type LogFile = AsyncDisposable & { readonly path: string; readonly handle: FileHandle }
 
@@ -15,4 +18,12 @@ export async function openLog(folder: string, name: string): Promise<LogFile> {
 
 export function logsIn(folder: string): string {
   return join(folder, 'log')
+}
+
+/** In words: where a log is, and what its last lines say. */
+export async function endOf({ path }: LogFile): Promise<string> {
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n').slice(-shownLines)
+  if (lines.join('') === '') return `Its log is empty: ${path}.`
+  const shown = lines.map((line) => (line.length > shownOfLine ? `${line.slice(0, shownOfLine)}…` : line))
+  return `Its log, ${path}, ends with:\n${shown.join('\n')}`
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,80 +9,68 @@ import { readSettingsFile } from '@sluice/shared/config/settings-file'
 import { checkAll } from '@sluice/shared/config/start-checks'
 import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
 import { startChecksOfHost } from '@sluice/gitworker/start/start-checks'
-import { startApp } from '../start/app-process.ts'
+import type { Ending } from '../start/child-end.ts'
 import { createDemo } from '../start/demo-repository.ts'
 import { clusterAnnouncement } from './cluster-announcement.ts'
-import { checkEtcd, startEtcd } from './etcd-process.ts'
-import { keepRunning } from './kept-process.ts'
-import type { KeptProcess, Started } from './kept-process.ts'
-import { openLog } from './log-file.ts'
+import { ClusterMembers } from './cluster-members.ts'
+import { checkEtcd } from './etcd-process.ts'
 import { environmentsOf } from './member-environments.ts'
-import type { MemberEnvironment } from './member-environments.ts'
+import { primaryOf } from './primary-of.ts'
 import type { Surfaces } from './surfaces.ts'
-import { untilServing } from './until-serving.ts'
 
 const project = fileURLToPath(new URL('../../../..', import.meta.url))
-const mains = { host: 'apps/gitworker/src/main.ts', gateway: 'apps/gateway/src/main.ts' } as const
 
 /**
  * Runs etcd, three hosts and two gateways on this machine, with a repository to try, and everything in one folder, until it
  * is stopped. Whatever is killed meanwhile comes back after a while.
  *
  * @throws {ConfigError} with all problems of the configuration, and of what it names, each once
- * @throws {CommandError} where there is no etcd, or the cluster does not come to serve
+ * @throws {CommandError | EndedError} where there is no etcd, or the cluster does not come to serve
  */
 export async function runCluster(
   named: string | undefined,
   given: NodeJS.ProcessEnv,
   surfaces: Surfaces,
 ): Promise<undefined> {
-  const stopped = untilStopped()
+  const { ending, stopped } = endingOf(untilStopped(), surfaces)
   checkEtcd(given)
   const folder = resolve(named ?? join(project, 'var/cluster'))
   const environments = await environmentsOf(folder, given)
-  const root = join(folder, 'repos')
   const { git } = await checkSettings(environments)
-  if (await mkdir(root, { recursive: true })) await createDemo(join(root, 'demo.git'), git)
+  await createRepositories(join(folder, 'repos'), git)
 
-  // Disposed of in the opposite order: gateways stop before hosts, so that no request meets a host that has stopped.
-  await using running = new AsyncDisposableStack()
-  const stopping = new AbortController()
-  void stopped.then(() => stopping.abort())
-  const keep = (name: string, start: () => Promise<Started>) => keepRunning(name, start, surfaces, stopping.signal)
-  const startAll = async (wanted: MemberEnvironment['kind']) => {
-    const members = environments.members.filter(({ kind }) => kind === wanted)
-    const starts = members.map(async ({ kind, name, env }) => {
-      const { handle } = running.use(await openLog(folder, name))
-      return await keep(name, () => startApp(name, join(project, mains[kind]), env, handle.fd))
-    })
-    return running.use(await together(starts))
+  await using members = new ClusterMembers(folder, environments, ending)
+  try {
+    await members.start()
+  } catch (error) {
+    if (ending.stopping.aborted) return
+    throw error
   }
-  const etcdLog = running.use(await openLog(folder, 'etcd'))
-  running.use(await keep('etcd', () => startEtcd(folder, environments.etcd, environments.given, etcdLog)))
-  const hosts = await startAll('host')
-  const gateways = await startAll('gateway')
-  const serving = untilServing(gateways.members[0]!.latest.operations!, folder, stopping.signal)
-  if (await serving) surfaces.announce(clusterAnnouncement(folder, hosts.members, gateways.members))
-
-  const { hurry } = await stopped
-  const all = [...gateways.members, ...hosts.members]
-  hurry.addEventListener('abort', () => all.forEach(({ latest }) => latest.hurry()))
-  surfaces.say('\nStopping: running requests may finish. Ctrl-C again ends them at once.\n')
+  if (ending.stopping.aborted) return
+  members.keep(surfaces)
+  const primary = await primaryOf('demo', members)
+  surfaces.announce(clusterAnnouncement(folder, members, primary))
+  await stopped
 }
 
-type Group = AsyncDisposable & { readonly members: readonly KeptProcess[] }
-
-/** Started at once, and stopped at once. If one cannot start, those that could are stopped. */
-async function together(starts: readonly Promise<KeptProcess>[]): Promise<Group> {
-  const ends = await Promise.allSettled(starts)
-  const members = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
-  const stop = async () => void (await Promise.all(members.map((member) => member[Symbol.asyncDispose]())))
-  for (const end of ends) {
-    if (end.status === 'fulfilled') continue
-    await stop()
-    throw end.reason
+/** Ctrl-C once: all end when their requests have. Twice: at once. */
+function endingOf(wish: ReturnType<typeof untilStopped>, surfaces: Surfaces) {
+  const stopping = new AbortController()
+  const hurrying = new AbortController()
+  const listen = async () => {
+    const { hurry } = await wish
+    hurry.addEventListener('abort', () => hurrying.abort())
+    surfaces.say('\nStopping: running requests may finish. Ctrl-C again ends them at once.\n')
+    stopping.abort()
   }
-  return { members, [Symbol.asyncDispose]: stop }
+  const ending: Ending = { stopping: stopping.signal, hurrying: hurrying.signal }
+  return { ending, stopped: listen() }
+}
+
+async function createRepositories(root: string, git: string): Promise<void> {
+  await mkdir(root, { recursive: true })
+  const demo = join(root, 'demo.git')
+  if (!existsSync(demo)) await createDemo(demo, git)
 }
 
 /** @throws {ConfigError} with all that the members would find wrong */

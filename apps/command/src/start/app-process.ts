@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { on, once } from 'node:events'
+import { on } from 'node:events'
 import { nodeFlags } from '@sluice/shared/app/node-flags'
 import { EndedError } from '@sluice/shared/app/run-app'
+import { ChildEnd } from './child-end.ts'
+import type { Ending } from './child-end.ts'
 
 /** An application in a process of its own, until it is stopped or disposed of. */
 export type AppProcess = AsyncDisposable & {
@@ -15,7 +17,7 @@ export type AppProcess = AsyncDisposable & {
   readonly failed: Promise<never>
   /** Lets it finish its requests. Resolves when it has ended. */
   stop(): Promise<void>
-  /** Ends an application that is stopping at once. */
+  /** Ends it at once. */
   hurry(): void
 }
 
@@ -25,6 +27,7 @@ export type AppProcess = AsyncDisposable & {
  * application knows that the quick start is gone.
  *
  * @param log where its log goes: to one of the streams of this process, or to a file by its descriptor
+ * @param ending when to give up the start, and when to end at once what has been started
  * @throws {EndedError} if it ends before it listens; it has printed why
  */
 export async function startApp(
@@ -32,27 +35,29 @@ export async function startApp(
   main: string,
   env: NodeJS.ProcessEnv,
   log: 'stdout' | 'stderr' | number,
+  ending?: Ending,
 ): Promise<AppProcess> {
   const child = spawn(process.execPath, [...nodeFlags, main], {
     env,
     detached: true,
     stdio: ['ignore', typeof log === 'number' ? log : log === 'stdout' ? 1 : 2, 2, 'ipc'],
   })
-  const exited = once(child, 'exit')
-  let stopping = false
-  const failed = exited.then(([code]: (number | null)[]) => {
-    if (stopping) return new Promise<never>(() => {})
-    throw new EndedError(`The ${name}`, code || 1)
+  const end = new ChildEnd(child)
+  const early = end.exited.then((code) => {
+    throw new EndedError(name, code || 1)
+  })
+  early.catch(() => {})
+  const following = ending && end.follow(ending)
+  const { address, operations } = await Promise.race([listens(child), early])
+  following?.started()
+
+  const failed = early.catch((error: unknown) => {
+    if (end.isStopping) return new Promise<never>(() => {})
+    throw error
   })
   failed.catch(() => {})
-  const { address, operations } = await Promise.race([listens(child), failed])
-
-  const stop = async () => {
-    stopping = true
-    child.kill('SIGTERM')
-    await exited
-  }
-  const hurry = () => child.kill('SIGTERM')
+  const stop = () => end.stop()
+  const hurry = () => end.hurry()
   return { pid: child.pid!, address, operations, failed, stop, hurry, [Symbol.asyncDispose]: stop }
 }
 

@@ -43,8 +43,13 @@ export async function quickStart(
   await checkAll([...checksOfHost, ...startChecksOfGateway(config)])
   if (isOwnRoot && (await mkdir(ownRoot, { recursive: true }))) await createDemo(join(ownRoot, 'demo.git'), config.git)
 
-  await using supervisor = await startApp('supervisor', join(project, 'apps/gitworker/src/main.ts'), env, output.log)
-  await using gateway = await startApp('gateway', join(project, 'apps/gateway/src/main.ts'), env, output.log)
+  await using supervisor = await startApp(
+    'The supervisor',
+    join(project, 'apps/gitworker/src/main.ts'),
+    env,
+    output.log,
+  )
+  await using gateway = await startApp('The gateway', join(project, 'apps/gateway/src/main.ts'), env, output.log)
   output.announce(announcement(gateway.address, supervisor.operations, config))
 
   // The gateway stops first, so that no request meets a supervisor that has stopped.

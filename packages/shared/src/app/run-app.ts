@@ -8,8 +8,9 @@ export class EndedError extends Error {
   override readonly name = 'EndedError'
   readonly exitCode: number
 
-  constructor(what: string, exitCode: number) {
-    super(`${what} has ended.`)
+  /** @param more sentences that follow */
+  constructor(what: string, exitCode: number, more?: string) {
+    super(`${what} has ended.${more === undefined ? '' : ` ${more}`}`)
     this.exitCode = exitCode
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isInUse } from '../../process/path-in-use.ts'
-import { identityOf } from '../../process/process-table.ts'
+import { identityOf, isLive, readProcess } from '../../process/process-table.ts'
 import { beginningOf } from '../../repository/repository.ts'
 
 /*
@@ -154,8 +154,8 @@ function ownerIn(text: string): Owner | undefined {
 function isAlive({ pid, identity }: Owner): boolean {
   // What this process holds is in `held`.
   if (pid === process.pid) return false
-  const found = identityOf(pid)
-  return found !== undefined && (identity === undefined || identity === found)
+  const found = readProcess(pid)
+  return found !== undefined && isLive(found) && (identity === undefined || identity === identityOf(pid))
 }
 
 /** Milliseconds since the last change. Infinite if there is no such file. */

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { ClusterFormat } from '@sluice/shared/placement/format'
@@ -34,7 +35,8 @@ export async function leaveCluster(services: LeavingServices, timeoutMs: number,
   }
   try {
     if (why() !== undefined) return
-    await registration.beginLeaving()
+    await unlessHurried(registration.beginLeaving(), hurry)
+    if (hurry.aborted) return
     log.info({ host: name, slots: slotsOf(services).movable }, 'leaves the cluster: hands its slots over')
     while (why() === undefined) await pause(lookEveryMs)
   } catch (err) {
@@ -45,6 +47,13 @@ export async function leaveCluster(services: LeavingServices, timeoutMs: number,
     if (left > 0) log.warn({ host: name, slots: left, why: why(), ms }, 'stops with slots that were not handed over')
     else log.info({ host: name, ms }, 'has handed all slots over')
   }
+}
+
+/** Waits for work that goes on where nobody waits any more: etcd may not answer for a while. */
+async function unlessHurried(work: Promise<void>, hurry: AbortSignal): Promise<void> {
+  const { promise: hurried, resolve } = Promise.withResolvers<void>()
+  using _listening = addAbortListener(hurry, () => resolve())
+  await Promise.race([work, hurried])
 }
 
 /** How many slots this host is the primary of, and how many of them another host can take. */

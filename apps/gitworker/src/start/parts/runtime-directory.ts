@@ -5,7 +5,7 @@ import { ConfigError, isPassing } from '@sluice/shared/config/config-error'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { makeFolders } from '@sluice/shared/machine/make-folders'
-import { identityOf, isLive } from '../../process/process-table.ts'
+import { identityOf, isLive, readProcess } from '../../process/process-table.ts'
 import { processesOf } from '../../process/request-processes.ts'
 import type { RequestMark } from '../../process/request-processes.ts'
 import { clearPushFolders, openPushFolder, placeHookScript } from '../../hooks/push-folder.ts'
@@ -141,6 +141,9 @@ async function checkOwner(file: string, path: string): Promise<void> {
   const identity = await readFile(file, 'utf8').catch(() => undefined)
   const pid = Number(identity?.split(' ')[0])
   if (!identity || pid === process.pid || identityOf(pid) !== identity) return
+  // A killed one may be a zombie for a while, where PID 1 is slow to reap.
+  const found = readProcess(pid)
+  if (!found || !isLive(found)) return
   throw inUse(path, ` with pid ${pid}`)
 }
 

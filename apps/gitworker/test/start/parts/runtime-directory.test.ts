@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
-import { identityOf } from '../../../src/process/process-table.ts'
+import { identityOf, readProcess } from '../../../src/process/process-table.ts'
 import { readNote } from '../../../src/process/request-note.ts'
 import { openRuntimeDirectory } from '../../../src/start/parts/runtime-directory.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
@@ -40,6 +40,28 @@ test('a folder belongs to one supervisor at a time, and is free again after it',
   await ended
   await using opened = await open(join(folder.path, 'run'))
   assert.deepEqual(await readdir(opened.empty), [])
+})
+
+test('a folder is free when its supervisor has been killed, though nobody has reaped it', async () => {
+  await using folder = await temporaryFolder()
+  // The program that takes the place of the shell reaps nothing.
+  const careless = spawn('/bin/sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const ended = once(careless, 'exit')
+  try {
+    const [line] = (await once(careless.stdout, 'data')) as [Buffer]
+    const pid = Number(line.toString())
+    await mkdir(join(folder.path, 'run'))
+    await writeFile(join(folder.path, 'run/supervisor'), identityOf(pid)!)
+    process.kill(pid, 'SIGKILL')
+    await until('it to be a zombie', () => readProcess(pid)?.state === 'Z')
+    await using opened = await open(join(folder.path, 'run'))
+    assert.deepEqual(await readdir(opened.empty), [])
+  } finally {
+    careless.kill('SIGKILL')
+    await ended
+  }
 })
 
 test('a folder that cannot be created is a configuration error', async () => {
