@@ -7,7 +7,7 @@ import { parseDocument } from 'yaml'
 /** The compose files, by the schema that the Compose Specification publishes. It takes no key that it does not know. */
 
 const project = new URL('../../', import.meta.url)
-const files = ['deploy/compose.yaml', 'examples/compose/compose.yaml']
+const files = ['deploy/compose.yaml', 'deploy/compose-cluster.yaml', 'examples/compose/compose.yaml']
 const read = async (path: string) => readFile(new URL(path, project), 'utf8')
 
 async function schema() {
