@@ -31,9 +31,18 @@ const mains = {
   supervisor: join(project, 'apps/gitworker/src/main.ts'),
 }
 
-/** Starts an application as a process, and waits until it listens. */
-export async function startApp(name: keyof typeof mains, env: Record<string, string>): Promise<App> {
-  const child = spawn(process.execPath, [...nodeFlags, mains[name]], {
+/**
+ * Starts an application as a process, and waits until it listens.
+ *
+ * @param within a program and its arguments that puts another program in its own place, elsewhere: `nsenter`
+ */
+export async function startApp(
+  name: keyof typeof mains,
+  env: Record<string, string>,
+  within: readonly string[] = [],
+): Promise<App> {
+  const [program, ...args] = [...within, process.execPath, ...nodeFlags, mains[name]]
+  const child = spawn(program, args, {
     env,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })

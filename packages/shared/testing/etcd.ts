@@ -24,6 +24,8 @@ export type EtcdOptions = {
   readonly tls?: boolean
   /** There are users. `sluice` may read and write below `/sluice/` only. */
   readonly auth?: boolean
+  /** Members listen on all addresses, for what is in other network namespaces. */
+  readonly everywhere?: boolean
   /** More flags for each member. */
   readonly flags?: readonly string[]
 }
@@ -73,7 +75,8 @@ async function tryToStart(options: EtcdOptions): Promise<Etcd> {
   const token = randomUUID()
   const members = addresses.map((_, index) => {
     const endpoint = endpointOf(addresses[index]!, tls)
-    const listening = [`--listen-client-urls=${endpoint}`, `--advertise-client-urls=${endpoint}`]
+    const bound = options.everywhere ? endpoint.replace('127.0.0.1', '0.0.0.0') : endpoint
+    const listening = [`--listen-client-urls=${bound}`, `--advertise-client-urls=${endpoint}`]
     const secured = tls ? etcdTlsFlags(tls, options.auth === true) : []
     const flags = [...memberFlags(addresses, index, token, folder), ...listening, ...secured, ...(options.flags ?? [])]
     return opened.use(new Member(endpoint, flags, join(folder, `m${index}.log`)))

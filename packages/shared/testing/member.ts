@@ -29,6 +29,8 @@ export type MemberOptions = {
   readonly env: Record<string, string>
   readonly toEtcd: readonly CutProxy[]
   readonly toHost: CutProxy | undefined
+  /** As for `startApp`. */
+  readonly within?: readonly string[]
 }
 
 /** Starts a member. Disposing stops it, whatever state it is in. */
@@ -38,9 +40,10 @@ export async function startMember({
   env,
   toEtcd,
   toHost,
+  within,
 }: MemberOptions): Promise<Member & AsyncDisposable> {
   const start = async () => {
-    const started = await startApp(kind, env)
+    const started = await startApp(kind, env, within)
     toHost?.leadTo(started.address)
     return started
   }
