@@ -81,6 +81,27 @@ test('sluice repo works on the root while the host is stopped, and takes nothing
   )
 })
 
+test('a stopped host of a shared folder says why nothing can be done on it, and nothing else', async () => {
+  await using folder = await temporaryFolder()
+  const env = {
+    PATH: process.env['PATH'],
+    SLUICE_ROOT: folder.path,
+    SLUICE_RUN_FOLDER: join(folder.path, 'run'),
+    SLUICE_SUPERVISOR: '127.0.0.1:9090',
+    SLUICE_CLUSTER: 'etcd',
+    SLUICE_ETCD: 'http://127.0.0.1:1',
+    SLUICE_STORAGE: 'shared',
+    SLUICE_HOST_NAME: 'one',
+  }
+  const why =
+    'This host is stopped, and others of its cluster work with its repositories (SLUICE_STORAGE=shared). ' +
+    'Do this on a host that runs.'
+  const { exitCode, stdout, stderr } = await call(['repo', 'list'], { env })
+  assert.deepEqual([exitCode, stdout, stderr], [1, '', `error: ${why}\n`])
+  const asked = await documentOf(['repo', 'list'], { env })
+  assert.deepEqual(asked, { exitCode: 1, document: { error: { kind: 'failed', message: why, problems: [why] } } })
+})
+
 test('amounts and names are fit for a terminal', () => {
   assert.deepEqual([0, 1023, 1024, 1_500_000, 2 ** 41].map(bytesInWords), [
     '0 B',

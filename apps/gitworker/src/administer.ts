@@ -23,10 +23,12 @@ import { openWorkers } from './start/parts/workers.ts'
 /*
  * The administration of repositories while the host is stopped: its parts without its server. It takes the runtime directory
  * as the host does, so that there is never more than one of the two. It serves the same addresses on a socket in a private
- * folder, which it tells its parent over IPC, and ends with its parent, or at a signal.
+ * folder, which it tells its parent over IPC, and ends with its parent, or at a signal. It also tells its parent why it cannot.
  */
 
-await runApp(async () => {
+await runApp(administer, tellParent)
+
+async function administer(): Promise<void> {
   const stopped = untilStopped()
   await using opened = new AsyncDisposableStack()
   checkReaper()
@@ -49,7 +51,12 @@ await runApp(async () => {
   opened.use(await openAdministration(parts, address))
   process.send?.({ socket: address.path })
   await stopped
-})
+}
+
+function tellParent(error: unknown): void {
+  const { problems, mayHeal } = error instanceof ConfigError ? error : {}
+  process.send?.({ failure: error instanceof Error ? error.message : String(error), problems, mayHeal })
+}
 
 /** @throws {ConfigError} where other hosts may be at work with the repositories */
 function checkStandsAlone(config: SupervisorConfig): void {

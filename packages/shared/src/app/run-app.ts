@@ -17,17 +17,23 @@ export class EndedError extends Error {
 
 /**
  * Runs an application until it ends, and sets the exit code: 0, or 78 where the configuration is wrong and will stay so, or 1
- * for any other error. The message of an error goes to standard error.
+ * for any other error.
+ *
+ * @param tell gets an error. By default, its message goes to standard error
  */
-export async function runApp(app: () => Promise<void>): Promise<void> {
+export async function runApp(app: () => Promise<void>, tell: (error: unknown) => void = tellPeople): Promise<void> {
   try {
     await app()
     process.exitCode = 0
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    tell(error)
     process.exitCode = exitCodeFor(error)
   }
   if (process.connected) process.disconnect()
+}
+
+function tellPeople(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
 }
 
 function exitCodeFor(error: unknown): number {
