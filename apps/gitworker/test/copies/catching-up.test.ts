@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
-import { slotCount, slotOf } from '@sluice/shared/placement/slot'
+import { slotOf } from '@sluice/shared/placement/slot'
+import { Trash } from '../../src/administration/trash/trash.ts'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
 
@@ -61,18 +62,22 @@ test('a slot without repositories is taken in', async () => {
   await assertSame('nothing.git')
 })
 
-/** Names of one slot. */
-function namesOfOneSlot(count: number): string[] {
+function namesOfSlot(slot: number, beginning: string, count: number): string[] {
   const names: string[] = []
-  const slot = slotOf('many-0.git')
   for (let number = 0; names.length < count; number++) {
-    if (slotOf(`many-${number}.git`) === slot) names.push(`many-${number}.git`)
+    if (slotOf(`${beginning}-${number}`) === slot) names.push(`${beginning}-${number}.git`)
   }
   return names
 }
 
+/** The names of what is in a host's trash. */
+async function trashOf(host: string): Promise<string[]> {
+  const entries = await new Trash(hosts.rootOf(host), undefined).list()
+  return entries.map(({ repository }) => repository)
+}
+
 test('a copy that is stopped in the middle, and then a primary that begins a new term, go on where they were', async () => {
-  const names = namesOfOneSlot(8)
+  const names = namesOfSlot(slotOf('many-0'), 'many', 8)
   const [first] = names as [string]
   for (const name of names) await git(work, ['clone', '--quiet', '--bare', work, join(hosts.rootOf('one'), name)])
   await hosts.place(first, alone)
@@ -97,11 +102,29 @@ test('a copy that was away gets what it has missed, and loses what was never ack
   await push('away.git', 'main~1:main', ':old', 'main~2:refs/heads/new')
   assert.deepEqual(await hosts.inSyncOf('away.git'), ['one'])
   await git(join(hosts.rootOf('two'), 'away.git'), ['update-ref', 'refs/heads/stray', 'main'])
+  const [extra] = namesOfSlot(slotOf('away.git'), 'extra', 1) as [string]
+  await git(work, ['clone', '--quiet', '--bare', work, join(hosts.rootOf('two'), extra)])
   await hosts.start('two')
   await untilInSync('away.git')
   await assertSame('away.git')
+  // A creation that was never acknowledged.
+  assert.deepEqual(await trashOf('two'), [extra.replace('.git', '')])
   await push('away.git', 'main')
   await assertSame('away.git')
+})
+
+test('what is to be kept by others only goes to the trash, once they have it', async () => {
+  const both = ['one', 'two']
+  await hosts.place('dropped.git', { primary: 'one', copies: both, inSync: both })
+  await push('dropped.git', 'main')
+  const { term } = await hosts.recordOf('dropped.git')
+  await hosts.place('dropped.git', { ...alone, term })
+  await until('it to be in the trash', async () => (await trashOf('two')).includes('dropped'))
+  await push('dropped.git', 'main:refs/heads/topic')
+  // It is wanted again.
+  await addCopy('dropped.git')
+  await untilInSync('dropped.git')
+  await assertSame('dropped.git')
 })
 
 test('a repository that cannot be copied keeps its own slot out, and no other', async () => {
@@ -143,16 +166,23 @@ test('what a host has of a slot that it never kept is not touched, and it is not
 })
 
 test('a host whose disk was lost is in sync no more, and gets everything again', async () => {
-  await hosts.place('lost.git', alone)
+  const both = ['one', 'two']
+  await hosts.place('lost.git', { primary: 'one', copies: both, inSync: both })
   await push('lost.git', 'main')
-  await hosts.placeAll({ primary: 'one', copies: ['one', 'two'], inSync: ['one'] })
-  await untilInSync('lost.git')
-  const all = () => hosts.supervisor('two').cluster!.status.slots.inSync
-  await until('all slots to be in sync', () => all() === slotCount)
   await hosts.stop('two')
   await rm(hosts.rootOf('two'), { recursive: true })
   await hosts.start('two')
-  assert.ok(all() < slotCount)
   await untilInSync('lost.git')
   await assertSame('lost.git')
+})
+
+test('a new primary takes back what a copy in sync has and nobody acknowledged', async () => {
+  const both = ['one', 'two']
+  await hosts.place('taken.git', { primary: 'one', copies: both, inSync: both })
+  await push('taken.git', 'main')
+  const refsAt = (host: string) => hosts.refsAt(host, 'taken.git')
+  await git(join(hosts.rootOf('one'), 'taken.git'), ['update-ref', 'refs/heads/stray', 'main'])
+  await hosts.place('taken.git', { primary: 'two', copies: both, inSync: both })
+  await until('the stray to be gone', async () => (await refsAt('one')) === (await refsAt('two')))
+  assert.deepEqual(await hosts.inSyncOf('taken.git'), both)
 })

@@ -2,10 +2,9 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InProcessCoordinator } from '@sluice/shared/coordinator/in-process/in-process-coordinator'
 import { KeyStore } from '@sluice/shared/coordinator/in-process/key-store'
-import { mostSwapped } from '@sluice/shared/coordinator/coordinator'
 import { formatAddress } from '@sluice/shared/network/address'
 import { clusterKeys } from '@sluice/shared/placement/keys'
-import { slotCount, slotOf } from '@sluice/shared/placement/slot'
+import { slotOf } from '@sluice/shared/placement/slot'
 import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotRecord, SlotWrite } from '@sluice/shared/placement/slot-record'
 import { silentLog } from '@sluice/shared/telemetry/log'
@@ -23,14 +22,10 @@ const keys = clusterKeys('/sluice/')
 export type HostsInProcess = AsyncDisposable & {
   readonly folder: string
   start(name: string): Promise<Supervisor>
-  /** One that runs. */
-  supervisor(name: string): Supervisor
   /** It can be started again, with what is on its disk. */
   stop(name: string): Promise<void>
   /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know. */
   place(repository: string, record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'> & { term?: number }): Promise<void>
-  /** The same for all slots. */
-  placeAll(record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'>): Promise<void>
   recordOf(repository: string): Promise<SlotRecord>
   inSyncOf(repository: string): Promise<readonly string[]>
   rootOf(host: string): string
@@ -90,22 +85,11 @@ export async function openHostsInProcess(settings: Readonly<Record<string, strin
   return {
     folder,
     start,
-    supervisor: (name) => hosts.get(name)!,
     stop,
     place: async (repository, { term, ...record }) => {
       const value = writeSlotRecord({ ...record, next: undefined, term })
       const { revision } = await operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
       await untilKnown(revision)
-    },
-    placeAll: async (record) => {
-      const value = writeSlotRecord({ ...record, next: undefined, term: undefined })
-      let last = 0
-      for (let first = 0; first < slotCount; first += mostSwapped) {
-        const slots = Array.from({ length: Math.min(mostSwapped, slotCount - first) }, (_, index) => first + index)
-        const parts = slots.map((slot) => ({ key: keys.slot(slot), expected: undefined, value }))
-        last = (await operator.swap(parts)).revision
-      }
-      await untilKnown(last)
     },
     recordOf,
     inSyncOf: async (repository) => (await recordOf(repository)).inSync,

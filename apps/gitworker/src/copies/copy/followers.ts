@@ -90,6 +90,20 @@ export class Followers {
     })
   }
 
+  /**
+   * Moves a repository to this host's trash, unless it is to be kept. What a primary tells of it meanwhile waits.
+   *
+   * @param isKept asked right before
+   * @throws {Refusal} where it cannot be moved; the signal's reason
+   */
+  async drop(repository: string, isKept: () => boolean, signal: AbortSignal): Promise<void> {
+    await this.#inTurn(repository, async () => {
+      signal.throwIfAborted()
+      const found = findRepository(this.#services.root, repository)
+      if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { signal, onProgress: () => {} })
+    })
+  }
+
   /** @throws {NotFollowedError} */
   async #check({ repository, term, primary }: Told): Promise<void> {
     const { view, terms } = this.#services
@@ -127,7 +141,12 @@ export class Followers {
     return await this.#create({ ...following, wanted })
   }
 
-  async #discard(repository: string, gitDir: string, trashed: Trashed | null, following: Following): Promise<void> {
+  async #discard(
+    repository: string,
+    gitDir: string,
+    trashed: Trashed | null,
+    following: Pick<Following, 'signal' | 'onProgress'>,
+  ): Promise<void> {
     this.#lastKnown.delete(gitDir)
     await this.#services.discard(repository, trashed, following)
   }

@@ -13,6 +13,7 @@ import { repositoriesBelow } from '../../administration/look/walk-root.ts'
 import { CatchingUp } from '../../copies/catching-up/catching-up.ts'
 import { addCopiesMetrics } from '../../copies/catching-up/copies-metrics.ts'
 import { copiesStatus } from '../../copies/catching-up/copies-status.ts'
+import { DroppedSlots } from '../../copies/catching-up/dropped-slots.ts'
 import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
 import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
@@ -109,6 +110,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
   const objects = { root, view, users, startGit: streams() }
   opened.use(new OwnTerms(view, terms, log))
+  const isLive = () => cluster.placement.isLive
+  opened.use(new DroppedSlots({ view, terms, names, followers, isLive, log }))
   const catching = opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
   const status = () => copiesStatus(view, catching)
   addCopiesMetrics(registry, status, () => catching.progress.brought)
