@@ -7,7 +7,7 @@ import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 
 const never = new AbortController().signal
-const about = { slot: 1, copy: 'two', term: 7 }
+const about = { slot: 1, copy: 'two', term: 7, wasAway: () => false }
 
 /** Brings nothing anywhere, and writes down what happens. */
 function services(over: Partial<BringServices> = {}) {
@@ -89,6 +89,14 @@ test('a repository that cannot be brought does not hold up the others, and keeps
     return true
   })
   assert.deepEqual(said, ['a', 'c'])
+})
+
+test('a copy that was away for a while is not taken in: it may have lost what it was brought', async () => {
+  const newcomer = new Newcomers().begin(1, 'two')
+  const { said, ...parts } = services()
+  const bringing = { ...about, newcomer, repositories: ['a'], wasAway: () => said.length > 0 }
+  await assert.rejects(bringSlot(parts, bringing, never), /two was away/)
+  assert.deepEqual(said, ['a'])
 })
 
 test('a host that is not the primary any more brings nothing more', async () => {

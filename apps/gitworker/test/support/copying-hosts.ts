@@ -17,6 +17,8 @@ import { gitStreams } from '../../src/copies/git-stream.ts'
 import { CopiesServer } from '../../src/copies/server/copies-server.ts'
 import { HostLinks } from '../../src/copies/link/host-links.ts'
 import { Copies } from '../../src/copies/primary/copies.ts'
+import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
+import { CatchingUp } from '../../src/copies/catching-up/catching-up.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
 import { SlotNames } from '../../src/copies/slot-names.ts'
@@ -43,14 +45,18 @@ export type FakeCluster = {
   readonly addresses: Map<string, Address>
   /** The copies that were taken out, in order. */
   readonly removed: string[]
+  /** The copies that were taken in, in order. */
+  readonly added: string[]
   /** Whether a copy can be taken out. */
   canRemove: boolean
+  /** The one slot that the record is of; undefined: it is that of all slots. */
+  slot?: number
 }
 
 export function fakeCluster(primary: string, ...copies: string[]): FakeCluster {
   const hosts = [primary, ...copies]
   const record = { primary, copies: hosts, inSync: hosts, next: undefined, term: 7 }
-  return { record, addresses: new Map(), removed: [], canRemove: true }
+  return { record, addresses: new Map(), removed: [], added: [], canRemove: true }
 }
 
 export type CopyingHost = AsyncDisposable & {
@@ -65,6 +71,8 @@ export type CopyingHost = AsyncDisposable & {
   /** How many requests of other hosts have come, by path. */
   readonly asked: Map<string, number>
   readonly reader: ConstructorParameters<typeof Copies>[0]['reader']
+  /** Brings copies in sync, as a primary, until it is disposed of. */
+  readonly catchUp: () => CatchingUp
   /** The pids of workers that serve. */
   readonly serving: () => number[]
 }
@@ -110,7 +118,7 @@ export async function openCopyingHost(
   const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
   const view: SlotView = {
     name,
-    slot: () => cluster.record,
+    slot: (slot) => (cluster.slot === undefined || cluster.slot === slot ? cluster.record : undefined),
     addressOf: (host) => cluster.addresses.get(host),
     changed: () => new Promise((resolve) => void setTimeout(resolve, 10)),
     listen: () => ({ [Symbol.dispose]: () => {} }),
@@ -127,22 +135,23 @@ export async function openCopyingHost(
       cluster.record = { ...record, inSync: record.inSync.filter((host) => host !== copy) }
       return Promise.resolve()
     },
-    add: () => Promise.reject(new Error('Nobody is taken in here.')),
+    add: async (_slot: number, term: number, copy: string, mayEnter: () => boolean) => {
+      if (cluster.record?.primary !== name || cluster.record.term !== term) throw new NotPrimaryError('It is over.')
+      if (!mayEnter()) return false
+      // The swap is under way.
+      await new Promise((resolve) => void setTimeout(resolve, 50))
+      cluster.record = { ...cluster.record, inSync: [...cluster.record.inSync, copy] }
+      cluster.added.push(copy)
+      return true
+    },
   }
   const newcomers = new Newcomers()
-  const copies = new Copies({
-    root,
-    view,
-    newcomers,
-    inSync,
-    reads: { settled: () => Promise.resolve() },
-    links,
-    reader,
-    minInSync: 1,
-    trashed: async () => null,
-    copyTimeout,
-    log: silentLog,
-  })
+  const reads = { settled: () => Promise.resolve() }
+  const trashed = async () => null
+  const brought = { root, view, newcomers, inSync, reads, links, reader, trashed, copyTimeout, log: silentLog }
+  const copies = new Copies({ ...brought, minInSync: 1 })
+  const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
+  const catchUp = () => new CatchingUp({ ...brought, names, firstPause: 20 })
   const users = new RepositoryUsers()
   await mkdir(join(path, 'notes'))
   const moveNotes = await MoveNotes.open(join(path, 'moves'), silentLog)
@@ -169,7 +178,6 @@ export async function openCopyingHost(
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams() }
   const ending = new AbortController()
-  const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const served = new CopiesServer({
     view,
     terms,
@@ -210,6 +218,7 @@ export async function openCopyingHost(
     server,
     asked,
     reader,
+    catchUp,
     serving,
     [Symbol.asyncDispose]: ends,
   }

@@ -19,20 +19,23 @@ export type Attempt = {
   failures: number
   /** On the clock of `performance.now()`. */
   notBefore: number
+  /** Whether its host did not live for a while since this one was begun: what it was brought before may be lost. */
+  wasAway: boolean
   /** Why the last one has failed. */
   why: string | undefined
 }
 
-/** Before the first attempt after a failure. It doubles each time. */
-const firstPauseMs = 1000
 const longestPauseMs = 5 * 60_000
 
 export class Attempts {
   readonly #view: SlotView
+  readonly #firstPause: number
   #known = new Map<string, Attempt>()
 
-  constructor(view: SlotView) {
+  /** @param firstPause milliseconds before the first attempt after a failure. It doubles each time */
+  constructor(view: SlotView, firstPause: number) {
     this.#view = view
+    this.#firstPause = firstPause
   }
 
   /** All for slots of this host, by what was known when it last looked. */
@@ -58,29 +61,46 @@ export class Attempts {
     return due
   }
 
+  begin(attempt: Attempt): void {
+    Object.assign(attempt, { state: 'under way', wasAway: false })
+  }
+
   succeeded(attempt: Attempt): void {
     Object.assign(attempt, { state: 'settled', failures: 0, notBefore: 0, why: undefined })
   }
 
   failed(attempt: Attempt, why: string, now = performance.now()): void {
-    const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** attempt.failures++)
+    const pause = Math.min(longestPauseMs, this.#firstPause * 2 ** attempt.failures++)
     Object.assign(attempt, { state: 'idle', notBefore: now + pause, why })
   }
 
   /** It was ended for a reason of this host's: that is no failure. */
   gaveWay(attempt: Attempt, now = performance.now()): void {
-    Object.assign(attempt, { state: 'idle', notBefore: now + firstPauseMs })
+    Object.assign(attempt, { state: 'idle', notBefore: now + this.#firstPause })
   }
 
   #of(slot: number, copy: string, { term }: SlotRecord): Attempt {
-    const fresh: Attempt = { slot, copy, term, state: 'idle', failures: 0, notBefore: 0, why: undefined }
+    const fresh: Attempt = {
+      slot,
+      copy,
+      term,
+      state: 'idle',
+      failures: 0,
+      notBefore: 0,
+      wasAway: false,
+      why: undefined,
+    }
     const known = this.#known.get(keyOf(fresh))
     return known?.term === term || known?.state === 'under way' ? known : fresh
   }
 
   #isDue(attempt: Attempt, { inSync }: SlotRecord, now: number): boolean {
-    if (attempt.state === 'under way') return false
-    if (!this.#view.addressOf(attempt.copy)) {
+    const lives = this.#view.addressOf(attempt.copy) !== undefined
+    if (attempt.state === 'under way') {
+      attempt.wasAway ||= !lives
+      return false
+    }
+    if (!lives) {
       // When it is back, it is tried at once.
       Object.assign(attempt, { state: 'idle', failures: 0, notBefore: 0 })
       return false

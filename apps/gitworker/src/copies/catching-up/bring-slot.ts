@@ -27,6 +27,8 @@ export type Bringing = {
   readonly term: number
   /** Undefined for a copy that is in sync, and is only looked after. */
   readonly newcomer: Newcomer | undefined
+  /** Whether the copy's host did not live for a while since this was begun: it may have lost what it was brought. */
+  readonly wasAway: () => boolean
   /** The names of all repositories that the primary or the copy has. */
   readonly repositories: Iterable<string>
 }
@@ -61,7 +63,9 @@ export async function bringSlot(services: BringServices, bringing: Bringing, sig
   newcomer.beTold()
   await bringChanged(services, bringing, newcomer, failures, signal)
   if (failures.size > 0) throw new NotBroughtError(failures)
-  const isIn = await services.inSync.add(slot, term, copy, () => newcomer.enter(), signal)
+  const mayEnter = () => !bringing.wasAway() && newcomer.enter()
+  const isIn = await services.inSync.add(slot, term, copy, mayEnter, signal)
+  if (!isIn && bringing.wasAway()) throw new Error(`${copy} was away for a while.`)
   if (!isIn) throw newcomer.failure ?? new NotPrimaryError(`${copy} is to be no copy of slot ${slot} any more.`)
 }
 

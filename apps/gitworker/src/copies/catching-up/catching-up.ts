@@ -26,6 +26,8 @@ export type CatchingUpServices = BringRepositoryServices & {
   readonly inSync: InSync
   readonly names: SlotNames
   readonly newcomers: Newcomers
+  /** Milliseconds before the first attempt after a failure: a second by default. It doubles each time. */
+  readonly firstPause?: number
   readonly log: Logger
 }
 
@@ -37,6 +39,9 @@ type Job = {
 type ListedJob = Job & { readonly repositories: ReadonlySet<string> }
 
 const lookEveryMs = 1000
+
+/** Before the first attempt after a failure. */
+const firstPauseMs = 1000
 
 /** Slots that have changed soon after each other are looked at together. */
 const pauseMs = 20
@@ -58,7 +63,7 @@ export class CatchingUp implements AsyncDisposable {
 
   constructor(services: CatchingUpServices) {
     this.#services = services
-    this.#attempts = new Attempts(services.view)
+    this.#attempts = new Attempts(services.view, services.firstPause ?? firstPauseMs)
     this.progress = new CatchingUpProgress(services.log)
     this.#timer = setInterval(() => this.#look(), lookEveryMs).unref()
     this.#listening = services.view.listen(() => {
@@ -103,7 +108,7 @@ export class CatchingUp implements AsyncDisposable {
     this.progress.begin(copy, attempts.length)
     // Before anything is listed: what is confirmed from now on is noted.
     const jobs = attempts.map((attempt): Job => {
-      attempt.state = 'under way'
+      this.#attempts.begin(attempt)
       return { attempt, newcomer: areBehind ? newcomers.begin(attempt.slot, copy) : undefined }
     })
     try {
@@ -138,7 +143,7 @@ export class CatchingUp implements AsyncDisposable {
     const { slot, copy, term } = attempt
     const onBrought = (to: string) => this.progress.repositoryBrought(to)
     try {
-      const bringing = { slot, copy, term, newcomer, repositories }
+      const bringing = { slot, copy, term, newcomer, repositories, wasAway: () => attempt.wasAway }
       const bring = (one: ToBring, signal: AbortSignal) => bringRepository(this.#services, one, signal)
       const { inSync } = this.#services
       await bringSlot({ bring, inSync, onBrought }, bringing, this.#ending.signal)
