@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
+import { until } from '@sluice/shared/testing/until'
 import { coordinatorWith } from './coordinator-with.ts'
 import { watchOf } from './contract.ts'
 import { event, fakeMember, found, header, message, refuse } from './fake-member.ts'
@@ -163,4 +164,28 @@ test('a refusal of a watch is told as such', async () => {
   using watch = watchOf(coordinator, '/')
   await watch.next()
   assert.equal((await watch.next()).revision, 6)
+})
+
+test('all watches at one member leave it when it hangs, after one question for all of them', async () => {
+  let asked = 0
+  await using member = await fakeMember(watched((outgoing) => outgoing.write(created)))
+  await using other = await fakeMember(watched((outgoing) => outgoing.write(created + events(6, event('/a', '6', 6)))))
+  await using coordinator = await coordinatorWith([member, other])
+  const watches = Array.from({ length: 4 }, () => watchOf(coordinator, '/'))
+  using parts = new DisposableStack()
+  const [first, ...others] = watches.map((watch) => parts.use(watch))
+  for (const watch of watches) await watch.next()
+  const opened = () => member.asked.filter(({ path }) => path === '/v3/watch').length
+  const changes = watches.map((watch) => watch.next())
+  await until('all to be opened', () => opened() === watches.length)
+  // One that ends takes the question away from none of the others.
+  changes[0]!.catch(() => {})
+  first![Symbol.dispose]()
+  const { behave } = member
+  member.behave = (question, outgoing) => {
+    if ('count_only' in question.body) asked++
+    else behave(question, outgoing)
+  }
+  for (const change of changes.slice(1)) assert.equal((await change).revision, 6)
+  assert.deepEqual([asked, others.length], [1, 3])
 })

@@ -9,10 +9,12 @@ import type { Members } from './members/members.ts'
 import { readKeys } from './calls/read-keys.ts'
 import { swapKeys } from './calls/swap-keys.ts'
 import { watchKeys } from './watch/watch-keys.ts'
+import { Watchdogs } from './watch/watchdogs.ts'
 
 /** A coordinator over etcd (3.4 or newer), by its JSON gateway. All its reads are linearizable. */
 export class EtcdCoordinator implements Coordinator {
   readonly #members: Members
+  readonly #watchdogs: Watchdogs
   readonly #connection: AsyncDisposable
   readonly #closed = new AbortController()
   readonly #leases = new Map<string, RenewedLease>()
@@ -20,6 +22,7 @@ export class EtcdCoordinator implements Coordinator {
   /** @param connection that is closed with it */
   constructor(members: Members, connection: AsyncDisposable) {
     this.#members = members
+    this.#watchdogs = new Watchdogs(members)
     this.#connection = connection
   }
 
@@ -31,7 +34,7 @@ export class EtcdCoordinator implements Coordinator {
     const over = new AbortController()
     using _listener = addAbortListener(signal, () => over.abort(signal.reason))
     using _closing = addAbortListener(this.#closed.signal, () => over.abort())
-    yield* watchKeys(this.#members, prefix, over.signal)
+    yield* watchKeys(this.#members, this.#watchdogs, prefix, over.signal)
   }
 
   async swap(parts: readonly Swap[]): Promise<Swapped> {
