@@ -1,25 +1,28 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
-import type { LogLine } from '@sluice/shared/testing/app'
 import { startCluster } from '@sluice/shared/testing/cluster'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
-import { git, tryGit } from '@sluice/shared/testing/git'
+import { git } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
 import { Clients } from './history/clients.ts'
-import { faultNames, Faults } from './history/faults.ts'
+import { faultNames } from './history/faults.ts'
 import { History } from './history/history.ts'
+import { leftBehind } from './history/left-behind.ts'
+import type { Found } from './history/left-behind.ts'
+import { Nemesis } from './history/nemesis.ts'
 import { randomFrom } from './history/random.ts'
 
 /*
  * `npm run soak:cluster -- --seconds 60 --seed 1` lets hosts, gateways and etcd of a cluster die, stand still and lose each
  * other, while clients push and read. What they were told and saw is written down, and checked in the end: nothing that was
  * acknowledged may be missing, no read may show less than was acknowledged before it began, and no host may take itself for
- * primary that is none. A seed gives the same faults in the same order; what happens between them is up to the machine.
+ * primary that is none. Once nothing goes wrong any more, no push may fail, and no host may log an error. A seed chooses the
+ * same faults in the same order; what happens between them is up to the machine.
  */
 
 const { values: options } = parseArgs({
@@ -29,7 +32,7 @@ const { values: options } = parseArgs({
     /** Faults whose names contain this only. */
     faults: { type: 'string', default: '' },
     /** How many go on at once. */
-    tracks: { type: 'string', default: '2' },
+    tracks: { type: 'string', default: '3' },
   },
 })
 
@@ -37,8 +40,12 @@ if (noEtcd) {
   console.log(`Skipped: ${noEtcd}`)
   process.exit()
 }
-const ttl = 2000
-const random = randomFrom(Number(options.seed))
+const ttl = 3000
+const hostWait = 6000
+/** After the last fault, for how long all must go well. */
+const calmMs = 4000
+const seed = Number(options.seed)
+const random = randomFrom(seed)
 console.log(`The seed is ${options.seed}.`)
 
 await using etcd = await startEtcd({ members: 3 })
@@ -51,7 +58,7 @@ const cluster = await startCluster({
     SLUICE_LEASE: `${ttl}ms`,
     SLUICE_LEAVE: 'on',
     SLUICE_DRAIN_TIMEOUT: '5s',
-    SLUICE_HOST_WAIT: '6s',
+    SLUICE_HOST_WAIT: `${hostWait}ms`,
     SLUICE_KILL_GRACE: '1s',
   },
 })
@@ -84,22 +91,27 @@ const atWork = [
   clients.read(),
   ...repositories.flatMap((name) => [clients.look(name), clients.askHosts(name)]),
 ]
-const faults = new Faults(
-  { cluster, etcd, coordinator, history, random, primaries: () => clients.primaries, ttl },
+const nemesis = new Nemesis(
+  { cluster, etcd, coordinator, history, primaries: () => clients.primaries, ttl },
   faultNames.filter((name) => name.includes(options.faults)),
 )
 const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.seconds) * 1000).unref()
-await Promise.all(Array.from({ length: Number(options.tracks) }, () => faults.run(ending.signal, say)))
+const tracks = Array.from({ length: Number(options.tracks) }, (_, track) => randomFrom(seed + track + 1))
+await Promise.all(tracks.map((ofTrack) => nemesis.run(ending.signal, ofTrack, say)))
 await cluster.ready()
+const calmSince = { at: Date.now(), now: performance.now() }
+history.isCalmSince(calmSince.now)
+await pause(calmMs)
 over.abort()
 await Promise.all(atWork)
 say('all is well again, and everybody has stopped')
 await readAll(cluster)
 following.abort()
 await follows
-const left = await countLeft()
-report(left)
+const isExcused = (began: number, ended: number) =>
+  began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
+report(await leftBehind({ cluster, root, isExcused }))
 
 async function openEtcd() {
   const none = { etcdUser: undefined, etcdPasswordFile: undefined }
@@ -116,46 +128,9 @@ async function readAll({ gateways }: Cluster): Promise<void> {
   }
 }
 
-async function countLeft(): Promise<{ what: string; found: string[] }[]> {
-  await until('all requests to be over', async () => (await cluster.gitProcesses()).length === 0).catch(() => {})
-  const processes = (await cluster.gitProcesses()).map(String)
-  const errors = [...cluster.hosts, ...cluster.gateways].flatMap(({ name, app }) =>
-    app.lines.filter(isUnexpected).map((line) => `${name}: ${JSON.stringify(line).slice(0, 400)}`),
-  )
-  await Promise.all([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
-  const files = await readdir(root, { recursive: true })
-  const fsck: string[] = []
-  for (const name of (await readdir(root)).filter((entry) => entry.endsWith('.git'))) {
-    const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full', '--strict'])
-    if (code !== 0) fsck.push(`${name}: ${stdout}${stderr}`)
-  }
-  const notes = await Promise.all(
-    cluster.hosts.map(
-      async ({ name }) => await readdir(join(cluster.folder, `${name}-run`, 'requests')).catch(() => []),
-    ),
-  )
-  return [
-    { what: 'processes of requests', found: processes },
-    { what: 'notes of requests', found: notes.flat() },
-    {
-      what: 'quarantines, kept and temporary packs, locks',
-      found: files.filter((file) => /tmp-|tmp_|incoming-|gc\.pid|\.(lock|keep|new)$/.test(file)),
-    },
-    { what: 'errors of git fsck', found: fsck },
-    { what: 'lines of level error', found: errors },
-  ]
-}
-
-/** What a fault that was made on purpose leads to. */
-function isUnexpected({ level, reason }: LogLine): boolean {
-  return (
-    level === 'error' && !['term_over', 'no_lease', 'host_failed', 'slot_down', 'worker_lost'].includes(String(reason))
-  )
-}
-
-function report(after: { what: string; found: string[] }[]): void {
+function report(after: readonly Found[]): void {
   const checks = [...history.check(), ...after]
-  table('what went wrong on purpose', [...faults.done])
+  table('what went wrong on purpose', [...nemesis.done])
   table('what happened', Object.entries(history.counts))
   table('why pushes were not acknowledged', [...history.reasons])
   table(

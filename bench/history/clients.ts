@@ -152,7 +152,7 @@ export class Clients {
     const began = performance.now()
     const pushed = await push(address, repository, ref, commit)
     const ended = performance.now()
-    this.#history.pushed({ place, commit: commit.id, began, ended, ...pushed })
+    this.#history.pushed({ place, commit: commit.id, isHeld: !direct, began, ended, ...pushed })
     if (direct && pushed.outcome === 'acknowledged') {
       this.#history.claimed({ ...direct, what: `acknowledged ${commit.id}`, began, ended })
     }

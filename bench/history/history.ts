@@ -7,7 +7,8 @@ import type { Pushed } from './git-requests.ts'
  */
 
 type Span = { readonly began: number; readonly ended: number }
-type Push = Span & { readonly place: string; readonly commit: string } & Pushed
+/** `isHeld`: gateways hold it where no host could take it. */
+type Push = Span & { readonly place: string; readonly commit: string; readonly isHeld: boolean } & Pushed
 type Read = Span & { readonly place: string; readonly by: string; readonly found: string | undefined }
 /** A host has said that it is primary of a slot, or acknowledged a push of it. */
 type Claim = Span & { readonly host: string; readonly slot: number; readonly what: string }
@@ -24,6 +25,7 @@ export class History {
   readonly #claims: Claim[] = []
   readonly #looks: Look[] = []
   readonly #pauses: Pause[] = []
+  #calmSince = Infinity
   readonly #placed = new Map<string, Placed>()
 
   made({ id, parent }: Commit): void {
@@ -48,6 +50,11 @@ export class History {
 
   paused(pause: Pause): void {
     this.#pauses.push(pause)
+  }
+
+  /** From now on, nothing goes wrong on purpose. */
+  isCalmSince(milliseconds: number): void {
+    this.#calmSince = milliseconds
   }
 
   placed(placed: Placed): void {
@@ -84,6 +91,7 @@ export class History {
       { what: 'reads that show less than was acknowledged before', found: this.#staleReads() },
       { what: 'pushes that were refused, and seen', found: this.#seenThoughRefused() },
       { what: 'hosts that said they were primary, and were not', found: this.#wrongClaims() },
+      { what: 'pushes that failed though all was well', found: this.#failedInCalm() },
       { what: 'pushes that a host acknowledged after a takeover', found: this.#lateAcknowledgements() },
     ]
   }
@@ -99,6 +107,15 @@ export class History {
           `${place}: ${commit} was acknowledged at ${at(ended)}; ${by} showed ${found} at ${at(began)}`,
       )
     })
+  }
+
+  /** Others may be faster with the same reference. */
+  #failedInCalm(): string[] {
+    const failed = this.#pushes.filter(
+      ({ began, outcome, why, isHeld }) =>
+        isHeld && began > this.#calmSince && outcome !== 'acknowledged' && !why.startsWith('ng: '),
+    )
+    return failed.map(({ place, commit, why, ended }) => `${place}: ${commit} at ${at(ended)}: ${why}`)
   }
 
   #seenThoughRefused(): string[] {

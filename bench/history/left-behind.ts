@@ -1,0 +1,67 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LogLine } from '@sluice/shared/testing/app'
+import type { Cluster } from '@sluice/shared/testing/cluster'
+import { tryGit } from '@sluice/shared/testing/git'
+import { until } from '@sluice/shared/testing/until'
+
+export type Found = { readonly what: string; readonly found: readonly string[] }
+
+type LeftParts = {
+  readonly cluster: Cluster
+  /** The folder with the repositories. */
+  readonly root: string
+  /** Whether faults explain what went wrong between these times (`Date.now()`). */
+  readonly isExcused: (began: number, ended: number) => boolean
+}
+
+/** What must not be there when all requests are over, and all members have stopped, which this does. */
+export async function leftBehind({ cluster, root, isExcused }: LeftParts): Promise<Found[]> {
+  await until('all requests to be over', async () => (await cluster.gitProcesses()).length === 0).catch(() => {})
+  const processes = (await cluster.gitProcesses()).map(String)
+  const errors = [...cluster.hosts, ...cluster.gateways].flatMap(({ name, app }) =>
+    app.lines
+      .filter((line) => isUnexpected(line, isExcused))
+      .map((line) => `${name}: ${JSON.stringify(line).slice(0, 600)}`),
+  )
+  await Promise.all([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
+  const files = await readdir(root, { recursive: true })
+  const fsck: string[] = []
+  for (const name of (await readdir(root)).filter((entry) => entry.endsWith('.git'))) {
+    const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full', '--strict'])
+    if (code !== 0) fsck.push(`${name}: ${stdout}${stderr}`)
+  }
+  const notes = await Promise.all(
+    cluster.hosts.map(
+      async ({ name }) => await readdir(join(cluster.folder, `${name}-run`, 'requests')).catch(() => []),
+    ),
+  )
+  return [
+    { what: 'processes of requests', found: processes },
+    { what: 'notes of requests', found: notes.flat() },
+    {
+      what: 'quarantines, kept and temporary packs, locks',
+      found: files.filter((file) => /tmp-|tmp_|incoming-|gc\.pid|\.(lock|keep|new)$/.test(file)),
+    },
+    { what: 'errors of git fsck', found: fsck },
+    { what: 'lines of level error', found: errors },
+  ]
+}
+
+/** What faults that are made on purpose lead to. */
+const excusable: readonly unknown[] = [
+  'term_over',
+  'no_lease',
+  'host_failed',
+  'host_unreachable',
+  'placement_unknown',
+  'slot_down',
+  'worker_lost',
+]
+
+function isUnexpected({ level, reason, time, ms }: LogLine, isExcused: LeftParts['isExcused']): boolean {
+  if (level !== 'error') return false
+  const ended = Date.parse(String(time))
+  const began = ended - (Number(ms) || 0)
+  return !excusable.includes(reason) || !isExcused(began, ended)
+}
