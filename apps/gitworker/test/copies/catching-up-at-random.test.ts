@@ -81,10 +81,10 @@ test(`a copy that is in sync has all that was confirmed, whatever happens (seed 
   const change = async (mine: readonly [string, string]) => {
     const [name, other] = random(2) === 0 ? mine : mine.toReversed()
     const [gitDir, otherDir] = [join(one.root, `${name}.git`), join(one.root, `${other}.git`)]
-    if ((await stateAt(one, name!)) === 'absent') return await cp(template, gitDir, { recursive: true })
+    if ((await stateAt(one, name)) === 'absent') return await cp(template, gitDir, { recursive: true })
     const kind = random(8)
     if (kind === 0) return await rm(gitDir, { recursive: true })
-    if (kind === 1 && (await stateAt(one, other!)) === 'absent') return await rename(gitDir, otherDir)
+    if (kind === 1 && (await stateAt(one, other)) === 'absent') return await rename(gitDir, otherDir)
     if (kind === 2) return void (await git(gitDir, ['config', 'sluice.test', String(random(1000))]))
     if (kind === 3) return void (await git(gitDir, ['symbolic-ref', 'HEAD', `refs/heads/topic-${random(3)}`]))
     const ref = `refs/heads/topic-${random(3)}`
@@ -98,9 +98,9 @@ test(`a copy that is in sync has all that was confirmed, whatever happens (seed 
       await assertSame(mine)
     }
   }
-  let isOver = false
+  const over = new AbortController()
   const nemesis = async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await pause(random(2500))
       const kind = random(4)
       if (kind === 0) for (const pid of two.serving()) kill(pid)
@@ -119,7 +119,7 @@ test(`a copy that is in sync has all that was confirmed, whatever happens (seed 
   try {
     await Promise.all(pairs.map(actor))
   } finally {
-    isOver = true
+    over.abort()
     await failing
   }
   await until(`the copy to be in sync (seed ${seed})`, isInSync)

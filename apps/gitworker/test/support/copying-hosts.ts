@@ -157,8 +157,8 @@ export async function openCopyingHost(
   const moveNotes = await MoveNotes.open(join(path, 'moves'), silentLog)
   const trash = new Trash(root, undefined)
   const moving = { root, users, answers: undefined, busyWait: 500, turns: new Turns(), trash, notes: moveNotes }
-  const discard: Discard = (repository, trashed, { signal, onProgress }) =>
-    discardCopy(moving, repository, trashed ?? undefined, { signal, tell: onProgress })
+  const discard: Discard = (repository, before, { signal, onProgress }) =>
+    discardCopy(moving, repository, before ?? undefined, { signal, tell: onProgress })
   const terms = await Terms.open(root)
   const followers = new Followers({
     root,
