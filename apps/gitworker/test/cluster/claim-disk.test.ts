@@ -53,8 +53,11 @@ test('a host with an empty disk is in sync of nothing, unless it alone was', asy
   const id = (await cluster.operator.read(keys.id)).entries[0]!.value
   await writeIdentity(root, id)
   await claim(cluster, root, true)
-  // With repositories, it is a host from before disks had identities.
+  // With repositories, it is a host from before disks had identities, or a disk that was restored.
+  await cluster.place('copied', { primary: 'two', copies: both, inSync: both })
   await claim(cluster, join(folder.path, 'full'), false)
+  assert.deepEqual(await inSyncOf(cluster, 'alone'), ['one'])
+  assert.deepEqual(await inSyncOf(cluster, 'copied'), ['two'])
 })
 
 test('a host with an empty disk waits until another one is primary', async () => {

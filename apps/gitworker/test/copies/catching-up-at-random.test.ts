@@ -79,7 +79,7 @@ test(`a copy that is in sync has all that was confirmed, whatever happens (seed 
     }
   }
   const change = async (mine: readonly [string, string]) => {
-    const [name, other] = random(2) === 0 ? mine : mine.toReversed()
+    const [name, other] = random(2) === 0 ? mine : [mine[1], mine[0]]
     const [gitDir, otherDir] = [join(one.root, `${name}.git`), join(one.root, `${other}.git`)]
     if ((await stateAt(one, name)) === 'absent') return await cp(template, gitDir, { recursive: true })
     const kind = random(8)

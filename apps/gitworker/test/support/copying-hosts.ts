@@ -147,8 +147,8 @@ export async function openCopyingHost(
   }
   const newcomers = new Newcomers()
   const reads = { settled: () => Promise.resolve() }
-  const trashed = async () => null
-  const brought = { root, view, newcomers, inSync, reads, links, reader, trashed, copyTimeout, log: silentLog }
+  const services = { root, view, newcomers, inSync, reads, links, reader, copyTimeout, log: silentLog }
+  const brought = { ...services, trashed: async () => null }
   const copies = new Copies({ ...brought, minInSync: 1 })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const catchUp = () => new CatchingUp({ ...brought, names, firstPause: 20 })

@@ -13,10 +13,10 @@ import { identityFile, readIdentity, writeIdentity } from './disk-identity.ts'
  * Makes sure, before a host joins its cluster, that the repositories on its disk are those that the cluster means:
  *
  *   the disk knows a cluster ── it is another one, or etcd knows none ──▶ refused
- *   the disk knows none, and has repositories ──▶ it belongs to this cluster from now on
- *   the disk knows none, and is empty: a new host, a new disk, or one that is not mounted
- *     ── etcd says that this host alone has all of a slot ──▶ refused
+ *   the disk knows none: a new host, a new disk, one that was restored, or one that is not mounted
+ *     ── etcd says that this host alone has all of a slot, and the disk is empty ──▶ refused
  *     ── etcd says that it is in sync with others ──▶ it is taken out, and catches up
+ *     ──▶ it belongs to this cluster from now on
  */
 
 export type DiskClaimServices = {
@@ -47,7 +47,7 @@ export async function claimDisk(services: DiskClaimServices, disk: Disk): Promis
     if (known !== found) throw ofAnother(keys, disk, known, found)
     return
   }
-  if (found !== undefined && (await disk.isEmpty())) await settleEmptyDisk(services, disk, found)
+  if (found !== undefined) await settleNewDisk(services, disk, found)
   const id = found ?? (await begin(services))
   await writeIdentity(disk.root, id)
   log.info({ cluster: id, root: disk.root }, 'the repositories of this host belong to the cluster from now on')
@@ -64,16 +64,17 @@ async function valueOf(coordinator: Coordinator, key: string): Promise<string | 
   return (await coordinator.read(key)).entries.find((entry) => entry.key === key)?.value
 }
 
-async function settleEmptyDisk(services: DiskClaimServices, disk: Disk, id: string): Promise<void> {
+async function settleNewDisk(services: DiskClaimServices, disk: Disk, id: string): Promise<void> {
   const { ttl, name } = services
   // The balancer makes others primary of what this host had, as soon as the lease of its last process is over.
   const until = performance.now() + ttl * 3 + 10_000
   for (;;) {
     const mine = await slotsInSync(services)
     const alone = mine.filter(({ record }) => record.inSync.length === 1)
-    if (alone.length > 0) throw isAlone(name, disk, id, alone.length)
-    const isPrimary = mine.some(({ record }) => record.primary === name)
-    if (!isPrimary && (await leaveInSync(services, mine))) return
+    if (alone.length > 0 && (await disk.isEmpty())) throw isAlone(name, disk, id, alone.length)
+    const withOthers = mine.filter(({ record }) => record.inSync.length > 1)
+    const isPrimary = withOthers.some(({ record }) => record.primary === name)
+    if (!isPrimary && (await leaveInSync(services, withOthers))) return
     if (performance.now() > until) throw isStillPrimary(name, disk)
     await pause(200)
   }
@@ -89,14 +90,14 @@ async function slotsInSync({ coordinator, keys, name }: DiskClaimServices): Prom
   })
 }
 
-/** @returns whether this host is in sync of no slot any more */
+/** @returns whether this host is in sync with others of no slot any more */
 async function leaveInSync({ coordinator, name, log }: DiskClaimServices, slots: readonly InSyncSlot[]) {
   let left = 0
   for (const { key, revision, record } of slots) {
     const value = writeSlotRecord({ ...record, inSync: record.inSync.filter((host) => host !== name) })
     if ((await coordinator.swap([{ key, expected: revision, value }])).isDone) left++
   }
-  if (left > 0) log.warn({ slots: left }, 'the disk of this host is empty: it is in sync no more, and catches up')
+  if (left > 0) log.warn({ slots: left }, 'the disk of this host is a new one: it is in sync no more, and catches up')
   return left === slots.length
 }
 
@@ -106,7 +107,7 @@ function ofAnother(keys: ClusterKeys, { root }: Disk, known: string, id: string 
   return new ConfigError([
     `SLUICE_ROOT=${root}: its repositories belong to the cluster ${known}, and ${found}. ` +
       'If SLUICE_ETCD or SLUICE_ETCD_PREFIX names the wrong cluster, correct it. If etcd has lost its data, restore its ' +
-      `snapshot. If this host is to belong to the other cluster, move ${identityFile(root)} and what is beside it away.`,
+      `snapshot; if it has lost this key only: etcdctl put ${keys.id} ${known}. If this host is to belong to the other cluster, move ${identityFile(root)} and what is beside it away.`,
   ])
 }
 
@@ -119,6 +120,6 @@ function isAlone(name: string, { root }: Disk, id: string, slots: number): Confi
 }
 
 function isStillPrimary(name: string, { root }: Disk): ConfigError {
-  const problem = `SLUICE_ROOT=${root} is empty, and the cluster has not made another host primary of the slots of ${name}. Is another host running? If this is the wrong disk, mount the right one.`
+  const problem = `SLUICE_ROOT=${root} is a new disk, and the cluster has not made another host primary of the slots of ${name}. Is another host running? If this is the wrong disk, mount the right one.`
   return new ConfigError([problem], { mayHeal: true })
 }
