@@ -22,6 +22,9 @@ export class RequestBody {
   #isWhole: boolean
   readonly #rest: BodyReader
   readonly #limit: number
+  /** Undefined where nothing is to be kept, or there was too much. */
+  #kept: { readonly most: number; readonly chunks: Buffer[] } | undefined
+  #isFed = false
 
   /**
    * Reads until there is enough to judge by: all of a fetch request that is small, or a push's first pkt-line.
@@ -97,6 +100,21 @@ export class RequestBody {
     }
   }
 
+  /** Keeps what `feed` sends, if it is no more than so many bytes. */
+  keep(most: number): void {
+    this.#kept = { most, chunks: [] }
+  }
+
+  /** All of the body, if it was to be kept, and git has been sent all of it. */
+  get kept(): Buffer | undefined {
+    return this.#isFed && this.#kept ? Buffer.concat([this.#beginning, ...this.#kept.chunks]) : undefined
+  }
+
+  /** Gives the memory back. */
+  forget(): void {
+    this.#kept = undefined
+  }
+
   /** Reads ahead, within a bound, until it is disposed of. To be used while the request waits. */
   readAhead(budget: ReadAheadBudget): Disposable | undefined {
     return this.isWhole ? undefined : readAhead(this.#rest, budget)
@@ -111,11 +129,14 @@ export class RequestBody {
     let bytes = this.beginning.length
     if (bytes > this.#limit) throw new Refusal('body_too_large')
     stdin.write(this.beginning)
-    const count = (more: number) => {
+    const count = (more: number, chunk: Buffer) => {
       bytes += more
       if (bytes > this.#limit) throw new Refusal('body_too_large')
+      if (this.#kept && bytes > this.#kept.most) this.#kept = undefined
+      this.#kept?.chunks.push(chunk)
     }
     if (!this.isWhole) await refusing(this.#rest.pumpTo(stdin, count))
+    this.#isFed = true
     stdin.end()
   }
 }

@@ -1,39 +1,72 @@
+import type { RequestBody } from '../body/request-body.ts'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Tenure } from '../cluster/placement/tenure.ts'
 import { TooFewCopiesError } from '../copies/primary/copies.ts'
+import type { Cause, Copies } from '../copies/primary/copies.ts'
+import { maxOfferedBytes } from '../copies/primary/offers.ts'
 import { NotPrimaryError } from '../copies/primary/primary-of.ts'
-import type { Copies } from '../copies/primary/copies.ts'
+import { contentsOfPush } from '../copies/primary/push-contents.ts'
+import type { PushAudit } from '../push/push-audit.ts'
+import type { PushReply } from '../reply/push-reply.ts'
 import type { GitCall } from './git-call.ts'
 
 /** Resolves when a push may be acknowledged. @throws {Refusal} `term_over`, `copies_lost`, or why that cannot be known */
 export type ConfirmPush = () => Promise<void>
 
+/** A push that git runs for, and what is known of it when its report is whole. */
+export type ConfirmedPush = {
+  readonly body: RequestBody
+  readonly audit: Pick<PushAudit, 'results' | 'hasProcReceive'>
+  readonly reply: Pick<PushReply, 'hasWholeReport'>
+  readonly hasHooks: boolean
+  /** From `keepForCopies`. */
+  readonly since: number
+}
+
+/** To be called before git is started: copies may get a small push as it came. @returns the time, as `SmallPush` has it */
+export function keepForCopies(body: RequestBody, repository: string, copies: Copies | undefined): number {
+  if (copies?.has(repository)) body.keep(maxOfferedBytes)
+  return performance.now()
+}
+
 /**
  * In a cluster, the copies in sync must have what the push has done, and this host must be the primary still.
  *
- * @param isInVain whether git has said that the push changes nothing
  */
 export function confirmationOf(
   { exchange, request, tenure }: GitCall,
   copies: Copies | undefined,
-  isInVain: () => boolean,
+  push: ConfirmedPush,
 ): ConfirmPush | undefined {
   if (!tenure) return undefined
   return async () => {
-    if (copies && !isInVain()) await confirmCopies(copies, request.repository, tenure)
+    const isInVain = push.reply.hasWholeReport && push.audit.results.areAllRejected
+    if (copies && !isInVain) await confirmCopies(copies, request.repository, tenure, causeIn(push))
     await tenure.confirm(exchange.signal)
   }
 }
 
 /** @throws {Refusal} `term_over`, `copies_lost`, or why that cannot be known */
-export async function confirmCopies(copies: Copies, repository: string, { term }: Pick<Tenure, 'term'>): Promise<void> {
+export async function confirmCopies(
+  copies: Copies,
+  repository: string,
+  { term }: Pick<Tenure, 'term'>,
+  changed?: Cause,
+): Promise<void> {
   try {
-    await copies.confirm(repository, term)
+    await copies.confirm(repository, term, changed)
   } catch (cause) {
     if (cause instanceof NotPrimaryError) throw new Refusal('term_over', { cause })
     throw cause instanceof TooFewCopiesError ? new Refusal('copies_lost', { cause }) : cause
   }
+}
+
+function causeIn({ body, audit, hasHooks, since }: ConfirmedPush): Cause {
+  const { kept } = body
+  body.forget()
+  const contents = kept && !audit.hasProcReceive ? contentsOfPush(kept, audit.results) : undefined
+  return contents ? { ...contents, since, isAll: !hasHooks } : 'push'
 }
 
 /** Whether the client may get git's report. If not, the exchange is ended. */

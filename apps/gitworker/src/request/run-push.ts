@@ -22,7 +22,7 @@ import { relay } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { NewHead, NewHeads } from '../repository/default-branch.ts'
 import type { StaleLocks } from '../sweep/stale-locks.ts'
-import { confirmationOf, confirmCopies, isConfirmed } from './confirm-push.ts'
+import { confirmationOf, confirmCopies, isConfirmed, keepForCopies } from './confirm-push.ts'
 import type { ConfirmPush } from './confirm-push.ts'
 import type { GitCall } from './git-call.ts'
 import { concludeRun, noteWorker } from './git-runs.ts'
@@ -41,7 +41,7 @@ import type { PushStarter } from './start-push.ts'
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
  *   remove the files that it left          clean-up-push: unless git ended by itself
  *
- * From before git starts until the last of these steps, the reference cache answers nothing for the repository.
+ * From before git starts until the end of these steps, the reference cache answers nothing for the repository.
  */
 
 export type PushRunServices = {
@@ -95,15 +95,15 @@ export class PushRuns {
     const newHead = newHeads.of(gitDir)
     using _pushing = answers?.pushing(gitDir)
     record.swept = await staleLocks.remove(gitDir, pushCommands(body.beginning))
-    const audited = { exchange, repository: request.repository, record, gitDir }
-    const audit = await PushAudit.begin(audits, audited, body)
+    const audit = await PushAudit.begin(audits, { exchange, repository: request.repository, record, gitDir }, body)
+    const since = keepForCopies(body, request.repository, copies)
     await using run = await starter.start(exchange, request, gitDir, allowance)
-    const { worker, note } = run
+    const { worker, note, hasProcReceive } = run
     noteStart(call, worker)
-    audit.hasProcReceive = run.hasProcReceive
+    audit.hasProcReceive = hasProcReceive
     const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
-    const confirm = confirmationOf(call, copies, () => audit.results.areAllRejected && reply.hasWholeReport)
+    const confirm = confirmationOf(call, copies, { body, audit, reply, since, hasHooks: run.hasHooks })
     const push = { body, worker, reply, ending, audit, newHead, confirm }
     const progress = await passOn(call, push)
     await conclude(push, progress, record)
@@ -159,7 +159,7 @@ async function passOn(call: GitCall, push: Push): Promise<Progress> {
   }
 }
 
-/** What must be done before the client gets git's report; undefined where nothing must. */
+/** What must be done before the client gets git's report, if anything. */
 function gateOf({ reply, audit, newHead, confirm }: Push, { exchange }: GitCall): ReportGate | undefined {
   if (!newHead && !audit.isAwaited && !confirm) return undefined
   const before = async () => {

@@ -22,11 +22,11 @@ import { CatchingUp } from '../../src/copies/catching-up/catching-up.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
 import { SlotNames } from '../../src/copies/slot-names.ts'
+import { askPrimary } from '../../src/copies/copy/ask-primary.ts'
 import { Followers } from '../../src/copies/copy/followers.ts'
 import type { Discard } from '../../src/copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../src/copies/copy/objects-of-primary.ts'
 import { Terms } from '../../src/copies/copy/terms.ts'
-import { textsOfPrimary } from '../../src/copies/copy/texts-of-primary.ts'
 import type { SlotView } from '../../src/copies/slot-view.ts'
 import { RepositoryMaker } from '../../src/creation/repository-maker.ts'
 import type { GitOptions } from '../../src/git/command.ts'
@@ -173,10 +173,10 @@ export async function openCopyingHost(
     startGit: streams(),
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
-    askTexts: textsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
+    ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
   })
   const asked = new Map<string, number>()
-  const objects = { root, view, users, startGit: streams() }
+  const objects = { root, view, users, startGit: streams(), offers: copies.offers }
   const ending = new AbortController()
   const served = new CopiesServer({
     view,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { InProcessCoordinator } from '@sluice/shared/coordinator/in-process/in-process-coordinator'
@@ -22,6 +22,16 @@ import type { Supervisor } from '../../src/start/start.ts'
 
 const keys = clusterKeys('/sluice/')
 
+/** For as long as there is a file `hold`, no git of the second host begins that is about a repository. */
+function gitThatWaits(folder: string): string {
+  return `#!/bin/sh
+case "$*" in
+*${folder}/two/*) : > ${folder}/asked; while [ -e ${folder}/hold ]; do sleep 0.05; done ;;
+esac
+exec git "$@"
+`
+}
+
 /** Two whole hosts in this process, `one` and `two`, each with a root of its own, over a coordinator in this process. */
 export class TwoHosts implements AsyncDisposable {
   readonly folder: string
@@ -33,6 +43,7 @@ export class TwoHosts implements AsyncDisposable {
   static async open(settings: Readonly<Record<string, string>> = {}, log: Logger = silentLog): Promise<TwoHosts> {
     const temporary = await temporaryFolder()
     const hosts = new TwoHosts(temporary.path)
+    await writeFile(join(temporary.path, 'git'), gitThatWaits(temporary.path), { mode: 0o755 })
     hosts.#parts.use(temporary)
     hosts.#parts.use(hosts.#operator)
     try {
@@ -65,6 +76,7 @@ export class TwoHosts implements AsyncDisposable {
       SLUICE_HOST_NAME: name,
       SLUICE_COPY_TIMEOUT: '60s',
       SLUICE_LEASE: '1s',
+      SLUICE_GIT: join(this.folder, 'git'),
       ...settings,
     })
     const supervisor = await startSupervisor(config, log, new InProcessCoordinator(this.#store))
@@ -73,7 +85,10 @@ export class TwoHosts implements AsyncDisposable {
 
   /** Makes a host the primary of a repository, with a copy at the other. @returns the repository's address there */
   async place(repository: string, primary: 'one' | 'two' = 'one'): Promise<string> {
-    const copies = ['one', 'two']
+    return await this.placeAt(repository, primary, ['one', 'two'])
+  }
+
+  async placeAt(repository: string, primary: string, copies: readonly string[]): Promise<string> {
     const value = writeSlotRecord({ primary, copies, inSync: copies, next: undefined, term: undefined })
     const { revision } = await this.#operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
     const known = () => [...this.#hosts.values()].map(({ cluster }) => cluster!.status.revision)

@@ -95,17 +95,17 @@ export class BodyReader {
    *
    * Resolves at the end of the body, or as soon as the sink takes no more.
    *
-   * @param onChunk called with the size of each chunk before it is written; it may throw
+   * @param onChunk called with each chunk, and its size, before it is written; it may throw
    * @throws the source's error, an error if the source is closed before its end, or what `onChunk` throws
    */
-  async pumpTo(sink: Writable, onChunk: (count: number) => void = () => {}): Promise<void> {
+  async pumpTo(sink: Writable, onChunk: (count: number, chunk: Buffer) => void = () => {}): Promise<void> {
     for (const chunk of this.take()) {
-      onChunk(chunk.length)
+      onChunk(chunk.length, chunk)
       sink.write(chunk)
     }
-    await pump(this.#source, sink, (count) => {
+    await pump(this.#source, sink, (count, chunk) => {
       this.#onBytes(count)
-      onChunk(count)
+      onChunk(count, chunk)
     })
   }
 

@@ -39,12 +39,12 @@ export async function bringRepository(
     signal.throwIfAborted()
     throw new OwnStateError(`This host cannot read its own: ${messageOf(cause)}`, { cause })
   })
-  const about = { repository, term, primary: view.name, isCatchingUp: true } as const
+  const about = { repository, term, primary: view.name, isCatchingUp: true, isWhole: true, offer: null } as const
   const told = state ? present(about, state) : { ...about, ...absent, trashed: await trashed(repository) }
   await tellState(services, copy, told, look, signal)
 }
 
-type About = Pick<Told, 'repository' | 'term' | 'primary' | 'isCatchingUp'>
+type About = Omit<Told, 'digest' | 'state' | 'trashed'>
 
 const absent = { digest: absentDigest, state: null } as const
 

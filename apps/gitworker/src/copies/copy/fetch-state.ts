@@ -9,8 +9,8 @@ import type { Told, ToldState } from '../link/told.ts'
 import { readState } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { hashOfTexts } from '../state/repository-texts.ts'
+import type { AskPrimary } from './ask-primary.ts'
 import type { OpenObjects } from './objects-of-primary.ts'
-import type { AskTexts } from './texts-of-primary.ts'
 import { writeTexts } from './write-texts.ts'
 
 /*
@@ -29,7 +29,7 @@ export type FetchServices = {
   readonly startGit: StartGit
   readonly runJob: RunJob
   readonly openObjects: OpenObjects
-  readonly askTexts: AskTexts
+  readonly ask: AskPrimary
 }
 
 /** What a primary has told, and what becomes of it. */
@@ -55,12 +55,12 @@ export async function fetchState(
   before: RepositoryState,
   fetching: Fetching,
 ): Promise<RepositoryState> {
-  const { runJob, askTexts } = services
+  const { runJob, ask } = services
   const { told, wanted, signal } = fetching
   const symbolic = new Map(wanted.symbolic)
   const run: RunJob = (args, options) => runJob([...plain, '--git-dir', gitDir, ...args], { signal, ...options })
   if (hashOfTexts(before) !== wanted.texts) {
-    const texts = await askTexts(told, signal)
+    const texts = await ask.texts(told, signal)
     await writeTexts(gitDir, before, texts, (args, options) => runJob(args, { signal, ...options }))
   }
   for (const [ref, target] of before.symbolic) {

@@ -4,10 +4,8 @@ import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-na
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { placeFor } from '../../creation/create-repository.ts'
 import type { RepositoryMaker } from '../../creation/repository-maker.ts'
-import { JobError } from '../../process/job/job.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
-import type { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Told, Trashed } from '../link/told.ts'
 import type { SlotView } from '../slot-view.ts'
 import { readState } from '../state/read-state.ts'
@@ -16,9 +14,11 @@ import { refStorageIn } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
 import { checkClaim } from './current-term.ts'
 import { fetchState } from './fetch-state.ts'
-import type { Fetching, FetchServices, Following } from './fetch-state.ts'
+import type { Fetching, Following } from './fetch-state.ts'
 import { NotFollowedError } from './not-followed-error.ts'
 import type { Terms } from './terms.ts'
+import { updateCopy } from './update-copy.ts'
+import type { UpdateServices } from './update-copy.ts'
 
 /*
  * A copy does what the primary of its slot tells it, one thing at a time for each repository:
@@ -26,9 +26,8 @@ import type { Terms } from './terms.ts'
  *   is the term the newest? is this host a copy? ── no ──▶ refused: nothing is looked at
  *   remember the term, on disk
  *   is there to be no repository? ── yes ──▶ it is moved to this host's trash
- *   is the state as told? ── yes ──▶ done
- *   fetch from the primary, as the table names it; where there is no repository, make one first, which nobody sees before
- *   it is whole
+ *   there is one ──▶ update-copy
+ *   there is none ──▶ make one, and fetch into it: nobody sees it before it is whole
  */
 
 /**
@@ -43,7 +42,7 @@ export type Discard = (
   following: Pick<Following, 'signal' | 'onProgress'>,
 ) => Promise<void>
 
-export type FollowerServices = FetchServices & {
+export type FollowerServices = UpdateServices & {
   readonly root: string
   readonly view: SlotView
   readonly terms: Terms
@@ -52,7 +51,6 @@ export type FollowerServices = FetchServices & {
   /** Called with a repository that something was fetched into. */
   readonly onFollowed: (gitDir: string) => void
   readonly users: RepositoryUsers
-  readonly staleLocks: StaleLocks
   /** Undefined where references are not cached. */
   readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
 }
@@ -153,39 +151,22 @@ export class Followers {
 
   /** @returns undefined where the primary's is of another object format */
   async #update(gitDir: string, fetching: Fetching): Promise<string | undefined> {
-    const { users, answers } = this.#services
-    const { told, wanted, signal } = fetching
+    const { users, answers, onFollowed } = this.#services
     using _use = users.enter(gitDir)
     using _pushing = answers?.pushing(gitDir)
     const known = this.#lastKnown.get(gitDir)
-    // As a rule, what is known is right, and saves a reading. Where it was not, it is read.
-    if (known && known.digest !== told.digest && known.format === wanted.format) {
-      const digest = await this.#fetch(gitDir, known, fetching).catch((error: unknown) => {
-        if (!(error instanceof JobError)) throw error
-        return undefined
-      })
-      if (digest === told.digest) return digest
-    }
-    const before = await readState(gitDir, this.#services, signal)
-    this.#lastKnown.set(gitDir, before)
-    if (before.digest === told.digest) return before.digest
-    if (before.format !== wanted.format) return undefined
-    return await this.#fetch(gitDir, before, fetching)
-  }
-
-  async #fetch(gitDir: string, before: RepositoryState, fetching: Fetching): Promise<string> {
     this.#lastKnown.delete(gitDir)
-    await this.#services.staleLocks.remove(gitDir, [])
-    const state = await fetchState(this.#services, gitDir, before, fetching)
+    const state = await updateCopy(this.#services, gitDir, known, fetching)
+    if (!state) return undefined
     this.#lastKnown.set(gitDir, state)
-    this.#services.onFollowed(gitDir)
+    if (state !== known) onFollowed(gitDir)
     return state.digest
   }
 
   async #create(fetching: Fetching): Promise<string> {
     const { root, maker } = this.#services
     const { told, wanted, signal } = fetching
-    const { config } = await this.#services.askTexts(told, signal)
+    const { config } = await this.#services.ask.texts(told, signal)
     let digest = ''
     const furnish = async (hidden: string) => {
       const before = await readState(hidden, this.#services, fetching.signal)

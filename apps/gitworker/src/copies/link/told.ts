@@ -10,18 +10,20 @@ import type { RepositoryTexts } from '../state/repository-texts.ts'
  *
  * Any peer that is trusted as gateways are can tell it. A configuration can make git run programs, so it is never told: the
  * copy asks the primary for it, at the address that its own table has (/-/copies/texts), as it does for objects
- * (/-/copies/objects).
+ * (/-/copies/objects), and for a small push as it came (/-/copies/push).
  */
 
 /** Answered on the host's own address, to peers that are trusted as gateways are. No repository can have these names. */
 export const followPath = '/-/copies/follow'
 export const objectsPath = '/-/copies/objects'
 export const textsPath = '/-/copies/texts'
+export const pushPath = '/-/copies/push'
 
 /** In bytes. A thousand symbolic references fit. */
 export const maxToldBytes = 1024 * 1024
 
 const text = z.string().min(1).max(4096)
+const id = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/)
 
 const toldState = z.strictObject({
   format: z.enum(['sha1', 'sha256']),
@@ -57,6 +59,13 @@ const told = z.strictObject({
   state: toldState.nullable(),
   /** Null where it is not in the primary's trash, or there is one. */
   trashed: trashed.nullable(),
+  /** Whether the copy is to read what it has, and not count on what it knows of it. */
+  isWhole: z.boolean(),
+  /** The small push that has changed the state, for which the copy may ask (/-/copies/push). */
+  offer: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .nullable(),
 })
 
 /** One state of a repository, which a copy is to have. */
@@ -72,6 +81,18 @@ const texts = z.strictObject({ config: z.string().max(maxTextBytes), description
 /** @returns undefined for what no primary of this version answers */
 export function readToldTexts(line: string): RepositoryTexts | undefined {
   return texts.safeParse(parseJson(line)).data
+}
+
+const change = z.strictObject({ ref: text, old: id.nullable(), new: id })
+
+const pushed = z.strictObject({ changes: z.array(change).min(1).max(100) })
+
+/** The first line of an offered push. Its pack follows. */
+export type Pushed = z.output<typeof pushed>
+
+/** @returns undefined for what no primary of this version answers */
+export function readPushed(line: string): Pushed | undefined {
+  return pushed.safeParse(parseJson(line)).data
 }
 
 const answer = z.union([

@@ -1,19 +1,17 @@
-import type { Logger } from '@sluice/shared/telemetry/log'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
-import type { HostLinks } from '../link/host-links.ts'
 import type { Told, ToldState, Trashed } from '../link/told.ts'
-import type { InSync, SlotView } from '../slot-view.ts'
-import { readStateOf } from '../state/read-state.ts'
 import type { RepositoryState, StateReader } from '../state/read-state.ts'
 import { hashOfTexts, NotCopiableError } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
-import type { Newcomers } from './newcomers.ts'
+import { bringCopy } from './bring-copy.ts'
+import type { BringServices } from './bring-copy.ts'
+import { Offers } from './offers.ts'
+import type { SmallPush } from './offers.ts'
+import { OwnStates } from './own-states.ts'
 import { checkPrimary, NotPrimaryError } from './primary-of.ts'
 import { RepositoryRounds } from './repository-rounds.ts'
-import { tellState } from './tell-state.ts'
-import type { LookAgain } from './tell-state.ts'
 
 /*
  * What a primary does before it acknowledges a push, or whatever else has changed a repository, made it or removed it:
@@ -23,6 +21,8 @@ import type { LookAgain } from './tell-state.ts'
  *                                                                                  └── not primary ─▶ cut the connection
  *
  * Newcomers that are about to be in sync are told, too: see newcomers.ts.
+ * A small push that is alone in its round is offered to the copies, which take it as it came. A copy that does not, or
+ * that has another state then, fetches.
  *
  * A copy fetches after the push's references have moved, so what it has then is the push or something newer, for each
  * reference. Its digest must be the same besides, unless another push has moved references meanwhile.
@@ -33,30 +33,30 @@ export class TooFewCopiesError extends Error {
   override readonly name = 'TooFewCopiesError'
 }
 
-export type CopiesServices = {
+export type CopiesServices = BringServices & {
   readonly root: string
-  readonly view: SlotView
-  readonly newcomers: Newcomers
-  readonly inSync: InSync
   readonly reads: Pick<ReadGrants, 'settled'>
-  readonly links: HostLinks
   readonly reader: StateReader
   /** How many hosts must have a push, the primary included. */
   readonly minInSync: number
   /** What the trash says of the repository of a plain name that was deleted last. */
   readonly trashed: (repository: string) => Promise<Trashed | null>
-  /** Milliseconds for which a copy may show no progress. */
-  readonly copyTimeout: number
-  readonly log: Logger
 }
+
+/** What has changed a repository: a small push, another one, or anything, so that nothing counts that was known before. */
+export type Cause = SmallPush | 'push' | 'anything'
 
 /** Makes sure that the copies of a repository have what its primary has. */
 export class Copies {
   readonly #services: CopiesServices
-  readonly #rounds = new RepositoryRounds()
+  readonly #rounds = new RepositoryRounds<Cause>()
+  readonly #states: OwnStates
+  /** What copies may ask for. */
+  readonly offers = new Offers()
 
   constructor(services: CopiesServices) {
     this.#services = services
+    this.#states = new OwnStates(services.root, services.reader)
   }
 
   /** Whether a repository has copies that an acknowledgement waits for. Costs a look into memory. */
@@ -72,16 +72,23 @@ export class Copies {
    * @param term in which the push was begun
    * @throws {NotPrimaryError}, {TooFewCopiesError} where nobody may be told
    */
-  async confirm(repository: string, term: number): Promise<void> {
+  async confirm(repository: string, term: number, cause: Cause = 'anything'): Promise<void> {
     const { view, newcomers, reads, minInSync } = this.#services
     const name = plainName(repository)
     // Before its state is read: so what is read later for a newcomer has all of it.
     newcomers.note(slotOf(name), name)
-    if (this.has(name)) await this.#rounds.join(name, () => this.#round(name, term))
+    if (this.has(name)) await this.#rounds.join(name, cause, (causes) => this.#round(name, term, causes))
     else await reads.settled(slotOf(name), new Set([view.name]))
     // A round may have been begun for a push of an older term.
     const { inSync } = checkPrimary(view, repository, term)
     if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${repository} as it is now.`)
+    if (cause !== 'anything' && this.#states.isOld(name)) this.#compare(name, term)
+  }
+
+  /** In the background: what other programs have changed must be found. */
+  #compare(name: string, term: number): void {
+    const compared = this.#rounds.join(name, 'anything', (causes) => this.#round(name, term, causes))
+    compared.catch((err: unknown) => this.#services.log.debug({ err, repository: name }, 'copies were not compared'))
   }
 
   /**
@@ -104,25 +111,35 @@ export class Copies {
     return [...others]
   }
 
-  async #round(repository: string, term: number): Promise<void> {
+  async #round(repository: string, term: number, causes: readonly Cause[]): Promise<void> {
     const { view, reads } = this.#services
     checkPrimary(view, repository, term)
     // Before the state is read: whoever is about to be in sync later is brought what it is then.
     const copies = this.#copiesOf(repository)
-    const told = await this.#tellable(repository, term)
-    const look = once(() => this.#look(repository))
-    const results = await Promise.allSettled(copies.map((copy) => this.#bring({ repository, term }, copy, told, look)))
+    const push = causes.length === 1 && typeof causes[0] === 'object' ? causes[0] : undefined
+    using offer = push && this.offers.offer(repository, push)
+    const how = { isWhole: causes.includes('anything'), offer: offer?.id ?? null }
+    const told = await this.#tellable(repository, term, push, how)
+    const whole = once(() => this.#tellable(repository, term, undefined, { isWhole: true, offer: null }))
+    const look = async () => await this.#states.read(repository)
+    const about = { repository, slot: slotOf(repository), term, told, whole, look }
+    const results = await Promise.allSettled(copies.map((copy) => bringCopy(this.#services, copy, about)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
     const having = copies.filter((_, at) => results[at]?.status === 'fulfilled' && results[at].value)
     await reads.settled(slotOf(repository), new Set([view.name, ...having]))
   }
 
   /** What copies are told, or why there is nothing that they could be told. */
-  async #tellable(repository: string, term: number): Promise<Told | NotCopiableError> {
+  async #tellable(
+    repository: string,
+    term: number,
+    push: SmallPush | undefined,
+    how: Pick<Told, 'isWhole' | 'offer'>,
+  ): Promise<Told | NotCopiableError> {
     const { view, trashed } = this.#services
     try {
-      const state = await this.#look(repository)
-      const about = { repository, term, primary: view.name }
+      const state = await this.#states.after(repository, push)
+      const about = { repository, term, primary: view.name, ...how }
       if (state) return { ...about, digest: state.digest, state: toldStateOf(state), trashed: null }
       return { ...about, digest: absentDigest, state: null, trashed: await trashed(repository) }
     } catch (error) {
@@ -130,40 +147,7 @@ export class Copies {
       throw error
     }
   }
-
-  async #look(repository: string): Promise<RepositoryState | undefined> {
-    const { root, reader } = this.#services
-    return await readStateOf(root, repository, reader, never)
-  }
-
-  /** Brings one copy to a state, or takes it out. @returns whether it has it @throws {NotPrimaryError} */
-  async #bring(
-    { repository, term }: Pick<Told, 'repository' | 'term'>,
-    copy: string,
-    told: Told | NotCopiableError,
-    lookAgain: LookAgain,
-  ): Promise<boolean> {
-    const { inSync, newcomers, log } = this.#services
-    const slot = slotOf(repository)
-    try {
-      if (told instanceof NotCopiableError) throw told
-      await tellState(this.#services, copy, told, lookAgain, never)
-      return true
-    } catch (error) {
-      if (error instanceof NotPrimaryError) throw error
-      log.warn({ err: error, copy, slot, repository, term }, 'a copy is out of sync')
-      try {
-        await newcomers.fail(slot, copy, error)
-        await inSync.remove(slot, term, copy, error)
-        return false
-      } catch (cause) {
-        throw new NotPrimaryError('The copy could not be taken out of those in sync.', { cause })
-      }
-    }
-  }
 }
-
-const never = new AbortController().signal
 
 export function toldStateOf(state: RepositoryState): ToldState {
   const { format, head, headIsGuess, symbolic } = state

@@ -6,12 +6,14 @@ import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
 import type { StartGit } from '../git-stream.ts'
 import type { SlotView } from '../slot-view.ts'
+import type { Offers } from './offers.ts'
 
 export type ObjectsServices = {
   readonly root: string
   readonly view: SlotView
   readonly users: RepositoryUsers
   readonly startGit: StartGit
+  readonly offers: Pick<Offers, 'find'>
 }
 
 /** What a copy asks for. */

@@ -23,20 +23,28 @@ export type LookAgain = () => Promise<RepositoryState | undefined>
  *   state; the signal's reason
  */
 export async function tellState(
-  { view, links, copyTimeout }: TellServices,
+  services: TellServices,
   copy: string,
   told: Told,
   lookAgain: LookAgain,
   signal: AbortSignal,
 ): Promise<void> {
+  if (await hasTaken(services, copy, told, signal)) return
+  const now = (await lookAgain())?.digest ?? absentDigest
+  if (now === told.digest) throw new Error(`${copy} has another state of the repository.`)
+}
+
+/** @returns whether it has the very state now: it may have a newer one. @throws as `tellState` */
+export async function hasTaken(
+  { view, links, copyTimeout }: TellServices,
+  copy: string,
+  told: Told,
+  signal: AbortSignal,
+): Promise<boolean> {
   const address = view.addressOf(copy)
   if (!address) throw new Error(`${copy} does not live.`)
   const answer = await tellCopy(links, address, told, copyTimeout, signal)
-  if ('failed' in answer) {
-    if (answer.isOver) throw new NotPrimaryError(`${copy} says: ${answer.failed}`)
-    throw new Error(`${copy} says: ${answer.failed}`)
-  }
-  if (answer.digest === told.digest) return
-  const now = (await lookAgain())?.digest ?? absentDigest
-  if (now === told.digest) throw new Error(`${copy} has another state of the repository.`)
+  if (!('failed' in answer)) return answer.digest === told.digest
+  if (answer.isOver) throw new NotPrimaryError(`${copy} says: ${answer.failed}`)
+  throw new Error(`${copy} says: ${answer.failed}`)
 }

@@ -7,10 +7,11 @@ import type { Followers } from '../copy/followers.ts'
 import { keptSlots } from '../copy/kept-slots.ts'
 import type { KeptSlotsServices } from '../copy/kept-slots.ts'
 import { NotFollowedError } from '../copy/not-followed-error.ts'
+import type { SmallPush } from '../primary/offers.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
 import { maxReadsBytes, readsPath } from '../link/ask-reads.ts'
-import { followPath, maxToldBytes, objectsPath, readTold, textsPath } from '../link/told.ts'
+import { followPath, maxToldBytes, objectsPath, pushPath, readTold, textsPath } from '../link/told.ts'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import { readAsk } from '../../cluster/reads/read-message.ts'
 import type { Answer, Told } from '../link/told.ts'
@@ -43,7 +44,7 @@ export class CopiesServer {
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
     const isPlain = url === followPath || url === keptPath || url === readsPath
-    return isPlain || [objectsPath, textsPath].some((path) => url.startsWith(`${path}?`))
+    return isPlain || [objectsPath, textsPath, pushPath].some((path) => url.startsWith(`${path}?`))
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -125,6 +126,9 @@ export class CopiesServer {
     const found = findWanted(objects, { repository, copy, term: Number(searchParams.get('term')) })
     if (!found) return refuse(outgoing, 421, 'This host is not the primary, or has no such repository.')
     if (pathname === textsPath) return answerTexts(found.gitDir, outgoing)
+    if (pathname === pushPath) {
+      return answerPush(objects.offers.find(repository, searchParams.get('offer') ?? ''), outgoing)
+    }
     outgoing.writeHead(200, { 'Content-Type': 'application/octet-stream' })
     outgoing.flushHeaders()
     await serveObjects(objects, found.gitDir, incoming, outgoing, signal)
@@ -147,6 +151,14 @@ function answerTexts(gitDir: string, outgoing: ServerResponse): void {
   const texts = JSON.stringify(readTexts(gitDir))
   outgoing.writeHead(200, { 'Content-Type': 'application/json' })
   outgoing.end(`${texts}\n`)
+}
+
+function answerPush(push: SmallPush | undefined, outgoing: ServerResponse): void {
+  if (!push) return refuse(outgoing, 404, 'This push is not offered any more.')
+  outgoing.writeHead(200, { 'Content-Type': 'application/octet-stream' })
+  const changes = push.changes.map(({ ref, old = null, new: now }) => ({ ref, old, new: now }))
+  outgoing.write(`${JSON.stringify({ changes })}\n`)
+  outgoing.end(push.pack)
 }
 
 function signs(onProgress: () => void): Disposable {

@@ -13,6 +13,8 @@ import { endedWell } from '../git-stream.ts'
 /** What a copy must have: all references, HEAD, the object format, the configuration and the description. */
 export type RepositoryState = RepositoryTexts & {
   readonly digest: string
+  /** The digest of the references alone. */
+  readonly references: string
   /** `ref: ` and a name, or an id. One character for each byte, as in all names here. */
   readonly head: string
   /** Whether the first push that brings branches may point HEAD to one of them. */
@@ -58,8 +60,7 @@ export async function readState(gitDir: string, reader: StateReader, signal: Abo
   const head = await headOf(gitDir, runJob, signal)
   const headIsGuess = isHeadAGuess(gitDir)
   const texts = readTexts(gitDir)
-  const digest = new StateDigest().add('HEAD', head).add('object format', format)
-  digest.add('config', texts.config).add('description', texts.description).add('HEAD is a guess', String(headIsGuess))
+  const digest = new StateDigest()
   const symbolic = new Map<string, string>()
   const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(symref) %(refname)']
   await using git = await startGit(args, { signal })
@@ -73,7 +74,27 @@ export async function readState(gitDir: string, reader: StateReader, signal: Abo
     symbolic.set(ref, target)
   }
   await endedWell(git, 'for-each-ref')
-  return { digest: digest.toString(), head, headIsGuess, format, symbolic, ...texts }
+  return withReferences({ references: digest.toString(), head, headIsGuess, format, symbolic, ...texts })
+}
+
+/** Completes a state by its digest. */
+export function withReferences(state: Omit<RepositoryState, 'digest'>): RepositoryState {
+  const { references, head, headIsGuess, format, config, description } = state
+  const digest = StateDigest.parse(references).add('HEAD', head).add('object format', format)
+  digest.add('config', config).add('description', description).add('HEAD is a guess', String(headIsGuess))
+  return { ...state, digest: digest.toString() }
+}
+
+/**
+ * What of a state costs no process. Undefined where it would.
+ *
+ * @throws {NotCopiableError}
+ */
+export function cheapPartOf(
+  gitDir: string,
+): (RepositoryTexts & Pick<RepositoryState, 'head' | 'headIsGuess'>) | undefined {
+  const head = plainHeadOf(gitDir)
+  return head === undefined ? undefined : { head, headIsGuess: isHeadAGuess(gitDir), ...readTexts(gitDir) }
 }
 
 async function formatOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<ObjectFormat> {
@@ -84,10 +105,15 @@ async function formatOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Pr
 }
 
 /** With reftable, the file says nothing: gitrepository-layout(5). */
-async function headOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<string> {
+function plainHeadOf(gitDir: string): string | undefined {
   const text = beginningOf(join(gitDir, 'HEAD'))
   const isPlain = text !== undefined && !text.includes('/.invalid') && !text.includes('\uFFFD')
-  if (isPlain) return text.replace(/^ref:\s*/, 'ref: ').trimEnd()
+  return isPlain ? text.replace(/^ref:\s*/, 'ref: ').trimEnd() : undefined
+}
+
+async function headOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<string> {
+  const plain = plainHeadOf(gitDir)
+  if (plain !== undefined) return plain
   const options = { signal, okCodes: [0, 1], encoding: 'latin1' } as const
   const target = await runJob(['--git-dir', gitDir, 'symbolic-ref', '--quiet', 'HEAD'], options)
   if (target !== '') return `ref: ${target.trimEnd()}`

@@ -15,11 +15,11 @@ import { addCopiesMetrics } from '../../copies/catching-up/copies-metrics.ts'
 import { copiesStatus } from '../../copies/catching-up/copies-status.ts'
 import { DroppedSlots } from '../../copies/catching-up/dropped-slots.ts'
 import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
+import { askPrimary } from '../../copies/copy/ask-primary.ts'
 import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/terms.ts'
-import { textsOfPrimary } from '../../copies/copy/texts-of-primary.ts'
 import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
@@ -104,11 +104,11 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     startGit: streams(),
     runJob,
     openObjects: objectsOfPrimary(links, view.name, (host) => view.addressOf(host)),
-    askTexts: textsOfPrimary(links, view.name, (host) => view.addressOf(host)),
+    ask: askPrimary(links, view.name, (host) => view.addressOf(host)),
   })
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
-  const objects = { root, view, users, startGit: streams() }
+  const objects = { root, view, users, startGit: streams(), offers: copies.offers }
   opened.use(new OwnTerms(view, terms, log))
   const isLive = () => cluster.placement.isLive
   opened.use(new DroppedSlots({ view, terms, names, followers, isLive, log }))

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Address } from '@sluice/shared/network/address'
+import type { HostLinks } from '../link/host-links.ts'
+import { pushPath, readPushed, readToldTexts, textsPath } from '../link/told.ts'
+import type { Pushed, Told } from '../link/told.ts'
+import type { RepositoryTexts } from '../state/repository-texts.ts'
+
+/** What a copy asks the primary for. All reject with {Error} where the primary does not answer as it should. */
+export type AskPrimary = {
+  /** The configuration and the description of a repository. */
+  texts(told: Told, signal: AbortSignal): Promise<RepositoryTexts>
+  /** The push that it offers. */
+  push(told: Told, offer: string, signal: AbortSignal): Promise<Pushed & { readonly pack: Buffer }>
+}
+
+/** Two texts of 64 KiB, of which each byte may take six characters; or a hundred references, and a pack of 1 MiB. */
+const maxAnswerBytes = 3 * 1024 * 1024
+
+/** @param addressOf finds the primary by its name, and never by what somebody has told */
+export function askPrimary(
+  links: HostLinks,
+  self: string,
+  addressOf: (host: string) => Address | undefined,
+): AskPrimary {
+  const ask = async (path: string, { repository, primary, term }: Told, more: object, signal: AbortSignal) => {
+    const address = addressOf(primary)
+    if (!address) throw new Error(`${primary} does not live.`)
+    const query = new URLSearchParams({ repository, term: String(term), copy: self, ...more })
+    const sent = links.post(address, `${path}?${query.toString()}`, signal)
+    sent.end()
+    const [message] = (await once(sent, 'response', { signal })) as [IncomingMessage]
+    const answer = await wholeOf(message)
+    if (message.statusCode === 200) return answer
+    throw new Error(`${primary} has answered ${message.statusCode}: ${answer.toString('utf8', 0, 300).trim()}`)
+  }
+  return {
+    async texts(told, signal) {
+      const texts = readToldTexts((await ask(textsPath, told, {}, signal)).toString())
+      if (!texts) throw new Error(`${told.primary} has answered with something else than texts.`)
+      return texts
+    },
+    async push(told, offer, signal) {
+      const answer = await ask(pushPath, told, { offer }, signal)
+      const end = answer.indexOf('\n')
+      const pushed = readPushed(answer.toString('utf8', 0, Math.max(end, 0)))
+      if (!pushed) throw new Error(`${told.primary} has answered with something else than a push.`)
+      return { ...pushed, pack: answer.subarray(end + 1) }
+    },
+  }
+}
+
+async function wholeOf(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxAnswerBytes) throw new Error('The primary has answered too much.')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

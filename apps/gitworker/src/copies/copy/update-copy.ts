@@ -1,0 +1,85 @@
+import { JobError } from '../../process/job/job.ts'
+import type { StaleLocks } from '../../sweep/stale-locks.ts'
+import { readState, withReferences } from '../state/read-state.ts'
+import type { RepositoryState } from '../state/read-state.ts'
+import { hashOfTexts } from '../state/repository-texts.ts'
+import { StateDigest } from '../state/state-digest.ts'
+import { fetchState } from './fetch-state.ts'
+import type { Fetching, FetchServices } from './fetch-state.ts'
+import { takePush } from './take-push.ts'
+
+/*
+ * Brings a copy to the state of its primary, by the cheapest way that leads there:
+ *
+ *   what is known of it is as told ──▶ done
+ *   the push that is offered leads from what is known to what was told ──▶ ask for it, and give it to receive-pack
+ *   otherwise, or if that fails ──▶ fetch
+ *   it is not as told then ──▶ read all of it, and fetch once more
+ *
+ * Where the primary says so, nothing that is known counts, and all is read first.
+ */
+
+export type UpdateServices = FetchServices & { readonly staleLocks: Pick<StaleLocks, 'remove'> }
+
+/**
+ * @param known what it had when this host last made it follow. Others may have changed it since, by hand
+ * @returns the state that it has then; undefined where the primary's is of another object format
+ * @throws as `fetchState`
+ */
+export async function updateCopy(
+  services: UpdateServices,
+  gitDir: string,
+  known: RepositoryState | undefined,
+  fetching: Fetching,
+): Promise<RepositoryState | undefined> {
+  const { told, wanted, signal } = fetching
+  const counted = told.isWhole || known?.format !== wanted.format ? undefined : known
+  if (counted?.digest === told.digest) return counted
+  await services.staleLocks.remove(gitDir, [])
+  if (counted) {
+    const state =
+      (await takeOffer(services, gitDir, counted, fetching)) ?? (await tryToFetch(services, gitDir, counted, fetching))
+    if (state?.digest === told.digest) return state
+  }
+  const before = await readState(gitDir, services, signal)
+  if (before.digest === told.digest) return before
+  return before.format === wanted.format ? await fetchState(services, gitDir, before, fetching) : undefined
+}
+
+/** @returns undefined where it does not lead to what was told, or could not be taken. Then a fetch puts all right */
+async function takeOffer(
+  { ask, startGit }: UpdateServices,
+  gitDir: string,
+  known: RepositoryState,
+  { told, wanted, signal, onProgress }: Fetching,
+): Promise<RepositoryState | undefined> {
+  const isPlain = known.symbolic.size === 0 && wanted.symbolic.length === 0
+  const isSame = known.head === wanted.head && known.headIsGuess === wanted.headIsGuess
+  if (told.offer === null || !isPlain || !isSame || hashOfTexts(known) !== wanted.texts) return undefined
+  try {
+    const push = await ask.push(told, told.offer, signal)
+    const changes = push.changes.map(({ ref, old, new: now }) => ({ ref, old: old ?? undefined, new: now }))
+    const references = StateDigest.parse(known.references).change(changes).toString()
+    const next = withReferences({ ...known, references })
+    if (next.digest !== told.digest) return undefined
+    return (await takePush(startGit, gitDir, push, { signal, onProgress })) ? next : undefined
+  } catch (error) {
+    if (signal.aborted) throw error
+    return undefined
+  }
+}
+
+/** What is known saves a reading. Where it was wrong, git may say so. */
+async function tryToFetch(
+  services: UpdateServices,
+  gitDir: string,
+  known: RepositoryState,
+  fetching: Fetching,
+): Promise<RepositoryState | undefined> {
+  try {
+    return await fetchState(services, gitDir, known, fetching)
+  } catch (error) {
+    if (error instanceof JobError) return undefined
+    throw error
+  }
+}
