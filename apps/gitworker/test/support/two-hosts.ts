@@ -46,6 +46,9 @@ export class TwoHosts implements AsyncDisposable {
     await writeFile(join(temporary.path, 'git'), gitThatWaits(temporary.path), { mode: 0o755 })
     hosts.#parts.use(temporary)
     hosts.#parts.use(hosts.#operator)
+    // While somebody has this key, no host balances.
+    const lease = hosts.#parts.use(await hosts.#operator.grantLease(60_000))
+    await hosts.#operator.swap([{ key: keys.balancer, expected: 0, value: 'nobody', lease }])
     try {
       for (const name of ['one', 'two']) await hosts.#start(name, settings, log)
     } catch (error) {
