@@ -245,6 +245,7 @@ const requestsFor = (name: string) =>
   [
     { path: `/${name}/info/refs?service=git-upload-pack`, method: 'GET' },
     { path: `/${name}/info/refs?service=git-receive-pack`, method: 'GET' },
+    { path: `/${name}/archive/main.zip`, method: 'GET' },
     { path: `/${name}/git-upload-pack`, method: 'POST', type: 'upload-pack' },
     { path: `/${name}/git-receive-pack`, method: 'POST', type: 'receive-pack' },
   ] as const

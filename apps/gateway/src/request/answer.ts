@@ -3,7 +3,7 @@ import type { Connections } from '@sluice/shared/connections/connections'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { PushReport } from '@sluice/shared/git/push-report'
-import { checkHostName, checkSite } from '@sluice/shared/http/other-sites'
+import { checkHostName, checkSite, isFollowedLink } from '@sluice/shared/http/other-sites'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
 import { checkSingleHeaders } from '@sluice/shared/http/single-headers'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -73,7 +73,8 @@ async function dispatch(
   const aside = asideOf(incoming)
   if (aside) return await answerAside(exchange, aside, asides)
   const request = (record.request = parseGitRequest(incoming))
-  checkSite(incoming, sites)
+  const isDownload = request.kind === 'archive' && isFollowedLink(incoming)
+  if (!isDownload) checkSite(incoming, sites)
   return await serveGit(exchange, request, span, record, git)
 }
 

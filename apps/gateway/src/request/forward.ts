@@ -61,7 +61,7 @@ export function forward(forwarded: ForwardedRequest, leg: Leg): Promise<string |
   const dispatcher = isPush(request) ? link.singleUse : link.dispatcher
   dispatcher.dispatch(
     {
-      method: request.kind === 'rpc' ? 'POST' : 'GET',
+      method: methodFor(request, incoming.method),
       path: targetOf(request),
       headers: headersToHost(told, incoming.headers),
       body: body?.lend(() => answersLook(leg.host)) ?? null,
@@ -74,6 +74,12 @@ export function forward(forwarded: ForwardedRequest, leg: Leg): Promise<string |
 /** Without another host, and without a lease that ends, a host that is silent is taken for busy. */
 async function answersLook({ gone, presence }: Leg['host']): Promise<boolean> {
   return gone === undefined || (await presence.look())
+}
+
+/** An archive is not made only to be thrown away. An advertisement says with HEAD what it says with GET. */
+function methodFor({ kind }: GitRequest, asked: string | undefined): 'GET' | 'HEAD' | 'POST' {
+  if (kind === 'rpc') return 'POST'
+  return kind === 'archive' && asked === 'HEAD' ? 'HEAD' : 'GET'
 }
 
 function isPush({ kind, service }: GitRequest): boolean {

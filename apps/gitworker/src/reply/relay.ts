@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { noCache } from '@sluice/shared/http/no-cache'
@@ -96,6 +97,11 @@ export function beginReply(exchange: Exchange, request: GitRequest, length?: num
   if (preamble === '') return
   exchange.outgoing.write(preamble)
   exchange.sent(preamble.length)
+}
+
+/** Begins the reply with a file that is not in git's protocol. @param length how many bytes it has, where that is known */
+export function beginDownload({ outgoing }: Exchange, headers: OutgoingHttpHeaders, length?: number): void {
+  outgoing.writeHead(200, { ...headers, ...(length !== undefined && { 'Content-Length': length }) })
 }
 
 function preambleOf({ service }: GitRequest): string {

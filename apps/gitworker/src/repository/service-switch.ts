@@ -7,11 +7,14 @@ import type { JobOwner, RunJob } from '../process/job/job.ts'
 import { ConfigLookup } from './config-lookup.ts'
 import { readOnly } from './read-only.ts'
 
+/** What can be switched off. Archives are read with the rights of a fetch, and have a switch of their own besides. */
+export type SwitchedService = Service | 'upload-archive'
+
 /** Why a repository's own configuration lets nobody use a service. */
 type Closed = { readonly by: 'http' } | { readonly by: 'sluice.readonly'; readonly sentence: string }
 
 /**
- * Whether a repository's own configuration switches a service off: `http.uploadpack=false` or `http.receivepack=false`,
+ * Whether a repository's own configuration switches a service off: `http.uploadpack=false`, `http.receivepack=false` or `http.uploadarchive=false`,
  * as for git's http-backend(1), and for pushes `sluice.readOnly`, which is true or a sentence for those who push.
  */
 export class ServiceSwitch {
@@ -28,21 +31,34 @@ export class ServiceSwitch {
       query: queryFor('http\\.receivepack|sluice\\.readonly'),
       parse: (output) => (isOff('http.receivepack', output) ? { by: 'http' } : readOnlyIn(output)),
     }),
-  } as const satisfies Record<Service, unknown>
+    'upload-archive': new ConfigLookup<Closed | 'no'>({
+      words: /upload(?:pack|archive)/i,
+      unset: 'no',
+      query: queryFor('http\\.uploadpack|http\\.uploadarchive'),
+      parse: (output) =>
+        isOff('http.uploadpack', output) || isOff('http.uploadarchive', output) ? { by: 'http' } : 'no',
+    }),
+  } as const satisfies Record<SwitchedService, unknown>
 
   /**
    * @returns undefined where the service is on
    * @throws {Refusal} `repository_unreadable` where git cannot read the configuration, or a value is neither true nor
    *   false
    */
-  async refusal(gitDir: string, service: Service, runJob: RunJob): Promise<Refusal | undefined> {
+  async refusal(gitDir: string, service: SwitchedService, runJob: RunJob): Promise<Refusal | undefined> {
     const closed = await this.#closed[service].of(gitDir, runJob)
     if (closed === 'no') return undefined
     if (closed.by !== 'http') return readOnly(closed.sentence)
-    const what = service === 'upload-pack' ? 'Fetching' : 'Pushing'
+    const what = whatIs[service]
     return new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
   }
 }
+
+const whatIs = {
+  'upload-pack': 'Fetching',
+  'receive-pack': 'Pushing',
+  'upload-archive': 'Making archives',
+} as const satisfies Record<SwitchedService, string>
 
 export type ServiceSwitchServices = {
   readonly serviceSwitch: ServiceSwitch
@@ -53,7 +69,7 @@ export type ServiceSwitchServices = {
 export async function checkServiceIsOn(
   { serviceSwitch, runJob }: ServiceSwitchServices,
   gitDir: string,
-  { service }: { readonly service: Service },
+  { service }: { readonly service: SwitchedService },
   owner: JobOwner,
 ): Promise<void> {
   const refusal = await serviceSwitch.refusal(gitDir, service, forRequest(owner, runJob))

@@ -1,5 +1,4 @@
 import { clientKey } from '@sluice/shared/admission/client-key'
-import type { Connections } from '@sluice/shared/connections/connections'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
@@ -30,6 +29,9 @@ import { checkServiceIsOn } from '../repository/service-switch.ts'
 import type { ServiceSwitchServices } from '../repository/service-switch.ts'
 import { confirmCopies } from './confirm-push.ts'
 import type { GitCall } from './git-call.ts'
+import type { Archives } from './serve-archive.ts'
+import { setLimits } from './limits/request-limits.ts'
+import type { RequestLimits } from './limits/request-limits.ts'
 import type { Fetches } from './serve-fetch.ts'
 import type { Pushes } from './serve-push.ts'
 import type { References } from './serve-references.ts'
@@ -41,28 +43,17 @@ import type { References } from './serve-references.ts'
  *                         │
  *      find the repository → read the body's beginning ─┬─▶ a probe         answered here
  *                                                       ├─▶ a push          serve-push ──────▶ run-push
+ *                                                       ├─▶ an archive      serve-archive ────┐
  *                                                       ├─▶ references      serve-references ─┐ not cached
  *                                                       └─▶ a fetch         serve-fetch ──────┴▶ readers
  */
-
-/** What bounds each request. */
-export type RequestLimits = {
-  readonly connections: Connections
-  /** Milliseconds without a byte in either direction. */
-  readonly idleTimeout: number
-  /** Milliseconds for which git may work without writing anything. */
-  readonly silentGitTimeout: number
-  /** Milliseconds for the whole request; undefined is no limit. */
-  readonly requestTimeout: number | undefined
-  /** Bytes of a fetch's body, inflated. */
-  readonly maxFetchRequest: number
-}
 
 /** One server for each kind of request. */
 export type Servers = {
   readonly references: References
   readonly fetches: Fetches
   readonly pushes: Pushes
+  readonly archives: Archives
 }
 
 export type DispatchServices = {
@@ -133,7 +124,7 @@ export class Dispatcher {
     // A repository that was created for a push which then failed is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
     const isRead = request.service === 'upload-pack'
-    if (isRead && request.kind === 'advertisement') await mirrors?.freshen(claim.repository, exchange.signal)
+    if (isRead && request.kind !== 'rpc') await mirrors?.freshen(claim.repository, exchange.signal)
     const existing = findRepository(firstPushes.root, request.repository)
     // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
     using _use = existing && users.enter(existing.gitDir)
@@ -176,6 +167,7 @@ export class Dispatcher {
     if (body?.isProbe) await this.#answerProbe(call, found)
     else if (body && service === 'receive-pack') await servers.pushes.serve(call, found, body)
     else if (!found) throw repositoryMissing(service)
+    else if (request.archive) await servers.archives.serve(call, found.gitDir, request.archive)
     else if (!body || body.command === 'ls-refs') await servers.references.serve(call, found.gitDir, body)
     else await servers.fetches.serve(call, found.gitDir, body)
   }
@@ -185,12 +177,6 @@ export class Dispatcher {
     if (found) await checkServiceIsOn(this.#services.settings, found.gitDir, request, exchange)
     await exchange.reply(200, '', { 'Content-Type': contentType(request) })
   }
-}
-
-function setLimits(exchange: Exchange, limits: RequestLimits): void {
-  limits.connections.check(exchange)
-  exchange.limitIdleness(limits.idleTimeout, limits.silentGitTimeout)
-  if (limits.requestTimeout !== undefined) exchange.limitDuration(limits.requestTimeout)
 }
 
 function announcedBytes({ incoming }: Exchange): number {

@@ -9,7 +9,6 @@ import type { RequestRecord } from '../operations/request-record.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
 import { AnswerCapture } from '../reply/answer-capture.ts'
-import { FetchReply } from '../reply/git-reply.ts'
 import type { GitReply, Verdict } from '../reply/git-reply.ts'
 import { failureOf, rejectionOf, silenceAfterEnd } from '../reply/relay.ts'
 import { concludeRun } from './git-runs.ts'
@@ -40,14 +39,19 @@ export class GitProducer implements Producer {
   /**
    * @param input rejects when the request's body cannot be sent to git
    * @param entry undefined where the answer is not cached
+   * @param reply reads what git writes
    */
-  constructor({ worker, held, lane, claim, state }: ReadingGit, input: Promise<void>, entry: PendingEntry | undefined) {
+  constructor(
+    { worker, held, lane, claim, state }: ReadingGit,
+    input: Promise<void>,
+    entry: PendingEntry | undefined,
+    reply: GitReply,
+  ) {
     this.lane = lane
     this.claim = claim
     this.state = state
     this.worker = worker
     this.#held = held
-    const reply = new FetchReply()
     const capture = entry && new AnswerCapture(entry)
     // A paused stream does not begin to flow because a listener is added.
     worker.stdout.pause().on('data', (chunk: Buffer) => {

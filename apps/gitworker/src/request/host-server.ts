@@ -21,7 +21,7 @@ import type { Activity } from '../operations/activity.ts'
 import { CopiesServer } from '../copies/server/copies-server.ts'
 import type { HostMetrics } from '../operations/metrics.ts'
 import type { Dispatcher } from './dispatch.ts'
-import type { GatewayTrust } from './gateway-trust.ts'
+import type { GatewayTrust } from './trust/gateway-trust.ts'
 
 /** Longer than gateways keep an idle connection: the host must never close one while a request arrives on it. */
 const keepAliveMs = 75_000

@@ -4,6 +4,7 @@ import type { PackReader } from '../cache/packs/stream/pack-reader.ts'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import type { GitCall } from './git-call.ts'
 import type { Slots } from './slots.ts'
+import { stateScope } from './start-read.ts'
 import type { Read, ReadStarter } from './start-read.ts'
 
 export type ReadersServices = {
@@ -33,7 +34,7 @@ export class Readers {
     if (read.packKey === undefined) return await packs.readAlone(start, exchange.signal)
     record.cache = 'pack'
     using late = lateAfter(slots.queueTimeout(read.lane))
-    const stateNow = () => this.#services.answers?.stateOf(read.gitDir)
+    const stateNow = () => this.#services.answers?.stateOf(read.gitDir, stateScope(read))
     return await packs.read(read.packKey, stateNow, start, AbortSignal.any([exchange.signal, late.signal]))
   }
 }

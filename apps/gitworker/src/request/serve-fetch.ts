@@ -6,7 +6,7 @@ import { laneOf } from '../capacity/admission.ts'
 import { refuse } from '../operations/request-record.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { noteVerdict } from '../reply/git-reply.ts'
-import { beginReply } from '../reply/relay.ts'
+import { beginDownload, beginReply } from '../reply/relay.ts'
 import { tellReason } from '../reply/reply-trailer.ts'
 import type { GitCall } from './git-call.ts'
 import { GitProducer } from './git-producer.ts'
@@ -64,7 +64,7 @@ export async function serveRead(readers: Readers, call: GitCall, read: Read): Pr
   const leave = () => reader[Symbol.dispose]()
   signal.addEventListener('abort', leave, { once: true })
   try {
-    await passOn(call, reader)
+    await passOn(call, reader, (length) => begin(call, read, length))
   } catch (error) {
     // The client is answered before git is gone: the teardown may take as long as its graces.
     await refuse(exchange, record, signal.aborted ? signal.reason : error)
@@ -75,16 +75,25 @@ export async function serveRead(readers: Readers, call: GitCall, read: Read): Pr
   if (reader.wasLast) await producerOf(reader)?.conclude(record)
 }
 
-async function passOn({ exchange, request, visit, record }: GitCall, reader: PackReader): Promise<void> {
+function begin({ exchange, request }: GitCall, { download }: Read, length?: number): void {
+  if (download) beginDownload(exchange, download.headers, length)
+  else beginReply(exchange, request, length)
+}
+
+async function passOn(
+  { exchange, visit, record }: GitCall,
+  reader: PackReader,
+  beginWith: (length?: number) => void,
+): Promise<void> {
   const { outgoing } = exchange
   const verdict = () => producerOf(reader)?.verdict
   await reader.copyTo(outgoing, (count) => {
     // With a Content-Length, Node and the gateway do not have to use chunked encoding. A reply with a trailer, which
     // tells the reason of a failure, must use it.
-    if (!outgoing.headersSent) beginReply(exchange, request, verdict() ? undefined : reader.totalBytes)
+    if (!outgoing.headersSent) beginWith(verdict() ? undefined : reader.totalBytes)
     exchange.sent(count)
   })
-  if (!outgoing.headersSent) beginReply(exchange, request)
+  if (!outgoing.headersSent) beginWith()
   const failure = verdict()
   if (failure) {
     noteVerdict(record, failure)

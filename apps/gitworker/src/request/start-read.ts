@@ -1,12 +1,15 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { CacheKey } from '../cache/references/cache-key.ts'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
 import { serviceCommand } from '../git/command.ts'
-import type { GitOptions } from '../git/command.ts'
+import type { GitCommand, GitOptions } from '../git/command.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
 import { forRequest } from '../process/job/job.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
+import { DownloadReply } from '../reply/download-reply.ts'
+import { FetchReply } from '../reply/git-reply.ts'
 import type { FilterOffer } from '../repository/filter-offer.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
 import type { ServiceSwitchServices } from '../repository/service-switch.ts'
@@ -27,7 +30,14 @@ export type ReadStarterServices = {
   readonly killGrace: number
 }
 
-/** What is read of a repository: an advertisement, a list of references, or a pack. */
+/** What is not in git's own protocol. */
+export type Download = {
+  readonly command: GitCommand
+  /** Of the reply. */
+  readonly headers: OutgoingHttpHeaders
+}
+
+/** What is read of a repository: an advertisement, a list of references, a pack, or an archive. */
 export type Read = SlotClaim & {
   readonly request: GitRequest
   readonly gitDir: string
@@ -35,6 +45,8 @@ export type Read = SlotClaim & {
   readonly packKey: string | undefined
   /** The key under which git's answer may be cached; undefined where it may not. */
   readonly referenceKey: CacheKey | undefined
+  /** Only of an archive. */
+  readonly download?: Download
 }
 
 type Client = Pick<Exchange, 'id' | 'clientAddress' | 'user'>
@@ -63,28 +75,40 @@ export class ReadStarter {
       record.phase = 'starting'
       await checkServiceIsOn(settings, gitDir, request, { id: client.id, signal: unwanted })
       // The state is taken before git starts, so that every later change of the repository makes a difference to it.
-      const state = packKey === undefined ? undefined : answers?.stateOf(gitDir)
+      const state = packKey === undefined ? undefined : answers?.stateOf(gitDir, stateScope(read))
       const entry = referenceKey && answers?.prepareEntry(referenceKey)
       const { worker } = started.use(await this.#run(read, client, unwanted))
       noteWorker(worker, record)
       const input = body ? body.feed(worker.stdin) : Promise.resolve(void worker.stdin.end())
-      return new GitProducer({ ...read, worker, held: started.move(), state }, input, entry)
+      const reply = read.download ? new DownloadReply() : new FetchReply()
+      return new GitProducer({ ...read, worker, held: started.move(), state }, input, entry, reply)
     } catch (error) {
       throw workerRefusal(error) ?? error
     }
   }
 
-  async #run(
+  async #run(read: Read, client: Client, signal: AbortSignal): Promise<GitRun> {
+    const { gitRuns, killGrace } = this.#services
+    const { request, gitDir } = read
+    const command = read.download?.command ?? (await this.#serviceCommand(read, client, signal))
+    const graces = { term: 0, kill: killGrace, drain: false }
+    return await gitRuns.start({ requestId: client.id, request, gitDir, command, graces, signal })
+  }
+
+  async #serviceCommand(
     { request, gitDir, packKey }: Read,
     { id, clientAddress, user }: Client,
     signal: AbortSignal,
-  ): Promise<GitRun> {
-    const { git, gitRuns, settings, killGrace } = this.#services
+  ): Promise<GitCommand> {
+    const { git, settings } = this.#services
     const filters = await settings.filterOffer.isMade(gitDir, request, forRequest({ id, signal }, settings.runJob))
     // A shared pack belongs to no single user.
     const client = { user: packKey === undefined ? user : undefined, address: clientAddress }
-    const command = serviceCommand(git, request, gitDir, client, undefined, filters)
-    const graces = { term: 0, kill: killGrace, drain: false }
-    return await gitRuns.start({ requestId: id, request, gitDir, command, graces, signal })
+    return serviceCommand(git, request, gitDir, client, undefined, filters)
   }
+}
+
+/** Which state of its repository a shared output depends on: an archive may name references (`export-subst`). */
+export function stateScope({ download }: Read): 'refs' | 'pack' {
+  return download ? 'refs' : 'pack'
 }

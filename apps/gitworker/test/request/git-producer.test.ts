@@ -6,6 +6,7 @@ import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { pktLine } from '@sluice/shared/git/pkt-line'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { WorkerHandle } from '../../src/process/worker-handle.ts'
+import { FetchReply } from '../../src/reply/git-reply.ts'
 import { GitProducer } from '../../src/request/git-producer.ts'
 
 /** A git that has exited with an error before any of its output was read. */
@@ -39,7 +40,7 @@ function producerOf(worker: ExitedWorker): GitProducer {
     claim,
     state: undefined,
   } as const
-  const producer = new GitProducer(git, Promise.resolve(), undefined)
+  const producer = new GitProducer(git, Promise.resolve(), undefined, new FetchReply())
   producer.ended.catch(() => {})
   return producer
 }

@@ -1,14 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Refusal } from '../refusal/refusal.ts'
+import { archiveIn } from './archive-name.ts'
+import type { ArchiveName } from './archive-name.ts'
 import { checkRepositoryName } from './repository-name.ts'
 
 export type Service = 'upload-pack' | 'receive-pack'
 
-/** A request of git's smart HTTP protocol, parsed and checked. The gateway and the supervisor both work from it. */
+/**
+ * A request of git's smart HTTP protocol, or for something else of a repository, parsed and checked. The gateway and the
+ * supervisor both work from it.
+ */
 export type GitRequest = {
-  /** `advertisement` is `GET …/info/refs`, `rpc` is `POST …/git-upload-pack` or `…/git-receive-pack`. */
-  readonly kind: 'advertisement' | 'rpc'
+  /**
+   * `advertisement` is `GET …/info/refs`, `rpc` is `POST …/git-upload-pack` or `…/git-receive-pack`, `archive` is `GET
+   * …/archive/main.tar.gz`.
+   */
+  readonly kind: 'advertisement' | 'rpc' | 'archive'
+  /** Whose rights it needs: an archive is read as by a fetch. */
   readonly service: Service
+  /** Only of an archive. */
+  readonly archive?: ArchiveName
   /** Decoded, checked by the name rules, without a leading slash: `team/project.git`. */
   readonly repository: string
   /** The `Git-Protocol` header as it was sent, or undefined. */
@@ -35,10 +46,11 @@ export function parseGitRequest(request: {
   const { kind, method, repository } = endpoint
   checkRepositoryName(repository)
   checkMethod(method, request.method)
-  const service = endpoint.kind === 'rpc' ? endpoint.service : serviceOfQuery(query)
+  const service = endpoint.kind === 'advertisement' ? serviceOfQuery(query) : endpoint.service
   if (kind === 'rpc') checkContentType(service, request.headers['content-type'])
   const protocol = checkProtocol(request.headers['git-protocol'])
-  return { kind, service, repository, protocol, version: versionOf(protocol) }
+  const archive = endpoint.kind === 'archive' ? { archive: endpoint.archive } : {}
+  return { kind, service, repository, ...archive, protocol, version: versionOf(protocol) }
 }
 
 /** HEAD is GET without the body of the reply (RFC 9110 section 9.3.2), which Node leaves out by itself. */
@@ -54,10 +66,15 @@ function checkMethod(expected: 'GET' | 'POST', method: string | undefined): void
  * survives.
  */
 export function targetOf(request: GitRequest): string {
-  const repository = request.repository.split('/').map(encodeURIComponent).join('/')
+  const repository = pathOf(request.repository)
+  if (request.archive) return `/${repository}/archive/${pathOf(request.archive.ref)}.${request.archive.format}`
   return request.kind === 'advertisement'
     ? `/${repository}/info/refs?service=git-${request.service}`
     : `/${repository}/git-${request.service}`
+}
+
+function pathOf(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/')
 }
 
 /**
@@ -96,10 +113,15 @@ function matchEndpoint(path: string) {
       return { ...endpoint, repository: path.slice(1, -suffix.length) }
     }
   }
-  return undefined
+  const archive = archiveIn(path)
+  return archive && ({ kind: 'archive', method: 'GET', service: 'upload-pack', ...archive } as const)
 }
 
-/** Whether a decoded path belongs to git's smart HTTP, whatever else may be wrong with the request. */
+/**
+ * Whether a decoded path belongs to git's smart HTTP, or to an archive, whatever else may be wrong with the request.
+ *
+ * @throws {Refusal} `bad_archive_name`
+ */
 export function isGitAddress(path: string): boolean {
   return matchEndpoint(path) !== undefined
 }

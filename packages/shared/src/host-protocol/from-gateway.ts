@@ -32,7 +32,14 @@ export type GatewayHeaders = {
 }
 
 /** The client's own headers that reach the host. Nothing else that a client writes does. */
-const passedOn = ['content-type', 'content-encoding', 'content-length', 'git-protocol', 'user-agent'] as const
+const passedOn = [
+  'content-type',
+  'content-encoding',
+  'content-length',
+  'git-protocol',
+  'if-none-match',
+  'user-agent',
+] as const
 
 /** @param incoming the client's headers */
 export function headersToHost(told: GatewayHeaders, incoming: IncomingHttpHeaders): Record<string, string> {

@@ -45,6 +45,14 @@ export function checkSite(incoming: IncomingMessage, { mayAsk }: SiteOptions): v
   if (isFromOtherSite(incoming)) throw new Refusal('cross_site')
 }
 
+/**
+ * Whether somebody has followed a link: the page that it is on gets nothing to see of the reply
+ * (https://www.w3.org/TR/fetch-metadata/).
+ */
+export function isFollowedLink({ headers }: IncomingMessage): boolean {
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+}
+
 /** Any other origin counts as another site here, such as a page of the same host on another port. */
 export function isFromOtherSite(incoming: IncomingMessage): boolean {
   const { 'sec-fetch-site': site, origin } = incoming.headers

@@ -66,11 +66,12 @@ export class ReferenceCache implements Disposable {
   }
 
   /**
-   * A number that changes whenever something changes that a pack from this repository depends on. Undefined while that is
-   * not known: the repository has just changed, or is not understood.
+   * A number that changes whenever something changes that a pack from this repository depends on, or with `refs`, whenever
+   * any of its references does. Undefined while that is not known: the repository has just changed, or is not understood.
    */
-  stateOf(gitDir: string): number | undefined {
-    const snapshot = this.#snapshots.now(gitDir, 'pack')
+  stateOf(gitDir: string, scope: 'pack' | 'refs' = 'pack'): number | undefined {
+    if (scope === 'refs' && this.#pushes.has(gitDir)) return undefined
+    const snapshot = this.#snapshots.now(gitDir, scope)
     return snapshot?.fingerprint.traits.has('promisor') ? undefined : snapshot?.id
   }
 

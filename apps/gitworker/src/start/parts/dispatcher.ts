@@ -17,22 +17,17 @@ import { SizeLimits } from '../../push/size-limits.ts'
 import { NewHeads } from '../../repository/default-branch.ts'
 import type { MirrorMarks } from '../../repository/mirror-mark.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
-import { FilterOffer } from '../../repository/filter-offer.ts'
-import { PushSettings } from '../../repository/push-settings.ts'
-import { ServiceSwitch } from '../../repository/service-switch.ts'
 import { Dispatcher } from '../../request/dispatch.ts'
 import { GitRuns } from '../../request/git-runs.ts'
-import { Readers } from '../../request/readers.ts'
 import { PushRuns } from '../../request/run-push.ts'
-import { Fetches } from '../../request/serve-fetch.ts'
 import { Pushes } from '../../request/serve-push.ts'
-import { References } from '../../request/serve-references.ts'
 import { Slots } from '../../request/slots.ts'
 import { PushStarter } from '../../request/start-push.ts'
-import { ReadStarter } from '../../request/start-read.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Caches } from './caches.ts'
 import type { PushParts } from './push-parts.ts'
+import { readingServers, repositorySettings } from './reading-servers.ts'
+import type { RepositorySettings } from './reading-servers.ts'
 import type { Storage } from './storage.ts'
 import type { Workers } from './workers.ts'
 
@@ -65,10 +60,8 @@ export type DispatcherParts = {
 type Common = {
   readonly slots: Slots
   readonly gitRuns: GitRuns
-  readonly settings: Settings
+  readonly settings: RepositorySettings
 }
-
-type Settings = ReturnType<typeof repositorySettings>
 
 /** Puts together what serves each kind of request. */
 export function openDispatcher(parts: DispatcherParts): Dispatcher {
@@ -84,7 +77,7 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
     settings,
   }
   const firstPushes = { root: storage.root, createOnPush, defaultObjectFormat, newRepositories }
-  const { references, fetches } = readingServers(parts, common)
+  const reading = readingServers(parts, common)
   const pushes = new Pushes({
     slots: common.slots,
     firstPushes,
@@ -103,21 +96,11 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   })
   const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
   const { auditLog, refusedPushes } = pushParts.audit
-  const servers = { references, fetches, pushes }
+  const servers = { ...reading, pushes }
   const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
   const audited = { readOnly, mirrors, auditLog, refusedPushes }
   const { placement, copies } = parts
   return new Dispatcher({ limits, placement, copies, disks, ...audited, firstPushes, users, settings, servers, onOver })
-}
-
-/** What reads the repositories' own configurations. */
-function repositorySettings({ runJob }: Workers) {
-  return {
-    serviceSwitch: new ServiceSwitch(),
-    filterOffer: new FilterOffer(),
-    pushSettings: new PushSettings(),
-    runJob,
-  } as const
 }
 
 function gitRunsOf({ storage, workers, metrics, log }: DispatcherParts): GitRuns {
@@ -150,18 +133,6 @@ export async function openNewRepositories(
     runJob: workers.runJob,
     log,
   })
-}
-
-function readingServers({ config, workers, caches }: DispatcherParts, { slots, gitRuns, settings }: Common) {
-  const { git, gitVersion } = workers
-  const { packs, answers } = caches
-  const build = `${gitVersion} ${JSON.stringify(git)}`
-  const starter = new ReadStarter({ slots, gitRuns, git, settings, answers, killGrace: config.killGrace })
-  const readers = new Readers({ packs, slots, starter, answers })
-  return {
-    references: new References({ readers, answers, build }),
-    fetches: new Fetches({ readers, sharesPacks: config.packCache !== undefined, build }),
-  }
 }
 
 function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRuns {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import type { Setting } from '../setting/setting.ts'
-import { duration, longDuration, orAuto, orOff, size, text, wholeNumber } from '../setting/values.ts'
+import { duration, longDuration, orAuto, orOff, size, text, toggle, wholeNumber } from '../setting/values.ts'
 
 export const repositories = {
   root: {
@@ -30,6 +30,15 @@ export const repositories = {
       'How long a deleted repository stays in the trash, from where it can be restored. off: until somebody purges it by hand. Repositories that are there already keep their time.',
     fallback: '7d',
     schema: orOff(longDuration()),
+  },
+  archives: {
+    name: 'SLUICE_ARCHIVES',
+    apps: ['supervisor'],
+    takes: 'on or off',
+    purpose:
+      'Whether whoever may fetch gets archives at addresses such as /team/project.git/archive/main.tar.gz. http.uploadarchive=false in a repository’s configuration turns them off there.',
+    fallback: 'on',
+    schema: toggle(),
   },
   git: {
     name: 'SLUICE_GIT',

@@ -27,7 +27,7 @@ export async function replyWhole(
 ): Promise<void> {
   const length = Buffer.byteLength(text)
   // A reply that can have no body has no Content-Length (RFC 9110 section 8.6).
-  const size = status === 204 ? {} : { 'Content-Length': length }
+  const size = status === 204 || status === 304 ? {} : { 'Content-Length': length }
   // A client may send its body without having been told to go on. If the exchange is being ended, the body is not
   // waited for.
   const isLast = !upload.mayCome || signal.aborted

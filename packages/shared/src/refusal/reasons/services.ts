@@ -23,7 +23,22 @@ export const services = {
     status: 403,
     outcome: 'refused',
     sentence: 'This service is switched off for this repository.',
-    advice: '`http.receivepack` or `http.uploadpack` is false in the configuration of the repository.',
+    advice:
+      '`http.receivepack` or `http.uploadpack` is false in the configuration of the repository. For archives: `http.uploadarchive` is, or `SLUICE_ARCHIVES` is off.',
+  },
+  bad_archive_name: {
+    status: 400,
+    outcome: 'refused',
+    sentence:
+      'The name of an archive is that of a branch or a tag, or the id of a commit (at least 7 digits), with .tar.gz or .zip after it.',
+    advice: 'A mistyped address, or a scanner. Nothing to do.',
+  },
+  archive_missing: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'There is no branch, tag or commit of this name in this repository that you could fetch.',
+    advice:
+      'The reference does not exist, is hidden, or leads to no commit; or no reference that clients see leads to the commit.',
   },
   archive_not_offered: {
     status: 403,

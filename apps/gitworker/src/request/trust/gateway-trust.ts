@@ -11,7 +11,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import type { ReloadedFile } from '@sluice/shared/config/reloaded-file'
-import type { SupervisorConfig } from '../config/config.ts'
+import type { SupervisorConfig } from '../../config/config.ts'
 
 /** A peer that is refused again and again gets one line in the log in this time, not one for each request. */
 const logEveryMs = 60_000
