@@ -76,10 +76,10 @@ async function answersLook({ gone, presence }: Leg['host']): Promise<boolean> {
   return gone === undefined || (await presence.look())
 }
 
-/** An archive is not made only to be thrown away. An advertisement says with HEAD what it says with GET. */
+/** An archive or a bundle is not read only to be thrown away. An advertisement says with HEAD what it says with GET. */
 function methodFor({ kind }: GitRequest, asked: string | undefined): 'GET' | 'HEAD' | 'POST' {
   if (kind === 'rpc') return 'POST'
-  return kind === 'archive' && asked === 'HEAD' ? 'HEAD' : 'GET'
+  return kind !== 'advertisement' && asked === 'HEAD' ? 'HEAD' : 'GET'
 }
 
 function isPush({ kind, service }: GitRequest): boolean {

@@ -42,6 +42,7 @@ export type PushPlace = {
  *
  * @param gitDir a repository that was found
  * @param filters whether partial clones are offered unless the repository's own configuration decides
+ * @param overrides settings that must override the repository's own configuration: by default those of the push
  */
 export function serviceCommand(
   options: GitOptions,
@@ -50,11 +51,11 @@ export function serviceCommand(
   client: { user: string | undefined; address: string },
   push?: PushPlace,
   filters = offersFilters(request, false),
+  overrides: readonly ConfigSetting[] = push?.overrides ?? [],
 ): GitCommand {
   const advertise = request.kind === 'advertisement' ? ['--http-backend-info-refs'] : []
   // receive-pack has no --strict. The folder is known to be a git directory.
   const strict = request.service === 'upload-pack' ? ['--strict'] : []
-  const overrides = push?.overrides ?? []
   return {
     argv: [
       options.git,

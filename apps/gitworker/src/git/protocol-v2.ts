@@ -5,7 +5,7 @@ import { pktLength } from '@sluice/shared/git/pkt-line'
  * is a character.
  */
 export type ProtocolV2Request = {
-  /** `ls-refs`, `fetch` …; undefined if the first line names none. */
+  /** `ls-refs`, `fetch` …; undefined if no line names one. As for git, it may come after capabilities: see connect.c. */
   readonly command: string | undefined
   readonly capabilities: readonly string[]
   readonly args: readonly string[]
@@ -41,8 +41,10 @@ export function parseProtocolV2(body: Buffer): ProtocolV2Request | undefined {
     else if (length !== responseEnd) section.push(textOf(body, offset, length))
     offset += Math.max(length, lengthBytes)
   }
-  const command = commandOf(lines.shift())
-  return { command, capabilities: lines, args, isPlain: isPlain && isOver && command !== undefined }
+  const [line, ...others] = lines.filter((one) => one.startsWith('command='))
+  const command = commandOf(line)
+  const capabilities = lines.filter((one) => one !== line)
+  return { command, capabilities, args, isPlain: isPlain && isOver && command !== undefined && others.length === 0 }
 }
 
 /** The command of a request whose beginning is known. */

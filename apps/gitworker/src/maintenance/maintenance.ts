@@ -1,10 +1,13 @@
 import { relative } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import type { BundleKeeper, BundleWork } from '../bundles/bundle-keeper.ts'
 import type { ReadPressure } from '../capacity/pressure.ts'
 import type { MaintenanceStatus } from '../operations/host-status.ts'
 import type { RunJob } from '../process/job/job.ts'
 import { commonDirOf } from '../repository/repository.ts'
+import { keepBundle } from './keep-bundle.ts'
+import type { KeptBundle } from './keep-bundle.ts'
 import { lookAtRepository } from './look.ts'
 import { bytesOf, maintain } from './maintain.ts'
 import type { Maintained, MaintainServices } from './maintain.ts'
@@ -22,7 +25,7 @@ const looksAtOnce = 20
 const givesWay: ReadonlySet<string> = new Set(['repository_moving', 'repository_busy'])
 
 export type MaintenanceRun = {
-  readonly tasks: readonly Task['kind'][]
+  readonly tasks: readonly (Task['kind'] | BundleWork)[]
   readonly result: 'done' | 'failed'
   readonly milliseconds: number
   /** Negative where a repository has grown. */
@@ -46,6 +49,8 @@ export type MaintenanceServices = Omit<MaintainServices, 'now'> & {
   /** Keeps a repository from being moved until it is disposed of, which `onClosing` asks for. @throws where it is being moved, or a mirror is at work there */
   readonly enter: (gitDir: string, onClosing: () => void) => Disposable
   readonly onRun: (run: MaintenanceRun) => void
+  /** Undefined where there are no bundles. */
+  readonly bundles: BundleKeeper | undefined
 }
 
 /** Keeps the repositories of a host in shape that requests come for. Disposing of it ends what runs. */
@@ -112,7 +117,10 @@ export class Maintenance implements AsyncDisposable {
 
   async #needsSomething(gitDir: string): Promise<boolean> {
     const abilities = await this.#abilitiesFor(gitDir)
-    return abilities !== undefined && planFor(await lookAtRepository(gitDir), abilities, Date.now()).length > 0
+    if (abilities === undefined) return false
+    const look = await lookAtRepository(gitDir)
+    if (planFor(look, abilities, Date.now()).length > 0) return true
+    return (await this.#services.bundles?.workFor(gitDir, bytesOf(look), this.#ending.signal)) !== undefined
   }
 
   #fill(): void {
@@ -138,6 +146,7 @@ export class Maintenance implements AsyncDisposable {
       const took = performance.now() - since
       if (run === 'busy') return this.#schedule.failed(gitDir, performance.now())
       if (run) this.#report(gitDir, run, took)
+      if (abilities) this.#reportBundle(gitDir, await keepBundle(this.#services.bundles, gitDir, signal))
       const isVain = run && abilities && planFor(run.after, abilities, Date.now()).length > 0
       this.#schedule.succeeded(gitDir, performance.now(), took, isVain)
     } catch (error) {
@@ -168,16 +177,16 @@ export class Maintenance implements AsyncDisposable {
     const packs = [before.packs.length, after.packs.length]
     const looseObjects = [before.looseObjects, after.looseObjects]
     const looseRefs = [before.looseRefs, after.looseRefs]
-    const line = {
-      repository: this.#nameOf(gitDir),
-      done,
-      packs,
-      looseObjects,
-      looseRefs,
-      savedBytes,
-      ms: milliseconds,
-    }
+    const repository = this.#nameOf(gitDir)
+    const line = { repository, done, packs, looseObjects, looseRefs, savedBytes, ms: milliseconds }
     this.#log.info(removed.length === 0 ? line : { ...line, removed: removed.slice(0, 20) }, 'maintained')
+  }
+
+  #reportBundle(gitDir: string, kept: KeptBundle | undefined): void {
+    if (!kept) return
+    const { work, bytes, milliseconds } = kept
+    this.#services.onRun({ tasks: [work], result: 'done', milliseconds, savedBytes: 0 })
+    this.#log.info({ repository: this.#nameOf(gitDir), done: [work], bytes, ms: milliseconds }, 'bundle kept in shape')
   }
 
   #nameOf(gitDir: string): string {

@@ -27,6 +27,7 @@ import type { Repository } from '../repository/repository.ts'
 import type { RepositoryUsers } from '../repository/repository-users.ts'
 import { checkServiceIsOn } from '../repository/service-switch.ts'
 import type { ServiceSwitchServices } from '../repository/service-switch.ts'
+import type { BundleDownloads } from '../bundles/serve-bundle.ts'
 import { confirmCopies } from './confirm-push.ts'
 import type { GitCall } from './git-call.ts'
 import type { Archives } from './serve-archive.ts'
@@ -44,6 +45,7 @@ import type { References } from './serve-references.ts'
  *      find the repository → read the body's beginning ─┬─▶ a probe         answered here
  *                                                       ├─▶ a push          serve-push ──────▶ run-push
  *                                                       ├─▶ an archive      serve-archive ────┐
+ *                                                       ├─▶ a bundle        serve-bundle
  *                                                       ├─▶ references      serve-references ─┐ not cached
  *                                                       └─▶ a fetch         serve-fetch ──────┴▶ readers
  */
@@ -54,6 +56,7 @@ export type Servers = {
   readonly fetches: Fetches
   readonly pushes: Pushes
   readonly archives: Archives
+  readonly bundles: BundleDownloads
 }
 
 export type DispatchServices = {
@@ -168,7 +171,8 @@ export class Dispatcher {
     else if (body && service === 'receive-pack') await servers.pushes.serve(call, found, body)
     else if (!found) throw repositoryMissing(service)
     else if (request.archive) await servers.archives.serve(call, found.gitDir, request.archive)
-    else if (!body || body.command === 'ls-refs') await servers.references.serve(call, found.gitDir, body)
+    else if (request.bundle !== undefined) await servers.bundles.serve(exchange, found.gitDir, request.bundle)
+    else if (!body || isAboutReferences(body.command)) await servers.references.serve(call, found.gitDir, body)
     else await servers.fetches.serve(call, found.gitDir, body)
   }
 
@@ -177,6 +181,11 @@ export class Dispatcher {
     if (found) await checkServiceIsOn(this.#services.settings, found.gitDir, request, exchange)
     await exchange.reply(200, '', { 'Content-Type': contentType(request) })
   }
+}
+
+/** Of protocol version 2: what the cache of references answers. */
+function isAboutReferences(command: string | undefined): boolean {
+  return command === 'ls-refs' || command === 'bundle-uri'
 }
 
 function announcedBytes({ incoming }: Exchange): number {

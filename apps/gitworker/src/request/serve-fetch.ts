@@ -1,5 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { PackReader } from '../cache/packs/stream/pack-reader.ts'
+import { isWholeClone } from '../bundles/bundles.ts'
 import { packKeyOf } from '../cache/packs/pack-key.ts'
 import type { RequestBody } from '../body/request-body.ts'
 import { laneOf } from '../capacity/admission.ts'
@@ -19,6 +20,8 @@ export type FetchServices = {
   readonly sharesPacks: boolean
   /** What git's answers depend on beside the repository: its version, and how it is started. */
   readonly build: string
+  /** Undefined where clones are not counted. */
+  readonly onClone: ((gitDir: string) => void) | undefined
 }
 
 /**
@@ -35,8 +38,9 @@ export class Fetches {
 
   /** @throws {Refusal} where git cannot be started, or the exchange ends */
   async serve(call: GitCall, gitDir: string, body: RequestBody): Promise<void> {
-    const { readers, sharesPacks, build } = this.#services
+    const { readers, sharesPacks, build, onClone } = this.#services
     const { request, claim } = call
+    if (body.command === 'fetch' && isWholeClone(body.protocolV2)) onClone?.(gitDir)
     const packKey = sharesPacks ? packKeyOf(request, gitDir, body.protocolV2, build) : undefined
     await serveRead(readers, call, {
       request,

@@ -3,6 +3,7 @@ import type { Exchange } from '@sluice/shared/exchange/exchange'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { CacheKey } from '../cache/references/cache-key.ts'
 import type { ReferenceCache } from '../cache/references/reference-cache.ts'
+import type { ConfigSetting } from '../git/config-file.ts'
 import { serviceCommand } from '../git/command.ts'
 import type { GitCommand, GitOptions } from '../git/command.ts'
 import type { RequestRecord } from '../operations/request-record.ts'
@@ -47,6 +48,8 @@ export type Read = SlotClaim & {
   readonly referenceKey: CacheKey | undefined
   /** Only of an archive. */
   readonly download?: Download
+  /** Only of requests that are about bundles: git's settings for them. */
+  readonly settings?: readonly ConfigSetting[] | undefined
 }
 
 type Client = Pick<Exchange, 'id' | 'clientAddress' | 'user'>
@@ -96,7 +99,7 @@ export class ReadStarter {
   }
 
   async #serviceCommand(
-    { request, gitDir, packKey }: Read,
+    { request, gitDir, packKey, settings: overrides }: Read,
     { id, clientAddress, user }: Client,
     signal: AbortSignal,
   ): Promise<GitCommand> {
@@ -104,7 +107,7 @@ export class ReadStarter {
     const filters = await settings.filterOffer.isMade(gitDir, request, forRequest({ id, signal }, settings.runJob))
     // A shared pack belongs to no single user.
     const client = { user: packKey === undefined ? user : undefined, address: clientAddress }
-    return serviceCommand(git, request, gitDir, client, undefined, filters)
+    return serviceCommand(git, request, gitDir, client, undefined, filters, overrides)
   }
 }
 

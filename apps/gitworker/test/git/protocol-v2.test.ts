@@ -16,6 +16,13 @@ test('a request is its command, its capabilities and its arguments, with or with
   })
 })
 
+test('a command may come after capabilities, as in git’s own request for bundles, but not twice', () => {
+  const late = `${pktLine('agent=git\n')}${pktLine('command=bundle-uri\n')}0001${flushPacket}`
+  assert.deepEqual(parse(late), { command: 'bundle-uri', capabilities: ['agent=git'], args: [], isPlain: true })
+  assert.equal(parse(`${command}${command}${flushPacket}`)?.isPlain, false)
+  assert.equal(parse(`${command}${pktLine('command=ls-refs')}${flushPacket}`)?.isPlain, false)
+})
+
 test('a request that git might read in another way is not plain, and still has a command', () => {
   for (const body of [
     command,

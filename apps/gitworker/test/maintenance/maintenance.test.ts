@@ -66,6 +66,7 @@ function servicesFor(root: string, isLeaving: () => boolean, onCommand: () => vo
     isLeaving,
     isShared: false,
     enter: () => ({ [Symbol.dispose]() {} }),
+    bundles: undefined,
     onRun: () => {},
   }
 }

@@ -20,14 +20,14 @@ const maxRefBytes = 1024
  * @returns undefined for what is no archive's address
  * @throws {Refusal} `bad_archive_name`
  */
-export function archiveIn(path: string): { repository: string; archive: ArchiveName } | undefined {
+export function archiveIn(path: string): { repository: string; file: { archive: ArchiveName } } | undefined {
   const [, repository, name] = strict.exec(path) ?? loose.exec(path) ?? []
   if (repository === undefined || name === undefined) return undefined
   const [, ref, format] = /^(.+)\.(tar\.gz|zip)$/s.exec(name) ?? []
   if (ref === undefined || format === undefined || Buffer.byteLength(ref) > maxRefBytes) {
     throw new Refusal('bad_archive_name')
   }
-  return { repository, archive: { ref, format: format as ArchiveFormat } }
+  return { repository, file: { archive: { ref, format: format as ArchiveFormat } } }
 }
 
 const strict = /^\/(.+?\.[gG][iI][tT])\/archive\/(.*)$/s

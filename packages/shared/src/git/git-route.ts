@@ -13,13 +13,15 @@ export type Service = 'upload-pack' | 'receive-pack'
 export type GitRequest = {
   /**
    * `advertisement` is `GET …/info/refs`, `rpc` is `POST …/git-upload-pack` or `…/git-receive-pack`, `archive` is `GET
-   * …/archive/main.tar.gz`.
+   * …/archive/main.tar.gz`, `bundle` is `GET …/bundles/3f2a….bundle`.
    */
-  readonly kind: 'advertisement' | 'rpc' | 'archive'
-  /** Whose rights it needs: an archive is read as by a fetch. */
+  readonly kind: 'advertisement' | 'rpc' | 'archive' | 'bundle'
+  /** Whose rights it needs: archives and bundles are read as by a fetch. */
   readonly service: Service
   /** Only of an archive. */
   readonly archive?: ArchiveName
+  /** Only of a bundle: the commit that it leads to. */
+  readonly bundle?: string
   /** Decoded, checked by the name rules, without a leading slash: `team/project.git`. */
   readonly repository: string
   /** The `Git-Protocol` header as it was sent, or undefined. */
@@ -49,8 +51,8 @@ export function parseGitRequest(request: {
   const service = endpoint.kind === 'advertisement' ? serviceOfQuery(query) : endpoint.service
   if (kind === 'rpc') checkContentType(service, request.headers['content-type'])
   const protocol = checkProtocol(request.headers['git-protocol'])
-  const archive = endpoint.kind === 'archive' ? { archive: endpoint.archive } : {}
-  return { kind, service, repository, ...archive, protocol, version: versionOf(protocol) }
+  const file = endpoint.kind === 'archive' || endpoint.kind === 'bundle' ? endpoint.file : {}
+  return { kind, service, repository, ...file, protocol, version: versionOf(protocol) }
 }
 
 /** HEAD is GET without the body of the reply (RFC 9110 section 9.3.2), which Node leaves out by itself. */
@@ -67,6 +69,7 @@ function checkMethod(expected: 'GET' | 'POST', method: string | undefined): void
  */
 export function targetOf(request: GitRequest): string {
   const repository = pathOf(request.repository)
+  if (request.bundle !== undefined) return `/${repository}/bundles/${request.bundle}.bundle`
   if (request.archive) return `/${repository}/archive/${pathOf(request.archive.ref)}.${request.archive.format}`
   return request.kind === 'advertisement'
     ? `/${repository}/info/refs?service=git-${request.service}`
@@ -114,11 +117,17 @@ function matchEndpoint(path: string) {
     }
   }
   const archive = archiveIn(path)
-  return archive && ({ kind: 'archive', method: 'GET', service: 'upload-pack', ...archive } as const)
+  if (archive) return { ...aFile, ...archive, kind: 'archive' } as const
+  const [, bundled, bundle] = /^\/(.+)\/bundles\/([0-9a-f]{40}|[0-9a-f]{64})\.bundle$/s.exec(path) ?? []
+  if (bundled === undefined || bundle === undefined) return undefined
+  return { ...aFile, kind: 'bundle', repository: bundled, file: { bundle } } as const
 }
 
+/** What is read like a file, with the rights of a fetch. */
+const aFile = { method: 'GET', service: 'upload-pack' } as const
+
 /**
- * Whether a decoded path belongs to git's smart HTTP, or to an archive, whatever else may be wrong with the request.
+ * Whether a decoded path belongs to git's smart HTTP, to an archive or to a bundle, whatever else may be wrong with the request.
  *
  * @throws {Refusal} `bad_archive_name`
  */

@@ -38,6 +38,8 @@ const passedOn = [
   'content-length',
   'git-protocol',
   'if-none-match',
+  'if-range',
+  'range',
   'user-agent',
 ] as const
 

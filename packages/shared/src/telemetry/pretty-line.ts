@@ -32,7 +32,7 @@ function requestLine(fields: Fields): string {
 /** A fetch has three requests and a push has two. The last of each does the work. */
 function whatOf({ service, kind, command }: Fields): string {
   if (service === undefined) return 'other'
-  if (kind === 'archive') return kind
+  if (kind === 'archive' || kind === 'bundle') return kind
   const verb = service === 'receive-pack' ? 'push' : 'fetch'
   if (kind === 'advertisement') return verb === 'push' ? 'push refs' : 'refs'
   return command === 'ls-refs' ? 'refs' : verb

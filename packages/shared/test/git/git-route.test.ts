@@ -120,3 +120,14 @@ test('the address for the next server leads to the same request, for every name'
     }
   }
 })
+
+test('a bundle is asked for by the commit that it leads to, with the rights of a fetch', () => {
+  const id = 'a1'.repeat(20)
+  const request = parseGitRequest(get(`/team/bundles/x.git/bundles/${id}.bundle`))
+  const { kind, service, repository, bundle } = request
+  assert.deepEqual([kind, service, repository, bundle], ['bundle', 'upload-pack', 'team/bundles/x.git', id])
+  assert.deepEqual(parseGitRequest(get(targetOf(request))), request)
+  for (const name of ['main.bundle', id, `${id}0.bundle`, `${id.toUpperCase()}.bundle`, `x/${id}.bundle`]) {
+    assert.equal(reasonOf(get(`/x.git/bundles/${name}`)), 'not_a_git_address', name)
+  }
+})

@@ -1,4 +1,5 @@
 import type { GitRequest } from '@sluice/shared/git/git-route'
+import { influences } from '../../git/protocol-v2.ts'
 import type { ProtocolV2Request } from '../../git/protocol-v2.ts'
 import type { Trait } from '../fingerprint/fingerprint.ts'
 import { lsRefsKey } from './ls-refs.ts'
@@ -22,6 +23,7 @@ export type CacheKey = {
  * @param asked a POST's body; undefined if it is not in protocol version 2, or too large to be parsed
  * @param build git's version, and everything in its command line and environment that changes a reply; not the
  *   repository's own configuration, which every look-up checks
+ * @param bundle what git is told of a bundle for this request, as text; undefined where it is told of none
  * @returns undefined for every other request
  */
 export function cacheKeyOf(
@@ -29,14 +31,15 @@ export function cacheKeyOf(
   gitDir: string,
   asked: ProtocolV2Request | undefined,
   build: string,
+  bundle?: string,
 ): CacheKey | undefined {
-  return request.kind === 'advertisement'
-    ? advertisement(request, gitDir, build)
-    : lsRefs(request, gitDir, asked, build)
+  if (request.kind === 'advertisement') return advertisement(request, gitDir, build, bundle)
+  if (bundle !== undefined) return bundleUri(request, gitDir, asked, build, bundle)
+  return lsRefs(request, gitDir, asked, build)
 }
 
-function advertisement({ service, version }: GitRequest, gitDir: string, build: string): CacheKey {
-  const variant = JSON.stringify([build, service, version])
+function advertisement({ service, version }: GitRequest, gitDir: string, build: string, bundle?: string): CacheKey {
+  const variant = JSON.stringify([build, service, version, bundle])
   // gitprotocol-v2(5): the advertisement has capabilities only, and `ls-refs` lists references. Pushes have no version 2,
   // and are shown references even if they ask for it.
   const kind = service === 'upload-pack' && version === 2 ? 'capabilities' : 'refs'
@@ -59,4 +62,18 @@ function lsRefs(
   const lines = lsRefsKey(asked)
   if (lines === undefined) return undefined
   return { gitDir, kind: 'refs', variant: JSON.stringify([build, 'ls-refs', protocol, lines]), uncacheableBecause: [] }
+}
+
+/** gitprotocol-v2(5), "bundle-uri": it has no arguments. Whether there is a bundle for clients depends on references. */
+function bundleUri(
+  { protocol }: GitRequest,
+  gitDir: string,
+  asked: ProtocolV2Request | undefined,
+  build: string,
+  bundle: string,
+): CacheKey | undefined {
+  const influence = asked?.command === 'bundle-uri' && asked.isPlain && influences(asked)
+  if (!influence || asked.args.length > 0) return undefined
+  const variant = JSON.stringify([build, 'bundle-uri', protocol, influence, bundle])
+  return { gitDir, kind: 'refs', variant, uncacheableBecause: [] }
 }

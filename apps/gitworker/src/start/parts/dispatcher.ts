@@ -3,6 +3,7 @@ import { lookUpBy } from '@sluice/shared/git/repository-pattern'
 import type { Connections } from '@sluice/shared/connections/connections'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { ReadAheadBudget } from '../../body/read-ahead.ts'
+import type { Bundles } from '../../bundles/bundles.ts'
 import type { DiskSpace } from '../../capacity/disk-space.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
@@ -51,6 +52,8 @@ export type DispatcherParts = {
   /** Undefined where there is no file of mirrors. */
   readonly mirrors: Mirrors | undefined
   readonly marks: MirrorMarks
+  /** Undefined where there are no bundles. */
+  readonly bundles: Bundles | undefined
   /** Aborted when the host stops and no longer waits for what still runs. */
   readonly ending: AbortSignal
   readonly metrics: HostMetrics

@@ -1,6 +1,9 @@
 import { VisibleCommits } from '../../archive/visible-commits.ts'
+import type { Bundles } from '../../bundles/bundles.ts'
+import { BundleDownloads } from '../../bundles/serve-bundle.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { isGitAtLeast } from '../../git/git-version.ts'
+import type { Maintenance } from '../../maintenance/maintenance.ts'
 import { FilterOffer } from '../../repository/filter-offer.ts'
 import { PushSettings } from '../../repository/push-settings.ts'
 import { ServiceSwitch } from '../../repository/service-switch.ts'
@@ -18,6 +21,10 @@ export type ReadingParts = {
   readonly config: SupervisorConfig
   readonly workers: Workers
   readonly caches: Caches
+  /** Undefined where there are no bundles. */
+  readonly bundles: Bundles | undefined
+  /** Undefined where repositories are not kept in shape. */
+  readonly maintenance: Maintenance | undefined
 }
 
 /** What reads the repositories' own configurations. */
@@ -34,7 +41,7 @@ export function repositorySettings({ runJob }: Workers) {
 
 /** Puts together what serves requests that read: advertisements and lists of references, fetches, archives. */
 export function readingServers(
-  { config, workers, caches }: ReadingParts,
+  { config, workers, caches, bundles, maintenance }: ReadingParts,
   { slots, gitRuns, settings }: { slots: Slots; gitRuns: GitRuns; settings: RepositorySettings },
 ) {
   const { git, gitVersion, runJob } = workers
@@ -42,10 +49,14 @@ export function readingServers(
   const build = `${gitVersion} ${JSON.stringify(git)}`
   const starter = new ReadStarter({ slots, gitRuns, git, settings, answers, killGrace: config.killGrace })
   const readers = new Readers({ packs, slots, starter, answers })
+  const onClone = (gitDir: string) => {
+    if (bundles?.count(gitDir)) maintenance?.touch(gitDir, true)
+  }
   const sharesPacks = config.packCache !== undefined
   return {
-    references: new References({ readers, answers, build }),
-    fetches: new Fetches({ readers, sharesPacks, build }),
+    references: new References({ readers, slots, bundles, answers, build }),
+    fetches: new Fetches({ readers, sharesPacks, build, onClone: bundles && onClone }),
+    bundles: new BundleDownloads({ bundles, settings, onClone }),
     archives: new Archives({
       readers,
       slots,

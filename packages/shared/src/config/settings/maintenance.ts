@@ -29,4 +29,13 @@ export const maintenance = {
     fallback: '14d',
     schema: orOff(longDuration(3_600_000)),
   },
+  bundleClones: {
+    name: 'SLUICE_BUNDLE_CLONES',
+    apps: ['supervisor'],
+    takes: 'off, or a whole number from 1 to 1000000',
+    purpose:
+      'How many whole clones of a repository in a day make it one that is cloned often. Maintenance then writes a bundle of its default branch, which clients with transfer.bundleURI=true download as a file. Needs git 2.40, and disk space once more for such repositories.',
+    fallback: 'off',
+    schema: orOff(wholeNumber(1, 1_000_000)),
+  },
 } satisfies Record<string, Setting<unknown>>

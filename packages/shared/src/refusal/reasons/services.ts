@@ -40,6 +40,12 @@ export const services = {
     advice:
       'The reference does not exist, is hidden, or leads to no commit; or no reference that clients see leads to the commit.',
   },
+  bundle_missing: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'There is no such bundle (any more). git clones without it.',
+    advice: 'It was renewed or removed since the client heard of it. git goes on with a fetch, so nothing is lost.',
+  },
   archive_not_offered: {
     status: 403,
     outcome: 'refused',

@@ -5,17 +5,21 @@ import type { Running } from '@sluice/shared/app/running'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { Trash } from '../../../administration/trash/trash.ts'
+import { BundleKeeper } from '../../../bundles/bundle-keeper.ts'
 import { laneReasons } from '../../../capacity/admission.ts'
+import type { DiskSpace } from '../../../capacity/disk-space.ts'
 import { pressureReader } from '../../../capacity/pressure.ts'
 import type { Placement } from '../../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../../config/config.ts'
 import { isRootShared } from '../../../config/shared-root.ts'
+import { isGitAtLeast } from '../../../git/git-version.ts'
 import { Lenders } from '../../../maintenance/lenders.ts'
 import { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { MaintenanceRun } from '../../../maintenance/maintenance.ts'
 import { MaintenanceMetrics } from '../../../maintenance/maintenance-metrics.ts'
 import { longJobRunner } from '../../../process/job/long-job.ts'
 import type { ExclusiveWork } from '../../../repository/exclusive-work.ts'
+import type { BundleWorkParts } from './bundles.ts'
 import type { Storage } from '../storage.ts'
 import type { Workers } from '../workers.ts'
 
@@ -25,6 +29,9 @@ export type MaintenanceParts = {
   readonly workers: Workers
   readonly exclusive: ExclusiveWork
   readonly running: Pick<Running, 'isLeaving'>
+  readonly disks: DiskSpace
+  /** Undefined where there are no bundles. */
+  readonly bundles: BundleWorkParts | undefined
   /** Undefined where there is one host only. */
   readonly placement: Placement | undefined
   readonly registry: Registry
@@ -43,7 +50,7 @@ export function openMaintenance(parts: MaintenanceParts): Maintenance | undefine
 }
 
 function startMaintenance(
-  { config, storage, workers, exclusive, running, placement, log }: MaintenanceParts,
+  { config, storage, workers, exclusive, running, disks, bundles, placement, log }: MaintenanceParts,
   metrics: MaintenanceMetrics,
 ): Maintenance {
   const { pool, git, gitVersion, runJob, spawnLog } = workers
@@ -58,13 +65,15 @@ function startMaintenance(
       'this cannot be read, so it is not known from whom repositories borrow objects, and none are removed from any',
     ),
   )
-  const cruftPacks = writesCruftPacks(gitVersion)
+  const cruftPacks = isGitAtLeast(gitVersion, 2, 37)
   if (!cruftPacks)
     log.info({ git: gitVersion }, 'objects that nothing needs are kept for ever: git 2.37 could remove them')
+  const runLongJob = longJobRunner({ pool, git: nice, lane, spawnLog, notes: runtimeDirectory })
+  const checkRoom = (bytes: number) => disks.checkPush(bytes)
   const services = {
     root,
     runJob,
-    runLongJob: longJobRunner({ pool, git: nice, lane, spawnLog, notes: runtimeDirectory }),
+    runLongJob,
     slots,
     grace: config.maintenanceGrace,
     cruftPacks,
@@ -80,6 +89,7 @@ function startMaintenance(
       return entered.move()
     },
     onRun: (run: MaintenanceRun) => metrics.ran(run),
+    bundles: bundles && new BundleKeeper({ ...bundles, runJob, runLongJob, checkRoom, now: Date.now }),
   }
   return new Maintenance(services, log)
 }
@@ -89,9 +99,4 @@ function holdIn(placement: Placement, repository: string, onGiveWay: () => void)
   const held = placement.hold(repository, onGiveWay)
   if (!held) throw new Refusal('misplaced')
   return held
-}
-
-function writesCruftPacks(gitVersion: string): boolean {
-  const [, major, minor] = /^git version (\d+)\.(\d+)/.exec(gitVersion) ?? []
-  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 37)
 }

@@ -1,4 +1,5 @@
 import type { Pages } from '@sluice/shared/operations/operations'
+import type { Bundles } from '../../../bundles/bundles.ts'
 import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../../mirrors/mirrors.ts'
 import type { Copies } from '../../../copies/primary/copies.ts'
@@ -8,6 +9,8 @@ import { MirrorMarks } from '../../../repository/mirror-mark.ts'
 import { openCopies } from '../../copies/open-copies.ts'
 import type { CopiesParts } from '../../copies/open-copies.ts'
 import type { Cluster } from '../cluster.ts'
+import { openBundles } from './bundles.ts'
+import type { BundleParts } from './bundles.ts'
 import { openMaintenance } from './maintenance.ts'
 import type { MaintenanceParts } from './maintenance.ts'
 import { openMirrors } from './mirrors.ts'
@@ -22,6 +25,8 @@ export type OwnWork = Part<{
   /** Undefined where there is no file of mirrors. */
   readonly mirrors: Mirrors | undefined
   readonly marks: MirrorMarks
+  /** Undefined where there are no bundles. */
+  readonly bundles: Bundles | undefined
   /** Undefined where nothing is copied to other hosts. */
   readonly copies: Copies | undefined
   readonly forHosts: CopiesServer | undefined
@@ -30,7 +35,8 @@ export type OwnWork = Part<{
 }>
 
 type OwnWorkParts = Omit<MirrorParts, 'exclusive' | 'marks' | 'maintenance' | 'copies'> &
-  Pick<MaintenanceParts, 'running'> &
+  BundleParts &
+  Pick<MaintenanceParts, 'running' | 'disks'> &
   Omit<CopiesParts, 'cluster' | 'onFollowed'> & { readonly cluster: Cluster | undefined }
 
 /** @throws {ConfigError} where the file of mirrors is not right */
@@ -38,12 +44,13 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   await using opened = new AsyncDisposableStack()
   const exclusive = new ExclusiveWork(parts.users)
   const marks = new MirrorMarks(parts.workers.runJob)
-  const maintenance = openMaintenance({ ...parts, exclusive })
+  const bundles = openBundles(parts)
+  const maintenance = openMaintenance({ ...parts, exclusive, bundles })
   if (maintenance) opened.use(maintenance)
   const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
   const { copies, forHosts, pages } = opened.use(await openCopying(parts, onFollowed))
   const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
-  return partOf(opened, { maintenance, mirrors, marks, copies, forHosts, pages })
+  return partOf(opened, { maintenance, mirrors, marks, copies, forHosts, pages, bundles: bundles?.bundles })
 }
 
 /** With shared storage, all hosts have the same repositories, and nothing is copied. */
