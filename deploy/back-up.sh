@@ -44,6 +44,17 @@ back_up() {
   for name in config description hooks info; do
     [ ! -e "$from/$name" ] || { rm -rf "${to:?}/$name" && cp -a "$from/$name" "$to/$name"; } || return 1
   done
+  back_up_lfs "$from" "$to"
+}
+
+# After the references, so that all objects that they need are there. An object never changes, and has its name only when it
+# is whole.
+back_up_lfs() {
+  [ -d "$1/lfs/objects" ] || return 0
+  find "$1/lfs/objects" -type f | while IFS= read -r object; do
+    copy=$2/${object#"$1"/}
+    [ -e "$copy" ] || { mkdir -p "${copy%/*}" && cp -p "$object" "$copy.new" && mv "$copy.new" "$copy"; } || exit 1
+  done
 }
 
 # A repository is a folder with a HEAD, objects and refs. What lies inside one is not looked at, nor are names that end in

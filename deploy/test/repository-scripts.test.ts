@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -46,8 +46,11 @@ test('a repository that is damaged is named, and the others are backed up and co
   await rm(join(root, 'damaged.git/objects'), { recursive: true })
   await mkdir(join(root, 'damaged.git/objects'))
   await mkdir(backup)
+  await mkdir(join(root, 'z.git/lfs/objects/ab/cd'), { recursive: true })
+  await writeFile(join(root, 'z.git/lfs/objects/ab/cd/abcd'), 'an object of LFS')
   const { status, said } = run('back-up.sh', [root, backup])
   assert.equal(status, 1)
+  assert.equal(await readFile(join(backup, 'z.git/lfs/objects/ab/cd/abcd'), 'utf8'), 'an object of LFS')
   assert.match(said, /^not backed up: damaged.git$/m)
   assert.match(said, /^3 repositories, 1 not backed up\.$/m)
   for (const name of ['a', 'z']) await git(join(backup, `${name}.git`), ['fsck', '--strict'])

@@ -6,6 +6,7 @@ import { forkCommand } from './fork.ts'
 import { fsckCommand } from './fsck.ts'
 import { gcCommand } from './gc.ts'
 import { headCommand } from './head.ts'
+import { lfsCommand } from './lfs-prune.ts'
 import { listCommand } from './list.ts'
 import { readOnlyCommand } from './read-only.ts'
 import { renameCommand } from './rename.ts'
@@ -30,4 +31,5 @@ export function repoCommand(at: Surroundings) {
     .addCommand(sizeCommand(at))
     .addCommand(gcCommand(at))
     .addCommand(fsckCommand(at))
+    .addCommand(lfsCommand(at))
 }

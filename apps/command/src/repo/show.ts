@@ -68,11 +68,12 @@ function rowsOf(shown: Shown, address: string | null): Row[] {
 }
 
 function sizeRows({ size, objects, gcMaySave }: Pick<Size, 'size' | 'objects' | 'gcMaySave'>): Row[] {
-  const { packs, packBytes, looseObjects, looseBytes, temporaryBytes } = objects
+  const { packs, packBytes, looseObjects, looseBytes, lfsObjects, lfsBytes, temporaryBytes } = objects
   return [
     ['size', bytesInWords(size)],
     ['packs', `${packs}, ${bytesInWords(packBytes)}`],
     ['loose objects', `${looseObjects}, ${bytesInWords(looseBytes)}`],
+    ['objects in LFS', `${lfsObjects}, ${bytesInWords(lfsBytes)}`],
     ['temporary', bytesInWords(temporaryBytes)],
     ['a gc may save', `about ${bytesInWords(gcMaySave)}`],
   ]

@@ -1,6 +1,6 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import { targetOf } from '@sluice/shared/git/git-route'
-import type { GitRequest } from '@sluice/shared/git/git-route'
+import { isWrite, methodOf, targetOf } from '@sluice/shared/lfs/remote-request'
+import type { RemoteRequest } from '@sluice/shared/lfs/remote-request'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
@@ -56,7 +56,7 @@ export class Access {
    * @throws {Refusal} `login_required`, `login_failed`, `login_busy`, `login_unavailable`, `too_many_logins`,
    *   `repository_missing` or `push_forbidden`
    */
-  async authorise(exchange: Exchange, request: GitRequest, record: LoginRecord): Promise<Grant> {
+  async authorise(exchange: Exchange, request: RemoteRequest, record: LoginRecord): Promise<Grant> {
     if (!this.#authority.asksForLogin) return await this.#authority.decide(undefined, aboutOf(exchange, request))
     const credentials = readCredentials(exchange.incoming.headers.authorization)
     const grant = await this.#decide(credentials, exchange, request).catch((error: unknown) => {
@@ -74,7 +74,7 @@ export class Access {
     return (isReadable && this.#authority.nameTried?.(credentials, refusal)) || 'unknown'
   }
 
-  async #decide(credentials: Credentials | undefined, exchange: Exchange, request: GitRequest): Promise<Grant> {
+  async #decide(credentials: Credentials | undefined, exchange: Exchange, request: RemoteRequest): Promise<Grant> {
     const about = aboutOf(exchange, request)
     if (credentials === undefined) return await this.#authority.decide(undefined, about)
     try {
@@ -131,22 +131,23 @@ function isFailure(error: unknown): error is Refusal {
   return error instanceof Refusal && (error.reason === 'login_failed' || error.reason === 'too_many_logins')
 }
 
-function aboutOf(exchange: Exchange, request: GitRequest): About {
+function aboutOf(exchange: Exchange, request: RemoteRequest): About {
   return {
     repository: plainName(request.repository),
-    needs: request.service === 'receive-pack' ? 'write' : 'read',
+    needs: isWrite(request) ? 'write' : 'read',
     address: exchange.clientAddress,
     client: clientKey(exchange.clientAddress),
     incoming: exchange.incoming,
+    method: methodOf(request),
     target: targetOf(request),
     requestId: exchange.id,
     signal: exchange.signal,
   }
 }
 
-function checkRights({ rights }: Grant, credentials: Credentials | undefined, { service }: GitRequest): void {
-  const isPush = service === 'receive-pack'
-  if (rights === 'write' || (rights === 'read' && !isPush)) return
+function checkRights({ rights }: Grant, credentials: Credentials | undefined, request: RemoteRequest): void {
+  const writes = isWrite(request)
+  if (rights === 'write' || (rights === 'read' && !writes)) return
   if (credentials === undefined) throw new Refusal('login_required', { headers: challenge })
-  throw rights === 'none' ? repositoryMissing(service) : new Refusal('push_forbidden')
+  throw rights === 'none' ? repositoryMissing(writes ? 'receive-pack' : 'upload-pack') : new Refusal('push_forbidden')
 }

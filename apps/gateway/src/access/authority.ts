@@ -23,6 +23,7 @@ export type About = {
   readonly client: string
   /** The client's request, with its connection and headers. */
   readonly incoming: IncomingMessage
+  readonly method: 'GET' | 'PUT' | 'POST'
   /** The path and query of the request, encoded again. */
   readonly target: string
   readonly requestId: string

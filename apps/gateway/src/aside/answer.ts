@@ -7,7 +7,6 @@ import { answerArchive } from './archive.ts'
 import { answerPage } from './page.ts'
 import { answerGoImport } from './go-import.ts'
 import type { RepositoryParts } from './go-import.ts'
-import { answerLfs } from './lfs.ts'
 import type { Aside } from './route.ts'
 
 export type AsideOptions = {
@@ -30,8 +29,6 @@ export async function answerAside(
   switch (aside.kind) {
     case 'preflight':
       return await answerPreflight(exchange, options.corsOrigins)
-    case 'lfs':
-      return await answerLfs(exchange)
     case 'archive':
       return await answerArchive(exchange)
     case 'go-import':

@@ -15,6 +15,7 @@ const requestHeaders = [
   'Accept',
   'Accept-Language',
   'Git-Protocol',
+  'Range',
   'User-Agent',
   'X-Request-Id',
   'Traceparent',
@@ -62,7 +63,7 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
 export async function answerPreflight(exchange: Exchange, origins: CorsOrigins): Promise<undefined> {
   if (!mayUse(origins, exchange.incoming.headers.origin ?? '')) throw new Refusal('cross_site')
   await exchange.reply(204, '', {
-    'Access-Control-Allow-Methods': 'GET, HEAD, POST',
+    'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT',
     'Access-Control-Allow-Headers': requestHeaders,
     'Access-Control-Max-Age': maxAgeSeconds,
     'X-Request-Id': exchange.id,

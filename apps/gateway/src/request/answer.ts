@@ -1,7 +1,7 @@
 import type { Running } from '@sluice/shared/app/running'
 import type { Connections } from '@sluice/shared/connections/connections'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import { parseGitRequest } from '@sluice/shared/git/git-route'
+import { isLfs, parseRemoteRequest } from '@sluice/shared/lfs/remote-request'
 import type { PushReport } from '@sluice/shared/git/push-report'
 import { checkHostName, checkSite, isFollowedLink } from '@sluice/shared/http/other-sites'
 import type { SiteOptions } from '@sluice/shared/http/other-sites'
@@ -18,6 +18,7 @@ import { newRecord } from './request-record.ts'
 import type { RequestRecord } from './request-record.ts'
 import { serveGit } from './serve-git.ts'
 import type { GitParts } from './serve-git.ts'
+import { serveLfs } from './serve-lfs.ts'
 
 const maxUserAgentLength = 128
 
@@ -72,9 +73,10 @@ async function dispatch(
   checkHostName(incoming, sites)
   const aside = asideOf(incoming)
   if (aside) return await answerAside(exchange, aside, asides)
-  const request = (record.request = parseGitRequest(incoming))
+  const request = (record.request = parseRemoteRequest(incoming))
   const isDownload = request.kind === 'archive' && isFollowedLink(incoming)
   if (!isDownload) checkSite(incoming, sites)
+  if (isLfs(request)) return await serveLfs(exchange, request, span, record, { ...git, origin: asides.origin })
   return await serveGit(exchange, request, span, record, git)
 }
 

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import { targetOf } from '@sluice/shared/git/git-route'
-import type { GitRequest } from '@sluice/shared/git/git-route'
 import type { PushReport } from '@sluice/shared/git/push-report'
+import { countsTwice, methodOf, targetOf } from '@sluice/shared/lfs/remote-request'
+import type { RemoteRequest } from '@sluice/shared/lfs/remote-request'
 import { headersToHost } from '@sluice/shared/host-protocol/from-gateway'
 import { reasonOf } from '@sluice/shared/host-protocol/from-host'
 import type { ReplyHeaders } from '@sluice/shared/host-protocol/from-host'
@@ -12,7 +12,7 @@ import type { Span } from '@sluice/shared/telemetry/tracing'
 import type { Grant } from '../access/authority.ts'
 import type { Leg } from '../hosts/placement.ts'
 import { watchHost } from './host-watch.ts'
-import type { KeptBody } from './kept-body.ts'
+import type { SentBody } from './kept-body.ts'
 import { passedOn, Reply } from './reply.ts'
 import { Unanswered } from './unanswered.ts'
 import { withoutAnswer } from './without-answer.ts'
@@ -23,12 +23,14 @@ const holdMs = 200
 /** A client's request that is to go to a host. */
 export type ForwardedRequest = {
   readonly exchange: Exchange
-  readonly request: GitRequest
+  readonly request: RemoteRequest
   readonly grant: Pick<Grant, 'user' | 'mayCreate'>
   /** The gateway's span, which the host's becomes a part of. */
   readonly span: Span
-  /** Undefined for an advertisement. */
-  readonly body: KeptBody | undefined
+  /** The address of the repository as the client knows it; undefined where no reply names it. */
+  readonly address?: string
+  /** Undefined where the request has none. */
+  readonly body: SentBody | undefined
   /** Reads a push's reply as it passes; undefined for what is not a push. */
   readonly report: PushReport | undefined
 }
@@ -51,6 +53,7 @@ export function forward(forwarded: ForwardedRequest, leg: Leg): Promise<string |
     clientAddress,
     user: grant.user,
     mayCreate: grant.mayCreate,
+    address: forwarded.address,
     awaitsAcceptance: body?.isWhole === false,
     trace: span.headers(),
     secret: link.secret,
@@ -58,7 +61,7 @@ export function forward(forwarded: ForwardedRequest, leg: Leg): Promise<string |
   }
   // A push that breaks off is sent again only if it has certainly not begun. A kept connection could not tell: it may have
   // been lost before.
-  const dispatcher = isPush(request) ? link.singleUse : link.dispatcher
+  const dispatcher = countsTwice(request) ? link.singleUse : link.dispatcher
   dispatcher.dispatch(
     {
       method: methodFor(request, incoming.method),
@@ -76,14 +79,10 @@ async function answersLook({ gone, presence }: Leg['host']): Promise<boolean> {
   return gone === undefined || (await presence.look())
 }
 
-/** An archive or a bundle is not read only to be thrown away. An advertisement says with HEAD what it says with GET. */
-function methodFor({ kind }: GitRequest, asked: string | undefined): 'GET' | 'HEAD' | 'POST' {
-  if (kind === 'rpc') return 'POST'
-  return kind !== 'advertisement' && asked === 'HEAD' ? 'HEAD' : 'GET'
-}
-
-function isPush({ kind, service }: GitRequest): boolean {
-  return kind === 'rpc' && service === 'receive-pack'
+/** An archive, a bundle or an object of LFS is not read only to be thrown away. An advertisement says with HEAD what it says with GET. */
+function methodFor(request: RemoteRequest, asked: string | undefined): 'HEAD' | ReturnType<typeof methodOf> {
+  const mayBeLarge = request.kind === 'archive' || request.kind === 'bundle' || request.kind === 'download'
+  return mayBeLarge && asked === 'HEAD' ? 'HEAD' : methodOf(request)
 }
 
 /** What undici calls while a request is at its host. `result` settles once, after which nothing here is called. */
@@ -132,12 +131,12 @@ class Attempt implements Dispatcher.DispatchHandler {
     const reason = (this.#reason = reasonOf(headers))
     // A refusal in git's own protocol: the log says what it stands for.
     if (status === 200) exchange.standsFor = statusOf(reason)
-    const noAnswer = withoutAnswer(this.#leg, headers, reason, isPush(request))
+    const noAnswer = withoutAnswer(this.#leg, headers, reason, countsTwice(request))
     if (noAnswer) return controller.abort(noAnswer)
     this.#watch?.[Symbol.dispose]()
     this.#leg.answered(reason)
     this.#reply = new Reply(exchange, { onFull: () => controller.pause(), onPassedOn: () => body?.accepted() })
-    this.#reply.begin(status, passedOn(headers), isPush(request) ? 0 : holdMs)
+    this.#reply.begin(status, passedOn(headers), countsTwice(request) ? 0 : holdMs)
   }
 
   /** The host is gone, or cannot be reached: what it has not begun to answer is not waited for. */
@@ -155,7 +154,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   /** Whether the host may do what must not be done twice, with what it has of the request. */
   get #mayTakeEffect(): boolean {
     const { request, body } = this.#forwarded
-    return isPush(request) && body?.isProbe !== true && body?.isCutShort !== true
+    return countsTwice(request) && body?.isProbe !== true && body?.isCutShort !== true
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {

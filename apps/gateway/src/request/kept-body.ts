@@ -13,6 +13,9 @@ import { LentBody } from './lent-body.ts'
  */
 const acceptedAfterMs = 1000
 
+/** A body as an attempt at a host needs it. */
+export type SentBody = Pick<KeptBody, 'isAtHand' | 'isWhole' | 'isCutShort' | 'isProbe' | 'bytes' | 'lend' | 'accepted'>
+
 /**
  * A request's body, kept for as long as the request may have to be sent again.
  *

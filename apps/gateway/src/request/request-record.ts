@@ -1,12 +1,12 @@
-import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { RemoteRequest } from '@sluice/shared/lfs/remote-request'
 import type { PushReport } from '@sluice/shared/git/push-report'
 import type { LoginRecord } from '../access/access.ts'
 import type { Host } from '../hosts/host.ts'
 
 /** What is known of a request so far: for its line in the log, and for its deadlines. */
 export type RequestRecord = {
-  /** Undefined until it is parsed, and for what is not git's. */
-  request: GitRequest | undefined
+  /** Undefined until it is parsed, and for what is neither git's nor LFS's. */
+  request: RemoteRequest | undefined
   readonly login: LoginRecord
   /** What the reply says about a push, read as it passes; undefined where it is not a push. */
   report: PushReport | undefined

@@ -1,3 +1,4 @@
+import { countsTwice, isLfs, isWrite } from '@sluice/shared/lfs/remote-request'
 import type { Leg, Placement, Route, Wanted } from '../hosts/placement.ts'
 import { forward } from './forward.ts'
 import type { ForwardedRequest } from './forward.ts'
@@ -54,9 +55,9 @@ export async function forwardWithRetry(
   options: RetryOptions,
 ): Promise<string | undefined> {
   const { request, body, exchange } = forwarded
-  const purpose = request.service === 'receive-pack' ? 'write' : 'read'
-  const wanted: Wanted = { ...about, purpose, signal: exchange.signal }
-  const changesNothing = purpose === 'read' || request.kind === 'advertisement' || body?.isProbe === true
+  const purpose = isWrite(request) ? 'write' : 'read'
+  const wanted: Wanted = { ...about, purpose, isLfs: isLfs(request), signal: exchange.signal }
+  const changesNothing = !countsTwice(request) || body?.isProbe === true
   const route = options.placement.route(wanted)
   let breaks = 0
   for (let attempts = 1; ; attempts++) {

@@ -14,6 +14,8 @@ import type { Operation, OperationKind, OperationOf, Progress } from './operatio
 import { renameRepository } from './change/rename-repository.ts'
 import { runMirrorNow } from './change/run-mirror.ts'
 import type { MirrorServices } from './change/run-mirror.ts'
+import { pruneObjects } from './lfs/prune-objects.ts'
+import type { PruneServices } from './lfs/prune-objects.ts'
 import { setHead } from './change/set-head.ts'
 import { setReadOnly } from './change/set-read-only.ts'
 import type { TrashEntry } from './trash/trash.ts'
@@ -33,6 +35,7 @@ export type HoldOperation = (operation: Operation) => Disposable & {
 export type AdministrationServices = MovingServices &
   ForkServices &
   GarbageServices &
+  PruneServices &
   ClosingServices &
   MirrorServices & {
     readonly hold: HoldOperation
@@ -48,17 +51,18 @@ type Runner<K extends OperationKind> = (
 ) => Promise<object>
 
 const runners: { readonly [K in OperationKind]: Runner<K> } = {
-  create: createEmpty,
-  rename: renameRepository,
-  delete: deleteRepository,
-  restore: restoreRepository,
-  purge: purgeRepository,
-  fork: forkRepository,
-  head: setHead,
-  readonly: setReadOnly,
-  gc: collectGarbage,
-  fsck: checkObjects,
-  mirror: runMirrorNow,
+  'create': createEmpty,
+  'rename': renameRepository,
+  'delete': deleteRepository,
+  'restore': restoreRepository,
+  'purge': purgeRepository,
+  'fork': forkRepository,
+  'head': setHead,
+  'readonly': setReadOnly,
+  'gc': collectGarbage,
+  'fsck': checkObjects,
+  'lfs-prune': pruneObjects,
+  'mirror': runMirrorNow,
 }
 
 export class Administration {

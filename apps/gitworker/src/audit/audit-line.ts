@@ -5,7 +5,7 @@ import type { RefChange } from '../operations/ref-change.ts'
 
 /** What was done, or not done, by whom. */
 export type AuditEvent = {
-  readonly event: 'push' | 'refused' | 'mirror'
+  readonly event: 'push' | 'refused' | 'mirror' | 'lfs'
   readonly repository: string
   readonly refs: readonly RefChange[]
   /** How many references of the push are not in `refs`. */

@@ -4,12 +4,12 @@ import { Lane } from '@sluice/shared/admission/lane'
 import type { LaneLimits } from '@sluice/shared/admission/lane'
 
 /*
- * Four lanes, each with slots of its own, so that a flood in one cannot starve another. Three are for clients'
- * requests, one is for the supervisor's own git commands (jobs). A request may wait for a job while it holds its own
- * slot. A job never waits for a request, so the two cannot block each other.
+ * Five lanes, each with slots of its own, so that a flood in one cannot starve another. Four are for clients' requests;
+ * those of `lfs` are for objects that this process moves itself, the others for one git each. One is for the supervisor's
+ * own git commands (jobs). A request may wait for a job while it holds its own slot. A job never waits for a request, so the two cannot block each other.
  */
 
-export const laneNames = ['fetch', 'push', 'push-advertisement', 'job'] as const
+export const laneNames = ['fetch', 'push', 'push-advertisement', 'lfs', 'job'] as const
 
 /** The reasons with which the lanes refuse requests. */
 export const laneReasons = { full: 'queue_full', late: 'queue_timeout' } as const
@@ -34,6 +34,7 @@ export class Admission {
       'fetch': lane('fetch'),
       'push': lane('push'),
       'push-advertisement': lane('push-advertisement'),
+      'lfs': lane('lfs'),
       'job': lane('job'),
     }
     this.#onWaited = onWaited

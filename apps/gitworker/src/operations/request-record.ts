@@ -1,5 +1,5 @@
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import type { GitRequest } from '@sluice/shared/git/git-route'
+import type { RemoteRequest } from '@sluice/shared/lfs/remote-request'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Outcome } from '@sluice/shared/refusal/outcomes'
 import type { Reason } from '@sluice/shared/refusal/reasons'
@@ -16,7 +16,7 @@ export type Phase = 'reading' | 'queued' | 'starting' | 'serving' | 'ending'
 export type RequestRecord = {
   phase: Phase
   outcome: Outcome
-  request?: GitRequest
+  request?: RemoteRequest
   refusal?: Refusal
   git?: GitReport
   /** In protocol version 2: `ls-refs`, `fetch` … */

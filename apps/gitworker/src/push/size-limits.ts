@@ -16,6 +16,8 @@ export type SizeLimitServices = {
   readonly maxPush: (repository: string) => number | undefined
   readonly maxRepository: (repository: string) => number | undefined
   readonly sizes: RepositorySizes
+  /** Of the objects in LFS, which count as well. */
+  readonly lfsBytes: (place: { readonly repository: string; readonly gitDir: string }) => Promise<number>
 }
 
 /** How much a push may bring. */
@@ -41,12 +43,14 @@ export class SizeLimits {
     gitDir: string,
     body: RequestBody,
   ): Promise<PushRoom | undefined> {
-    const { maxPush, maxRepository, sizes } = this.#services
+    const { maxPush, maxRepository, sizes, lfsBytes } = this.#services
     const most = maxPush(repository)
     const limit = maxRepository(repository)
     const ofPush: PushRoom | undefined = most === undefined ? undefined : { bytes: most, of: 'push' }
     if (limit === undefined) return ofPush
-    const used = await sizes.of(join(commonDirOf(gitDir), 'objects'))
+    const commonDir = commonDirOf(gitDir)
+    const ofLfs = await lfsBytes({ repository, gitDir: commonDir })
+    const used = (await sizes.of(join(commonDir, 'objects'))) + ofLfs
     // For git, a limit of 0 is none.
     const left: RepositoryRoom = { bytes: Math.max(limit - used, 1), of: 'repository', limit, used }
     if (!(await mayFit(left, exchange, body))) throw new Refusal('repository_full', { sentence: fullSentence(left) })

@@ -1,7 +1,7 @@
 import { clientKey } from '@sluice/shared/admission/client-key'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
-import { parseGitRequest } from '@sluice/shared/git/git-route'
 import type { GitRequest } from '@sluice/shared/git/git-route'
+import { isLfs, parseRemoteRequest } from '@sluice/shared/lfs/remote-request'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { awaitsAcceptance, termOf } from '@sluice/shared/host-protocol/from-gateway'
@@ -15,6 +15,7 @@ import type { Tenure } from '../cluster/placement/tenure.ts'
 import type { Copies } from '../copies/primary/copies.ts'
 import { admitFirstPush } from '../creation/first-push.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
+import type { Lfs } from '../lfs/serve-lfs.ts'
 import { checkNoMirror, checkNotAwaited } from '../mirrors/mirror-refusals.ts'
 import type { Mirrors } from '../mirrors/mirrors.ts'
 import { refuse } from '../operations/request-record.ts'
@@ -41,7 +42,7 @@ import type { References } from './serve-references.ts'
  * A request on its way through this host:
  *
  *   limits → parse → in a cluster: this host? ─ no ─▶ refused: nothing is begun
- *                         │
+ *                         │ └─▶ a request of LFS's                     lfs/serve-lfs
  *      find the repository → read the body's beginning ─┬─▶ a probe         answered here
  *                                                       ├─▶ a push          serve-push ──────▶ run-push
  *                                                       ├─▶ an archive      serve-archive ────┐
@@ -57,6 +58,7 @@ export type Servers = {
   readonly pushes: Pushes
   readonly archives: Archives
   readonly bundles: BundleDownloads
+  readonly lfs: Lfs
 }
 
 export type DispatchServices = {
@@ -80,7 +82,7 @@ export type DispatchServices = {
   readonly onOver: (gitDir: string, isPush: boolean) => void
 }
 
-/** Hands each git request to the server for its kind. */
+/** Hands each request to the server for its kind. */
 export class Dispatcher {
   readonly #services: DispatchServices
 
@@ -90,24 +92,20 @@ export class Dispatcher {
 
   /** Returns when the request has been answered and all processes that it started have ended. Never rejects. */
   async serve(exchange: Exchange, record: RequestRecord): Promise<void> {
+    const { limits, placement } = this.#services
     try {
-      setLimits(exchange, this.#services.limits)
-      const request = (record.request = parseGitRequest(exchange.incoming))
-      using tenure = await this.#place(exchange, request)
+      setLimits(exchange, limits)
+      const request = (record.request = parseRemoteRequest(exchange.incoming))
+      using tenure = await placement?.admit(request, termOf(exchange.incoming.headers), exchange.signal)
       // From now on, the gateway does not send the request elsewhere.
       if (awaitsAcceptance(exchange.incoming.headers)) exchange.outgoing.writeProcessing()
-      await this.#admit(exchange, request, record, tenure)
+      if (isLfs(request)) await this.#services.servers.lfs.serve({ exchange, request, record, tenure })
+      else await this.#admit(exchange, request, record, tenure)
     } catch (error) {
       await refuse(exchange, record, error)
     }
     // The gateway sends a request that was not begun to another host, which answers it.
     if (!isNotBegun(record.refusal?.headers ?? {})) await this.#services.refusedPushes?.ended(exchange, record)
-  }
-
-  /** @throws {Refusal} `misplaced`, `no_lease` */
-  async #place(exchange: Exchange, request: GitRequest): Promise<Tenure | undefined> {
-    const { placement } = this.#services
-    return await placement?.admit(request, termOf(exchange.incoming.headers), exchange.signal)
   }
 
   async #admit(

@@ -26,7 +26,7 @@ test('a fetch and its advertisement share a lane; a push and its advertisement d
 
 test('a full lane does not hold up another', async () => {
   const lane = { ...limits, queueLength: 0 }
-  const admission = new Admission({ 'fetch': lane, 'push': lane, 'push-advertisement': lane, 'job': lane })
+  const admission = new Admission({ 'fetch': lane, 'push': lane, 'push-advertisement': lane, 'lfs': lane, 'job': lane })
   await admission.admit('fetch', somebody, never)
   await assert.rejects(admission.admit('fetch', somebody, never), isRefusal('queue_full'))
   await admission.admit('push', somebody, never)
@@ -38,7 +38,7 @@ test('every wait is reported with its length, also if the request was refused', 
   const lane = { ...limits, queueTimeout: 20 }
   const waits: [string, number][] = []
   const admission = new Admission(
-    { 'fetch': lane, 'push': lane, 'push-advertisement': lane, 'job': lane },
+    { 'fetch': lane, 'push': lane, 'push-advertisement': lane, 'lfs': lane, 'job': lane },
     (name, milliseconds) => waits.push([name, milliseconds]),
   )
   await admission.admit('push', somebody, never)

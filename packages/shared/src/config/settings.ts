@@ -4,6 +4,7 @@ import { access } from './settings/access.ts'
 import { tls } from './settings/tls.ts'
 import { repositories } from './settings/repositories.ts'
 import { pushes } from './settings/pushes.ts'
+import { lfs } from './settings/lfs/lfs.ts'
 import { capacity } from './settings/capacity.ts'
 import { limits } from './settings/limits.ts'
 import { times } from './settings/times.ts'
@@ -44,6 +45,12 @@ export const settingGroups = [
     settings: repositories,
   },
   { key: 'pushes', title: 'Pushes', about: 'What pushes may do, and what runs with them.', settings: pushes },
+  {
+    key: 'lfs',
+    title: 'Git LFS',
+    about: 'Large files beside git. See `docs/operate/lfs.md`.',
+    settings: lfs,
+  },
   {
     key: 'capacity',
     title: 'How much at once',
@@ -107,6 +114,7 @@ export const settings = {
   ...tls,
   ...repositories,
   ...pushes,
+  ...lfs,
   ...capacity,
   ...limits,
   ...times,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { GitRequest } from '../git/git-route.ts'
+import type { RemoteRequest } from '../lfs/remote-request.ts'
 import { malformedBody } from '../http/http-server.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { ByteCounters } from './byte-counters.ts'
@@ -151,7 +151,7 @@ export class Exchange {
    *
    * @param request what git has asked for, if it may be told in its own protocol
    */
-  async refuse(refusal: Refusal, request?: GitRequest): Promise<void> {
+  async refuse(refusal: Refusal, request?: RemoteRequest): Promise<void> {
     if (this.#transport.reply.destroyed) return
     if (this.outgoing.headersSent) return this.#transport.cut()
     const { status, text, headers, standsFor } = refusalReply(refusal, this.incoming, this.id, request)

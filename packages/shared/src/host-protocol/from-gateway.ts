@@ -2,6 +2,7 @@ import { isUserName } from './user-name.ts'
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
 import {
+  addressHeader,
   awaitsAcceptanceHeader,
   clientHeader,
   mayCreateHeader,
@@ -21,6 +22,8 @@ export type GatewayHeaders = {
   readonly user: string | undefined
   /** Whether a push may create the repository. */
   readonly mayCreate: boolean
+  /** The address of the repository as the client knows it; undefined where no reply names it. */
+  readonly address: string | undefined
   /** Whether the rest of the body waits until the host has accepted the request. */
   readonly awaitsAcceptance: boolean
   /** `traceparent` and `tracestate`: the span that is the parent of the host's own. */
@@ -54,6 +57,7 @@ export function headersToHost(told: GatewayHeaders, incoming: IncomingHttpHeader
     [mayCreateHeader]: told.mayCreate ? 'yes' : 'no',
   }
   if (told.user !== undefined) headers[userHeader] = encodeURIComponent(told.user)
+  if (told.address !== undefined) headers[addressHeader] = told.address
   if (told.term !== undefined) headers[termHeader] = String(told.term)
   if (told.awaitsAcceptance) headers[awaitsAcceptanceHeader] = 'yes'
   for (const name of passedOn) {
@@ -94,6 +98,12 @@ export function userOf(headers: IncomingHttpHeaders): string | undefined {
 /** A client that may ask a host directly may create repositories, too. */
 export function mayCreate(headers: IncomingHttpHeaders): boolean {
   return headers[mayCreateHeader] !== 'no'
+}
+
+/** @returns undefined where no gateway has told it */
+export function addressOf(headers: IncomingHttpHeaders): string | undefined {
+  const told = headers[addressHeader]
+  return typeof told === 'string' && /^https?:\/\/[\x21-\x7e]+$/.test(told) ? told : undefined
 }
 
 export function awaitsAcceptance(headers: IncomingHttpHeaders): boolean {

@@ -15,6 +15,12 @@ export const userHeader = 'sluice-user'
 /** Request. `no`: a push must not create the repository. */
 export const mayCreateHeader = 'sluice-may-create'
 
+/**
+ * Request, of LFS. The address of the repository as the client knows it, which the addresses of its objects begin with:
+ * `https://git.example.org/team/project.git`.
+ */
+export const addressHeader = 'sluice-address'
+
 /** Request. The secret by which a host knows its gateways. */
 export const secretHeader = 'sluice-secret'
 
@@ -51,6 +57,7 @@ export const singleRequestHeaders = [
   oldClientHeader,
   userHeader,
   mayCreateHeader,
+  addressHeader,
   secretHeader,
   termHeader,
 ] as const

@@ -2,6 +2,7 @@ import type { Outcome } from './outcomes.ts'
 import { requests } from './reasons/requests.ts'
 import { services } from './reasons/services.ts'
 import { access } from './reasons/access.ts'
+import { lfs } from './reasons/lfs.ts'
 import { pushes } from './reasons/pushes.ts'
 import { administration } from './reasons/administration.ts'
 import { load } from './reasons/load.ts'
@@ -14,6 +15,7 @@ export const reasonGroups = [
   { title: 'What is not offered', reasons: services },
   { title: 'Log-ins and rights', reasons: access },
   { title: 'Repositories and pushes', reasons: pushes },
+  { title: 'Git LFS', reasons: lfs },
   { title: 'Administration of repositories', reasons: administration },
   { title: 'Too much to do', reasons: load },
   { title: 'Gateway and host', reasons: hosts },
@@ -29,6 +31,7 @@ export const reasons = {
   ...services,
   ...access,
   ...pushes,
+  ...lfs,
   ...administration,
   ...load,
   ...hosts,

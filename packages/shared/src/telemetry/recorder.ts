@@ -1,5 +1,5 @@
 import type { Exchange } from '../exchange/exchange.ts'
-import type { GitRequest } from '../git/git-route.ts'
+import type { RemoteRequest } from '../lfs/remote-request.ts'
 import type { Logger } from './log.ts'
 import type { Outcome } from '../refusal/outcomes.ts'
 import { logRequest } from './request-log.ts'
@@ -29,7 +29,7 @@ export class Recorder {
   }
 
   /** @param about gives what the request asks, once that is known */
-  begin(exchange: Exchange, about: () => GitRequest | undefined): Recording {
+  begin(exchange: Exchange, about: () => RemoteRequest | undefined): Recording {
     this.#metrics.begin(exchange, about)
     const { headers, method } = exchange.incoming
     const span = this.#tracing.begin(headers, method ?? '')
@@ -39,7 +39,7 @@ export class Recorder {
     }
   }
 
-  #end(exchange: Exchange, span: Span, request: GitRequest | undefined, ending: Ending): void {
+  #end(exchange: Exchange, span: Span, request: RemoteRequest | undefined, ending: Ending): void {
     const { outcome, reason } = ending
     this.#metrics.end(exchange, outcome, reason)
     const { traceId, spanId, parentId } = span

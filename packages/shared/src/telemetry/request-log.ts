@@ -1,5 +1,5 @@
 import type { Exchange } from '../exchange/exchange.ts'
-import type { GitRequest } from '../git/git-route.ts'
+import type { RemoteRequest } from '../lfs/remote-request.ts'
 import type { Logger } from './log.ts'
 import { statusOf } from '../refusal/reasons.ts'
 import { outcomes } from '../refusal/outcomes.ts'
@@ -15,7 +15,7 @@ const maxNameLength = 256
 export function logRequest(
   log: Logger,
   exchange: Exchange,
-  request: GitRequest | undefined,
+  request: RemoteRequest | undefined,
   ending: Ending,
 ): number | undefined {
   const { incoming, outgoing } = exchange

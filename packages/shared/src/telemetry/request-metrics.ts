@@ -2,7 +2,7 @@ import { Counter, Histogram } from 'prom-client'
 import type { Registry } from 'prom-client'
 import type { Exchange } from '../exchange/exchange.ts'
 import { addGauge } from './gauge.ts'
-import type { GitRequest } from '../git/git-route.ts'
+import type { RemoteRequest } from '../lfs/remote-request.ts'
 import { reasons } from '../refusal/reasons.ts'
 import type { Outcome } from '../refusal/outcomes.ts'
 
@@ -66,7 +66,7 @@ export class RequestMetrics {
   }
 
   /** @param about gives what the request asks, once that is known */
-  begin(exchange: Exchange, about: () => GitRequest | undefined): void {
+  begin(exchange: Exchange, about: () => RemoteRequest | undefined): void {
     this.#underWay.set(exchange, { about, received: 0, sent: 0 })
   }
 
@@ -97,7 +97,7 @@ export class RequestMetrics {
 }
 
 /** A request under way: what it is about, and how many of its bytes have been counted. */
-type Counted = { readonly about: () => GitRequest | undefined; received: number; sent: number }
+type Counted = { readonly about: () => RemoteRequest | undefined; received: number; sent: number }
 
 /** For requests that could not be read as git requests, and so have no service. */
 const none = 'none'

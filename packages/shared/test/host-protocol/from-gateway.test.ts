@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  addressOf,
   awaitsAcceptance,
   clientAddressOf,
   headersToHost,
@@ -17,6 +18,7 @@ const told: GatewayHeaders = {
   clientAddress: '192.0.2.1',
   user: 'Zoë / 100%',
   mayCreate: false,
+  address: 'https://git.example.org/team/project.git',
   awaitsAcceptance: true,
   trace: { traceparent: '00-1-2-01' },
   secret: 'a secret',
@@ -28,6 +30,7 @@ test('a host reads what a gateway writes', () => {
   assert.equal(clientAddressOf(headers), told.clientAddress)
   assert.equal(userOf(headers), told.user)
   assert.equal(mayCreate(headers), false)
+  assert.equal(addressOf(headers), told.address)
   assert.equal(awaitsAcceptance(headers), true)
   assert.equal(secretOf(headers), told.secret)
   assert.equal(termOf(headers), told.term)
@@ -40,6 +43,7 @@ test('headers without a value are left out', () => {
     {
       ...told,
       user: undefined,
+      address: undefined,
       secret: undefined,
       term: undefined,
       mayCreate: true,

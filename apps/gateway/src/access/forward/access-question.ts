@@ -14,8 +14,7 @@ export function questionAbout(
   origin: Origin,
   credentials: LoginCredentials | undefined,
 ): Record<string, string> {
-  const { target, needs, address, repository, incoming } = about
-  const method = target.includes('/info/refs?') ? 'GET' : 'POST'
+  const { method, target, needs, address, repository, incoming } = about
   const headers: Record<string, string> = {
     'x-original-url': `${origin.scheme}://${origin.host}${target}`,
     'x-original-method': method,

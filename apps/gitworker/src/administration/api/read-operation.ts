@@ -7,7 +7,7 @@ import type { Operation } from '../operation/operation.ts'
  *
  *   POST   /-/repositories                  create
  *   DELETE /-/repositories/NAME             delete
- *   POST   /-/repositories/NAME/KIND        rename, fork, head, readonly, gc, fsck
+ *   POST   /-/repositories/NAME/KIND        rename, fork, head, readonly, gc, fsck, lfs-prune
  *   POST   /-/mirrors/NAME/run              mirror
  *   POST   /-/trash/ID/restore              restore
  *   DELETE /-/trash/ID                      purge
@@ -18,6 +18,17 @@ export type ReadOperation = (subject: string, body: unknown) => Operation
 
 const name = z.string().min(1).max(4096)
 const empty = z.strictObject({})
+
+/** Whatever is younger may belong to a push that is under way. */
+const leastAgeSeconds = 3600
+const pruning = z.strictObject({
+  dryRun: z.boolean().default(true),
+  minAgeSeconds: z
+    .int()
+    .min(leastAgeSeconds)
+    .max(10 * 366 * 86_400)
+    .default(14 * 86_400),
+})
 
 export const creation: ReadOperation = (_, body) => {
   const {
@@ -39,20 +50,24 @@ export const creation: ReadOperation = (_, body) => {
 
 /** With a body, by the last part of the path. */
 export const named: Readonly<Record<string, ReadOperation>> = {
-  rename: (repository, body) => ({ kind: 'rename', repository, ...parsed(z.strictObject({ to: name }), body) }),
-  fork: (repository, body) => {
+  'rename': (repository, body) => ({ kind: 'rename', repository, ...parsed(z.strictObject({ to: name }), body) }),
+  'fork': (repository, body) => {
     const { to, independent } = parsed(z.strictObject({ to: name, independent: z.boolean().default(false) }), body)
     return { kind: 'fork', repository, to, isIndependent: independent }
   },
-  head: (repository, body) => ({ kind: 'head', repository, ...parsed(z.strictObject({ branch: z.string() }), body) }),
-  readonly: (repository, body) => {
+  'head': (repository, body) => ({ kind: 'head', repository, ...parsed(z.strictObject({ branch: z.string() }), body) }),
+  'readonly': (repository, body) => {
     const { on, message } = parsed(z.strictObject({ on: z.boolean(), message: z.string().optional() }), body)
     if (!on && message !== undefined)
       throw badOperation('A message is for a repository that is read-only ("on": true).')
     return { kind: 'readonly', repository, readOnly: on ? (message ?? '') : null }
   },
-  gc: (repository, body) => ({ kind: 'gc', repository, ...parsed(empty, body) }),
-  fsck: (repository, body) => ({ kind: 'fsck', repository, ...parsed(empty, body) }),
+  'gc': (repository, body) => ({ kind: 'gc', repository, ...parsed(empty, body) }),
+  'lfs-prune': (repository, body) => {
+    const { dryRun, minAgeSeconds } = parsed(pruning, body)
+    return { kind: 'lfs-prune', repository, isDryRun: dryRun, minAgeMs: minAgeSeconds * 1000 }
+  },
+  'fsck': (repository, body) => ({ kind: 'fsck', repository, ...parsed(empty, body) }),
 }
 
 export const mirroring: ReadOperation = (repository, body) => ({ kind: 'mirror', repository, ...parsed(empty, body) })

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
+import type { LfsStorage } from '../../lfs/storage/lfs-storage.ts'
 import type { RunLongJob } from '../../process/job/long-job.ts'
 import type { RunJob } from '../../process/job/job.ts'
 import { headIsNoGuess, settleHead } from '../../repository/default-branch.ts'
@@ -20,6 +22,7 @@ export type ForkServices = {
   readonly turns: Turns
   readonly maker: NewRepositories['maker']
   readonly facts: FactsReader
+  readonly lfs: LfsStorage
   readonly runJob: RunJob
   readonly runLongJob: RunLongJob
 }
@@ -45,7 +48,7 @@ export async function forkRepository(
   { repository, to, isIndependent }: OperationOf<'fork'>,
   progress: Progress,
 ): Promise<Forked> {
-  const { root, turns, maker, facts, runJob, runLongJob } = services
+  const { root, turns, maker, facts, lfs, runJob, runLongJob } = services
   const { gitDir, keys } = foundRepository(root, repository)
   const target = newPlace(root, to)
   checkForkable(gitDir, isIndependent)
@@ -62,6 +65,8 @@ export async function forkRepository(
     else await runJob([...fetch, '--', gitDir, ...refspecs], { signal: progress.signal })
     await runJob(['--git-dir', hidden, 'pack-refs', '--all'])
     await copyHead(gitDir, hidden, runJob)
+    // Nothing tells which objects of LFS the branches need. Whoever asks for one must know its SHA-256.
+    await lfs.share({ repository: plainName(repository), gitDir }, { repository: plainName(to), gitDir: hidden })
   }
   await makeAndKeep(maker, root, to, target, { format: objectFormat, furnish })
   return { forked: repository, to, borrows: !isIndependent }

@@ -1,12 +1,15 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { objectsFolder } from '../../lfs/storage/disk/object-paths.ts'
 
-/** What a repository's objects take on the disk. Bytes are those of whole blocks. */
+/** What a repository's objects, and those of LFS in it, take on the disk. Bytes are those of whole blocks. */
 export type DiskSize = {
   readonly packs: number
   readonly packBytes: number
   readonly looseObjects: number
   readonly looseBytes: number
+  readonly lfsObjects: number
+  readonly lfsBytes: number
   /** Temporary files, and quarantines of pushes that run or have died. */
   readonly temporaryBytes: number
 }
@@ -17,7 +20,7 @@ const sampled = 8
 /**
  * Adds up the files of the folder of objects. That of a repository that lends objects to this one is not counted.
  *
- * @param isQuick counts packs exactly and loose objects by a sample, as git's own gc --auto does
+ * @param isQuick counts packs exactly, and loose objects and those of LFS by a sample, as git's own gc --auto does
  */
 export async function diskSize(gitDir: string, isQuick = false): Promise<DiskSize> {
   const objects = join(gitDir, 'objects')
@@ -32,17 +35,34 @@ export async function diskSize(gitDir: string, isQuick = false): Promise<DiskSiz
     ...packs,
     looseObjects: Math.round(loose.files * scale),
     looseBytes: Math.round(loose.bytes * scale),
+    ...(await lfsIn(objectsFolder(gitDir), isQuick)),
     temporaryBytes: packs.temporaryBytes + (await bytesBelow(quarantines.map((name) => join(objects, name)))),
   }
 }
 
-export function bytesInAll({ packBytes, looseBytes, temporaryBytes }: DiskSize): number {
-  return packBytes + looseBytes + temporaryBytes
+export function bytesInAll({ packBytes, looseBytes, lfsBytes, temporaryBytes }: DiskSize): number {
+  return packBytes + looseBytes + lfsBytes + temporaryBytes
 }
 
 /** Of the packs that a repack or a push is writing: how many bytes there are. */
 export async function temporaryPackBytes(gitDir: string): Promise<number> {
   return (await packsIn(join(gitDir, 'objects', 'pack'))).temporaryBytes
+}
+
+/** In folders of folders, both named by the beginning of a hash. */
+async function lfsIn(folder: string, isQuick: boolean): Promise<{ lfsObjects: number; lfsBytes: number }> {
+  const names = await namesIn(folder)
+  const looked = isQuick ? sampleOf(names) : names
+  let files = 0
+  let bytes = 0
+  for (const name of looked) {
+    const outer = join(folder, name)
+    const inner = await sizesIn((await namesIn(outer)).map((one) => join(outer, one)))
+    files += inner.files
+    bytes += inner.bytes
+  }
+  const scale = looked.length === 0 ? 1 : names.length / looked.length
+  return { lfsObjects: Math.round(files * scale), lfsBytes: Math.round(bytes * scale) }
 }
 
 /** Evenly spread: objects are named by hashes, so that each folder has as many as the others. */

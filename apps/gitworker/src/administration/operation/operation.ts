@@ -24,6 +24,13 @@ export type Operation =
   | { readonly kind: 'readonly'; readonly repository: string; readonly readOnly: string | null }
   | { readonly kind: 'gc'; readonly repository: string }
   | { readonly kind: 'fsck'; readonly repository: string }
+  /** Removes objects of LFS that no reference needs and nobody has asked for since. */
+  | {
+      readonly kind: 'lfs-prune'
+      readonly repository: string
+      readonly isDryRun: boolean
+      readonly minAgeMs: number
+    }
   /** Runs a mirror now. */
   | { readonly kind: 'mirror'; readonly repository: string }
 

@@ -1,5 +1,6 @@
 import type { Lease } from '@sluice/shared/coordinator/coordinator'
-import type { GitRequest } from '@sluice/shared/git/git-route'
+import { isWrite } from '@sluice/shared/lfs/remote-request'
+import type { RemoteRequest } from '@sluice/shared/lfs/remote-request'
 import { notBegunHeaders, toldSlotHeaders } from '@sluice/shared/host-protocol/from-host'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
@@ -76,10 +77,10 @@ export class Placement {
    * @returns what a push holds until nothing of it is at work; undefined for whatever changes nothing
    * @throws {Refusal} `misplaced`, `no_lease`, `too_few_copies`
    */
-  async admit(request: GitRequest, term: number | undefined, signal: AbortSignal): Promise<Tenure | undefined> {
+  async admit(request: RemoteRequest, term: number | undefined, signal: AbortSignal): Promise<Tenure | undefined> {
     const { table } = this.#services
     const slot = slotOf(request.repository)
-    const isPush = request.service === 'receive-pack'
+    const isPush = isWrite(request)
     if (isPush) this.#checkLease()
     if (term !== undefined && table.at(slot).revision < term) {
       await untilTermIsKnown(table, slot, term, newerTermMs, signal)

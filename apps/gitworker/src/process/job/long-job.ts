@@ -1,5 +1,6 @@
 import { addAbortListener } from 'node:events'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
+import { pump } from '@sluice/shared/exchange/pump'
 import type { Lane } from '@sluice/shared/admission/lane'
 import { longJobCommand, tracedTo } from '../../git/command.ts'
 import type { GitOptions } from '../../git/command.ts'
@@ -36,8 +37,13 @@ export type LongJobOptions = {
   readonly fetches?: string
   /** Gets what git writes to standard error, as it comes. */
   readonly onWords?: (chunk: Buffer) => void
-  /** Gets all of git's standard output, as it comes, and none of it is kept. If it throws, the job is ended. */
-  readonly onOutput?: (chunk: Buffer) => void
+  /** git's standard input. Empty by default. Destroyed at the job's end. */
+  readonly input?: Readable
+  /**
+   * Gets all of git's standard output, as it comes, and none of it is kept. git waits while it returns a promise. If it
+   * throws, the job is ended.
+   */
+  readonly onOutput?: (chunk: Buffer) => void | Promise<void>
 }
 
 export type LongJobResult = {
@@ -79,8 +85,8 @@ export function longJobRunner({ pool, git, lane, spawnLog, notes }: LongJobServi
       const traced = tracedTo(options.repacks === undefined ? undefined : note?.file, longJobCommand(git, args))
       const command = withWord(traced, worker.mark)
       worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)
-      worker.stdin.end()
-      const [output, report] = await Promise.all([beginningOf(worker.stdout, onOutput), worker.report])
+      const feeding = feed(options.input, worker.stdin)
+      const [output, report] = await Promise.all([beginningOf(worker.stdout, onOutput), worker.report, feeding])
       await checkEnd(args, worker, report, okCodes)
       return { code: report.code ?? 0, output }
     } catch (error) {
@@ -109,11 +115,21 @@ async function sweepAfter(worker: WorkerHandle, note: RequestNote | undefined, {
   await sweeper.sweep(note.file).catch(() => {})
 }
 
-async function beginningOf(stdout: Readable, onOutput?: (chunk: Buffer) => void): Promise<string> {
+/** git may end without reading all of its input. */
+async function feed(input: Readable | undefined, stdin: Writable): Promise<void> {
+  try {
+    if (input) await pump(input, stdin, () => {})
+  } finally {
+    input?.destroy()
+    stdin.end()
+  }
+}
+
+async function beginningOf(stdout: Readable, onOutput?: LongJobOptions['onOutput']): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stdout as AsyncIterable<Buffer>) {
-    if (onOutput) onOutput(chunk)
+    if (onOutput) await onOutput(chunk)
     else if (bytes < maxOutputBytes) chunks.push(chunk.subarray(0, maxOutputBytes - bytes))
     bytes += chunk.length
   }

@@ -68,7 +68,7 @@ export async function openAdministration(
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
   const { copies, metrics, log } = parts
-  const { root, runtimeDirectory } = storage
+  const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
   const { trash } = moving
@@ -77,6 +77,8 @@ export async function openAdministration(
     root,
     ...moving,
     users,
+    lfs,
+    runFolder: runtimeDirectory.path,
     answers,
     mirrors,
     busyWait: busyWaitMs,

@@ -11,6 +11,7 @@ import { isRootShared } from '../../config/shared-root.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
 import { RepositorySizes } from '../../capacity/repository-size.ts'
 import { NewRepositories } from '../../creation/new-repositories.ts'
+import { LfsSizes } from '../../lfs/room/lfs-sizes.ts'
 import type { Maintenance } from '../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
@@ -25,6 +26,7 @@ import { Pushes } from '../../request/serve-push.ts'
 import { Slots } from '../../request/slots.ts'
 import { PushStarter } from '../../request/start-push.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
+import { openLfs } from './lfs.ts'
 import type { Caches } from './caches.ts'
 import type { PushParts } from './push-parts.ts'
 import { readingServers, repositorySettings } from './reading-servers.ts'
@@ -74,6 +76,8 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const settings = repositorySettings(workers)
   const { createOnPush, defaultObjectFormat, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest } = config
   const readAhead = new ReadAheadBudget()
+  const sizes = new RepositorySizes()
+  const lfsSizes = new LfsSizes(storage.lfs)
   const common: Common = {
     slots: new Slots({ admission: workers.admission, readAhead, idleTimeout, silentGitTimeout }),
     gitRuns: gitRunsOf(parts),
@@ -93,13 +97,15 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
     sizeLimits: new SizeLimits({
       maxPush: lookUpBy(config.maxPush),
       maxRepository: lookUpBy(config.maxRepository),
-      sizes: new RepositorySizes(),
+      sizes,
+      lfsBytes: (place) => lfsSizes.of(place),
     }),
     runs: pushRuns(parts, common),
   })
   const limits = { connections, idleTimeout, silentGitTimeout, requestTimeout, maxFetchRequest }
   const { auditLog, refusedPushes } = pushParts.audit
-  const servers = { ...reading, pushes }
+  const lfs = openLfs(parts, { firstPushes, settings, sizes, lfsSizes, readAhead })
+  const servers = { ...reading, pushes, lfs }
   const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
   const audited = { readOnly, mirrors, auditLog, refusedPushes }
   const { placement, copies } = parts

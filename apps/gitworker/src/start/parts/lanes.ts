@@ -7,13 +7,14 @@ import type { HostMetrics } from '../../operations/metrics.ts'
 
 /** Opens the lanes, each with the number of slots in `sizes`. */
 export function openLanes(config: SupervisorConfig, sizes: Sizes, metrics: HostMetrics): Admission {
-  const { largestShare, queueLength, queueTimeout } = config
+  const { largestShare, queueLength, queueTimeout, lfsSlots } = config
   const lane = (slots: number) => ({ slots, largestShare, queueLength, queueTimeout, reasons: laneReasons })
   return new Admission(
     {
       'fetch': lane(sizes.fetchSlots),
       'push': lane(sizes.pushSlots),
       'push-advertisement': lane(sizes.pushAdvertisementSlots),
+      'lfs': lane(lfsSlots),
       // All jobs are the supervisor's own, so they may use the whole lane.
       'job': { ...lane(sizes.jobSlots), largestShare: 1 },
     },

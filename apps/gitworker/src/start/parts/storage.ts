@@ -7,6 +7,9 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import { isBelow } from '../../repository/repository.ts'
 import type { HooksFolder } from '../../hooks/hook-plan.ts'
+import { DiskStorage } from '../../lfs/storage/disk/disk-storage.ts'
+import { UploadNotes } from '../../lfs/storage/disk/upload-notes.ts'
+import type { LfsStorage } from '../../lfs/storage/lfs-storage.ts'
 import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
 import { auditFolder } from './audit.ts'
 import { partOf } from './startable-part.ts'
@@ -20,6 +23,8 @@ export type Storage = Part<{
   /** The real path of the folder below which all repositories lie. */
   readonly root: string
   readonly runtimeDirectory: RuntimeDirectory
+  /** The objects of LFS. */
+  readonly lfs: LfsStorage
   /** The operator's hooks, which run for all repositories; undefined where there are none. */
   readonly operatorsHooks: HooksFolder | undefined
 }>
@@ -34,7 +39,8 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
   const runtimeDirectory = opened.use(
     await openRuntimeDirectory(config.runFolder, { killGrace: config.killGrace, isShared }, log),
   )
-  return partOf(opened, { root, runtimeDirectory, operatorsHooks })
+  const lfs = new DiskStorage(UploadNotes.open(runtimeDirectory.path, log))
+  return partOf(opened, { root, runtimeDirectory, lfs, operatorsHooks })
 }
 
 /** @throws {ConfigError} where a folder that is this host's alone lies in the one that it shares */

@@ -53,11 +53,4 @@ export const services = {
       'git archive --remote is not offered here: clone the repository ("git clone --depth 1" is enough), and run git archive in the clone.',
     advice: 'The user clones instead.',
   },
-  lfs_not_offered: {
-    status: 501,
-    outcome: 'refused',
-    sentence:
-      'Git LFS is not offered here: this remote keeps what is in git itself. Files in LFS need a server for them (git config lfs.url), or GIT_LFS_SKIP_SMUDGE=1 to clone without them.',
-    advice: 'The repository was made with LFS elsewhere. Its users need `lfs.url`, or `GIT_LFS_SKIP_SMUDGE=1`.',
-  },
 } as const satisfies Record<string, ReasonRow>

@@ -1,0 +1,92 @@
+import type { IncomingMessage } from 'node:http'
+import { addressOf } from '@sluice/shared/host-protocol/from-gateway'
+import { readBatch } from '@sluice/shared/lfs/batch-request'
+import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
+import type { LfsBatch, LfsOperation } from '@sluice/shared/lfs/lfs-request'
+import { readJsonBody } from '@sluice/shared/exchange/json-body'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { LfsCall } from '../call/lfs-call.ts'
+import { replyLfs } from '../call/lfs-reply.ts'
+import type { LfsRoom } from '../room/lfs-room.ts'
+import type { DirectTransfer, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
+
+export type BatchServices = {
+  readonly storage: LfsStorage
+  readonly room: LfsRoom
+}
+
+/** An object in the reply: what the client is to do, nothing where it is to do nothing, or why it cannot. */
+type Answered = LfsPointer & {
+  readonly actions?: Readonly<Partial<Record<LfsOperation | 'verify', DirectTransfer>>>
+  readonly error?: { readonly code: number; readonly message: string }
+}
+
+/**
+ * Answers which of a batch's objects are there, and where each of them is or goes. Changes nothing on the disk.
+ *
+ * Source: docs/api/batch.md of https://github.com/git-lfs/git-lfs
+ *
+ * @param place undefined where the repository is yet to be created
+ * @throws {Refusal} `lfs_bad_request`, `lfs_batch_too_large`, `repository_full`
+ */
+export async function answerBatch(
+  { exchange, request }: LfsCall<LfsBatch>,
+  place: LfsPlace | undefined,
+  { storage, room }: BatchServices,
+): Promise<void> {
+  const { operation, objects } = readBatch(await readJsonBody(exchange))
+  if (request.operation !== undefined && request.operation !== operation) {
+    throw new Refusal('lfs_bad_request', { sentence: 'The address and the body say different operations.' })
+  }
+  const address = `${repositoryAddress(exchange.incoming, request.repository)}/info/lfs/objects`
+  const answered: Answered[] = []
+  let newBytes = 0
+  for (const pointer of objects) {
+    exchange.signal.throwIfAborted()
+    const answer = await (operation === 'download' ? forDownload : forUpload)(pointer, place, storage, address, room)
+    if (answer.actions?.upload) newBytes += pointer.size
+    answered.push(answer)
+  }
+  if (newBytes > 0) await room.check(request.repository, place, newBytes)
+  await replyLfs(exchange, 200, { transfer: 'basic', hash_algo: 'sha256', objects: answered })
+}
+
+async function forDownload(
+  pointer: LfsPointer,
+  place: LfsPlace | undefined,
+  storage: LfsStorage,
+  address: string,
+): Promise<Answered> {
+  const size = place && (await storage.sizeOf(place, pointer.oid))
+  if (!place || size === undefined) {
+    return { ...pointer, error: { code: 404, message: new Refusal('lfs_object_missing').sentence } }
+  }
+  const direct = await storage.direct?.(place, pointer, 'download')
+  return { ...pointer, size, actions: { download: direct ?? { href: `${address}/${pointer.oid}` } } }
+}
+
+async function forUpload(
+  pointer: LfsPointer,
+  place: LfsPlace | undefined,
+  storage: LfsStorage,
+  address: string,
+  room: LfsRoom,
+): Promise<Answered> {
+  const { oid, size } = pointer
+  const stored = place && (await storage.freshen(place, oid))
+  if (stored === size) return pointer
+  const problem = stored === undefined ? room.problemWith(size) : new Refusal('lfs_object_differs')
+  if (problem !== undefined) return { ...pointer, error: { code: 422, message: problem.sentence } }
+  const direct = place && (await storage.direct?.(place, pointer, 'upload'))
+  if (direct) return { ...pointer, actions: { upload: direct, verify: { href: `${address}/verify` } } }
+  // What goes through this host is verified as it comes.
+  return { ...pointer, actions: { upload: { href: `${address}/${oid}` } } }
+}
+
+/** The address of a repository as the client knows it. A client that asks this host directly has named it. */
+function repositoryAddress({ headers, socket }: IncomingMessage, repository: string): string {
+  const told = addressOf(headers)
+  if (told !== undefined) return told
+  const scheme = 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
+  return `${scheme}://${headers.host ?? 'localhost'}/${repository.split('/').map(encodeURIComponent).join('/')}`
+}

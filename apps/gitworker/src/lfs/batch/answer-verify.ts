@@ -1,0 +1,27 @@
+import { readPointer } from '@sluice/shared/lfs/batch-request'
+import type { LfsVerify } from '@sluice/shared/lfs/lfs-request'
+import { readJsonBody } from '@sluice/shared/exchange/json-body'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { LfsCall } from '../call/lfs-call.ts'
+import { replyLfs } from '../call/lfs-reply.ts'
+import type { LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
+
+/**
+ * Answers whether an object that was uploaded has arrived.
+ *
+ * Source: "Verification" in docs/api/basic-transfers.md of https://github.com/git-lfs/git-lfs
+ *
+ * @param place undefined where the repository is yet to be created
+ * @throws {Refusal} `lfs_bad_request`, `lfs_object_missing`, `lfs_object_differs`
+ */
+export async function answerVerify(
+  { exchange }: LfsCall<LfsVerify>,
+  place: LfsPlace | undefined,
+  storage: LfsStorage,
+): Promise<void> {
+  const { oid, size } = readPointer(await readJsonBody(exchange))
+  const stored = place && (await storage.freshen(place, oid))
+  if (stored === undefined) throw new Refusal('lfs_object_missing')
+  if (stored !== size) throw new Refusal('lfs_object_differs')
+  await replyLfs(exchange, 200, { oid, size })
+}

@@ -1,0 +1,86 @@
+import type { Readable, Writable } from 'node:stream'
+import type { LfsOperation } from '@sluice/shared/lfs/lfs-request'
+import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
+
+/** A repository, as a storage of objects knows it. */
+export type LfsPlace = {
+  /** Its plain name. */
+  readonly repository: string
+  /** Its git directory, or what the work trees of it share: absolute, free of symbolic links. */
+  readonly gitDir: string
+}
+
+/** Bytes of an object, from `start` to `end`, both included. */
+export type ByteRange = { readonly start: number; readonly end: number }
+
+/** An object that is being read. Disposing of it closes it. */
+export type StoredObject = AsyncDisposable & {
+  /** In bytes. */
+  readonly size: number
+  /** Streams the object, or a range of it. To be called once. */
+  stream(range?: ByteRange): Readable
+}
+
+/** An object that is being written. Disposing of it before it is stored leaves nothing. */
+export type IncomingObject = AsyncDisposable & {
+  /** Takes the bytes, at the storage's pace. Not ended by whoever writes to it. */
+  readonly sink: Writable
+  /**
+   * To be called when all bytes have been written. When it has returned, the object survives a loss of power. Where somebody
+   * else has stored the same meanwhile, there is one.
+   *
+   * @returns whether it is new here
+   * @throws {Refusal} `lfs_object_differs` where these bytes are not the object; then nothing is stored
+   */
+  store(): Promise<boolean>
+}
+
+/** An object that is stored, as a listing has it. */
+export type ListedObject = LfsPointer & {
+  /** When it was uploaded, or last asked for by somebody who was about to push: milliseconds since 1970. */
+  readonly usedAt: number
+}
+
+/** How a client transfers an object without this host: "actions" in docs/api/batch.md of git-lfs. */
+export type DirectTransfer = {
+  readonly href: string
+  readonly header?: Readonly<Record<string, string>>
+  /** In seconds. */
+  readonly expires_in?: number
+}
+
+/** Where the objects of LFS are kept. They are named by their SHA-256, so what is stored never changes. */
+export type LfsStorage = {
+  /** @returns the size in bytes; undefined where there is no such object */
+  sizeOf(place: LfsPlace, oid: string): Promise<number | undefined>
+  /**
+   * The same, for somebody who is about to push a reference to the object. It counts as new from now on, so that it is not
+   * pruned before the push.
+   */
+  freshen(place: LfsPlace, oid: string): Promise<number | undefined>
+  /** @returns undefined where there is no such object */
+  open(place: LfsPlace, oid: string): Promise<StoredObject | undefined>
+  /** Begins to store an object, whether or not there is one already. */
+  receive(place: LfsPlace, oid: string): Promise<IncomingObject>
+  /** All objects of a repository, in no order. */
+  list(place: LfsPlace): AsyncIterable<ListedObject>
+  /**
+   * Removes an object that nobody has asked for since.
+   *
+   * @param usedBefore milliseconds since 1970
+   * @returns whether it was removed
+   */
+  remove(place: LfsPlace, oid: string, usedBefore: number): Promise<boolean>
+  /** Gives a fork all objects of its origin. @param to the fork, which nobody uses yet */
+  share(from: LfsPlace, to: LfsPlace): Promise<void>
+  /** Removes what uploads have left that certainly go on no more. */
+  tidy?(place: LfsPlace): Promise<void>
+  /** Where clients transfer objects without this host. Undefined: always through it. */
+  direct?(place: LfsPlace, pointer: LfsPointer, operation: LfsOperation): Promise<DirectTransfer | undefined>
+}
+
+/**
+ * Called when an object is on this host's storage, before its client is told. Throws where the upload must not be
+ * acknowledged, such as where not enough other hosts have the object.
+ */
+export type ConfirmUpload = (place: LfsPlace, pointer: LfsPointer) => Promise<void>

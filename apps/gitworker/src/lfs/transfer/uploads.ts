@@ -1,0 +1,97 @@
+import type { Exchange } from '@sluice/shared/exchange/exchange'
+import { BodyReader } from '@sluice/shared/exchange/body-reader'
+import type { LfsTransfer } from '@sluice/shared/lfs/lfs-request'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { Logger } from '@sluice/shared/telemetry/log'
+import { auditLine } from '../../audit/audit-line.ts'
+import type { AuditLog } from '../../audit/audit-log.ts'
+import type { LfsCall } from '../call/lfs-call.ts'
+import type { LfsRoom } from '../room/lfs-room.ts'
+import type { ConfirmUpload, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
+import type { TransferSlots } from './transfer-slots.ts'
+
+export type UploadServices = {
+  readonly storage: LfsStorage
+  readonly slots: TransferSlots
+  readonly room: LfsRoom
+  readonly confirmUpload: ConfirmUpload
+  /** Undefined where pushes are not recorded. */
+  readonly auditLog: Pick<AuditLog, 'append'> | undefined
+  readonly log: Logger
+}
+
+/** Finds the repository, or creates it. It is in use until disposed of. */
+export type Enter = () => Promise<{ readonly place: LfsPlace; readonly use: Disposable }>
+
+/**
+ * Takes objects:
+ *
+ *   may it be so large? → a slot → the repository, created if it must be → a temporary file, its SHA-256 added up
+ *     → it is the object: stored → confirmed by others → recorded → 200
+ */
+export class Uploads {
+  readonly #services: UploadServices
+
+  constructor(services: UploadServices) {
+    this.#services = services
+  }
+
+  /**
+   * @param place undefined where the repository is yet to be created
+   * @throws {Refusal} `lfs_object_too_large`, `repository_full`, `lfs_object_differs`, `disk_full`, `term_over`,
+   *   `queue_full`, `queue_timeout`, or the exchange's end; then nothing is acknowledged
+   */
+  async serve(call: LfsCall<LfsTransfer>, place: LfsPlace | undefined, enter: Enter): Promise<void> {
+    const { slots, room } = this.#services
+    const { exchange, request, tenure } = call
+    const announced = announcedLength(exchange)
+    await room.check(request.repository, place, announced)
+    const body = new BodyReader(exchange.incoming, (count) => exchange.received(count))
+    let size: number
+    {
+      using _slot = await slots.waitFor(call, body)
+      await tenure?.begin(exchange.signal)
+      const entered = await enter()
+      using _use = entered.use
+      size = await this.#receive(call, entered.place, body)
+      await tenure?.confirm(exchange.signal)
+      await this.#services.confirmUpload(entered.place, { oid: request.oid, size })
+      await this.#record(call, size)
+    }
+    await exchange.reply(200, '', { 'X-Request-Id': exchange.id })
+  }
+
+  /** @returns the size of the object */
+  async #receive({ exchange, request }: LfsCall<LfsTransfer>, place: LfsPlace, body: BodyReader): Promise<number> {
+    const { storage, room } = this.#services
+    using reserved = await room.reserve(request.repository, place, announcedLength(exchange))
+    await using object = await storage.receive(place, request.oid)
+    exchange.invite()
+    let size = 0
+    await body.pumpTo(object.sink, (count) => {
+      size += count
+      reserved.check(size)
+    })
+    exchange.signal.throwIfAborted()
+    if (await object.store()) reserved.stored(size)
+    return size
+  }
+
+  async #record({ exchange, request }: LfsCall<LfsTransfer>, size: number): Promise<void> {
+    const { auditLog, log } = this.#services
+    if (!auditLog) return
+    const details = { oid: request.oid, size }
+    const line = auditLine(exchange, { event: 'lfs', repository: request.repository, refs: [], more: 0, details })
+    await auditLog.append(line).catch((err: unknown) => {
+      log.error({ err, requestId: exchange.id, audit: JSON.parse(line) as unknown }, 'not in the audit log: an upload')
+    })
+  }
+}
+
+/** @returns 0 where the client does not say it. @throws {Refusal} `wrong_content_encoding` */
+function announcedLength({ incoming: { headers } }: Exchange): number {
+  if (headers['content-encoding'] !== undefined) {
+    throw new Refusal('wrong_content_encoding', { sentence: 'Send the object as it is, without Content-Encoding.' })
+  }
+  return Number(headers['content-length'] ?? 0)
+}

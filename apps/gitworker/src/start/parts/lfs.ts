@@ -1,0 +1,49 @@
+import { lookUpBy } from '@sluice/shared/git/repository-pattern'
+import type { ReadAheadBudget } from '../../body/read-ahead.ts'
+import type { RepositorySizes } from '../../capacity/repository-size.ts'
+import type { FirstPushServices } from '../../creation/first-push.ts'
+import { LfsRoom } from '../../lfs/room/lfs-room.ts'
+import type { LfsSizes } from '../../lfs/room/lfs-sizes.ts'
+import { Lfs } from '../../lfs/serve-lfs.ts'
+import { Downloads } from '../../lfs/transfer/downloads.ts'
+import { TransferSlots } from '../../lfs/transfer/transfer-slots.ts'
+import { Uploads } from '../../lfs/transfer/uploads.ts'
+import type { ServiceSwitchServices } from '../../repository/service-switch.ts'
+import type { DispatcherParts } from './dispatcher.ts'
+
+/** What requests of git's and of LFS's share. */
+export type LfsParts = {
+  readonly firstPushes: FirstPushServices
+  readonly settings: ServiceSwitchServices
+  readonly sizes: RepositorySizes
+  readonly lfsSizes: LfsSizes
+  readonly readAhead: ReadAheadBudget
+}
+
+/** Puts together what serves requests of LFS's. */
+export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
+  const { config, storage, workers, disks, pushParts, users, mirrors, log } = parts
+  const { firstPushes, settings, sizes, lfsSizes, readAhead } = shared
+  const { auditLog } = pushParts.audit
+  const { lfs: objects } = storage
+  const room = new LfsRoom({
+    maxRepository: lookUpBy(config.maxRepository),
+    maxObject: config.maxLfsObject,
+    sizes,
+    lfsSizes,
+  })
+  const slots = new TransferSlots({ admission: workers.admission, readAhead, idleTimeout: config.idleTimeout })
+  return new Lfs({
+    isOn: config.lfs,
+    disks,
+    readOnly: pushParts.readOnly,
+    mirrors,
+    auditLog,
+    firstPushes,
+    users,
+    settings,
+    batches: { storage: objects, room },
+    downloads: new Downloads({ storage: objects, slots }),
+    uploads: new Uploads({ storage: objects, slots, room, confirmUpload: async () => {}, auditLog, log }),
+  })
+}
