@@ -7,3 +7,11 @@ import type { SupervisorConfig } from './config.ts'
 export function isRootShared({ cluster, storage }: Pick<SupervisorConfig, 'cluster' | 'storage'>): boolean {
   return cluster !== 'off' && storage === 'shared'
 }
+
+/**
+ * Whether other hosts get copies of what is in the root. They get references and what these need, and nothing else of a
+ * repository's folder.
+ */
+export function isRootCopied({ cluster, storage }: Pick<SupervisorConfig, 'cluster' | 'storage'>): boolean {
+  return cluster !== 'off' && storage === 'own'
+}

@@ -23,7 +23,8 @@ import { answerBatch } from './batch/answer-batch.ts'
 import type { BatchServices } from './batch/answer-batch.ts'
 import { answerVerify } from './batch/answer-verify.ts'
 import type { LfsCall } from './call/lfs-call.ts'
-import { serveLocks } from './locks/locks.ts'
+import type { Locks } from './locks/locks.ts'
+import { serveLocks } from './locks/serve-locks.ts'
 import type { LfsPlace } from './storage/lfs-storage.ts'
 import type { Downloads } from './transfer/downloads.ts'
 import type { Uploads } from './transfer/uploads.ts'
@@ -51,6 +52,8 @@ export type LfsServices = {
   readonly batches: BatchServices
   readonly downloads: Downloads
   readonly uploads: Uploads
+  /** Undefined where copies on other hosts would not get them. */
+  readonly locks: Locks | undefined
 }
 
 /** Serves what clients of LFS ask. */
@@ -115,7 +118,7 @@ export class Lfs {
 
   /** @param place undefined where the repository is yet to be created */
   async #dispatch(call: LfsCall, place: LfsPlace | undefined): Promise<void> {
-    const { batches, downloads, uploads } = this.#services
+    const { batches, downloads, uploads, locks } = this.#services
     const { request } = call
     switch (request.kind) {
       case 'batch':
@@ -128,7 +131,7 @@ export class Lfs {
       case 'upload':
         return await uploads.serve({ ...call, request }, place, async () => ({ place: place!, use: nothing }))
       case 'locks':
-        return await serveLocks({ ...call, request }, place)
+        return await serveLocks({ ...call, request }, place, locks)
       default:
         return request satisfies never
     }

@@ -3,6 +3,7 @@ import { requests } from './reasons/requests.ts'
 import { services } from './reasons/services.ts'
 import { access } from './reasons/access.ts'
 import { lfs } from './reasons/lfs.ts'
+import { lfsStorage } from './reasons/lfs-storage.ts'
 import { pushes } from './reasons/pushes.ts'
 import { administration } from './reasons/administration.ts'
 import { load } from './reasons/load.ts'
@@ -16,6 +17,7 @@ export const reasonGroups = [
   { title: 'Log-ins and rights', reasons: access },
   { title: 'Repositories and pushes', reasons: pushes },
   { title: 'Git LFS', reasons: lfs },
+  { title: 'Locks and storage of Git LFS', reasons: lfsStorage },
   { title: 'Administration of repositories', reasons: administration },
   { title: 'Too much to do', reasons: load },
   { title: 'Gateway and host', reasons: hosts },
@@ -32,6 +34,7 @@ export const reasons = {
   ...access,
   ...pushes,
   ...lfs,
+  ...lfsStorage,
   ...administration,
   ...load,
   ...hosts,

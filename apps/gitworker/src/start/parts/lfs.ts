@@ -2,6 +2,8 @@ import { lookUpBy } from '@sluice/shared/git/repository-pattern'
 import type { ReadAheadBudget } from '../../body/read-ahead.ts'
 import type { RepositorySizes } from '../../capacity/repository-size.ts'
 import type { FirstPushServices } from '../../creation/first-push.ts'
+import { isRootCopied } from '../../config/shared-root.ts'
+import { Locks } from '../../lfs/locks/locks.ts'
 import { LfsRoom } from '../../lfs/room/lfs-room.ts'
 import type { LfsSizes } from '../../lfs/room/lfs-sizes.ts'
 import { Lfs } from '../../lfs/serve-lfs.ts'
@@ -45,5 +47,6 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     batches: { storage: objects, room },
     downloads: new Downloads({ storage: objects, slots }),
     uploads: new Uploads({ storage: objects, slots, room, confirmUpload: async () => {}, auditLog, log }),
+    locks: isRootCopied(config) ? undefined : new Locks(),
   })
 }

@@ -106,6 +106,7 @@ async function inFolder<T>(folder: string, folders: DurableFolders, act: () => P
   }
 }
 
-function isFull(error: unknown): boolean {
+/** Whether a write failed because there is no room for it. */
+export function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errnoOf(error))
 }
