@@ -93,8 +93,31 @@ test('what a killed process has left is tidied up, and nothing else', async () =
   trash.prepare('never-moved', { absolute: join(root, 'never-moved.git'), relative: 'never-moved.git' }, '')
   mkdirSync(join(place, 'operators.gone'))
   await trash.tidy()
+  await trash.removeGone(assert.ifError)
   assert.deepEqual((await readdir(place)).toSorted(), [kept.id, 'operators.gone'].toSorted())
   assert.ok(existsSync(join(root, 'never-moved.git/HEAD')))
+})
+
+test('what a purged repository has elsewhere is removed first, again and again until it is', async () => {
+  await using folder = await temporaryFolder()
+  const root = folder.path
+  const discarded: string[] = []
+  let isAway = true
+  const trash = new Trash(root, 1000, undefined, async ({ repository, gitDir }) => {
+    assert.ok(existsSync(join(gitDir, 'HEAD')), 'the repository is still there')
+    discarded.push(repository)
+    if (isAway) throw new Error('away')
+  })
+  const { id } = await thrownAway(root, 'app', trash)
+  await assert.rejects(trash.purge(id), /away/)
+  assert.deepEqual(await trash.list(), [], 'it cannot be restored')
+  const failed: string[] = []
+  await trash.removeGone((path) => failed.push(path))
+  assert.equal(failed.length, 1)
+  isAway = false
+  await trash.removeGone(assert.ifError)
+  assert.deepEqual(discarded, ['app', 'app', 'app'])
+  assert.ok(!existsSync(join(root, '.sluice-trash.lock')))
 })
 
 test('where other hosts use the same root, each sees to the entries of its own repositories only', async () => {

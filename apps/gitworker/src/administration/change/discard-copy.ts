@@ -9,7 +9,7 @@ import { moveRepository } from '../move/move-repository.ts'
 import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import type { Progress } from '../operation/operation.ts'
-import type { Kept } from '../trash/trash.ts'
+import type { Kept } from '../trash/trash-note.ts'
 import { closeRepositories } from './closed-repositories.ts'
 import type { MovingServices } from './held-repository.ts'
 

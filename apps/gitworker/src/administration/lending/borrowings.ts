@@ -40,7 +40,7 @@ export async function* borrowings(
   }
 }
 
-async function* allBelow(root: string, trash: TrashLook, onUnreadable: OnUnreadable): AsyncGenerator<Borrower> {
+export async function* allBelow(root: string, trash: TrashLook, onUnreadable: OnUnreadable): AsyncGenerator<Borrower> {
   const trashed = new Set<string>()
   for await (const one of trash.repositories(onUnreadable)) {
     trashed.add(one.gitDir)

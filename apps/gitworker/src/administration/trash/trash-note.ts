@@ -18,6 +18,9 @@ export type TrashNote = {
   readonly identity: string
 }
 
+/** How a repository is kept that another host has deleted, too. */
+export type Kept = { readonly id?: string; readonly keptUntil: string | null }
+
 const name = 'note.json'
 
 /** Three paths and a few words. */

@@ -6,9 +6,11 @@ import { errnoOf } from '@sluice/shared/machine/errno'
 import { isBelow, isGitDirectory } from '../../repository/repository.ts'
 import type { OnUnreadable, Walked } from '../look/walk-root.ts'
 import { identityOfFolder, isIdentityOf } from '../move/folder-identity.ts'
+import { goneEnding, removeAllGone, removeEntry } from './removal.ts'
+import type { Discard } from './removal.ts'
 import { isTrashId, newTrashId } from './trash-id.ts'
 import { readTrashNote, writeTrashNote } from './trash-note.ts'
-import type { TrashNote } from './trash-note.ts'
+import type { Kept, TrashNote } from './trash-note.ts'
 
 /*
  * Deleted repositories, until their time is over. They stay on the disk of the root, below a name that no request can
@@ -18,34 +20,33 @@ import type { TrashNote } from './trash-note.ts'
  *                                  repository/    its folder
  *                            /<id>.gone/          is being removed
  *
- *   entry without a repository ──the repository is moved in──▶ kept ──purge──▶ gone ──▶ removed
+ *   entry without a repository ──the repository is moved in──▶ kept ──purge──▶ gone ──what it has elsewhere──▶ removed
  *                ▲                                               │
  *                └───────────────────restored────────────────────┘
  */
 
 const folderName = '.sluice-trash.lock'
 const held = 'repository'
-const goneEnding = '.gone'
 
 /** An entry, and the folder of the repository in it. */
 export type TrashEntry = TrashNote & { readonly path: string }
-
-/** How a repository is kept that another host has deleted, too. */
-export type Kept = { readonly id?: string; readonly keptUntil: string | null }
 
 export class Trash {
   readonly #folder: string
   readonly #keepMs: number | undefined
   readonly #isOurs: ((repository: string) => boolean) | undefined
+  readonly #discard: Discard | undefined
 
   /**
    * @param keepMs how long what is deleted from now on is kept; undefined: until it is purged by hand
    * @param isOurs where other hosts work in the same root: whether this one sees to a repository's entry
+   * @param discard removes what a repository has outside of its folder
    */
-  constructor(root: string, keepMs: number | undefined, isOurs?: (repository: string) => boolean) {
+  constructor(root: string, keepMs: number | undefined, isOurs?: (repository: string) => boolean, discard?: Discard) {
     this.#folder = join(root, folderName)
     this.#keepMs = keepMs
     this.#isOurs = isOurs
+    this.#discard = discard
   }
 
   /**
@@ -128,22 +129,25 @@ export class Trash {
     return entry
   }
 
-  /** Removes a repository for good. From its first step on it cannot be restored. @throws the file system's error */
+  /** Removes a repository for good. From its first step on it cannot be restored, and `removeGone` goes on where it fails. */
   async purge(id: string): Promise<void> {
     const gone = join(this.#folder, `${id}${goneEnding}`)
     renameSync(join(this.#folder, id), gone)
-    await rm(gone, { recursive: true, force: true })
+    await removeEntry(gone, held, this.#discard)
     this.#removeIfEmpty()
   }
 
-  /** Removes what an earlier process has left: what it was removing, and entries without a repository. */
+  /** Removes entries without a repository, which an earlier process has left. */
   async tidy(): Promise<void> {
     for (const name of await readdir(this.#folder).catch(() => [])) {
-      const path = join(this.#folder, name)
-      if (!isTrashId(name.replace(goneEnding, ''))) continue
-      if (name.endsWith(goneEnding)) await rm(path, { recursive: true, force: true })
-      else if (this.#mayForget(path)) await this.forget(name)
+      if (isTrashId(name) && this.#mayForget(join(this.#folder, name))) await this.forget(name)
     }
+  }
+
+  /** Goes on with removals that were cut off, or could not reach what a repository has elsewhere. */
+  async removeGone(onFailed: (path: string, error: unknown) => void): Promise<void> {
+    await removeAllGone(this.#folder, held, this.#discard, onFailed)
+    this.#removeIfEmpty()
   }
 
   /** Those whose time is over. */

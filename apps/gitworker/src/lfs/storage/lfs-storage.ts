@@ -60,8 +60,12 @@ export type LfsStorage = {
   freshen(place: LfsPlace, oid: string): Promise<number | undefined>
   /** @returns undefined where there is no such object */
   open(place: LfsPlace, oid: string): Promise<StoredObject | undefined>
-  /** Begins to store an object, whether or not there is one already. */
-  receive(place: LfsPlace, oid: string): Promise<IncomingObject>
+  /**
+   * Begins to store an object, whether or not there is one already.
+   *
+   * @param size in bytes, where the client has told it
+   */
+  receive(place: LfsPlace, oid: string, size?: number): Promise<IncomingObject>
   /** All objects of a repository, in no order. */
   list(place: LfsPlace): AsyncIterable<ListedObject>
   /**
@@ -77,6 +81,16 @@ export type LfsStorage = {
   tidy?(place: LfsPlace): Promise<void>
   /** Where clients transfer objects without this host. Undefined: always through it. */
   direct?(place: LfsPlace, pointer: LfsPointer, operation: LfsOperation): Promise<DirectTransfer | undefined>
+  /**
+   * Removes what a repository has elsewhere than in its git directory, which is about to be removed for good.
+   *
+   * @param others all other repositories, of which one may be a copy and use the same; throws where they are not known
+   */
+  discard?(place: LfsPlace, others: AsyncIterable<Pick<LfsPlace, 'gitDir'>>): Promise<void>
+  /** Rejects where the storage does not answer as it should. */
+  probe?(): Promise<void>
+  /** The largest object that can be kept, in bytes. Undefined: there is no such limit. */
+  readonly maxObject?: number
 }
 
 /**

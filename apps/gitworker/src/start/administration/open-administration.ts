@@ -124,12 +124,15 @@ function emptyTrashRegularly(administration: Administration, trash: Trash, log: 
       .emptyTrash(ending.signal)
       .catch((err: unknown) => log.warn({ err }, 'the trash was not looked at'))
   }
+  const removeGone = async () => {
+    await trash.removeGone((path, err) => log.warn({ err, path }, 'a purged repository was not removed as a whole yet'))
+  }
   const tidy = async () => {
     await trash.tidy().catch((err: unknown) => log.warn({ err }, 'the trash could not be tidied'))
   }
-  let last = tidy().then(empty)
+  let last = tidy().then(removeGone).then(empty)
   const timer = setInterval(() => {
-    last = last.then(empty)
+    last = last.then(removeGone).then(empty)
   }, emptyTrashEveryMs).unref()
   return {
     async [Symbol.asyncDispose]() {
