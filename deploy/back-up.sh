@@ -48,8 +48,11 @@ back_up() {
 }
 
 # After the references, so that all objects that they need are there. An object never changes, and has its name only when it
-# is whole.
+# is whole. The other two are replaced as a whole: the locks, and where in S3 objects are.
 back_up_lfs() {
+  for name in locks.json s3.json; do
+    [ ! -e "$1/lfs/$name" ] || { mkdir -p "$2/lfs" && cp -p "$1/lfs/$name" "$2/lfs/$name"; } || return 1
+  done
   [ -d "$1/lfs/objects" ] || return 0
   find "$1/lfs/objects" -type f | while IFS= read -r object; do
     copy=$2/${object#"$1"/}

@@ -48,9 +48,14 @@ test('a repository that is damaged is named, and the others are backed up and co
   await mkdir(backup)
   await mkdir(join(root, 'z.git/lfs/objects/ab/cd'), { recursive: true })
   await writeFile(join(root, 'z.git/lfs/objects/ab/cd/abcd'), 'an object of LFS')
+  await mkdir(join(root, 'a.git/lfs'))
+  for (const name of ['locks.json', 's3.json']) await writeFile(join(root, 'a.git/lfs', name), name)
   const { status, said } = run('back-up.sh', [root, backup])
   assert.equal(status, 1)
   assert.equal(await readFile(join(backup, 'z.git/lfs/objects/ab/cd/abcd'), 'utf8'), 'an object of LFS')
+  for (const name of ['locks.json', 's3.json']) {
+    assert.equal(await readFile(join(backup, 'a.git/lfs', name), 'utf8'), name)
+  }
   assert.match(said, /^not backed up: damaged.git$/m)
   assert.match(said, /^3 repositories, 1 not backed up\.$/m)
   for (const name of ['a', 'z']) await git(join(backup, `${name}.git`), ['fsck', '--strict'])

@@ -13,6 +13,7 @@ import { checkDisks } from './check-disks.ts'
 import { checkAppendable, checkOwnFolder, checkSecret } from './check-folders.ts'
 import { checkHooks } from './check-hooks.ts'
 import { checkGatewayLimits, checkHostLimits } from './check-limits.ts'
+import { checkLfsStorage } from './check-lfs-storage.ts'
 import { checkMember } from './check-member.ts'
 import { checkGitVersion, checkWorkers } from './check-programs.ts'
 import { checkRules } from './rules/check-rules.ts'
@@ -41,6 +42,8 @@ export async function checkSupervisor(config: SupervisorConfig, path: string): P
     ['SLUICE_CLUSTER', () => checkMember(config)],
     ['SLUICE_SUPERVISOR_OPERATIONS', () => checkOperations('SLUICE_SUPERVISOR_OPERATIONS', supervisorOperations)],
     ['SLUICE_ADMINISTRATION', () => checkAdministration(config.administration, isRunning)],
+    ['SLUICE_LFS_S3_ENDPOINT', () => checkLfsStorage(config)],
+    ['SLUICE_LFS_S3_SECRET_FILE', () => checkSecret('SLUICE_LFS_S3_SECRET_FILE', config.lfsS3SecretFile)],
     ['SLUICE_AUDIT_LOG', () => checkAppendable('SLUICE_AUDIT_LOG', config.auditLog)],
     ...filesOfTrust(config),
   ])

@@ -5,6 +5,7 @@ import { tls } from './settings/tls.ts'
 import { repositories } from './settings/repositories.ts'
 import { pushes } from './settings/pushes.ts'
 import { lfs } from './settings/lfs/lfs.ts'
+import { lfsS3 } from './settings/lfs/s3.ts'
 import { capacity } from './settings/capacity.ts'
 import { limits } from './settings/limits.ts'
 import { times } from './settings/times.ts'
@@ -50,6 +51,12 @@ export const settingGroups = [
     title: 'Git LFS',
     about: 'Large files beside git. See `docs/operate/lfs.md`.',
     settings: lfs,
+  },
+  {
+    key: 'lfs-s3',
+    title: 'Git LFS in S3',
+    about: 'Large files in a bucket, and past the gateway. See `docs/operate/lfs.md`.',
+    settings: lfsS3,
   },
   {
     key: 'capacity',
@@ -115,6 +122,7 @@ export const settings = {
   ...repositories,
   ...pushes,
   ...lfs,
+  ...lfsS3,
   ...capacity,
   ...limits,
   ...times,

@@ -15,6 +15,9 @@ export type BatchServices = {
   readonly room: LfsRoom
 }
 
+/** Objects that are looked for at the same time. */
+const mostAtOnce = 16
+
 /** An object in the reply: what the client is to do, nothing where it is to do nothing, or why it cannot. */
 type Answered = LfsPointer & {
   readonly actions?: Readonly<Partial<Record<LfsOperation | 'verify', DirectTransfer>>>
@@ -39,14 +42,14 @@ export async function answerBatch(
     throw new Refusal('lfs_bad_request', { sentence: 'The address and the body say different operations.' })
   }
   const address = `${repositoryAddress(exchange.incoming, request.repository)}/info/lfs/objects`
+  const answer = operation === 'download' ? forDownload : forUpload
   const answered: Answered[] = []
-  let newBytes = 0
-  for (const pointer of objects) {
+  for (let at = 0; at < objects.length; at += mostAtOnce) {
     exchange.signal.throwIfAborted()
-    const answer = await (operation === 'download' ? forDownload : forUpload)(pointer, place, storage, address, room)
-    if (answer.actions?.upload) newBytes += pointer.size
-    answered.push(answer)
+    const some = objects.slice(at, at + mostAtOnce)
+    answered.push(...(await Promise.all(some.map((pointer) => answer(pointer, place, storage, address, room)))))
   }
+  const newBytes = answered.reduce((sum, { size, actions }) => sum + (actions?.upload ? size : 0), 0)
   if (newBytes > 0) await room.check(request.repository, place, newBytes)
   await replyLfs(exchange, 200, { transfer: 'basic', hash_algo: 'sha256', objects: answered })
 }

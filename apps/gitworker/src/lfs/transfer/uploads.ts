@@ -45,7 +45,7 @@ export class Uploads {
     const { slots, room } = this.#services
     const { exchange, request, tenure } = call
     const announced = announcedLength(exchange)
-    await room.check(request.repository, place, announced)
+    await room.check(request.repository, place, announced ?? 0)
     const body = new BodyReader(exchange.incoming, (count) => exchange.received(count))
     let size: number
     {
@@ -64,8 +64,9 @@ export class Uploads {
   /** @returns the size of the object */
   async #receive({ exchange, request }: LfsCall<LfsTransfer>, place: LfsPlace, body: BodyReader): Promise<number> {
     const { storage, room } = this.#services
-    using reserved = await room.reserve(request.repository, place, announcedLength(exchange))
-    await using object = await storage.receive(place, request.oid)
+    const announced = announcedLength(exchange)
+    using reserved = await room.reserve(request.repository, place, announced ?? 0)
+    await using object = await storage.receive(place, request.oid, announced)
     exchange.invite()
     let size = 0
     await body.pumpTo(object.sink, (count) => {
@@ -88,10 +89,11 @@ export class Uploads {
   }
 }
 
-/** @returns 0 where the client does not say it. @throws {Refusal} `wrong_content_encoding` */
-function announcedLength({ incoming: { headers } }: Exchange): number {
+/** @returns undefined where the client does not say it. @throws {Refusal} `wrong_content_encoding` */
+function announcedLength({ incoming: { headers } }: Exchange): number | undefined {
   if (headers['content-encoding'] !== undefined) {
     throw new Refusal('wrong_content_encoding', { sentence: 'Send the object as it is, without Content-Encoding.' })
   }
-  return Number(headers['content-length'] ?? 0)
+  const length = headers['content-length']
+  return length === undefined ? undefined : Number(length)
 }

@@ -28,9 +28,12 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
   const { firstPushes, settings, sizes, lfsSizes, readAhead } = shared
   const { auditLog } = pushParts.audit
   const { lfs: objects } = storage
+  // S3 may come later than this host. Then what is asked of it fails until it is there.
+  const unready = 'the storage of the objects of LFS does not answer as it should'
+  objects.probe?.().catch((err: unknown) => log.error({ err }, unready))
   const room = new LfsRoom({
     maxRepository: lookUpBy(config.maxRepository),
-    maxObject: config.maxLfsObject,
+    maxObject: leastOf(config.maxLfsObject, objects.maxObject),
     sizes,
     lfsSizes,
   })
@@ -49,4 +52,9 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     uploads: new Uploads({ storage: objects, slots, room, confirmUpload: async () => {}, auditLog, log }),
     locks: isRootCopied(config) ? undefined : new Locks(),
   })
+}
+
+function leastOf(...limits: readonly (number | undefined)[]): number | undefined {
+  const given = limits.filter((limit) => limit !== undefined)
+  return given.length === 0 ? undefined : Math.min(...given)
 }

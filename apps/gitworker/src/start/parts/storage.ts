@@ -7,9 +7,8 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import { isBelow } from '../../repository/repository.ts'
 import type { HooksFolder } from '../../hooks/hook-plan.ts'
-import { DiskStorage } from '../../lfs/storage/disk/disk-storage.ts'
-import { UploadNotes } from '../../lfs/storage/disk/upload-notes.ts'
 import type { LfsStorage } from '../../lfs/storage/lfs-storage.ts'
+import { openLfsStorage } from '../../lfs/open-storage.ts'
 import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
 import { auditFolder } from './audit.ts'
 import { partOf } from './startable-part.ts'
@@ -39,7 +38,7 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
   const runtimeDirectory = opened.use(
     await openRuntimeDirectory(config.runFolder, { killGrace: config.killGrace, isShared }, log),
   )
-  const lfs = new DiskStorage(UploadNotes.open(runtimeDirectory.path, log))
+  const lfs = await openLfsStorage(config, runtimeDirectory.path, opened, log)
   return partOf(opened, { root, runtimeDirectory, lfs, operatorsHooks })
 }
 

@@ -48,8 +48,9 @@ export const lfs = {
   lfs_object_too_large: {
     status: 413,
     outcome: 'refused',
-    sentence: 'The object is larger than what may be uploaded here (SLUICE_MAX_LFS_OBJECT).',
-    advice: 'Raise SLUICE_MAX_LFS_OBJECT, if such objects are meant to be kept here.',
+    sentence: 'The object is larger than what may be uploaded here.',
+    advice:
+      'Raise SLUICE_MAX_LFS_OBJECT, if such objects are meant to be kept here. S3 takes 5 GiB at most in one request.',
   },
   lfs_bad_range: {
     status: 416,
