@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { commandReference } from './reference/command.ts'
+import { eventsSchema } from './reference/events-schema.ts'
 import { helmValuesSchema } from './reference/helm-values.ts'
 import { mirrorsSchema } from './reference/mirrors-schema.ts'
 import { metricsReference } from './reference/metrics.ts'
@@ -21,5 +22,6 @@ await writeFile(new URL('command.md', folder), commandReference())
 const deploy = new URL('../deploy/', import.meta.url)
 await writeFile(new URL('sluice.schema.json', deploy), settingsSchema())
 await writeFile(new URL('mirrors.schema.json', deploy), mirrorsSchema())
+await writeFile(new URL('events.schema.json', deploy), eventsSchema())
 await writeFile(new URL('sluice.example.yaml', deploy), exampleYaml('sluice.schema.json'))
 await writeFile(new URL('helm/sluice/values.schema.json', deploy), helmValuesSchema())

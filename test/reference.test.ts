@@ -13,6 +13,7 @@ import { helmValuesSchema } from '../scripts/reference/helm-values.ts'
 import { metricsReference } from '../scripts/reference/metrics.ts'
 import { refusalsReference } from '../scripts/reference/refusals.ts'
 import { settingsReference } from '../scripts/reference/settings.ts'
+import { eventsSchema } from '../scripts/reference/events-schema.ts'
 import { mirrorsSchema } from '../scripts/reference/mirrors-schema.ts'
 import { settingsSchema } from '../scripts/reference/settings-schema.ts'
 
@@ -47,8 +48,9 @@ test('the example of a settings file, and its schema, are as the code has them',
   assert.equal(await file('deploy/sluice.example.yaml'), exampleYaml('sluice.schema.json'), 'Run: npm run docs')
 })
 
-test('the schema of a file of mirrors is as the code has it', async () => {
+test('the schemas of files of mirrors and of receivers are as the code has them', async () => {
   assert.equal(await file('deploy/mirrors.schema.json'), mirrorsSchema(), 'Run: npm run docs')
+  assert.equal(await file('deploy/events.schema.json'), eventsSchema(), 'Run: npm run docs')
 })
 
 /** What readers of settings say, and what an editor says that knows the schema. */

@@ -29,6 +29,9 @@ const advice: Readonly<Record<string, string>> = {
   sluice_disk_free_inodes: 'Less than a tenth free: make room before pushes are refused.',
   sluice_audit_records_total: '`result="failed"` at all: these records are in the host’s log only.',
   sluice_mirror_lag_seconds: 'Far above the interval: `sluice mirror list` says why.',
+  sluice_event_lag_seconds: 'For minutes: `sluice events list` says what a receiver has not taken.',
+  sluice_events_parked: 'Above 0: `sluice events list --failed` says what, and `resend` sends it again.',
+  sluice_events_dropped_total: 'At all: a receiver will not be told of these. `SLUICE_EVENTS_SIZE` is too small.',
   sluice_cluster_copies:
     '`state="failed"` at all: `/-/cluster-host.json` of that host says why. Anything but `in_sync` for longer than a restart: a lost disk would cost more.',
   sluice_cluster_served_slots: 'Anything but `kept` for longer than a takeover: look at `/-/cluster`.',

@@ -7,6 +7,7 @@ import { checkCommand } from './check/check.ts'
 import { completionCommand } from './completion/completion.ts'
 import { configCommand } from './config/config.ts'
 import { gatewayCommand, supervisorCommand } from './start/application.ts'
+import { eventsCommand } from './events/events.ts'
 import { mirrorCommand } from './mirror/mirror.ts'
 import { repoCommand } from './repo/repo.ts'
 import { clusterCommand } from './cluster/cluster.ts'
@@ -32,6 +33,7 @@ export function buildProgram(at: Surroundings): CommandUnknownOpts {
     .addCommand(statusCommand(at))
     .addCommand(repoCommand(at))
     .addCommand(mirrorCommand(at))
+    .addCommand(eventsCommand(at))
     .addCommand(userCommand(at))
     .addCommand(tokenCommand(at))
     .addCommand(canCommand(at))

@@ -14,6 +14,7 @@ import { RepositoryUsers } from './repository/repository-users.ts'
 import { openAdministration } from './start/administration/open-administration.ts'
 import type { SupervisorConfig } from './config/config.ts'
 import { isRootShared } from './config/shared-root.ts'
+import { openEventLog } from './start/parts/events/event-log.ts'
 import { openNewRepositories } from './start/parts/dispatcher.ts'
 import { checkReaper } from './start/parts/prerequisites.ts'
 import { openMoving } from './start/administration/moving.ts'
@@ -39,6 +40,7 @@ async function administer(): Promise<void> {
   const metrics = new HostMetrics(new Registry())
   const storage = opened.use(await openStorage(config, log))
   const workers = opened.use(await openWorkers(config, storage.runtimeDirectory, metrics, log))
+  const { eventLog } = opened.use(await openEventLog({ config, storage, workers, disks: undefined, onEvent() {}, log }))
   const newRepositories = await openNewRepositories(config, storage, workers, log)
   const folder = await mkdtemp(join(tmpdir(), 'sluice-'))
   opened.defer(() => rm(folder, { recursive: true, force: true }))
@@ -46,8 +48,20 @@ async function administer(): Promise<void> {
   const users = new RepositoryUsers()
   const readOnly = opened.use(await openReadOnlyRules(config, log))
   const moving = await openMoving(config, storage, undefined, log)
-  const missing = { answers: undefined, mirrors: undefined }
-  const parts = { config, storage, workers, moving, newRepositories, users, ...missing, readOnly, metrics, log }
+  const missing = { answers: undefined, mirrors: undefined, desk: undefined }
+  const parts = {
+    config,
+    storage,
+    workers,
+    moving,
+    newRepositories,
+    users,
+    ...missing,
+    eventLog,
+    readOnly,
+    metrics,
+    log,
+  }
   opened.use(await openAdministration(parts, address))
   process.send?.({ socket: address.path })
   await stopped

@@ -10,6 +10,8 @@ import { deleteRepository } from './change/delete-repository.ts'
 import { forkRepository } from './change/fork-repository.ts'
 import type { ForkServices } from './change/fork-repository.ts'
 import type { MovingServices } from './change/held-repository.ts'
+import type { OperationEvents, ToldOperation } from '../events/intent/operation-events.ts'
+import { toldOperation } from './operation/told-operation.ts'
 import type { Operation, OperationKind, OperationOf, Progress } from './operation/operation.ts'
 import { renameRepository } from './change/rename-repository.ts'
 import { runMirrorNow } from './change/run-mirror.ts'
@@ -39,6 +41,8 @@ export type AdministrationServices = MovingServices &
   ClosingServices &
   MirrorServices & {
     readonly hold: HoldOperation
+    /** Undefined where nobody is told of events. */
+    readonly events: OperationEvents | undefined
     /** Called with each operation that is over. `result` is `ok`, or the reason of the refusal. */
     readonly onOver: (kind: OperationKind, result: string) => void
     readonly log: Logger
@@ -83,7 +87,7 @@ export class Administration {
     const { kind, ...values } = operation
     const line = () => ({ operation: kind, ...values, saysToBe: who, ms: Math.round(performance.now() - since) })
     try {
-      const result = await this.#runHeld(operation, progress)
+      const result = await this.#runHeld(operation, progress, who)
       onOver(kind, 'ok')
       log.info(line(), `administration: ${kind}`)
       return result
@@ -96,18 +100,28 @@ export class Administration {
     }
   }
 
-  async #runHeld(operation: Operation, progress: Progress): Promise<object> {
+  async #runHeld(operation: Operation, progress: Progress, who: string | undefined): Promise<object> {
     using held = this.#services.hold(operation)
+    const telling = await this.#begin(operation, who)
     const runner = runners[operation.kind] as Runner<OperationKind>
     try {
       const result = await runner(this.#services, operation, progress)
       await held.confirm(progress)
+      await telling?.finish()
       return result
     } catch (error) {
       // A part of it may have been done.
       if (!(error instanceof Refusal)) await held.confirm(progress).catch(() => {})
+      await telling?.conclude()
       throw error
     }
+  }
+
+  /** Before it is begun, it is on the disk what others are to be told of it. @throws {Refusal} `events_unavailable` */
+  async #begin(operation: Operation, who: string | undefined): Promise<ToldOperation | undefined> {
+    const { events, trash } = this.#services
+    const told = events && toldOperation(operation, (id) => trash.find(id), who)
+    return told && (await events.begin(told))
   }
 
   /** Removes what is in the trash and whose time is over. */

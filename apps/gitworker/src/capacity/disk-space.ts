@@ -13,7 +13,7 @@ export type FreeSpace = {
   readonly totalInodes: number | undefined
 }
 
-export type DiskName = 'root' | 'spool' | 'run' | 'audit'
+export type DiskName = 'root' | 'spool' | 'run' | 'audit' | 'events'
 
 /** How long a measurement is used. */
 const freshMs = 1000

@@ -41,6 +41,8 @@ type Entry = {
 
 /** A request to a name, from before the repository is looked for until nothing of the request is at work in it. */
 export type Visit = AsyncDisposable & {
+  /** Whether the repository was made for a push, and none has left anything in it yet, as far as is known. */
+  readonly isProvisional: boolean
   /**
    * Makes the repository of this name, or waits until another visit has made it.
    *
@@ -120,7 +122,14 @@ export class NewRepositories {
       entry.pushed.push(...ids.slice(0, maxIds - entry.pushed.length))
       return this.#createOnce(entry, repository)
     }
-    return { create, leave, [Symbol.asyncDispose]: leave }
+    return {
+      get isProvisional() {
+        return entry.provisional !== undefined
+      },
+      create,
+      leave,
+      [Symbol.asyncDispose]: leave,
+    }
   }
 
   #entryOf(plainName: string): Entry {

@@ -17,7 +17,8 @@ export type KnownOfPush = {
   readonly mayBeHooksWord: boolean
 }
 
-const maxChanges = 100
+/** So many references of a push are told of by default. */
+export const usualMost = 100
 
 /**
  * What git did with each reference of a push, in its order, as far as it is certain.
@@ -26,9 +27,10 @@ const maxChanges = 100
  *   true as well. The old id of a deletion is compared only if git has such an object; so it is looked up before.
  * - Where git has said nothing, the result is `unknown`, and `now` tells what there is.
  *
- * @returns at most a hundred, and how many more references the push had
+ * @param most how many are told of
+ * @returns these, and how many more references the push had
  */
-export function refChanges(known: KnownOfPush): { refs: RefChange[]; more: number } {
+export function refChanges(known: KnownOfPush, most = usualMost): { refs: RefChange[]; more: number } {
   const { push, reported } = known
   const told = toldOf(known)
   // Several commands may be about one reference.
@@ -38,8 +40,8 @@ export function refChanges(known: KnownOfPush): { refs: RefChange[]; more: numbe
     if (command && change.result === 'ok') before.set(command.ref, isDeletion(command) ? undefined : command.newId)
     return change
   })
-  const untold = untoldCommands(known, told).map((command) => unknown(command, known))
-  const refs = [...changes, ...untold].slice(0, maxChanges)
+  const untold = untoldCommands(known, told, most).map((command) => unknown(command, known))
+  const refs = [...changes, ...untold].slice(0, most)
   return { refs, more: Math.max(push.commands.length, reported.count, refs.length) - refs.length }
 }
 
@@ -75,21 +77,22 @@ function toldBy(result: RefResult, command: PushCommand | undefined): Told {
   return { result: { ...result, ref: command.ref, why: `${ref} ${why}`.slice(command.ref.length + 1) }, command }
 }
 
-/** The commands of which the report says nothing. A report of more than a hundred is taken to be whole. */
+/** The commands of which the report says nothing. A report of more than are told of is taken to be whole. */
 function untoldCommands(
   { push, reported }: Pick<KnownOfPush, 'push' | 'reported'>,
   told: readonly Told[],
+  most: number,
 ): PushCommand[] {
-  if (reported.count > maxChanges) return []
+  if (reported.count > most) return []
   const commands = new Set(told.map(({ command }) => command))
-  return push.commands.slice(0, maxChanges).filter((command) => !commands.has(command))
+  return push.commands.slice(0, most).filter((command) => !commands.has(command))
 }
 
 /** The references whose results cannot be told without a look at what they are now. */
 export function unprovenRefs(known: Omit<KnownOfPush, 'before' | 'after'>): string[] {
   const claimed = known.mayBeHooksWord ? known.reported.results.filter(({ why }) => why === undefined) : []
   return [
-    ...untoldCommands(known, toldOf(known)).map(({ ref }) => ref),
+    ...untoldCommands(known, toldOf(known), usualMost).map(({ ref }) => ref),
     ...claimed.map(({ ref, instead }) => instead.ref ?? ref),
   ]
 }
@@ -97,7 +100,7 @@ export function unprovenRefs(known: Omit<KnownOfPush, 'before' | 'after'>): stri
 /** The references whose ids must be known before git begins. */
 export function deletedRefs(commands: readonly PushCommand[]): string[] {
   return commands
-    .slice(0, maxChanges)
+    .slice(0, usualMost)
     .filter(isDeletion)
     .map(({ ref }) => ref)
 }

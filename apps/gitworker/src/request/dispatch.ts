@@ -6,7 +6,6 @@ import { repositoryMissing } from '@sluice/shared/git/repository-missing'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { awaitsAcceptance, termOf } from '@sluice/shared/host-protocol/from-gateway'
 import { isNotBegun } from '@sluice/shared/host-protocol/from-host'
-import type { AuditLog } from '../audit/audit-log.ts'
 import type { RefusedPushes } from '../audit/refused-pushes.ts'
 import { RequestBody } from '../body/request-body.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
@@ -71,8 +70,8 @@ export type DispatchServices = {
   readonly readOnly: ReadOnlyRules
   /** Undefined where there is no file of mirrors. */
   readonly mirrors: Pick<Mirrors, 'freshen' | 'of'> | undefined
-  /** Undefined where pushes are not recorded. */
-  readonly auditLog: Pick<AuditLog, 'check'> | undefined
+  /** What records pushes: the audit log, and the journal of events. Each refuses where it cannot. */
+  readonly recorders: readonly { check(): Promise<void> }[]
   readonly refusedPushes: RefusedPushes | undefined
   readonly firstPushes: FirstPushServices
   readonly users: RepositoryUsers
@@ -148,14 +147,14 @@ export class Dispatcher {
   /**
    * Whether a push, or its advertisement, can be taken at all. Costs no process.
    *
-   * @throws {Refusal} `is_mirror`, `read_only`, `disk_low`, `audit_unavailable`
+   * @throws {Refusal} `is_mirror`, `read_only`, `disk_low`, `audit_unavailable`, `events_unavailable`
    */
   async #checkPush(exchange: Exchange, request: GitRequest, found: Repository | undefined): Promise<void> {
-    const { readOnly, mirrors, disks, auditLog, firstPushes } = this.#services
+    const { readOnly, mirrors, disks, recorders, firstPushes } = this.#services
     checkNoMirror(mirrors, firstPushes.root, request.repository, found)
     checkNotReadOnly(readOnly, firstPushes.root, request.repository, found)
     await disks.checkPush(announcedBytes(exchange))
-    await auditLog?.check()
+    for (const recorder of recorders) await recorder.check()
   }
 
   /** @param found undefined where the repository is yet to be created */

@@ -32,7 +32,7 @@ import type { PushStarter } from './start-push.ts'
  * The steps of a push that has a slot and is allowed:
  *
  *   remove stale locks                     stale-locks
- *   start git                              start-push
+ *   start git; note what the push wants    start-push, push-audit
  *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: end git, or let its hooks finish
  *     before the report: set HEAD          report-gate, default-branch            │
  *     and record what git did              push-audit                             │
@@ -95,11 +95,13 @@ export class PushRuns {
     const newHead = newHeads.of(gitDir)
     using _pushing = answers?.pushing(gitDir)
     record.swept = await staleLocks.remove(gitDir, pushCommands(body.beginning))
-    const audit = await PushAudit.begin(audits, { exchange, repository: request.repository, record, gitDir }, body)
+    const audited = { exchange, repository: request.repository, record, gitDir, visit: call.visit }
+    await using audit = await PushAudit.begin(audits, audited, body)
     const since = keepForCopies(body, request.repository, copies)
-    await using run = await starter.start(exchange, request, gitDir, allowance)
+    await using run = await starter.start(exchange, request, gitDir, allowance, audit.intend())
     const { worker, note, hasProcReceive } = run
-    noteStart(call, worker)
+    noteWorker(worker, record)
+    Object.assign(record, { waitedMs: exchange.milliseconds, phase: 'serving' })
     audit.hasProcReceive = hasProcReceive
     const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
@@ -120,12 +122,6 @@ export class PushRuns {
     if (!tenure || record.created) return
     await confirmCopies(copies, request.repository, tenure).catch((error: unknown) => (record.tidyError ??= error))
   }
-}
-
-function noteStart({ exchange, record }: GitCall, worker: WorkerHandle): void {
-  noteWorker(worker, record)
-  record.waitedMs = exchange.milliseconds
-  record.phase = 'serving'
 }
 
 /** Sends git's output to the client. Before the reply ends, HEAD is set, and a new repository is kept or removed. */

@@ -26,6 +26,7 @@ export class PushStarter {
   /**
    * Starts git for a push that has a slot, with a folder of the push's own, which is removed after git's end.
    *
+   * @param intended resolves when what the push wants is on the disk: git gets nothing of it before
    * @throws {Refusal} where there is no worker or no room, `repository_unreadable`, `hooks_unusable`, or the reason why
    *   the exchange ended
    */
@@ -34,6 +35,7 @@ export class PushStarter {
     request: GitRequest,
     gitDir: string,
     allowance: PushAllowance,
+    intended: Promise<void>,
   ): Promise<StartedPush> {
     const { gitRuns, git, pushGrace, killGrace } = this.#services
     await using started = new AsyncDisposableStack()
@@ -43,6 +45,7 @@ export class PushStarter {
     const { worker, note } = started.use(
       await gitRuns.start({ requestId: id, request, gitDir, command, graces, signal }),
     )
+    await intended
     const run = started.move()
     const { hasProcReceive, hasHooks } = place
     return { worker, note, hasProcReceive, hasHooks, [Symbol.asyncDispose]: () => run.disposeAsync() }

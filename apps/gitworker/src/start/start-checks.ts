@@ -5,6 +5,7 @@ import type { StartCheck } from '@sluice/shared/config/start-checks'
 import type { SupervisorConfig } from '../config/config.ts'
 import { GatewayTrust } from '../request/trust/gateway-trust.ts'
 import { openOperatorsHooks } from '../hooks/operators-hooks.ts'
+import { readReceivers } from './parts/events/telling.ts'
 import { readMirrors } from './parts/own-work/mirrors.ts'
 import { checkClusterSettings } from '../config/cluster-settings.ts'
 import { openAudit } from './parts/audit.ts'
@@ -47,6 +48,7 @@ export function readingChecksOfHost(
     () => openOperatorsHooks(config.hooksFolder),
     () => openReadOnlyRules(config, log),
     () => (config.mirrorsFile === undefined ? undefined : readMirrors(config.mirrorsFile, log, () => {})),
+    () => (config.eventsFile === undefined ? undefined : readReceivers(config.eventsFile, log, () => {})),
     () => GatewayTrust.open(config, log),
     () => checkClusterSettings(config),
     () => openHostTls(config, log, () => {}),

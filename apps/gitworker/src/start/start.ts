@@ -5,7 +5,8 @@ import { Running } from '@sluice/shared/app/running'
 import { Connections } from '@sluice/shared/connections/connections'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import type { Address } from '@sluice/shared/network/address'
-import type { Pages } from '@sluice/shared/operations/operations'
+import type { Pages, Streams } from '@sluice/shared/operations/operations'
+import type { EventStream } from '../events/listeners/event-stream.ts'
 import { openOperations } from '@sluice/shared/operations/operations'
 import { addProcessMetrics } from '@sluice/shared/operations/process-metrics'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -23,6 +24,7 @@ import { GatewayTrust } from '../request/trust/gateway-trust.ts'
 import { RepositoryUsers } from '../repository/repository-users.ts'
 import { openCluster } from './parts/cluster.ts'
 import type { Cluster } from './parts/cluster.ts'
+import { openEvents } from './parts/events/events.ts'
 import { openCaches } from './parts/caches.ts'
 import { partOf } from './parts/startable-part.ts'
 import { openServer } from './parts/server.ts'
@@ -81,11 +83,14 @@ export async function startSupervisor(
   metrics.showDisks(disks)
   const pushParts = parts.use(await openPushParts(config, disks, metrics, log))
 
+  // Before the repositories that pushes have made in vain are removed.
+  const { eventLog, desk, stream } = parts.use(await openEvents({ config, storage, workers, disks, registry, log }))
   const connections = new Connections({ limit: workers.sizes.maxConnections })
   const running = new Running(connections)
   const newRepositories = await openNewRepositories(config, storage, workers, log, cluster?.placement)
   const users = new RepositoryUsers()
-  const common = { config, storage, workers, newRepositories, users, placement: cluster?.placement, metrics, log }
+  const placed = { newRepositories, users, placement: cluster?.placement }
+  const common = { config, storage, workers, ...placed, eventLog, metrics, log }
   const { auditLog } = pushParts.audit
   const { ending } = running
   const moving = await openMoving(config, storage, cluster?.placement, log)
@@ -102,11 +107,11 @@ export async function startSupervisor(
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
   const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, ...ownWork, readiness, facts })
-  const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages, ...ownWork.pages })
+  const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages, ...ownWork.pages }, stream)
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
   const { readOnly } = pushParts
-  parts.use(await openAdministration({ ...common, ...ownWork, moving, answers, readOnly }, administered))
+  parts.use(await openAdministration({ ...common, ...ownWork, moving, answers, readOnly, desk }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   await cluster?.join(address)
@@ -120,8 +125,13 @@ async function checkSurroundings(config: SupervisorConfig): Promise<void> {
   await checkGnupgHome(config)
 }
 
-async function openOperatorsAddress({ supervisorOperations: address }: SupervisorConfig, pages: Pages) {
-  return address && (await openOperations(address, 'SLUICE_SUPERVISOR_OPERATIONS', pages))
+async function openOperatorsAddress(
+  { supervisorOperations: address }: SupervisorConfig,
+  pages: Pages,
+  stream: EventStream | undefined,
+) {
+  const streams: Streams = stream ? { '/-/events': (incoming, outgoing) => stream.serve(incoming, outgoing) } : {}
+  return address && (await openOperations(address, 'SLUICE_SUPERVISOR_OPERATIONS', pages, streams))
 }
 
 function newRegistry(): Registry {

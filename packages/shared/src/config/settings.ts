@@ -11,8 +11,9 @@ import { limits } from './settings/limits.ts'
 import { times } from './settings/times.ts'
 import { endings } from './settings/endings.ts'
 import { caches } from './settings/caches.ts'
-import { maintenance } from './settings/maintenance.ts'
-import { mirrors } from './settings/mirrors.ts'
+import { maintenance } from './settings/own-work/maintenance.ts'
+import { mirrors } from './settings/own-work/mirrors.ts'
+import { events } from './settings/own-work/events.ts'
 import { cluster } from './settings/cluster.ts'
 import { operators } from './settings/operators.ts'
 import type { App, Setting } from './setting/setting.ts'
@@ -91,6 +92,12 @@ export const settingGroups = [
     settings: mirrors,
   },
   {
+    key: 'events',
+    title: 'Events',
+    about: 'Who is told of pushes and of changes to repositories. See `docs/operate/events.md`.',
+    settings: events,
+  },
+  {
     key: 'cluster',
     title: 'Several hosts',
     about: 'See `docs/operate/cluster.md`. One host needs none of these.',
@@ -129,6 +136,7 @@ export const settings = {
   ...endings,
   ...maintenance,
   ...mirrors,
+  ...events,
   ...cluster,
   ...caches,
   ...operators,

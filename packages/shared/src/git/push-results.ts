@@ -1,8 +1,8 @@
 import { PacketReader, reportBand } from './packet-reader.ts'
 import type { Packet, PacketWatcher } from './packet-reader.ts'
 
-/** How many references are remembered, and how much of what is said of each, in bytes. */
-const maxResults = 100
+/** How many references are remembered by default, and how much of what is said of each, in bytes. */
+const usualMost = 100
 const maxLineBytes = 8192
 const maxWhyBytes = 256
 
@@ -24,16 +24,22 @@ export type RefResult = {
  * both versions. What it keeps is bounded, whatever passes.
  */
 export class PushResults implements PacketWatcher {
-  /** The first hundred, in the order of the report. */
+  /** The first of them, in the order of the report. */
   readonly results: RefResult[] = []
   /** How many there were in all. */
   count = 0
   #rejected = 0
+  readonly #most: number
   readonly #lines = new PacketReader({
     onPacket: ({ band, payload }) => {
       if (band === undefined && payload) this.#onLine(payload)
     },
   })
+
+  /** @param most how many references are remembered */
+  constructor(most = usualMost) {
+    this.#most = most
+  }
 
   /** Whether a report has come so far, in which no reference was changed. */
   get areAllRejected(): boolean {
@@ -51,12 +57,12 @@ export class PushResults implements PacketWatcher {
     const [, kind, rest = ''] = /^(ok|ng|option) ([^]*)$/.exec(line) ?? []
     if (kind === 'ng') this.#rejected++
     if (kind === 'option') this.#onOption(rest)
-    else if (kind !== undefined && ++this.count <= maxResults) this.results.push(resultIn(kind, rest))
+    else if (kind !== undefined && ++this.count <= this.#most) this.results.push(resultIn(kind, rest))
   }
 
   /** It belongs to the reference before it. */
   #onOption(text: string): void {
-    const last = this.count <= maxResults ? this.results.at(-1) : undefined
+    const last = this.count <= this.#most ? this.results.at(-1) : undefined
     const [, name, value = ''] = /^(refname|old-oid|new-oid) ([^]+)$/.exec(text) ?? []
     if (!last || name === undefined) return
     if (name === 'refname') last.instead.ref = value

@@ -21,6 +21,9 @@ export type Page = {
 /** By path. */
 export type Pages = Readonly<Record<string, () => Page | Promise<Page>>>
 
+/** Replies that go on for as long as the client listens, by path. Each must not reject. */
+export type Streams = Readonly<Record<string, (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>>>
+
 const maxConnections = 64
 const requestTimeoutMs = 30_000
 
@@ -35,13 +38,17 @@ export async function openOperations(
   address: Address,
   setting: string,
   pages: Pages,
+  streams: Streams = {},
 ): Promise<AsyncDisposable & { readonly address: Address }> {
   const listener: RequestListener = (incoming, outgoing) => {
     const path = probedPath(incoming.url)
     const isRead = incoming.method === 'GET' || incoming.method === 'HEAD'
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     const refused = !isAskedHere(incoming) ? misdirected : isUsedElsewhere(incoming) ? notForOthers : undefined
-    void answer(outgoing, refused ?? (!page ? listOf(pages) : !isRead ? readOnly : page))
+    const stream = Object.hasOwn(streams, path) ? streams[path] : undefined
+    const other = !page && !stream ? listOf({ ...pages, ...streams }) : !page || !isRead ? readOnly : page
+    if (stream && isRead && !refused) void stream(incoming, outgoing)
+    else void answer(outgoing, refused ?? other)
   }
   const server = createServer({ requestTimeout: requestTimeoutMs }, forHttp1(listener))
   server.maxConnections = maxConnections
@@ -110,7 +117,7 @@ function readOnly(): Page {
   return { status: 405, headers: { ...textHeaders, Allow: 'GET, HEAD' }, body: 'These pages are for reading only.\n' }
 }
 
-function listOf(pages: Pages): () => Page {
+function listOf(pages: Readonly<Record<string, unknown>>): () => Page {
   const list = Object.keys(pages).join('\n')
   return () => ({ status: 404, headers: textHeaders, body: `There is no page here. There are:\n${list}\n` })
 }

@@ -7,7 +7,10 @@ import type { Address } from '@sluice/shared/network/address'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Administration } from '../administration.ts'
 import type { Inspection } from '../inspection.ts'
+import type { EventsDesk } from '../../events/events-desk.ts'
 import { readBody } from './read-body.ts'
+import { serveEvents } from './serve-events.ts'
+import { whoIs } from './who-is.ts'
 import { Reply } from './reply.ts'
 import { routeOf } from './route.ts'
 import type { Route } from './route.ts'
@@ -15,14 +18,13 @@ import type { Route } from './route.ts'
 export type AdministrationServerParts = {
   readonly administration: Pick<Administration, 'run'>
   readonly inspection: Inspection
+  /** Undefined where nobody is told of events, or the host is stopped. */
+  readonly desk: EventsDesk | undefined
 }
 
 const maxConnections = 64
 const requestTimeoutMs = 30_000
 const lastWordsMs = 1000
-
-/** What a client says of who it is, percent-encoded, for the log. Whoever may connect is believed. */
-const whoHeader = 'x-sluice-operator'
 
 /**
  * Serves the administration of repositories on a unix socket that only this process's user, and root, may connect to. There
@@ -85,7 +87,7 @@ async function serve(
   route: Route,
   incoming: IncomingMessage,
   reply: Reply,
-  { administration, inspection }: AdministrationServerParts,
+  { administration, inspection, desk }: AdministrationServerParts,
   signal: AbortSignal,
 ): Promise<void> {
   switch (route.kind) {
@@ -99,6 +101,10 @@ async function serve(
       return reply.end(200, { trash: await inspection.trashed() })
     case 'mirrors':
       return reply.end(200, { mirrors: inspection.mirrors() })
+    case 'events':
+    case 'resend':
+    case 'ping':
+      return await serveEvents(route, incoming, reply, desk, signal)
     case 'operation': {
       const operation = route.read(await readBody(incoming))
       const tell = (line: string) => reply.progress(line)
@@ -121,14 +127,4 @@ async function sendList(
     count++
   }
   reply.end(200, { repositories: count })
-}
-
-function whoIs({ headers }: IncomingMessage): string | undefined {
-  const said = headers[whoHeader]
-  if (typeof said !== 'string') return undefined
-  try {
-    return decodeURIComponent(said.slice(0, 300)).slice(0, 100)
-  } catch {
-    return said.slice(0, 100)
-  }
 }

@@ -9,7 +9,14 @@ export type Route =
   | { readonly kind: 'list'; readonly pattern: string | undefined }
   | { readonly kind: 'show' | 'size'; readonly repository: string }
   | { readonly kind: 'trash' | 'mirrors' }
+  | { readonly kind: 'events'; readonly failed: boolean; readonly most: number }
+  /** With a receiver in the body, or for all. */
+  | { readonly kind: 'resend'; readonly event: string }
+  | { readonly kind: 'ping'; readonly receiver: string }
   | { readonly kind: 'operation'; readonly status: number; readonly read: (body: unknown) => Operation }
+
+/** How many events one reply may have. */
+const mostEvents = 10_000
 
 type Methods = Readonly<Record<string, () => Route>>
 
@@ -26,6 +33,10 @@ export function routeOf(method: string | undefined, target: string): Route {
   if (where === 'repositories') return chosen(method, methodsOf(name, action, query))
   if (where === 'mirrors') return chosen(method, methodsOfMirrors(name, action))
   if (where === 'trash') return chosen(method, methodsOfTrash(name, action))
+  if (where === 'events') return chosen(method, methodsOfEvents(name, action, query))
+  if (where === 'receivers' && name !== undefined && action === 'test') {
+    return chosen(method, { POST: () => ({ kind: 'ping', receiver: name }) })
+  }
   throw unknown()
 }
 
@@ -55,6 +66,12 @@ function methodsOfMirrors(name: string | undefined, action: string | undefined):
   throw unknown()
 }
 
+function methodsOfEvents(id: string | undefined, action: string | undefined, query: string): Methods {
+  if (id === undefined) return { GET: () => eventsIn(query) }
+  if (action === 'resend') return { POST: () => ({ kind: 'resend', event: id }) }
+  throw unknown()
+}
+
 function operation(read: ReadOperation, subject: string, status = 200): Route {
   return { kind: 'operation', status, read: (body) => read(subject, body) }
 }
@@ -64,6 +81,13 @@ function chosen(method: string | undefined, methods: Methods): Route {
   if (choose) return choose()
   const allowed = Object.keys(methods).join(', ')
   throw new Refusal('wrong_method', { sentence: `This address takes ${allowed} only.`, headers: { Allow: allowed } })
+}
+
+function eventsIn(query: string): Route {
+  const values = new URLSearchParams(query)
+  const most = Number(/^\d{1,5}$/.exec(values.get('most') ?? '100')?.[0] ?? NaN)
+  if (most >= 1 && most <= mostEvents) return { kind: 'events', failed: values.get('failed') === 'yes', most }
+  throw new Refusal('bad_operation', { sentence: `most must be a whole number from 1 to ${mostEvents}.` })
 }
 
 function patternIn(query: string): string | undefined {

@@ -15,6 +15,8 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
+import type { EventLog } from '../../events/event-log.ts'
+import type { EventsDesk } from '../../events/events-desk.ts'
 import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
 import { longJobRunner } from '../../process/job/long-job.ts'
@@ -42,6 +44,10 @@ export type AdministrationParts = {
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
   readonly readOnly: ReadOnlyRules
+  /** Undefined where nobody is told of events. */
+  readonly eventLog: EventLog | undefined
+  /** Undefined there, too, or where the host is stopped. */
+  readonly desk: EventsDesk | undefined
   /** Undefined where there is no file of mirrors, or the host is stopped. */
   readonly mirrors: Mirrors | undefined
   readonly metrics: HostMetrics
@@ -67,7 +73,7 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { copies, metrics, log } = parts
+  const { copies, eventLog, desk, metrics, log } = parts
   const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
@@ -87,13 +93,19 @@ export async function openAdministration(
     runJob,
     runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
     hold: operationHolds({ placement, copies, trash, isShared: isRootShared(config) }),
+    events: eventLog?.operations,
     onOver: (kind, result) => metrics.administered(kind, result),
     log,
   })
+  await eventLog?.recoverOperations()
   opened.use(emptyTrashRegularly(administration, trash, log))
   const inspection = new Inspection({ root, trash, facts, mirrors, runJob })
   if (address) {
-    const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', { administration, inspection })
+    const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', {
+      administration,
+      inspection,
+      desk,
+    })
     opened.use(server)
   }
   return partOf(opened, { address })

@@ -12,6 +12,7 @@ import type { Copies } from '../../copies/primary/copies.ts'
 import { RepositorySizes } from '../../capacity/repository-size.ts'
 import { NewRepositories } from '../../creation/new-repositories.ts'
 import { LfsSizes } from '../../lfs/room/lfs-sizes.ts'
+import type { EventLog } from '../../events/event-log.ts'
 import type { Maintenance } from '../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../mirrors/mirrors.ts'
 import type { HostMetrics } from '../../operations/metrics.ts'
@@ -42,6 +43,8 @@ export type DispatcherParts = {
   readonly caches: Caches
   readonly disks: DiskSpace
   readonly pushParts: PushParts
+  /** Undefined where nobody is told of events. */
+  readonly eventLog: EventLog | undefined
   readonly connections: Connections
   readonly newRepositories: NewRepositories
   readonly users: RepositoryUsers
@@ -107,7 +110,8 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
   const lfs = openLfs(parts, { firstPushes, settings, sizes, lfsSizes, readAhead })
   const servers = { ...reading, pushes, lfs }
   const onOver = (gitDir: string, isPush: boolean) => maintenance?.touch(gitDir, isPush)
-  const audited = { readOnly, mirrors, auditLog, refusedPushes }
+  const recorders = [auditLog, parts.eventLog?.journal].filter((one) => one !== undefined)
+  const audited = { readOnly, mirrors, recorders, refusedPushes }
   const { placement, copies } = parts
   return new Dispatcher({ limits, placement, copies, disks, ...audited, firstPushes, users, settings, servers, onOver })
 }
@@ -145,7 +149,7 @@ export async function openNewRepositories(
 }
 
 function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRuns {
-  const { config, storage, workers, caches, pushParts, ending, log } = parts
+  const { config, storage, workers, caches, pushParts, eventLog, ending, log } = parts
   const { runtimeDirectory, operatorsHooks } = storage
   const { git, runJob } = workers
   const { pushGrace, killGrace, hookTimeout } = config
@@ -165,7 +169,7 @@ function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRu
     staleLocks: new StaleLocks({ isShared: isRootShared(config) }),
     answers: caches.answers,
     copies: parts.copies,
-    audits: { auditLog: pushParts.audit.auditLog, runJob, log },
+    audits: { auditLog: pushParts.audit.auditLog, events: eventLog?.pushes, root: storage.root, runJob, log },
     endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },
   })
 }

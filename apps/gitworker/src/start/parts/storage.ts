@@ -10,6 +10,7 @@ import type { HooksFolder } from '../../hooks/hook-plan.ts'
 import type { LfsStorage } from '../../lfs/storage/lfs-storage.ts'
 import { openLfsStorage } from '../../lfs/open-storage.ts'
 import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
+import { eventsFolder } from '../../config/events-folder.ts'
 import { auditFolder } from './audit.ts'
 import { partOf } from './startable-part.ts'
 import type { Part } from './startable-part.ts'
@@ -43,10 +44,13 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
 }
 
 /** @throws {ConfigError} where a folder that is this host's alone lies in the one that it shares */
-function checkOwnFolders({ runFolder, spoolFolder }: SupervisorConfig, root: string): void {
+function checkOwnFolders(config: SupervisorConfig, root: string): void {
+  const { runFolder, spoolFolder } = config
+  const events = eventsFolder(config)
   const problems = [
     ['SLUICE_RUN_FOLDER', runFolder] as const,
     ...(spoolFolder === 'auto' ? [] : [['SLUICE_SPOOL_FOLDER', spoolFolder] as const]),
+    ...(events === undefined || config.eventsFolder === 'auto' ? [] : [['SLUICE_EVENTS_FOLDER', events] as const]),
   ]
     .filter(([, folder]) => isInside(root, folder))
     .map(
@@ -64,11 +68,13 @@ function isInside(root: string, folder: string): boolean {
 /** Watches the free space on the disks that a host writes to. */
 export function watchDisks(config: SupervisorConfig, { root, runtimeDirectory }: Storage, packs: PackCache): DiskSpace {
   const audit = auditFolder(config)
+  const events = eventsFolder(config)
   const folders = {
     root,
     run: runtimeDirectory.path,
     ...(packs.usesDisk && { spool: packs.folder }),
     ...(audit !== undefined && { audit }),
+    ...(events !== undefined && { events }),
   }
   return new DiskSpace(folders, config.minFreeDisk)
 }

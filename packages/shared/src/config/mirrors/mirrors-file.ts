@@ -1,7 +1,6 @@
-import { isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
-import type { Document } from 'yaml'
 import { checkRepositoryName, plainName } from '../../git/repository-name.ts'
 import { Refusal } from '../../refusal/refusal.ts'
+import { readYamlForm } from '../form/yaml-form.ts'
 import { mirrorsForm } from './mirror-form.ts'
 import type { CredentialsForm, MirrorsForm } from './mirror-form.ts'
 import { selectRefs } from './ref-selection.ts'
@@ -36,61 +35,15 @@ export type Mirror = {
  * @throws {Error} in words, with the line
  */
 export function readMirrorsFile(text: string, path: string): Mirror[] {
-  const lines = new LineCounter()
-  // Aliases could make a short file a huge one.
-  // The library compares each key with all others of its map, which takes minutes where there are very many.
-  const document = parseDocument(text, { strict: true, uniqueKeys: false, prettyErrors: false, lineCounter: lines })
-  const at = (place: readonly PropertyKey[]) => `(line ${lines.linePos(offsetOf(document, place)).line})`
-  const [problem] = document.errors
-  if (problem)
-    throw new Error(`${path} is not valid YAML: ${problem.message} (line ${lines.linePos(problem.pos[0]).line})`)
-  const twice = keyThatIsThereTwice(document)
-  if (twice)
-    throw new Error(`${path}: ${JSON.stringify(twice.key)} is there twice (line ${lines.linePos(twice.offset).line})`)
-  const parsed = mirrorsForm.safeParse(contentsOf(document, path) ?? {})
-  if (!parsed.success) {
-    const { path: place, message } = parsed.error.issues[0]!
-    const where = place.length > 0 ? `${place.join('.')}: ` : ''
-    throw new Error(`${path}: ${where}${inWords(message)} ${at(place)}`)
-  }
+  const { data, at } = readYamlForm(text, path, mirrorsForm)
   const seen = new Map<string, number>()
-  return parsed.data.mirrors.map((one, index) => {
-    const mirror = mirrorOf(one, parsed.data)
+  return data.mirrors.map((one, index) => {
+    const mirror = mirrorOf(one, data)
     const why = whyNoName(one.repository) ?? whyTwice(mirror, seen) ?? whyNoCredentials(mirror)
     if (why !== undefined) throw new Error(`${path}: mirrors.${index}: ${why} ${at(['mirrors', index])}`)
     seen.set(mirror.repository, index)
     return mirror
   })
-}
-
-function keyThatIsThereTwice(document: Document.Parsed): { readonly key: string; readonly offset: number } | undefined {
-  let found: { key: string; offset: number } | undefined
-  visit(document, {
-    Map(_key, { items }) {
-      const keys = new Set<string>()
-      for (const { key } of items) {
-        const name = isScalar(key) ? String(key.value) : ''
-        if (!keys.has(name)) keys.add(name)
-        else found ??= { key: name, offset: (isNode(key) && key.range?.[0]) || 0 }
-      }
-      return found ? visit.BREAK : undefined
-    },
-  })
-  return found
-}
-
-/** Of all values, only times have no words of their own. */
-function inWords(message: string): string {
-  return /^invalid$|expected string/.test(message) ? 'here should be a time such as 30s, 10m or 2h' : message
-}
-
-/** @throws {Error} in words */
-function contentsOf(document: Document.Parsed, path: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 0 })
-  } catch {
-    throw new Error(`${path}: aliases (*name) are not taken: put a value that begins with * in quotes`)
-  }
 }
 
 function mirrorOf(entry: MirrorsForm['mirrors'][number], { defaults, credentials }: MirrorsForm): Mirror {
@@ -133,13 +86,4 @@ function whyTwice({ repository }: Mirror, seen: ReadonlyMap<string, number>): st
 
 function whyNoCredentials({ credentials, upstream }: Mirror): string | undefined {
   return credentials && upstream.scheme === 'file' ? 'a file:// upstream takes no credentials' : undefined
-}
-
-/** Where the node at a place begins, or the one around it. */
-function offsetOf(document: Document.Parsed, place: readonly PropertyKey[]): number {
-  for (let length = place.length; length > 0; length--) {
-    const node = document.getIn(place.slice(0, length), true)
-    if (isNode(node) && node.range) return node.range[0]
-  }
-  return 0
 }

@@ -33,10 +33,10 @@ export const addresses = {
   },
   publicUrl: {
     name: 'SLUICE_PUBLIC_URL',
-    apps: ['gateway'],
+    apps: ['gateway', 'supervisor'],
     takes: 'off, or an address such as https://git.example.org',
     purpose:
-      'The address by which clients know this remote. An access service is told this address, whatever a client says. Its host is accepted as if it were in SLUICE_HOST_NAMES.',
+      'The address by which clients know this remote. An access service is told this address, whatever a client says, and so are receivers of events. Its host is accepted as if it were in SLUICE_HOST_NAMES.',
     fallback: 'off',
     schema: orOff(httpAddress().transform((value) => new URL(value))),
   },

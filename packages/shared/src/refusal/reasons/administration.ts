@@ -80,6 +80,25 @@ export const administration = {
     sentence: 'The trash has nothing of this name.',
     advice: 'It was restored or purged, or its time was over.',
   },
+  no_events: {
+    status: 409,
+    outcome: 'refused',
+    sentence:
+      'This host tells nobody of events: it is stopped, or neither SLUICE_EVENTS_FILE nor SLUICE_EVENT_STREAM is set.',
+    advice: 'Start the host, or set one of them: see `docs/operate/events.md`.',
+  },
+  event_missing: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'The journal has no event of this id.',
+    advice: 'It is older than SLUICE_EVENTS_TIME, or of another host.',
+  },
+  receiver_missing: {
+    status: 404,
+    outcome: 'refused',
+    sentence: 'There is no receiver of this name.',
+    advice: 'SLUICE_EVENTS_FILE has the receivers.',
+  },
   operation_failed: {
     status: 500,
     outcome: 'failed',

@@ -87,6 +87,14 @@ export const pushes = {
     advice:
       'SLUICE_AUDIT_LOG cannot be written (see `err`): the disk is full, or file rights. Pushes are taken again when it can be; no restart is needed.',
   },
+  events_unavailable: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'The server cannot write its journal of events at the moment, so it takes no changes; fetching goes on. Please tell whoever runs it.',
+    advice:
+      'The journal of events cannot be written (see `err`): the disk is full, or file rights. Pushes are taken again when it can be; no restart is needed. See `docs/operate/events.md`.',
+  },
   disk_low: {
     status: 507,
     outcome: 'failed',

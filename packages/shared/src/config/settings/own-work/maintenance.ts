@@ -1,5 +1,5 @@
-import type { Setting } from '../setting/setting.ts'
-import { longDuration, orOff, toggle, wholeNumber } from '../setting/values.ts'
+import type { Setting } from '../../setting/setting.ts'
+import { longDuration, orOff, toggle, wholeNumber } from '../../setting/values.ts'
 
 export const maintenance = {
   maintenance: {
