@@ -34,7 +34,9 @@ export class LfsRoom {
   /** Why an object of this size is not taken; undefined where it is. */
   problemWith(size: number): Refusal | undefined {
     const { maxObject } = this.#services
-    return maxObject !== undefined && size > maxObject ? new Refusal('lfs_object_too_large') : undefined
+    if (maxObject === undefined || size <= maxObject) return undefined
+    const sentence = `The object has ${size} bytes. At most ${maxObject} bytes may be uploaded here.`
+    return new Refusal('lfs_object_too_large', { sentence })
   }
 
   /**
