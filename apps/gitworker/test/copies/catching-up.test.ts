@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
-import { slotOf } from '@sluice/shared/placement/slot'
+import { slotCount, slotOf } from '@sluice/shared/placement/slot'
 import { Trash } from '../../src/administration/trash/trash.ts'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
@@ -185,4 +185,14 @@ test('a new primary takes back what a copy in sync has and nobody acknowledged',
   await hosts.place('taken.git', { primary: 'two', copies: both, inSync: both })
   await until('the stray to be gone', async () => (await refsAt('one')) === (await refsAt('two')))
   assert.deepEqual(await hosts.inSyncOf('taken.git'), both)
+})
+
+test('a copy of all slots is taken into those without repositories by few swaps', async () => {
+  const placed = await hosts.placeAll({ primary: 'one', copies: ['one', 'two'], inSync: ['one'] })
+  await until('all to be in sync', async () =>
+    (await hosts.records()).records.every(({ inSync }) => inSync.length === 2),
+  )
+  const { revision, records } = await hosts.records()
+  assert.equal(records.length, slotCount)
+  assert.ok(revision - placed < 200, `${revision - placed} changes`)
 })

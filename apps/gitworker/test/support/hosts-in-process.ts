@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mostSwapped } from '@sluice/shared/coordinator/coordinator'
 import { InProcessCoordinator } from '@sluice/shared/coordinator/in-process/in-process-coordinator'
 import { KeyStore } from '@sluice/shared/coordinator/in-process/key-store'
 import { formatAddress } from '@sluice/shared/network/address'
 import { clusterKeys } from '@sluice/shared/placement/keys'
-import { slotOf } from '@sluice/shared/placement/slot'
+import { slotCount, slotOf } from '@sluice/shared/placement/slot'
 import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotRecord, SlotWrite } from '@sluice/shared/placement/slot-record'
 import { silentLog } from '@sluice/shared/telemetry/log'
@@ -26,7 +27,11 @@ export type HostsInProcess = AsyncDisposable & {
   stop(name: string): Promise<void>
   /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know. */
   place(repository: string, record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'> & { term?: number }): Promise<void>
+  /** The same for all slots. @returns the revision */
+  placeAll(record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'>): Promise<number>
   recordOf(repository: string): Promise<SlotRecord>
+  /** By slot, and as of which revision. */
+  records(): Promise<{ readonly revision: number; readonly records: readonly SlotRecord[] }>
   inSyncOf(repository: string): Promise<readonly string[]>
   rootOf(host: string): string
   /** Where a client pushes to. */
@@ -91,7 +96,22 @@ export async function openHostsInProcess(settings: Readonly<Record<string, strin
       const { revision } = await operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
       await untilKnown(revision)
     },
+    placeAll: async (record) => {
+      const value = writeSlotRecord({ ...record, next: undefined, term: undefined })
+      let last = 0
+      for (let slot = 0; slot < slotCount; slot += mostSwapped) {
+        const slots = Array.from({ length: mostSwapped }, (_, offset) => slot + offset)
+        const parts = slots.map((one) => ({ key: keys.slot(one), expected: undefined, value }))
+        last = (await operator.swap(parts)).revision
+      }
+      await untilKnown(last)
+      return last
+    },
     recordOf,
+    records: async () => {
+      const { revision, entries } = await operator.read(keys.slots)
+      return { revision, records: entries.map((entry) => readSlotRecord(entry.value, entry.revision)!) }
+    },
     inSyncOf: async (repository) => (await recordOf(repository)).inSync,
     rootOf,
     urlOf: (host, repository) => `http://${formatAddress(hosts.get(host)!.address)}/${repository}`,

@@ -1,27 +1,17 @@
-import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
-import type { ClusterKeys } from '@sluice/shared/placement/keys'
 import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
-import type { Logger } from '@sluice/shared/telemetry/log'
-import type { SlotTable } from '../table/slot-table.ts'
-import { makeCertain } from './make-certain.ts'
-
-export type InSyncServices = {
-  /** The name of this host. */
-  readonly name: string
-  readonly coordinator: Coordinator
-  readonly keys: ClusterKeys
-  readonly table: SlotTable
-  readonly log: Logger
-}
+import { InSyncAdditions } from './in-sync-additions.ts'
+import type { AdditionServices } from './in-sync-additions.ts'
 
 const mostAttempts = 10
 
 /** Takes copies into those that are in sync, and out of them, as the primary of their slot. */
 export class InSyncSwaps {
-  readonly #services: InSyncServices
+  readonly #services: AdditionServices
+  readonly #additions: InSyncAdditions
 
-  constructor(services: InSyncServices) {
+  constructor(services: AdditionServices) {
     this.#services = services
+    this.#additions = new InSyncAdditions(services)
   }
 
   /**
@@ -43,36 +33,9 @@ export class InSyncSwaps {
     throw new Error(`${name} is not the primary of slot ${slot} in term ${term} any more.`)
   }
 
-  /**
-   * Takes a copy in. Resolves when it is certain whether it is in, and the table says so.
-   *
-   * @param mayEnter called before each attempt
-   * @param signal ends the wait for certainty, where the coordinator does not answer
-   * @throws where this host is not the primary in this term any more, or it is not certain at the signal
-   */
+  /** Takes a copy in. @throws as `InSync.add` says */
   async add(slot: number, term: number, copy: string, mayEnter: () => boolean, signal: AbortSignal): Promise<boolean> {
-    const { name, coordinator, keys, table, log } = this.#services
-    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-      const { record, revision } = table.at(slot)
-      if (record?.primary !== name || record.term !== term) break
-      if (record.inSync.includes(copy)) return true
-      if (!record.copies.includes(copy) || !mayEnter()) return false
-      const withIt = { ...record, inSync: [...record.inSync, copy] }
-      try {
-        const value = writeSlotRecord(withIt)
-        const done = await coordinator.swap([{ key: keys.slot(slot), expected: revision, value }])
-        if (done.isDone) table.takeOne(slot, withIt, done.revision)
-        else await this.#look(slot)
-      } catch {
-        if (!(await makeCertain(this.#services, slot, { record, revision }, signal))) throw signal.reason
-      }
-      const { record: now } = table.at(slot)
-      if (now?.inSync.includes(copy)) {
-        log.info({ slot, copy, term, revision: table.at(slot).revision }, 'took a copy into those in sync')
-        return true
-      }
-    }
-    throw new Error(`${name} is not the primary of slot ${slot} in term ${term} any more.`)
+    return await this.#additions.add({ slot, term, copy, mayEnter, signal })
   }
 
   /** @returns undefined where the record had changed, which is known then */

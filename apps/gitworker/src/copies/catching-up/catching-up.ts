@@ -18,6 +18,7 @@ import { WorkQueue } from './work-queue.ts'
  * begins: a copy may have got what was never acknowledged.
  *
  *   look for what is due ─▶ for each copy: what do both have of these slots? ─▶ queue ─▶ a few slots at once ─▶ in sync
+ *                                                                   └── nothing ─▶ many slots at once ───────────┘
  *
  * A look is cheap. It comes when a slot has changed, and every second, since hosts come and waits end.
  */
@@ -46,7 +47,11 @@ const firstPauseMs = 1000
 /** Slots that have changed soon after each other are looked at together. */
 const pauseMs = 20
 
+/** Of those that have repositories. */
 const slotsAtOnce = 4
+
+/** Of those that have none: all that is to be done is to take the copy in, many slots in one swap. */
+const emptySlotsAtOnce = 1000
 
 export class CatchingUp implements AsyncDisposable {
   readonly progress: CatchingUpProgress
@@ -56,6 +61,7 @@ export class CatchingUp implements AsyncDisposable {
   readonly #listing = new Set<string>()
   readonly #lists = new Set<Promise<void>>()
   readonly #queue = new WorkQueue<ListedJob>(slotsAtOnce, (job) => this.#bring(job))
+  readonly #empty = new WorkQueue<ListedJob>(emptySlotsAtOnce, (job) => this.#bring(job))
   readonly #ending = new AbortController()
   readonly #timer: NodeJS.Timeout
   readonly #listening: Disposable
@@ -83,7 +89,8 @@ export class CatchingUp implements AsyncDisposable {
     clearTimeout(this.#soon)
     this.progress[Symbol.dispose]()
     await Promise.all(this.#lists)
-    for (const job of await this.#queue.close()) this.#over(job)
+    const left = await Promise.all([this.#queue.close(), this.#empty.close()])
+    for (const job of left.flat()) this.#over(job)
   }
 
   #look(): void {
@@ -126,7 +133,8 @@ export class CatchingUp implements AsyncDisposable {
         if ('failed' in answer) this.#failed(job, new Error(`${copy} says: ${answer.failed}`))
         else {
           const repositories = new Set([...(own.get(slot) ?? []), ...answer.repositories])
-          this.#queue.add({ ...job, repositories }, areBehind)
+          const queue = repositories.size > 0 ? this.#queue : this.#empty
+          queue.add({ ...job, repositories }, areBehind)
         }
       }
     } catch (error) {
@@ -167,7 +175,8 @@ export class CatchingUp implements AsyncDisposable {
 
   #failed(job: Job, error: unknown): void {
     const { slot, copy, term } = job.attempt
-    this.#services.log.warn({ err: error, slot, copy, term }, 'a slot of a copy cannot be brought in sync')
+    if (this.progress.isWorthALine(copy))
+      this.#services.log.warn({ err: error, slot, copy, term }, 'a slot of a copy cannot be brought in sync')
     this.#over(job, { why: wordsOf(error) })
   }
 

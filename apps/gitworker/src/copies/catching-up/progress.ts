@@ -12,6 +12,9 @@ type OfCopy = {
 
 const everyMs = 10_000
 
+/** Slots that fail, and are named in the log one by one, since their copy last began to catch up. */
+const mostNamed = 8
+
 /** Says in the log how copies come along: at the beginning, every ten seconds, and at the end. */
 export class CatchingUpProgress implements Disposable {
   readonly #log: Logger
@@ -50,6 +53,11 @@ export class CatchingUpProgress implements Disposable {
     this.#brought++
     const of = this.#copies.get(copy)
     if (of) of.repositories++
+  }
+
+  /** Whether a slot of it that fails now gets a line of its own. The others are counted, and the status page names more. */
+  isWorthALine(copy: string): boolean {
+    return (this.#copies.get(copy)?.slotsFailed ?? 0) < mostNamed
   }
 
   slotsOver(copy: string, slots: number, result: 'done' | 'failed'): void {
