@@ -16,8 +16,8 @@ export type SizeLimitServices = {
   readonly maxPush: (repository: string) => number | undefined
   readonly maxRepository: (repository: string) => number | undefined
   readonly sizes: RepositorySizes
-  /** Of the objects in LFS, which count as well. */
-  readonly lfsBytes: (place: { readonly repository: string; readonly gitDir: string }) => Promise<number>
+  /** Of the objects in LFS, which count as well. What is more than `most` has been looked at just now. */
+  readonly lfsBytes: (place: { readonly repository: string; readonly gitDir: string }, most: number) => Promise<number>
 }
 
 /** How much a push may bring. */
@@ -44,13 +44,14 @@ export class SizeLimits {
     body: RequestBody,
   ): Promise<PushRoom | undefined> {
     const { maxPush, maxRepository, sizes, lfsBytes } = this.#services
-    const most = maxPush(repository)
+    const largest = maxPush(repository)
     const limit = maxRepository(repository)
-    const ofPush: PushRoom | undefined = most === undefined ? undefined : { bytes: most, of: 'push' }
+    const ofPush: PushRoom | undefined = largest === undefined ? undefined : { bytes: largest, of: 'push' }
     if (limit === undefined) return ofPush
     const commonDir = commonDirOf(gitDir)
-    const ofLfs = await lfsBytes({ repository, gitDir: commonDir })
-    const used = (await sizes.of(join(commonDir, 'objects'))) + ofLfs
+    const ofGit = await sizes.of(join(commonDir, 'objects'))
+    const most = limit - ofGit - (announcedLength(exchange) ?? 0)
+    const used = ofGit + (await lfsBytes({ repository, gitDir: commonDir }, most))
     // For git, a limit of 0 is none.
     const left: RepositoryRoom = { bytes: Math.max(limit - used, 1), of: 'repository', limit, used }
     if (!(await mayFit(left, exchange, body))) throw new Refusal('repository_full', { sentence: fullSentence(left) })

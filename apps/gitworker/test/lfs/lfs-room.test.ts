@@ -9,17 +9,20 @@ const isRefusal = (reason: string) => (error: unknown) => error instanceof Refus
 
 function roomOf(limit: number | undefined, maxObject?: number) {
   let listings = 0
+  let now = 0
+  const stored = [100, 200]
   const list = async function* () {
     listings++
-    for (const size of [100, 200]) yield { oid: '', size, usedAt: 0 }
+    for (const size of stored) yield { oid: '', size, usedAt: 0 }
   }
   const services = {
     maxRepository: () => limit,
     maxObject,
     sizes: { of: async () => 50 },
-    lfsSizes: new LfsSizes({ list }),
+    lfsSizes: new LfsSizes({ list }, () => now),
   }
-  return { room: new LfsRoom(services), listings: () => listings }
+  const later = (ms: number) => void (now += ms)
+  return { room: new LfsRoom(services), listings: () => listings, stored, later }
 }
 
 describe('room for uploads', () => {
@@ -36,6 +39,36 @@ describe('room for uploads', () => {
     await room.check('a', place, 250)
     await assert.rejects(room.check('a', place, 251), isRefusal('repository_full'))
     assert.equal(listings(), 1)
+  })
+
+  test('is not given to two who ask for it at once', async () => {
+    const { room } = roomOf(1000)
+    const asked = await Promise.allSettled([1, 2, 3].map(() => room.reserve('a', place, 400)))
+    assert.deepEqual(
+      asked.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'rejected'],
+    )
+  })
+
+  test('is shared by uploads that have not said their sizes', async () => {
+    const { room } = roomOf(1000)
+    using one = await room.reserve('a', place, 0)
+    using other = await room.reserve('a', place, 0)
+    one.check(400)
+    other.check(250)
+    assert.throws(() => other.check(251), isRefusal('repository_full'))
+    assert.throws(() => one.check(401), isRefusal('repository_full'))
+  })
+
+  test('is there again a moment after objects have gone', async () => {
+    const { room, listings, stored, later } = roomOf(1000)
+    await assert.rejects(room.reserve('a', place, 800), isRefusal('repository_full'))
+    stored.pop()
+    await assert.rejects(room.reserve('a', place, 800), isRefusal('repository_full'))
+    later(1000)
+    await room.check('a', place, 800)
+    using _reserved = await room.reserve('a', place, 800)
+    assert.equal(listings(), 2)
   })
 
   test('is given back by an upload that fails', async () => {

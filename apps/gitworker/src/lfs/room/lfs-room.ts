@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { fullSentence } from '../../capacity/push-room.ts'
 import type { RepositorySizes } from '../../capacity/repository-size.ts'
-import type { LfsSizes } from './lfs-sizes.ts'
+import type { Coming, LfsSizes } from './lfs-sizes.ts'
 import type { LfsPlace } from '../storage/lfs-storage.ts'
 
 export type LfsRoomServices = {
@@ -45,7 +45,12 @@ export class LfsRoom {
    * @throws {Refusal} `repository_full` where there is no room for so many bytes more
    */
   async check(repository: string, place: LfsPlace | undefined, bytes: number): Promise<void> {
-    await this.#left(repository, place, bytes)
+    const { maxRepository, lfsSizes } = this.#services
+    const limit = maxRepository(repository)
+    if (limit === undefined) return
+    const ofGit = place ? await this.#ofGit(place) : 0
+    const used = ofGit + (place ? await lfsSizes.of(place, limit - ofGit - bytes) : 0)
+    if (used + bytes > limit) throwFull(limit, used)
   }
 
   /**
@@ -53,32 +58,34 @@ export class LfsRoom {
    * @throws {Refusal} `lfs_object_too_large`, `repository_full`
    */
   async reserve(repository: string, place: LfsPlace, announced: number): Promise<Reserved> {
-    const { lfsSizes } = this.#services
     const problem = this.problemWith(announced)
     if (problem) throw problem
-    const left = await this.#left(repository, place, announced)
-    const coming = lfsSizes.coming(place, announced)
+    const coming = await this.#coming(repository, place, announced)
     return {
       check: (bytes) => {
-        const tooLarge = bytes > left ? new Refusal('repository_full') : this.problemWith(bytes)
+        const tooLarge = coming?.hasRoomFor(bytes) === false ? new Refusal('repository_full') : this.problemWith(bytes)
         if (tooLarge) throw tooLarge
       },
-      stored: (bytes) => lfsSizes.stored(place, bytes),
-      [Symbol.dispose]: () => coming[Symbol.dispose](),
+      stored: (bytes) => this.#services.lfsSizes.stored(place, bytes),
+      [Symbol.dispose]: () => coming?.[Symbol.dispose](),
     }
   }
 
-  /** @returns how many bytes may come; Infinity where there is no limit */
-  async #left(repository: string, place: LfsPlace | undefined, bytes: number): Promise<number> {
-    const limit = this.#services.maxRepository(repository)
-    if (limit === undefined) return Infinity
-    const used = place ? await this.#used(place) : 0
-    if (used + bytes <= limit) return limit - used
-    throw new Refusal('repository_full', { sentence: fullSentence({ bytes: 1, of: 'repository', limit, used }) })
+  /** @returns undefined where there is no limit. @throws {Refusal} `repository_full` */
+  async #coming(repository: string, place: LfsPlace, announced: number): Promise<Coming | undefined> {
+    const { maxRepository, lfsSizes } = this.#services
+    const limit = maxRepository(repository)
+    if (limit === undefined) return undefined
+    const ofGit = await this.#ofGit(place)
+    const coming = await lfsSizes.coming(place, announced, limit - ofGit)
+    return coming ?? throwFull(limit, ofGit + (await lfsSizes.of(place)))
   }
 
-  async #used(place: LfsPlace): Promise<number> {
-    const { sizes, lfsSizes } = this.#services
-    return (await sizes.of(join(place.gitDir, 'objects'))) + (await lfsSizes.of(place))
+  #ofGit({ gitDir }: LfsPlace): Promise<number> {
+    return this.#services.sizes.of(join(gitDir, 'objects'))
   }
+}
+
+function throwFull(limit: number, used: number): never {
+  throw new Refusal('repository_full', { sentence: fullSentence({ bytes: 1, of: 'repository', limit, used }) })
 }

@@ -101,7 +101,7 @@ export function openDispatcher(parts: DispatcherParts): Dispatcher {
       maxPush: lookUpBy(config.maxPush),
       maxRepository: lookUpBy(config.maxRepository),
       sizes,
-      lfsBytes: (place) => lfsSizes.of(place),
+      lfsBytes: (place, most) => lfsSizes.of(place, most),
     }),
     runs: pushRuns(parts, common),
   })
