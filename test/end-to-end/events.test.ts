@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingHttpHeaders, Server } from 'node:http'
 import { once } from 'node:events'
@@ -153,6 +153,23 @@ test('a receiver is told of a new repository and of each reference, signed, in t
   }
   const ids = toldOf(name).map(({ delivery }) => delivery)
   assert.deepEqual(ids, ids.toSorted())
+})
+
+test('a repository that an upload of LFS creates is told before the push that follows, and none that was taken back', async () => {
+  const { name, url, work } = await workFolder()
+  const put = async (body: string, oid = createHash('sha256').update(body).digest('hex')) =>
+    await ask(stack.gateway.address, `/${name}.git/info/lfs/objects/${oid}`, { method: 'PUT', body })
+  assert.equal((await put('an object', 'a'.repeat(64))).status, 422)
+  assert.deepEqual(
+    (await Promise.all(['one', 'two', 'three'].map((body) => put(body)))).map(({ status }) => status),
+    [200, 200, 200],
+  )
+  await git(work, ['push', '--quiet', url, 'main'])
+  const events = await untilTold(name, 2)
+  assert.deepEqual(
+    events.map(({ body }) => body.ref ?? body.action),
+    ['created', 'refs/heads/main'],
+  )
 })
 
 test('nobody is told of a push that changes nothing', async () => {

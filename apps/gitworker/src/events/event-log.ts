@@ -3,6 +3,7 @@ import { makeFolders } from '@sluice/shared/machine/make-folders'
 import { EventWriter } from './intent/event-writer.ts'
 import { OpenPushes } from './intent/open-pushes.ts'
 import { OperationEvents } from './intent/operation-events.ts'
+import { UploadCreations } from './intent/upload-creations.ts'
 import { PushEvents } from './intent/push-events.ts'
 import type { LookAtRefs } from './intent/push-events.ts'
 import { Journal } from './journal/journal.ts'
@@ -32,6 +33,7 @@ export class EventLog implements AsyncDisposable {
   readonly journal: Journal
   readonly pushes: PushEvents
   readonly operations: OperationEvents
+  readonly creations: UploadCreations
   readonly #ids: EventIds
   readonly #left: Left
   readonly #parts: AsyncDisposableStack
@@ -40,6 +42,7 @@ export class EventLog implements AsyncDisposable {
     journal: Journal,
     pushes: PushEvents,
     operations: OperationEvents,
+    creations: UploadCreations,
     ids: EventIds,
     left: Left,
     parts: AsyncDisposableStack,
@@ -47,6 +50,7 @@ export class EventLog implements AsyncDisposable {
     this.journal = journal
     this.pushes = pushes
     this.operations = operations
+    this.creations = creations
     this.#ids = ids
     this.#left = left
     this.#parts = parts
@@ -94,7 +98,8 @@ export class EventLog implements AsyncDisposable {
       return [...new Map([...notTakenOver, ...known.map((intent): [string, Intent] => [intent.id, intent])]).values()]
     }
     const pushes = parts.use(new PushEvents(writer, openPushes, look, log))
-    return new EventLog(journal, pushes, operations, ids, left, parts.move())
+    const creations = new UploadCreations(journal, operations, openPushes)
+    return new EventLog(journal, pushes, operations, creations, ids, left, parts.move())
   }
 
   nextId(): string {
@@ -111,6 +116,7 @@ export class EventLog implements AsyncDisposable {
   async recoverOperations(): Promise<void> {
     await this.operations.recover(
       this.#left.intents.filter((intent): intent is OperationIntent => intent.kind !== 'push'),
+      this.#left.created,
     )
   }
 

@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import { clientKey } from '@sluice/shared/admission/client-key'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { repositoryMissing } from '@sluice/shared/git/repository-missing'
@@ -10,6 +11,8 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import { placeFor } from '../creation/create-repository.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
+import type { Visit } from '../creation/new-repositories.ts'
+import type { OpenCreation, UploadCreations } from '../events/intent/upload-creations.ts'
 import { checkNoMirror, checkNotAwaited } from '../mirrors/mirror-refusals.ts'
 import type { Mirrors } from '../mirrors/mirrors.ts'
 import { checkNotReadOnly } from '../repository/read-only.ts'
@@ -47,6 +50,8 @@ export type LfsServices = {
   /** Undefined where pushes are not recorded. */
   readonly auditLog: Pick<AuditLog, 'check'> | undefined
   readonly firstPushes: FirstPushServices
+  /** Undefined where nobody is told of events. */
+  readonly creations: Pick<UploadCreations, 'begin'> | undefined
   readonly users: RepositoryUsers
   readonly settings: ServiceSwitchServices
   readonly batches: BatchServices
@@ -75,6 +80,7 @@ export class Lfs {
       client: clientKey(exchange.clientAddress, exchange.user),
     }
     const call = { ...arrived, claim }
+    await using ending = new AsyncDisposableStack()
     // A repository that is created for an upload which then fails is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
     const existing = findRepository(firstPushes.root, request.repository)
@@ -82,17 +88,43 @@ export class Lfs {
     using _use = existing && users.enter(existing.gitDir)
     await this.#check(exchange, request, existing)
     record.phase = 'serving'
-    if (existing) return await this.#dispatch(call, placeOf(claim.repository, existing))
+    const isNew = request.kind === 'upload' && (!existing || visit.isProvisional)
+    const creation = isNew ? await this.#beginCreation(call, visit, ending) : undefined
+    if (existing) {
+      creation?.made(relative(firstPushes.root, existing.gitDir), false)
+      return await this.#dispatch(call, placeOf(claim.repository, existing))
+    }
     record.absent = true
     if (request.kind !== 'upload') return await this.#dispatch(call, undefined)
     const create = async () => {
-      if (await visit.create([])) record.created = true
+      const hasMade = await visit.create([])
       delete record.absent
       const repository = findRepository(firstPushes.root, request.repository)
       if (!repository) throw new Refusal('cannot_create')
+      if (hasMade) record.created = true
+      if (visit.isProvisional) creation?.made(relative(firstPushes.root, repository.gitDir), hasMade)
       return { place: placeOf(claim.repository, repository), use: users.enter(repository.gitDir) }
     }
     await this.#services.uploads.serve({ ...call, request }, undefined, create)
+  }
+
+  /**
+   * Before a repository is made, it is written down that it may be. Whether it stays is known when the visit is over.
+   *
+   * @throws {Refusal} `events_unavailable`
+   */
+  async #beginCreation(
+    { exchange, claim, request }: LfsCall,
+    visit: Visit,
+    ending: AsyncDisposableStack,
+  ): Promise<OpenCreation | undefined> {
+    const { creations, firstPushes } = this.#services
+    const creation = await creations?.begin(claim.repository, { requestId: exchange.id, user: exchange.user })
+    ending.defer(async () => {
+      const found = visit.isProvisional ? undefined : findRepository(firstPushes.root, request.repository)
+      await creation?.end(found && relative(firstPushes.root, found.gitDir))
+    })
+    return creation
   }
 
   /**

@@ -69,7 +69,7 @@ class Reading {
     this.hasEvents = true
     this.lastEventId = event.id
     if (event.kind === 'create') this.created.add(event.repository)
-    else if (event.kind === 'delete') this.created.delete(event.repository)
+    else if (event.kind !== 'push') this.created.delete(event.repository)
     const intent = of === undefined ? undefined : this.intents.get(of)
     if (!intent) return
     if (intent.kind !== 'push') this.intents.delete(intent.id)

@@ -38,6 +38,8 @@ export type OperationIntent = Intended & {
   /** Whether the repository, and that of the new name, were there before. */
   readonly existed: boolean
   readonly toExisted?: boolean | undefined
+  /** Whether a push, or another request, may tell the same. */
+  readonly mayBeTold?: boolean | undefined
 }
 
 export type Intent = PushIntent | OperationIntent

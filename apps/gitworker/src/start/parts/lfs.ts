@@ -24,7 +24,7 @@ export type LfsParts = {
 
 /** Puts together what serves requests of LFS's. */
 export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
-  const { config, storage, workers, disks, pushParts, users, mirrors, log } = parts
+  const { config, storage, workers, disks, pushParts, users, mirrors, eventLog, log } = parts
   const { firstPushes, settings, sizes, lfsSizes, readAhead } = shared
   const { auditLog } = pushParts.audit
   const { lfs: objects } = storage
@@ -45,6 +45,7 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     mirrors,
     auditLog,
     firstPushes,
+    creations: eventLog?.creations,
     users,
     settings,
     batches: { storage: objects, room },
