@@ -68,7 +68,11 @@ test('a configuration that git does not understand is not taken over', async () 
     const texts = hashOfTexts({ config, description: '' })
     await writeFile(join(gitDir, 'config'), config)
     const told = { repository: 'team/project', term, primary: 'one', digest: texts, state: { ...state, texts } }
-    await two.followers.follow({ told: { ...told, ...rest }, signal: never, onProgress() {} })
+    await two.followers.follow({
+      told: { ...told, ...rest, order: one.brought.tellings.next() },
+      signal: never,
+      onProgress() {},
+    })
   }
   await assert.rejects(follow('[core\n'), /git does not understand the configuration of the primary: .*config.new/)
   const reftable = '[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\trefstorage = reftable\n'
@@ -105,7 +109,17 @@ test('a repository that the primary has not any more goes to the trash of the co
 test('the trash of a copy has what the trash of its primary says of it', async () => {
   await confirm()
   const trashed = { id: '20260101T000000Z-00112233', keptUntil: null }
-  const told = { repository: 'team/project', term, primary: 'one', digest: absentDigest, state: null, ...rest, trashed }
+  const order = one.brought.tellings.next()
+  const told = {
+    repository: 'team/project',
+    term,
+    primary: 'one',
+    digest: absentDigest,
+    state: null,
+    ...rest,
+    order,
+    trashed,
+  }
   assert.equal(await two.followers.follow({ told, signal: never, onProgress() {} }), absentDigest)
   const [entry] = await two.trash.list()
   assert.deepEqual([entry!.id, entry!.keptUntil], [trashed.id, null])

@@ -18,7 +18,9 @@ import { CopiesServer } from '../../src/copies/server/copies-server.ts'
 import { HostLinks } from '../../src/copies/link/host-links.ts'
 import { Copies } from '../../src/copies/primary/copies.ts'
 import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
+import type { BringRepositoryServices } from '../../src/copies/catching-up/bring-repository.ts'
 import { CatchingUp } from '../../src/copies/catching-up/catching-up.ts'
+import { TellingOrder } from '../../src/copies/primary/telling-order.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
 import { SlotNames } from '../../src/copies/slot-names.ts'
@@ -71,6 +73,8 @@ export type CopyingHost = AsyncDisposable & {
   /** How many requests of other hosts have come, by path. */
   readonly asked: Map<string, number>
   readonly reader: ConstructorParameters<typeof Copies>[0]['reader']
+  /** To bring one repository to a copy, as a primary. */
+  readonly brought: BringRepositoryServices
   /** Brings copies in sync, as a primary, until it is disposed of. */
   readonly catchUp: () => CatchingUp
   /** The pids of workers that serve. */
@@ -148,7 +152,8 @@ export async function openCopyingHost(
   const newcomers = new Newcomers()
   const reads = { settled: () => Promise.resolve() }
   const services = { root, view, newcomers, inSync, reads, links, reader, copyTimeout, log: silentLog }
-  const brought = { ...services, trashed: async () => null }
+  const tellings = new TellingOrder()
+  const brought = { ...services, trashed: async () => null, tellings }
   const copies = new Copies({ ...brought, minInSync: 1 })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const catchUp = () => new CatchingUp({ ...brought, names, firstPause: 20 })
@@ -218,6 +223,7 @@ export async function openCopyingHost(
     server,
     asked,
     reader,
+    brought,
     catchUp,
     serving,
     [Symbol.asyncDispose]: ends,

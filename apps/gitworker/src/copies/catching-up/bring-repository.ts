@@ -3,6 +3,7 @@ import { toldStateOf } from '../primary/copies.ts'
 import { checkPrimary } from '../primary/primary-of.ts'
 import { tellState } from '../primary/tell-state.ts'
 import type { TellServices } from '../primary/tell-state.ts'
+import type { TellingOrder } from '../primary/telling-order.ts'
 import { readStateOf } from '../state/read-state.ts'
 import type { RepositoryState, StateReader } from '../state/read-state.ts'
 import { absentDigest } from '../state/state-digest.ts'
@@ -10,6 +11,7 @@ import { absentDigest } from '../state/state-digest.ts'
 export type BringRepositoryServices = TellServices & {
   readonly root: string
   readonly reader: StateReader
+  readonly tellings: TellingOrder
   /** What the trash says of the repository of a plain name that was deleted last. */
   readonly trashed: (repository: string) => Promise<Trashed | null>
 }
@@ -32,14 +34,16 @@ export async function bringRepository(
   { repository, copy, term }: ToBring,
   signal: AbortSignal,
 ): Promise<void> {
-  const { root, view, reader, trashed } = services
+  const { root, view, reader, trashed, tellings } = services
   checkPrimary(view, repository, term)
+  // Something newer may be confirmed while this is told: then the copy does not do it.
+  const order = tellings.next()
   const look = () => readStateOf(root, repository, reader, signal)
   const state = await look().catch((cause: unknown) => {
     signal.throwIfAborted()
     throw new OwnStateError(`This host cannot read its own: ${messageOf(cause)}`, { cause })
   })
-  const about = { repository, term, primary: view.name, isCatchingUp: true, isWhole: true, offer: null } as const
+  const about = { repository, term, primary: view.name, order, isCatchingUp: true, isWhole: true, offer: null } as const
   const told = state ? present(about, state) : { ...about, ...absent, trashed: await trashed(repository) }
   await tellState(services, copy, told, look, signal)
 }

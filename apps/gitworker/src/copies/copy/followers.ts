@@ -8,14 +8,16 @@ import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
 import type { Told, Trashed } from '../link/told.ts'
 import type { SlotView } from '../slot-view.ts'
-import { readState } from '../state/read-state.ts'
+import { readState, readStateOf } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { refStorageIn } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
 import { checkClaim } from './current-term.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, Following } from './fetch-state.ts'
+import { NewestTold } from './newest-told.ts'
 import { NotFollowedError } from './not-followed-error.ts'
+import { RepositoryTurns } from './repository-turns.ts'
 import type { Terms } from './terms.ts'
 import { updateCopy } from './update-copy.ts'
 import type { UpdateServices } from './update-copy.ts'
@@ -25,6 +27,7 @@ import type { UpdateServices } from './update-copy.ts'
  *
  *   is the term the newest? is this host a copy? ── no ──▶ refused: nothing is looked at
  *   remember the term, on disk
+ *   was something done that the primary has read later? ── yes ──▶ nothing is done: it is told what there is
  *   is there to be no repository? ── yes ──▶ it is moved to this host's trash
  *   there is one ──▶ update-copy
  *   there is none ──▶ make one, and fetch into it: nobody sees it before it is whole
@@ -62,8 +65,8 @@ export class Followers {
   readonly #services: FollowerServices
   /** What repositories had when this host last made them follow. Others may have changed them since, by hand. */
   readonly #lastKnown = new LRUCache<string, RepositoryState>({ max: mostKnown })
-  /** The last thing that is done to each repository. */
-  readonly #turns = new Map<string, Promise<unknown>>()
+  readonly #turns = new RepositoryTurns()
+  readonly #newestTold = new NewestTold()
 
   constructor(services: FollowerServices) {
     this.#services = services
@@ -80,10 +83,11 @@ export class Followers {
     checkRepositoryName(told.repository)
     if (plainName(told.repository) !== told.repository) throw new NotFollowedError('This is no plain name.', false)
     await this.#check(told)
-    return await this.#inTurn(told.repository, async () => {
+    return await this.#turns.take(told.repository, async () => {
       signal.throwIfAborted()
       // It may have waited for long.
       await this.#check(told)
+      if (!this.#newestTold.take(told)) return await this.#digestOf(told.repository, signal)
       return await this.#bring(following)
     })
   }
@@ -95,7 +99,7 @@ export class Followers {
    * @throws {Refusal} where it cannot be moved; the signal's reason
    */
   async drop(repository: string, isKept: () => boolean, signal: AbortSignal): Promise<void> {
-    await this.#inTurn(repository, async () => {
+    await this.#turns.take(repository, async () => {
       signal.throwIfAborted()
       const found = findRepository(this.#services.root, repository)
       if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { signal, onProgress: () => {} })
@@ -111,15 +115,9 @@ export class Followers {
     throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${terms.of(slot)} is known.`, true)
   }
 
-  async #inTurn<T>(repository: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(repository)
-    const mine = (before ?? Promise.resolve()).catch(() => {}).then(act)
-    this.#turns.set(repository, mine)
-    try {
-      return await mine
-    } finally {
-      if (this.#turns.get(repository) === mine) this.#turns.delete(repository)
-    }
+  async #digestOf(repository: string, signal: AbortSignal): Promise<string> {
+    const state = await readStateOf(this.#services.root, repository, this.#services, signal)
+    return state?.digest ?? absentDigest
   }
 
   async #bring(following: Following): Promise<string> {

@@ -45,12 +45,22 @@ const trashed = z.strictObject({
 /** Where the primary's trash has a repository that was deleted, and until when it is kept; null: until it is purged. */
 export type Trashed = z.output<typeof trashed>
 
+const order = z.strictObject({
+  /** Of the process that tells it. */
+  run: z.string().regex(/^[0-9a-f]{16}$/),
+  count: z.int().positive(),
+})
+
+/** What has a lower count was read sooner, by the same process: it must not be done after this. */
+export type ToldOrder = z.output<typeof order>
+
 const told = z.strictObject({
   /** The repository's plain name. */
   repository: z.string().min(1).max(4096),
   term: z.int().positive(),
   /** The host that tells it. */
   primary: hostName,
+  order,
   /** Whether nobody waits for it: the copy is on its way into those in sync, or is looked after. */
   isCatchingUp: z.literal(true).optional(),
   /** Of the whole state: see state-digest.ts. */

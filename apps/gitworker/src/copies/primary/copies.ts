@@ -12,6 +12,7 @@ import type { SmallPush } from './offers.ts'
 import { OwnStates } from './own-states.ts'
 import { checkPrimary, NotPrimaryError } from './primary-of.ts'
 import { RepositoryRounds } from './repository-rounds.ts'
+import type { TellingOrder } from './telling-order.ts'
 
 /*
  * What a primary does before it acknowledges a push, or whatever else has changed a repository, made it or removed it:
@@ -37,6 +38,7 @@ export type CopiesServices = BringServices & {
   readonly root: string
   readonly reads: Pick<ReadGrants, 'settled'>
   readonly reader: StateReader
+  readonly tellings: TellingOrder
   /** How many hosts must have a push, the primary included. */
   readonly minInSync: number
   /** What the trash says of the repository of a plain name that was deleted last. */
@@ -136,10 +138,11 @@ export class Copies {
     push: SmallPush | undefined,
     how: Pick<Told, 'isWhole' | 'offer'>,
   ): Promise<Told | NotCopiableError> {
-    const { view, trashed } = this.#services
+    const { view, trashed, tellings } = this.#services
+    const order = tellings.next()
     try {
       const state = await this.#states.after(repository, push)
-      const about = { repository, term, primary: view.name, ...how }
+      const about = { repository, term, primary: view.name, order, ...how }
       if (state) return { ...about, digest: state.digest, state: toldStateOf(state), trashed: null }
       return { ...about, digest: absentDigest, state: null, trashed: await trashed(repository) }
     } catch (error) {

@@ -24,6 +24,7 @@ import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
 import { Copies } from '../../copies/primary/copies.ts'
+import { TellingOrder } from '../../copies/primary/telling-order.ts'
 import { Newcomers } from '../../copies/primary/newcomers.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
@@ -87,7 +88,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const newcomers = new Newcomers()
   const { copyTimeout, minInSync } = config
   const trashed = trashedIn(moving)
-  const brought = { root, view, newcomers, inSync, reads: reads.grants, links, trashed, copyTimeout, log }
+  const tellings = new TellingOrder()
+  const brought = { root, view, newcomers, inSync, reads: reads.grants, links, trashed, tellings, copyTimeout, log }
   const copies = new Copies({ ...brought, reader, minInSync })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const terms = await Terms.open(root)
