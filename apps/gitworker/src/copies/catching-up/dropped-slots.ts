@@ -56,12 +56,16 @@ export class DroppedSlots implements AsyncDisposable {
     }, milliseconds).unref()
   }
 
-  /** By a table that may be old: then it was dropped at some time, and is not in sync since. */
+  /**
+   * By a table that may be old: then it was dropped at some time, and is not in sync since. One that says less than this host
+   * has known was restored from a backup: this host may have what nobody else has.
+   */
   #isDropped(slot: number): boolean {
     const { view, terms } = this.#services
     const record = view.slot(slot)
     if (!record || record.primary === undefined || record.primary === view.name) return false
-    return !record.copies.includes(view.name) && record.inSync.length > 0 && terms.of(slot) > 0
+    const isKnown = terms.of(slot) > 0 && record.term >= terms.of(slot)
+    return isKnown && !record.copies.includes(view.name) && record.inSync.length > 0
   }
 
   async #move(): Promise<void> {
