@@ -12,6 +12,12 @@ export type LinkTrust = {
 }
 
 const idleMs = 30_000
+
+/**
+ * After so much silence of a connection, the kernel asks whether the other machine is still there (tcp(7), SO_KEEPALIVE).
+ * Without that, what waits for a machine that has lost its power would wait for ever.
+ */
+const probeMs = 10_000
 const mostIdle = 16
 
 /** The way to other hosts: the addresses at which they serve gateways. */
@@ -37,6 +43,7 @@ export class HostLinks implements Disposable {
       ? requestHttps({ ...options, ...tls, agent: isKept ? this.#https : false })
       : requestHttp({ ...options, agent: isKept ? this.#http : false })
     sent.setNoDelay(true)
+    sent.setSocketKeepAlive(true, probeMs)
     return sent
   }
 
