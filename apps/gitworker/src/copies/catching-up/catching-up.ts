@@ -10,8 +10,8 @@ import type { Attempt } from './attempts.ts'
 import { bringRepository } from './bring-repository.ts'
 import type { BringRepositoryServices, ToBring } from './bring-repository.ts'
 import { bringSlot, NotBroughtError } from './bring-slot.ts'
+import { CopyQueues } from './copy-queues.ts'
 import { CatchingUpProgress } from './progress.ts'
-import { WorkQueue } from './work-queue.ts'
 
 /*
  * Brings the copies of this host's slots in sync, as their primary, and looks after those that are in sync when its term
@@ -47,7 +47,7 @@ const firstPauseMs = 1000
 /** Slots that have changed soon after each other are looked at together. */
 const pauseMs = 20
 
-/** Of those that have repositories. */
+/** Of each copy, of those that have repositories. */
 const slotsAtOnce = 4
 
 /** Of those that have none: all that is to be done is to take the copy in, many slots in one swap. */
@@ -60,8 +60,8 @@ export class CatchingUp implements AsyncDisposable {
   /** Copies that are asked what they have. */
   readonly #listing = new Set<string>()
   readonly #lists = new Set<Promise<void>>()
-  readonly #queue = new WorkQueue<ListedJob>(slotsAtOnce, (job) => this.#bring(job))
-  readonly #empty = new WorkQueue<ListedJob>(emptySlotsAtOnce, (job) => this.#bring(job))
+  readonly #queues = new CopyQueues<ListedJob>(slotsAtOnce, (job) => this.#bring(job))
+  readonly #empty = new CopyQueues<ListedJob>(emptySlotsAtOnce, (job) => this.#bring(job))
   readonly #ending = new AbortController()
   readonly #timer: NodeJS.Timeout
   readonly #listening: Disposable
@@ -89,7 +89,7 @@ export class CatchingUp implements AsyncDisposable {
     clearTimeout(this.#soon)
     this.progress[Symbol.dispose]()
     await Promise.all(this.#lists)
-    const left = await Promise.all([this.#queue.close(), this.#empty.close()])
+    const left = await Promise.all([this.#queues.close(), this.#empty.close()])
     for (const job of left.flat()) this.#over(job)
   }
 
@@ -133,8 +133,8 @@ export class CatchingUp implements AsyncDisposable {
         if ('failed' in answer) this.#failed(job, new Error(`${copy} says: ${answer.failed}`))
         else {
           const repositories = new Set([...(own.get(slot) ?? []), ...answer.repositories])
-          const queue = repositories.size > 0 ? this.#queue : this.#empty
-          queue.add({ ...job, repositories }, areBehind)
+          const queues = repositories.size > 0 ? this.#queues : this.#empty
+          queues.add(copy, { ...job, repositories }, areBehind)
         }
       }
     } catch (error) {
