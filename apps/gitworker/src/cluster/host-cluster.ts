@@ -83,7 +83,7 @@ export class HostCluster implements AsyncDisposable {
       reads: options.format.storage === 'own' ? this.reads : undefined,
       onRefused: (reason) => metrics.refused(reason),
     })
-    this.inSync = new InSyncSwaps({ name, coordinator, keys, table, log })
+    this.inSync = new InSyncSwaps({ name, coordinator, keys, table, hosts, log })
     const swaps = new SlotSwaps({ coordinator, keys, table, hosts, log })
     const longestWait = options.longestHandover
     this.#handovers = new Handovers({ name, table, holds: this.#holds, swaps, log, longestWait })

@@ -1,4 +1,5 @@
 import type { Address } from '@sluice/shared/network/address'
+import type { Joining } from '../cluster/handover/in-sync-additions.ts'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 
 /** What a host knows of who keeps what. The cluster's table implements it; nobody is asked. */
@@ -9,6 +10,8 @@ export type SlotView = {
   slot(slot: number): SlotRecord | undefined
   /** Where another host is reached; undefined where it does not live. */
   addressOf(host: string): Address | undefined
+  /** Tells one time that another host is a member from the next; undefined where it does not live. */
+  sinceOf(host: string): number | undefined
   /** Resolves when the slot's record may have changed, or after some milliseconds. */
   changed(slot: number, milliseconds: number): Promise<void>
   /** @param listener is called with each slot that has changed, until the result is disposed of; must not throw */
@@ -28,11 +31,9 @@ export type InSync = {
   /**
    * Takes a copy in, by compare-and-swap on the slot. Resolves when it is certain whether it is in.
    *
-   * @param mayEnter called before each attempt
-   * @param signal ends the wait for certainty, where nobody can be asked
    * @returns whether it is in
    * @throws where this host is not the primary in this term any more: then it is not in by this host's doing; or the
    *   signal's reason, where it may be in
    */
-  add(slot: number, term: number, copy: string, mayEnter: () => boolean, signal: AbortSignal): Promise<boolean>
+  add(joining: Joining): Promise<boolean>
 }

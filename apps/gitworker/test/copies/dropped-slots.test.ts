@@ -22,6 +22,7 @@ test('what a table says that is older than what this host has known drops nothin
     name: 'one',
     slot: (slot: number) => records.get(slot),
     addressOf: () => undefined,
+    sinceOf: () => undefined,
     changed: async () => {},
     listen: (listener: (slot: number) => void) => {
       changed = listener

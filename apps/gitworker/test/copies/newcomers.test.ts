@@ -7,13 +7,13 @@ import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 
 const never = new AbortController().signal
-const about = { slot: 1, copy: 'two', term: 7, wasAway: () => false }
+const about = { slot: 1, copy: 'two', term: 7, since: 3, wasAway: () => false }
 
 /** Brings nothing anywhere, and writes down what happens. */
 function services(over: Partial<BringServices> = {}) {
   const said: string[] = []
   const bring: BringServices['bring'] = async ({ repository }) => void said.push(repository)
-  const add: BringServices['inSync']['add'] = async (_slot, _term, copy, mayEnter) => {
+  const add: BringServices['inSync']['add'] = async ({ copy, mayEnter }) => {
     const isIn = mayEnter()
     if (isIn) said.push(`${copy} is in`)
     return isIn

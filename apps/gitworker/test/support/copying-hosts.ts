@@ -14,6 +14,7 @@ import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { laneReasons } from '../../src/capacity/admission.ts'
 import { gitStreams } from '../../src/copies/git-stream.ts'
+import type { Joining } from '../../src/cluster/handover/in-sync-additions.ts'
 import { CopiesServer } from '../../src/copies/server/copies-server.ts'
 import { HostLinks } from '../../src/copies/link/host-links.ts'
 import { Copies } from '../../src/copies/primary/copies.ts'
@@ -124,6 +125,7 @@ export async function openCopyingHost(
     name,
     slot: (slot) => (cluster.slot === undefined || cluster.slot === slot ? cluster.record : undefined),
     addressOf: (host) => cluster.addresses.get(host),
+    sinceOf: (host) => (cluster.addresses.has(host) ? 1 : undefined),
     changed: () => new Promise((resolve) => void setTimeout(resolve, 10)),
     listen: () => ({ [Symbol.dispose]: () => {} }),
   }
@@ -139,7 +141,7 @@ export async function openCopyingHost(
       cluster.record = { ...record, inSync: record.inSync.filter((host) => host !== copy) }
       return Promise.resolve()
     },
-    add: async (_slot: number, term: number, copy: string, mayEnter: () => boolean) => {
+    add: async ({ term, copy, mayEnter }: Joining) => {
       if (cluster.record?.primary !== name || cluster.record.term !== term) throw new NotPrimaryError('It is over.')
       if (!mayEnter()) return false
       // The swap is under way.

@@ -1,6 +1,6 @@
 import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import { InSyncAdditions } from './in-sync-additions.ts'
-import type { AdditionServices } from './in-sync-additions.ts'
+import type { AdditionServices, Joining } from './in-sync-additions.ts'
 
 const mostAttempts = 10
 
@@ -34,8 +34,8 @@ export class InSyncSwaps {
   }
 
   /** Takes a copy in. @throws as `InSync.add` says */
-  async add(slot: number, term: number, copy: string, mayEnter: () => boolean, signal: AbortSignal): Promise<boolean> {
-    return await this.#additions.add({ slot, term, copy, mayEnter, signal })
+  async add(joining: Joining): Promise<boolean> {
+    return await this.#additions.add(joining)
   }
 
   /** @returns undefined where the record had changed, which is known then */

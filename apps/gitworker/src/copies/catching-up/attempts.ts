@@ -19,6 +19,8 @@ export type Attempt = {
   failures: number
   /** On the clock of `performance.now()`. */
   notBefore: number
+  /** Since when its host has been a member, as of the beginning of this one. */
+  since: number | undefined
   /** Whether its host did not live for a while since this one was begun: what it was brought before may be lost. */
   wasAway: boolean
   /** Why the last one has failed. */
@@ -62,7 +64,7 @@ export class Attempts {
   }
 
   begin(attempt: Attempt): void {
-    Object.assign(attempt, { state: 'under way', wasAway: false })
+    Object.assign(attempt, { state: 'under way', since: this.#view.sinceOf(attempt.copy), wasAway: false })
   }
 
   succeeded(attempt: Attempt): void {
@@ -87,6 +89,7 @@ export class Attempts {
       state: 'idle',
       failures: 0,
       notBefore: 0,
+      since: undefined,
       wasAway: false,
       why: undefined,
     }
@@ -95,12 +98,12 @@ export class Attempts {
   }
 
   #isDue(attempt: Attempt, { inSync }: SlotRecord, now: number): boolean {
-    const lives = this.#view.addressOf(attempt.copy) !== undefined
+    const since = this.#view.sinceOf(attempt.copy)
     if (attempt.state === 'under way') {
-      attempt.wasAway ||= !lives
+      attempt.wasAway ||= since !== attempt.since
       return false
     }
-    if (!lives) {
+    if (since === undefined) {
       // When it is back, it is tried at once.
       Object.assign(attempt, { state: 'idle', failures: 0, notBefore: 0 })
       return false

@@ -25,6 +25,8 @@ export type Bringing = {
   readonly slot: number
   readonly copy: string
   readonly term: number
+  /** As `sinceOf` said of the copy when this was begun. */
+  readonly since: number
   /** Undefined for a copy that is in sync, and is only looked after. */
   readonly newcomer: Newcomer | undefined
   /** Whether the copy's host did not live for a while since this was begun: it may have lost what it was brought. */
@@ -54,7 +56,7 @@ const mostWords = 2000
 
 /** @throws {NotBroughtError}, {NotPrimaryError}, why the newcomer was left out, or the signal's reason */
 export async function bringSlot(services: BringServices, bringing: Bringing, signal: AbortSignal): Promise<void> {
-  const { slot, copy, term, newcomer, repositories } = bringing
+  const { slot, copy, term, since, newcomer, repositories } = bringing
   const failures = new Map<string, Error>()
   for (const repository of repositories) await bringOne(services, bringing, repository, failures, signal)
   if (newcomer) await bringChanged(services, bringing, newcomer, failures, signal)
@@ -64,7 +66,7 @@ export async function bringSlot(services: BringServices, bringing: Bringing, sig
   await bringChanged(services, bringing, newcomer, failures, signal)
   if (failures.size > 0) throw new NotBroughtError(failures)
   const mayEnter = () => !bringing.wasAway() && newcomer.enter()
-  const isIn = await services.inSync.add(slot, term, copy, mayEnter, signal)
+  const isIn = await services.inSync.add({ slot, term, copy, since, mayEnter, signal })
   if (!isIn && bringing.wasAway()) throw new Error(`${copy} was away for a while.`)
   if (!isIn) throw newcomer.failure ?? new NotPrimaryError(`${copy} is to be no copy of slot ${slot} any more.`)
 }

@@ -151,7 +151,8 @@ export class CatchingUp implements AsyncDisposable {
     const { slot, copy, term } = attempt
     const onBrought = (to: string) => this.progress.repositoryBrought(to)
     try {
-      const bringing = { slot, copy, term, newcomer, repositories, wasAway: () => attempt.wasAway }
+      const wasAway = () => attempt.wasAway || this.#services.view.sinceOf(copy) !== attempt.since
+      const bringing = { slot, copy, term, newcomer, repositories, since: attempt.since ?? 0, wasAway }
       const bring = (one: ToBring, signal: AbortSignal) => bringRepository(this.#services, one, signal)
       const { inSync } = this.#services
       await bringSlot({ bring, inSync, onBrought }, bringing, this.#ending.signal)

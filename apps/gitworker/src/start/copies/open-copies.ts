@@ -154,6 +154,7 @@ function viewOf({ name, host }: Cluster): SlotView {
       const known = hosts.get(other)
       return known && parseAddress(known.record.address)
     },
+    sinceOf: (other) => hosts.get(other)?.revision,
     changed: async (slot, milliseconds) => {
       const { promise, resolve } = Promise.withResolvers<void>()
       const timer = setTimeout(resolve, milliseconds)
