@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { pump } from '@sluice/shared/exchange/pump'
 import type { LfsTransfer } from '@sluice/shared/lfs/lfs-request'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -43,8 +44,13 @@ export class Downloads {
     })
     if (incoming.method !== 'HEAD' && length > 0) {
       const stream = object.stream(range)
+      // A client that takes nothing, or a host that stops, ends it.
+      using _ending = addAbortListener(exchange.signal, () => void stream.destroy())
       try {
         await pump(stream, outgoing, (count) => exchange.sent(count))
+      } catch (error) {
+        exchange.signal.throwIfAborted()
+        throw error
       } finally {
         stream.destroy()
       }

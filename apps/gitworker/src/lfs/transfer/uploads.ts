@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { BodyReader } from '@sluice/shared/exchange/body-reader'
 import type { LfsTransfer } from '@sluice/shared/lfs/lfs-request'
@@ -69,10 +70,15 @@ export class Uploads {
     await using object = await storage.receive(place, request.oid, announced)
     exchange.invite()
     let size = 0
-    await body.pumpTo(object.sink, (count) => {
+    const onBytes = (count: number) => {
       size += count
       reserved.check(size)
-    })
+    }
+    {
+      // A client that is silent, or a host that stops, ends the wait for the rest.
+      using _ending = addAbortListener(exchange.signal, () => void object.sink.destroy())
+      await body.pumpTo(object.sink, onBytes).catch((error: unknown) => throwEnd(exchange, error))
+    }
     exchange.signal.throwIfAborted()
     if (await object.store()) reserved.stored(size)
     return size
@@ -87,6 +93,13 @@ export class Uploads {
       log.error({ err, requestId: exchange.id, audit: JSON.parse(line) as unknown }, 'not in the audit log: an upload')
     })
   }
+}
+
+/** A body whose connection is lost ends with an error of its own, before the exchange hears of it. */
+function throwEnd({ incoming, signal }: Exchange, error: unknown): never {
+  signal.throwIfAborted()
+  const isLost = incoming.errored !== null || incoming.destroyed
+  throw isLost ? new Refusal('client_gone', { cause: error }) : error
 }
 
 /** @returns undefined where the client does not say it. @throws {Refusal} `wrong_content_encoding` */
