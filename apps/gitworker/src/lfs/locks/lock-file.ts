@@ -75,11 +75,21 @@ export async function writeLocks(file: string, { next, locks }: LockTable): Prom
   }
 }
 
+/** An upload that fails removes the folder if it finds it empty: perhaps between its making and its use. */
+const mostTries = 5
+
 async function replace(file: string, text: string): Promise<void> {
   const folder = dirname(file)
-  if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder))
   const unfinished = `${file}.new`
-  await writeWhole(unfinished, text)
+  for (let tries = 1; ; tries++) {
+    if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder))
+    try {
+      await writeWhole(unfinished, text)
+      break
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || tries === mostTries) throw error
+    }
+  }
   await rename(unfinished, file)
   await syncFolder(folder)
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
@@ -34,6 +34,18 @@ describe('the locks of a repository', () => {
     assert.equal(got.filter(({ isNew }) => isNew).length, 1)
     const { owner } = got.find(({ isNew }) => isNew)!.lock
     for (const { lock } of got) assert.equal(lock.owner, owner)
+  })
+
+  test('are kept although others remove their folder while it is empty', async () => {
+    await using folder = await temporaryFolder()
+    const locks = new Locks()
+    for (let index = 0; index < 100; index++) {
+      const lfs = join(folder.path, `${index}.git`, 'lfs')
+      await mkdir(lfs, { recursive: true })
+      const removals = Array.from({ length: 6 }, () => rmdir(lfs).catch(() => {}))
+      const [{ isNew }] = await Promise.all([locks.create(join(lfs, 'locks.json'), 'one', 'ann'), ...removals])
+      assert.ok(isNew)
+    }
   })
 
   test('of different files do not undo each other', async () => {
