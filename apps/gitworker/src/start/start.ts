@@ -110,8 +110,8 @@ export async function startSupervisor(
   const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages, ...ownWork.pages }, stream)
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
-  const { readOnly } = pushParts
-  parts.use(await openAdministration({ ...common, ...ownWork, moving, answers, readOnly, desk }, administered))
+  const forAdministration = { moving, answers, readOnly: pushParts.readOnly, desk, auditLog, forcing: cluster?.forcing }
+  parts.use(await openAdministration({ ...common, ...ownWork, ...forAdministration }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))
   await cluster?.join(address)

@@ -22,7 +22,7 @@ const keys = clusterKeys('/sluice/')
 /** Whole hosts in this process, each with a disk of its own. The test itself writes who keeps what. */
 export type HostsInProcess = AsyncDisposable & {
   readonly folder: string
-  start(name: string): Promise<Supervisor>
+  start(name: string, more?: Readonly<Record<string, string>>): Promise<Supervisor>
   /** It can be started again, with what is on its disk. */
   stop(name: string): Promise<void>
   /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know. */
@@ -50,7 +50,7 @@ export async function openHostsInProcess(settings: Readonly<Record<string, strin
   const { path: folder } = opening.use(await temporaryFolder())
   const hosts = new Map<string, Supervisor>()
   const rootOf = (host: string) => join(folder, host)
-  const start = async (name: string) => {
+  const start = async (name: string, more: Readonly<Record<string, string>> = {}) => {
     await mkdir(rootOf(name), { recursive: true })
     const config = readSupervisorConfig({
       SLUICE_ROOT: rootOf(name),
@@ -67,6 +67,7 @@ export async function openHostsInProcess(settings: Readonly<Record<string, strin
       SLUICE_COPY_TIMEOUT: '60s',
       SLUICE_LEASE: '1s',
       ...settings,
+      ...more,
     })
     const host = await startSupervisor(config, silentLog, new InProcessCoordinator(store))
     hosts.set(name, host)

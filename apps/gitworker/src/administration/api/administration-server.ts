@@ -8,8 +8,10 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Administration } from '../administration.ts'
 import type { Inspection } from '../inspection.ts'
 import type { EventsDesk } from '../../events/events-desk.ts'
+import type { ForceDesk } from '../force/force-desk.ts'
 import { readBody } from './read-body.ts'
 import { serveEvents } from './serve-events.ts'
+import { serveForce } from './serve-force.ts'
 import { whoIs } from './who-is.ts'
 import { Reply } from './reply.ts'
 import { routeOf } from './route.ts'
@@ -20,6 +22,8 @@ export type AdministrationServerParts = {
   readonly inspection: Inspection
   /** Undefined where nobody is told of events, or the host is stopped. */
   readonly desk: EventsDesk | undefined
+  /** Undefined where there are no copies on other hosts, or the host is stopped. */
+  readonly forceDesk: ForceDesk | undefined
 }
 
 const maxConnections = 64
@@ -87,7 +91,7 @@ async function serve(
   route: Route,
   incoming: IncomingMessage,
   reply: Reply,
-  { administration, inspection, desk }: AdministrationServerParts,
+  { administration, inspection, desk, forceDesk }: AdministrationServerParts,
   signal: AbortSignal,
 ): Promise<void> {
   switch (route.kind) {
@@ -105,6 +109,8 @@ async function serve(
     case 'resend':
     case 'ping':
       return await serveEvents(route, incoming, reply, desk, signal)
+    case 'force':
+      return await serveForce(incoming, reply, forceDesk)
     case 'operation': {
       const operation = route.read(await readBody(incoming))
       const tell = (line: string) => reply.progress(line)

@@ -13,6 +13,7 @@ export type Route =
   /** With a receiver in the body, or for all. */
   | { readonly kind: 'resend'; readonly event: string }
   | { readonly kind: 'ping'; readonly receiver: string }
+  | { readonly kind: 'force' }
   | { readonly kind: 'operation'; readonly status: number; readonly read: (body: unknown) => Operation }
 
 /** How many events one reply may have. */
@@ -36,6 +37,9 @@ export function routeOf(method: string | undefined, target: string): Route {
   if (where === 'events') return chosen(method, methodsOfEvents(name, action, query))
   if (where === 'receivers' && name !== undefined && action === 'test') {
     return chosen(method, { POST: () => ({ kind: 'ping', receiver: name }) })
+  }
+  if (where === 'cluster' && name === 'force' && action === undefined) {
+    return chosen(method, { POST: () => ({ kind: 'force' }) })
   }
   throw unknown()
 }

@@ -6,10 +6,13 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { Administration } from '../../administration/administration.ts'
 import { openAdministrationServer } from '../../administration/api/administration-server.ts'
 import { Inspection } from '../../administration/inspection.ts'
+import { ForceDesk } from '../../administration/force/force-desk.ts'
 import { FactsReader } from '../../administration/look/repository-facts.ts'
 import type { Trash } from '../../administration/trash/trash.ts'
+import type { AuditLog } from '../../audit/audit-log.ts'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
+import type { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
@@ -41,6 +44,10 @@ export type AdministrationParts = {
   readonly placement?: Placement | undefined
   /** Undefined where nothing is copied to other hosts. */
   readonly copies?: Copies | undefined
+  /** Undefined there, too. */
+  readonly forcing?: SlotForcing | undefined
+  /** Undefined where pushes are not recorded, or the host is stopped. */
+  readonly auditLog?: AuditLog | undefined
   /** Undefined where references are not cached. */
   readonly answers: ReferenceCache | undefined
   readonly readOnly: ReadOnlyRules
@@ -73,7 +80,7 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { copies, eventLog, desk, metrics, log } = parts
+  const { copies, forcing, auditLog, eventLog, desk, metrics, log } = parts
   const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
@@ -105,6 +112,7 @@ export async function openAdministration(
       administration,
       inspection,
       desk,
+      forceDesk: forcing && new ForceDesk({ root, forcing, auditLog, log }),
     })
     opened.use(server)
   }

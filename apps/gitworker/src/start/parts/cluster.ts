@@ -11,6 +11,7 @@ import { readHostRecord } from '@sluice/shared/placement/host-record'
 import { clusterKeys } from '@sluice/shared/placement/keys'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { version } from '@sluice/shared/version'
+import { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import { longestWaitFor } from '../../cluster/handover/handovers.ts'
 import { HostCluster } from '../../cluster/host-cluster.ts'
 import { checkFormat } from '../../cluster/member/format-agreement.ts'
@@ -29,6 +30,8 @@ export type Cluster = Part<{
   readonly name: string
   readonly host: Pick<HostCluster, 'known' | 'inSync' | 'reads'>
   readonly placement: Placement
+  /** Undefined where all hosts have one folder. */
+  readonly forcing: SlotForcing | undefined
   readonly hasJoined: boolean
   /** Why this host takes no pushes; undefined if it does. */
   readonly problem: string | undefined
@@ -87,6 +90,7 @@ export async function openCluster(
     }),
   )
   await host.agree()
+  const self = { name: identity.name, coordinator, keys }
   metrics.show(registry, () => host.status)
   addClusterMetrics(registry, () => host.view)
   const ends = opened.move()
@@ -94,6 +98,7 @@ export async function openCluster(
     name: identity.name,
     host,
     placement: host.placement,
+    forcing: config.storage === 'own' ? new SlotForcing(self) : undefined,
     get hasJoined() {
       return host.hasJoined
     },
@@ -104,10 +109,7 @@ export async function openCluster(
       return host.status
     },
     pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
-    claimDisk: (disk) => {
-      const services = { name: identity.name, coordinator, keys, ttl: config.lease, log }
-      return patiently(performance.now(), () => claimDisk(services, disk))
-    },
+    claimDisk: (disk) => patiently(performance.now(), () => claimDisk({ ...self, ttl: config.lease, log }, disk)),
     join: (listening) => host.join(addressOf(config, listening)),
     leave: (timeoutMs, hurry) => host.leave(timeoutMs, hurry),
     [Symbol.asyncDispose]: () => ends.disposeAsync(),

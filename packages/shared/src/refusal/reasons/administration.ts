@@ -99,6 +99,19 @@ export const administration = {
     sentence: 'There is no receiver of this name.',
     advice: 'SLUICE_EVENTS_FILE has the receivers.',
   },
+  no_forcing: {
+    status: 409,
+    outcome: 'refused',
+    sentence:
+      'This host is stopped, or has no copies of what other hosts keep (SLUICE_STORAGE=own): nothing can be forced.',
+    advice: 'Start the host that is to become primary, and run the command there: see `docs/operate/cluster.md`.',
+  },
+  not_forcible: {
+    status: 409,
+    outcome: 'refused',
+    sentence: 'This host is no member of its cluster at the moment.',
+    advice: 'It does not reach etcd: its log says why. Try again when `/-/cluster` shows it as live.',
+  },
   operation_failed: {
     status: 500,
     outcome: 'failed',
