@@ -22,6 +22,7 @@ const main = fileURLToPath(new URL('../../apps/command/src/main.ts', import.meta
 type Announced = {
   readonly url: string
   readonly primaryOfDemo: string
+  readonly hostsOfDemo: readonly string[]
   readonly hosts: readonly { readonly name: string; readonly pid: number }[]
   readonly gateways: readonly { readonly operations: string }[]
 }
@@ -67,7 +68,8 @@ test(
     await using folder = await temporaryFolder()
     const cluster = join(folder.path, 'cluster')
     const first = clusterStart(cluster)
-    const { url } = await first.announced()
+    const { url, hostsOfDemo } = await first.announced()
+    assert.equal(hostsOfDemo.length, 2)
     await git(folder.path, ['clone', '--quiet', `${url}/demo.git`])
     const demo = join(folder.path, 'demo')
     await git(demo, ['commit', '--quiet', '--allow-empty', '-m', 'Say hello'])
@@ -88,6 +90,8 @@ test(
     await git(demo, ['commit', '--quiet', '--allow-empty', '-m', 'Once more'])
     await git(demo, ['push', '--quiet', `${announced.url}/demo.git`, 'HEAD'])
     assert.match(second.errors(), new RegExp(`${announced.primaryOfDemo} has ended`))
+    const pushed = `${await git(demo, ['rev-parse', 'HEAD'])}\trefs/heads/main\n`
+    assert.equal(`${await git(demo, ['ls-remote', `${announced.url}/demo.git`, 'main'])}\n`.trim(), pushed.trim())
 
     const left = await childrenOf(second.child.pid!)
     second.child.kill('SIGINT')
@@ -132,6 +136,6 @@ exit 3
     await allEnded(members)
     // Repositories are not in the way of the next start.
     await rm(join(cluster, 'etcd'), { recursive: true })
-    assert.deepEqual(await readdir(join(cluster, 'repos')), ['demo.git'])
+    assert.ok((await readdir(join(cluster, 'disks/host-1'))).includes('demo.git'))
   },
 )

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Report } from '../output/report.ts'
 import type { ClusterMembers } from './cluster-members.ts'
 import type { KeptProcess } from './kept-process.ts'
@@ -7,13 +8,14 @@ import { logsIn } from './log-file.ts'
 /**
  * Says where a cluster is, and what to try on it.
  *
- * @param primary the host that accepts the pushes of the demo repository, if that is known
+ * @param demo who keeps the demo repository, if that is known
  */
 export function clusterAnnouncement(
   folder: string,
   { hosts, gateways }: Pick<ClusterMembers, 'hosts' | 'gateways'>,
-  primary: KeptProcess | undefined,
+  demo: SlotRecord | undefined,
 ): Report {
+  const primary = hosts.find(({ name }) => name === demo?.primary)
   const url = `http://${gateways[0]!.latest.address}`
   const page = `http://${gateways[0]!.latest.operations}/-/cluster`
   const document = {
@@ -23,8 +25,9 @@ export function clusterAnnouncement(
     gateways: gateways.map(describe),
     hosts: hosts.map(describe),
     primaryOfDemo: primary?.name ?? null,
+    hostsOfDemo: demo?.inSync ?? [],
   }
-  return { document, text: () => textFor(url, page, folder, hosts, gateways, primary) }
+  return { document, text: () => textFor(url, page, folder, hosts, gateways, primary, demo?.inSync ?? []) }
 }
 
 function describe({ name, latest: { pid, address, operations } }: KeptProcess) {
@@ -38,14 +41,17 @@ function textFor(
   hosts: readonly KeptProcess[],
   gateways: readonly KeptProcess[],
   primary: KeptProcess | undefined,
+  inSync: readonly string[],
 ): string {
   const list = [...gateways, ...hosts].map(
     ({ name, latest }) => `    ${name.padEnd(11)} ${latest.address?.padEnd(17)} pid ${latest.pid}`,
   )
   const victim = primary ?? hosts.at(-1)!
   const which = primary ? `, which accepts the pushes to demo.git now` : ''
+  const kept = inSync.length === 0 ? '' : `: demo.git is on ${inSync.join(' and ')}`
   return `
-  Sluice serves ${join(folder, 'repos')} from ${hosts.length} hosts on ${url}
+  Sluice serves on ${url}, from ${hosts.length} hosts with a disk each (${join(folder, 'disks')}).
+  A push is acknowledged when all hosts that keep the repository have it${kept}.
 
 ${list.join('\n')}
 
@@ -63,8 +69,8 @@ ${list.join('\n')}
 
     git ls-remote http://${gateways.at(-1)!.latest.address}/demo.git
 
-  Kill ${victim.name}${which}. Then push again: that waits for a few seconds, until another host
-  has taken over. ${victim.name} comes back later.
+  Kill ${victim.name}${which}. Nothing is lost. Push again: that waits for a few seconds, until another
+  host that has everything has taken over. ${victim.name} comes back later, and is brought what it has missed.
 
     kill -9 ${victim.latest.pid}
 

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import { startApp } from '../start/app-process.ts'
 import type { Ending } from '../start/child-end.ts'
+import type { DemoSlot } from './demo-slot.ts'
 import { startEtcd } from './etcd-process.ts'
 import { startKept } from './kept-process.ts'
 import type { KeptProcess, Start } from './kept-process.ts'
@@ -17,6 +19,7 @@ const mains = { host: 'apps/gitworker/src/main.ts', gateway: 'apps/gateway/src/m
 export class ClusterMembers implements AsyncDisposable {
   readonly #folder: string
   readonly #environments: Environments
+  readonly #demo: DemoSlot
   readonly #stopping: AbortSignal
   readonly #ending: Ending
   readonly #givingUp = new AbortController()
@@ -26,10 +29,12 @@ export class ClusterMembers implements AsyncDisposable {
   readonly #all: KeptProcess[] = []
   #hosts: readonly KeptProcess[] = []
   #gateways: readonly KeptProcess[] = []
+  #demoRecord: SlotRecord | undefined
 
-  constructor(folder: string, environments: Environments, { stopping, hurrying }: Ending) {
+  constructor(folder: string, environments: Environments, demo: DemoSlot, { stopping, hurrying }: Ending) {
     this.#folder = folder
     this.#environments = environments
+    this.#demo = demo
     this.#stopping = stopping
     this.#ending = { stopping, hurrying: AbortSignal.any([hurrying, this.#givingUp.signal]) }
     this.#died.promise.catch(() => {})
@@ -43,8 +48,13 @@ export class ClusterMembers implements AsyncDisposable {
     return this.#gateways
   }
 
+  /** Who keeps the repository to try, as it was when the start was over. */
+  get demoRecord(): SlotRecord | undefined {
+    return this.#demoRecord
+  }
+
   /**
-   * Starts all, and waits until all repositories can be served.
+   * Starts all, and waits until all repositories can be served, and the one to try is on as many hosts as it is to be.
    *
    * @throws what has kept it from that: a member that has ended, most often. Then the others end at once.
    */
@@ -74,11 +84,13 @@ export class ClusterMembers implements AsyncDisposable {
     await this.#startGroup([
       { name: 'etcd', log, start: () => startEtcd(this.#folder, etcd, given, log, this.#ending) },
     ])
+    await this.#demo.begin()
     this.#hosts = await this.#startApps('host')
     // Gateways stop before hosts, so that no request meets a host that has stopped.
     this.#gateways = await this.#startApps('gateway')
     const until = AbortSignal.any([this.#stopping, this.#givingUp.signal])
     await untilServing(this.#gateways[0]!.latest.operations!, this.#folder, until)
+    this.#demoRecord = await this.#demo.untilInSync(until)
   }
 
   async #startApps(wanted: MemberEnvironment['kind']): Promise<KeptProcess[]> {

@@ -11,7 +11,9 @@ export function clusterCommand(at: Surroundings) {
 
 function startCommand(at: Surroundings) {
   return new Command('start')
-    .description('Run etcd, three hosts and two gateways in this terminal, to try things on, until Ctrl-C.')
+    .description(
+      'Run etcd, three hosts and two gateways in this terminal, to try things on, until Ctrl-C. Each repository is on two hosts.',
+    )
     .argument('[folder]', 'Where to keep everything. Default: var/cluster, in the folder of Sluice.')
     .action(
       reporting(at, async (folder, _options, command) => {

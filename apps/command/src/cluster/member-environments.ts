@@ -4,7 +4,7 @@ import { usualAddress } from '../start/usual-address.ts'
 import type { EtcdAddresses } from './etcd-process.ts'
 
 /** How many there are. */
-const hosts = 3
+export const hosts = 3
 const gateways = 2
 
 /** The ports of the first one of each kind; the others follow. The first gateway's own is SLUICE_LISTEN. */
@@ -33,7 +33,7 @@ export async function environmentsOf(folder: string, environment: NodeJS.Process
   const file = await readSettingsFile(given)
   const missing = Object.entries(defaults()).filter(([variable]) => !file?.entries.has(variable))
   const etcd = { clients: await usualAddress(ports.etcd), peers: await usualAddress(ports.etcd + 1) }
-  const common = { ...Object.fromEntries(missing), ...given, ...clusterSettings(folder, etcd) }
+  const common = { ...Object.fromEntries(missing), ...given, ...clusterSettings(etcd) }
   return {
     given,
     etcd,
@@ -52,12 +52,11 @@ function defaults(): Record<string, string> {
   return { SLUICE_CREATE_ON_PUSH: 'on', SLUICE_DRAIN_TIMEOUT: '5s' }
 }
 
-function clusterSettings(folder: string, { clients }: EtcdAddresses): Record<string, string> {
+function clusterSettings({ clients }: EtcdAddresses): Record<string, string> {
   return {
     SLUICE_CLUSTER: 'etcd',
     SLUICE_ETCD: `http://${clients}`,
-    SLUICE_STORAGE: 'shared',
-    SLUICE_ROOT: join(folder, 'repos'),
+    SLUICE_STORAGE: 'own',
   }
 }
 
@@ -66,6 +65,7 @@ async function hostEnvironment(number: number, folder: string, common: NodeJS.Pr
   const env = {
     ...common,
     SLUICE_HOST_NAME: name,
+    SLUICE_ROOT: join(folder, 'disks', name),
     SLUICE_SUPERVISOR: await usualAddress(ports.host + number),
     SLUICE_SUPERVISOR_OPERATIONS: await usualAddress(ports.hostPages + number),
     SLUICE_RUN_FOLDER: join(folder, name),

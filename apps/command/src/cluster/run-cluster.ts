@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,17 +5,24 @@ import { untilStopped } from '@sluice/shared/app/stop-signal'
 import { readConfig } from '@sluice/shared/config/read-config'
 import { settings } from '@sluice/shared/config/settings'
 import { readSettingsFile } from '@sluice/shared/config/settings-file'
+import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
+import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
+import { silentLog } from '@sluice/shared/telemetry/log'
 import { checkAll } from '@sluice/shared/config/start-checks'
 import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
 import { startChecksOfHost } from '@sluice/gitworker/start/start-checks'
 import type { Ending } from '../start/child-end.ts'
-import { createDemo } from '../start/demo-repository.ts'
 import { clusterAnnouncement } from './cluster-announcement.ts'
 import { ClusterMembers } from './cluster-members.ts'
+import { demoSlot } from './demo-slot.ts'
+import type { DemoSlot } from './demo-slot.ts'
 import { checkEtcd } from './etcd-process.ts'
-import { environmentsOf } from './member-environments.ts'
-import { primaryOf } from './primary-of.ts'
+import { environmentsOf, hosts } from './member-environments.ts'
+import type { Environments } from './member-environments.ts'
 import type { Surfaces } from './surfaces.ts'
+
+/** With a disk for each host. */
+const usualCopies = 2
 
 const project = fileURLToPath(new URL('../../../..', import.meta.url))
 
@@ -36,10 +42,12 @@ export async function runCluster(
   checkEtcd(given)
   const folder = resolve(named ?? join(project, 'var/cluster'))
   const environments = await environmentsOf(folder, given)
-  const { git } = await checkSettings(environments)
-  await createRepositories(join(folder, 'repos'), git)
+  const configs = await checkSettings(environments)
+  await Promise.all(configs.map(({ root }) => mkdir(root, { recursive: true })))
 
-  await using members = new ClusterMembers(folder, environments, ending)
+  await using coordinator = await openCoordinator(configs[0]!, silentLog)
+  const demo = demoIn(folder, coordinator, environments, configs[0]!)
+  await using members = new ClusterMembers(folder, environments, demo, ending)
   try {
     await members.start()
   } catch (error) {
@@ -48,8 +56,7 @@ export async function runCluster(
   }
   if (ending.stopping.aborted) return
   members.keep(surfaces)
-  const primary = await primaryOf('demo', members)
-  surfaces.announce(clusterAnnouncement(folder, members, primary))
+  surfaces.announce(clusterAnnouncement(folder, members, members.demoRecord))
   await stopped
 }
 
@@ -67,13 +74,15 @@ function endingOf(wish: ReturnType<typeof untilStopped>, surfaces: Surfaces) {
   return { ending, stopped: listen() }
 }
 
-async function createRepositories(root: string, git: string): Promise<void> {
-  await mkdir(root, { recursive: true })
-  const demo = join(root, 'demo.git')
-  if (!existsSync(demo)) await createDemo(demo, git)
+type HostConfig = Awaited<ReturnType<typeof checkSettings>>[number]
+
+function demoIn(folder: string, coordinator: Coordinator, environments: Environments, config: HostConfig): DemoSlot {
+  const { etcdPrefix, root, git } = config
+  const copies = config.copies === 'auto' ? usualCopies : Math.min(config.copies, hosts)
+  return demoSlot(coordinator, etcdPrefix, { name: environments.members[0]!.name, root }, { copies, git, folder })
 }
 
-/** @throws {ConfigError} with all that the members would find wrong */
+/** @returns the settings of each host @throws {ConfigError} with all that the members would find wrong */
 async function checkSettings({ members, given }: Awaited<ReturnType<typeof environmentsOf>>) {
   const file = await readSettingsFile(given)
   const configs = members.map(({ kind, env }) => ({ kind, config: readConfig(settings, env, file) }))
@@ -83,5 +92,5 @@ async function checkSettings({ members, given }: Awaited<ReturnType<typeof envir
       kind === 'host' ? startChecksOfHost(config, () => undefined) : startChecksOfGateway(config),
     ),
   )
-  return configs[0]!.config
+  return configs.flatMap(({ kind, config }) => (kind === 'host' ? [config] : []))
 }

@@ -172,6 +172,7 @@ function whyOf(state: 'waiting' | 'down' | 'new', slot: SlotRecord | undefined, 
   const gone = slot?.primary ?? 'Their host'
   if (state === 'waiting') return `${gone} is gone, and no other host has taken over yet.`
   const names = slot?.inSync.join(', ')
-  if (format?.storage === 'own') return `They lie on the disk of ${names}. They can be served once it is back.`
+  if (format?.storage === 'own')
+    return `Every push to them is on ${names} only. They can be served once ${slot?.inSync.length === 1 ? 'it' : 'one of these'} is back.`
   return `${gone} is gone, and no host lives that could take over.`
 }

@@ -85,7 +85,7 @@ test('what is unavailable is said in words, with what it means for each kind of 
   const why = 'format is missing'
   const lost = clusterStatusOf(view([slot('b')], ['b'], { formatProblem: why }))
   assert.deepEqual(lost.problems, [{ slots: 1, stops: 'moves', why }])
-  assert.equal(own.problems[0]?.why, 'They lie on the disk of a. They can be served once it is back.')
+  assert.equal(own.problems[0]?.why, 'Every push to them is on a only. They can be served once it is back.')
   const copied = slot('a', { copies: ['a', 'b'], inSync: ['a', 'b'] })
   assert.deepEqual(clusterStatusOf(view([copied], ['b'])).problems, [
     { slots: 1, stops: 'pushes', why: 'a is gone, and no other host has taken over yet.' },
