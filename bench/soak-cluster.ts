@@ -1,21 +1,21 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { pino } from 'pino'
-import { openCoordinator } from '@sluice/shared/coordinator/open/open-coordinator'
 import { startCluster } from '@sluice/shared/testing/cluster'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { git } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
-import { Clients } from './history/clients.ts'
-import { faultNames } from './history/faults.ts'
+import { checkHistory } from './history/check-history.ts'
+import { Clients, serverOf } from './history/clients.ts'
+import { faultNames, faultsOfCopies } from './history/faults.ts'
 import { History } from './history/history.ts'
 import { leftBehind } from './history/left-behind.ts'
-import type { Found } from './history/left-behind.ts'
 import { Nemesis } from './history/nemesis.ts'
+import { openEtcd } from './history/open-etcd.ts'
 import { randomFrom } from './history/random.ts'
+import { report } from './history/report.ts'
 
 /*
  * `npm run soak:cluster -- --seconds 60 --seed 1` lets hosts, gateways and etcd of a cluster die, stand still and lose each
@@ -63,7 +63,7 @@ const cluster = await startCluster({
   },
 })
 await using parts = new AsyncDisposableStack()
-const coordinator = parts.use(await openEtcd())
+const coordinator = parts.use(await openEtcd(etcd))
 const clusterEnd = parts.use(cluster)
 void clusterEnd
 const root = cluster.rootOf('host-1')
@@ -93,7 +93,7 @@ const atWork = [
 ]
 const nemesis = new Nemesis(
   { cluster, etcd, coordinator, history, primaries: () => clients.primaries, ttl },
-  faultNames.filter((name) => name.includes(options.faults)),
+  faultNames.filter((name) => name.includes(options.faults) && !faultsOfCopies.includes(name)),
 )
 const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.seconds) * 1000).unref()
@@ -111,41 +111,13 @@ following.abort()
 await follows
 const isExcused = (began: number, ended: number) =>
   began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
-report(await leftBehind({ cluster, root, isExcused }))
+const after = await leftBehind({ cluster, roots: [root], isExcused })
+report({ faults: nemesis.done, history, wrong: [...checkHistory(history), ...after], seed: options.seed })
 
-async function openEtcd() {
-  const none = { etcdUser: undefined, etcdPasswordFile: undefined }
-  const plain = { etcdTlsCa: undefined, etcdTlsCertificate: undefined, etcdTlsKey: undefined }
-  const where = { cluster: 'etcd', etcd: etcd.members.map(({ endpoint }) => endpoint), etcdPrefix: '/sluice/' } as const
-  return await openCoordinator({ ...where, ...none, ...plain }, pino({ level: 'silent' }))
-}
-
-/** In the end, each reference is read once more, by each gateway. */
+/** In the end, each repository is read once more, by each gateway. */
 async function readAll({ gateways }: Cluster): Promise<void> {
-  for (const place of clients.places) {
-    for (const { name, app } of gateways)
-      await until(place, () => clients.readPlace(place, `${name} in the end`, app.address))
+  for (const repository of clients.repositories) {
+    for (const gateway of gateways)
+      await until(repository, () => clients.readRepository(repository, serverOf(gateway), true))
   }
-}
-
-function report(after: readonly Found[]): void {
-  const checks = [...history.check(), ...after]
-  table('what went wrong on purpose', [...nemesis.done])
-  table('what happened', Object.entries(history.counts))
-  table('why pushes were not acknowledged', [...history.reasons])
-  table(
-    'what is wrong',
-    checks.map(({ what, found }) => [what, found.length]),
-  )
-  for (const { what, found } of checks) {
-    if (found.length > 0) console.log(`\n${what}:\n${found.slice(0, 8).join('\n')}`)
-  }
-  if (checks.some(({ found }) => found.length > 0)) process.exitCode = 1
-  console.log(`\nThe seed was ${options.seed}.`)
-}
-
-function table(title: string, rows: readonly (readonly [string, number])[]): void {
-  const width = Math.max(title.length, ...rows.map(([what]) => what.length))
-  console.log(`\n| ${title.padEnd(width)} | count |\n| ${'-'.repeat(width)} | ----: |`)
-  for (const [what, count] of rows) console.log(`| ${what.padEnd(width)} | ${String(count).padStart(5)} |`)
 }

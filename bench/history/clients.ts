@@ -4,13 +4,19 @@ import { clusterKeys, slotOfKey } from '@sluice/shared/placement/keys'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { readSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Cluster } from '@sluice/shared/testing/cluster'
+import type { Member } from '@sluice/shared/testing/member'
 import { newCommit } from './commits.ts'
+import type { Commit } from './commits.ts'
 import { push, readRefs, takesPushes } from './git-requests.ts'
+import type { Pushed } from './git-requests.ts'
 import type { History } from './history.ts'
 import { oneOf } from './random.ts'
 
 const keys = clusterKeys('/sluice/')
 const betweenMs = 40
+
+/** A gateway, or a host. */
+export type Server = { readonly by: string; readonly address: string }
 
 /** Clients of a cluster, at work until the signal is aborted. */
 export class Clients {
@@ -20,7 +26,8 @@ export class Clients {
   readonly #random: () => number
   readonly #over: AbortSignal
   readonly #primaries = new Map<number, string | undefined>()
-  readonly #places = new Set<string>()
+  /** By repository: the references that anybody has pushed to. */
+  readonly #refs = new Map<string, Set<string>>()
   #made = 0
 
   constructor(cluster: Cluster, coordinator: Coordinator, history: History, random: () => number, over: AbortSignal) {
@@ -31,9 +38,13 @@ export class Clients {
     this.#over = over
   }
 
-  /** Each `repository ref` that anybody has pushed to. */
-  get places(): readonly string[] {
-    return [...this.#places]
+  /** Those that anybody has pushed to. */
+  get repositories(): readonly string[] {
+    return [...this.#refs.keys()]
+  }
+
+  get isOver(): boolean {
+    return this.#over.aborted
   }
 
   /** The hosts that keep what is pushed to. */
@@ -41,16 +52,21 @@ export class Clients {
     return [...this.#primaries.values()].filter((name) => name !== undefined)
   }
 
+  /** The host that keeps a slot that is followed, as etcd says. */
+  primaryOf(slot: number): string | undefined {
+    return this.#primaries.get(slot)
+  }
+
   /** Pushes to one reference, through any gateway. Others may push to it, too. */
   async pushThroughGateways(repository: string, ref: string): Promise<void> {
-    while (!this.#over.aborted) await this.#pushOnce(repository, ref, this.#gateway())
+    while (!this.#over.aborted) await this.#pushOnce(repository, ref, this.gateway())
   }
 
   /** Pushes to new repositories, each a few times. */
   async create(name: string): Promise<void> {
     for (let index = 0; !this.#over.aborted; index++) {
       for (let turn = 0; turn < 3 && !this.#over.aborted; turn++) {
-        await this.#pushOnce(`${name}-${index}.git`, 'refs/heads/main', this.#gateway())
+        await this.#pushOnce(`${name}-${index}.git`, 'refs/heads/main', this.gateway())
       }
     }
   }
@@ -68,20 +84,29 @@ export class Clients {
   /** Reads references, through gateways and from hosts. */
   async read(): Promise<void> {
     while (!this.#over.aborted) {
-      const place = oneOf(this.#random, this.places)
-      if (place !== undefined) await this.readPlace(place, ...this.#anybody())
+      const { repositories } = this
+      if (repositories.length > 0) await this.readRepository(oneOf(this.#random, repositories), this.#anybody())
       await pause(betweenMs)
     }
   }
 
-  /** @returns whether there was an answer */
-  async readPlace(place: string, by: string, address: string): Promise<boolean> {
-    const [repository, ref] = place.split(' ') as [string, string]
+  /** Reads all references, and notes those that anybody has pushed to. @returns undefined where nobody could say */
+  async readRepository(
+    repository: string,
+    { by, address }: Server,
+    isLast = false,
+  ): Promise<ReadonlyMap<string, string> | undefined> {
     const began = performance.now()
-    const refs = await readRefs(address, repository, this.#random() < 0.5 ? 0 : 2)
-    if (!refs) return false
-    this.#history.read({ place, by, found: refs.get(ref), began, ended: performance.now() })
-    return true
+    // Gateways spread reads over the copies by the client's address.
+    const client = `127.0.0.${1 + Math.floor(this.#random() * 250)}`
+    const known = [...(this.#refs.get(repository) ?? [])]
+    const refs = await readRefs(address, repository, this.#random() < 0.5 ? 0 : 2, client)
+    if (!refs) return undefined
+    const ended = performance.now()
+    for (const ref of known) {
+      this.#history.read({ place: placeOf(repository, ref), by, found: refs.get(ref), began, ended, isLast })
+    }
+    return refs
   }
 
   /** Asks all hosts all the time whether they are primary, also those that do not answer just now. */
@@ -142,29 +167,71 @@ export class Clients {
     direct?: { readonly host: string; readonly slot: number },
   ): Promise<void> {
     await pause(betweenMs * this.#random())
-    const refs = await readRefs(direct ? address : this.#gateway(), repository, 0)
+    const refs = await this.readRepository(repository, direct ? { by: direct.host, address } : this.#gateway())
     if (!refs) return
-    const place = `${repository} ${ref}`
-    this.#places.add(place)
-    const number = ++this.#made
-    const commit = newCommit(refs.get(ref), `push ${number} to ${place}`, 1_700_000_000 + number)
-    this.#history.made(commit)
-    const began = performance.now()
-    const pushed = await push(address, repository, ref, commit)
-    const ended = performance.now()
-    this.#history.pushed({ place, commit: commit.id, isHeld: !direct, began, ended, ...pushed })
-    if (direct && pushed.outcome === 'acknowledged') {
+    const commit = this.newCommit(repository, ref, refs.get(ref))
+    this.#history.made(commit.id, commit.parent)
+    const { began, ended, outcomes } = await this.write(
+      [{ repository, ref, version: commit.id }],
+      !direct,
+      async () => [await push(address, repository, ref, commit)],
+    )
+    if (direct && outcomes[0]?.outcome === 'acknowledged') {
       this.#history.claimed({ ...direct, what: `acknowledged ${commit.id}`, began, ended })
     }
   }
 
-  #gateway(): string {
-    return oneOf(this.#random, this.#cluster.gateways).app.address
+  /** Those that push may have no two commits that are the same. */
+  newCommit(repository: string, ref: string, parent: string | undefined): Commit {
+    const number = ++this.#made
+    return newCommit(parent, `push ${number} to ${placeOf(repository, ref)}`, 1_700_000_000 + number)
   }
 
-  #anybody(): [by: string, address: string] {
-    const { gateways, hosts } = this.#cluster
-    const { name, app } = oneOf(this.#random, this.#random() < 0.7 ? gateways : hosts)
-    return [name, app.address]
+  /** References as a gateway shows them. Undefined: nobody could say. */
+  async refsOf(repository: string): Promise<ReadonlyMap<string, string> | undefined> {
+    await pause(betweenMs * this.#random())
+    return await this.readRepository(repository, this.#gateway())
   }
+
+  /** Notes a change of references, and what has become of it. */
+  async write(
+    changes: readonly { readonly repository: string; readonly ref: string; readonly version: string }[],
+    isHeld: boolean,
+    act: () => Promise<readonly Pushed[]>,
+  ) {
+    for (const { repository, ref } of changes) {
+      const refs = this.#refs.get(repository) ?? new Set()
+      this.#refs.set(repository, refs.add(ref))
+    }
+    const began = performance.now()
+    const outcomes = await act()
+    const ended = performance.now()
+    for (const [at, { repository, ref, version }] of changes.entries()) {
+      this.#history.pushed({ place: placeOf(repository, ref), version, isHeld, began, ended, ...outcomes[at]! })
+    }
+    return { began, ended, outcomes }
+  }
+
+  /** The address of any. */
+  gateway(): string {
+    return this.#gateway().address
+  }
+
+  #gateway(): Server {
+    return serverOf(oneOf(this.#random, this.#cluster.gateways))
+  }
+
+  #anybody(): Server {
+    const { gateways, hosts } = this.#cluster
+    return serverOf(oneOf(this.#random, this.#random() < 0.7 ? gateways : hosts))
+  }
+}
+
+export function serverOf({ name, app }: Member): Server {
+  return { by: name, address: app.address }
+}
+
+/** One reference of all. */
+export function placeOf(repository: string, ref: string): string {
+  return `${repository} ${ref}`
 }

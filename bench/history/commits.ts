@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 
 /** A commit, and a pack that brings it with all that it needs. */
-export type Commit = { readonly id: string; readonly parent: string | undefined; readonly pack: Buffer }
+export type Commit = {
+  readonly id: string
+  readonly parent: string | undefined
+  readonly pack: Buffer
+  readonly objects: readonly GitObject[]
+}
 
 /** Makes a commit without git: starting it for each push would take this machine's time from what is under test. */
 export function newCommit(parent: string | undefined, text: string, time: number): Commit {
@@ -12,11 +17,12 @@ export function newCommit(parent: string | undefined, text: string, time: number
   const who = `A User <user@example.org> ${time} +0000`
   const lines = [`tree ${tree.id}`, ...(parent ? [`parent ${parent}`] : []), `author ${who}`, `committer ${who}`]
   const commit = objectOf('commit', Buffer.from(`${lines.join('\n')}\n\n${text}\n`))
-  return { id: commit.id, parent, pack: packOf([commit, tree, blob]) }
+  const objects = [commit, tree, blob]
+  return { id: commit.id, parent, pack: packOf(objects), objects }
 }
 
 type Kind = 'commit' | 'tree' | 'blob'
-type GitObject = { readonly kind: Kind; readonly id: string; readonly content: Buffer }
+export type GitObject = { readonly kind: Kind; readonly id: string; readonly content: Buffer }
 
 const numbers = { commit: 1, tree: 2, blob: 3 } as const satisfies Record<Kind, number>
 
@@ -26,7 +32,7 @@ function objectOf(kind: Kind, content: Buffer): GitObject {
 }
 
 /** gitformat-pack(5), version 2. */
-function packOf(objects: readonly GitObject[]): Buffer {
+export function packOf(objects: readonly GitObject[]): Buffer {
   const head = Buffer.alloc(12)
   head.write('PACK')
   head.writeUInt32BE(2, 4)

@@ -6,6 +6,7 @@ import type { Cluster } from '@sluice/shared/testing/cluster'
 import type { Etcd } from '@sluice/shared/testing/etcd'
 import type { Member } from '@sluice/shared/testing/member'
 import type { History } from './history.ts'
+import { cutFromAllButGateways, cutFromAllHosts, cutFromOneHost, isOfHost } from './host-links.ts'
 import { lateBalancer } from './late-balancer.ts'
 import { oneOf } from './random.ts'
 import type { Turn } from './turn.ts'
@@ -40,13 +41,24 @@ const faults = {
   ),
   'a host is stopped for longer than its lease': often(4, withHost(stopped)),
   'a host is cut off from etcd': often(6, withHost(cutFor((host) => host.toEtcd))),
-  'a host is cut off from gateways': often(1, withHost(cutFor((host) => [host.toHost]))),
+  'a host is cut off from gateways': often(
+    1,
+    withHost(async (parts, { toHost }) => {
+      toHost?.cutWhere((first) => !isOfHost(first))
+      await pause(longEnough(parts))
+      toHost?.mend()
+    }),
+  ),
+  'a host is cut off from other hosts': often(2, cutFromAllHosts),
+  'a host is cut off from etcd and other hosts': often(3, cutFromAllButGateways),
+  'two hosts are cut off from each other': often(3, cutFromOneHost),
   'a host is cut off from all': often(2, withHost(cutFor((host) => [host.toHost, ...host.toEtcd]))),
   'a host leaves, and comes back': often(
-    1,
-    withHost(async ({ random }, host) => {
+    2,
+    withHost(async ({ random, ttl }, host) => {
       await host.stop()
-      await pause(random() * 1000)
+      // Sometimes others take over its copies meanwhile.
+      await pause(random() < 0.5 ? random() * 1000 : ttl * (2 + random() * 3))
       await host.start()
     }),
   ),
@@ -109,6 +121,12 @@ const faults = {
 
 export type FaultName = keyof typeof faults
 export const faultNames = Object.keys(faults) as FaultName[]
+/** Hosts say little to each other where they share one folder. */
+export const faultsOfCopies: readonly FaultName[] = [
+  'a host is cut off from other hosts',
+  'a host is cut off from etcd and other hosts',
+  'two hosts are cut off from each other',
+]
 export const faultOf = (name: FaultName): Fault => faults[name].act
 
 /** Each name as often as it is to come, compared with the others. */
@@ -150,11 +168,15 @@ async function stopped({ random, ttl, history }: FaultParts, member: Member): Pr
 }
 
 function cutFor(waysOf: (member: Member) => Parameters<typeof turnAll>[0]): OfMember {
-  return async ({ random, ttl }, member) => {
+  return async (parts, member) => {
     const ways = waysOf(member)
     turnAll(ways, 'cut')
-    // Mostly for longer than a lease, and what etcd and the balancer need to find another primary.
-    await pause(ttl * (random() < 0.25 ? random() : 1.5 + random()))
+    await pause(longEnough(parts))
     turnAll(ways, 'mend')
   }
+}
+
+/** Mostly for longer than a lease, and what etcd and the balancer need to find another primary. Milliseconds. */
+export function longEnough({ random, ttl }: FaultParts): number {
+  return ttl * (random() < 0.25 ? random() : 1.5 + random())
 }

@@ -13,34 +13,67 @@ const none = '0'.repeat(40)
 /** Whoever hears nothing for so long gives up. Milliseconds. */
 const patience = 12_000
 
+/** Undefined: there is none, or is to be none. */
+export type RefUpdate = { readonly ref: string; readonly old: string | undefined; readonly new: string | undefined }
+
 /** Pushes one commit to one reference, which must be at the commit's parent. */
 export async function push(address: string, repository: string, ref: string, commit: Commit): Promise<Pushed> {
-  const command = `${commit.parent ?? none} ${commit.id} ${ref}\0 report-status side-band-64k agent=history\n`
-  const body = Buffer.concat([Buffer.from(`${packet(command)}0000`), commit.pack])
+  const [pushed] = await pushUpdates(address, repository, [{ ref, old: commit.parent, new: commit.id }], commit.pack)
+  return pushed!
+}
+
+/**
+ * Pushes some references at once.
+ *
+ * @param pack undefined where all are deleted
+ * @returns what has become of each
+ */
+export async function pushUpdates(
+  address: string,
+  repository: string,
+  updates: readonly RefUpdate[],
+  pack: Buffer | undefined,
+): Promise<Pushed[]> {
+  const isAtomic = updates.length > 1 ? ' atomic' : ''
+  const capabilities = `\0 report-status side-band-64k delete-refs${isAtomic} agent=history`
+  const commands = updates.map(
+    ({ ref, old, new: now }, at) => `${old ?? none} ${now ?? none} ${ref}${at === 0 ? capabilities : ''}\n`,
+  )
+  const body = Buffer.concat([Buffer.from(`${commands.map(packet).join('')}0000`), ...(pack ? [pack] : [])])
   const type = 'application/x-git-receive-pack-request'
-  const answer = await ask(address, `/${repository}/git-receive-pack`, body, { 'Content-Type': type })
+  const answer = await ask(address, `/${repository}/git-receive-pack`, { body, headers: { 'Content-Type': type } })
+  return updates.map(({ ref }) => outcomeOf(answer, ref))
+}
+
+function outcomeOf(answer: Answer, ref: string): Pushed {
   // git believes an "ok" as soon as it has read it, whatever becomes of the connection.
   if (answer.body.includes(`ok ${ref}\n`)) return { outcome: 'acknowledged', why: 'ok' }
-  const ng = answer.status === 200 ? /ng \S+ ([^\n]*)/.exec(answer.body)?.[1] : undefined
-  if (ng !== undefined) return { outcome: 'refused', why: `ng: ${ng}` }
+  const at = answer.status === 200 ? answer.body.indexOf(`ng ${ref} `) : -1
+  if (at >= 0) return { outcome: 'refused', why: `ng: ${/[^\n]*/.exec(answer.body.slice(at + ref.length + 4))![0]}` }
   if (answer.failed === 'ECONNREFUSED') return { outcome: 'refused', why: answer.failed }
   const why = answer.failed ?? `${answer.status} ${String(answer.headers['sluice-reason'] ?? '')}`
   const isRefused = answer.failed === undefined && [400, 403, 404, 409, 421, 429, 503].includes(answer.status)
   return { outcome: isRefused ? 'refused' : 'unknown', why }
 }
 
-/** All references of a repository; none where there is no such repository; undefined where nobody could say. */
+/**
+ * All references of a repository; none where there is no such repository; undefined where nobody could say.
+ *
+ * @param client the address from which it is asked
+ */
 export async function readRefs(
   address: string,
   repository: string,
   version: 0 | 2,
+  client?: string,
 ): Promise<ReadonlyMap<string, string> | undefined> {
   const answer =
     version === 0
-      ? await ask(address, `/${repository}/info/refs?service=git-upload-pack`)
-      : await ask(address, `/${repository}/git-upload-pack`, Buffer.from(`${packet('command=ls-refs\n')}00010000`), {
-          'Content-Type': 'application/x-git-upload-pack-request',
-          'Git-Protocol': 'version=2',
+      ? await ask(address, `/${repository}/info/refs?service=git-upload-pack`, { client })
+      : await ask(address, `/${repository}/git-upload-pack`, {
+          client,
+          body: Buffer.from(`${packet('command=ls-refs\n')}00010000`),
+          headers: { 'Content-Type': 'application/x-git-upload-pack-request', 'Git-Protocol': 'version=2' },
         })
   if (answer.failed !== undefined) return undefined
   if (answer.status === 404) return new Map()
@@ -68,7 +101,14 @@ type Answer = {
   readonly failed: string | undefined
 }
 
-function ask(address: string, path: string, body?: Buffer, headers?: Record<string, string>): Promise<Answer> {
+type Asked = {
+  readonly body?: Buffer
+  readonly headers?: Record<string, string>
+  /** The address from which it is asked. */
+  readonly client?: string | undefined
+}
+
+function ask(address: string, path: string, { body, headers, client }: Asked = {}): Promise<Answer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let status = 0
@@ -82,6 +122,7 @@ function ask(address: string, path: string, body?: Buffer, headers?: Record<stri
       path,
       method: body ? 'POST' : 'GET',
       ...(headers && { headers }),
+      ...(client !== undefined && { localAddress: client }),
       agent: false,
     }
     const sent = request(options, (response) => {

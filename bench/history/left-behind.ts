@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { LogLine } from '@sluice/shared/testing/app'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { tryGit } from '@sluice/shared/testing/git'
@@ -9,14 +9,14 @@ export type Found = { readonly what: string; readonly found: readonly string[] }
 
 type LeftParts = {
   readonly cluster: Cluster
-  /** The folder with the repositories. */
-  readonly root: string
+  /** The folders with the repositories. */
+  readonly roots: readonly string[]
   /** Whether faults explain what went wrong between these times (`Date.now()`). */
   readonly isExcused: (began: number, ended: number) => boolean
 }
 
 /** What must not be there when all requests are over, and all members have stopped, which this does. */
-export async function leftBehind({ cluster, root, isExcused }: LeftParts): Promise<Found[]> {
+export async function leftBehind({ cluster, roots, isExcused }: LeftParts): Promise<Found[]> {
   await until('all requests to be over', async () => (await cluster.gitProcesses()).length === 0).catch(() => {})
   const processes = (await cluster.gitProcesses()).map(String)
   const errors = [...cluster.hosts, ...cluster.gateways].flatMap(({ name, app }) =>
@@ -25,11 +25,14 @@ export async function leftBehind({ cluster, root, isExcused }: LeftParts): Promi
       .map((line) => `${name}: ${JSON.stringify(line).slice(0, 600)}`),
   )
   await Promise.all([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
-  const files = await readdir(root, { recursive: true })
+  const files: string[] = []
   const fsck: string[] = []
-  for (const name of (await readdir(root)).filter((entry) => entry.endsWith('.git'))) {
-    const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full', '--strict'])
-    if (code !== 0) fsck.push(`${name}: ${stdout}${stderr}`)
+  for (const root of roots) {
+    files.push(...(await readdir(root, { recursive: true })).map((file) => join(root, file)))
+    for (const name of (await readdir(root)).filter((entry) => entry.endsWith('.git'))) {
+      const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full', '--strict'])
+      if (code !== 0) fsck.push(`${join(root, name)}: ${stdout}${stderr}`)
+    }
   }
   const notes = await Promise.all(
     cluster.hosts.map(
@@ -41,11 +44,16 @@ export async function leftBehind({ cluster, root, isExcused }: LeftParts): Promi
     { what: 'notes of requests', found: notes.flat() },
     {
       what: 'quarantines, kept and temporary packs, locks',
-      found: files.filter((file) => /tmp-|tmp_|incoming-|gc\.pid|\.(lock|keep|new)$/.test(file)),
+      found: files.filter((file) => isTemporary(basename(file))),
     },
     { what: 'errors of git fsck', found: fsck },
     { what: 'lines of level error', found: errors },
   ]
+}
+
+/** Sluice's own folders in a root have names that no repository can have. */
+function isTemporary(name: string): boolean {
+  return /tmp-|tmp_|incoming-|gc\.pid|\.(lock|keep|new)$/.test(name) && !name.startsWith('.sluice-')
 }
 
 /** What faults that are made on purpose lead to. */

@@ -17,6 +17,11 @@ export type CutProxy = AsyncDisposable & {
   /** Leads new connections to this address: host:port. Before the first one, it refuses them. */
   leadTo(address: string): void
   cut(): void
+  /**
+   * Cuts only what fits, by the first bytes that came through a connection, as latin1. New connections wait for their first
+   * bytes.
+   */
+  cutWhere(fits: (first: string) => boolean): void
   /** Cuts one way only: what members send is held, and what comes back passes. For connections that are there already. */
   cutOutward(): void
   mend(): void
@@ -25,6 +30,7 @@ export type CutProxy = AsyncDisposable & {
 export async function openCutProxy(): Promise<CutProxy> {
   const wires = new Set<Wire>()
   let isCut = false
+  let fits = all
   let connections = 0
   let upstream: string | undefined
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
@@ -36,11 +42,19 @@ export async function openCutProxy(): Promise<CutProxy> {
     )
     wires.add(wire)
     if (!isCut) wire.flow()
+    else if (fits !== all) void wire.first().then((first) => isCut && !fits(first) && wire.flow())
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const turn = (to: 'halt' | 'haltOutward' | 'flow') => {
     isCut = to !== 'flow'
+    fits = all
     for (const wire of wires) wire[to]()
+  }
+  const cutWhere = (which: typeof fits) => {
+    turn('flow')
+    isCut = true
+    fits = which
+    for (const wire of wires) void wire.first().then((first) => isCut && fits === which && which(first) && wire.halt())
   }
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -52,6 +66,7 @@ export async function openCutProxy(): Promise<CutProxy> {
     },
     leadTo: (address) => void (upstream = address),
     cut: () => turn('halt'),
+    cutWhere,
     cutOutward: () => turn('haltOutward'),
     mend: () => turn('flow'),
     async [Symbol.asyncDispose]() {
@@ -62,6 +77,8 @@ export async function openCutProxy(): Promise<CutProxy> {
   }
 }
 
+const all = (_first: string) => true
+
 /** One connection through the proxy. */
 class Wire {
   readonly #near: Socket
@@ -69,6 +86,9 @@ class Wire {
   readonly #ended: () => void
   #far: Socket | undefined
   #isHalted = true
+  readonly #first = Promise.withResolvers<string>()
+  #hasFirst = false
+  readonly #putBack = (chunk: Buffer) => this.#near.pause().unshift(chunk)
 
   constructor(near: Socket, upstream: () => string | undefined, ended: () => void) {
     this.#near = near
@@ -76,6 +96,16 @@ class Wire {
     this.#ended = ended
     near.on('error', () => {})
     near.on('close', () => this.#closed())
+    near.once('data', (chunk: Buffer) => {
+      this.#hasFirst = true
+      this.#first.resolve(chunk.toString('latin1'))
+    })
+  }
+
+  /** The first bytes from the near side, which have not passed where nothing flows. */
+  async first(): Promise<string> {
+    if (this.#isHalted && !this.#hasFirst) this.#near.once('data', this.#putBack).resume()
+    return await this.#first.promise
   }
 
   flow(): void {
@@ -83,12 +113,13 @@ class Wire {
     const far = (this.#far ??= this.#connect())
     if (!far || far.destroyed || this.#near.destroyed) return this.end()
     far.unpipe()
-    this.#near.pipe(far)
+    this.#near.off('data', this.#putBack).unpipe().pipe(far)
     far.pipe(this.#near)
   }
 
   halt(): void {
     this.#isHalted = true
+    this.#near.off('data', this.#putBack)
     for (const socket of [this.#near, this.#far]) socket?.unpipe().pause()
   }
 

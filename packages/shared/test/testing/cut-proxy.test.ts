@@ -63,6 +63,29 @@ test('a proxy that is cut passes nothing, closes nothing, and goes on when it is
   for (const { socket } of [early, direct]) socket.destroy()
 })
 
+test('a proxy that is cut for some passes what others say', async () => {
+  await using echo = await openEcho()
+  await using proxy = await openCutProxy()
+  proxy.leadTo(echo.address)
+  const [cutEarly, early] = [call(proxy.address), call(proxy.address)]
+  cutEarly.socket.write('cut')
+  early.socket.write('one')
+  await until('echoes', () => cutEarly.heard() === 'cut' && early.heard() === 'one')
+
+  proxy.cutWhere((first) => first.startsWith('cut'))
+  const [cutLate, late] = [call(proxy.address), call(proxy.address)]
+  for (const { socket } of [cutEarly, cutLate]) socket.write('cut later')
+  for (const { socket } of [early, late]) socket.write(' two')
+  await until('echoes of the others', () => early.heard() === 'one two' && late.heard() === ' two')
+  assert.deepEqual([cutEarly.heard(), cutLate.heard()], ['cut', ''])
+
+  proxy.mend()
+  await until('all echoes', () => cutEarly.heard() === 'cutcut later' && cutLate.heard() === 'cut later')
+  late.socket.write(' three')
+  await until('one more', () => late.heard() === ' two three')
+  for (const { socket } of [cutEarly, early, cutLate, late]) socket.destroy()
+})
+
 test('a side that leaves while the proxy is cut is missed only once it is mended', async () => {
   await using echo = await openEcho()
   await using proxy = await openCutProxy()

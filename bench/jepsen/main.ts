@@ -1,0 +1,149 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { startCluster } from '@sluice/shared/testing/cluster'
+import type { Cluster } from '@sluice/shared/testing/cluster'
+import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
+import { until } from '@sluice/shared/testing/until'
+import { checkHistory } from '../history/check-history.ts'
+import { Clients, serverOf } from '../history/clients.ts'
+import { faultNames } from '../history/faults.ts'
+import { History } from '../history/history.ts'
+import { leftBehind } from '../history/left-behind.ts'
+import { Nemesis } from '../history/nemesis.ts'
+import { openEtcd } from '../history/open-etcd.ts'
+import { randomFrom } from '../history/random.ts'
+import { report } from '../history/report.ts'
+import { copiesDiffer, inSyncAgain } from './copies-agree.ts'
+import { Writers } from './writers.ts'
+
+/*
+ * `npm run jepsen -- --minutes 2 --seed 1` is the proof that copies on the hosts' own disks lose nothing: as `npm run
+ * soak:cluster`, with pushes of each kind. In the end, all copies must be in sync again, and equal.
+ */
+
+const { values: options } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+    hosts: { type: 'string', default: '3' },
+    copies: { type: 'string', default: '2' },
+    /** Faults whose names contain this only. */
+    faults: { type: 'string', default: '' },
+    /** How many go on at once. */
+    tracks: { type: 'string', default: '2' },
+    /** A folder for the logs of all members. */
+    logs: { type: 'string' },
+  },
+})
+
+if (noEtcd) {
+  console.log(`Skipped: ${noEtcd}`)
+  process.exit()
+}
+const ttl = 3000
+const hostWait = 6000
+/** After the last fault, for how long all must go well. */
+const calmMs = 4000
+const seed = Number(options.seed)
+const copies = Number(options.copies)
+const random = randomFrom(seed)
+console.log(`The seed is ${options.seed}.`)
+
+await using etcd = await startEtcd({ members: 3 })
+const cluster = await startCluster({
+  etcd: etcd.env,
+  hosts: Number(options.hosts),
+  gateways: 2,
+  storage: 'own',
+  cuts: true,
+  env: {
+    SLUICE_COPIES: options.copies,
+    SLUICE_LEASE: `${ttl}ms`,
+    SLUICE_DRAIN_TIMEOUT: '5s',
+    SLUICE_HOST_WAIT: `${hostWait}ms`,
+    SLUICE_KILL_GRACE: '1s',
+  },
+})
+await using parts = new AsyncDisposableStack()
+const coordinator = parts.use(await openEtcd(etcd))
+const clusterEnd = parts.use(cluster)
+void clusterEnd
+const ofCopies = { cluster, coordinator, copies }
+
+const history = new History()
+const over = new AbortController()
+const following = new AbortController()
+const clients = new Clients(cluster, coordinator, history, random, over.signal)
+const writers = new Writers(cluster, clients, history)
+const started = performance.now()
+const say = (line: string) =>
+  console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`)
+const repositories = ['one.git', 'two.git', 'again.git'] as const
+const late = await inSyncAgain(ofCopies, repositories)
+if (late.found.length > 0) throw new Error(`The cluster has not come up: ${late.found.join('; ')}`)
+say('all copies are in sync')
+const follows = clients.follow(repositories, following.signal)
+const atWork = [
+  clients.pushThroughGateways('one.git', 'refs/heads/main'),
+  clients.pushThroughGateways('one.git', 'refs/heads/main'),
+  clients.pushToPrimary('two.git', 'refs/heads/a'),
+  clients.create('new'),
+  writers.force('two.git', 'refs/heads/forced'),
+  writers.makeAndDelete('one.git', 'refs/heads/deleted'),
+  writers.release('two.git', 'refs/heads/release'),
+  writers.makeAndDeleteRepository('again.git'),
+  clients.read(),
+  clients.read(),
+  ...repositories.flatMap((name) => [clients.look(name), clients.askHosts(name)]),
+]
+const nemesis = new Nemesis(
+  { cluster, etcd, coordinator, history, primaries: () => clients.primaries, ttl },
+  faultNames.filter((name) => name.includes(options.faults)),
+)
+const ending = new AbortController()
+setTimeout(() => ending.abort(), Number(options.minutes) * 60_000).unref()
+const tracks = Array.from({ length: Number(options.tracks) }, (_, track) => randomFrom(seed + track + 1))
+await Promise.all(tracks.map((ofTrack) => nemesis.run(ending.signal, ofTrack, say)))
+await cluster.ready()
+const calmSince = { at: Date.now(), now: performance.now() }
+history.isCalmSince(calmSince.now)
+say('nothing goes wrong any more')
+await pause(calmMs)
+over.abort()
+await Promise.all(atWork)
+say('all is well again, and everybody has stopped')
+const ofAllCopies = [
+  await inSyncAgain(ofCopies, clients.repositories),
+  await copiesDiffer(ofCopies, clients.repositories),
+]
+await readAll(cluster)
+following.abort()
+await follows
+const isExcused = (began: number, ended: number) =>
+  began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
+const roots = cluster.hosts.map(({ name }) => cluster.rootOf(name))
+const after = await leftBehind({ cluster, roots, isExcused })
+if (options.logs !== undefined) await keepLogs(options.logs, cluster)
+report({
+  faults: nemesis.done,
+  history,
+  wrong: [...checkHistory(history), ...ofAllCopies, ...after],
+  seed: options.seed,
+})
+
+/** In the end, each repository is read once more, by each gateway. */
+async function readAll({ gateways }: Cluster): Promise<void> {
+  for (const repository of clients.repositories) {
+    for (const gateway of gateways)
+      await until(repository, () => clients.readRepository(repository, serverOf(gateway), true))
+  }
+}
+
+async function keepLogs(folder: string, { hosts, gateways }: Cluster): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  for (const { name, app } of [...hosts, ...gateways]) {
+    await writeFile(join(folder, `${name}.log`), app.lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  }
+}
