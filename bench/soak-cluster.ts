@@ -7,13 +7,14 @@ import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { git } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
-import { checkHistory } from './history/check-history.ts'
+import { checkHistory } from './history/checks/check-history.ts'
 import { Clients, serverOf } from './history/clients.ts'
-import { faultNames, faultsOfCopies } from './history/faults.ts'
+import { faultNames, faultsOfCopies } from './history/faults/faults.ts'
 import { History } from './history/history.ts'
-import { leftBehind } from './history/left-behind.ts'
-import { Nemesis } from './history/nemesis.ts'
+import { leftBehind } from './history/checks/left-behind.ts'
+import { Nemesis } from './history/faults/nemesis.ts'
 import { openEtcd } from './history/open-etcd.ts'
+import { Primaries } from './history/primaries.ts'
 import { randomFrom } from './history/random.ts'
 import { report } from './history/report.ts'
 
@@ -74,11 +75,12 @@ await writeHook(join(root, 'slow.git'), 'update', 'sleep 0.4')
 const history = new History()
 const over = new AbortController()
 const following = new AbortController()
-const clients = new Clients(cluster, coordinator, history, random, over.signal)
+const watched = new Primaries(cluster, coordinator, history, over.signal)
+const clients = new Clients(cluster, watched, history, random, over.signal)
 const started = performance.now()
 const say = (line: string) =>
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`)
-const follows = clients.follow(repositories, following.signal)
+const follows = watched.follow(repositories, following.signal)
 const atWork = [
   clients.pushThroughGateways('one.git', 'refs/heads/a'),
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
@@ -89,10 +91,10 @@ const atWork = [
   clients.pushToPrimary('slow.git', 'refs/heads/b'),
   clients.read(),
   clients.read(),
-  ...repositories.flatMap((name) => [clients.look(name), clients.askHosts(name)]),
+  ...repositories.flatMap((name) => [watched.look(name), watched.askHosts(name)]),
 ]
 const nemesis = new Nemesis(
-  { cluster, etcd, coordinator, history, primaries: () => clients.primaries, ttl },
+  { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl },
   faultNames.filter((name) => name.includes(options.faults) && !faultsOfCopies.includes(name)),
 )
 const ending = new AbortController()

@@ -1,18 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
-import { clusterKeys, slotOfKey } from '@sluice/shared/placement/keys'
 import { slotOf } from '@sluice/shared/placement/slot'
-import { readSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import type { Member } from '@sluice/shared/testing/member'
 import { newCommit } from './commits.ts'
 import type { Commit } from './commits.ts'
-import { push, readRefs, takesPushes } from './git-requests.ts'
+import { push, readRefs } from './git-requests.ts'
 import type { Pushed } from './git-requests.ts'
 import type { History } from './history.ts'
+import type { Primaries } from './primaries.ts'
 import { oneOf } from './random.ts'
 
-const keys = clusterKeys('/sluice/')
 const betweenMs = 40
 
 /** A gateway, or a host. */
@@ -21,18 +18,17 @@ export type Server = { readonly by: string; readonly address: string }
 /** Clients of a cluster, at work until the signal is aborted. */
 export class Clients {
   readonly #cluster: Cluster
-  readonly #coordinator: Coordinator
   readonly #history: History
   readonly #random: () => number
   readonly #over: AbortSignal
-  readonly #primaries = new Map<number, string | undefined>()
+  readonly #primaries: Primaries
   /** By repository: the references that anybody has pushed to. */
   readonly #refs = new Map<string, Set<string>>()
   #made = 0
 
-  constructor(cluster: Cluster, coordinator: Coordinator, history: History, random: () => number, over: AbortSignal) {
+  constructor(cluster: Cluster, primaries: Primaries, history: History, random: () => number, over: AbortSignal) {
     this.#cluster = cluster
-    this.#coordinator = coordinator
+    this.#primaries = primaries
     this.#history = history
     this.#random = random
     this.#over = over
@@ -45,16 +41,6 @@ export class Clients {
 
   get isOver(): boolean {
     return this.#over.aborted
-  }
-
-  /** The hosts that keep what is pushed to. */
-  get primaries(): readonly string[] {
-    return [...this.#primaries.values()].filter((name) => name !== undefined)
-  }
-
-  /** The host that keeps a slot that is followed, as etcd says. */
-  primaryOf(slot: number): string | undefined {
-    return this.#primaries.get(slot)
   }
 
   /** Pushes to one reference, through any gateway. Others may push to it, too. */
@@ -75,7 +61,7 @@ export class Clients {
   async pushToPrimary(repository: string, ref: string): Promise<void> {
     const slot = slotOf(repository)
     while (!this.#over.aborted) {
-      const host = this.#cluster.hosts.find(({ name }) => name === this.#primaries.get(slot))
+      const host = this.#cluster.hosts.find(({ name }) => name === this.#primaries.of(slot))
       if (!host) await pause(betweenMs)
       else await this.#pushOnce(repository, ref, host.app.address, { host: host.name, slot })
     }
@@ -107,57 +93,6 @@ export class Clients {
       this.#history.read({ place: placeOf(repository, ref), by, found: refs.get(ref), began, ended, isLast })
     }
     return refs
-  }
-
-  /** Asks all hosts all the time whether they are primary, also those that do not answer just now. */
-  async askHosts(repository: string): Promise<void> {
-    const slot = slotOf(repository)
-    const open = new Map<string, number>()
-    const askOne = async (host: string, address: string) => {
-      const began = performance.now()
-      open.set(host, (open.get(host) ?? 0) + 1)
-      const isPrimary = await takesPushes(address, repository)
-      open.set(host, open.get(host)! - 1)
-      if (isPrimary) this.#history.claimed({ host, slot, what: 'said so', began, ended: performance.now() })
-    }
-    const asking: Promise<void>[] = []
-    while (!this.#over.aborted) {
-      for (const { name, app } of this.#cluster.hosts)
-        if ((open.get(name) ?? 0) < 8) asking.push(askOne(name, app.address))
-      await pause(150)
-    }
-    await Promise.all(asking)
-  }
-
-  /** Looks into etcd all the time. */
-  async look(repository: string): Promise<void> {
-    const slot = slotOf(repository)
-    for (let isLast = false; !isLast; await pause(50)) {
-      isLast = this.#over.aborted
-      const began = performance.now()
-      const read = await this.#coordinator.read(keys.slot(slot)).catch(() => undefined)
-      const entry = read?.entries[0]
-      if (!entry) continue
-      this.#placed(slot, entry.value, entry.revision)
-      this.#history.looked({ slot, revision: entry.revision, began, ended: performance.now() })
-    }
-  }
-
-  /** Follows the records of slots. */
-  async follow(repositories: readonly string[], signal: AbortSignal): Promise<void> {
-    const slots = new Set(repositories.map(slotOf))
-    for await (const watched of this.#coordinator.watch(keys.slots, signal)) {
-      for (const { key, value, revision } of watched.kind === 'all' ? watched.entries : watched.changes) {
-        const slot = slotOfKey(keys, key)
-        if (slot !== undefined && slots.has(slot) && value !== undefined) this.#placed(slot, value, revision)
-      }
-    }
-  }
-
-  #placed(slot: number, value: string, revision: number): void {
-    const primary = readSlotRecord(value, revision)?.primary
-    this.#primaries.set(slot, primary)
-    this.#history.placed({ slot, revision, primary })
   }
 
   async #pushOnce(

@@ -1,6 +1,6 @@
-import { longestWithoutPrimary } from './check-primaries.ts'
+import { longestWithoutPrimary } from './checks/check-primaries.ts'
 import type { History } from './history.ts'
-import type { Found } from './left-behind.ts'
+import type { Found } from './checks/left-behind.ts'
 
 export type Reported = {
   readonly faults: ReadonlyMap<string, number>

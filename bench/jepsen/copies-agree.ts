@@ -9,7 +9,7 @@ import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
-import type { Found } from '../history/left-behind.ts'
+import type { Found } from '../history/checks/left-behind.ts'
 
 const keys = clusterKeys('/sluice/')
 

@@ -6,13 +6,14 @@ import { startCluster } from '@sluice/shared/testing/cluster'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { until } from '@sluice/shared/testing/until'
-import { checkHistory } from '../history/check-history.ts'
+import { checkHistory } from '../history/checks/check-history.ts'
 import { Clients, serverOf } from '../history/clients.ts'
-import { faultNames } from '../history/faults.ts'
+import { faultNames } from '../history/faults/faults.ts'
 import { History } from '../history/history.ts'
-import { leftBehind } from '../history/left-behind.ts'
-import { Nemesis } from '../history/nemesis.ts'
+import { leftBehind } from '../history/checks/left-behind.ts'
+import { Nemesis } from '../history/faults/nemesis.ts'
 import { openEtcd } from '../history/open-etcd.ts'
+import { Primaries } from '../history/primaries.ts'
 import { randomFrom } from '../history/random.ts'
 import { report } from '../history/report.ts'
 import { copiesDiffer, inSyncAgain } from './copies-agree.ts'
@@ -75,8 +76,9 @@ const ofCopies = { cluster, coordinator, copies }
 const history = new History()
 const over = new AbortController()
 const following = new AbortController()
-const clients = new Clients(cluster, coordinator, history, random, over.signal)
-const writers = new Writers(cluster, clients, history)
+const watched = new Primaries(cluster, coordinator, history, over.signal)
+const clients = new Clients(cluster, watched, history, random, over.signal)
+const writers = new Writers(cluster, clients, watched, history)
 const started = performance.now()
 const say = (line: string) =>
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`)
@@ -84,7 +86,7 @@ const repositories = ['one.git', 'two.git', 'again.git'] as const
 const late = await inSyncAgain(ofCopies, repositories)
 if (late.found.length > 0) throw new Error(`The cluster has not come up: ${late.found.join('; ')}`)
 say('all copies are in sync')
-const follows = clients.follow(repositories, following.signal)
+const follows = watched.follow(repositories, following.signal)
 const atWork = [
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
@@ -96,10 +98,10 @@ const atWork = [
   writers.makeAndDeleteRepository('again.git'),
   clients.read(),
   clients.read(),
-  ...repositories.flatMap((name) => [clients.look(name), clients.askHosts(name)]),
+  ...repositories.flatMap((name) => [watched.look(name), watched.askHosts(name)]),
 ]
 const nemesis = new Nemesis(
-  { cluster, etcd, coordinator, history, primaries: () => clients.primaries, ttl },
+  { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl },
   faultNames.filter((name) => name.includes(options.faults)),
 )
 const ending = new AbortController()

@@ -9,6 +9,7 @@ import type { Clients } from '../history/clients.ts'
 import { pushUpdates } from '../history/git-requests.ts'
 import type { Pushed, RefUpdate } from '../history/git-requests.ts'
 import type { History } from '../history/history.ts'
+import type { Primaries } from '../history/primaries.ts'
 
 /**
  * Clients that change references in each way that git knows. Each has its references for itself: only so is it known which
@@ -17,13 +18,15 @@ import type { History } from '../history/history.ts'
 export class Writers {
   readonly #cluster: Cluster
   readonly #clients: Clients
+  readonly #primaries: Primaries
   readonly #history: History
   /** By place: the newest removal that may have happened. */
   readonly #removed = new Map<string, string>()
 
-  constructor(cluster: Cluster, clients: Clients, history: History) {
+  constructor(cluster: Cluster, clients: Clients, primaries: Primaries, history: History) {
     this.#cluster = cluster
     this.#clients = clients
+    this.#primaries = primaries
     this.#history = history
   }
 
@@ -94,7 +97,7 @@ export class Writers {
   }
 
   async #deleteRepository(repository: string, ref: string, old: string): Promise<void> {
-    const primary = this.#clients.primaryOf(slotOf(repository))
+    const primary = this.#primaries.of(slotOf(repository))
     if (primary === undefined) return await pause(betweenMs)
     const address = `unix:${join(this.#cluster.folder, `${primary}-run/administration.sock`)}`
     await this.#removing(repository, ref, old, async () => [await deletedBy(address, repository)])

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import type { Member } from '@sluice/shared/testing/member'
-import { oneOf } from './random.ts'
+import { oneOf } from '../random.ts'
 
 export type TurnParts = {
   readonly cluster: Cluster

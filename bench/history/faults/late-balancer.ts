@@ -4,7 +4,7 @@ import { turnAll } from '@sluice/shared/testing/cluster'
 import { ask } from '@sluice/shared/testing/http'
 import type { Member } from '@sluice/shared/testing/member'
 import type { FaultParts } from './faults.ts'
-import { oneOf } from './random.ts'
+import { oneOf } from '../random.ts'
 import type { Turn } from './turn.ts'
 
 const keys = clusterKeys('/sluice/')

@@ -5,10 +5,10 @@ import { turnAll } from '@sluice/shared/testing/cluster'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import type { Etcd } from '@sluice/shared/testing/etcd'
 import type { Member } from '@sluice/shared/testing/member'
-import type { History } from './history.ts'
+import type { History } from '../history.ts'
 import { cutFromAllButGateways, cutFromAllHosts, cutFromOneHost, isOfHost } from './host-links.ts'
 import { lateBalancer } from './late-balancer.ts'
-import { oneOf } from './random.ts'
+import { oneOf } from '../random.ts'
 import type { Turn } from './turn.ts'
 
 export type FaultParts = {

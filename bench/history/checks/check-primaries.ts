@@ -1,5 +1,5 @@
 import { at } from './check-pushes.ts'
-import type { History, Look } from './history.ts'
+import type { History, Look } from '../history.ts'
 
 /** What etcd said before the claim began, after it had ended, and in between: one of these must name the host. */
 export function wrongClaims(history: History): string[] {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { faultOf, weighted } from './faults.ts'
 import type { FaultName, FaultParts } from './faults.ts'
-import { oneOf } from './random.ts'
+import { oneOf } from '../random.ts'
 import { Claims, Turn } from './turn.ts'
 
 /** Lets one fault after the other happen, until the time is over. Several of these may run at once. */

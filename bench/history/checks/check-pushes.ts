@@ -1,4 +1,4 @@
-import type { History, Push, Read } from './history.ts'
+import type { History, Push, Read } from '../history.ts'
 import { Versions } from './versions.ts'
 
 /** Pushes that were acknowledged, and are not among what the last read of their reference shows. */

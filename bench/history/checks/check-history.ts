@@ -1,6 +1,6 @@
 import { failedInCalm, forks, lostPushes, seenThoughRefused, staleReads } from './check-pushes.ts'
 import { lateAcknowledgements, wrongClaims } from './check-primaries.ts'
-import type { History } from './history.ts'
+import type { History } from '../history.ts'
 import type { Found } from './left-behind.ts'
 
 /** All that is wrong with a history, in words. */

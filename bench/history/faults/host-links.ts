@@ -3,7 +3,7 @@ import { turnAll } from '@sluice/shared/testing/cluster'
 import type { Member } from '@sluice/shared/testing/member'
 import { longEnough } from './faults.ts'
 import type { FaultParts } from './faults.ts'
-import { oneOf } from './random.ts'
+import { oneOf } from '../random.ts'
 import type { Turn } from './turn.ts'
 
 /*

@@ -1,4 +1,4 @@
-import type { History, Push, Read } from './history.ts'
+import type { History, Push, Read } from '../history.ts'
 
 /**
  * The versions of one reference, and which of them were acknowledged. Nearly all lie on one line, from the first to the
