@@ -9,6 +9,9 @@ import type { History } from './history.ts'
 
 const keys = clusterKeys('/sluice/')
 
+/** Each time, whoever says yes starts git. */
+const askEveryMs = 300
+
 /** Watches who is primary of some slots: as etcd says, and as hosts say. */
 export class Primaries {
   readonly #cluster: Cluster
@@ -49,7 +52,7 @@ export class Primaries {
     while (!this.#over.aborted) {
       for (const { name, app } of this.#cluster.hosts)
         if ((open.get(name) ?? 0) < 8) asking.push(askOne(name, app.address))
-      await pause(150)
+      await pause(askEveryMs)
     }
     await Promise.all(asking)
   }
