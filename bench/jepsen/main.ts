@@ -47,6 +47,8 @@ const ttl = 3000
 const hostWait = 6000
 /** After the last fault, for how long all must go well. */
 const calmMs = 4000
+/** Whatever is wrong ends the run. */
+const lookEveryMs = 5000
 const seed = Number(options.seed)
 const copies = Number(options.copies)
 const random = randomFrom(seed)
@@ -106,8 +108,15 @@ const nemesis = new Nemesis(
 )
 const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.minutes) * 60_000).unref()
+const looking = setInterval(() => {
+  const wrong = checkHistory(history).filter(({ found }) => found.length > 0)
+  if (wrong.length === 0 || ending.signal.aborted) return
+  for (const { what, found } of wrong) say(`${what}: ${found[0]}`)
+  ending.abort()
+}, lookEveryMs)
 const tracks = Array.from({ length: Number(options.tracks) }, (_, track) => randomFrom(seed + track + 1))
 await Promise.all(tracks.map((ofTrack) => nemesis.run(ending.signal, ofTrack, say)))
+clearInterval(looking)
 await cluster.ready()
 const calmSince = { at: Date.now(), now: performance.now() }
 history.isCalmSince(calmSince.now)

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { checkHistory } from '../bench/history/checks/check-history.ts'
+import { longestWithoutPrimary } from '../bench/history/checks/check-primaries.ts'
+import type { Pushed } from '../bench/history/git-requests.ts'
+import { History } from '../bench/history/history.ts'
+
+/** What `npm run jepsen` and `npm run soak:cluster` find in what clients saw. */
+
+const place = 'a.git refs/heads/main'
+
+/** Each takes from `began` to one later. */
+class Told {
+  readonly history = new History()
+
+  push(version: string, before: string | undefined, began: number, outcome: Pushed['outcome'] = 'acknowledged'): this {
+    this.history.made(version, before)
+    this.history.pushed({ place, version, isHeld: true, began, ended: began + 1, outcome, why: outcome })
+    return this
+  }
+
+  remove(before: string, began: number, outcome: Pushed['outcome'] = 'acknowledged'): string {
+    const version = this.history.madeRemoval(place, before)
+    this.history.pushed({ place, version, isHeld: true, began, ended: began + 1, outcome, why: outcome })
+    return version
+  }
+
+  read(found: string | undefined, began: number, isLast = false): this {
+    this.history.read({ place, by: 'gateway-1', found, began, ended: began + 1, isLast })
+    return this
+  }
+
+  /** What is wrong, and how often. */
+  get wrong(): Record<string, number> {
+    const found = checkHistory(this.history).filter((one) => one.found.length > 0)
+    return Object.fromEntries(found.map((one) => [one.what, one.found.length]))
+  }
+}
+
+const lost = 'acknowledged pushes that are lost in the end'
+const stale = 'reads that show less than was acknowledged before'
+const forked = 'two acknowledged pushes that follow the same one'
+
+describe('the history of a cluster', () => {
+  test('is right where reads show all that was acknowledged before they began', () => {
+    const told = new Told().push('1', undefined, 0).push('2', '1', 10).push('3', '2', 20, 'unknown')
+    assert.deepEqual(told.read('1', 5).read('1', 10.5).read('2', 15).read('3', 25).read('2', 30, true).wrong, {})
+  })
+
+  test('is wrong where a read shows less, or what is on no way to it', () => {
+    const told = new Told().push('1', undefined, 0).push('2', '1', 10).push('other', '1', 10, 'unknown')
+    assert.deepEqual(told.read('1', 15).read(undefined, 15).read('other', 15).wrong, { [stale]: 3 })
+  })
+
+  test('is wrong where a push is lost, and another one takes its place', () => {
+    const told = new Told().push('1', undefined, 0).push('2', '1', 10).push('3', '1', 20)
+    assert.deepEqual(told.read('3', 25).read('3', 30, true).wrong, { [lost]: 1, [stale]: 1, [forked]: 1 })
+  })
+
+  test('counts a push that is lost once, whoever reads', () => {
+    const told = new Told().push('1', undefined, 0).push('2', '1', 10).read('1', 30, true).read('1', 40, true)
+    assert.deepEqual(told.wrong, { [lost]: 1 })
+  })
+
+  test('is wrong where a push was refused, and is there', () => {
+    const told = new Told().push('1', undefined, 0, 'refused').push('2', '1', 10, 'unknown').read('2', 15)
+    assert.deepEqual(told.wrong, { 'pushes that were refused, and seen': 1 })
+  })
+
+  test('knows removals: what is gone must be gone, and may be so again', () => {
+    const told = new Told().push('1', undefined, 0)
+    const gone = told.remove('1', 10)
+    assert.deepEqual(told.read(undefined, 15).wrong, {})
+    told.push('2', gone, 20)
+    const goneAgain = told.remove('2', 30, 'unknown')
+    assert.deepEqual(told.read('2', 35).read(undefined, 35).wrong, {})
+    told.push('3', goneAgain, 40)
+    assert.deepEqual(told.read('3', 45, true).wrong, {})
+    assert.deepEqual(told.read('1', 45).read('2', 45).read(undefined, 45).wrong, { [stale]: 3 })
+  })
+
+  test('shows how long nobody was primary, and who was not', () => {
+    const { history } = new Told()
+    const claim = (host: string, began: number) =>
+      history.claimed({ host, slot: 7, what: 'said so', began, ended: began + 1 })
+    for (const [revision, began, primary] of [
+      [1, 0, 'host-1'],
+      [1, 20, 'host-1'],
+      [2, 40, 'host-2'],
+      [2, 60, 'host-2'],
+    ] as const) {
+      history.placed({ slot: 7, revision, primary })
+      history.looked({ slot: 7, revision, began, ended: began + 1 })
+    }
+    for (const [host, began] of [
+      ['host-1', 10],
+      ['host-1', 30],
+      ['host-2', 35],
+    ] as const) {
+      claim(host, began)
+    }
+    assert.equal(longestWithoutPrimary(history), 20)
+    assert.ok(checkHistory(history).every(({ found }) => found.length === 0))
+    claim('host-1', 50)
+    const [wrong] = checkHistory(history).filter(({ found }) => found.length > 0)
+    assert.equal(wrong?.what, 'hosts that said they were primary, and were not')
+  })
+})
