@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { ask } from '@sluice/shared/testing/http'
+import { patiently } from '@sluice/shared/testing/patience'
 import { packOf } from '../history/commits.ts'
 import { placeOf } from '../history/clients.ts'
 import type { Clients } from '../history/clients.ts'
@@ -121,7 +122,7 @@ type Wanted = { readonly ref: string; readonly old: string | undefined; readonly
 async function deletedBy(address: string, repository: string): Promise<Pushed> {
   try {
     const path = `/-/repositories/${encodeURIComponent(repository)}`
-    const { status, body } = await ask(address, path, { method: 'DELETE' })
+    const { status, body } = await patiently('an answer', ask(address, path, { method: 'DELETE' }))
     const { error } = JSON.parse(body.trim().split('\n').at(-1)!) as { error?: { reason?: string } }
     if (status === 200 && !error) return { outcome: 'acknowledged', why: 'ok' }
     return { outcome: 'unknown', why: `deletion: ${status} ${error?.reason}` }
