@@ -158,7 +158,7 @@ export class Clients {
 
   #anybody(): Server {
     const { gateways, hosts } = this.#cluster
-    return serverOf(oneOf(this.#random, this.#random() < 0.7 ? gateways : hosts))
+    return serverOf(oneOf(this.#random, this.#random() < 0.5 ? gateways : hosts))
   }
 }
 

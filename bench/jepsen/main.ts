@@ -64,6 +64,7 @@ const cluster = await startCluster({
   env: {
     SLUICE_COPIES: options.copies,
     SLUICE_LEASE: `${ttl}ms`,
+    SLUICE_COPY_TIMEOUT: '2s',
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_HOST_WAIT: `${hostWait}ms`,
     SLUICE_KILL_GRACE: '1s',

@@ -26,7 +26,9 @@ export async function cutFromAllButGateways(parts: FaultParts, turn: Turn): Prom
   const host = turn.host()
   if (!host) return false
   turnAll(host.toEtcd, 'cut')
-  const wasCut = await cutFrom(parts, turn, host, parts.cluster.hosts)
+  // Others must find out that it is gone, and that it serves no reads any more, before they acknowledge anything without it.
+  const ms = parts.ttl * (2 + 2 * parts.random())
+  const wasCut = await cutFrom(parts, turn, host, parts.cluster.hosts, ms)
   turnAll(host.toEtcd, 'mend')
   return wasCut
 }
@@ -38,12 +40,18 @@ export async function cutFromOneHost(parts: FaultParts, turn: Turn): Promise<voi
 }
 
 /** Leaves out those with which something goes wrong already. */
-async function cutFrom(parts: FaultParts, turn: Turn, host: Member, from: readonly Member[]): Promise<void | false> {
+async function cutFrom(
+  parts: FaultParts,
+  turn: Turn,
+  host: Member,
+  from: readonly Member[],
+  ms = longEnough(parts),
+): Promise<void | false> {
   const others = from.filter((other) => other !== host && turn.takes(other))
   if (others.length === 0) return false
   host.toHost?.cutWhere((first) => others.some(({ name }) => isFrom(first, name)))
   for (const { toHost } of others) toHost?.cutWhere((first) => isFrom(first, host.name))
-  await pause(longEnough(parts))
+  await pause(ms)
   for (const { toHost } of [host, ...others]) toHost?.mend()
 }
 
