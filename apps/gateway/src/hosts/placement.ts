@@ -36,8 +36,6 @@ export type Wanted = {
   readonly repository: string
   /** What the request needs the repository for. A push's advertisement counts as `write`. */
   readonly purpose: 'read' | 'write'
-  /** Whether it is about objects of LFS, which are on the primary only where each host has a disk of its own. */
-  readonly isLfs: boolean
   /** Whose request it is (`clientKey`) and the address that it comes from: all steps of one clone can go to one host. */
   readonly client: string
   readonly clientAddress: string

@@ -1,4 +1,4 @@
-import { countsTwice, isLfs, isWrite } from '@sluice/shared/lfs/remote-request'
+import { countsTwice, isWrite } from '@sluice/shared/lfs/remote-request'
 import type { Leg, Placement, Route, Wanted } from '../hosts/placement.ts'
 import { forward } from './forward.ts'
 import type { ForwardedRequest } from './forward.ts'
@@ -56,7 +56,7 @@ export async function forwardWithRetry(
 ): Promise<string | undefined> {
   const { request, body, exchange } = forwarded
   const purpose = isWrite(request) ? 'write' : 'read'
-  const wanted: Wanted = { ...about, purpose, isLfs: isLfs(request), signal: exchange.signal }
+  const wanted: Wanted = { ...about, purpose, signal: exchange.signal }
   const changesNothing = !countsTwice(request) || body?.isProbe === true
   const route = options.placement.route(wanted)
   let breaks = 0

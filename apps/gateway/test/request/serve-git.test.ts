@@ -27,8 +27,8 @@ async function withoutHosts() {
     access: { authorise: async () => ({ user: 'ann', rights: 'write', mayCreate: true }) as const },
     clientAdmission: new Admission({ clientRequests: 1, clientQueue: 1, queueTimeout: 60_000 }),
     placement: {
-      route({ repository, purpose, isLfs, client }: Wanted) {
-        asked.push({ repository, purpose, isLfs, client })
+      route({ repository, purpose, client }: Wanted) {
+        asked.push({ repository, purpose, client })
         throw new Refusal('host_unreachable')
       },
       reach: async () => ({ share: 1, isEnough: true, problem: undefined, notes: {} }),
@@ -67,7 +67,7 @@ test('however a repository is addressed, its host and its limits are looked up b
   }
   assert.deepEqual(
     stage.asked,
-    stage.asked.map(() => ({ repository: 'team/r', purpose: 'read', isLfs: false, client: 'user ann' })),
+    stage.asked.map(() => ({ repository: 'team/r', purpose: 'read', client: 'user ann' })),
   )
   assert.deepEqual(stage.admitted, Array(4).fill('user ann team/r'))
 })

@@ -9,8 +9,8 @@ export function isRootShared({ cluster, storage }: Pick<SupervisorConfig, 'clust
 }
 
 /**
- * Whether other hosts get copies of what is in the root. They get references and what these need, and nothing else of a
- * repository's folder.
+ * Whether other hosts get copies of what is in the root. They get references and what these need, objects and locks of LFS,
+ * and nothing else of a repository's folder.
  */
 export function isRootCopied({ cluster, storage }: Pick<SupervisorConfig, 'cluster' | 'storage'>): boolean {
   return cluster !== 'off' && storage === 'own'

@@ -9,6 +9,8 @@ import { isWrite } from '@sluice/shared/lfs/remote-request'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
+import { confirmCopies } from '../copies/primary/confirm-copies.ts'
+import type { Copies } from '../copies/primary/copies.ts'
 import { placeFor } from '../creation/create-repository.ts'
 import type { FirstPushServices } from '../creation/first-push.ts'
 import type { Visit } from '../creation/new-repositories.ts'
@@ -57,8 +59,9 @@ export type LfsServices = {
   readonly batches: BatchServices
   readonly downloads: Downloads
   readonly uploads: Uploads
-  /** Undefined where copies on other hosts would not get them. */
-  readonly locks: Locks | undefined
+  readonly locks: Locks
+  /** Undefined where nothing is copied to other hosts. */
+  readonly copies: Copies | undefined
 }
 
 /** Serves what clients of LFS ask. */
@@ -81,6 +84,8 @@ export class Lfs {
     }
     const call = { ...arrived, claim }
     await using ending = new AsyncDisposableStack()
+    // From when on a repository that was created is kept, or is none any more.
+    await using _copied = { [Symbol.asyncDispose]: () => this.#confirmCreation(arrived) }
     // A repository that is created for an upload which then fails is removed when the last request to it has ended.
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
     const existing = findRepository(firstPushes.root, request.repository)
@@ -106,6 +111,13 @@ export class Lfs {
       return { place: placeOf(claim.repository, repository), use: users.enter(repository.gitDir) }
     }
     await this.#services.uploads.serve({ ...call, request }, undefined, create)
+  }
+
+  async #confirmCreation({ request, record, tenure }: Omit<LfsCall, 'claim'>): Promise<void> {
+    const { copies } = this.#services
+    if (!copies || !tenure || !(record.created || record.takenBack)) return
+    const confirming = confirmCopies(copies, request.repository, tenure)
+    await confirming.catch((error: unknown) => (record.tidyError ??= error))
   }
 
   /**
@@ -150,20 +162,20 @@ export class Lfs {
 
   /** @param place undefined where the repository is yet to be created */
   async #dispatch(call: LfsCall, place: LfsPlace | undefined): Promise<void> {
-    const { batches, downloads, uploads, locks } = this.#services
+    const { batches, downloads, uploads } = this.#services
     const { request } = call
     switch (request.kind) {
       case 'batch':
         return await answerBatch({ ...call, request }, place, batches)
       case 'verify':
-        return await answerVerify({ ...call, request }, place, batches.storage)
+        return await answerVerify({ ...call, request }, place, batches)
       case 'download':
         if (!place) throw repositoryMissing('upload-pack')
         return await downloads.serve({ ...call, request }, place)
       case 'upload':
         return await uploads.serve({ ...call, request }, place, async () => ({ place: place!, use: nothing }))
       case 'locks':
-        return await serveLocks({ ...call, request }, place, locks)
+        return await serveLocks({ ...call, request }, place, this.#services)
       default:
         return request satisfies never
     }

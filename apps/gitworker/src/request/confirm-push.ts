@@ -1,11 +1,9 @@
 import type { RequestBody } from '../body/request-body.ts'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Tenure } from '../cluster/placement/tenure.ts'
-import { TooFewCopiesError } from '../copies/primary/copies.ts'
+import { confirmCopies } from '../copies/primary/confirm-copies.ts'
 import type { Cause, Copies } from '../copies/primary/copies.ts'
 import { maxOfferedBytes } from '../copies/primary/offers.ts'
-import { NotPrimaryError } from '../copies/primary/primary-of.ts'
 import { contentsOfPush } from '../copies/primary/push-contents.ts'
 import type { PushAudit } from '../push/push-audit.ts'
 import type { PushReply } from '../reply/push-reply.ts'
@@ -44,21 +42,6 @@ export function confirmationOf(
     const isInVain = push.reply.hasWholeReport && push.audit.results.areAllRejected
     if (copies && !isInVain) await confirmCopies(copies, request.repository, tenure, causeIn(push))
     await tenure.confirm(exchange.signal)
-  }
-}
-
-/** @throws {Refusal} `term_over`, `copies_lost`, or why that cannot be known */
-export async function confirmCopies(
-  copies: Copies,
-  repository: string,
-  { term }: Pick<Tenure, 'term'>,
-  changed?: Cause,
-): Promise<void> {
-  try {
-    await copies.confirm(repository, term, changed)
-  } catch (cause) {
-    if (cause instanceof NotPrimaryError) throw new Refusal('term_over', { cause })
-    throw cause instanceof TooFewCopiesError ? new Refusal('copies_lost', { cause }) : cause
   }
 }
 

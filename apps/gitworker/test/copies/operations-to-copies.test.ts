@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before as beforeAll, test } from 'node:test'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { pathOf } from '../../src/lfs/storage/disk/object-paths.ts'
 import { TwoHosts } from '../support/two-hosts.ts'
 
 let hosts: TwoHosts
@@ -43,15 +46,23 @@ test('what an operator does on the primary is at the copy when it is answered', 
   await done('POST', 'repositories/team%2Ftool/gc')
   await hosts.assertSame('team/tool.git', 'as it was')
 
+  const object = Buffer.from('an object of LFS')
+  const oid = hash('sha256', object)
+  const sent = await fetch(`${url}/info/lfs/objects/${oid}`, { method: 'PUT', body: new Uint8Array(object) })
+  assert.equal(sent.status, 200)
+  const isAtCopy = (repository: string) => existsSync(pathOf(join(hosts.folder, 'two', repository), oid))
+
   await hosts.place('team/fork.git')
   await done('POST', 'repositories/team%2Ftool/fork', { to: 'team/fork' })
   await hosts.assertSame('team/fork.git', 'forked')
+  assert.ok(isAtCopy('team/fork.git'))
   await hosts.assertSame('team/tool.git', 'the origin of a fork')
   await git(join(hosts.folder, 'two/team/fork.git'), ['fsck', '--strict'])
   await assert.rejects(readdir(join(hosts.folder, 'two/team/fork.git/objects/info/alternates')))
   await hosts.place('team/renamed.git')
   await done('POST', 'repositories/team%2Ffork/rename', { to: 'team/renamed' })
   await hosts.assertSame('team/renamed.git', 'renamed')
+  assert.ok(isAtCopy('team/renamed.git'))
   await hosts.assertSame('team/fork.git', 'the old name')
   assert.equal(await hosts.stateAt('two', 'team/fork.git'), undefined)
 
@@ -61,6 +72,7 @@ test('what an operator does on the primary is at the copy when it is answered', 
   await done('POST', `trash/${String(id)}/restore`, {})
   await hosts.assertSame('team/renamed.git', 'restored')
   assert.ok(await hosts.stateAt('two', 'team/renamed.git'))
+  assert.ok(isAtCopy('team/renamed.git'))
 })
 
 test('a name that falls to another host is refused, and the sentence says what to do', async () => {

@@ -65,7 +65,7 @@ test('a configuration that git does not understand is not taken over', async () 
   const before = await readFile(join(copy, 'config'), 'utf8')
   const follow = async (config: string) => {
     const state = { format: 'sha1' as const, head: 'ref: refs/heads/main', headIsGuess: false, symbolic: [] }
-    const texts = hashOfTexts({ config, description: '' })
+    const texts = hashOfTexts({ config, description: '', locksHash: '' })
     await writeFile(join(gitDir, 'config'), config)
     const told = { repository: 'team/project', term, primary: 'one', digest: texts, state: { ...state, texts } }
     await two.followers.follow({

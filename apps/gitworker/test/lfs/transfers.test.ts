@@ -39,8 +39,8 @@ async function startTransfers(idleTimeout: number) {
   const storage = new DiskStorage(UploadNotes.open(join(folder, 'run'), silentLog))
   const none = { maxRepository: () => undefined, maxObject: undefined, sizes: { of: async () => 0 } }
   const room = new LfsRoom({ ...none, lfsSizes: new LfsSizes(storage) })
-  const confirmUpload = async () => {}
-  const uploads = new Uploads({ storage, slots, room, confirmUpload, auditLog: undefined, log: silentLog })
+  const confirmObjects = async () => {}
+  const uploads = new Uploads({ storage, slots, room, confirmObjects, auditLog: undefined, log: silentLog })
   const downloads = new Downloads({ storage, slots })
   const place = { repository: 'a', gitDir: join(folder, 'a.git') }
   const enter = async () => ({ place, use: { [Symbol.dispose]() {} } })

@@ -25,12 +25,15 @@ import { TellingOrder } from '../../src/copies/primary/telling-order.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
 import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
 import { SlotNames } from '../../src/copies/slot-names.ts'
+import { askForObjects } from '../../src/copies/copy/ask-objects.ts'
 import { askPrimary } from '../../src/copies/copy/ask-primary.ts'
 import { Followers } from '../../src/copies/copy/followers.ts'
 import type { Discard } from '../../src/copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../src/copies/copy/objects-of-primary.ts'
 import { Terms } from '../../src/copies/copy/terms.ts'
 import type { SlotView } from '../../src/copies/slot-view.ts'
+import { DiskStorage } from '../../src/lfs/storage/disk/disk-storage.ts'
+import { UploadNotes } from '../../src/lfs/storage/disk/upload-notes.ts'
 import { RepositoryMaker } from '../../src/creation/repository-maker.ts'
 import type { GitOptions } from '../../src/git/command.ts'
 import { writeConfigFiles } from '../../src/git/config-file.ts'
@@ -153,9 +156,9 @@ export async function openCopyingHost(
   }
   const newcomers = new Newcomers()
   const reads = { settled: () => Promise.resolve() }
-  const services = { root, view, newcomers, inSync, reads, links, reader, copyTimeout, log: silentLog }
-  const tellings = new TellingOrder()
-  const brought = { ...services, trashed: async () => null, tellings }
+  const store = new DiskStorage(UploadNotes.open(runtimeDirectory.path, silentLog))
+  const services = { root, view, store, newcomers, inSync, reads, links, reader, copyTimeout, log: silentLog }
+  const brought = { ...services, trashed: async () => null, tellings: new TellingOrder() }
   const copies = new Copies({ ...brought, minInSync: 1 })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const catchUp = () => new CatchingUp({ ...brought, names, firstPause: 20 })
@@ -167,6 +170,7 @@ export async function openCopyingHost(
   const discard: Discard = (repository, before, { signal, onProgress }) =>
     discardCopy(moving, repository, before ?? undefined, { signal, tell: onProgress })
   const terms = await Terms.open(root)
+  const askObjects = askForObjects(links, name, (host) => cluster.addresses.get(host))
   const followers = new Followers({
     root,
     view,
@@ -181,6 +185,8 @@ export async function openCopyingHost(
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
     ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
+    store,
+    askObjects,
   })
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams(), offers: copies.offers }
@@ -191,6 +197,10 @@ export async function openCopyingHost(
     names,
     followers,
     objects,
+    root,
+    users,
+    store,
+    askObjects,
     grants: { answer: () => undefined },
     catchingUp: lane(),
     ending: ending.signal,

@@ -1,6 +1,5 @@
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
 import { clusterKeys } from '@sluice/shared/placement/keys'
-import type { ClusterFormat } from '@sluice/shared/placement/format'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import type { HostRecord } from '@sluice/shared/placement/host-record'
 import type { ToldSlot } from '@sluice/shared/placement/told-slot'
@@ -9,7 +8,7 @@ import type { GatewayConfig } from '../../config/config.ts'
 import { downAfter } from '../connect-host.ts'
 import { openHostCredentials } from '../host-credentials.ts'
 import type { CredentialsConfig } from '../host-credentials.ts'
-import type { Miss, Placement, Wanted } from '../placement.ts'
+import type { Miss, Placement } from '../placement.ts'
 import { ClusterReach } from './cluster-reach.ts'
 import { ClusterRoute } from './cluster-route.ts'
 import { CoordinatorLook } from './coordinator-look.ts'
@@ -72,7 +71,7 @@ export async function openCluster(
   const routing = { table, hosts, held, tellers, isKnown, problem, ...events, ...bounds }
   const parts = opened.move()
   return {
-    route: (wanted) => new ClusterRoute({ ...wanted, purpose: purposeOf(wanted, look.format) }, routing),
+    route: (wanted) => new ClusterRoute(wanted, routing),
     reach: () => reach.reach(),
     get waiting() {
       return waitingFor(held, hosts)
@@ -89,11 +88,6 @@ export async function openCluster(
 
 function sayWentBack(log: Logger, from: number, to: number): void {
   log.error({ from, to }, 'etcd has gone back to an older revision: was it restored? Its table is taken as it is')
-}
-
-/** Copies on other hosts' disks do not have the objects of LFS. */
-function purposeOf({ purpose, isLfs }: Wanted, format: ClusterFormat | undefined): Wanted['purpose'] {
-  return isLfs && format?.storage !== 'shared' ? 'write' : purpose
 }
 
 function waitingFor(held: HeldRequests, hosts: KnownHosts): number {

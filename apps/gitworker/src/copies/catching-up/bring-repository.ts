@@ -1,17 +1,20 @@
-import type { Told, Trashed } from '../link/told.ts'
-import { toldStateOf } from '../primary/copies.ts'
+import type { Trashed } from '../link/told.ts'
+import type { ObjectStore } from '../object-store.ts'
+import { toldObjectsOf, toldStateOf } from '../primary/told-of.ts'
 import { checkPrimary } from '../primary/primary-of.ts'
 import { tellState } from '../primary/tell-state.ts'
 import type { TellServices } from '../primary/tell-state.ts'
 import type { TellingOrder } from '../primary/telling-order.ts'
 import { readStateOf } from '../state/read-state.ts'
-import type { RepositoryState, StateReader } from '../state/read-state.ts'
+import type { StateReader } from '../state/read-state.ts'
 import { absentDigest } from '../state/state-digest.ts'
 
 export type BringRepositoryServices = TellServices & {
   readonly root: string
   readonly reader: StateReader
   readonly tellings: TellingOrder
+  /** The objects of LFS. */
+  readonly store: Pick<ObjectStore, 'mayHave'>
   /** What the trash says of the repository of a plain name that was deleted last. */
   readonly trashed: (repository: string) => Promise<Trashed | null>
 }
@@ -34,7 +37,7 @@ export async function bringRepository(
   { repository, copy, term }: ToBring,
   signal: AbortSignal,
 ): Promise<void> {
-  const { root, view, reader, trashed, tellings } = services
+  const { root, view, reader, store, trashed, tellings } = services
   checkPrimary(view, repository, term)
   // Something newer may be confirmed while this is told: then the copy does not do it.
   const order = tellings.next()
@@ -44,17 +47,14 @@ export async function bringRepository(
     throw new OwnStateError(`This host cannot read its own: ${messageOf(cause)}`, { cause })
   })
   const about = { repository, term, primary: view.name, order, isCatchingUp: true, isWhole: true, offer: null } as const
-  const told = state ? present(about, state) : { ...about, ...absent, trashed: await trashed(repository) }
+  const objects = toldObjectsOf(store, root, repository)
+  const told = state
+    ? { ...about, ...objects, ...toldStateOf(state) }
+    : { ...about, ...absent, trashed: await trashed(repository) }
   await tellState(services, copy, told, look, signal)
 }
 
-type About = Omit<Told, 'digest' | 'state' | 'trashed'>
-
 const absent = { digest: absentDigest, state: null } as const
-
-function present(about: About, state: RepositoryState): Told {
-  return { ...about, digest: state.digest, state: toldStateOf(state), trashed: null }
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -8,14 +8,14 @@ import type { RepositoryTexts } from '../state/repository-texts.ts'
 
 /** What a copy asks the primary for. All reject with {Error} where the primary does not answer as it should. */
 export type AskPrimary = {
-  /** The configuration and the description of a repository. */
+  /** The configuration, the description and the locks of a repository. */
   texts(told: Told, signal: AbortSignal): Promise<RepositoryTexts>
   /** The push that it offers. */
   push(told: Told, offer: string, signal: AbortSignal): Promise<Pushed & { readonly pack: Buffer }>
 }
 
-/** Two texts of 64 KiB, of which each byte may take six characters; or a hundred references, and a pack of 1 MiB. */
-const maxAnswerBytes = 3 * 1024 * 1024
+/** Texts of 64 KiB, of which each byte may take six characters, and 2 MiB of locks; or a hundred references, and a pack of 1 MiB. */
+const maxAnswerBytes = 8 * 1024 * 1024
 
 /** @param addressOf finds the primary by its name, and never by what somebody has told */
 export function askPrimary(

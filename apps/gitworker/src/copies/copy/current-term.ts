@@ -1,9 +1,22 @@
+import { slotOf } from '@sluice/shared/placement/slot'
 import type { SlotView } from '../slot-view.ts'
 import { NotFollowedError } from './not-followed-error.ts'
 import type { Terms } from './terms.ts'
 
 /** Who says to be the primary of a slot. */
 export type TermClaim = { readonly slot: number; readonly term: number; readonly primary: string }
+
+/** A repository, and who says to be the primary of its slot. */
+export type RepositoryClaim = Omit<TermClaim, 'slot'> & { readonly repository: string }
+
+/** The same for a repository, and remembers the term. @throws {NotFollowedError} */
+export async function checkTerm(view: SlotView, terms: Terms, claim: RepositoryClaim): Promise<void> {
+  const { repository, term, primary } = claim
+  const slot = slotOf(repository)
+  await checkClaim(view, terms, { slot, term, primary })
+  if (await terms.see(slot, term)) return
+  throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${terms.of(slot)} is known.`, true)
+}
 
 /** How long a copy waits for a change that the primary has heard of before it. Milliseconds. */
 export const newerTermMs = 2000

@@ -1,23 +1,26 @@
 import { LRUCache } from 'lru-cache'
-import { slotOf } from '@sluice/shared/placement/slot'
 import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
+import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { placeFor } from '../../creation/create-repository.ts'
 import type { RepositoryMaker } from '../../creation/repository-maker.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
-import type { Told, Trashed } from '../link/told.ts'
+import type { Trashed } from '../link/told.ts'
 import type { SlotView } from '../slot-view.ts'
 import { readState, readStateOf } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { refStorageIn } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
-import { checkClaim } from './current-term.ts'
+import { checkTerm } from './current-term.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, Following } from './fetch-state.ts'
 import { NewestTold } from './newest-told.ts'
 import { NotFollowedError } from './not-followed-error.ts'
 import { RepositoryTurns } from './repository-turns.ts'
+import { objectPlaceOf } from '../object-store.ts'
+import { takeAllObjects } from './take-objects.ts'
+import type { ObjectServices } from './take-objects.ts'
 import type { Terms } from './terms.ts'
 import { updateCopy } from './update-copy.ts'
 import type { UpdateServices } from './update-copy.ts'
@@ -45,18 +48,19 @@ export type Discard = (
   following: Pick<Following, 'signal' | 'onProgress'>,
 ) => Promise<void>
 
-export type FollowerServices = UpdateServices & {
-  readonly root: string
-  readonly view: SlotView
-  readonly terms: Terms
-  readonly maker: RepositoryMaker
-  readonly discard: Discard
-  /** Called with a repository that something was fetched into. */
-  readonly onFollowed: (gitDir: string) => void
-  readonly users: RepositoryUsers
-  /** Undefined where references are not cached. */
-  readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
-}
+export type FollowerServices = UpdateServices &
+  ObjectServices & {
+    readonly root: string
+    readonly view: SlotView
+    readonly terms: Terms
+    readonly maker: RepositoryMaker
+    readonly discard: Discard
+    /** Called with a repository that something was fetched into. */
+    readonly onFollowed: (gitDir: string) => void
+    readonly users: RepositoryUsers
+    /** Undefined where references are not cached. */
+    readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
+  }
 
 /** Repositories whose states are remembered. */
 const mostKnown = 10_000
@@ -82,14 +86,28 @@ export class Followers {
     const { told, signal } = following
     checkRepositoryName(told.repository)
     if (plainName(told.repository) !== told.repository) throw new NotFollowedError('This is no plain name.', false)
-    await this.#check(told)
-    return await this.#turns.take(told.repository, async () => {
+    await checkTerm(this.#services.view, this.#services.terms, told)
+    const digest = await this.#turns.take(told.repository, async () => {
       signal.throwIfAborted()
       // It may have waited for long.
-      await this.#check(told)
+      await checkTerm(this.#services.view, this.#services.terms, told)
       if (!this.#newestTold.take(told)) return await this.#digestOf(told.repository, signal)
       return await this.#bring(following)
     })
+    // Pushes do not wait for that.
+    if (told.isCatchingUp && told.hasObjects) await this.#takeObjects(following)
+    return digest
+  }
+
+  async #takeObjects({ told, ...taking }: Following): Promise<void> {
+    const { root, users } = this.#services
+    const found = findRepository(root, told.repository)
+    if (!found) return
+    const giving = new AbortController()
+    using _use = users.enter(found.gitDir, () => giving.abort(new Refusal('repository_moving')))
+    const signal = AbortSignal.any([taking.signal, giving.signal])
+    const place = objectPlaceOf(told.repository, found.gitDir)
+    await takeAllObjects(this.#services, told, place, { ...taking, signal })
   }
 
   /**
@@ -104,15 +122,6 @@ export class Followers {
       const found = findRepository(this.#services.root, repository)
       if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { signal, onProgress: () => {} })
     })
-  }
-
-  /** @throws {NotFollowedError} */
-  async #check({ repository, term, primary }: Told): Promise<void> {
-    const { view, terms } = this.#services
-    const slot = slotOf(repository)
-    await checkClaim(view, terms, { slot, term, primary })
-    if (await terms.see(slot, term)) return
-    throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${terms.of(slot)} is known.`, true)
   }
 
   async #digestOf(repository: string, signal: AbortSignal): Promise<string> {
@@ -169,6 +178,7 @@ export class Followers {
     const furnish = async (hidden: string) => {
       const before = await readState(hidden, this.#services, fetching.signal)
       digest = (await fetchState(this.#services, hidden, before, fetching)).digest
+      if (told.hasObjects) await takeAllObjects(this.#services, told, objectPlaceOf(told.repository, hidden), fetching)
     }
     const making = { format: wanted.format, refStorage: refStorageIn(config), furnish }
     maker.keep(await maker.make(placeFor(root, told.repository), making))

@@ -1,11 +1,14 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { RunJob } from '../../process/job/job.ts'
 import { JobError } from '../../process/job/job.ts'
-import type { RepositoryTexts } from '../state/repository-texts.ts'
+import { errnoOf } from '@sluice/shared/machine/errno'
+import { locksFileIn } from '../../repository/locks-file.ts'
+import { hashOfLocks } from '../state/repository-texts.ts'
+import type { KnownTexts, RepositoryTexts } from '../state/repository-texts.ts'
 
 /*
- * The configuration and the description of a copy: each file is replaced as a whole, so that a git that reads it sees the old
+ * The configuration, the description and the locks of a copy: each file is replaced as a whole, so that a git that reads it sees the old
  * one or the new one. A configuration is first read by git, which would refuse the whole repository for a wrong one.
  */
 
@@ -16,17 +19,44 @@ import type { RepositoryTexts } from '../state/repository-texts.ts'
  */
 export async function writeTexts(
   gitDir: string,
-  before: RepositoryTexts,
-  { config, description }: RepositoryTexts,
+  before: KnownTexts,
+  { config, description, locks }: RepositoryTexts,
   runJob: RunJob,
 ): Promise<void> {
   if (before.config !== config) {
     const isFit = (path: string) => checkConfig(path, join(gitDir, 'config'), runJob)
     await replace(join(gitDir, 'config'), config, isFit)
   }
-  if (before.description === description) return
-  if (description === '') await rm(join(gitDir, 'description'), { force: true })
-  else await replace(join(gitDir, 'description'), description)
+  if (before.description !== description) await replaceOrRemove(join(gitDir, 'description'), description)
+  if (before.locksHash !== hashOfLocks(locks)) await writeLocks(locksFileIn(gitDir), locks)
+}
+
+/** Uploads remove the folder when they find it empty. */
+async function writeLocks(path: string, locks: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      if (locks !== '') await mkdir(dirname(path), { recursive: true })
+      return await replaceOrRemove(path, locks)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || tries === mostTries) throw error
+    }
+  }
+}
+
+const mostTries = 5
+
+async function replaceOrRemove(path: string, text: string): Promise<void> {
+  if (text === '') await rm(path, { force: true })
+  else await replace(path, text)
+  await syncFolders(path)
+}
+
+/** Makes the name outlive a loss of power, and that of its folder. */
+async function syncFolders(path: string): Promise<void> {
+  for (const folder of [dirname(path), dirname(dirname(path))]) {
+    await using opened = await open(folder).catch(() => undefined)
+    await opened?.sync()
+  }
 }
 
 /** The name is always the same, so that a process that was killed leaves one such file at most. */

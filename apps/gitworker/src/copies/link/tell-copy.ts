@@ -2,22 +2,28 @@ import type { IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import type { Address } from '@sluice/shared/network/address'
 import type { HostLinks } from './host-links.ts'
-import { followPath, readAnswer } from './told.ts'
-import type { Answer, Told } from './told.ts'
 
 /** Of a reply. Signs of life are one byte each. */
 const maxLineBytes = 64 * 1024
 
+/** What a copy is told, where, and how its answer is read. */
+export type Telling<Answer> = {
+  readonly path: string
+  readonly told: object
+  /** Undefined for what no copy of this version answers. */
+  readonly readAnswer: (line: string) => Answer | undefined
+}
+
 /**
- * Tells a copy which state it is to have, and waits until it has it.
+ * Tells a copy what it is to have, and waits until it has it.
  *
  * @param timeoutMs for which nothing may come from it
  * @throws {Error} where it cannot be reached, breaks off, or shows no progress for so long; the signal's reason
  */
-export async function tellCopy(
+export async function tellCopy<Answer>(
   links: HostLinks,
   address: Address,
-  told: Told,
+  { path, told, readAnswer }: Telling<Answer>,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -26,7 +32,7 @@ export async function tellCopy(
   const timer = setTimeout(late, timeoutMs)
   const either = AbortSignal.any([ending.signal, signal])
   try {
-    const sent = links.post(address, followPath, either)
+    const sent = links.post(address, path, either)
     sent.end(`${JSON.stringify(told)}\n`)
     const [reply] = (await once(sent, 'response')) as [IncomingMessage]
     const line = await lastLine(reply, () => timer.refresh())

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { hostName } from '@sluice/shared/placement/slot-record'
 import { parseJson } from '@sluice/shared/placement/slot-record'
+import { maxLocksBytes } from '../../repository/locks-file.ts'
 import { maxTextBytes } from '../state/repository-texts.ts'
 import type { RepositoryTexts } from '../state/repository-texts.ts'
 
@@ -30,7 +31,7 @@ const toldState = z.strictObject({
   head: text,
   headIsGuess: z.boolean(),
   symbolic: z.array(z.tuple([text, text])).max(1000),
-  /** Of configuration and description: see repository-texts.ts. */
+  /** Of configuration, description and LFS's locks: see repository-texts.ts. */
   texts: z.string().regex(/^[0-9a-f]{64}$/),
 })
 
@@ -63,6 +64,8 @@ const told = z.strictObject({
   order,
   /** Whether nobody waits for it: the copy is on its way into those in sync, or is looked after. */
   isCatchingUp: z.literal(true).optional(),
+  /** Whether the primary has objects of LFS. A copy that makes the repository, or catches up, takes those that it lacks. */
+  hasObjects: z.literal(true).optional(),
   /** Of the whole state: see state-digest.ts. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   /** Null: the primary has no such repository. */
@@ -86,7 +89,11 @@ export function readTold(line: string): Told | undefined {
   return told.safeParse(parseJson(line)).data
 }
 
-const texts = z.strictObject({ config: z.string().max(maxTextBytes), description: z.string().max(maxTextBytes) })
+const texts = z.strictObject({
+  config: z.string().max(maxTextBytes),
+  description: z.string().max(maxTextBytes),
+  locks: z.string().max(maxLocksBytes),
+})
 
 /** @returns undefined for what no primary of this version answers */
 export function readToldTexts(line: string): RepositoryTexts | undefined {

@@ -13,12 +13,16 @@ export type BringServices = TellServices & {
   readonly log: Logger
 }
 
-/** What a copy is brought to. */
-export type Bringing = {
+/** Of which repository a copy is brought something. */
+export type About = {
   /** Its plain name. */
   readonly repository: string
   readonly slot: number
   readonly term: number
+}
+
+/** What a copy is brought to. */
+export type Bringing = About & {
   /** Or why there is nothing that it could be told. */
   readonly told: Told | NotCopiableError
   /** The same after all was read. */
@@ -28,10 +32,23 @@ export type Bringing = {
 
 /** Brings one copy to a state, or takes it out. @returns whether it has it @throws {NotPrimaryError} */
 export async function bringCopy(services: BringServices, copy: string, bringing: Bringing): Promise<boolean> {
+  return await tellOrTakeOut(services, copy, bringing, () => tell(services, copy, bringing))
+}
+
+/**
+ * @param act tells a copy what it is to have, and rejects where it does not have it then
+ * @returns whether the copy has it; else it is out of those in sync
+ * @throws {NotPrimaryError}
+ */
+export async function tellOrTakeOut(
+  services: BringServices,
+  copy: string,
+  { repository, slot, term }: About,
+  act: () => Promise<void>,
+): Promise<boolean> {
   const { inSync, newcomers, log } = services
-  const { repository, slot, term } = bringing
   try {
-    await tell(services, copy, bringing)
+    await act()
     return true
   } catch (error) {
     if (error instanceof NotPrimaryError) throw error

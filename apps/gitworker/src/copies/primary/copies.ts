@@ -1,18 +1,22 @@
+import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
-import type { Told, ToldState, Trashed } from '../link/told.ts'
-import type { RepositoryState, StateReader } from '../state/read-state.ts'
-import { hashOfTexts, NotCopiableError } from '../state/repository-texts.ts'
+import type { Told, Trashed } from '../link/told.ts'
+import type { ObjectStore } from '../object-store.ts'
+import type { StateReader } from '../state/read-state.ts'
+import { NotCopiableError } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
-import { bringCopy } from './bring-copy.ts'
-import type { BringServices } from './bring-copy.ts'
+import { bringCopy, tellOrTakeOut } from './bring-copy.ts'
+import type { About, BringServices } from './bring-copy.ts'
 import { Offers } from './offers.ts'
 import type { SmallPush } from './offers.ts'
 import { OwnStates } from './own-states.ts'
 import { checkPrimary, NotPrimaryError } from './primary-of.ts'
 import { RepositoryRounds } from './repository-rounds.ts'
 import type { TellingOrder } from './telling-order.ts'
+import { tellObjects } from './tell-objects.ts'
+import { toldObjectsOf, toldStateOf } from './told-of.ts'
 
 /*
  * What a primary does before it acknowledges a push, or whatever else has changed a repository, made it or removed it:
@@ -39,6 +43,8 @@ export type CopiesServices = BringServices & {
   readonly reads: Pick<ReadGrants, 'settled'>
   readonly reader: StateReader
   readonly tellings: TellingOrder
+  /** The objects of LFS. */
+  readonly store: Pick<ObjectStore, 'mayHave'>
   /** How many hosts must have a push, the primary included. */
   readonly minInSync: number
   /** What the trash says of the repository of a plain name that was deleted last. */
@@ -75,16 +81,44 @@ export class Copies {
    * @throws {NotPrimaryError}, {TooFewCopiesError} where nobody may be told
    */
   async confirm(repository: string, term: number, cause: Cause = 'anything'): Promise<void> {
-    const { view, newcomers, reads, minInSync } = this.#services
+    const { view, newcomers, reads } = this.#services
     const name = plainName(repository)
     // Before its state is read: so what is read later for a newcomer has all of it.
     newcomers.note(slotOf(name), name)
     if (this.has(name)) await this.#rounds.join(name, cause, (causes) => this.#round(name, term, causes))
     else await reads.settled(slotOf(name), new Set([view.name]))
     // A round may have been begun for a push of an older term.
-    const { inSync } = checkPrimary(view, repository, term)
-    if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${repository} as it is now.`)
+    this.#checkInSync(name, term)
     if (cause !== 'anything' && this.#states.isOld(name)) this.#compare(name, term)
+  }
+
+  /**
+   * The same for objects of LFS that this host has stored: at most a thousand.
+   *
+   * @throws {NotPrimaryError}, {TooFewCopiesError} where nobody may be told
+   */
+  async confirmObjects(repository: string, term: number, objects: readonly LfsPointer[]): Promise<void> {
+    const name = plainName(repository)
+    const about = { repository: name, slot: slotOf(name), term }
+    // A newcomer that is not told gets all objects that there are when the repository is brought once more.
+    this.#services.newcomers.note(about.slot, name)
+    checkPrimary(this.#services.view, name, term)
+    const tell = async (copy: string) => {
+      if (await tellObjects(this.#services, copy, { repository: name, term, objects })) return
+      // An upload has created the repository, or somebody has removed it at the copy.
+      await this.#rounds.join(name, 'anything', (causes) => this.#round(name, term, causes))
+      const has = await tellObjects(this.#services, copy, { repository: name, term, objects })
+      if (!has) throw new Error(`${copy} still has no ${name}.`)
+    }
+    const take = (copy: string) => tellOrTakeOut(this.#services, copy, about, () => tell(copy))
+    await this.#eachCopy(about, this.#copiesOf(name), take)
+    this.#checkInSync(name, term)
+  }
+
+  #checkInSync(name: string, term: number): void {
+    const { view, minInSync } = this.#services
+    const { inSync } = checkPrimary(view, name, term)
+    if (inSync.length < minInSync) throw new TooFewCopiesError(`Only ${inSync.join()} has ${name} as it is now.`)
   }
 
   /** In the background: what other programs have changed must be found. */
@@ -114,8 +148,7 @@ export class Copies {
   }
 
   async #round(repository: string, term: number, causes: readonly Cause[]): Promise<void> {
-    const { view, reads } = this.#services
-    checkPrimary(view, repository, term)
+    checkPrimary(this.#services.view, repository, term)
     // Before the state is read: whoever is about to be in sync later is brought what it is then.
     const copies = this.#copiesOf(repository)
     const push = causes.length === 1 && typeof causes[0] === 'object' ? causes[0] : undefined
@@ -125,10 +158,20 @@ export class Copies {
     const whole = once(() => this.#tellable(repository, term, undefined, { isWhole: true, offer: null }))
     const look = async () => await this.#states.read(repository)
     const about = { repository, slot: slotOf(repository), term, told, whole, look }
-    const results = await Promise.allSettled(copies.map((copy) => bringCopy(this.#services, copy, about)))
+    await this.#eachCopy(about, copies, (copy) => bringCopy(this.#services, copy, about))
+  }
+
+  /** @param bring as `bringCopy`. Nobody else reads what they do not have when this has resolved */
+  async #eachCopy(
+    { slot }: About,
+    copies: readonly string[],
+    bring: (copy: string) => Promise<boolean>,
+  ): Promise<void> {
+    const { view, reads } = this.#services
+    const results = await Promise.allSettled(copies.map(bring))
     for (const result of results) if (result.status === 'rejected') throw result.reason
     const having = copies.filter((_, at) => results[at]?.status === 'fulfilled' && results[at].value)
-    await reads.settled(slotOf(repository), new Set([view.name, ...having]))
+    await reads.settled(slot, new Set([view.name, ...having]))
   }
 
   /** What copies are told, or why there is nothing that they could be told. */
@@ -138,23 +181,18 @@ export class Copies {
     push: SmallPush | undefined,
     how: Pick<Told, 'isWhole' | 'offer'>,
   ): Promise<Told | NotCopiableError> {
-    const { view, trashed, tellings } = this.#services
+    const { root, view, store, trashed, tellings } = this.#services
     const order = tellings.next()
     try {
       const state = await this.#states.after(repository, push)
       const about = { repository, term, primary: view.name, order, ...how }
-      if (state) return { ...about, digest: state.digest, state: toldStateOf(state), trashed: null }
+      if (state) return { ...about, ...toldObjectsOf(store, root, repository), ...toldStateOf(state) }
       return { ...about, digest: absentDigest, state: null, trashed: await trashed(repository) }
     } catch (error) {
       if (error instanceof NotCopiableError) return error
       throw error
     }
   }
-}
-
-export function toldStateOf(state: RepositoryState): ToldState {
-  const { format, head, headIsGuess, symbolic } = state
-  return { format, head, headIsGuess, symbolic: [...symbolic], texts: hashOfTexts(state) }
 }
 
 function once<T>(act: () => Promise<T>): () => Promise<T> {

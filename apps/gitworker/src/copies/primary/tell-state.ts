@@ -1,5 +1,6 @@
 import type { HostLinks } from '../link/host-links.ts'
 import { tellCopy } from '../link/tell-copy.ts'
+import { followPath, readAnswer } from '../link/told.ts'
 import type { Told } from '../link/told.ts'
 import type { SlotView } from '../slot-view.ts'
 import type { RepositoryState } from '../state/read-state.ts'
@@ -43,7 +44,7 @@ export async function hasTaken(
 ): Promise<boolean> {
   const address = view.addressOf(copy)
   if (!address) throw new Error(`${copy} does not live.`)
-  const answer = await tellCopy(links, address, told, copyTimeout, signal)
+  const answer = await tellCopy(links, address, { path: followPath, told, readAnswer }, copyTimeout, signal)
   if (!('failed' in answer)) return answer.digest === told.digest
   if (answer.isOver) throw new NotPrimaryError(`${copy} says: ${answer.failed}`)
   throw new Error(`${copy} says: ${answer.failed}`)

@@ -3,6 +3,8 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Lane } from '@sluice/shared/admission/lane'
 import { forItself } from '../../process/job/job.ts'
+import { takeObjects } from '../copy/take-objects.ts'
+import type { TakeObjectsServices } from '../copy/take-objects.ts'
 import type { Followers } from '../copy/followers.ts'
 import { keptSlots } from '../copy/kept-slots.ts'
 import type { KeptSlotsServices } from '../copy/kept-slots.ts'
@@ -15,23 +17,32 @@ import { followPath, maxToldBytes, objectsPath, pushPath, readTold, textsPath } 
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import { readAsk } from '../../cluster/reads/read-message.ts'
 import type { Answer, Told } from '../link/told.ts'
+import {
+  maxToldObjectsBytes,
+  objectPagePath,
+  objectPath,
+  readToldObjects,
+  toldObjectsPath,
+} from '../link/told-objects.ts'
+import type { ObjectsAnswer, ToldObjects } from '../link/told-objects.ts'
+import { objectPlaceOf } from '../object-store.ts'
+import { servePage, serveStored } from '../primary/serve-stored.ts'
+import { answerTold, messageOf, readBody, refuse, signEveryMs } from './told-line.ts'
 import { readTexts } from '../state/repository-texts.ts'
 import { keptPath, readKeptAsked } from '../link/kept.ts'
 import type { KeptLine } from '../link/kept.ts'
 
-export type CopiesServerServices = KeptSlotsServices & {
-  readonly followers: Followers
-  readonly objects: ObjectsServices
-  readonly grants: Pick<ReadGrants, 'answer'>
-  /** What nobody waits for takes turns in it, so that pushes do not wait for that. */
-  readonly catchingUp: Lane
-  /** Aborted when the host stops. */
-  readonly ending: AbortSignal
-  readonly log: Logger
-}
-
-/** The pause between two signs of life, at least. Milliseconds. */
-const signEveryMs = 250
+export type CopiesServerServices = KeptSlotsServices &
+  TakeObjectsServices & {
+    readonly followers: Followers
+    readonly objects: ObjectsServices
+    readonly grants: Pick<ReadGrants, 'answer'>
+    /** What nobody waits for takes turns in it, so that pushes do not wait for that. */
+    readonly catchingUp: Lane
+    /** Aborted when the host stops. */
+    readonly ending: AbortSignal
+    readonly log: Logger
+  }
 
 /** What hosts ask each other. To be called for peers only that are trusted as gateways are. */
 export class CopiesServer {
@@ -43,8 +54,11 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    const isPlain = url === followPath || url === keptPath || url === readsPath
-    return isPlain || [objectsPath, textsPath, pushPath].some((path) => url.startsWith(`${path}?`))
+    const isPlain = [followPath, keptPath, readsPath, toldObjectsPath].includes(url)
+    return (
+      isPlain ||
+      [objectsPath, textsPath, pushPath, objectPagePath, objectPath].some((path) => url.startsWith(`${path}?`))
+    )
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -59,6 +73,7 @@ export class CopiesServer {
     try {
       if (incoming.method !== 'POST') return refuse(outgoing, 405, 'Only POST is taken here.')
       if (incoming.url === followPath) await this.#follow(incoming, outgoing, signal)
+      else if (incoming.url === toldObjectsPath) await this.#take(incoming, outgoing, signal)
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
       else if (incoming.url === keptPath) await this.#kept(incoming, outgoing)
       else await this.#serve(incoming, outgoing, signal)
@@ -70,17 +85,19 @@ export class CopiesServer {
   }
 
   async #follow(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-    const told = readTold((await readBody(incoming, maxToldBytes)) ?? '')
-    if (!told) return refuse(outgoing, 400, 'This is not what a primary of this version tells its copies.')
-    outgoing.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
-    let signedAt = 0
-    const onProgress = () => {
-      if (performance.now() - signedAt < signEveryMs || outgoing.writableNeedDrain) return
-      signedAt = performance.now()
-      outgoing.write('\n')
+    const answer = (told: Told, onProgress: () => void) => this.#answer(told, onProgress, signal)
+    await answerTold(incoming, outgoing, { maxBytes: maxToldBytes, read: readTold, answer })
+  }
+
+  async #take(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+    const answer = async (told: ToldObjects, onProgress: () => void): Promise<ObjectsAnswer> => {
+      try {
+        return { has: await takeObjects(this.#services, told, { signal, onProgress }) }
+      } catch (error) {
+        return this.#failed(told, error)
+      }
     }
-    const answer = await this.#answer(told, onProgress, signal)
-    outgoing.end(`${JSON.stringify(answer)}\n`)
+    await answerTold(incoming, outgoing, { maxBytes: maxToldObjectsBytes, read: readToldObjects, answer })
   }
 
   async #grant(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -99,11 +116,14 @@ export class CopiesServer {
       using _slot = told.isCatchingUp ? await this.#services.catchingUp.admit(forItself, signal) : undefined
       return { digest: await this.#services.followers.follow({ told, onProgress, signal }) }
     } catch (error) {
-      const isOver = error instanceof NotFollowedError && error.isOver
-      const { repository, term, primary } = told
-      this.#services.log.warn({ err: error, repository, term, primary }, 'did not follow the primary')
-      return { failed: messageOf(error).slice(0, 5000), isOver }
+      return this.#failed(told, error)
     }
+  }
+
+  #failed({ repository, term, primary }: Told | ToldObjects, error: unknown) {
+    const isOver = error instanceof NotFollowedError && error.isOver
+    this.#services.log.warn({ err: error, repository, term, primary }, 'did not follow the primary')
+    return { failed: messageOf(error).slice(0, 5000), isOver }
   }
 
   async #kept(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -120,12 +140,15 @@ export class CopiesServer {
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-    const { objects } = this.#services
+    const { objects, store } = this.#services
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://host')
     const [repository, copy] = [searchParams.get('repository') ?? '', searchParams.get('copy') ?? '']
     const found = findWanted(objects, { repository, copy, term: Number(searchParams.get('term')) })
     if (!found) return refuse(outgoing, 421, 'This host is not the primary, or has no such repository.')
     if (pathname === textsPath) return answerTexts(found.gitDir, outgoing)
+    const place = objectPlaceOf(repository, found.gitDir)
+    if (pathname === objectPagePath) return await servePage(store, place, searchParams.get('after') ?? '', outgoing)
+    if (pathname === objectPath) return await serveStored(store, place, searchParams.get('oid') ?? '', outgoing, signal)
     if (pathname === pushPath) {
       return answerPush(objects.offers.find(repository, searchParams.get('offer') ?? ''), outgoing)
     }
@@ -133,18 +156,6 @@ export class CopiesServer {
     outgoing.flushHeaders()
     await serveObjects(objects, found.gitDir, incoming, outgoing, signal)
   }
-}
-
-/** @returns undefined for one that is too large */
-async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBytes) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 function answerTexts(gitDir: string, outgoing: ServerResponse): void {
@@ -168,13 +179,4 @@ function signs(onProgress: () => void): Disposable {
 
 function lineOf(line: KeptLine): string {
   return `${JSON.stringify(line)}\n`
-}
-
-function refuse(outgoing: ServerResponse, status: number, words: string): void {
-  outgoing.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Connection': 'close' })
-  outgoing.end(`${words}\n`)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -4,14 +4,14 @@ import type { RunJob } from '../../process/job/job.ts'
 import { isHeadAGuess } from '../../repository/default-branch.ts'
 import { beginningOf, findRepository } from '../../repository/repository.ts'
 import type { ObjectFormat } from '../../creation/create-repository.ts'
-import { NotCopiableError, readTexts } from './repository-texts.ts'
-import type { RepositoryTexts } from './repository-texts.ts'
+import { knownTexts, NotCopiableError, readTexts } from './repository-texts.ts'
+import type { KnownTexts } from './repository-texts.ts'
 import { StateDigest } from './state-digest.ts'
 import type { StartGit } from '../git-stream.ts'
 import { endedWell } from '../git-stream.ts'
 
-/** What a copy must have: all references, HEAD, the object format, the configuration and the description. */
-export type RepositoryState = RepositoryTexts & {
+/** What a copy must have: all references, HEAD, the object format, the configuration, the description and LFS's locks. */
+export type RepositoryState = KnownTexts & {
   readonly digest: string
   /** The digest of the references alone. */
   readonly references: string
@@ -59,7 +59,7 @@ export async function readState(gitDir: string, reader: StateReader, signal: Abo
   const format = await formatOf(gitDir, runJob, signal)
   const head = await headOf(gitDir, runJob, signal)
   const headIsGuess = isHeadAGuess(gitDir)
-  const texts = readTexts(gitDir)
+  const texts = knownTexts(readTexts(gitDir))
   const digest = new StateDigest()
   const symbolic = new Map<string, string>()
   const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(symref) %(refname)']
@@ -79,9 +79,10 @@ export async function readState(gitDir: string, reader: StateReader, signal: Abo
 
 /** Completes a state by its digest. */
 export function withReferences(state: Omit<RepositoryState, 'digest'>): RepositoryState {
-  const { references, head, headIsGuess, format, config, description } = state
+  const { references, head, headIsGuess, format, config, description, locksHash } = state
   const digest = StateDigest.parse(references).add('HEAD', head).add('object format', format)
   digest.add('config', config).add('description', description).add('HEAD is a guess', String(headIsGuess))
+  if (locksHash !== '') digest.add('LFS locks', locksHash)
   return { ...state, digest: digest.toString() }
 }
 
@@ -90,11 +91,9 @@ export function withReferences(state: Omit<RepositoryState, 'digest'>): Reposito
  *
  * @throws {NotCopiableError}
  */
-export function cheapPartOf(
-  gitDir: string,
-): (RepositoryTexts & Pick<RepositoryState, 'head' | 'headIsGuess'>) | undefined {
+export function cheapPartOf(gitDir: string): (KnownTexts & Pick<RepositoryState, 'head' | 'headIsGuess'>) | undefined {
   const head = plainHeadOf(gitDir)
-  return head === undefined ? undefined : { head, headIsGuess: isHeadAGuess(gitDir), ...readTexts(gitDir) }
+  return head === undefined ? undefined : { head, headIsGuess: isHeadAGuess(gitDir), ...knownTexts(readTexts(gitDir)) }
 }
 
 async function formatOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<ObjectFormat> {

@@ -8,10 +8,11 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { LfsCall } from '../call/lfs-call.ts'
 import { replyLfs } from '../call/lfs-reply.ts'
 import type { LfsRoom } from '../room/lfs-room.ts'
-import type { DirectTransfer, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
+import type { ConfirmObjects, DirectTransfer, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
 
 export type BatchServices = {
   readonly storage: LfsStorage
+  readonly confirmObjects: ConfirmObjects
   readonly room: LfsRoom
 }
 
@@ -30,12 +31,12 @@ type Answered = LfsPointer & {
  * Source: docs/api/batch.md of https://github.com/git-lfs/git-lfs
  *
  * @param place undefined where the repository is yet to be created
- * @throws {Refusal} `lfs_bad_request`, `lfs_batch_too_large`, `repository_full`
+ * @throws {Refusal} `lfs_bad_request`, `lfs_batch_too_large`, `repository_full`, `term_over`, `copies_lost`
  */
 export async function answerBatch(
-  { exchange, request }: LfsCall<LfsBatch>,
+  { exchange, request, tenure }: LfsCall<LfsBatch>,
   place: LfsPlace | undefined,
-  { storage, room }: BatchServices,
+  { storage, confirmObjects, room }: BatchServices,
 ): Promise<void> {
   const { operation, objects } = readBatch(await readJsonBody(exchange))
   if (request.operation !== undefined && request.operation !== operation) {
@@ -48,6 +49,16 @@ export async function answerBatch(
     exchange.signal.throwIfAborted()
     const some = objects.slice(at, at + mostAtOnce)
     answered.push(...(await Promise.all(some.map((pointer) => answer(pointer, place, storage, address, room)))))
+  }
+  if (place && operation === 'upload') {
+    // An upload of them may never have been acknowledged.
+    const stored = answered.filter(({ actions, error }) => !actions && !error)
+    if (stored.length > 0)
+      await confirmObjects(
+        place,
+        stored.map(({ oid, size }) => ({ oid, size })),
+        tenure,
+      )
   }
   const newBytes = answered.reduce((sum, { size, actions }) => sum + (actions?.upload ? size : 0), 0)
   if (newBytes > 0) await room.check(request.repository, place, newBytes)

@@ -4,7 +4,8 @@ import { readJsonBody } from '@sluice/shared/exchange/json-body'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { LfsCall } from '../call/lfs-call.ts'
 import { replyLfs } from '../call/lfs-reply.ts'
-import type { LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
+import type { LfsPlace } from '../storage/lfs-storage.ts'
+import type { BatchServices } from './answer-batch.ts'
 
 /**
  * Answers whether an object that was uploaded has arrived.
@@ -15,13 +16,14 @@ import type { LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
  * @throws {Refusal} `lfs_bad_request`, `lfs_object_missing`, `lfs_object_differs`
  */
 export async function answerVerify(
-  { exchange }: LfsCall<LfsVerify>,
+  { exchange, tenure }: LfsCall<LfsVerify>,
   place: LfsPlace | undefined,
-  storage: LfsStorage,
+  { storage, confirmObjects }: Pick<BatchServices, 'storage' | 'confirmObjects'>,
 ): Promise<void> {
   const { oid, size } = readPointer(await readJsonBody(exchange))
   const stored = place && (await storage.freshen(place, oid))
-  if (stored === undefined) throw new Refusal('lfs_object_missing')
+  if (!place || stored === undefined) throw new Refusal('lfs_object_missing')
   if (stored !== size) throw new Refusal('lfs_object_differs')
+  await confirmObjects(place, [{ oid, size }], tenure)
   await replyLfs(exchange, 200, { oid, size })
 }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { maxLocksBytes } from '../../repository/locks-file.ts'
 import { isFull } from '../storage/disk/incoming-file.ts'
 import type { Lock } from './lock.ts'
 
@@ -15,9 +16,6 @@ import type { Lock } from './lock.ts'
  * A process that is killed leaves the old file or the new one, and perhaps FILE.new, which the next change writes anew.
  * Whoever changes a file sees to it that nobody else does so at the same time.
  */
-
-/** What ten thousand locks take, if their paths are not unusually long. */
-export const maxFileBytes = 2 * 1024 * 1024
 
 const form = z.object({
   version: z.literal(1),
@@ -49,7 +47,7 @@ async function readText(file: string): Promise<string | undefined> {
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     const stats = await handle.stat()
     if (!stats.isFile()) throw new Error(`${file} is no file`)
-    if (stats.size > maxFileBytes) throw new Error(`${file} has more than ${maxFileBytes} bytes`)
+    if (stats.size > maxLocksBytes) throw new Error(`${file} has more than ${maxLocksBytes} bytes`)
     return await handle.readFile('utf8')
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
@@ -67,7 +65,7 @@ export async function writeLocks(file: string, { next, locks }: LockTable): Prom
   // A line for each, for people.
   const lines = locks.map((lock) => JSON.stringify(lock)).join(',\n')
   const text = `{"version":1,"next":${next},"locks":[\n${lines}\n]}\n`
-  if (Buffer.byteLength(text) > maxFileBytes) throw new Refusal('lfs_too_many_locks')
+  if (Buffer.byteLength(text) > maxLocksBytes) throw new Refusal('lfs_too_many_locks')
   try {
     await replace(file, text)
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { LfsOperation } from '@sluice/shared/lfs/lfs-request'
+import type { Tenure } from '../../cluster/placement/tenure.ts'
 import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
 
 /** A repository, as a storage of objects knows it. */
@@ -94,7 +95,13 @@ export type LfsStorage = {
 }
 
 /**
- * Called when an object is on this host's storage, before its client is told. Throws where the upload must not be
- * acknowledged, such as where not enough other hosts have the object.
+ * Called when objects are in this host's storage, before a client is told that they are. Throws where nobody may be told,
+ * such as where not enough other hosts have them.
+ *
+ * @param tenure of the request; undefined where there is one host only
  */
-export type ConfirmUpload = (place: LfsPlace, pointer: LfsPointer) => Promise<void>
+export type ConfirmObjects = (
+  place: LfsPlace,
+  objects: readonly LfsPointer[],
+  tenure: Tenure | undefined,
+) => Promise<void>

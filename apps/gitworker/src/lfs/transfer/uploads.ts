@@ -8,14 +8,14 @@ import { auditLine } from '../../audit/audit-line.ts'
 import type { AuditLog } from '../../audit/audit-log.ts'
 import type { LfsCall } from '../call/lfs-call.ts'
 import type { LfsRoom } from '../room/lfs-room.ts'
-import type { ConfirmUpload, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
+import type { ConfirmObjects, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
 import type { TransferSlots } from './transfer-slots.ts'
 
 export type UploadServices = {
   readonly storage: LfsStorage
   readonly slots: TransferSlots
   readonly room: LfsRoom
-  readonly confirmUpload: ConfirmUpload
+  readonly confirmObjects: ConfirmObjects
   /** Undefined where pushes are not recorded. */
   readonly auditLog: Pick<AuditLog, 'append'> | undefined
   readonly log: Logger
@@ -40,7 +40,7 @@ export class Uploads {
   /**
    * @param place undefined where the repository is yet to be created
    * @throws {Refusal} `lfs_object_too_large`, `repository_full`, `lfs_object_differs`, `disk_full`, `term_over`,
-   *   `queue_full`, `queue_timeout`, or the exchange's end; then nothing is acknowledged
+   *   `copies_lost`, `queue_full`, `queue_timeout`, or the exchange's end; then nothing is acknowledged
    */
   async serve(call: LfsCall<LfsTransfer>, place: LfsPlace | undefined, enter: Enter): Promise<void> {
     const { slots, room } = this.#services
@@ -55,8 +55,8 @@ export class Uploads {
       const entered = await enter()
       using _use = entered.use
       size = await this.#receive(call, entered.place, body)
+      await this.#services.confirmObjects(entered.place, [{ oid: request.oid, size }], tenure)
       await tenure?.confirm(exchange.signal)
-      await this.#services.confirmUpload(entered.place, { oid: request.oid, size })
       await this.#record(call, size)
     }
     await exchange.reply(200, '', { 'X-Request-Id': exchange.id })

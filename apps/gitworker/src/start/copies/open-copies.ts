@@ -15,6 +15,7 @@ import { addCopiesMetrics } from '../../copies/catching-up/copies-metrics.ts'
 import { copiesStatus } from '../../copies/catching-up/copies-status.ts'
 import { DroppedSlots } from '../../copies/catching-up/dropped-slots.ts'
 import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
+import { askForObjects } from '../../copies/copy/ask-objects.ts'
 import { askPrimary } from '../../copies/copy/ask-primary.ts'
 import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
@@ -27,6 +28,7 @@ import { Copies } from '../../copies/primary/copies.ts'
 import { TellingOrder } from '../../copies/primary/telling-order.ts'
 import { Newcomers } from '../../copies/primary/newcomers.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
+import type { ObjectStore } from '../../copies/object-store.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
 import type { SlotView } from '../../copies/slot-view.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
@@ -89,10 +91,13 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { copyTimeout, minInSync } = config
   const trashed = trashedIn(moving)
   const tellings = new TellingOrder()
-  const brought = { root, view, newcomers, inSync, reads: reads.grants, links, trashed, tellings, copyTimeout, log }
+  const store = onDisk(storage)
+  const told = { root, view, store, newcomers, inSync, reads: reads.grants, links, trashed, tellings }
+  const brought = { ...told, copyTimeout, log }
   const copies = new Copies({ ...brought, reader, minInSync })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const terms = await Terms.open(root)
+  const askObjects = askForObjects(links, view.name, (host) => view.addressOf(host))
   const followers = new Followers({
     root,
     view,
@@ -107,6 +112,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     runJob,
     openObjects: objectsOfPrimary(links, view.name, (host) => view.addressOf(host)),
     ask: askPrimary(links, view.name, (host) => view.addressOf(host)),
+    store,
+    askObjects,
   })
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
@@ -119,8 +126,15 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   addCopiesMetrics(registry, status, () => catching.progress.brought)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const catchingUp = new Lane(catchingUpLane)
-  const asked = { view, terms, names, followers, objects, grants: reads.grants, catchingUp }
+  const taken = { root, view, terms, users, store, askObjects }
+  const asked = { ...taken, names, followers, objects, grants: reads.grants, catchingUp }
   return partOf(opened, { copies, forHosts: new CopiesServer({ ...asked, ending, log }), pages })
+}
+
+/** With S3, `openS3` has refused to start. */
+function onDisk({ lfsOnDisk }: Storage): ObjectStore {
+  if (!lfsOnDisk) throw new Error('The objects of LFS must be on the disk to be copied.')
+  return lfsOnDisk
 }
 
 function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): Discard {

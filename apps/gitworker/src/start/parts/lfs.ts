@@ -2,11 +2,12 @@ import { lookUpBy } from '@sluice/shared/git/repository-pattern'
 import type { ReadAheadBudget } from '../../body/read-ahead.ts'
 import type { RepositorySizes } from '../../capacity/repository-size.ts'
 import type { FirstPushServices } from '../../creation/first-push.ts'
-import { isRootCopied } from '../../config/shared-root.ts'
+import { confirmObjects } from '../../copies/primary/confirm-copies.ts'
 import { Locks } from '../../lfs/locks/locks.ts'
 import { LfsRoom } from '../../lfs/room/lfs-room.ts'
 import type { LfsSizes } from '../../lfs/room/lfs-sizes.ts'
 import { Lfs } from '../../lfs/serve-lfs.ts'
+import type { ConfirmObjects } from '../../lfs/storage/lfs-storage.ts'
 import { Downloads } from '../../lfs/transfer/downloads.ts'
 import { TransferSlots } from '../../lfs/transfer/transfer-slots.ts'
 import { Uploads } from '../../lfs/transfer/uploads.ts'
@@ -24,7 +25,7 @@ export type LfsParts = {
 
 /** Puts together what serves requests of LFS's. */
 export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
-  const { config, storage, workers, disks, pushParts, users, mirrors, eventLog, log } = parts
+  const { config, storage, workers, disks, pushParts, users, mirrors, copies, eventLog, log } = parts
   const { firstPushes, settings, sizes, lfsSizes, readAhead } = shared
   const { auditLog } = pushParts.audit
   const { lfs: objects } = storage
@@ -37,6 +38,9 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     sizes,
     lfsSizes,
   })
+  const confirm: ConfirmObjects = async (place, pointers, tenure) => {
+    if (copies && tenure) await confirmObjects(copies, place.repository, tenure, pointers)
+  }
   const slots = new TransferSlots({ admission: workers.admission, readAhead, idleTimeout: config.idleTimeout })
   return new Lfs({
     isOn: config.lfs,
@@ -48,10 +52,11 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     creations: eventLog?.creations,
     users,
     settings,
-    batches: { storage: objects, room },
+    batches: { storage: objects, confirmObjects: confirm, room },
     downloads: new Downloads({ storage: objects, slots }),
-    uploads: new Uploads({ storage: objects, slots, room, confirmUpload: async () => {}, auditLog, log }),
-    locks: isRootCopied(config) ? undefined : new Locks(),
+    uploads: new Uploads({ storage: objects, slots, room, confirmObjects: confirm, auditLog, log }),
+    locks: new Locks(),
+    copies,
   })
 }
 

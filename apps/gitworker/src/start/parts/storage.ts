@@ -7,6 +7,7 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import { isBelow } from '../../repository/repository.ts'
 import type { HooksFolder } from '../../hooks/hook-plan.ts'
+import { DiskStorage } from '../../lfs/storage/disk/disk-storage.ts'
 import type { LfsStorage } from '../../lfs/storage/lfs-storage.ts'
 import { openLfsStorage } from '../../lfs/open-storage.ts'
 import { openOperatorsHooks } from '../../hooks/operators-hooks.ts'
@@ -25,6 +26,8 @@ export type Storage = Part<{
   readonly runtimeDirectory: RuntimeDirectory
   /** The objects of LFS. */
   readonly lfs: LfsStorage
+  /** The same where they are on the disk; undefined where they are in S3. */
+  readonly lfsOnDisk: DiskStorage | undefined
   /** The operator's hooks, which run for all repositories; undefined where there are none. */
   readonly operatorsHooks: HooksFolder | undefined
 }>
@@ -40,7 +43,8 @@ export async function openStorage(config: SupervisorConfig, log: Logger): Promis
     await openRuntimeDirectory(config.runFolder, { killGrace: config.killGrace, isShared }, log),
   )
   const lfs = await openLfsStorage(config, runtimeDirectory.path, opened, log)
-  return partOf(opened, { root, runtimeDirectory, lfs, operatorsHooks })
+  const lfsOnDisk = lfs instanceof DiskStorage ? lfs : undefined
+  return partOf(opened, { root, runtimeDirectory, lfs, lfsOnDisk, operatorsHooks })
 }
 
 /** @throws {ConfigError} where a folder that is this host's alone lies in the one that it shares */

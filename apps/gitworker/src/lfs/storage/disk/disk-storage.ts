@@ -2,8 +2,10 @@ import type { Stats } from 'node:fs'
 import { copyFile, constants, link, lstat, open, opendir } from 'node:fs/promises'
 import { lstatSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
 import { isOid } from '@sluice/shared/lfs/lfs-request'
 import { errnoOf } from '@sluice/shared/machine/errno'
+import type { ObjectPage, ObjectStore } from '../../../copies/object-store.ts'
 import type { ByteRange, IncomingObject, LfsPlace, LfsStorage, ListedObject, StoredObject } from '../lfs-storage.ts'
 import { DurableFolders } from './durable-folders.ts'
 import { ExpectedObject } from './expected-object.ts'
@@ -16,7 +18,7 @@ import type { UploadNotes } from './upload-notes.ts'
 const freshMs = 10 * 60_000
 
 /** Keeps objects on this host's disk, in the repositories that they belong to. */
-export class DiskStorage implements LfsStorage {
+export class DiskStorage implements LfsStorage, ObjectStore {
   readonly #notes: UploadNotes
   readonly #folders = new DurableFolders()
 
@@ -66,13 +68,27 @@ export class DiskStorage implements LfsStorage {
 
   async *list({ gitDir }: LfsPlace): AsyncGenerator<ListedObject> {
     for await (const folder of foldersIn(objectsFolder(gitDir))) {
-      for await (const inner of foldersIn(folder)) {
-        for (const oid of await namesIn(inner)) {
-          const found = isOid(oid) ? await fileAt(join(inner, oid)) : undefined
-          if (found) yield { oid, size: found.size, usedAt: found.mtimeMs }
-        }
-      }
+      yield* objectsIn(folder)
     }
+  }
+
+  mayHave({ gitDir }: LfsPlace): boolean {
+    return lstatSync(objectsFolder(gitDir), { throwIfNoEntry: false }) !== undefined
+  }
+
+  /**
+   * A thousand objects, and those of one folder more.
+   *
+   * @param after the last folder of the page before; empty for the first page
+   */
+  async page({ gitDir }: LfsPlace, after: string): Promise<ObjectPage> {
+    const objects: LfsPointer[] = []
+    const folders = (await namesIn(objectsFolder(gitDir))).filter((name) => /^[0-9a-f]{2}$/.test(name) && name > after)
+    for (const name of folders.toSorted()) {
+      for await (const { oid, size } of objectsIn(join(objectsFolder(gitDir), name))) objects.push({ oid, size })
+      if (objects.length >= enoughOnPage) return { objects, next: name }
+    }
+    return { objects, next: null }
   }
 
   async remove({ gitDir }: LfsPlace, oid: string, usedBefore: number): Promise<boolean> {
@@ -96,6 +112,16 @@ export class DiskStorage implements LfsStorage {
 }
 
 const readBytes = 128 * 1024
+const enoughOnPage = 1000
+
+async function* objectsIn(folder: string): AsyncGenerator<ListedObject> {
+  for await (const inner of foldersIn(folder)) {
+    for (const oid of await namesIn(inner)) {
+      const found = isOid(oid) ? await fileAt(join(inner, oid)) : undefined
+      if (found) yield { oid, size: found.size, usedAt: found.mtimeMs }
+    }
+  }
+}
 
 /** Objects never change, so that a fork can have the same files. */
 async function linkOrCopy(from: string, to: string): Promise<void> {

@@ -1,0 +1,120 @@
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { checkRepositoryName } from '@sluice/shared/git/repository-name'
+import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
+import { findRepository } from '../../repository/repository.ts'
+import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import type { ToldObjects } from '../link/told-objects.ts'
+import { objectPlaceOf } from '../object-store.ts'
+import type { ObjectPlace, ObjectStore } from '../object-store.ts'
+import type { SlotView } from '../slot-view.ts'
+import type { AskObjects, WantedFrom } from './ask-objects.ts'
+import { checkTerm } from './current-term.ts'
+import type { Terms } from './terms.ts'
+
+/** What objects are taken with: into this host's storage, from the primary's. */
+export type ObjectServices = { readonly store: ObjectStore; readonly askObjects: AskObjects }
+
+export type TakeObjectsServices = ObjectServices & {
+  readonly root: string
+  readonly view: SlotView
+  readonly terms: Terms
+  readonly users: RepositoryUsers
+}
+
+export type Taking = {
+  readonly signal: AbortSignal
+  /** Called whenever something has moved. */
+  readonly onProgress: () => void
+}
+
+/**
+ * Has the objects that a primary has told.
+ *
+ * @returns false where there is no such repository
+ * @throws {NotFollowedError} where this host may not follow; {Refusal}; what the disk and the primary throw
+ */
+export async function takeObjects(services: TakeObjectsServices, told: ToldObjects, taking: Taking): Promise<boolean> {
+  const { root, view, terms, users } = services
+  checkRepositoryName(told.repository)
+  await checkTerm(view, terms, told)
+  const found = findRepository(root, told.repository)
+  if (!found) return false
+  using _use = users.enter(found.gitDir)
+  await takeEach(services, told, objectPlaceOf(told.repository, found.gitDir), told.objects, taking)
+  return true
+}
+
+/**
+ * Takes all objects that the primary has, and this host lacks. Those that only this host has stay.
+ *
+ * @param place of the repository, which may not have its name yet
+ * @throws what the disk and the primary throw, and the signal's reason
+ */
+export async function takeAllObjects(
+  services: ObjectServices,
+  from: WantedFrom,
+  place: ObjectPlace,
+  taking: Taking,
+): Promise<void> {
+  for (let after: string | null = ''; after !== null;) {
+    const { objects, next } = await services.askObjects.page(from, after, taking.signal)
+    await takeEach(services, from, place, objects, taking)
+    after = next
+  }
+}
+
+async function takeEach(
+  services: ObjectServices,
+  from: WantedFrom,
+  place: ObjectPlace,
+  objects: readonly LfsPointer[],
+  taking: Taking,
+): Promise<void> {
+  for (const pointer of objects) {
+    taking.signal.throwIfAborted()
+    await takeOne(services, from, place, pointer, taking)
+    taking.onProgress()
+  }
+}
+
+async function takeOne(
+  { store, askObjects }: ObjectServices,
+  from: WantedFrom,
+  place: ObjectPlace,
+  { oid, size }: LfsPointer,
+  { signal, onProgress }: Taking,
+): Promise<void> {
+  const present = await store.sizeOf(place, oid)
+  if (present === size) return
+  if (present !== undefined) {
+    const sizes = `has ${present} bytes here, and ${size} at the primary`
+    throw new Error(`The object ${oid} of LFS of ${place.repository} ${sizes}. Remove the wrong one.`)
+  }
+  await using object = await store.receive(place, oid)
+  const bytes = await askObjects.object(from, oid, signal)
+  await pipeline(bytes, counted(onProgress), object.sink, { end: false, signal })
+  using _writing = signsOfLife(onProgress)
+  await object.store()
+}
+
+function counted(onProgress: () => void): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      onProgress()
+      done(null, chunk)
+    },
+  })
+}
+
+/** While a disk writes what it was given, for a minute at most. */
+function signsOfLife(onProgress: () => void): Disposable {
+  let left = longestSyncMs / signEveryMs
+  const timer = setInterval(() => {
+    if (left-- > 0) onProgress()
+  }, signEveryMs)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+const signEveryMs = 500
+const longestSyncMs = 60_000

@@ -1,0 +1,23 @@
+import { findRepository } from '../../repository/repository.ts'
+import type { Told, ToldState } from '../link/told.ts'
+import { objectPlaceOf } from '../object-store.ts'
+import type { ObjectStore } from '../object-store.ts'
+import type { RepositoryState } from '../state/read-state.ts'
+import { hashOfTexts } from '../state/repository-texts.ts'
+
+/** What is told of a repository that there is. */
+export function toldStateOf(state: RepositoryState): Pick<Told, 'digest' | 'state' | 'trashed'> {
+  const { digest, format, head, headIsGuess, symbolic } = state
+  const told: ToldState = { format, head, headIsGuess, symbolic: [...symbolic], texts: hashOfTexts(state) }
+  return { digest, state: told, trashed: null }
+}
+
+/** Whether a copy is to look for objects. */
+export function toldObjectsOf(
+  store: Pick<ObjectStore, 'mayHave'>,
+  root: string,
+  repository: string,
+): Pick<Told, 'hasObjects'> {
+  const found = findRepository(root, repository)
+  return found && store.mayHave(objectPlaceOf(repository, found.gitDir)) ? { hasObjects: true } : {}
+}
