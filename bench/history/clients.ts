@@ -67,11 +67,11 @@ export class Clients {
     }
   }
 
-  /** Reads references, through gateways and from hosts. */
-  async read(): Promise<void> {
+  /** Reads references, from hosts as well as through gateways: hosts say themselves whether they may be read from. */
+  async read(share = 0.5): Promise<void> {
     while (!this.#over.aborted) {
       const { repositories } = this
-      if (repositories.length > 0) await this.readRepository(oneOf(this.#random, repositories), this.#anybody())
+      if (repositories.length > 0) await this.readRepository(oneOf(this.#random, repositories), this.#anybody(share))
       await pause(betweenMs)
     }
   }
@@ -156,9 +156,10 @@ export class Clients {
     return serverOf(oneOf(this.#random, this.#cluster.gateways))
   }
 
-  #anybody(): Server {
+  /** @param share of hosts, from 0 to 1 */
+  #anybody(share: number): Server {
     const { gateways, hosts } = this.#cluster
-    return serverOf(oneOf(this.#random, this.#random() < 0.5 ? gateways : hosts))
+    return serverOf(oneOf(this.#random, this.#random() < share ? hosts : gateways))
   }
 }
 

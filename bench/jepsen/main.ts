@@ -101,6 +101,8 @@ const atWork = [
   writers.makeAndDeleteRepository('again.git'),
   clients.read(),
   clients.read(),
+  clients.read(1),
+  clients.read(1),
   ...repositories.flatMap((name) => [watched.look(name), watched.askHosts(name)]),
 ]
 const nemesis = new Nemesis(
