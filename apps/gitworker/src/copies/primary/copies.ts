@@ -182,10 +182,9 @@ export class Copies {
     how: Pick<Told, 'isWhole' | 'offer'>,
   ): Promise<Told | NotCopiableError> {
     const { root, view, store, trashed, tellings } = this.#services
-    const order = tellings.next()
+    const about = { repository, term, primary: view.name, order: tellings.next(), ...how }
     try {
       const state = await this.#states.after(repository, push)
-      const about = { repository, term, primary: view.name, order, ...how }
       if (state) return { ...about, ...toldObjectsOf(store, root, repository), ...toldStateOf(state) }
       return { ...about, digest: absentDigest, state: null, trashed: await trashed(repository) }
     } catch (error) {
