@@ -157,3 +157,23 @@ test('a value that is not valid is nobody’s, is told in the log, and harms no 
   const told = one.lines.filter(({ msg }) => /not valid/.test(String(msg)))
   assert.equal(told.length, 6)
 })
+
+test('with too few copies in sync and up, pushes are refused for good, and reads go on', async () => {
+  await using cluster = new TestCluster()
+  const own = { storage: 'own', copies: 2, minInSync: 2 } as const
+  const [one, two] = [await cluster.join('one', own), await cluster.join('two', own)]
+  const both = { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] }
+  const term = await cluster.place('demo', both)
+  await heard(one, term)
+  await until('the host to hear of the other', () => one.cluster.view.hosts.has('two'))
+  using tenure = await admit(one, push, term)
+  assert.equal(tenure?.isLive, true)
+  const tooFew = (error: unknown) =>
+    error instanceof Refusal && error.reason === 'too_few_copies' && !isNotBegun(error.headers)
+  await two[Symbol.asyncDispose]()
+  await until('the host to hear of its end', () => !one.cluster.view.hosts.has('two'))
+  await assert.rejects(admit(one, push, term), tooFew)
+  assert.equal(await admit(one, fetch, term), undefined)
+  await heard(one, await cluster.place('demo', { ...both, inSync: ['one'] }))
+  await assert.rejects(admit(one, push), tooFew)
+})

@@ -157,9 +157,11 @@ export class Placement {
 
   /** @throws {Refusal} `too_few_copies` */
   #checkCopies({ inSync }: SlotRecord): void {
-    const { hosts, minInSync } = this.#services
+    const { hosts, minInSync, onRefused } = this.#services
     if (minInSync === 1 || inSync.filter((host) => hosts.get(host)).length >= minInSync) return
-    throw this.#refused('too_few_copies')
+    // No other host could take it, so the gateway is to pass this on.
+    onRefused('too_few_copies')
+    throw new Refusal('too_few_copies')
   }
 
   /** @throws {Refusal} `no_lease` where another host may have acknowledged what is not here */
@@ -191,7 +193,7 @@ export class Placement {
     return this.#refused('misplaced', toldSlotHeaders({ record, revision, hosts: told }))
   }
 
-  #refused(reason: 'misplaced' | 'no_lease' | 'too_few_copies', told: Readonly<Record<string, string>> = {}): Refusal {
+  #refused(reason: 'misplaced' | 'no_lease', told: Readonly<Record<string, string>> = {}): Refusal {
     this.#services.onRefused(reason)
     return new Refusal(reason, { headers: { ...notBegunHeaders, ...told } })
   }
