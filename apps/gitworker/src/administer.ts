@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
-import { runApp } from '@sluice/shared/app/run-app'
+import { runApp, tellPeople } from '@sluice/shared/app/run-app'
 import { untilStopped } from '@sluice/shared/app/stop-signal'
 import { openLog } from '@sluice/shared/telemetry/log'
 import { ConfigError } from '@sluice/shared/config/config-error'
@@ -68,8 +68,9 @@ async function administer(): Promise<void> {
 }
 
 function tellParent(error: unknown): void {
+  if (!process.send) return tellPeople(error)
   const { problems, mayHeal } = error instanceof ConfigError ? error : {}
-  process.send?.({ failure: error instanceof Error ? error.message : String(error), problems, mayHeal })
+  process.send({ failure: error instanceof Error ? error.message : String(error), problems, mayHeal })
 }
 
 /** @throws {ConfigError} where other hosts may be at work with the repositories */

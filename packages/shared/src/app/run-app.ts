@@ -32,7 +32,8 @@ export async function runApp(app: () => Promise<void>, tell: (error: unknown) =>
   if (process.connected) process.disconnect()
 }
 
-function tellPeople(error: unknown): void {
+/** On standard error. */
+export function tellPeople(error: unknown): void {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
 }
 

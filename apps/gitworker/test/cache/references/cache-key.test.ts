@@ -95,6 +95,10 @@ test('the shortest request is understood', () => {
   assert.equal(lsRefsKey(parseProtocolV2(Buffer.from(start + flushPacket))), '')
 })
 
+test('a command may come after capabilities, as git takes it', () => {
+  assert.equal(lsRefsKey(parseProtocolV2(Buffer.from(pktLine('agent=x') + start + flushPacket))), '')
+})
+
 for (const [what, body] of Object.entries({
   'nothing': '',
   'a flush packet alone': flushPacket,
@@ -105,7 +109,6 @@ for (const [what, body] of Object.entries({
   'what is no length': `${start}00xx${flushPacket}`,
   'another command': pktLine('command=fetch\n') + flushPacket,
   'a longer command': pktLine('command=ls-refs-2\n') + flushPacket,
-  'a command that comes later': pktLine('agent=x') + start + flushPacket,
   'two commands': start + start + flushPacket,
   'an unknown capability': `${start}${pktLine('hurry')}0001${flushPacket}`,
   'an unknown argument': `${start}0001${pktLine('shallow-only')}${flushPacket}`,
