@@ -67,7 +67,8 @@ const sorts: [number, string, { method?: string; headers?: Record<string, string
   [400, '/a\\b', {}],
   [404, '/', {}],
   [200, '/', { headers: { Accept: 'text/html' } }],
-  [501, '/there.git/info/lfs/locks', {}],
+  [200, '/there.git/info/lfs/locks', {}],
+  [404, '/gone.git/info/lfs/locks', {}],
   [200, '/healthz', {}],
 ]
 

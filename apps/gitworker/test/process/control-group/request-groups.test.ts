@@ -105,7 +105,8 @@ describe('a request', () => {
     await until('many of them to run', () => membersOf(folder).length > 20)
     worker.stop()
     await worker.gone
-    assert.equal(existsSync(folder), false, 'the kernel removes no group that has members')
+    // If all have ended before the group was killed, it is kept for the next worker, empty.
+    assert.deepEqual(existsSync(folder) ? membersOf(folder) : [], [])
   })
 
   test('leaves nothing, though worker and launcher are killed and nothing else can tell whose it is', async (t) => {
