@@ -135,3 +135,22 @@ test('a host that takes a slot acknowledges nothing while it may have promised n
   await until('the wait to end', isSettled)
   assert.equal(await reads(one), false)
 })
+
+test('what a host is promised when it is back holds up no slot that was taken from it before', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = await openBoth(cluster, 3000)
+  await two.cluster.reads.grants.settled(slotOf('elsewhere'), new Set(['two']))
+  ask(two, one)
+  const taken = { ...both, primary: 'two', inSync: ['two'] }
+  await heard(two, await cluster.place('demo', taken))
+  // It is back under a new lease, and the primary of something else.
+  await one[Symbol.asyncDispose]()
+  const again = await cluster.join('one', { ...own, ttl: 3000 })
+  const term = await cluster.place('other', both)
+  await Promise.all([heard(again, term), heard(two, term)])
+  await until('it to be asked again', () => two.cluster.reads.leases.primaries.includes('one'))
+  const keepAsking = setInterval(() => ask(two, again), 100)
+  const isSettled = watchEnd(two.cluster.reads.grants.settled(slot, new Set(['two'])))
+  await until('the wait to end', isSettled)
+  clearInterval(keepAsking)
+})

@@ -36,11 +36,11 @@ export class HostReads implements Disposable {
 
   constructor({ name, run, table, hosts, leaseNow, ttl }: HostReadsOptions) {
     const ms = Math.floor(ttl * shareOfLease)
-    const tenures = new Tenures(name, table)
+    const tenures = new Tenures(name, table, (host) => this.leases.promisedUntil(host))
     this.ms = ms
     this.#tenures = tenures
     this.leases = new ReadLeases({ name, table, hosts, tenures, ms })
-    this.grants = new ReadGrants({ run, table, tenures, leases: this.leases, leaseNow, ms })
+    this.grants = new ReadGrants({ run, table, tenures, leaseNow, ms })
   }
 
   [Symbol.dispose](): void {

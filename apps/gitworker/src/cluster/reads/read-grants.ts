@@ -4,7 +4,6 @@ import { instantNow, isWithin } from '@sluice/shared/coordinator/lease/instant'
 import type { Instant } from '@sluice/shared/coordinator/lease/instant'
 import type { SlotTable } from '../table/slot-table.ts'
 import type { ReadAsk, ReadGrant } from './read-message.ts'
-import type { ReadLeases } from './read-leases.ts'
 import type { Tenures } from './tenures.ts'
 
 /*
@@ -34,7 +33,6 @@ export type ReadGrantServices = {
   readonly run: string
   readonly table: SlotTable
   readonly tenures: Tenures
-  readonly leases: ReadLeases
   readonly leaseNow: () => Lease | undefined
   /** How long a grant lasts, in milliseconds. */
   readonly ms: number
@@ -86,7 +84,7 @@ export class ReadGrants {
   }
 
   #unsettledMs(slot: number, has: ReadonlySet<string>): number {
-    const { table, tenures, leases, ms } = this.#services
+    const { table, tenures, ms } = this.#services
     const { record, revision } = table.at(slot)
     // A process of this name before this one may have granted and promised.
     const ends = [this.#startedAt + withMargin(ms)]
@@ -98,7 +96,7 @@ export class ReadGrants {
     if (begun) {
       // Who was in sync when the term began has all of it, or was taken out since: by grants of the primary before.
       if (record && revision > record.term) ends.push(begun.at + withMargin(ms))
-      if (begun.takenFrom !== undefined) ends.push(leases.promisedUntil(begun.takenFrom))
+      ends.push(begun.promisedUntil)
     }
     return Math.max(...ends) - performance.now()
   }

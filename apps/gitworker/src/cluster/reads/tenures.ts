@@ -5,8 +5,8 @@ export type Begun = {
   readonly term: number
   /** Milliseconds, on the clock of `performance.now()`. */
   readonly at: number
-  /** The host that it was taken from without being asked; undefined: it was handed over, or nobody had it. */
-  readonly takenFrom: string | undefined
+  /** Until when the host that it was taken from may count on a promise of this one; 0: it was handed over, or nobody had it. */
+  readonly promisedUntil: number
 }
 
 type Seen = { readonly primary: string | undefined; readonly next: string | undefined }
@@ -17,15 +17,18 @@ const nobody: Seen = { primary: undefined, next: undefined }
 export class Tenures implements Disposable {
   readonly #name: string
   readonly #table: SlotTable
+  readonly #promisedTo: (host: string) => number
   readonly #begun = new Map<number, Begun>()
   readonly #seen = new Map<number, Seen>()
   /** The revision at which this host has last taken a slot from another one. */
   readonly #deposed = new Map<string, number>()
   readonly #listening: Disposable
 
-  constructor(name: string, table: SlotTable) {
+  /** @param promisedTo until when a host may count on what this one has promised it so far */
+  constructor(name: string, table: SlotTable, promisedTo: (host: string) => number) {
     this.#name = name
     this.#table = table
+    this.#promisedTo = promisedTo
     this.#listening = table.listen((slot) => this.#look(slot))
   }
 
@@ -53,6 +56,8 @@ export class Tenures implements Disposable {
     const isTaken = before.primary !== undefined && before.primary !== this.#name && before.next !== this.#name
     const takenFrom = isTaken ? before.primary : undefined
     if (takenFrom !== undefined) this.#deposed.set(takenFrom, Math.max(this.deposedAt(takenFrom), term))
-    this.#begun.set(slot, { term, at: performance.now(), takenFrom })
+    // What it is promised later, when it is back, is about other slots: it has read this one's record by then.
+    const promisedUntil = takenFrom === undefined ? 0 : this.#promisedTo(takenFrom)
+    this.#begun.set(slot, { term, at: performance.now(), promisedUntil })
   }
 }
