@@ -338,6 +338,16 @@ describe('with storage of the hosts’ own', () => {
     assert.ok(steps.every(({ kind, write }) => kind !== 'change copies' || !write.copies.includes('host-4')))
   })
 
+  test('while there are fewer hosts than copies, nobody is taken off, and one that comes and goes is better than none', () => {
+    const world = settled(named(2, 'own', 2))
+    world.hosts.delete('host-2')
+    world.settle()
+    for (const slot of world.slots) assert.ok(isListed(slot, 'host-2'))
+    const alone = settled(named(1, 'own', 2)).host('host-2', { state: 'unsteady' })
+    alone.settle()
+    for (const slot of alone.slots) assert.ok(slot.kind === 'placed' && slot.record.inSync.length === 2)
+  })
+
   test('a slot that was never served begins with its primary alone, one of those that are to keep it', () => {
     const world = new PlacedWorld('own', 2)
     for (const name of ['a', 'b', 'c']) world.host(name)

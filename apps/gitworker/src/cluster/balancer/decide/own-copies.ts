@@ -1,7 +1,7 @@
 import type { CopyChoice } from './copies.ts'
 import { mostCopyChanges } from './limits.ts'
 import { lives } from './snapshot.ts'
-import type { PlacedSlot, Snapshot } from './snapshot.ts'
+import type { Host, PlacedSlot, Snapshot } from './snapshot.ts'
 import type { Step } from './step.ts'
 import type { Survey } from './survey.ts'
 
@@ -44,14 +44,23 @@ export function changeOwnCopies(
 }
 
 /** @param wanted the hosts that are to keep the slot @returns undefined where nothing is to be done */
-function changed({ hosts }: Snapshot, { record }: PlacedSlot, wanted: readonly string[]): Step['write'] | undefined {
-  const lacking = wanted.filter((name) => hosts.get(name)?.state === 'steady' && !record.copies.includes(name))
+function changed(
+  { hosts, copies: number }: Snapshot,
+  { record }: PlacedSlot,
+  wanted: readonly string[],
+): Step['write'] | undefined {
+  // One that comes and goes is better than none.
+  const isShort = record.copies.length < number
+  const takes = (host: Host | undefined) => host?.state === 'steady' || (isShort && host?.state === 'unsteady')
+  const lacking = wanted.filter((name) => takes(hosts.get(name)) && !record.copies.includes(name))
   if (lacking.length > 0) {
     const copies = [...record.copies, ...lacking]
     // One of those that are listed for nothing makes room.
     return { ...record, copies: copies.length <= mostListed ? copies : withoutOne(record, wanted, copies) }
   }
-  const isComplete = wanted.every((name) => lives(hosts.get(name)) && record.inSync.includes(name))
+  // Where there are fewer hosts than copies, those that are away may come back with what they have.
+  const isComplete =
+    wanted.length >= number && wanted.every((name) => lives(hosts.get(name)) && record.inSync.includes(name))
   if (!isComplete || !wanted.includes(record.primary!) || record.copies.length === wanted.length) return undefined
   return { ...record, copies: wanted, inSync: wanted }
 }
