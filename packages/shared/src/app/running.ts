@@ -119,7 +119,9 @@ export class Running {
   }
 
   #unused(): Socket[] {
-    const used = new Set([...this.#exchanges].map((exchange) => connectionUnder(exchange.incoming.socket)))
+    // A request whose connection is gone may have none.
+    const sockets = [...this.#exchanges].map(({ incoming }) => incoming.socket as Socket | null | undefined)
+    const used = new Set(sockets.filter((socket) => socket !== null && socket !== undefined).map(connectionUnder))
     return [...this.#connections].filter((connection) => !used.has(connection))
   }
 }
