@@ -17,6 +17,7 @@ import { openEtcd } from './history/open-etcd.ts'
 import { Primaries } from './history/primaries.ts'
 import { randomFrom } from './history/random.ts'
 import { report } from './history/report.ts'
+import { showSuppressed } from './history/show-suppressed.ts'
 
 /*
  * `npm run soak:cluster -- --seconds 60 --seed 1` lets hosts, gateways and etcd of a cluster die, stand still and lose each
@@ -26,6 +27,7 @@ import { report } from './history/report.ts'
  * same faults in the same order; what happens between them is up to the machine.
  */
 
+showSuppressed()
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '45' },

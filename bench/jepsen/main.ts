@@ -16,6 +16,7 @@ import { openEtcd } from '../history/open-etcd.ts'
 import { Primaries } from '../history/primaries.ts'
 import { randomFrom } from '../history/random.ts'
 import { report } from '../history/report.ts'
+import { showSuppressed } from '../history/show-suppressed.ts'
 import { copiesDiffer, inSyncAgain } from './copies-agree.ts'
 import { Writers } from './writers.ts'
 
@@ -30,6 +31,7 @@ import { Writers } from './writers.ts'
  */
 const unfair = 'the record of a host is deleted, and it is cut off'
 
+showSuppressed()
 const { values: options } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
