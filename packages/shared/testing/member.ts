@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { startApp, stopApp } from './app.ts'
 import type { App } from './app.ts'
 import type { CutProxy } from './cut-proxy.ts'
@@ -68,10 +67,8 @@ export async function startMember({
     async [Symbol.asyncDispose]() {
       app.signal('SIGCONT')
       // Hosts that stop together have nobody to hand over to. A second signal says that they need not look for one.
-      const hurrying = new AbortController()
-      const hurry = pause(hurryAfterMs, undefined, { signal: hurrying.signal }).then(() => app.signal('SIGTERM'))
-      await stopApp(app).finally(() => hurrying.abort())
-      await hurry.catch(() => {})
+      const hurry = setTimeout(() => app.signal('SIGTERM'), hurryAfterMs)
+      await stopApp(app).finally(() => clearTimeout(hurry))
     },
   }
 }
