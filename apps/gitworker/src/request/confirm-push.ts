@@ -1,6 +1,7 @@
 import type { RequestBody } from '../body/request-body.ts'
 import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { plainName } from '@sluice/shared/git/repository-name'
 import { confirmCopies } from '../copies/primary/confirm-copies.ts'
 import type { Cause, Copies } from '../copies/primary/copies.ts'
 import { maxOfferedBytes } from '../copies/primary/offers.ts'
@@ -22,16 +23,23 @@ export type ConfirmedPush = {
   readonly since: number
 }
 
-/** To be called before git is started: copies may get a small push as it came. @returns the time, as `SmallPush` has it */
-export function keepForCopies(body: RequestBody, repository: string, copies: Copies | undefined): number {
+/**
+ * To be called before git is started: copies may get a small push as it came. Waits for what this host has begun as a copy,
+ * in a term that is over.
+ *
+ * @returns the time, as `SmallPush` has it
+ */
+export async function keepForCopies(
+  body: RequestBody,
+  repository: string,
+  copies: Copies | undefined,
+): Promise<number> {
+  await copies?.turns.untilFree(plainName(repository))
   if (copies?.has(repository)) body.keep(maxOfferedBytes)
   return performance.now()
 }
 
-/**
- * In a cluster, the copies in sync must have what the push has done, and this host must be the primary still.
- *
- */
+/** In a cluster, the copies in sync must have what the push has done, and this host must be the primary still. */
 export function confirmationOf(
   { exchange, request, tenure }: GitCall,
   copies: Copies | undefined,

@@ -98,7 +98,7 @@ export class PushRuns {
     record.swept = await staleLocks.remove(gitDir, pushCommands(body.beginning))
     const audited = { exchange, repository: request.repository, record, gitDir, visit: call.visit }
     await using audit = await PushAudit.begin(audits, audited, body)
-    const since = keepForCopies(body, request.repository, copies)
+    const since = await keepForCopies(body, request.repository, copies)
     await using run = await starter.start(exchange, request, gitDir, allowance, audit.intend())
     const { worker, note, hasProcReceive } = run
     noteWorker(worker, record)

@@ -9,6 +9,7 @@ import { MoveNotes } from '../../src/administration/move/move-notes.ts'
 import { Turns } from '../../src/administration/operation/turns.ts'
 import { Trash } from '../../src/administration/trash/trash.ts'
 import type { Address } from '@sluice/shared/network/address'
+import { slotCount } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -47,7 +48,9 @@ import { openTestWorkers } from './workers.ts'
 
 /** Who keeps what, as all hosts of a test know it: one record for all slots. */
 export type FakeCluster = {
+  /** Hosts hear at once that it is another one. */
   record: SlotRecord | undefined
+  readonly listeners: Set<(slot: number) => void>
   readonly addresses: Map<string, Address>
   /** The copies that were taken out, in order. */
   readonly removed: string[]
@@ -61,8 +64,22 @@ export type FakeCluster = {
 
 export function fakeCluster(primary: string, ...copies: string[]): FakeCluster {
   const hosts = [primary, ...copies]
-  const record = { primary, copies: hosts, inSync: hosts, next: undefined, term: 7 }
-  return { record, addresses: new Map(), removed: [], added: [], canRemove: true }
+  let record: SlotRecord | undefined = { primary, copies: hosts, inSync: hosts, next: undefined, term: 7 }
+  const listeners = new Set<(slot: number) => void>()
+  return {
+    get record() {
+      return record
+    },
+    set record(now) {
+      record = now
+      for (const listener of listeners) for (let slot = 0; slot < slotCount; slot++) listener(slot)
+    },
+    listeners,
+    addresses: new Map(),
+    removed: [],
+    added: [],
+    canRemove: true,
+  }
 }
 
 export type CopyingHost = AsyncDisposable & {
@@ -130,7 +147,10 @@ export async function openCopyingHost(
     addressOf: (host) => cluster.addresses.get(host),
     sinceOf: (host) => (cluster.addresses.has(host) ? 1 : undefined),
     changed: () => new Promise((resolve) => void setTimeout(resolve, 10)),
-    listen: () => ({ [Symbol.dispose]: () => {} }),
+    listen: (listener) => {
+      cluster.listeners.add(listener)
+      return { [Symbol.dispose]: () => void cluster.listeners.delete(listener) }
+    },
   }
   const links = opened.use(new HostLinks({ secret: undefined, tls: undefined }))
   const reader = { startGit: streams(), runJob }
@@ -179,6 +199,7 @@ export async function openCopyingHost(
     discard,
     onFollowed: () => {},
     users,
+    turns: copies.turns,
     staleLocks: new StaleLocks({ isShared: false }),
     answers: undefined,
     startGit: streams(),

@@ -38,9 +38,35 @@ export async function checkClaim(
     if ((view.slot(slot)?.term ?? 0) >= term) break
     await view.changed(slot, left)
   }
+  const problem = problemOf(view, terms, { slot, term, primary })
+  if (problem) throw problem
+}
+
+/** A signal that says when a claim is true no more. It costs a listener until it is disposed of. */
+export type WhileTrue = Disposable & { readonly signal: AbortSignal }
+
+/** @param claim that was true. It may not be any more */
+export function whileTrue(view: SlotView, terms: Terms, claim: RepositoryClaim): WhileTrue {
+  const { term, primary } = claim
+  const slot = slotOf(claim.repository)
+  const over = new AbortController()
+  const look = () => {
+    const problem = problemOf(view, terms, { slot, term, primary })
+    if (problem) over.abort(problem)
+  }
+  const listening = view.listen((changed) => {
+    if (changed === slot) look()
+  })
+  look()
+  return { signal: over.signal, [Symbol.dispose]: () => listening[Symbol.dispose]() }
+}
+
+/** Why a claim is not true, as far as this host knows. */
+function problemOf(view: SlotView, terms: Terms, { slot, term, primary }: TermClaim): NotFollowedError | undefined {
   const record = view.slot(slot)
   const newest = Math.max(terms.of(slot), record?.term ?? 0)
-  if (term < newest) throw new NotFollowedError(`Term ${term} of slot ${slot} is over: ${newest} is known.`, true)
+  if (term < newest) return new NotFollowedError(`Term ${term} of slot ${slot} is over: ${newest} is known.`, true)
   const isCopy = record?.primary === primary && primary !== view.name && record.copies.includes(view.name)
-  if (!isCopy || record.term !== term) throw new NotFollowedError(`This is no copy of slot ${slot} now.`, false)
+  if (isCopy && record.term === term) return undefined
+  return new NotFollowedError(`This is no copy of slot ${slot} now.`, false)
 }

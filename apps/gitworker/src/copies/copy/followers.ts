@@ -7,17 +7,17 @@ import type { RepositoryMaker } from '../../creation/repository-maker.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
 import type { Trashed } from '../link/told.ts'
+import type { RepositoryTurns } from '../repository-turns.ts'
 import type { SlotView } from '../slot-view.ts'
 import { readState, readStateOf } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { refStorageIn } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
-import { checkTerm } from './current-term.ts'
+import { checkTerm, whileTrue } from './current-term.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, Following } from './fetch-state.ts'
 import { NewestTold } from './newest-told.ts'
 import { NotFollowedError } from './not-followed-error.ts'
-import { RepositoryTurns } from './repository-turns.ts'
 import { objectPlaceOf } from '../object-store.ts'
 import { takeAllObjects } from './take-objects.ts'
 import type { ObjectServices } from './take-objects.ts'
@@ -34,6 +34,8 @@ import type { UpdateServices } from './update-copy.ts'
  *   is there to be no repository? ── yes ──▶ it is moved to this host's trash
  *   there is one ──▶ update-copy
  *   there is none ──▶ make one, and fetch into it: nobody sees it before it is whole
+ *
+ * All of that ends as soon as this host hears of another term: the old primary may be paused, and go on later.
  */
 
 /**
@@ -58,6 +60,7 @@ export type FollowerServices = UpdateServices &
     /** Called with a repository that something was fetched into. */
     readonly onFollowed: (gitDir: string) => void
     readonly users: RepositoryUsers
+    readonly turns: RepositoryTurns
     /** Undefined where references are not cached. */
     readonly answers: Pick<ReferenceCache, 'pushing'> | undefined
   }
@@ -69,7 +72,6 @@ export class Followers {
   readonly #services: FollowerServices
   /** What repositories had when this host last made them follow. Others may have changed them since, by hand. */
   readonly #lastKnown = new LRUCache<string, RepositoryState>({ max: mostKnown })
-  readonly #turns = new RepositoryTurns()
   readonly #newestTold = new NewestTold()
 
   constructor(services: FollowerServices) {
@@ -87,12 +89,15 @@ export class Followers {
     checkRepositoryName(told.repository)
     if (plainName(told.repository) !== told.repository) throw new NotFollowedError('This is no plain name.', false)
     await checkTerm(this.#services.view, this.#services.terms, told)
-    const digest = await this.#turns.take(told.repository, async () => {
+    const digest = await this.#services.turns.take(told.repository, async () => {
       signal.throwIfAborted()
       // It may have waited for long.
       await checkTerm(this.#services.view, this.#services.terms, told)
-      if (!this.#newestTold.take(told)) return await this.#digestOf(told.repository, signal)
-      return await this.#bring(following)
+      using isTrue = whileTrue(this.#services.view, this.#services.terms, told)
+      const both = AbortSignal.any([signal, isTrue.signal])
+      both.throwIfAborted()
+      if (!this.#newestTold.take(told)) return await this.#digestOf(told.repository, both)
+      return await this.#bring({ ...following, signal: both })
     })
     // Pushes do not wait for that.
     if (told.isCatchingUp && told.hasObjects) await this.#takeObjects(following)
@@ -117,7 +122,7 @@ export class Followers {
    * @throws {Refusal} where it cannot be moved; the signal's reason
    */
   async drop(repository: string, isKept: () => boolean, signal: AbortSignal): Promise<void> {
-    await this.#turns.take(repository, async () => {
+    await this.#services.turns.take(repository, async () => {
       signal.throwIfAborted()
       const found = findRepository(this.#services.root, repository)
       if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { signal, onProgress: () => {} })

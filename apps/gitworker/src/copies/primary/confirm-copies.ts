@@ -1,9 +1,8 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
 import type { Tenure } from '../../cluster/placement/tenure.ts'
-import { TooFewCopiesError } from './copies.ts'
 import type { Cause, Copies } from './copies.ts'
-import { NotPrimaryError } from './primary-of.ts'
+import { NotPrimaryError, TooFewCopiesError } from './primary-of.ts'
 
 /** @throws {Refusal} `term_over`, `copies_lost`, or why that cannot be known */
 export async function confirmCopies(

@@ -4,6 +4,7 @@ import { slotOf } from '@sluice/shared/placement/slot'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import type { Told, Trashed } from '../link/told.ts'
 import type { ObjectStore } from '../object-store.ts'
+import { RepositoryTurns } from '../repository-turns.ts'
 import type { StateReader } from '../state/read-state.ts'
 import { NotCopiableError } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
@@ -12,7 +13,7 @@ import type { About, BringServices } from './bring-copy.ts'
 import { Offers } from './offers.ts'
 import type { SmallPush } from './offers.ts'
 import { OwnStates } from './own-states.ts'
-import { checkPrimary, NotPrimaryError } from './primary-of.ts'
+import { checkPrimary, NotPrimaryError, TooFewCopiesError } from './primary-of.ts'
 import { RepositoryRounds } from './repository-rounds.ts'
 import type { TellingOrder } from './telling-order.ts'
 import { tellObjects } from './tell-objects.ts'
@@ -32,11 +33,6 @@ import { toldObjectsOf, toldStateOf } from './told-of.ts'
  * A copy fetches after the push's references have moved, so what it has then is the push or something newer, for each
  * reference. Its digest must be the same besides, unless another push has moved references meanwhile.
  */
-
-/** The primary has it, and fewer copies than an operator asks for. */
-export class TooFewCopiesError extends Error {
-  override readonly name = 'TooFewCopiesError'
-}
 
 export type CopiesServices = BringServices & {
   readonly root: string
@@ -61,6 +57,8 @@ export class Copies {
   readonly #states: OwnStates
   /** What copies may ask for. */
   readonly offers = new Offers()
+  /** What this host does to repositories as a copy. What changes one as the primary's must wait until that is over. */
+  readonly turns = new RepositoryTurns()
 
   constructor(services: CopiesServices) {
     this.#services = services

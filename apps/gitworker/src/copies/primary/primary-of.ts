@@ -7,6 +7,11 @@ export class NotPrimaryError extends Error {
   override readonly name = 'NotPrimaryError'
 }
 
+/** The primary has it, and fewer copies than an operator asks for. */
+export class TooFewCopiesError extends Error {
+  override readonly name = 'TooFewCopiesError'
+}
+
 /** @throws {NotPrimaryError} where this host is not the primary of a repository in this term */
 export function checkPrimary(view: SlotView, repository: string, term: number): SlotRecord {
   const record = view.slot(slotOf(repository))

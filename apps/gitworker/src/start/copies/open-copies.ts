@@ -106,6 +106,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     discard: discardIn(parts),
     onFollowed: parts.onFollowed,
     users,
+    turns: copies.turns,
     staleLocks: new StaleLocks({ isShared: false }),
     answers,
     startGit: streams(),
