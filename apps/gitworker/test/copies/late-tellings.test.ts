@@ -80,3 +80,22 @@ test('what is not remembered by repository any more is taken for done; a new pro
   assert.equal(told('r', 6), false)
   assert.ok(told('r', 11_000) && told('r', 1, 'b'))
 })
+
+test('what a copy knew of a repository in an earlier term does not count, since it may have been the primary meanwhile', async () => {
+  await create()
+  await confirm()
+  const { record } = cluster
+  const newer = (await git(join(two.root, 'r.git'), ['commit-tree', '-m', 'new', 'main^{tree}'])).trim()
+  cluster.record = { ...record!, primary: 'two', term: 9 }
+  await atCopy('update-ref', 'refs/heads/main', newer)
+  await two.copies.confirm('r', 9, 'push')
+  cluster.record = { ...record!, term: 11 }
+  await git(join(one.root, 'r.git'), [
+    'update-ref',
+    'refs/heads/main',
+    (await git(template, ['rev-parse', 'main'])).trim(),
+  ])
+  await one.copies.confirm('r', 11, 'push')
+  assert.equal(await atCopy('rev-parse', 'main'), await git(template, ['rev-parse', 'main']))
+  assert.deepEqual(cluster.removed, [])
+})

@@ -70,8 +70,13 @@ const mostKnown = 10_000
 
 export class Followers {
   readonly #services: FollowerServices
-  /** What repositories had when this host last made them follow. Others may have changed them since, by hand. */
-  readonly #lastKnown = new LRUCache<string, RepositoryState>({ max: mostKnown })
+  /**
+   * What repositories had when this host last made them follow. Others may have changed them since, by hand. In another term,
+   * it does not count: this host may have been the primary in between.
+   */
+  readonly #lastKnown = new LRUCache<string, { readonly term: number; readonly state: RepositoryState }>({
+    max: mostKnown,
+  })
   readonly #newestTold = new NewestTold()
 
   constructor(services: FollowerServices) {
@@ -166,11 +171,13 @@ export class Followers {
     const { users, answers, onFollowed } = this.#services
     using _use = users.enter(gitDir)
     using _pushing = answers?.pushing(gitDir)
-    const known = this.#lastKnown.get(gitDir)
+    const { term } = fetching.told
+    const last = this.#lastKnown.get(gitDir)
+    const known = last?.term === term ? last.state : undefined
     this.#lastKnown.delete(gitDir)
     const state = await updateCopy(this.#services, gitDir, known, fetching)
     if (!state) return undefined
-    this.#lastKnown.set(gitDir, state)
+    this.#lastKnown.set(gitDir, { term, state })
     if (state !== known) onFollowed(gitDir)
     return state.digest
   }
