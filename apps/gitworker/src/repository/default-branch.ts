@@ -111,9 +111,9 @@ async function branchFor(inRepository: readonly string[], runJob: RunJob): Promi
 /**
  * git's arguments. They are text here, so a name that is not UTF-8 cannot be one of them. A shell makes it from digits.
  *
- * @param branch its name, one character for each byte
+ * @param branch its full name, one character for each byte
  */
-function pointHeadTo(branch: string): string[] {
+export function pointHeadTo(branch: string): string[] {
   const bytes = Buffer.from(branch, 'latin1')
   const text = bytes.toString()
   if (Buffer.from(text).equals(bytes)) return ['symbolic-ref', 'HEAD', text]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
@@ -81,6 +81,19 @@ test('a repository of SHA-256 without a branch is copied, and HEAD stays a guess
   const copy = join(two.root, 'empty.git')
   assert.equal(await git(copy, ['rev-parse', '--show-object-format']), 'sha256')
   assert.ok((await readdir(copy)).includes('sluice-head-is-a-guess'))
+})
+
+test('HEAD follows to a branch of any name that a first push may have', async () => {
+  await confirm()
+  const names = ['gr\u00fcn', 'voil\u00e0', '\u65e5\u672c', '\ufffd', "it's"].map((name) =>
+    Buffer.from(name).toString('latin1'),
+  )
+  for (const name of [...names, 'gr\xfcn', 'voil\xa0']) {
+    await writeFile(join(gitDir, 'HEAD'), Buffer.from(`ref: refs/heads/${name}\n`, 'latin1'))
+    await confirm()
+    assert.equal(await readFile(join(two.root, 'team/project.git/HEAD'), 'latin1'), `ref: refs/heads/${name}\n`)
+    assert.deepEqual(cluster.removed, [])
+  }
 })
 
 test('a copy that has the state already is not sent anything, and runs no hook of its own when it is', async () => {

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { RunJob } from '../../process/job/job.ts'
 import { JobError } from '../../process/job/job.ts'
 import { isRefName } from '../../git/ref-name.ts'
-import { headIsNoGuess, initialHead } from '../../repository/default-branch.ts'
+import { headIsNoGuess, initialHead, pointHeadTo } from '../../repository/default-branch.ts'
 import { endedWell } from '../git-stream.ts'
 import type { StartGit } from '../git-stream.ts'
 import type { Told, ToldState } from '../link/told.ts'
@@ -156,7 +156,7 @@ const fetchOptions = [
 /** HEAD may lead to a branch that does not exist, or be an id. */
 async function setHead(head: string, run: RunJob): Promise<void> {
   const [, target] = /^ref: (.+)$/.exec(head) ?? []
-  if (target !== undefined) await run(['symbolic-ref', 'HEAD', checked(target)])
+  if (target !== undefined && isRefName(target)) await run(pointHeadTo(target))
   else if (/^[0-9a-f]+$/.test(head)) await run(['update-ref', '--no-deref', 'HEAD', head])
   else throw new Error(`HEAD cannot be ${JSON.stringify(head)}.`)
 }
@@ -164,10 +164,8 @@ async function setHead(head: string, run: RunJob): Promise<void> {
 /** As an argument of git. @throws {Error} for a name that cannot be one */
 function checked(ref: string): string {
   const bytes = Buffer.from(ref, 'latin1')
-  const name = bytes.toString()
-  if (!isUtf8(bytes) || !isRefName(name))
-    throw new Error(`${JSON.stringify(ref)} cannot be copied: it is no name in UTF-8.`)
-  return name
+  if (isUtf8(bytes) && isRefName(ref)) return bytes.toString()
+  throw new Error(`${JSON.stringify(ref)} cannot be copied: it is no name in UTF-8.`)
 }
 
 /** As a POSIX shell reads it. */

@@ -107,7 +107,8 @@ async function formatOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Pr
 function plainHeadOf(gitDir: string): string | undefined {
   const text = beginningOf(join(gitDir, 'HEAD'))
   const isPlain = text !== undefined && !text.includes('/.invalid') && !text.includes('\uFFFD')
-  return isPlain ? text.replace(/^ref:\s*/, 'ref: ').trimEnd() : undefined
+  // In UTF-8. One character for each byte is wanted.
+  return isPlain ? Buffer.from(withoutEnd(text.replace(/^ref:\s*/, 'ref: '))).toString('latin1') : undefined
 }
 
 async function headOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Promise<string> {
@@ -115,8 +116,13 @@ async function headOf(gitDir: string, runJob: RunJob, signal: AbortSignal): Prom
   if (plain !== undefined) return plain
   const options = { signal, okCodes: [0, 1], encoding: 'latin1' } as const
   const target = await runJob(['--git-dir', gitDir, 'symbolic-ref', '--quiet', 'HEAD'], options)
-  if (target !== '') return `ref: ${target.trimEnd()}`
+  if (target !== '') return `ref: ${withoutEnd(target)}`
   return (await runJob(['--git-dir', gitDir, 'rev-parse', '--verify', 'HEAD'], { signal })).trimEnd()
+}
+
+/** What `trimEnd` takes for a space may be a part of a name: the last byte of "à" is A0. */
+function withoutEnd(line: string): string {
+  return line.replace(/[ \t\r\n]+$/, '')
 }
 
 /** @throws {Error} where a line is longer than git writes any */
