@@ -33,16 +33,21 @@ export function contentsOfPush(
     const old = isCreation(command) ? undefined : command.oldId.toLowerCase()
     changes.push({ ref, old, new: command.newId.toLowerCase() })
   }
-  const pack = body.subarray(push.capabilities.has('push-options') ? endOfOptions(body, push.length) : push.length)
-  return changes.length === 0 ? undefined : { changes, pack }
+  const options = endOfLines(body, push.length)
+  const pack = push.capabilities.has('push-options') ? endOfLines(body, options) : options
+  return changes.length === 0 || pack === undefined ? undefined : { changes, pack: body.subarray(pack) }
 }
 
-/** They come between the commands and the pack: gitprotocol-pack(5). */
-function endOfOptions(body: Buffer, from: number): number {
-  let at = from
-  for (;;) {
+/**
+ * Commands end with a flush packet, and so do the options between them and the pack: gitprotocol-pack(5).
+ *
+ * @returns where the next thing begins; undefined where this one ends in another way
+ */
+function endOfLines(body: Buffer, from: number | undefined): number | undefined {
+  for (let at = from; at !== undefined && at + 4 <= body.length;) {
     const length = pktLength(body, at)
-    if (length === undefined || length < 4 || at + length > body.length) return at + 4
-    at += length
+    if (length === 0) return at + 4
+    at = length === undefined || length < 4 ? undefined : at + length
   }
+  return undefined
 }
