@@ -5,7 +5,7 @@ import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import { DroppedSlots } from '../../src/copies/catching-up/dropped-slots.ts'
-import { Terms } from '../../src/copies/copy/terms.ts'
+import { Terms } from '../../src/copies/copy/term/terms.ts'
 
 test('what a table says that is older than what this host has known drops nothing', async () => {
   await using folder = await temporaryFolder()

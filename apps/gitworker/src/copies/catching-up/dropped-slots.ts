@@ -1,7 +1,7 @@
 import { slotCount } from '@sluice/shared/placement/slot'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { Followers } from '../copy/followers.ts'
-import type { Terms } from '../copy/terms.ts'
+import type { Terms } from '../copy/term/terms.ts'
 import type { SlotNames } from '../slot-names.ts'
 import type { SlotView } from '../slot-view.ts'
 

@@ -1,6 +1,6 @@
 import { slotCount } from '@sluice/shared/placement/slot'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import type { Terms } from '../copy/terms.ts'
+import type { Terms } from '../copy/term/terms.ts'
 import type { SlotView } from '../slot-view.ts'
 
 /** Slots that change together are noted together. */

@@ -1,8 +1,8 @@
 import type { KeptAnswer, KeptAsked } from '../link/kept.ts'
 import type { SlotNames } from '../slot-names.ts'
 import type { SlotView } from '../slot-view.ts'
-import { checkClaim, newerTermMs } from './current-term.ts'
-import type { Terms } from './terms.ts'
+import { checkClaim, newerTermMs } from './term/current-term.ts'
+import type { Terms } from './term/terms.ts'
 
 export type KeptSlotsServices = { readonly view: SlotView; readonly terms: Terms; readonly names: SlotNames }
 

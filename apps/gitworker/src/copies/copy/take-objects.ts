@@ -9,8 +9,8 @@ import { objectPlaceOf } from '../object-store.ts'
 import type { ObjectPlace, ObjectStore } from '../object-store.ts'
 import type { SlotView } from '../slot-view.ts'
 import type { AskObjects, WantedFrom } from './ask-objects.ts'
-import { checkTerm } from './current-term.ts'
-import type { Terms } from './terms.ts'
+import { checkTerm } from './term/current-term.ts'
+import type { Terms } from './term/terms.ts'
 
 /** What objects are taken with: into this host's storage, from the primary's. */
 export type ObjectServices = { readonly store: ObjectStore; readonly askObjects: AskObjects }

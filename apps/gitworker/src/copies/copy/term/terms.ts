@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseJson } from '@sluice/shared/placement/slot-record'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { copiesFolderName } from '../../cluster/member/disk-identity.ts'
+import { copiesFolderName } from '../../../cluster/member/disk-identity.ts'
 
 /**
  * The newest term that this host has obeyed, for each slot. It never goes back, whatever the cluster's table says: so a

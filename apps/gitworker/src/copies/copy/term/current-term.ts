@@ -1,5 +1,5 @@
 import { slotOf } from '@sluice/shared/placement/slot'
-import type { SlotView } from '../slot-view.ts'
+import type { SlotView } from '../../slot-view.ts'
 import { NotFollowedError } from './not-followed-error.ts'
 import type { Terms } from './terms.ts'
 
