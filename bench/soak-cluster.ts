@@ -12,6 +12,7 @@ import { Clients, serverOf } from './history/clients.ts'
 import { faultNames, faultsOfCopies } from './history/faults/faults.ts'
 import { History } from './history/history.ts'
 import { leftBehind } from './history/checks/left-behind.ts'
+import { MemberLogs } from './history/member-logs.ts'
 import { Nemesis } from './history/faults/nemesis.ts'
 import { openEtcd } from './history/open-etcd.ts'
 import { Primaries } from './history/primaries.ts'
@@ -51,12 +52,14 @@ const seed = Number(options.seed)
 const random = randomFrom(seed)
 console.log(`The seed is ${options.seed}.`)
 
+const logs = new MemberLogs(undefined)
 await using etcd = await startEtcd({ members: 3 })
 const cluster = await startCluster({
   etcd: etcd.env,
   hosts: 3,
   gateways: 2,
   cuts: true,
+  takeLine: (member, line) => logs.take(member, line),
   env: {
     SLUICE_LEASE: `${ttl}ms`,
     SLUICE_LEAVE: 'on',
@@ -115,8 +118,8 @@ following.abort()
 await follows
 const isExcused = (began: number, ended: number) =>
   began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
-const after = await leftBehind({ cluster, roots: [root], isExcused })
-report({ faults: nemesis.done, history, wrong: [...checkHistory(history), ...after], seed: options.seed })
+const after = await leftBehind({ cluster, roots: [root], logs, isExcused })
+await report({ run: options, faults: nemesis.done, history, wrong: [...checkHistory(history), ...after] })
 
 /** In the end, each repository is read once more, by each gateway. */
 async function readAll({ gateways }: Cluster): Promise<void> {

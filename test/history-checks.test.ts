@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { checkHistory } from '../bench/history/checks/check-history.ts'
-import { longestWithoutPrimary } from '../bench/history/checks/check-primaries.ts'
 import type { Pushed } from '../bench/history/git-requests.ts'
 import { History } from '../bench/history/history.ts'
 
@@ -79,6 +78,24 @@ describe('the history of a cluster', () => {
     assert.deepEqual(told.read('1', 45).read('2', 45).read(undefined, 45).wrong, { [stale]: 3 })
   })
 
+  test('finds the same after it has forgotten what was right', () => {
+    const told = new Told().push('1', undefined, 0).push('2', '1', 10, 'refused').push('3', '1', 20).read('1', 15)
+    assert.deepEqual(told.read('3', 25).wrong, {})
+    told.history.forget()
+    assert.equal(told.history.counts['reads'], 2)
+    assert.deepEqual(told.push('4', '3', 30).read('3', 35).push('5', '1', 40).read('5', 45, true).wrong, {
+      [lost]: 2,
+      [stale]: 1,
+      [forked]: 1,
+    })
+  })
+
+  test('takes a removal that came later for no reason why something was gone', () => {
+    const told = new Told().push('1', undefined, 0).read(undefined, 5)
+    told.remove('1', 10)
+    assert.deepEqual(told.read(undefined, 15).wrong, { [stale]: 1 })
+  })
+
   test('shows how long nobody was primary, and who was not', () => {
     const { history } = new Told()
     const claim = (host: string, began: number) =>
@@ -89,7 +106,7 @@ describe('the history of a cluster', () => {
       [2, 40, 'host-2'],
       [2, 60, 'host-2'],
     ] as const) {
-      history.placed({ slot: 7, revision, primary })
+      history.placements.add({ slot: 7, revision, primary })
       history.looked({ slot: 7, revision, began, ended: began + 1 })
     }
     for (const [host, began] of [
@@ -99,7 +116,7 @@ describe('the history of a cluster', () => {
     ] as const) {
       claim(host, began)
     }
-    assert.equal(longestWithoutPrimary(history), 20)
+    assert.equal(history.longestWithoutPrimary, 20)
     assert.ok(checkHistory(history).every(({ found }) => found.length === 0))
     claim('host-1', 50)
     const [wrong] = checkHistory(history).filter(({ found }) => found.length > 0)

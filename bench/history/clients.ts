@@ -12,6 +12,9 @@ import { oneOf } from './random.ts'
 
 const betweenMs = 40
 
+/** Half of all reads are of as many that were pushed to last: in a long run, there are hundreds of others. */
+const mostRecent = 4
+
 /** A gateway, or a host. */
 export type Server = { readonly by: string; readonly address: string }
 
@@ -22,7 +25,7 @@ export class Clients {
   readonly #random: () => number
   readonly #over: AbortSignal
   readonly #primaries: Primaries
-  /** By repository: the references that anybody has pushed to. */
+  /** By repository: the references that anybody has pushed to. The last push's is at the end. */
   readonly #refs = new Map<string, Set<string>>()
   #made = 0
 
@@ -34,8 +37,8 @@ export class Clients {
     this.#over = over
   }
 
-  /** Those that anybody has pushed to. */
-  get repositories(): readonly string[] {
+  /** Those that anybody has pushed to, the last one at the end. */
+  get repositories(): string[] {
     return [...this.#refs.keys()]
   }
 
@@ -48,9 +51,10 @@ export class Clients {
     while (!this.#over.aborted) await this.#pushOnce(repository, ref, this.gateway())
   }
 
-  /** Pushes to new repositories, each a few times. */
+  /** Pushes to new repositories, each a few times. They come ever more slowly: some 400 in an hour. */
   async create(name: string): Promise<void> {
     for (let index = 0; !this.#over.aborted; index++) {
+      await pause(betweenMs * this.#refs.size, undefined, { signal: this.#over }).catch(() => {})
       for (let turn = 0; turn < 3 && !this.#over.aborted; turn++) {
         await this.#pushOnce(`${name}-${index}.git`, 'refs/heads/main', this.gateway())
       }
@@ -71,6 +75,7 @@ export class Clients {
   async read(share = 0.5): Promise<void> {
     while (!this.#over.aborted) {
       const { repositories } = this
+      if (this.#random() < 0.5) repositories.splice(0, repositories.length - mostRecent)
       if (repositories.length > 0) await this.readRepository(oneOf(this.#random, repositories), this.#anybody(share))
       await pause(betweenMs)
     }
@@ -136,6 +141,7 @@ export class Clients {
   ) {
     for (const { repository, ref } of changes) {
       const refs = this.#refs.get(repository) ?? new Set()
+      this.#refs.delete(repository)
       this.#refs.set(repository, refs.add(ref))
     }
     const began = performance.now()

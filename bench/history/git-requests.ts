@@ -79,7 +79,12 @@ export async function readRefs(
   if (answer.status === 404) return new Map()
   if (answer.status !== 200 || !answer.body.endsWith('0000')) return undefined
   const lines = answer.body.matchAll(/([0-9a-f]{40}) (refs\/[^\s\0]+)/g)
-  return new Map([...lines].map(([, id, ref]) => [ref!, id!]))
+  return new Map([...lines].map(([, id, ref]) => [ref!, ofItsOwn(id!)]))
+}
+
+/** Without the text that it is a part of, which would stay in memory as long as the part. */
+function ofItsOwn(part: string): string {
+  return Buffer.from(part, 'latin1').toString('latin1')
 }
 
 /** Whether a host says that it takes pushes of a repository. */

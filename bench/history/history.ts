@@ -1,4 +1,6 @@
 import type { Pushed } from './git-requests.ts'
+import { Placements } from './placements.ts'
+import { Versions } from './versions.ts'
 
 /*
  * What clients were told and saw. All times are of one clock, in milliseconds.
@@ -11,30 +13,45 @@ import type { Pushed } from './git-requests.ts'
 type Span = { readonly began: number; readonly ended: number }
 /** `isHeld`: gateways hold it where no host could take it. */
 export type Push = Span & { readonly place: string; readonly version: string; readonly isHeld: boolean } & Pushed
-/** `isLast`: when all is over. */
+/** `isLast`: when all is over. `removals`: how many may have led to what was found. */
 export type Read = Span & {
   readonly place: string
   readonly by: string
   readonly found: string | undefined
   readonly isLast: boolean
+  readonly removals: number
 }
 /** A host has said that it is primary of a slot, or acknowledged a push of it. */
 export type Claim = Span & { readonly host: string; readonly slot: number; readonly what: string }
 /** etcd was asked for the record of a slot. */
 export type Look = Span & { readonly slot: number; readonly revision: number }
-export type Placed = { readonly slot: number; readonly revision: number; readonly primary: string | undefined }
 /** A host's process stood still. */
 export type Pause = Span & { readonly host: string }
 
+/** What a watch of etcd shows may come later. */
+const claimsStayMs = 20_000
+/** A claim may take some seconds. */
+const looksStayMs = 120_000
+
 export class History {
   readonly pushes: Push[] = []
-  readonly reads: Read[] = []
-  readonly claims: Claim[] = []
-  readonly looks: Look[] = []
   readonly pauses: Pause[] = []
+  readonly placements = new Placements()
   readonly #before = new Map<string, string | undefined>()
   readonly #removals = new Map<string, string[]>()
-  readonly #placed = new Map<string, Placed>()
+  readonly #versions = new Map<string, Versions>()
+  /** Acknowledged, by what they follow. */
+  readonly #following = new Map<string, Push[]>()
+  readonly #forks = new Set<readonly Push[]>()
+  readonly #seen = new Set<string>()
+  /** By slot. */
+  readonly #lastClaims = new Map<number, Claim>()
+  readonly #lastLooks = new Map<number, Look>()
+  readonly #forgotten = { reads: 0, claims: 0 }
+  #reads: Read[] = []
+  #claims: Claim[] = []
+  #looks: Look[] = []
+  #longestWithoutPrimary = 0
   #calmSince = Infinity
 
   /** @param before the version that it is to follow; undefined: there is none */
@@ -46,7 +63,9 @@ export class History {
   madeRemoval(place: string, before: string | undefined): string {
     const version = `removal of ${before} from ${place} (${this.#before.size})`
     this.made(version, before)
-    this.#removals.set(place, [...this.removalsOf(place), version])
+    const removals = this.#removals.get(place)
+    if (removals) removals.push(version)
+    else this.#removals.set(place, [version])
     return version
   }
 
@@ -61,35 +80,84 @@ export class History {
 
   pushed(push: Push): void {
     this.pushes.push(push)
+    if (push.outcome !== 'acknowledged') return
+    this.versionsOf(push.place).add(push)
+    const after = `${push.place} after ${this.before(push.version)}`
+    const following = this.#following.get(after)
+    if (!following) return void this.#following.set(after, [push])
+    following.push(push)
+    this.#forks.add(following)
   }
 
-  read(read: Read): void {
-    this.reads.push(read)
+  versionsOf(place: string): Versions {
+    const known = this.#versions.get(place)
+    if (known) return known
+    const versions = new Versions(this, place)
+    this.#versions.set(place, versions)
+    return versions
+  }
+
+  /** Acknowledged pushes that follow the same version. */
+  get forks(): readonly (readonly Push[])[] {
+    return [...this.#forks]
+  }
+
+  read(read: Omit<Read, 'removals'>): void {
+    this.#reads.push({ ...read, removals: this.removalsOf(read.place).length })
+    for (let one = read.found; one !== undefined && !this.#seen.has(one); one = this.before(one)) this.#seen.add(one)
+  }
+
+  /** Whether any read has found a version, or one that it leads to. */
+  wasSeen(version: string): boolean {
+    return this.#seen.has(version)
   }
 
   claimed(claim: Claim): void {
-    this.claims.push(claim)
+    this.#claims.push(claim)
+    const last = this.#lastClaims.get(claim.slot)
+    if (last) this.#longestWithoutPrimary = Math.max(this.#longestWithoutPrimary, claim.ended - last.ended)
+    this.#lastClaims.set(claim.slot, claim)
   }
 
   looked(look: Look): void {
-    this.looks.push(look)
+    this.#looks.push(look)
+    this.#lastLooks.set(look.slot, look)
+  }
+
+  /** These, `claims` and `looks` are those that `forget` has not taken. */
+  get reads(): readonly Read[] {
+    return this.#reads
+  }
+
+  get claims(): readonly Claim[] {
+    return this.#claims
+  }
+
+  get looks(): readonly Look[] {
+    return this.#looks
+  }
+
+  /** The longest time in which no host said that it takes pushes of a slot that was asked about, in milliseconds. */
+  get longestWithoutPrimary(): number {
+    return this.#longestWithoutPrimary
+  }
+
+  /**
+   * Forgets what has just been found to be right: an hour has millions of reads. What is noted later does not make them
+   * wrong, since all that a read must show was acknowledged before it began. Claims need looks before and after them.
+   */
+  forget(): void {
+    const before = { reads: this.#reads.length, claims: this.#claims.length }
+    const isNew = (one: Claim | Look, forMs: number) => one.ended > this.#lastLooks.get(one.slot)!.began - forMs
+    this.#reads = this.#reads.filter(({ isLast }) => isLast)
+    this.#claims = this.#claims.filter((claim) => !this.#lastLooks.has(claim.slot) || isNew(claim, claimsStayMs))
+    this.#looks = this.#looks.filter((look) => isNew(look, looksStayMs))
+    this.#forgotten.reads += before.reads - this.#reads.length
+    this.#forgotten.claims += before.claims - this.#claims.length
   }
 
   paused(pause: Pause): void {
     this.pauses.push(pause)
-  }
-
-  placed(placed: Placed): void {
-    this.#placed.set(keyOf(placed), placed)
-  }
-
-  /** Who was primary of a slot from a revision on, as far as anybody has seen it. */
-  placedAt(at: Pick<Placed, 'slot' | 'revision'>): Placed | undefined {
-    return this.#placed.get(keyOf(at))
-  }
-
-  get places(): readonly Placed[] {
-    return [...this.#placed.values()]
   }
 
   /** From now on, nothing goes wrong on purpose. */
@@ -107,9 +175,9 @@ export class History {
       'pushes acknowledged': of('acknowledged'),
       'pushes refused': of('refused'),
       'pushes of which nobody knows': of('unknown'),
-      'reads': this.reads.length,
-      'times that a host said it was primary': this.claims.length,
-      'changes of primary': this.#changesOfPrimary,
+      'reads': this.#forgotten.reads + this.#reads.length,
+      'times that a host said it was primary': this.#forgotten.claims + this.#claims.length,
+      'changes of primary': this.placements.changes,
     }
   }
 
@@ -121,17 +189,4 @@ export class History {
     }
     return reasons
   }
-
-  get #changesOfPrimary(): number {
-    let changes = 0
-    for (const placed of Map.groupBy(this.places, ({ slot }) => slot).values()) {
-      const inOrder = placed.toSorted((one, other) => one.revision - other.revision)
-      changes += inOrder.filter(({ primary }, at) => at > 0 && primary !== inOrder[at - 1]!.primary).length
-    }
-    return changes
-  }
-}
-
-function keyOf({ slot, revision }: Pick<Placed, 'slot' | 'revision'>): string {
-  return `${slot} ${revision}`
 }

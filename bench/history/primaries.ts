@@ -48,10 +48,13 @@ export class Primaries {
       open.set(host, open.get(host)! - 1)
       if (isPrimary) this.#history.claimed({ host, slot, what: 'said so', began, ended: performance.now() })
     }
-    const asking: Promise<void>[] = []
+    const asking = new Set<Promise<void>>()
     while (!this.#over.aborted) {
-      for (const { name, app } of this.#cluster.hosts)
-        if ((open.get(name) ?? 0) < 8) asking.push(askOne(name, app.address))
+      for (const { name, app } of this.#cluster.hosts) {
+        if ((open.get(name) ?? 0) >= 8) continue
+        const asked = askOne(name, app.address).finally(() => asking.delete(asked))
+        asking.add(asked)
+      }
       await pause(askEveryMs)
     }
     await Promise.all(asking)
@@ -85,6 +88,6 @@ export class Primaries {
   #placed(slot: number, value: string, revision: number): void {
     const primary = readSlotRecord(value, revision)?.primary
     this.#bySlot.set(slot, primary)
-    this.#history.placed({ slot, revision, primary })
+    this.#history.placements.add({ slot, revision, primary })
   }
 }

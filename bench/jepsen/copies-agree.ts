@@ -33,14 +33,18 @@ export async function inSyncAgain(parts: CopiesParts, repositories: readonly str
 
 /** On the disks of all hosts: copies in sync are equal, and whoever is no copy has nothing. */
 export async function copiesDiffer(parts: CopiesParts, repositories: readonly string[]): Promise<Found> {
-  let different: string[] = []
+  let different = new Map<string, readonly string[]>(repositories.map((repository) => [repository, []]))
   // A new primary brings its copies up to date in the background.
   await until('all copies to be equal', async () => {
-    different = []
-    for (const repository of repositories) different.push(...(await differences(parts, repository)))
-    return different.length === 0
+    const found = new Map<string, readonly string[]>()
+    for (const repository of different.keys()) found.set(repository, await differences(parts, repository))
+    different = new Map([...found].filter(([, ofOne]) => ofOne.length > 0))
+    return different.size === 0
   }).catch(() => {})
-  return { what: 'copies in sync that differ, and repositories that nobody keeps', found: different }
+  return {
+    what: 'copies in sync that differ, and repositories that nobody keeps',
+    found: [...different.values()].flat(),
+  }
 }
 
 async function behind({ cluster, coordinator, copies }: CopiesParts, slot: number): Promise<string[]> {

@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startCluster } from '@sluice/shared/testing/cluster'
@@ -7,10 +5,12 @@ import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from '../history/checks/check-history.ts'
+import { checkMeanwhile } from '../history/checks/check-meanwhile.ts'
 import { Clients, serverOf } from '../history/clients.ts'
 import { faultNames } from '../history/faults/faults.ts'
 import { History } from '../history/history.ts'
 import { leftBehind } from '../history/checks/left-behind.ts'
+import { MemberLogs } from '../history/member-logs.ts'
 import { Nemesis } from '../history/faults/nemesis.ts'
 import { openEtcd } from '../history/open-etcd.ts'
 import { Primaries } from '../history/primaries.ts'
@@ -18,6 +18,7 @@ import { randomFrom } from '../history/random.ts'
 import { report } from '../history/report.ts'
 import { showSuppressed } from '../history/show-suppressed.ts'
 import { copiesDiffer, inSyncAgain } from './copies-agree.ts'
+import { Steps } from './steps.ts'
 import { Writers } from './writers.ts'
 
 /*
@@ -42,7 +43,9 @@ const { values: options } = parseArgs({
     faults: { type: 'string', default: '' },
     /** How many go on at once. */
     tracks: { type: 'string', default: '2' },
-    /** A folder for the logs of all members. */
+    /** Of hosts, in seconds. A machine that is busy with other work needs longer ones. */
+    lease: { type: 'string', default: '3' },
+    /** A folder for the logs of all members, and for the report as JSON. */
     logs: { type: 'string' },
   },
 })
@@ -51,17 +54,17 @@ if (noEtcd) {
   console.log(`Skipped: ${noEtcd}`)
   process.exit()
 }
-const ttl = 3000
-const hostWait = 6000
+const ttl = Number(options.lease) * 1000
+const hostWait = 2 * ttl
 /** After the last fault, for how long all must go well. */
 const calmMs = 4000
-/** Whatever is wrong ends the run. */
-const lookEveryMs = 5000
+const tellEveryMs = 60_000
 const seed = Number(options.seed)
 const copies = Number(options.copies)
 const random = randomFrom(seed)
 console.log(`The seed is ${options.seed}.`)
 
+const logs = new MemberLogs(options.logs)
 await using etcd = await startEtcd({ members: 3 })
 const cluster = await startCluster({
   etcd: etcd.env,
@@ -69,6 +72,7 @@ const cluster = await startCluster({
   gateways: 2,
   storage: 'own',
   cuts: true,
+  takeLine: (member, line) => logs.take(member, line),
   env: {
     SLUICE_COPIES: options.copies,
     SLUICE_LEASE: `${ttl}ms`,
@@ -95,9 +99,14 @@ const say = (line: string) =>
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`)
 const repositories = ['one.git', 'two.git', 'again.git'] as const
 const late = await inSyncAgain(ofCopies, repositories)
-if (late.found.length > 0) throw new Error(`The cluster has not come up: ${late.found.join('; ')}`)
+if (late.found.length > 0) {
+  say(`The cluster has not come up: ${late.found.join('; ')}`)
+  throw new Error('The cluster has not come up.')
+}
 say('all copies are in sync')
-const follows = watched.follow(repositories, following.signal)
+const ending = new AbortController()
+const steps = new Steps(() => ending.abort())
+const follows = steps.note('to follow etcd', watched.follow(repositories, following.signal))
 const atWork = [
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
@@ -112,23 +121,21 @@ const atWork = [
   clients.read(1),
   clients.read(1),
   ...repositories.flatMap((name) => [watched.look(name), watched.askHosts(name)]),
-]
+].map((work) => steps.note('the work of clients', work))
 const nemesis = new Nemesis(
   { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl },
   faultNames.filter((name) => name.includes(options.faults) && name !== unfair),
 )
-const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.minutes) * 60_000).unref()
-const looking = setInterval(() => {
-  const wrong = checkHistory(history).filter(({ found }) => found.length > 0)
-  if (wrong.length === 0 || ending.signal.aborted) return
-  for (const { what, found } of wrong) say(`${what}: ${found[0]}`)
-  ending.abort()
-}, lookEveryMs)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+const telling = setInterval(() => say(inShort(history)), tellEveryMs).unref()
 const tracks = Array.from({ length: Number(options.tracks) }, (_, track) => randomFrom(seed + track + 1))
-await Promise.all(tracks.map((ofTrack) => nemesis.run(ending.signal, ofTrack, say)))
-clearInterval(looking)
-await cluster.ready()
+await Promise.all([
+  checkMeanwhile(history, ending, say),
+  ...tracks.map((ofTrack) => steps.note('to end a fault', nemesis.run(ending.signal, ofTrack, say))),
+])
+clearInterval(telling)
+await steps.note('to serve all again', cluster.ready())
 const calmSince = { at: Date.now(), now: performance.now() }
 history.isCalmSince(calmSince.now)
 say('nothing goes wrong any more')
@@ -140,19 +147,20 @@ const ofAllCopies = [
   await inSyncAgain(ofCopies, clients.repositories),
   await copiesDiffer(ofCopies, clients.repositories),
 ]
-await readAll(cluster)
+say('copies have been compared')
+await steps.note('to read all once more', readAll(cluster))
 following.abort()
 await follows
 const isExcused = (began: number, ended: number) =>
   began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
 const roots = cluster.hosts.map(({ name }) => cluster.rootOf(name))
-const after = await leftBehind({ cluster, roots, isExcused })
-if (options.logs !== undefined) await keepLogs(options.logs, cluster)
-report({
+const after = await leftBehind({ cluster, roots, logs, isExcused })
+await report({
+  run: { ...options, seconds: Math.round((performance.now() - started) / 1000) },
   faults: nemesis.done,
   history,
-  wrong: [...checkHistory(history), ...ofAllCopies, ...after],
-  seed: options.seed,
+  wrong: [...checkHistory(history), ...ofAllCopies, ...after, steps.found],
+  folder: options.logs,
 })
 
 /** In the end, each repository is read once more, by each gateway. */
@@ -163,9 +171,8 @@ async function readAll({ gateways }: Cluster): Promise<void> {
   }
 }
 
-async function keepLogs(folder: string, { hosts, gateways }: Cluster): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  for (const { name, app } of [...hosts, ...gateways]) {
-    await writeFile(join(folder, `${name}.log`), app.lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
-  }
+function inShort({ counts }: History): string {
+  const megabytes = Math.round(process.memoryUsage().rss / 2 ** 20)
+  const repositoryCount = clients.repositories.length
+  return `${counts['pushes acknowledged']} pushes acknowledged, ${counts['reads']} reads, ${repositoryCount} repositories; ${megabytes} MiB here`
 }

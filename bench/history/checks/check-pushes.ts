@@ -1,5 +1,4 @@
 import type { History, Push, Read } from '../history.ts'
-import { Versions } from './versions.ts'
 
 /** Pushes that were acknowledged, and are not among what the last read of their reference shows. */
 export function lostPushes(history: History): string[] {
@@ -18,19 +17,15 @@ export function staleReads(history: History): string[] {
 
 /** Two hosts have both taken themselves for primary, or a host has forgotten what it had acknowledged. */
 export function forks(history: History): string[] {
-  const acknowledged = history.pushes.filter(({ outcome }) => outcome === 'acknowledged')
-  const following = Map.groupBy(acknowledged, ({ place, version }) => `${place} after ${history.before(version)}`)
-  return [...following].flatMap(([where, pushes]) =>
-    pushes.length > 1 ? `${where}: ${pushes.map(({ version, ended }) => `${version} at ${at(ended)}`).join(', ')}` : [],
+  return history.forks.map(
+    (pushes) =>
+      `${pushes[0]!.place} after ${history.before(pushes[0]!.version)}: ` +
+      pushes.map(({ version, ended }) => `${version} at ${at(ended)}`).join(', '),
   )
 }
 
 export function seenThoughRefused(history: History): string[] {
-  const seen = new Set<string>()
-  for (const { found } of history.reads) {
-    for (let one = found; one !== undefined && !seen.has(one); one = history.before(one)) seen.add(one)
-  }
-  const refused = history.pushes.filter(({ outcome, version }) => outcome === 'refused' && seen.has(version))
+  const refused = history.pushes.filter(({ outcome, version }) => outcome === 'refused' && history.wasSeen(version))
   return refused.map(({ place, version, why, ended }) => `${place}: ${version} at ${at(ended)}: ${why}`)
 }
 
@@ -47,14 +42,14 @@ export function failedInCalm({ pushes, calmSince }: History): string[] {
 
 type Missing = { readonly push: Push; readonly read: Read }
 
-/** For each read that shows too little, one push that it does not show. */
+/** For each read that shows too little, what it does not show. */
 function missingIn(history: History, reads: readonly Read[]): Missing[] {
-  const acknowledged = history.pushes.filter(({ outcome }) => outcome === 'acknowledged')
-  const pushes = Map.groupBy(acknowledged, ({ place }) => place)
-  return [...Map.groupBy(reads, ({ place }) => place)].flatMap(([place, ofPlace]) => {
-    const versions = new Versions(history, place, pushes.get(place) ?? [])
-    return ofPlace.flatMap((read) => versions.missingIn(read).map((push) => ({ push, read })))
-  })
+  return reads.flatMap((read) =>
+    history
+      .versionsOf(read.place)
+      .missingIn(read)
+      .map((push) => ({ push, read })),
+  )
 }
 
 function wordsOf({ place, version, ended }: Push, { by, found, began }: Read): string {

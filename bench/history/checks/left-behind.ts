@@ -4,6 +4,7 @@ import type { LogLine } from '@sluice/shared/testing/app'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import type { MemberLogs } from '../member-logs.ts'
 
 export type Found = { readonly what: string; readonly found: readonly string[] }
 
@@ -11,24 +12,24 @@ type LeftParts = {
   readonly cluster: Cluster
   /** The folders with the repositories. */
   readonly roots: readonly string[]
+  readonly logs: MemberLogs
   /** Whether faults explain what went wrong between these times (`Date.now()`). */
   readonly isExcused: (began: number, ended: number) => boolean
 }
 
 /** What must not be there when all requests are over, and all members have stopped, which this does. */
-export async function leftBehind({ cluster, roots, isExcused }: LeftParts): Promise<Found[]> {
+export async function leftBehind({ cluster, roots, logs, isExcused }: LeftParts): Promise<Found[]> {
   await until('all requests to be over', async () => (await cluster.gitProcesses()).length === 0).catch(() => {})
   const processes = (await cluster.gitProcesses()).map(String)
-  const errors = [...cluster.hosts, ...cluster.gateways].flatMap(({ name, app }) =>
-    app.lines
-      .filter((line) => isUnexpected(line, isExcused))
-      .map((line) => `${name}: ${JSON.stringify(line).slice(0, 600)}`),
-  )
+  const errors = logs.errors
+    .filter(({ line }) => isUnexpected(line, isExcused))
+    .map(({ member, line }) => `${member}: ${JSON.stringify(line).slice(0, 600)}`)
   await Promise.all([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
   const files: string[] = []
   const fsck: string[] = []
   for (const root of roots) {
-    files.push(...(await readdir(root, { recursive: true })).map((file) => join(root, file)))
+    const temporary = (await readdir(root, { recursive: true })).filter((file) => isTemporary(basename(file)))
+    files.push(...temporary.map((file) => join(root, file)))
     for (const name of (await readdir(root)).filter((entry) => entry.endsWith('.git'))) {
       const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full', '--strict'])
       if (code !== 0) fsck.push(`${join(root, name)}: ${stdout}${stderr}`)
@@ -42,10 +43,7 @@ export async function leftBehind({ cluster, roots, isExcused }: LeftParts): Prom
   return [
     { what: 'processes of requests', found: processes },
     { what: 'notes of requests', found: notes.flat() },
-    {
-      what: 'quarantines, kept and temporary packs, locks',
-      found: files.filter((file) => isTemporary(basename(file))),
-    },
+    { what: 'quarantines, kept and temporary packs, locks', found: files },
     { what: 'errors of git fsck', found: fsck },
     { what: 'lines of level error', found: errors },
   ]

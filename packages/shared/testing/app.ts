@@ -35,11 +35,13 @@ const mains = {
  * Starts an application as a process, and waits until it listens.
  *
  * @param within a program and its arguments that puts another program in its own place, elsewhere: `nsenter`
+ * @param take takes each line of the log; `lines` stays empty then. For applications that run for long
  */
 export async function startApp(
   name: keyof typeof mains,
   env: Record<string, string>,
   within: readonly string[] = [],
+  take?: (line: LogLine) => void,
 ): Promise<App> {
   const [program, ...args] = [...within, process.execPath, ...nodeFlags, mains[name]]
   const child = spawn(program, args, {
@@ -47,7 +49,8 @@ export async function startApp(
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   const lines: LogLine[] = []
-  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as LogLine))
+  const takeLine = take ?? ((line) => lines.push(line))
+  createInterface({ input: child.stdout! }).on('line', (line) => takeLine(JSON.parse(line) as LogLine))
   const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
   const early = exited.then((how) => Promise.reject(new Error(`The ${name} ended with ${how} before it listened.`)))
   early.catch(() => {})

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { LogLine } from './app.ts'
 import { openCutProxy } from './cut-proxy.ts'
 import type { CutProxy } from './cut-proxy.ts'
 import { temporaryFolder } from './folder.ts'
@@ -38,6 +39,8 @@ export type ClusterOptions = {
   /** Puts proxies between the members, and between them and etcd, which can be cut. */
   readonly cuts?: boolean
   readonly env?: Record<string, string>
+  /** Takes what members log, of all their processes. Nobody else sees it then. */
+  readonly takeLine?: (member: string, line: LogLine) => void
 }
 
 /** Starts hosts and gateways as processes, each on ports of its own, and waits until all repositories can be served. */
@@ -59,7 +62,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     return host
   }
   const addGateway = async (env: Record<string, string> = {}) => {
-    const gateway = await parts.gateway(`gateway-${gateways.length + 1}`, env)
+    const gateway = await parts.gateway(`gateway-${++parts.gatewaysInAll}`, env)
     gateways.push(gateway)
     return gateway
   }
@@ -98,6 +101,7 @@ async function servesAll({ name, app }: Member): Promise<void> {
 /** Starts members, and ends them: gateways first, then all hosts at once, then the proxies. */
 class Parts implements AsyncDisposable {
   hostsInAll = 0
+  gatewaysInAll = 0
   readonly #folder: string
   readonly #options: ClusterOptions
   readonly #hosts: AsyncDisposable[] = []
@@ -122,7 +126,7 @@ class Parts implements AsyncDisposable {
       ...this.#options.env,
       ...own,
     }
-    const host = await startMember({ kind: 'supervisor', name, env, toEtcd, toHost })
+    const host = await startMember({ kind: 'supervisor', name, env, toEtcd, toHost, take: this.#takeOf(name) })
     this.#hosts.push(host)
     return host
   }
@@ -132,7 +136,14 @@ class Parts implements AsyncDisposable {
     // It comes back to the same address.
     const listen = { SLUICE_LISTEN: `127.0.0.1:${await freePort()}` }
     const env = { ...this.#settings(toEtcd), ...listen, ...this.#options.env, ...own }
-    const gateway = await startMember({ kind: 'gateway', name, env, toEtcd, toHost: undefined })
+    const gateway = await startMember({
+      kind: 'gateway',
+      name,
+      env,
+      toEtcd,
+      toHost: undefined,
+      take: this.#takeOf(name),
+    })
     this.#gateways.push(gateway)
     return gateway
   }
@@ -144,6 +155,11 @@ class Parts implements AsyncDisposable {
     } finally {
       await disposeAll(this.#hosts)
     }
+  }
+
+  #takeOf(name: string): ((line: LogLine) => void) | undefined {
+    const { takeLine } = this.#options
+    return takeLine && ((line) => takeLine(name, line))
   }
 
   async #waysToEtcd(): Promise<CutProxy[]> {

@@ -1,5 +1,5 @@
 import { startApp, stopApp } from './app.ts'
-import type { App } from './app.ts'
+import type { App, LogLine } from './app.ts'
 import type { CutProxy } from './cut-proxy.ts'
 
 /** A host or a gateway of a cluster under test. It may be ended, and started again under its old name and address. */
@@ -30,6 +30,7 @@ export type MemberOptions = {
   readonly toHost: CutProxy | undefined
   /** As for `startApp`. */
   readonly within?: readonly string[]
+  readonly take?: ((line: LogLine) => void) | undefined
 }
 
 /** Starts a member. Disposing stops it, whatever state it is in. */
@@ -40,9 +41,10 @@ export async function startMember({
   toEtcd,
   toHost,
   within,
+  take,
 }: MemberOptions): Promise<Member & AsyncDisposable> {
   const start = async () => {
-    const started = await startApp(kind, env, within)
+    const started = await startApp(kind, env, within, take)
     toHost?.leadTo(started.address)
     return started
   }
