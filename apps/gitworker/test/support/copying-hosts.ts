@@ -106,7 +106,7 @@ export type CopyingHost = AsyncDisposable & {
 export async function openCopyingHost(
   cluster: FakeCluster,
   name: string,
-  { copyTimeout = 60_000, git: program = 'git' } = {},
+  { copyTimeout = 60_000, longestSilence = 300_000, git: program = 'git' } = {},
 ): Promise<CopyingHost> {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
@@ -224,6 +224,7 @@ export async function openCopyingHost(
     askObjects,
     grants: { answer: () => undefined },
     catchingUp: lane(),
+    longestSilence,
     ending: ending.signal,
     log: silentLog,
   })

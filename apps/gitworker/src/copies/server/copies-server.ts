@@ -27,6 +27,7 @@ import {
 import type { ObjectsAnswer, ToldObjects } from '../link/told-objects.ts'
 import { objectPlaceOf } from '../object-store.ts'
 import { servePage, serveStored } from '../primary/serve-stored.ts'
+import { Signs } from './signs.ts'
 import { answerTold, messageOf, readBody, refuse, signEveryMs } from './told-line.ts'
 import { readTexts } from '../state/repository-texts.ts'
 import { keptPath, readKeptAsked } from '../link/kept.ts'
@@ -39,10 +40,14 @@ export type CopiesServerServices = KeptSlotsServices &
     readonly grants: Pick<ReadGrants, 'answer'>
     /** What nobody waits for takes turns in it, so that pushes do not wait for that. */
     readonly catchingUp: Lane
+    /** For how long that may show no progress, in milliseconds: five minutes by default. */
+    readonly longestSilence?: number
     /** Aborted when the host stops. */
     readonly ending: AbortSignal
     readonly log: Logger
   }
+
+const longestSilenceMs = 5 * 60_000
 
 /** What hosts ask each other. To be called for peers only that are trusted as gateways are. */
 export class CopiesServer {
@@ -110,11 +115,13 @@ export class CopiesServer {
   }
 
   async #answer(told: Told, onProgress: () => void, signal: AbortSignal): Promise<Answer> {
+    const { followers, catchingUp, longestSilence = longestSilenceMs } = this.#services
     try {
-      // While it waits, it is well.
-      using _signing = told.isCatchingUp ? signs(onProgress) : undefined
-      using _slot = told.isCatchingUp ? await this.#services.catchingUp.admit(forItself, signal) : undefined
-      return { digest: await this.#services.followers.follow({ told, onProgress, signal }) }
+      if (!told.isCatchingUp) return { digest: await followers.follow({ told, onProgress, signal }) }
+      using signs = new Signs(onProgress, longestSilence)
+      using _slot = await catchingUp.admit(forItself, signal)
+      signs.begin()
+      return { digest: await followers.follow({ told, onProgress: signs.moved, signal }) }
     } catch (error) {
       return this.#failed(told, error)
     }
@@ -170,11 +177,6 @@ function answerPush(push: SmallPush | undefined, outgoing: ServerResponse): void
   const changes = push.changes.map(({ ref, old = null, new: now }) => ({ ref, old, new: now }))
   outgoing.write(`${JSON.stringify({ changes })}\n`)
   outgoing.end(push.pack)
-}
-
-function signs(onProgress: () => void): Disposable {
-  const timer = setInterval(onProgress, signEveryMs)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 function lineOf(line: KeptLine): string {
