@@ -75,7 +75,8 @@ export function identityOf(pid: number): string | undefined {
 
 let bootId: string | undefined
 
-function boot(): string {
+/** Tells one start of this machine from the others. */
+export function boot(): string {
   return (bootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 }
 

@@ -11,8 +11,14 @@ import { claimDisk } from '../../src/cluster/member/claim-disk.ts'
 import { identityFile, writeIdentity } from '../../src/cluster/member/disk-identity.ts'
 import { keys, TestCluster } from '../support/cluster-host.ts'
 
-async function claim({ operator: coordinator }: TestCluster, root: string, isEmpty: boolean, name = 'one') {
-  const services = { name, coordinator, keys, ttl: 1, log: silentLog }
+async function claim(
+  { operator: coordinator }: TestCluster,
+  root: string,
+  isEmpty: boolean,
+  name = 'one',
+  boot = 'first',
+) {
+  const services = { name, boot, coordinator, keys, ttl: 1, log: silentLog }
   await claimDisk(services, { root, isEmpty: async () => isEmpty })
 }
 
@@ -70,4 +76,37 @@ test('a host with an empty disk waits until another one is primary', async () =>
   await cluster.place('project', { primary: 'two', copies: both, inSync: both })
   await claiming
   assert.deepEqual(await inSyncOf(cluster, 'project'), ['two'])
+})
+
+test('a host whose machine has started anew is in sync of nothing that a living primary has', async () => {
+  await using cluster = new TestCluster()
+  await using folder = await temporaryFolder()
+  const root = join(folder.path, 'one')
+  await claim(cluster, root, true)
+  const two = await cluster.join('two', { storage: 'own', weight: 0, ttl: 60_000 })
+  const [both, alone] = [
+    ['one', 'two'],
+    ['one', 'away'],
+  ]
+  await cluster.place('copied', { primary: 'two', copies: both, inSync: both })
+  await cluster.place('alone', { primary: 'one', copies: alone, inSync: alone })
+  await claim(cluster, root, false)
+  assert.deepEqual(await inSyncOf(cluster, 'copied'), both)
+  await claim(cluster, root, false, 'one', 'second')
+  assert.deepEqual(await inSyncOf(cluster, 'copied'), ['two'])
+  assert.deepEqual(await inSyncOf(cluster, 'alone'), alone)
+  await cluster.place('copied', { primary: 'two', copies: both, inSync: both })
+  await claim(cluster, root, false, 'one', 'second')
+  assert.deepEqual(await inSyncOf(cluster, 'copied'), both)
+  // The balancer makes others primary of what it had.
+  await cluster.place('project', { primary: 'one', copies: both, inSync: both })
+  const claiming = claim(cluster, root, false, 'one', 'third')
+  await cluster.place('project', { primary: 'two', copies: both, inSync: both })
+  await claiming
+  assert.deepEqual(await inSyncOf(cluster, 'project'), ['two'])
+  // Nobody else lives: nobody has more.
+  await two[Symbol.asyncDispose]()
+  await cluster.place('copied', { primary: 'two', copies: both, inSync: both })
+  await claim(cluster, root, false, 'one', 'fourth')
+  assert.deepEqual(await inSyncOf(cluster, 'copied'), both)
 })

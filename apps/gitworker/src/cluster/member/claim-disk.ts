@@ -2,31 +2,26 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigError } from '@sluice/shared/config/config-error'
 import type { Coordinator } from '@sluice/shared/coordinator/coordinator'
-import { slotOfKey } from '@sluice/shared/placement/keys'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
-import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
-import type { SlotRecord } from '@sluice/shared/placement/slot-record'
-import type { Logger } from '@sluice/shared/telemetry/log'
-import { identityFile, readIdentity, writeIdentity } from './disk-identity.ts'
+import { leaveAfterBoot } from './after-boot.ts'
+import type { AfterBootServices } from './after-boot.ts'
+import { identityFile, readBoot, readIdentity, writeBoot, writeIdentity } from './disk-identity.ts'
+import { leaveInSync, slotsInSync } from './in-sync-slots.ts'
 
 /*
  * Makes sure, before a host joins its cluster, that the repositories on its disk are those that the cluster means:
  *
  *   the disk knows a cluster ── it is another one, or etcd knows none ──▶ refused
+ *     ── the machine has started anew since then ──▶ after-boot
  *   the disk knows none: a new host, a new disk, one that was restored, or one that is not mounted
  *     ── etcd says that this host alone has all of a slot, and the disk is empty ──▶ refused
  *     ── etcd says that it is in sync with others ──▶ it is taken out, and catches up
  *     ──▶ it belongs to this cluster from now on
  */
 
-export type DiskClaimServices = {
-  /** The name of this host. */
-  readonly name: string
-  readonly coordinator: Coordinator
-  readonly keys: ClusterKeys
-  /** Of a lease, in milliseconds. */
-  readonly ttl: number
-  readonly log: Logger
+export type DiskClaimServices = AfterBootServices & {
+  /** Tells one start of this machine from the others. */
+  readonly boot: string
 }
 
 export type Disk = {
@@ -40,14 +35,17 @@ export type Disk = {
  * @throws {CoordinatorError}; the file system's error
  */
 export async function claimDisk(services: DiskClaimServices, disk: Disk): Promise<void> {
-  const { coordinator, keys, log } = services
+  const { coordinator, keys, log, boot } = services
   const known = await readIdentity(disk.root)
   const found = await valueOf(coordinator, keys.id)
   if (known !== undefined) {
     if (known !== found) throw ofAnother(keys, disk, known, found)
-    return
+    if ((await readBoot(disk.root)) === boot) return
+    await leaveAfterBoot(services)
+    return await writeBoot(disk.root, boot)
   }
   if (found !== undefined) await settleNewDisk(services, disk, found)
+  await writeBoot(disk.root, boot)
   const id = found ?? (await begin(services))
   await writeIdentity(disk.root, id)
   log.info({ cluster: id, root: disk.root }, 'the repositories of this host belong to the cluster from now on')
@@ -74,31 +72,15 @@ async function settleNewDisk(services: DiskClaimServices, disk: Disk, id: string
     if (alone.length > 0 && (await disk.isEmpty())) throw isAlone(name, disk, id, alone.length)
     const withOthers = mine.filter(({ record }) => record.inSync.length > 1)
     const isPrimary = withOthers.some(({ record }) => record.primary === name)
-    if (!isPrimary && (await leaveInSync(services, withOthers))) return
+    if (!isPrimary) {
+      const left = await leaveInSync(services, withOthers)
+      if (left > 0)
+        services.log.warn({ slots: left }, 'this host has a new disk: it is in sync no more, and catches up')
+      if (left === withOthers.length) return
+    }
     if (performance.now() > until) throw isStillPrimary(name, disk)
     await pause(200)
   }
-}
-
-type InSyncSlot = { readonly key: string; readonly revision: number; readonly record: SlotRecord }
-
-async function slotsInSync({ coordinator, keys, name }: DiskClaimServices): Promise<InSyncSlot[]> {
-  const { entries } = await coordinator.read(keys.slots)
-  return entries.flatMap(({ key, value, revision }) => {
-    const record = slotOfKey(keys, key) === undefined ? undefined : readSlotRecord(value, revision)
-    return record?.inSync.includes(name) ? { key, revision, record } : []
-  })
-}
-
-/** @returns whether this host is in sync with others of no slot any more */
-async function leaveInSync({ coordinator, name, log }: DiskClaimServices, slots: readonly InSyncSlot[]) {
-  let left = 0
-  for (const { key, revision, record } of slots) {
-    const value = writeSlotRecord({ ...record, inSync: record.inSync.filter((host) => host !== name) })
-    if ((await coordinator.swap([{ key, expected: revision, value }])).isDone) left++
-  }
-  if (left > 0) log.warn({ slots: left }, 'the disk of this host is a new one: it is in sync no more, and catches up')
-  return left === slots.length
 }
 
 /** @param id what etcd knows; undefined: nothing */

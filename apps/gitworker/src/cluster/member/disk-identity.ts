@@ -12,21 +12,42 @@ export function identityFile(root: string): string {
 
 /** @returns undefined where there is none @throws the file system's error */
 export async function readIdentity(root: string): Promise<string | undefined> {
+  return await readLine(identityFile(root))
+}
+
+/** Resolves when it is on the disk. @throws the file system's error */
+export async function writeIdentity(root: string, id: string): Promise<void> {
+  await writeLine(root, identityFile(root), id)
+}
+
+/** The start of the machine in which this host was a member last. @throws the file system's error */
+export async function readBoot(root: string): Promise<string | undefined> {
+  return await readLine(bootFile(root))
+}
+
+/** Resolves when it is on the disk. @throws the file system's error */
+export async function writeBoot(root: string, boot: string): Promise<void> {
+  await writeLine(root, bootFile(root), boot)
+}
+
+function bootFile(root: string): string {
+  return join(root, copiesFolderName, 'boot')
+}
+
+async function readLine(path: string): Promise<string | undefined> {
   try {
-    return (await readFile(identityFile(root), 'utf8')).trim()
+    return (await readFile(path, 'utf8')).trim()
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
 
-/** Resolves when it is on the disk. @throws the file system's error */
-export async function writeIdentity(root: string, id: string): Promise<void> {
-  const path = identityFile(root)
+async function writeLine(root: string, path: string, line: string): Promise<void> {
   const folder = join(root, copiesFolderName)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await using file = await open(`${path}.new`, 'w', 0o600)
-  await file.writeFile(`${id}\n`)
+  await file.writeFile(`${line}\n`)
   await file.sync()
   await rename(`${path}.new`, path)
   await using opened = await open(folder, 'r')

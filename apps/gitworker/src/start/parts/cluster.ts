@@ -23,6 +23,7 @@ import { ClusterMetrics } from '../../cluster/shown/cluster-metrics.ts'
 import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { addressOf, checkClusterSettings, formatOf, nameOf } from '../../config/cluster-settings.ts'
+import { boot } from '../../process/process-table.ts'
 import type { Part } from './startable-part.ts'
 
 /** A host's part in its cluster, which it does not join before it listens. */
@@ -109,7 +110,10 @@ export async function openCluster(
       return host.status
     },
     pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
-    claimDisk: (disk) => patiently(performance.now(), () => claimDisk({ ...self, ttl: config.lease, log }, disk)),
+    claimDisk: (disk) => {
+      const services = { ...self, boot: boot(), ttl: config.lease, log }
+      return patiently(performance.now(), () => claimDisk(services, disk))
+    },
     join: (listening) => host.join(addressOf(config, listening)),
     leave: (timeoutMs, hurry) => host.leave(timeoutMs, hurry),
     [Symbol.asyncDispose]: () => ends.disposeAsync(),
