@@ -51,3 +51,19 @@ test('deletions, shallow clones, and references that hooks have put in others’
   assert.equal(contentsOfPush(bodyOf([`shallow ${one}`, line], [pack]), results), undefined)
   assert.equal(contentsOfPush(bodyOf([`${one} ${none} refs/heads/a\0`], []), results), undefined)
 })
+
+test('of a signed push, a copy gets what it asks for, and neither the certificate nor the options', () => {
+  const head = ['certificate version 0.1', 'pusher A User <user@example.org> 1700000000 +0000', 'push-option one', '']
+  const end = ['-----BEGIN SSH SIGNATURE-----', 'U1NIU0lH', '-----END SSH SIGNATURE-----']
+  const signed = (command: string, also = '') => {
+    const certificate = [also, ...head, command, ...end].map((line) => `${line}\n`)
+    const lines = ['push-cert\0 report-status push-options', ...certificate, 'push-cert-end\n']
+    return bodyOf(lines, [pktLine('one'), flushPacket, pack])
+  }
+  const contents = contentsOfPush(signed(update('refs/heads/a')), accepted('refs/heads/a'))
+  assert.equal(contents?.pack.toString(), pack.toString())
+  assert.deepEqual(contents.changes, [{ ref: 'refs/heads/a', old: one, new: two }])
+  // Where git reads no command, such a line makes it unclear what git has done.
+  const unclear = signed(update('refs/heads/a'), `${two} ${one} refs/heads/a`)
+  assert.equal(contentsOfPush(unclear, accepted('refs/heads/a')), undefined)
+})

@@ -8,6 +8,7 @@ import { clusterKeys } from '@sluice/shared/placement/keys'
 import { slotCount, slotOf } from '@sluice/shared/placement/slot'
 import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotRecord, SlotWrite } from '@sluice/shared/placement/slot-record'
+import type { Logger } from '@sluice/shared/telemetry/log'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { freePort } from '@sluice/shared/testing/free-port'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -40,7 +41,10 @@ export type HostsInProcess = AsyncDisposable & {
   refsAt(host: string, repository: string): Promise<string>
 }
 
-export async function openHostsInProcess(settings: Readonly<Record<string, string>> = {}): Promise<HostsInProcess> {
+export async function openHostsInProcess(
+  settings: Readonly<Record<string, string>> = {},
+  log: Logger = silentLog,
+): Promise<HostsInProcess> {
   await using opening = new AsyncDisposableStack()
   const store = new KeyStore()
   const operator = opening.use(new InProcessCoordinator(store))
@@ -69,7 +73,7 @@ export async function openHostsInProcess(settings: Readonly<Record<string, strin
       ...settings,
       ...more,
     })
-    const host = await startSupervisor(config, silentLog, new InProcessCoordinator(store))
+    const host = await startSupervisor(config, log, new InProcessCoordinator(store))
     hosts.set(name, host)
     return host
   }

@@ -1,111 +1,67 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { InProcessCoordinator } from '@sluice/shared/coordinator/in-process/in-process-coordinator'
-import { KeyStore } from '@sluice/shared/coordinator/in-process/key-store'
-import { formatAddress } from '@sluice/shared/network/address'
-import { clusterKeys } from '@sluice/shared/placement/keys'
-import { slotOf } from '@sluice/shared/placement/slot'
-import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { silentLog } from '@sluice/shared/telemetry/log'
-import { freePort } from '@sluice/shared/testing/free-port'
-import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
-import { until } from '@sluice/shared/testing/until'
-import { readSupervisorConfig } from '../../src/config/config.ts'
-import { startSupervisor } from '../../src/start/start.ts'
-import type { Supervisor } from '../../src/start/start.ts'
+import { openHostsInProcess } from './hosts-in-process.ts'
+import type { HostsInProcess } from './hosts-in-process.ts'
 
-const keys = clusterKeys('/sluice/')
-
-/** For as long as there is a file `hold`, no git of the second host begins that is about a repository. */
+/** Notes the commands of the second host that are about a repository. None begins for as long as there is a file `hold`. */
 function gitThatWaits(folder: string): string {
   return `#!/bin/sh
 case "$*" in
-*${folder}/two/*) : > ${folder}/asked; while [ -e ${folder}/hold ]; do sleep 0.05; done ;;
+*${folder}/two/*) printf '%s\\n' "$*" >> ${folder}/asked; while [ -e ${folder}/hold ]; do sleep 0.05; done ;;
 esac
 exec git "$@"
 `
 }
 
-/** Two whole hosts in this process, `one` and `two`, each with a root of its own, over a coordinator in this process. */
+const both = ['one', 'two'] as const
+
+/** Two whole hosts in this process, `one` and `two`. Whatever is placed is kept by both. */
 export class TwoHosts implements AsyncDisposable {
   readonly folder: string
-  readonly #store = new KeyStore()
-  readonly #operator = new InProcessCoordinator(this.#store)
-  readonly #hosts = new Map<string, Supervisor>()
-  readonly #parts = new AsyncDisposableStack()
+  readonly #hosts: HostsInProcess
 
-  static async open(settings: Readonly<Record<string, string>> = {}, log: Logger = silentLog): Promise<TwoHosts> {
-    const temporary = await temporaryFolder()
-    const hosts = new TwoHosts(temporary.path)
-    await writeFile(join(temporary.path, 'git'), gitThatWaits(temporary.path), { mode: 0o755 })
-    hosts.#parts.use(temporary)
-    hosts.#parts.use(hosts.#operator)
-    // While somebody has this key, no host balances.
-    const lease = hosts.#parts.use(await hosts.#operator.grantLease(60_000))
-    await hosts.#operator.swap([{ key: keys.balancer, expected: 0, value: 'nobody', lease }])
-    try {
-      for (const name of ['one', 'two']) await hosts.#start(name, settings, log)
-    } catch (error) {
-      await hosts[Symbol.asyncDispose]()
-      throw error
-    }
-    return hosts
+  static async open(settings: Readonly<Record<string, string>> = {}, log?: Logger): Promise<TwoHosts> {
+    await using opening = new AsyncDisposableStack()
+    // Long enough for a busy machine: nobody waits for the end of one.
+    const hosts = opening.use(await openHostsInProcess({ SLUICE_LEASE: '5s', ...settings }, log))
+    const program = join(hosts.folder, 'git')
+    await writeFile(program, gitThatWaits(hosts.folder), { mode: 0o755 })
+    for (const name of both) await hosts.start(name, { SLUICE_GIT: program })
+    opening.move()
+    return new TwoHosts(hosts)
   }
 
-  private constructor(folder: string) {
-    this.folder = folder
-  }
-
-  async #start(name: string, settings: Readonly<Record<string, string>>, log: Logger): Promise<void> {
-    const root = join(this.folder, name)
-    await mkdir(root)
-    const config = readSupervisorConfig({
-      SLUICE_ROOT: root,
-      SLUICE_SUPERVISOR: `127.0.0.1:${await freePort()}`,
-      SLUICE_RUN_FOLDER: join(this.folder, `run-${name}`),
-      SLUICE_CREATE_ON_PUSH: 'on',
-      SLUICE_MIN_FREE_DISK: '0B',
-      SLUICE_MAINTENANCE: 'off',
-      SLUICE_WARM_WORKERS: '2',
-      SLUICE_WORKER_START_TIMEOUT: '60s',
-      SLUICE_CLUSTER: 'etcd',
-      SLUICE_ETCD: 'http://127.0.0.1:1',
-      SLUICE_HOST_NAME: name,
-      SLUICE_COPY_TIMEOUT: '60s',
-      SLUICE_LEASE: '1s',
-      SLUICE_GIT: join(this.folder, 'git'),
-      ...settings,
-    })
-    const supervisor = await startSupervisor(config, log, new InProcessCoordinator(this.#store))
-    this.#hosts.set(name, this.#parts.use(supervisor))
+  private constructor(hosts: HostsInProcess) {
+    this.#hosts = hosts
+    this.folder = hosts.folder
   }
 
   /** Makes a host the primary of a repository, with a copy at the other. @returns the repository's address there */
   async place(repository: string, primary: 'one' | 'two' = 'one'): Promise<string> {
-    return await this.placeAt(repository, primary, ['one', 'two'])
-  }
-
-  async placeAt(repository: string, primary: string, copies: readonly string[]): Promise<string> {
-    const value = writeSlotRecord({ primary, copies, inSync: copies, next: undefined, term: undefined })
-    const { revision } = await this.#operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
-    const known = () => [...this.#hosts.values()].map(({ cluster }) => cluster!.status.revision)
-    await until('both hosts to know', () => known().every((one) => one >= revision))
+    await this.#hosts.place(repository, { primary, copies: both, inSync: both })
     return this.urlAt(primary, repository)
   }
 
   urlAt(host: string, repository: string): string {
-    return `http://${formatAddress(this.#hosts.get(host)!.address)}/${repository}`
+    return this.#hosts.urlOf(host, repository)
   }
 
   async inSyncOf(repository: string): Promise<readonly string[]> {
-    const { entries } = await this.#operator.read(keys.slot(slotOf(repository)))
-    return readSlotRecord(entries[0]!.value, entries[0]!.revision)!.inSync
+    return await this.#hosts.inSyncOf(repository)
+  }
+
+  /** How `two` got what was pushed last. */
+  async lastWay(): Promise<'fetch' | 'receive-pack' | undefined> {
+    const noted = await readFile(join(this.folder, 'asked'), 'utf8').catch(() => '')
+    const ways = noted.split('\n').map((line) => / receive-pack /.exec(line) ?? / copy$/.exec(line))
+    const last = ways.findLast((found) => found !== null)
+    return last && (last[0] === ' copy' ? 'fetch' : 'receive-pack')
   }
 
   /** Asks the administration of a host. */
@@ -147,6 +103,6 @@ export class TwoHosts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts.disposeAsync()
+    await this.#hosts[Symbol.asyncDispose]()
   }
 }
