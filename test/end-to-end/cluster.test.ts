@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ClusterStatus } from '@sluice/shared/placement/cluster-status'
 import { startCluster } from '@sluice/shared/testing/cluster'
 import type { Cluster } from '@sluice/shared/testing/cluster'
@@ -109,6 +110,8 @@ describe('a cluster under polls, clones and pushes', { skip: noEtcd ?? false }, 
 
 /** How many requests are under way at once, at most. */
 const lanes = 4
+/** Clients that never rest would take the machine from the members that are to move slots. */
+const betweenMs = 40
 
 /** Two lanes of polls, one of clones, one of pushes. */
 class Load {
@@ -145,7 +148,7 @@ class Load {
   }
 
   async #repeat(kind: keyof Load['done'], once: (turn: number) => Promise<string | undefined>): Promise<void> {
-    for (let turn = 0; !this.#over.signal.aborted; turn++) {
+    for (let turn = 0; !this.#over.signal.aborted; turn++, await pause(betweenMs)) {
       const failure = await once(turn).catch((error: unknown) => String(error))
       if (failure === undefined) this.done[kind]++
       else this.failures.push(`${kind}: ${failure}`)
