@@ -15,9 +15,12 @@ const userEnvironment = {
   GIT_AUTHOR_EMAIL: 'user@example.org',
   GIT_COMMITTER_NAME: 'A User',
   GIT_COMMITTER_EMAIL: 'user@example.org',
-  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_COUNT: '2',
   GIT_CONFIG_KEY_0: 'init.defaultBranch',
   GIT_CONFIG_VALUE_0: 'main',
+  // Large files of tests are random.
+  GIT_CONFIG_KEY_1: 'core.compression',
+  GIT_CONFIG_VALUE_1: '0',
 }
 
 /** Runs git as a user would, and returns its result, also if it fails. */

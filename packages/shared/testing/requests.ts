@@ -12,13 +12,17 @@ import { pktLine, flushPacket } from '../src/git/pkt-line.ts'
 export async function largeRepository(gitDir: string): Promise<void> {
   await mkdir(gitDir, { recursive: true })
   await git(gitDir, ['init', '--quiet', '--bare', '.'])
-  const work = `${gitDir}.work`
-  await mkdir(work)
-  await git(work, ['init', '--quiet'])
-  for (let file = 0; file < 8; file++) await writeFile(join(work, `file-${file}`), randomBytes(2 ** 20))
-  await git(work, ['add', '.'])
-  await git(work, ['commit', '--quiet', '-m', 'Large'])
-  await git(work, ['push', '--quiet', gitDir, 'main'])
+  const head = 'commit refs/heads/main\ncommitter A User <user@example.org> 1700000000 +0000\ndata 5\nLarge\n'
+  const files = Array.from({ length: 8 }, (_, file) => [
+    Buffer.from(`M 100644 inline file-${file}\ndata ${2 ** 20}\n`),
+    randomBytes(2 ** 20),
+    Buffer.from('\n'),
+  ])
+  // In a pack as it comes: git need not compress anything for a clone.
+  const settings = ['-c', 'core.compression=0', '-c', 'fastimport.unpackLimit=1']
+  await git(gitDir, [...settings, 'fast-import', '--quiet'], {
+    input: Buffer.concat([Buffer.from(head), ...files.flat()]),
+  })
 }
 
 /**
