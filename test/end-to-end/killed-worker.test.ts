@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
@@ -29,20 +29,22 @@ const ways: [what: string, script: string][] = [
 
 for (const runtime of ['launcher', 'node']) {
   describe(`with workers on ${runtime}`, () => {
-    for (const [what, script] of ways) {
+    let stack: Stack
+    before(async () => {
+      const env = { SLUICE_KILL_GRACE: '300ms', SLUICE_PUSH_SLOTS: '1', SLUICE_DRAIN_TIMEOUT: '1s' }
+      stack = await startStack({ SLUICE_WORKER_RUNTIME: runtime, ...env })
+    })
+    after(() => stack[Symbol.asyncDispose]())
+
+    for (const [number, [what, script]] of ways.entries()) {
       test(`${what} is ended with the worker, and the slot is free only then`, async () => {
-        await using stack = await startStack({
-          SLUICE_WORKER_RUNTIME: runtime,
-          SLUICE_KILL_GRACE: '300ms',
-          SLUICE_PUSH_SLOTS: '1',
-          SLUICE_DRAIN_TIMEOUT: '1s',
-        })
-        const gitDir = await repositoryWith(stack, script)
-        await push(stack, gitDir)
+        const name = `project-${number}.git`
+        const gitDir = await repositoryWith(stack, name, script)
+        await push(stack, name, gitDir)
         await until('the hook to have started it', () => existsSync(join(gitDir, 'began')))
         const pids = await stack.gitProcesses()
         process.kill(await sessionOf(pids), 'SIGKILL')
-        const line = await stack.supervisor.line((it) => it['requestId'] === 'killed')
+        const line = await stack.supervisor.line((it) => it['requestId'] === name)
         assert.equal(line['reason'], 'worker_lost')
         assert.deepEqual(await stack.gitProcesses(), [])
         const status = await stack.status()
@@ -50,15 +52,16 @@ for (const runtime of ['launcher', 'node']) {
         await until('the slot to be free', async () =>
           (await stack.status()).lanes.every(({ lane, running }) => lane !== 'push' || running === 0),
         )
-        const warning = await stack.supervisor.line((it) => /running in the background/.test(String(it['msg'])))
-        assert.equal(warning['repository'], 'project.git')
+        await stack.supervisor.line(
+          (it) => /running in the background/.test(String(it['msg'])) && it['repository'] === name,
+        )
       })
     }
   })
 }
 
-async function repositoryWith(stack: Stack, script: string): Promise<string> {
-  const gitDir = join(stack.root, 'project.git')
+async function repositoryWith(stack: Stack, name: string, script: string): Promise<string> {
+  const gitDir = join(stack.root, name)
   await mkdir(gitDir)
   await git(gitDir, ['init', '--quiet', '--bare', '.'])
   await importHistory(gitDir, 1)
@@ -66,14 +69,14 @@ async function repositoryWith(stack: Stack, script: string): Promise<string> {
   return gitDir
 }
 
-async function push(stack: Stack, gitDir: string): Promise<void> {
+async function push(stack: Stack, name: string, gitDir: string): Promise<void> {
   const main = await git(gitDir, ['rev-parse', 'main'])
   const sent = request({
     ...target(stack.gateway.address),
-    path: '/project.git/git-receive-pack',
+    path: `/${name}/git-receive-pack`,
     method: 'POST',
     agent: false,
-    headers: { 'Content-Type': 'application/x-git-receive-pack-request', 'X-Request-Id': 'killed' },
+    headers: { 'Content-Type': 'application/x-git-receive-pack-request', 'X-Request-Id': name },
   })
   sent.on('error', () => {})
   sent.on('response', (reply: IncomingMessage) => reply.on('error', () => {}).resume())
