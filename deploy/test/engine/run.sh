@@ -13,6 +13,8 @@ main() {
   trap 'exit 130' INT TERM
   # podman keeps there which names and addresses containers have, whatever folders it is told. A killed run leaves them.
   mkdir -p /run/containers && mount -t tmpfs tmpfs /run/containers
+  # Packages are unpacked file by file, each with a sync: in memory, that costs nothing.
+  (($(available_gib) < 10)) || mount -t tmpfs -o size=8g,mode=0700 tmpfs "$folder"
   write_podman
   make_debian && make_node
   build_image "$folder/build.log"
@@ -40,6 +42,8 @@ reason_against() {
 mirror() {
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Identifier: Packages' | sed -n 's/ bookworm main$//p' | head -n 1
 }
+
+available_gib() { awk '$1 == "MemAvailable:" { print int($2 / 2 ^ 20) }' /proc/meminfo; }
 
 # Containers get the limits that this process has: without CAP_SYS_RESOURCE, more cannot be given.
 write_podman() {
@@ -140,7 +144,7 @@ build() { podman build --quiet --format docker --isolation chroot --network host
 remove() {
   find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
   local at
-  while read -r at; do umount "$at"; done < <(awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r)
+  while read -r at; do umount "$at"; done < <(awk -v folder="$folder" 'index($2 "/", folder "/") == 1 { print $2 }' /proc/mounts | sort -r)
   rm -rf --one-file-system "$folder"
 }
 
