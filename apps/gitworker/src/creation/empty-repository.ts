@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { RunJob } from '../process/job/job.ts'
 import { initRepository } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
+import { creationRefusal } from './creation-refusal.ts'
 import { isGitDirectory } from '../repository/repository.ts'
 
 /**
@@ -31,7 +31,7 @@ export class EmptyRepository {
     return new EmptyRepository(folder, format, runJob)
   }
 
-  /** @throws {Refusal} `create_failed` where it cannot be made, or there is no worker for it */
+  /** @throws {Refusal} `create_failed`, `disk_full` where it cannot be made, or there is no worker for it */
   async gitDir(): Promise<string> {
     if (this.#making === undefined && isGitDirectory(this.#folder)) return this.#folder
     // Many requests may wait for it at once. It is made once, even if the first of them leaves.
@@ -45,7 +45,7 @@ export class EmptyRepository {
       await initRepository(this.#folder, this.#format, this.#runJob)
     } catch (cause) {
       await rm(this.#folder, { recursive: true, force: true }).catch(() => {})
-      throw cause instanceof Refusal ? cause : new Refusal('create_failed', { cause })
+      throw creationRefusal(cause)
     }
   }
 }

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { RefStorage } from '../git/repository-config.ts'
 import type { RunJob } from '../process/job/job.ts'
 import { isThere } from '../repository/repository.ts'
 import { initRepository } from './create-repository.ts'
 import type { ObjectFormat } from './create-repository.ts'
+import { creationRefusal } from './creation-refusal.ts'
 import { dropNote, writeNote } from './creation-note.ts'
 import type { CreationNote } from './creation-note.ts'
 import { NewFolders } from './new-folders.ts'
@@ -55,7 +55,7 @@ export class RepositoryMaker {
     this.#runJob = runJob
   }
 
-  /** @throws {Refusal} `create_failed`, or where there is no worker for it */
+  /** @throws {Refusal} `create_failed`, `disk_full`, or where there is no worker for it */
   async make(
     target: string,
     { format = this.#format, refStorage, furnish = nothing }: Making = {},
@@ -66,7 +66,7 @@ export class RepositoryMaker {
       } catch (cause) {
         const lostItsFolder = !isThere(dirname(target))
         if (lostItsFolder && attempt < attempts) continue
-        throw cause instanceof Refusal ? cause : new Refusal('create_failed', { cause })
+        throw creationRefusal(cause)
       }
     }
   }

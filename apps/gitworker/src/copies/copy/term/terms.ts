@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJson } from '@sluice/shared/placement/slot-record'
 import { slotCount } from '@sluice/shared/placement/slot'
@@ -60,10 +60,16 @@ export class Terms {
     const terms = new Map(this.#terms)
     for (const [slot, term] of seen) terms.set(slot, Math.max(term, this.of(slot)))
     const path = join(this.#folder, 'terms.json')
-    await using file = await open(`${path}.new`, 'w', 0o600)
-    await file.writeFile(JSON.stringify(Object.fromEntries(terms)))
-    await file.sync()
-    await rename(`${path}.new`, path)
+    const unfinished = `${path}.new`
+    try {
+      await using file = await open(unfinished, 'w', 0o600)
+      await file.writeFile(JSON.stringify(Object.fromEntries(terms)))
+      await file.sync()
+      await rename(unfinished, path)
+    } catch (error) {
+      await rm(unfinished, { force: true }).catch(() => {})
+      throw error
+    }
     await using folder = await open(this.#folder, 'r')
     await folder.sync()
     for (const [slot, term] of terms) this.#terms.set(slot, term)
