@@ -9,7 +9,7 @@ import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from './history/checks/check-history.ts'
 import { Clients, serverOf } from './history/clients.ts'
-import { faultNames, faultsOfCopies } from './history/faults/faults.ts'
+import { faultNames, faultsOfClocks, faultsOfCopies, faultsOfDisks } from './history/faults/faults.ts'
 import { History } from './history/history.ts'
 import { leftBehind } from './history/checks/left-behind.ts'
 import { MemberLogs } from './history/member-logs.ts'
@@ -44,6 +44,7 @@ if (noEtcd) {
   console.log(`Skipped: ${noEtcd}`)
   process.exit()
 }
+const leftOut = [...faultsOfCopies, ...faultsOfDisks, ...faultsOfClocks]
 const ttl = 3000
 const hostWait = 6000
 /** After the last fault, for how long all must go well. */
@@ -100,7 +101,7 @@ const atWork = [
 ]
 const nemesis = new Nemesis(
   { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl },
-  faultNames.filter((name) => name.includes(options.faults) && !faultsOfCopies.includes(name)),
+  faultNames.filter((name) => name.includes(options.faults) && !leftOut.includes(name)),
 )
 const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.seconds) * 1000).unref()

@@ -52,7 +52,7 @@ function outcomeOf(answer: Answer, ref: string): Pushed {
   if (at >= 0) return { outcome: 'refused', why: `ng: ${/[^\n]*/.exec(answer.body.slice(at + ref.length + 4))![0]}` }
   if (answer.failed === 'ECONNREFUSED') return { outcome: 'refused', why: answer.failed }
   const why = answer.failed ?? `${answer.status} ${String(answer.headers['sluice-reason'] ?? '')}`
-  const isRefused = answer.failed === undefined && [400, 403, 404, 409, 421, 429, 503].includes(answer.status)
+  const isRefused = answer.failed === undefined && [400, 403, 404, 409, 421, 429, 503, 507].includes(answer.status)
   return { outcome: isRefused ? 'refused' : 'unknown', why }
 }
 

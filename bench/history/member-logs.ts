@@ -12,7 +12,8 @@ type File = { readonly stream: WriteStream; bytes: number }
 
 /** What members log, of all their processes: errors for the report, and all of it in files, if they are wanted. */
 export class MemberLogs {
-  readonly errors: { readonly member: string; readonly line: LogLine }[] = []
+  /** `at`: by this process's clock. */
+  readonly errors: { readonly member: string; readonly at: number; readonly line: LogLine }[] = []
   readonly #folder: string | undefined
   readonly #files = new Map<string, File>()
 
@@ -22,7 +23,7 @@ export class MemberLogs {
   }
 
   take(member: string, line: LogLine): void {
-    if (line['level'] === 'error' && this.errors.length < mostErrors) this.errors.push({ member, line })
+    if (line['level'] === 'error' && this.errors.length < mostErrors) this.errors.push({ member, at: Date.now(), line })
     if (this.#folder === undefined) return
     const text = `${JSON.stringify(line)}\n`
     const file = this.#fileOf(member, this.#folder)

@@ -7,7 +7,9 @@ import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from '../history/checks/check-history.ts'
 import { checkMeanwhile } from '../history/checks/check-meanwhile.ts'
 import { Clients, serverOf } from '../history/clients.ts'
-import { faultNames } from '../history/faults/faults.ts'
+import { noClocks, openClocks } from '../history/faults/clocks.ts'
+import { mountDisk, noDisks } from '../history/faults/disks.ts'
+import { faultNames, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
 import { History } from '../history/history.ts'
 import { leftBehind } from '../history/checks/left-behind.ts'
 import { MemberLogs } from '../history/member-logs.ts'
@@ -33,6 +35,15 @@ import { Writers } from './writers.ts'
 const unfair = 'the record of a host is deleted, and it is cut off'
 
 showSuppressed()
+/** Why faults are left out here. */
+const noDisk = await noDisks()
+for (const why of [noDisk, noClocks]) if (why !== undefined) console.log(`Left out: ${why}.`)
+const leftOut = [
+  unfair,
+  ...(noDisk === undefined ? [] : faultsOfDisks),
+  ...(noClocks === undefined ? [] : faultsOfClocks),
+]
+
 const { values: options } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
@@ -66,13 +77,19 @@ console.log(`The seed is ${options.seed}.`)
 
 const logs = new MemberLogs(options.logs)
 await using etcd = await startEtcd({ members: 3 })
+await using clocks = noClocks === undefined ? await openClocks() : undefined
 const cluster = await startCluster({
   etcd: etcd.env,
   hosts: Number(options.hosts),
   gateways: 2,
   storage: 'own',
   cuts: true,
-  takeLine: (member, line) => logs.take(member, line),
+  ...(clocks && { envOf: clocks.envOf }),
+  mountDisk: noDisk === undefined ? mountDisk : undefined,
+  takeLine: (member, line) => {
+    clocks?.saw(Number(line['pid']))
+    logs.take(member, line)
+  },
   env: {
     SLUICE_COPIES: options.copies,
     SLUICE_LEASE: `${ttl}ms`,
@@ -123,8 +140,8 @@ const atWork = [
   ...repositories.flatMap((name) => [watched.look(name), watched.askHosts(name)]),
 ].map((work) => steps.note('the work of clients', work))
 const nemesis = new Nemesis(
-  { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl },
-  faultNames.filter((name) => name.includes(options.faults) && name !== unfair),
+  { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl, clocks },
+  faultNames.filter((name) => name.includes(options.faults) && !leftOut.includes(name)),
 )
 setTimeout(() => ending.abort(), Number(options.minutes) * 60_000).unref()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())

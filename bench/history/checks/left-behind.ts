@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { LogLine } from '@sluice/shared/testing/app'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { tryGit } from '@sluice/shared/testing/git'
@@ -22,13 +22,15 @@ export async function leftBehind({ cluster, roots, logs, isExcused }: LeftParts)
   await until('all requests to be over', async () => (await cluster.gitProcesses()).length === 0).catch(() => {})
   const processes = (await cluster.gitProcesses()).map(String)
   const errors = logs.errors
-    .filter(({ line }) => isUnexpected(line, isExcused))
+    .filter(({ at, line }) => isUnexpected(line, at, isExcused))
     .map(({ member, line }) => `${member}: ${JSON.stringify(line).slice(0, 600)}`)
   await Promise.all([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
   const files: string[] = []
   const fsck: string[] = []
   for (const root of roots) {
-    const temporary = (await readdir(root, { recursive: true })).filter((file) => isTemporary(basename(file)))
+    const temporary = (await readdir(root, { recursive: true })).filter(
+      (file) => isTemporary(basename(file)) || basename(dirname(file)) === 'incoming',
+    )
     files.push(...temporary.map((file) => join(root, file)))
     for (const name of (await readdir(root)).filter((entry) => entry.endsWith('.git'))) {
       const { code, stdout, stderr } = await tryGit(join(root, name), ['fsck', '--full', '--strict'])
@@ -63,11 +65,12 @@ const excusable: readonly unknown[] = [
   'placement_unknown',
   'slot_down',
   'worker_lost',
+  'disk_low',
+  'create_failed',
 ]
 
-function isUnexpected({ level, reason, time, ms }: LogLine, isExcused: LeftParts['isExcused']): boolean {
-  if (level !== 'error') return false
-  const ended = Date.parse(String(time))
+function isUnexpected({ reason, ms, err }: LogLine, ended: number, isExcused: LeftParts['isExcused']): boolean {
   const began = ended - (Number(ms) || 0)
-  return !excusable.includes(reason) || !isExcused(began, ended)
+  const isOfFullDisk = (err as { readonly code?: unknown } | undefined)?.code === 'ENOSPC'
+  return !(excusable.includes(reason) || isOfFullDisk) || !isExcused(began, ended)
 }

@@ -6,6 +6,9 @@ import type { Cluster } from '@sluice/shared/testing/cluster'
 import type { Etcd } from '@sluice/shared/testing/etcd'
 import type { Member } from '@sluice/shared/testing/member'
 import type { History } from '../history.ts'
+import { jumpingClock } from './clocks.ts'
+import type { Clocks } from './clocks.ts'
+import { fullDisk, lostDisk, slowDisk } from './disk-faults.ts'
 import { cutFromAllButGateways, cutFromAllHosts, cutFromOneHost, isOfHost } from './host-links.ts'
 import { lateBalancer } from './late-balancer.ts'
 import { oneOf } from '../random.ts'
@@ -21,6 +24,8 @@ export type FaultParts = {
   readonly primaries: () => readonly string[]
   /** Of a host's lease, in milliseconds. */
   readonly ttl: number
+  /** Where clocks can be set. */
+  readonly clocks?: Clocks | undefined
 }
 
 /** @returns false where it could not be done now */
@@ -74,6 +79,11 @@ const faults = {
     }),
   ),
   'the record of a host is deleted, and the balancer is late': often(6, lateBalancer),
+  'the disk of a host is full': often(4, withHost(fullDisk)),
+  'the disk of a host is slow': often(2, withHost(slowDisk)),
+  'a host loses its disk': often(2, lostDisk),
+  'the clock of a host jumps': often(1, withHost(jumpingClock)),
+  'the clock of a gateway jumps': often(1, withGateway(jumpingClock)),
   'a host is added': often(
     1,
     withHost(async ({ cluster, random, ttl }) => {
@@ -126,7 +136,12 @@ export const faultsOfCopies: readonly FaultName[] = [
   'a host is cut off from other hosts',
   'a host is cut off from etcd and other hosts',
   'two hosts are cut off from each other',
+  'a host loses its disk',
 ]
+/** These need `mountDisk`. */
+export const faultsOfDisks: readonly FaultName[] = ['the disk of a host is full']
+/** These need `clocks`. */
+export const faultsOfClocks: readonly FaultName[] = ['the clock of a host jumps', 'the clock of a gateway jumps']
 export const faultOf = (name: FaultName): Fault => faults[name].act
 
 /** Each name as often as it is to come, compared with the others. */
@@ -138,7 +153,7 @@ function often(weight: number, act: Fault) {
   return { weight, act }
 }
 
-type OfMember = (parts: FaultParts, member: Member) => Promise<void>
+type OfMember = (parts: FaultParts, member: Member) => Promise<void | false>
 
 function withHost(act: OfMember): Fault {
   return async (parts, turn) => {

@@ -39,6 +39,10 @@ export type ClusterOptions = {
   /** Puts proxies between the members, and between them and etcd, which can be cut. */
   readonly cuts?: boolean
   readonly env?: Record<string, string>
+  /** More variables, of one member. */
+  readonly envOf?: (member: string) => Record<string, string>
+  /** Makes the disk of a host at the folder of its repositories, until the cluster has ended. With `own` storage. */
+  readonly mountDisk?: ((folder: string) => Promise<AsyncDisposable>) | undefined
   /** Takes what members log, of all their processes. Nobody else sees it then. */
   readonly takeLine?: (member: string, line: LogLine) => void
 }
@@ -51,12 +55,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const rootOf = (host: string) => join(folder, storage === 'shared' ? 'repos' : `${host}-repos`)
   const hosts: Member[] = []
   const gateways: Member[] = []
+  const disks = started.use(new AsyncDisposableStack())
   const parts = new Parts(folder, options)
   started.use(parts)
 
   const addHost = async (env: Record<string, string> = {}) => {
     const name = `host-${++parts.hostsInAll}`
     await mkdir(rootOf(name), { recursive: true })
+    if (options.mountDisk) disks.use(await options.mountDisk(rootOf(name)))
     const host = await parts.host(name, { SLUICE_ROOT: rootOf(name), SLUICE_STORAGE: storage, ...env })
     hosts.push(host)
     return host
@@ -124,6 +130,7 @@ class Parts implements AsyncDisposable {
       SLUICE_HOST_ADDRESS: toHost?.address ?? listen,
       SLUICE_RUN_FOLDER: join(this.#folder, `${name}-run`),
       ...this.#options.env,
+      ...this.#options.envOf?.(name),
       ...own,
     }
     const host = await startMember({ kind: 'supervisor', name, env, toEtcd, toHost, take: this.#takeOf(name) })
@@ -135,7 +142,7 @@ class Parts implements AsyncDisposable {
     const toEtcd = await this.#waysToEtcd()
     // It comes back to the same address.
     const listen = { SLUICE_LISTEN: `127.0.0.1:${await freePort()}` }
-    const env = { ...this.#settings(toEtcd), ...listen, ...this.#options.env, ...own }
+    const env = { ...this.#settings(toEtcd), ...listen, ...this.#options.env, ...this.#options.envOf?.(name), ...own }
     const gateway = await startMember({
       kind: 'gateway',
       name,
