@@ -31,6 +31,8 @@ export type FaultParts = {
 /** @returns false where it could not be done now */
 export type Fault = (parts: FaultParts, turn: Turn) => Promise<void | false>
 
+const mostHosts = 4
+
 /**
  * What goes wrong, for a while, with what a turn takes for itself. Each ends when all is well again, as far as it is
  * concerned. Those that make others take over slots come more often than others do.
@@ -87,8 +89,10 @@ const faults = {
   'a host is added': often(
     1,
     withHost(async ({ cluster, random, ttl }) => {
-      if (cluster.hosts.length < 4) await cluster.addHost()
+      if (cluster.hosts.length >= mostHosts) return false
+      await cluster.addHost()
       await pause(random() * ttl)
+      return undefined
     }),
   ),
   'a gateway is killed, and starts again': often(
