@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http2'
 import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
@@ -29,9 +29,14 @@ async function addRepository({ root }: Stack, name: string): Promise<void> {
 }
 
 describe('over HTTP/1.1', () => {
+  let stack: Stack
+  before(async () => {
+    stack = await startStack()
+    for (const name of ['project.git', 'team/project.git']) await addRepository(stack, name)
+  })
+  after(() => stack[Symbol.asyncDispose]())
+
   test('an address means the same however its slashes are written, for git and for probes', async () => {
-    await using stack = await startStack()
-    await addRepository(stack, 'team/project.git')
     const plain = await ask(stack.gateway.address, `/team/project.git${advertisement}`)
     assert.equal(plain.status, 200)
     for (const path of ['//team/project.git', '/team//project.git', '/team/project.git/', '/team/%2Fproject.git//']) {
@@ -52,8 +57,6 @@ describe('over HTTP/1.1', () => {
   })
 
   test('a host is the same however it is spelled', async () => {
-    await using stack = await startStack()
-    await addRepository(stack, 'project.git')
     const port = stack.gateway.address.split(':')[1]
     for (const host of ['127.0.0.1:', `[0:0:0:0:0:0:0:1]:${port}`, `[::0001]:${port}`, 'LOCALHOST.', 'localhost:443']) {
       const { status, body } = await ask(stack.gateway.address, `/project.git${advertisement}`, {
@@ -72,8 +75,6 @@ describe('over HTTP/1.1', () => {
   })
 
   test('HEAD has the headers of GET and no body, and the connection goes on', async () => {
-    await using stack = await startStack()
-    await addRepository(stack, 'project.git')
     using agent = Object.assign(new Agent({ keepAlive: true, maxSockets: 1 }), {
       [Symbol.dispose]: () => agent.destroy(),
     })
@@ -96,8 +97,6 @@ describe('over HTTP/1.1', () => {
   })
 
   test('a reply does not say how long its connection is kept, like git’s http-backend', async () => {
-    await using stack = await startStack()
-    await addRepository(stack, 'project.git')
     for (const path of [`/project.git${advertisement}`, '/missing.git/info/refs?service=git-upload-pack', '/']) {
       const { headers } = await ask(stack.gateway.address, path, { headers: { Connection: 'keep-alive' } })
       assert.equal(headers['keep-alive'], undefined, path)
