@@ -1,8 +1,6 @@
 import { discardCopy, withSigns } from '../../administration/change/discard-copy.ts'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
-import { openHostSecrets } from '@sluice/shared/host-protocol/secret'
-import { parseAddress } from '@sluice/shared/network/address'
 import { jsonPage } from '@sluice/shared/operations/operations'
 import type { Pages } from '@sluice/shared/operations/operations'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -30,18 +28,18 @@ import { Newcomers } from '../../copies/primary/newcomers.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
 import type { ObjectStore } from '../../copies/object-store.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
-import type { SlotView } from '../../copies/slot-view.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
 import { busyWaitMs } from '../administration/moving.ts'
 import type { Moving } from '../administration/moving.ts'
-import { openHostTls } from '../parts/server.ts'
 import { partOf } from '../parts/startable-part.ts'
 import type { Part } from '../parts/startable-part.ts'
 import type { Storage } from '../parts/storage.ts'
 import type { Workers } from '../parts/workers.ts'
+import { openLinkTrust } from './link-trust.ts'
+import { slotViewOf } from './slot-view-of.ts'
 
 export type CopiesParts = {
   readonly config: SupervisorConfig
@@ -78,13 +76,13 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { pool, git, runJob, spawnLog, sizes } = workers
   await cluster.claimDisk({ root, isEmpty: () => hasNoRepositories(root) })
   await using opened = new AsyncDisposableStack()
-  const links = opened.use(new HostLinks(await openTrust(config, log, opened)))
+  const links = opened.use(new HostLinks(await openLinkTrust(config, log, opened)))
   // Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle.
   const { queueLength, queueTimeout } = config
   const lane = () =>
     new Lane({ slots: sizes.pushSlots, largestShare: 1, queueLength, queueTimeout, reasons: laneReasons })
   const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
-  const view = viewOf(cluster)
+  const view = slotViewOf(cluster)
   const reader = { startGit: streams(), runJob }
   const { inSync, reads } = cluster.host
   const newcomers = new Newcomers()
@@ -158,43 +156,4 @@ function trashedIn({ trash }: Moving) {
 async function hasNoRepositories(root: string): Promise<boolean> {
   for await (const _ of repositoriesBelow(root)) return false
   return true
-}
-
-function viewOf({ name, host }: Cluster): SlotView {
-  const { slots, hosts } = host.known
-  return {
-    name,
-    slot: (slot) => slots.at(slot).record,
-    addressOf: (other) => {
-      const known = hosts.get(other)
-      return known && parseAddress(known.record.address)
-    },
-    sinceOf: (other) => hosts.get(other)?.revision,
-    changed: async (slot, milliseconds) => {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const timer = setTimeout(resolve, milliseconds)
-      using _listening = slots.listen((changed) => {
-        if (changed === slot) resolve()
-      })
-      await promise
-      clearTimeout(timer)
-    },
-    listen: (listener) => slots.listen(listener),
-  }
-}
-
-/** What this host shows to others, read again when its files change. */
-async function openTrust(config: SupervisorConfig, log: Logger, opened: AsyncDisposableStack) {
-  const { hostSecretFile } = config
-  const secrets = hostSecretFile === undefined ? undefined : opened.use(await openHostSecrets(hostSecretFile, log))
-  const tls = await openHostTls(config, log, () => {})
-  if (tls) opened.use(tls)
-  return {
-    get secret() {
-      return secrets?.current.first
-    },
-    get tls() {
-      return tls?.current
-    },
-  }
 }
