@@ -90,7 +90,7 @@ export class Lfs {
     await using visit = firstPushes.newRepositories.visit(claim.repository, request.repository, record)
     const existing = findRepository(firstPushes.root, request.repository)
     // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
-    using _use = existing && users.enter(existing.gitDir)
+    using _use = existing && (isWrite(request) ? users.enter(existing.gitDir) : users.enterToRead(existing.gitDir))
     await this.#check(exchange, request, existing)
     record.phase = 'serving'
     const isNew = request.kind === 'upload' && (!existing || visit.isProvisional)

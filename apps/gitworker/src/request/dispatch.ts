@@ -127,7 +127,7 @@ export class Dispatcher {
     if (isRead && request.kind !== 'rpc') await mirrors?.freshen(claim.repository, exchange.signal)
     const existing = findRepository(firstPushes.root, request.repository)
     // Found and entered in one turn of the event loop, so that it cannot be moved away in between.
-    using _use = existing && users.enter(existing.gitDir)
+    using _use = existing && (isRead ? users.enterToRead(existing.gitDir) : users.enter(existing.gitDir))
     if (!isRead) await this.#checkPush(exchange, request, existing)
     if (!existing) checkNotAwaited(mirrors, claim.repository)
     const found = existing ?? (await admitFirstPush(firstPushes, exchange, request, record))

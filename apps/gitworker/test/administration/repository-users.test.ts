@@ -51,6 +51,32 @@ test('a repository that stays in use, or that nobody wants closed any more, is o
   assert.equal(users.count('/a'), 1)
 })
 
+test('a repository that is closed to changes takes what only reads', async () => {
+  const users = new RepositoryUsers()
+  const [push, read] = [users.enter('/a'), users.enterToRead('/a')]
+  let isClosed = false
+  const closing = users.closeToChanges('/a', 60_000, never).then((closed) => {
+    isClosed = true
+    return closed
+  })
+  assert.throws(() => users.enter('/a'), { reason: 'repository_moving', sentence: /takes no pushes at the moment/ })
+  // The push waits for a copy, which fetches.
+  users.join('/a')[Symbol.dispose]()
+  await Promise.resolve()
+  assert.equal(isClosed, false)
+  push[Symbol.dispose]()
+  const closed = await closing
+  await assert.rejects(users.closeToChanges('/a', 60_000, never), { reason: 'repository_busy' })
+  const later = users.enterToRead('/a')
+  const whole = users.close('/a', 60_000, never)
+  assert.throws(() => users.enterToRead('/a'), { reason: 'repository_moving' })
+  read[Symbol.dispose]()
+  later[Symbol.dispose]()
+  for (const one of [await whole, closed]) one[Symbol.dispose]()
+  users.enter('/a')[Symbol.dispose]()
+  assert.equal(users.count('/a'), 0)
+})
+
 test('one operation at a time has a turn, and takes all of its keys or none', () => {
   const turns = new Turns()
   const turn = turns.take(['a', 'b'], 'gc')
