@@ -5,9 +5,8 @@ import type { Address } from '@sluice/shared/network/address'
 import type { HostLinks } from '../link/host-links.ts'
 import { objectPagePath, objectPath, readObjectPage } from '../link/told-objects.ts'
 import type { ObjectPage } from '../object-store.ts'
-
-/** The repository of a primary, in its term. */
-export type WantedFrom = { readonly repository: string; readonly term: number; readonly primary: string }
+import { pathTo } from '../link/wanted-from.ts'
+import type { WantedFrom } from '../link/wanted-from.ts'
 
 /** What a copy asks the primary for. All reject with {Error} where the primary does not answer as it should. */
 export type AskObjects = {
@@ -28,11 +27,11 @@ export function askForObjects(
   self: string,
   addressOf: (host: string) => Address | undefined,
 ): AskObjects {
-  const ask = async (path: string, { repository, term, primary }: WantedFrom, more: object, signal: AbortSignal) => {
+  const ask = async (path: string, from: WantedFrom, more: Record<string, string>, signal: AbortSignal) => {
+    const { primary } = from
     const address = addressOf(primary)
     if (!address) throw new Error(`${primary} does not live.`)
-    const query = new URLSearchParams({ repository, term: String(term), copy: self, ...more })
-    const sent = links.post(address, `${path}?${query.toString()}`, signal)
+    const sent = links.post(address, pathTo(path, from, self, more), signal)
     sent.end()
     const [message] = (await once(sent, 'response', { signal })) as [IncomingMessage]
     if (message.statusCode === 200) return message

@@ -3,15 +3,17 @@ import type { IncomingMessage } from 'node:http'
 import type { Address } from '@sluice/shared/network/address'
 import type { HostLinks } from '../link/host-links.ts'
 import { pushPath, readPushed, readToldTexts, textsPath } from '../link/told.ts'
-import type { Pushed, Told } from '../link/told.ts'
+import type { Pushed } from '../link/told.ts'
 import type { RepositoryTexts } from '../state/repository-texts.ts'
+import { pathTo } from '../link/wanted-from.ts'
+import type { WantedFrom } from '../link/wanted-from.ts'
 
 /** What a copy asks the primary for. All reject with {Error} where the primary does not answer as it should. */
 export type AskPrimary = {
   /** The configuration, the description and the locks of a repository. */
-  texts(told: Told, signal: AbortSignal): Promise<RepositoryTexts>
+  texts(from: WantedFrom, signal: AbortSignal): Promise<RepositoryTexts>
   /** The push that it offers. */
-  push(told: Told, offer: string, signal: AbortSignal): Promise<Pushed & { readonly pack: Buffer }>
+  push(from: WantedFrom, offer: string, signal: AbortSignal): Promise<Pushed & { readonly pack: Buffer }>
 }
 
 /** Texts of 64 KiB, of which each byte may take six characters, and 2 MiB of locks; or a hundred references, and a pack of 1 MiB. */
@@ -23,11 +25,11 @@ export function askPrimary(
   self: string,
   addressOf: (host: string) => Address | undefined,
 ): AskPrimary {
-  const ask = async (path: string, { repository, primary, term }: Told, more: object, signal: AbortSignal) => {
+  const ask = async (path: string, from: WantedFrom, more: Record<string, string>, signal: AbortSignal) => {
+    const { primary } = from
     const address = addressOf(primary)
     if (!address) throw new Error(`${primary} does not live.`)
-    const query = new URLSearchParams({ repository, term: String(term), copy: self, ...more })
-    const sent = links.post(address, `${path}?${query.toString()}`, signal)
+    const sent = links.post(address, pathTo(path, from, self, more), signal)
     sent.end()
     const [message] = (await once(sent, 'response', { signal })) as [IncomingMessage]
     const answer = await wholeOf(message)
@@ -35,16 +37,16 @@ export function askPrimary(
     throw new Error(`${primary} has answered ${message.statusCode}: ${answer.toString('utf8', 0, 300).trim()}`)
   }
   return {
-    async texts(told, signal) {
-      const texts = readToldTexts((await ask(textsPath, told, {}, signal)).toString())
-      if (!texts) throw new Error(`${told.primary} has answered with something else than texts.`)
+    async texts(from, signal) {
+      const texts = readToldTexts((await ask(textsPath, from, {}, signal)).toString())
+      if (!texts) throw new Error(`${from.primary} has answered with something else than texts.`)
       return texts
     },
-    async push(told, offer, signal) {
-      const answer = await ask(pushPath, told, { offer }, signal)
+    async push(from, offer, signal) {
+      const answer = await ask(pushPath, from, { offer }, signal)
       const end = answer.indexOf('\n')
       const pushed = readPushed(answer.toString('utf8', 0, Math.max(end, 0)))
-      if (!pushed) throw new Error(`${told.primary} has answered with something else than a push.`)
+      if (!pushed) throw new Error(`${from.primary} has answered with something else than a push.`)
       return { ...pushed, pack: answer.subarray(end + 1) }
     },
   }

@@ -11,6 +11,7 @@ import type { RepositoryState } from '../state/read-state.ts'
 import { hashOfTexts } from '../state/repository-texts.ts'
 import type { AskPrimary } from './ask-primary.ts'
 import type { OpenObjects } from './objects-of-primary.ts'
+import type { WantedFrom } from '../link/wanted-from.ts'
 import { writeTexts } from './write-texts.ts'
 
 /*
@@ -43,6 +44,13 @@ export type Following = {
 /** The same for a repository that the primary has. */
 export type Fetching = Following & { readonly wanted: ToldState }
 
+/** What is to be fetched, from whom. */
+export type StateFetch = Pick<Fetching, 'signal' | 'wanted'> & {
+  readonly told: WantedFrom
+  /** Called whenever something has moved, with what git says of it. */
+  readonly onProgress: (words?: Buffer) => void
+}
+
 /**
  * @param before the state that it has
  * @returns the state that it has then, which may be newer than what was told
@@ -53,7 +61,7 @@ export async function fetchState(
   services: FetchServices,
   gitDir: string,
   before: RepositoryState,
-  fetching: Fetching,
+  fetching: StateFetch,
 ): Promise<RepositoryState> {
   const { runJob, ask } = services
   const { told, wanted, signal } = fetching
@@ -83,7 +91,7 @@ const plain = ['-c', 'core.hooksPath=/dev/null', '--no-replace-objects'] as cons
  * In one step. Where a name becomes a folder of names, or the other way around, git cannot do that in one: then what is gone
  * at the primary goes first.
  */
-async function fetchAll(services: FetchServices, gitDir: string, fetching: Fetching): Promise<void> {
+async function fetchAll(services: FetchServices, gitDir: string, fetching: StateFetch): Promise<void> {
   try {
     await runFetch(services, gitDir, fetching, ['--atomic'])
   } catch (error) {
@@ -92,13 +100,20 @@ async function fetchAll(services: FetchServices, gitDir: string, fetching: Fetch
   }
 }
 
-async function runFetch(
-  { startGit, openObjects }: FetchServices,
+/**
+ * Fetches references and their objects, by git.
+ *
+ * @param refspecs what is fetched; everything by default
+ * @throws {JobError} where git fails, {Error} where the primary breaks off
+ */
+export async function runFetch(
+  { startGit, openObjects }: Pick<FetchServices, 'startGit' | 'openObjects'>,
   gitDir: string,
-  { told, wanted, signal, onProgress }: Fetching,
+  { told, wanted, signal, onProgress }: StateFetch,
   options: readonly string[],
+  refspecs: readonly string[] = ['+refs/*:refs/*'],
 ): Promise<void> {
-  const args = fetchArguments(gitDir, wanted, options)
+  const args = fetchArguments(gitDir, wanted, options, refspecs)
   await using git = await startGit(args, { signal, writesTo: gitDir, onWords: onProgress })
   using objects = openObjects(told, signal)
   const relayed = objects.relay(git, onProgress)
@@ -116,7 +131,12 @@ async function runFetch(
  * git's own input and output are the way to the primary: git-remote-fd(1) wants other numbers for them, which a shell gives
  * them. With that helper, git 2.39 waits for ever in version 2 of the protocol, so version 0 is spoken.
  */
-function fetchArguments(gitDir: string, { symbolic }: ToldState, options: readonly string[]): string[] {
+function fetchArguments(
+  gitDir: string,
+  { symbolic }: ToldState,
+  options: readonly string[],
+  refspecs: readonly string[],
+): string[] {
   const settings = Object.entries({
     'protocol.fd.allow': 'always',
     'protocol.version': '0',
@@ -127,7 +147,7 @@ function fetchArguments(gitDir: string, { symbolic }: ToldState, options: readon
     'fetch.unpackLimit': '100',
     'maintenance.auto': 'false',
   })
-  const command = ['git', 'fetch', ...options, ...fetchOptions, 'fd::3,4', '+refs/*:refs/*']
+  const command = ['git', 'fetch', ...options, ...fetchOptions, 'fd::3,4', ...refspecs]
   const left = symbolic.map(([ref]) => `^${checked(ref)}`)
   return [
     ...plain,

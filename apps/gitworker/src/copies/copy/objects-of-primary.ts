@@ -6,7 +6,8 @@ import type { Address } from '@sluice/shared/network/address'
 import type { RunningGit } from '../git-stream.ts'
 import type { HostLinks } from '../link/host-links.ts'
 import { objectsPath } from '../link/told.ts'
-import type { Told } from '../link/told.ts'
+import { pathTo } from '../link/wanted-from.ts'
+import type { WantedFrom } from '../link/wanted-from.ts'
 
 /** The way to an upload-pack at the primary, for one fetch. Disposing of it ends that. */
 export type Objects = Disposable & {
@@ -16,7 +17,7 @@ export type Objects = Disposable & {
   failure(): Promise<Error | undefined>
 }
 
-export type OpenObjects = (told: Told, signal: AbortSignal) => Objects
+export type OpenObjects = (from: WantedFrom, signal: AbortSignal) => Objects
 
 const mostWords = 2000
 
@@ -26,12 +27,12 @@ export function objectsOfPrimary(
   self: string,
   addressOf: (host: string) => Address | undefined,
 ): OpenObjects {
-  return ({ repository, primary, term }, signal) => {
+  return (from, signal) => {
+    const { primary } = from
     const address = addressOf(primary)
     if (!address) throw new Error(`${primary} does not live.`)
     const ending = new AbortController()
-    const query = new URLSearchParams({ repository, term: String(term), copy: self })
-    const sent = links.post(address, `${objectsPath}?${query.toString()}`, AbortSignal.any([signal, ending.signal]))
+    const sent = links.post(address, pathTo(objectsPath, from, self), AbortSignal.any([signal, ending.signal]))
     sent.flushHeaders()
     sent.on('error', () => {})
     const reply = once(sent, 'response').then(([message]) => message as IncomingMessage)

@@ -8,9 +8,10 @@ import type { ToldObjects } from '../link/told-objects.ts'
 import { objectPlaceOf } from '../object-store.ts'
 import type { ObjectPlace, ObjectStore } from '../object-store.ts'
 import type { SlotView } from '../slot-view.ts'
-import type { AskObjects, WantedFrom } from './ask-objects.ts'
+import type { AskObjects } from './ask-objects.ts'
 import { checkTerm } from './term/current-term.ts'
 import type { Terms } from './term/terms.ts'
+import type { WantedFrom } from '../link/wanted-from.ts'
 
 /** What objects are taken with: into this host's storage, from the primary's. */
 export type ObjectServices = { readonly store: ObjectStore; readonly askObjects: AskObjects }
