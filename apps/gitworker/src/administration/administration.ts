@@ -8,10 +8,12 @@ import type { GarbageServices } from './change/collect-garbage.ts'
 import { createEmpty } from './change/create-empty.ts'
 import { deleteRepository } from './change/delete-repository.ts'
 import { forkRepository } from './change/fork-repository.ts'
+import type { GivingServices } from './change/give-to-host.ts'
 import type { ForkServices } from './change/fork-repository.ts'
 import type { MovingServices } from './change/held-repository.ts'
 import type { OperationEvents, ToldOperation } from '../events/intent/operation-events.ts'
 import { toldOperation } from './operation/told-operation.ts'
+import type { HeldPlace, HoldOperation } from './operation/held-operation.ts'
 import type { Operation, OperationKind, OperationOf, Progress } from './operation/operation.ts'
 import { renameRepository } from './change/rename-repository.ts'
 import { runMirrorNow } from './change/run-mirror.ts'
@@ -28,17 +30,13 @@ import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-r
  * counted. In a cluster, the primary runs it, and its copies have what it did before it is answered.
  */
 
-/** Keeps what an operation is about on this host until disposed of. @throws {Refusal} where another host has it */
-export type HoldOperation = (operation: Operation) => Disposable & {
-  /** Resolves when all copies have what was done. @throws {Refusal} `term_over` where that cannot be known */
-  confirm(progress: Progress): Promise<void>
-}
 
 export type AdministrationServices = MovingServices &
   ForkServices &
   GarbageServices &
   PruneServices &
   ClosingServices &
+  GivingServices &
   MirrorServices & {
     readonly hold: HoldOperation
     /** Undefined where nobody is told of events. */
@@ -52,6 +50,7 @@ type Runner<K extends OperationKind> = (
   services: AdministrationServices,
   operation: OperationOf<K>,
   progress: Progress,
+  held: HeldPlace,
 ) => Promise<object>
 
 const runners: { readonly [K in OperationKind]: Runner<K> } = {
@@ -102,10 +101,10 @@ export class Administration {
 
   async #runHeld(operation: Operation, progress: Progress, who: string | undefined): Promise<object> {
     using held = this.#services.hold(operation)
-    const telling = await this.#begin(operation, who)
+    const telling = await this.#begin(operation, who, held.otherHost)
     const runner = runners[operation.kind] as Runner<OperationKind>
     try {
-      const result = await runner(this.#services, operation, progress)
+      const result = await runner(this.#services, operation, progress, held)
       await held.confirm(progress)
       await telling?.finish()
       return result
@@ -118,9 +117,13 @@ export class Administration {
   }
 
   /** Before it is begun, it is on the disk what others are to be told of it. @throws {Refusal} `events_unavailable` */
-  async #begin(operation: Operation, who: string | undefined): Promise<ToldOperation | undefined> {
+  async #begin(
+    operation: Operation,
+    who: string | undefined,
+    otherHost: string | undefined,
+  ): Promise<ToldOperation | undefined> {
     const { events, trash } = this.#services
-    const told = events && toldOperation(operation, (id) => trash.find(id), who)
+    const told = events && toldOperation(operation, (id) => trash.find(id), who, otherHost)
     return told && (await events.begin(told))
   }
 

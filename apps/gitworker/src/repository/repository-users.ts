@@ -102,12 +102,7 @@ export class RepositoryUsers {
     return await this.#close(gitDir, { whose: 'onUnchanged', count: 'changing' }, timeoutMs, signal)
   }
 
-  async #close(
-    gitDir: string,
-    { whose, count }: Closing,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<Disposable> {
+  async #close(gitDir: string, { whose, count }: Closing, timeoutMs: number, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted()
     const uses = this.#usesOf(gitDir)
     if (uses.onUnused || uses[whose]) throw new Refusal('repository_busy')

@@ -7,10 +7,12 @@ import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { deleteRepository } from '../../src/administration/change/delete-repository.ts'
+import type { GivingServices } from '../../src/administration/change/give-to-host.ts'
 import type { MovingServices } from '../../src/administration/change/held-repository.ts'
 import { renameRepository } from '../../src/administration/change/rename-repository.ts'
 import { restoreRepository } from '../../src/administration/change/trashed-repository.ts'
 import { MoveNotes } from '../../src/administration/move/move-notes.ts'
+import { onThisHost } from '../../src/administration/operation/held-operation.ts'
 import { Turns } from '../../src/administration/operation/turns.ts'
 import { Trash } from '../../src/administration/trash/trash.ts'
 import { RepositoryUsers } from '../../src/repository/repository-users.ts'
@@ -18,7 +20,7 @@ import { RepositoryUsers } from '../../src/repository/repository-users.ts'
 const progress = { signal: new AbortController().signal, tell: () => {} }
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let root: string
-let services: MovingServices
+let services: MovingServices & GivingServices
 
 beforeEach(async () => {
   folder = await temporaryFolder()
@@ -31,6 +33,7 @@ beforeEach(async () => {
   await git(join(root, 'fork.git'), ['fetch', '--quiet', '../lender.git', 'refs/heads/*:refs/heads/*'])
   services = {
     root,
+    giver: undefined,
     turns: new Turns(),
     trash: new Trash(root, undefined),
     notes: await MoveNotes.open(join(folder.path, 'notes'), silentLog),
@@ -47,7 +50,7 @@ test('a fork in the trash is not restored while the repository that it borrows f
   const use = services.users.enter(join(root, 'lender.git'))
   const { promise: isWaiting, resolve } = Promise.withResolvers<void>()
   const waiting = { ...progress, tell: () => resolve() }
-  const renaming = renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, waiting)
+  const renaming = renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, waiting, onThisHost)
   await isWaiting
   const restore = { kind: 'restore', id, to: 'other' } as const
   await assert.rejects(restoreRepository(services, restore), { reason: 'repository_busy' })
@@ -70,7 +73,7 @@ test('a fork that is moved while forks are looked for is found', async () => {
     }
     return false
   }
-  await renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, progress)
+  await renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, progress, onThisHost)
   assert.ok(!isFirst)
   await assertWhole('a.git')
 })

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { once } from 'node:events'
@@ -14,6 +15,7 @@ import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { laneReasons } from '../../src/capacity/admission.ts'
+import { Gifts } from '../../src/copies/giving/gifts.ts'
 import { gitStreams } from '../../src/copies/git-stream.ts'
 import type { Joining } from '../../src/cluster/handover/in-sync-additions.ts'
 import { CopiesServer } from '../../src/copies/server/copies-server.ts'
@@ -210,7 +212,23 @@ export async function openCopyingHost(
     askObjects,
   })
   const asked = new Map<string, number>()
-  const objects = { root, view, users, startGit: streams(), offers: copies.offers }
+  const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
+  const received = {
+    root,
+    view,
+    startGit: streams(),
+    runJob,
+    openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
+    ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
+    store,
+    askObjects,
+    hold: () => assert.fail('nothing is given in these tests'),
+    make: () => assert.fail('nothing is given in these tests'),
+    copies,
+    onReceived: () => {},
+    receiving: lane(),
+    log: silentLog,
+  }
   const ending = new AbortController()
   const served = new CopiesServer({
     view,
@@ -218,6 +236,8 @@ export async function openCopyingHost(
     names,
     followers,
     objects,
+    gifts: new Gifts(),
+    received,
     root,
     users,
     store,

@@ -32,3 +32,18 @@ export async function closeRepositories(
   for (const gitDir of gitDirs) answers?.forget(gitDir)
   return closing.move()
 }
+
+/**
+ * Waits until no request that may change a repository is at work in it, and refuses new ones until disposed of. It is read
+ * all the while.
+ *
+ * @throws {Refusal} `repository_in_use`, or the signal's reason
+ */
+export async function closeToChanges(
+  { users, busyWait }: ClosingServices,
+  gitDir: string,
+  { signal, tell }: Progress,
+): Promise<Disposable> {
+  if (users.count(gitDir) > 0) tell('waiting for pushes to end')
+  return await users.closeToChanges(gitDir, busyWait, signal)
+}

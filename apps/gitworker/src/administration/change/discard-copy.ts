@@ -3,13 +3,16 @@ import { relative } from 'node:path'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { borrowersOf } from '../lending/borrowers.ts'
+import type { Borrower } from '../lending/borrowings.ts'
 import { removeEmptyAbove } from '../move/empty-folders.ts'
 import { movableFolder } from '../move/movable.ts'
 import { moveRepository } from '../move/move-repository.ts'
 import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import { foundRepository, keysOf } from '../operation/found-repository.ts'
+import type { FoundRepository } from '../operation/found-repository.ts'
 import type { Progress } from '../operation/operation.ts'
 import type { Kept } from '../trash/trash-note.ts'
+import type { TrashEntry } from '../trash/trash.ts'
 import { closeRepositories } from './closed-repositories.ts'
 import type { MovingServices } from './held-repository.ts'
 
@@ -31,15 +34,32 @@ export async function discardCopy(
   progress: Progress,
 ): Promise<void> {
   const { root, turns, trash, notes } = services
-  const { name, gitDir, keys } = foundRepository(root, repository)
-  const folder = movableFolder(root, name, gitDir)
+  const found = foundRepository(root, repository)
+  const folder = movableFolder(root, found.name, found.gitDir)
   using holding = new DisposableStack()
-  holding.use(turns.take(keys, 'delete'))
-  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
+  holding.use(turns.take(found.keys, 'delete'))
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(found.gitDir, root, trash))
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'delete'))
-  holding.use(await closedOrLeft(services, [gitDir, ...borrowers.map((one) => one.gitDir)], progress))
+  await moveToTrash(services, { ...found, folder, borrowers }, kept, progress)
+}
+
+/** A repository on which no other operation works, nor on those that borrow from it. */
+export type Discarded = Pick<FoundRepository, 'name' | 'gitDir'> & {
+  readonly folder: string
+  readonly borrowers: readonly Borrower[]
+}
+
+/** @returns what the trash has then @throws {Refusal}; the file system's error */
+export async function moveToTrash(
+  services: MovingServices,
+  { name, gitDir, folder, borrowers }: Discarded,
+  kept: Kept | undefined,
+  progress: Progress,
+): Promise<TrashEntry> {
+  const { root, trash, notes } = services
+  using _closed = await closedOrLeft(services, [gitDir, ...borrowers.map((one) => one.gitDir)], progress)
   const places = { absolute: folder, relative: relative(root, folder) }
-  const entry = trash.prepare(plainName(repository), places, relative(folder, gitDir), kept ?? forAWhile())
+  const entry = trash.prepare(plainName(name), places, relative(folder, gitDir), kept ?? forAWhile())
   const move = { folder, gitDir, target: entry.path, borrowers: borrowers.map((one) => one.gitDir) }
   try {
     await moveRepository(move, notes, () => {})
@@ -48,6 +68,7 @@ export async function discardCopy(
     throw error
   }
   removeEmptyAbove(root, folder)
+  return entry
 }
 
 /** Waits for the requests that are at work in them, for a while. */

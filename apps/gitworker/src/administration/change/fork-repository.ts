@@ -2,17 +2,21 @@ import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { forkedReferences } from '../../copies/giving/fill-repository.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { LfsStorage } from '../../lfs/storage/lfs-storage.ts'
 import type { RunLongJob } from '../../process/job/long-job.ts'
 import type { RunJob } from '../../process/job/job.ts'
 import { headIsNoGuess, settleHead } from '../../repository/default-branch.ts'
+import { forkToHost } from './give-to-host.ts'
+import type { GivingServices } from './give-to-host.ts'
 import { makeAndKeep } from './create-empty.ts'
 import { foundRepository, keyOfFolder, keysOf } from '../operation/found-repository.ts'
 import { alternateLines, borrowedFolders, folderOf, realOr, writeAlternates } from '../lending/alternates.ts'
 import { lend } from '../lending/lend.ts'
 import type { FactsReader } from '../look/repository-facts.ts'
 import { newPlace } from '../operation/new-place.ts'
+import type { HeldPlace } from '../operation/held-operation.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
 import { progressLines } from '../operation/progress-lines.ts'
 import type { Turns } from '../operation/turns.ts'
@@ -27,29 +31,39 @@ export type ForkServices = {
   readonly runLongJob: RunLongJob
 }
 
-export type Forked = { readonly forked: string; readonly to: string; readonly borrows: boolean }
+export type Forked = {
+  readonly forked: string
+  readonly to: string
+  readonly borrows: boolean
+  /** Whose disk it is on, where that is another one. */
+  readonly host?: string
+}
 
-/** What a fork gets: no reference that git does not advertise, and none of the origin's own bookkeeping. */
-const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
 
 /** git follows no more than five repositories that borrow from each other, and the reference cache looks at eight in all. */
 const mostAlternates = 7
 
 /**
  * Makes a repository with the branches and tags of another. It borrows the other's objects, which takes no time and no
- * space; or it gets objects of its own.
+ * space; or it gets objects of its own, as it always does on another host's disk.
  *
  * It is filled by a fetch over git's own upload-pack, so that references which the other hides stay hidden.
  *
  * @throws {Refusal} `repository_missing`, `repository_exists`, `not_forkable`, `repository_busy` …
  */
 export async function forkRepository(
-  services: ForkServices,
+  services: ForkServices & GivingServices,
   { repository, to, isIndependent }: OperationOf<'fork'>,
   progress: Progress,
+  { otherHost, ...place }: HeldPlace,
 ): Promise<Forked> {
   const { root, turns, maker, facts, lfs, runJob, runLongJob } = services
-  const { gitDir, keys } = foundRepository(root, repository)
+  const found = foundRepository(root, repository)
+  const { gitDir, keys } = found
+  if (otherHost !== undefined) {
+    checkForkable(gitDir, true)
+    return await forkToHost(services, found, to, progress, { ...place, otherHost })
+  }
   const target = newPlace(root, to)
   checkForkable(gitDir, isIndependent)
   // Nor may those that it borrows from be moved meanwhile, since the fork is to borrow from them, too.
@@ -61,8 +75,8 @@ export async function forkRepository(
   const furnish = async (hidden: string) => {
     if (!isIndependent) await borrow(hidden, dirname(target), gitDir, runJob)
     const fetch = ['--git-dir', hidden, 'fetch', '--no-write-fetch-head', '--no-auto-gc', '--no-tags', '--quiet']
-    if (isIndependent) await runLongJob([...fetch, '--progress', '--', gitDir, ...refspecs], withProgress(progress))
-    else await runJob([...fetch, '--', gitDir, ...refspecs], { signal: progress.signal })
+    if (isIndependent) await runLongJob([...fetch, '--progress', '--', gitDir, ...forkedReferences], withProgress(progress))
+    else await runJob([...fetch, '--', gitDir, ...forkedReferences], { signal: progress.signal })
     await runJob(['--git-dir', hidden, 'pack-refs', '--all'])
     await copyHead(gitDir, hidden, runJob)
     // Nothing tells which objects of LFS the branches need. Whoever asks for one must know its SHA-256.

@@ -4,6 +4,7 @@ import type { Address } from '@sluice/shared/network/address'
 import type { HostLinks } from './host-links.ts'
 import { keptPath, readKeptLine } from './kept.ts'
 import type { KeptAnswer, KeptAsked } from './kept.ts'
+import { linesOf } from './lines.ts'
 
 /** One line has the names of one slot's repositories. */
 const maxLineBytes = 16 * 1024 * 1024
@@ -40,7 +41,7 @@ export async function askKept(
 
 async function answersIn(reply: IncomingMessage, onProgress: () => void): Promise<Map<number, KeptAnswer>> {
   const answers = new Map<number, KeptAnswer>()
-  for await (const text of linesOf(reply, onProgress)) {
+  for await (const text of linesOf(reply as AsyncIterable<Buffer>, maxLineBytes, onProgress)) {
     if (reply.statusCode !== 200) throw new Error(`The copy has answered ${reply.statusCode}: ${text.slice(0, 300)}`)
     const line = readKeptLine(text)
     if (!line) throw new Error('The copy has answered what no copy of this version does.')
@@ -48,23 +49,4 @@ async function answersIn(reply: IncomingMessage, onProgress: () => void): Promis
     answers.set(line.slot, line)
   }
   throw new Error('The copy has broken off.')
-}
-
-/** Without the empty ones. */
-async function* linesOf(reply: IncomingMessage, onProgress: () => void): AsyncGenerator<string> {
-  const pieces: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of reply as AsyncIterable<Buffer>) {
-    onProgress()
-    let rest = chunk
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      const line = Buffer.concat([...pieces.splice(0), rest.subarray(0, end)])
-      bytes = 0
-      rest = rest.subarray(end + 1)
-      if (line.length > 0) yield line.toString()
-    }
-    bytes += rest.length
-    if (bytes > maxLineBytes) throw new Error('The copy has answered too much.')
-    pieces.push(rest)
-  }
 }

@@ -26,7 +26,7 @@ export const maxToldBytes = 1024 * 1024
 const text = z.string().min(1).max(4096)
 const id = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/)
 
-const toldState = z.strictObject({
+export const toldState = z.strictObject({
   format: z.enum(['sha1', 'sha256']),
   head: text,
   headIsGuess: z.boolean(),

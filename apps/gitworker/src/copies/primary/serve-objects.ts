@@ -13,8 +13,13 @@ export type ObjectsServices = {
   readonly view: SlotView
   readonly users: RepositoryUsers
   readonly startGit: StartGit
+  /** The same in a lane of its own: what is given may take hours, and pushes wait for what copies fetch. */
+  readonly startGiving: StartGit
   readonly offers: Pick<Offers, 'find'>
 }
+
+/** What is served, and whether to a host that is to have what clients see only. */
+export type Served = { readonly gitDir: string; readonly kind?: 'rename' | 'fork' }
 
 /** What a copy asks for. */
 export type ObjectsWanted = { readonly repository: string; readonly term: number; readonly copy: string }
@@ -30,22 +35,22 @@ export function findWanted({ root, view }: ObjectsServices, { repository, term, 
 
 /**
  * Serves a copy's fetch: all references, hidden ones included, and all objects, whatever the repository's own configuration
- * offers to others. Each side writes when it wants to, as over ssh.
+ * offers to others. A fork gets what that offers. Each side writes when it wants to, as over ssh.
  *
  * @throws {Refusal} where there is no worker; the stream's error where the copy breaks off
  */
 export async function serveObjects(
-  { users, startGit }: ObjectsServices,
-  gitDir: string,
+  { users, startGit, startGiving }: ObjectsServices,
+  { gitDir, kind }: Served,
   from: Readable,
   to: Writable,
   signal: AbortSignal,
 ): Promise<void> {
   // The push that waits for its copies keeps the repository where it is.
   using _use = users.join(gitDir)
-  await using git = await startGit(['-c', 'uploadpack.hideRefs=!refs', 'upload-pack', '--strict', '--', gitDir], {
-    signal,
-  })
+  const all = kind === 'fork' ? [] : ['-c', 'uploadpack.hideRefs=!refs']
+  const start = kind === undefined ? startGit : startGiving
+  await using git = await start([...all, 'upload-pack', '--strict', '--', gitDir], { signal })
   const input = pipeline(from, git.stdin).catch(() => {})
   await pipeline(git.stdout, to)
   // A git that has said all that it had to say does not wait for more.

@@ -12,6 +12,10 @@ import { NotFollowedError } from '../copy/term/not-followed-error.ts'
 import type { SmallPush } from '../primary/offers.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
+import type { Gifts } from '../giving/gifts.ts'
+import { serveGift } from '../giving/serve-gift.ts'
+import type { GiftServices } from '../giving/serve-gift.ts'
+import { givenPath } from '../link/given.ts'
 import { maxReadsBytes, readsPath } from '../link/ask-reads.ts'
 import { followPath, maxToldBytes, objectsPath, pushPath, readTold, textsPath } from '../link/told.ts'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
@@ -35,6 +39,9 @@ import type { KeptLine } from '../link/kept.ts'
 
 export type CopiesServerServices = KeptSlotsServices &
   TakeObjectsServices & {
+    /** What this host gives to others, and what it receives. */
+    readonly gifts: Gifts
+    readonly received: GiftServices
     readonly followers: Followers
     readonly objects: ObjectsServices
     readonly grants: Pick<ReadGrants, 'answer'>
@@ -59,7 +66,7 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    const isPlain = [followPath, keptPath, readsPath, toldObjectsPath].includes(url)
+    const isPlain = [followPath, keptPath, readsPath, toldObjectsPath, givenPath].includes(url)
     return (
       isPlain ||
       [objectsPath, textsPath, pushPath, objectPagePath, objectPath].some((path) => url.startsWith(`${path}?`))
@@ -81,6 +88,7 @@ export class CopiesServer {
       else if (incoming.url === toldObjectsPath) await this.#take(incoming, outgoing, signal)
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
       else if (incoming.url === keptPath) await this.#kept(incoming, outgoing)
+      else if (incoming.url === givenPath) await this.#receive(incoming, outgoing, signal)
       else await this.#serve(incoming, outgoing, signal)
     } catch (error) {
       if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')
@@ -103,6 +111,11 @@ export class CopiesServer {
       }
     }
     await answerTold(incoming, outgoing, { maxBytes: maxToldObjectsBytes, read: readToldObjects, answer })
+  }
+
+  async #receive(incoming: IncomingMessage, outgoing: ServerResponse, leaving: AbortSignal): Promise<void> {
+    const { received, ending } = this.#services
+    await serveGift(received, incoming, outgoing, { leaving, ending })
   }
 
   async #grant(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -147,10 +160,12 @@ export class CopiesServer {
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-    const { objects, store } = this.#services
+    const { objects, gifts, store } = this.#services
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://host')
     const [repository, copy] = [searchParams.get('repository') ?? '', searchParams.get('copy') ?? '']
-    const found = findWanted(objects, { repository, copy, term: Number(searchParams.get('term')) })
+    const term = Number(searchParams.get('term'))
+    const gift = searchParams.get('gift')
+    const found = gift === null ? findWanted(objects, { repository, copy, term }) : gifts.find(gift, repository)
     if (!found) return refuse(outgoing, 421, 'This host is not the primary, or has no such repository.')
     if (pathname === textsPath) return answerTexts(found.gitDir, outgoing)
     const place = objectPlaceOf(repository, found.gitDir)
@@ -161,7 +176,7 @@ export class CopiesServer {
     }
     outgoing.writeHead(200, { 'Content-Type': 'application/octet-stream' })
     outgoing.flushHeaders()
-    await serveObjects(objects, found.gitDir, incoming, outgoing, signal)
+    await serveObjects(objects, found, incoming, outgoing, signal)
   }
 }
 

@@ -94,10 +94,10 @@ export class OperationEvents {
     await this.#writer.write([...(isDone ? [{ event, of: id }] : []), { done: id }])
   }
 
-  #isDone({ kind, repository, to, existed, toExisted }: OperationIntent): boolean {
+  #isDone({ kind, repository, to, existed, toExisted, isElsewhere }: OperationIntent): boolean {
     const isThere = this.#exists(repository)
     if (kind === 'create') return !existed && isThere
-    if (kind === 'delete') return existed && !isThere
+    if (kind === 'delete' || isElsewhere === true) return existed && !isThere
     return existed && !isThere && toExisted === false && this.#exists(to ?? '')
   }
 }

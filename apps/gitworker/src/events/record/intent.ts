@@ -38,6 +38,8 @@ export type OperationIntent = Intended & {
   /** Whether the repository, and that of the new name, were there before. */
   readonly existed: boolean
   readonly toExisted?: boolean | undefined
+  /** Of a rename: whether the new name is on another host's disk. The old one goes only when the new one is there. */
+  readonly isElsewhere?: boolean | undefined
   /** Whether a push, or another request, may tell the same. */
   readonly mayBeTold?: boolean | undefined
 }

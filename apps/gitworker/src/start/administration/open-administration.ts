@@ -16,6 +16,7 @@ import type { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
+import type { Giver } from '../../copies/giving/giver.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { EventLog } from '../../events/event-log.ts'
@@ -44,6 +45,8 @@ export type AdministrationParts = {
   readonly placement?: Placement | undefined
   /** Undefined where nothing is copied to other hosts. */
   readonly copies?: Copies | undefined
+  /** Undefined there, too. */
+  readonly giver?: Giver | undefined
   /** Undefined there, too. */
   readonly forcing?: SlotForcing | undefined
   /** Undefined where pushes are not recorded, or the host is stopped. */
@@ -80,7 +83,7 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { copies, forcing, auditLog, eventLog, desk, metrics, log } = parts
+  const { copies, giver, forcing, auditLog, eventLog, desk, metrics, log } = parts
   const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
@@ -93,6 +96,7 @@ export async function openAdministration(
     lfs,
     runFolder: runtimeDirectory.path,
     answers,
+    giver,
     mirrors,
     busyWait: busyWaitMs,
     maker: newRepositories.maker,

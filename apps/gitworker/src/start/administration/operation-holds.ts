@@ -1,5 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { HoldOperation } from '../../administration/administration.ts'
+import { onThisHost } from '../../administration/operation/held-operation.ts'
+import type { HoldOperation } from '../../administration/operation/held-operation.ts'
 import { changedNames, changesState, takesName } from '../../administration/operation/changed-names.ts'
 import type { Operation } from '../../administration/operation/operation.ts'
 import type { Trash } from '../../administration/trash/trash.ts'
@@ -22,41 +23,54 @@ type Held = { readonly name: string; readonly tenure: Tenure }
 /** What an operation needs in a cluster: its repositories stay on this host, and their copies get to know what it did. */
 export function operationHolds(services: OperationHoldsServices): HoldOperation {
   const { placement, copies } = services
-  if (!placement) return () => ({ confirm: async () => {}, [Symbol.dispose]() {} })
+  if (!placement) return () => alone
   return (operation) => {
     using holding = new DisposableStack()
-    const held = namesOf(operation, services).map((name): Held => {
-      return { name, tenure: holding.use(holdFor(operation, name, placement)) }
+    const otherHost = otherHostOf(operation, services, placement)
+    const held = namesOf(operation, services, otherHost).map((name): Held => {
+      return { name, tenure: holding.use(placement.holdForOperator(name)) }
     })
     const holds = holding.move()
+    const areOurs = async (signal: AbortSignal) => {
+      for (const { name, tenure } of held) await tenure.confirm(signal).catch(() => Promise.reject(unknown(name)))
+    }
     return {
+      otherHost,
+      checkIsOurs: () => areOurs(never),
       async confirm({ signal, tell }) {
+        // A fork on another host's disk changes nothing here.
+        if (otherHost !== undefined && operation.kind === 'fork') return
         // A new name first: what the old one had is in the cluster all the time.
         if (changesState(operation)) for (const one of held.toReversed()) await confirm(one, copies, tell)
-        for (const { name, tenure } of held) await tenure.confirm(signal).catch(() => Promise.reject(unknown(name)))
+        await areOurs(signal)
       },
       [Symbol.dispose]: () => holds.dispose(),
     }
   }
 }
 
-function namesOf(operation: Operation, { trash, isShared }: OperationHoldsServices): string[] {
-  return changedNames(operation, (id) => trash.find(id), isShared)
+const never = new AbortController().signal
+
+const alone = { ...onThisHost, confirm: async () => {}, [Symbol.dispose]() {} }
+
+function namesOf(
+  operation: Operation,
+  { trash, isShared }: OperationHoldsServices,
+  otherHost: string | undefined,
+): string[] {
+  // The other host holds the new name itself.
+  return changedNames(operation, (id) => trash.find(id), isShared || otherHost !== undefined)
 }
 
-/** @throws {Refusal} `misplaced`, `no_lease` */
-function holdFor(operation: Operation, name: string, placement: Placement): Tenure {
-  const isNewName = takesName(operation) && name === operation.to
-  const other = placement.primaryOf(name)
-  const source = isNewName ? placement.primaryOf(operation.repository) : undefined
-  if (isNewName && other !== undefined && source !== undefined && other !== source) {
-    const [from, to] = [JSON.stringify(operation.repository), JSON.stringify(name)]
-    const last = operation.kind === 'rename' ? ', and delete the old one' : ''
-    throw new Refusal('misplaced', {
-      sentence: `The name ${to} falls to the host ${other}, and ${from} is on the disk of ${source}. Create ${to} on ${other} (sluice repo create), and push everything to it (git clone --mirror, git push --mirror)${last}. Or choose another name: some fall to ${source}.`,
-    })
-  }
-  return placement.holdForOperator(name)
+/** The host that keeps a new name, where that is another one than the repository's. */
+function otherHostOf(
+  operation: Operation,
+  { isShared }: OperationHoldsServices,
+  placement: Placement,
+): string | undefined {
+  if (isShared || !takesName(operation)) return undefined
+  const [from, to] = [placement.primaryOf(operation.repository), placement.primaryOf(operation.to)]
+  return from === undefined || from === to ? undefined : to
 }
 
 /** @throws {Refusal} `term_over` */

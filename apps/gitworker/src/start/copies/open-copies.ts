@@ -1,4 +1,7 @@
 import { discardCopy, withSigns } from '../../administration/change/discard-copy.ts'
+import { makeAndKeep } from '../../administration/change/create-empty.ts'
+import { keysOf } from '../../administration/operation/found-repository.ts'
+import { newPlace } from '../../administration/operation/new-place.ts'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import { jsonPage } from '@sluice/shared/operations/operations'
@@ -19,6 +22,9 @@ import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/term/terms.ts'
+import { Gifts } from '../../copies/giving/gifts.ts'
+import { Giver } from '../../copies/giving/giver.ts'
+import type { ReceiveServices } from '../../copies/giving/receive-repository.ts'
 import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
@@ -60,10 +66,19 @@ export type CopiesParts = {
 }
 
 /** What a host does for repositories that others keep, too. */
-export type CopiesPart = Part<{ readonly copies: Copies; readonly forHosts: CopiesServer; readonly pages: Pages }>
+export type CopiesPart = Part<{
+  readonly copies: Copies
+  /** Gives repositories to the hosts that keep other names. */
+  readonly giver: Giver
+  readonly forHosts: CopiesServer
+  readonly pages: Pages
+}>
 
 /** How many repositories are brought up to date at once that nobody waits for. The others wait for their turn. */
 const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTimeout: 86_400_000, reasons: laneReasons }
+
+/** How many repositories of other hosts get a name of this host at once. */
+const receivingLane = { slots: 2, largestShare: 1, queueLength: 64, queueTimeout: 86_400_000, reasons: laneReasons }
 
 /**
  * @throws {ConfigError} where the files of secrets and certificates cannot be used, or the disk is not that of a member of
@@ -96,9 +111,11 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const terms = await Terms.open(root)
   const askObjects = askForObjects(links, view.name, (host) => view.addressOf(host))
+  const openObjects = objectsOfPrimary(links, view.name, (host) => view.addressOf(host))
+  const ask = askPrimary(links, view.name, (host) => view.addressOf(host))
+  const fetched = { root, view, runJob, openObjects, ask, store, askObjects }
   const followers = new Followers({
-    root,
-    view,
+    ...fetched,
     terms,
     maker: newRepositories.maker,
     discard: discardIn(parts),
@@ -108,15 +125,22 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     staleLocks: new StaleLocks({ isShared: false }),
     answers,
     startGit: streams(),
-    runJob,
-    openObjects: objectsOfPrimary(links, view.name, (host) => view.addressOf(host)),
-    ask: askPrimary(links, view.name, (host) => view.addressOf(host)),
-    store,
-    askObjects,
   })
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
-  const objects = { root, view, users, startGit: streams(), offers: copies.offers }
+  const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
+  const gifts = new Gifts()
+  const giver = new Giver({ view, links, gifts, reader: { startGit: streams(), runJob }, store, copyTimeout, ending })
+  const received = {
+    ...fetched,
+    startGit: streams(),
+    hold: (repository: string) => cluster.placement.holdForOperator(repository),
+    make: makeNewIn(parts),
+    copies,
+    onReceived: parts.onFollowed,
+    receiving: new Lane(receivingLane),
+    log,
+  }
   opened.use(new OwnTerms(view, terms, log))
   const isLive = () => cluster.placement.isLive
   opened.use(new DroppedSlots({ view, terms, names, followers, isLive, log }))
@@ -126,8 +150,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const catchingUp = new Lane(catchingUpLane)
   const taken = { root, view, terms, users, store, askObjects }
-  const asked = { ...taken, names, followers, objects, grants: reads.grants, catchingUp }
-  return partOf(opened, { copies, forHosts: new CopiesServer({ ...asked, ending, log }), pages })
+  const asked = { ...taken, names, followers, objects, gifts, received, grants: reads.grants, catchingUp }
+  return partOf(opened, { copies, giver, forHosts: new CopiesServer({ ...asked, ending, log }), pages })
 }
 
 /** With S3, `openS3` has refused to start. */
@@ -141,6 +165,15 @@ function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): 
   return (repository, trashed, { signal, onProgress }) => {
     const act = () => discardCopy(services, repository, trashed ?? undefined, { signal, tell: onProgress })
     return withSigns(act, onProgress, 2 * busyWaitMs)
+  }
+}
+
+/** Makes a repository under a name that is free, as operators do. */
+function makeNewIn({ storage: { root }, moving: { turns }, newRepositories }: CopiesParts): ReceiveServices['make'] {
+  return async (repository, making) => {
+    const target = newPlace(root, repository)
+    using _turn = turns.take(keysOf(repository), 'create')
+    await makeAndKeep(newRepositories.maker, root, repository, target, making)
   }
 }
 

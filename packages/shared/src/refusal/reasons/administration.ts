@@ -68,6 +68,13 @@ export const administration = {
     sentence: 'This repository cannot lend its objects.',
     advice: 'A shallow or partial repository: see the sentence.',
   },
+  half_renamed: {
+    status: 500,
+    outcome: 'failed',
+    sentence: 'The repository was given its new name on another host, and the old one is still there.',
+    advice:
+      'A host stopped, or could not be reached, in the middle of a rename from one host to another. Nothing is lost: the sentence says what is where, and what to do.',
+  },
   branch_missing: {
     status: 409,
     outcome: 'refused',

@@ -2,6 +2,7 @@ import type { Pages } from '@sluice/shared/operations/operations'
 import type { Bundles } from '../../../bundles/bundles.ts'
 import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../../mirrors/mirrors.ts'
+import type { Giver } from '../../../copies/giving/giver.ts'
 import type { Copies } from '../../../copies/primary/copies.ts'
 import type { CopiesServer } from '../../../copies/server/copies-server.ts'
 import { ExclusiveWork } from '../../../repository/exclusive-work.ts'
@@ -29,6 +30,8 @@ export type OwnWork = Part<{
   readonly bundles: Bundles | undefined
   /** Undefined where nothing is copied to other hosts. */
   readonly copies: Copies | undefined
+  /** Undefined there, too. */
+  readonly giver: Giver | undefined
   readonly forHosts: CopiesServer | undefined
   /** How copies come along, for operators. */
   readonly pages: Pages
@@ -48,13 +51,13 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   const maintenance = openMaintenance({ ...parts, exclusive, bundles })
   if (maintenance) opened.use(maintenance)
   const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
-  const { copies, forHosts, pages } = opened.use(await openCopying(parts, onFollowed))
+  const { copies, giver, forHosts, pages } = opened.use(await openCopying(parts, onFollowed))
   const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
-  return partOf(opened, { maintenance, mirrors, marks, copies, forHosts, pages, bundles: bundles?.bundles })
+  return partOf(opened, { maintenance, mirrors, marks, copies, giver, forHosts, pages, bundles: bundles?.bundles })
 }
 
 /** With shared storage, all hosts have the same repositories, and nothing is copied. */
 async function openCopying({ cluster, ...parts }: OwnWorkParts, onFollowed: (gitDir: string) => void) {
   if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster, onFollowed })
-  return partOf(new AsyncDisposableStack(), { copies: undefined, forHosts: undefined, pages: {} })
+  return partOf(new AsyncDisposableStack(), { copies: undefined, giver: undefined, forHosts: undefined, pages: {} })
 }

@@ -1,0 +1,173 @@
+import { basename } from 'node:path'
+import { checkRepositoryName } from '@sluice/shared/git/repository-name'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { BegunGiving, Giver, Giving } from '../../copies/giving/giver.ts'
+import { UncertainGiftError } from '../../copies/giving/open-giving.ts'
+import { NotCopiableError } from '../../copies/state/repository-texts.ts'
+import { isInsideRepository } from '../../repository/repository.ts'
+import { borrowersOf } from '../lending/borrowers.ts'
+import { leftBehind } from '../move/left-behind.ts'
+import { movableFolder } from '../move/movable.ts'
+import { whileNothingMoves } from '../move/while-nothing-moves.ts'
+import { foundRepository, keysOf } from '../operation/found-repository.ts'
+import type { FoundRepository } from '../operation/found-repository.ts'
+import type { HeldPlace } from '../operation/held-operation.ts'
+import type { OperationOf, Progress } from '../operation/operation.ts'
+import { progressLines } from '../operation/progress-lines.ts'
+import { closeToChanges } from './closed-repositories.ts'
+import { moveToTrash } from './discard-copy.ts'
+import type { MovingServices } from './held-repository.ts'
+
+/*
+ * A rename to a name that another host keeps, on a disk of its own:
+ *
+ *   the other host copies all of it, under no name yet              pushes go on
+ *   pushes are refused, and those that run are waited for           it is read all the while
+ *   the other host copies what they have changed, gives it the
+ *   new name, and brings it to the copies of that
+ *   the old one goes to the trash here, and at its copies
+ *
+ * Before the new name is given, all can be broken off, and is as it was. After that, both names are there until the old one
+ * is gone: what one of them has is never lost.
+ */
+
+export type GivingServices = {
+  /** Undefined where no other host has a disk of its own, or this host is stopped. */
+  readonly giver: Pick<Giver, 'begin'> | undefined
+}
+
+export type GivenToHost = {
+  readonly renamed: string
+  readonly to: string
+  /** Those that borrow objects from it find them in the trash from now on. */
+  readonly borrowers: readonly string[]
+  readonly host: string
+  /** What the old one has, and the new one has not. It is in the trash, under this id. */
+  readonly notCopied: readonly string[]
+  readonly trash: string
+}
+
+type Place = HeldPlace & { readonly otherHost: string }
+
+/**
+ * Gives a repository a name that another host keeps.
+ *
+ * @throws {Refusal} `repository_missing`, `repository_exists`, `repository_in_use`, `not_movable`, `half_renamed` …
+ */
+export async function renameToHost(
+  services: MovingServices & GivingServices,
+  { repository, to }: OperationOf<'rename'>,
+  progress: Progress,
+  { otherHost: host, checkIsOurs }: Place,
+): Promise<GivenToHost> {
+  const { root, turns, trash, notes } = services
+  const found = foundRepository(root, repository)
+  const { gitDir, keys } = found
+  const folder = movableFolder(root, repository, gitDir)
+  if (basename(gitDir) === '.git') throw notMovable('It has a work tree, which would stay on the disk of this host.')
+  checkRepositoryName(to)
+  if (isInsideRepository(root, to)) throw new Refusal('cannot_create')
+  using holding = new DisposableStack()
+  holding.use(turns.take([...keys, ...keysOf(to)], 'rename'))
+  await using giving = await begin(services, found, { kind: 'rename', to, host }, progress)
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
+  holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'rename'))
+  using _closed = await closeToChanges(services, gitDir, progress)
+  const notCopied = leftBehind(gitDir)
+  progress.tell(`giving it the name ${to} on ${host}`)
+  const old = { repository, to, host }
+  await finish(giving, old)
+  const entry = await orBoth(old, async () => {
+    await checkIsOurs()
+    return await moveToTrash(services, { ...found, folder, borrowers }, undefined, { ...progress, signal: never })
+  })
+  const names = borrowers.map(({ name }) => name)
+  return { renamed: repository, to, borrowers: names, host, notCopied, trash: entry.id }
+}
+
+const never = new AbortController().signal
+
+/**
+ * Makes a fork on the disk of another host, with objects of its own.
+ *
+ * @throws {Refusal} `repository_exists`, `not_forkable`, `operation_failed` …
+ */
+export async function forkToHost(
+  { turns, giver }: Pick<MovingServices, 'turns'> & GivingServices,
+  found: FoundRepository,
+  to: string,
+  progress: Progress,
+  { otherHost: host }: Place,
+): Promise<{ readonly forked: string; readonly to: string; readonly borrows: boolean; readonly host: string }> {
+  using _turn = turns.take([...found.keys, ...keysOf(to)], 'fork')
+  await using giving = await begin({ giver }, found, { kind: 'fork', to, host }, progress)
+  try {
+    await giving.finish()
+  } catch (error) {
+    if (!(error instanceof UncertainGiftError)) throw error
+    const made = error.isMade ? 'is made' : 'may have been made'
+    const sentence = `The fork ${named(to)} ${made} on the host ${host}, and it is not certain that all of its copies have it. ${error.message} Look at it there (sluice repo show); if it is missing, try again.`
+    throw new Refusal('operation_failed', { sentence, cause: error })
+  }
+  return { forked: found.name, to, borrows: false, host }
+}
+
+async function begin(
+  { giver }: GivingServices,
+  { name, gitDir }: FoundRepository,
+  giving: Omit<Giving, 'repository' | 'gitDir'>,
+  { signal, tell }: Progress,
+): Promise<BegunGiving> {
+  if (!giver) throw new Refusal('misplaced', { sentence: `The name ${named(giving.to)} falls to ${giving.host}.` })
+  tell(`copying it to the host ${giving.host}, which keeps the name ${giving.to}`)
+  try {
+    return await giver.begin({ ...giving, repository: name, gitDir }, { signal, onWords: progressLines(tell) })
+  } catch (cause) {
+    if (!(cause instanceof NotCopiableError)) throw cause
+    const reason = giving.kind === 'fork' ? 'not_forkable' : 'not_movable'
+    throw new Refusal(reason, { sentence: `It cannot be copied to the host ${giving.host}: ${cause.message}`, cause })
+  }
+}
+
+type Names = { readonly repository: string; readonly to: string; readonly host: string }
+
+async function finish(giving: BegunGiving, names: Names): Promise<void> {
+  try {
+    await giving.finish()
+  } catch (error) {
+    if (!(error instanceof UncertainGiftError)) throw error
+    throw error.isMade ? bothThere(names, error) : perhapsBoth(names, error)
+  }
+}
+
+async function orBoth<T>(names: Names, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw bothThere(names, error)
+  }
+}
+
+function bothThere({ repository, to, host }: Names, cause: unknown): Refusal {
+  const sentence = `${named(to)} is made on the host ${host}, and ${named(repository)} is still there and takes pushes, because of this: ${wordsOf(cause)} Nothing is lost. Delete ${named(to)} (sluice repo delete, on ${host}) and try again; or, if people use it already, bring to it what ${named(repository)} got since, and delete that one.`
+  return new Refusal('half_renamed', { sentence, cause })
+}
+
+function perhapsBoth({ repository, to, host }: Names, cause: Error): Refusal {
+  const sentence = `${named(repository)} is as it was, and takes pushes. It is not known whether ${named(to)} was made on the host ${host}: ${wordsOf(cause)} Nothing is lost. Look there (sluice repo show ${to}); if it is there, delete it (sluice repo delete). Then try again.`
+  return new Refusal('half_renamed', { sentence, cause })
+}
+
+function wordsOf(error: unknown): string {
+  const words = error instanceof Refusal ? error.sentence : error instanceof Error ? error.message : String(error)
+  return /[.!?]$/.test(words) ? words : `${words}.`
+}
+
+function named(repository: string): string {
+  return JSON.stringify(repository)
+}
+
+function notMovable(why: string): Refusal {
+  const sentence = `This repository cannot be renamed to a name that another host keeps. ${why}`
+  return new Refusal('not_movable', { sentence })
+}

@@ -1,0 +1,140 @@
+import { addAbortListener, once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Address } from '@sluice/shared/network/address'
+import { reasons } from '@sluice/shared/refusal/reasons'
+import type { Reason } from '@sluice/shared/refusal/reasons'
+import { Refusal } from '@sluice/shared/refusal/refusal'
+import type { HostLinks } from '../link/host-links.ts'
+import { givenPath, maxGivenLineBytes, readGivenAnswer } from '../link/given.ts'
+import type { Finished, Given, GivenAnswer } from '../link/given.ts'
+import { linesOf } from '../link/lines.ts'
+
+/*
+ * The giver's side of one gift: see given.ts.
+ *
+ *   begun ──ready──▶ ready ──finish──▶ finishing ──made──▶ over
+ *     └── failed, broken off, the signal ──┘   └── failed: was it made? ── broken off: nobody knows
+ */
+
+/** The repository may have its new name, and nobody has made sure that it has. The message says why. */
+export class UncertainGiftError extends Error {
+  override readonly name = 'UncertainGiftError'
+  /** Whether it certainly has its new name. */
+  readonly isMade: boolean
+
+  constructor(message: string, isMade: boolean, cause?: unknown) {
+    super(message, { cause })
+    this.isMade = isMade
+  }
+}
+
+export type OpenedGiving = AsyncDisposable & {
+  /** Rejects where the receiver does not take it. */
+  readonly ready: Promise<void>
+  /** @throws {Refusal} where it was not made; {UncertainGiftError} */
+  finish(finished: Finished): Promise<void>
+}
+
+export type Receiver = {
+  readonly host: string
+  /** Undefined where it does not live. */
+  readonly address: Address | undefined
+  readonly timeoutMs: number
+}
+
+type Progress = { readonly signal: AbortSignal; readonly onWords: (words: Buffer) => void }
+
+/** @param ending aborted when this host stops */
+export function openGiving(
+  links: HostLinks,
+  { host, address, timeoutMs }: Receiver,
+  given: Given,
+  { signal, onWords }: Progress,
+  ending: AbortSignal,
+): OpenedGiving {
+  if (!address) throw notTaken(host, 'it does not live.')
+  const cutting = new AbortController()
+  const late = () => cutting.abort(new Error(`it has shown no sign of life for ${timeoutMs} ms.`))
+  const timer = setTimeout(late, timeoutMs)
+  const leaving = addAbortListener(signal, () => cutting.abort(signal.reason))
+  const stopping = addAbortListener(ending, () => cutting.abort(new Refusal('draining')))
+  const sent = links.post(address, givenPath, cutting.signal)
+  sent.on('error', () => {})
+  sent.write(`${JSON.stringify(given)}\n`)
+  const { promise: ready, resolve: isReady, reject: isNotReady } = Promise.withResolvers<void>()
+  ready.catch(() => {})
+  const read = async () => {
+    const [reply] = (await once(sent, 'response', { signal: cutting.signal })) as [IncomingMessage]
+    return await lastAnswer(reply, { onSign: () => timer.refresh(), onWords, onReady: isReady })
+  }
+  const last = read()
+    .catch((error: unknown) => Promise.reject(cutting.signal.aborted ? cutting.signal.reason : error))
+    .finally(() => clearTimeout(timer))
+  let isBroken = false
+  const onBroken = (error: unknown) => {
+    isBroken = true
+    isNotReady(notBegun(host, error))
+  }
+  last.then((answer) => isNotReady(refusalOf(host, answer)), onBroken)
+  return {
+    ready,
+    async finish(finished) {
+      if (isBroken) throw notBegun(host, await last.catch((error: unknown) => error))
+      // From here on, the receiver goes on without this host.
+      leaving[Symbol.dispose]()
+      sent.end(`${JSON.stringify(finished)}\n`)
+      const answer = await last.catch((error: unknown) => Promise.reject(cutOff(host, error)))
+      if ('made' in answer) return
+      if (answer.isMade) throw new UncertainGiftError(`${host} says: ${answer.failed}`, true)
+      throw refusalOf(host, answer)
+    },
+    async [Symbol.asyncDispose]() {
+      leaving[Symbol.dispose]()
+      stopping[Symbol.dispose]()
+      cutting.abort(new Error('It is over.'))
+      await last.catch(() => {})
+    },
+  }
+}
+
+type Last = Extract<GivenAnswer, { readonly made: true } | { readonly failed: string }>
+
+async function lastAnswer(
+  reply: IncomingMessage,
+  to: { readonly onSign: () => void; readonly onWords: (words: Buffer) => void; readonly onReady: () => void },
+): Promise<Last> {
+  for await (const line of linesOf(reply as AsyncIterable<Buffer>, maxGivenLineBytes, to.onSign)) {
+    if (reply.statusCode !== 200) throw new Error(`it has answered ${reply.statusCode}: ${line.slice(0, 300)}`)
+    const answer = readGivenAnswer(line)
+    if (!answer) throw new Error('it has answered what no host of this version does.')
+    if ('made' in answer || 'failed' in answer) return answer
+    if ('ready' in answer) to.onReady()
+    else to.onWords(Buffer.from(answer.words))
+  }
+  throw new Error('it has broken off.')
+}
+
+function refusalOf(host: string, answer: Last): Refusal {
+  if ('made' in answer) return notTaken(host, 'it has answered too soon.')
+  const { failed, reason } = answer
+  const known = reason !== null && Object.hasOwn(reasons, reason) ? (reason as Reason) : 'operation_failed'
+  return new Refusal(known, { sentence: `The host ${host} says: ${failed}` })
+}
+
+function notBegun(host: string, error: unknown): Refusal {
+  return error instanceof Refusal ? error : notTaken(host, wordsOf(error), error)
+}
+
+function notTaken(host: string, why: string, cause?: unknown): Refusal {
+  const sentence = `The host ${host} does not take the repository, which is as it was: ${why}`
+  return new Refusal('operation_failed', { sentence, cause })
+}
+
+function cutOff(host: string, error: unknown): UncertainGiftError {
+  const why = error instanceof Refusal ? 'this host stops.' : wordsOf(error)
+  return new UncertainGiftError(`The answer of ${host} is missing: ${why}`, false, error)
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
