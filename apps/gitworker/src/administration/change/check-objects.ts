@@ -6,7 +6,7 @@ import { commonDirOf } from '../../repository/repository.ts'
 import { isGcAtWork, lockForGc } from '../gc/gc-lock.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
-import { progressLines } from '../operation/progress-lines.ts'
+import { progressLines } from '../../git/progress-lines.ts'
 import type { Turns } from '../operation/turns.ts'
 
 export type FsckServices = { readonly root: string; readonly turns: Turns; readonly runLongJob: RunLongJob }

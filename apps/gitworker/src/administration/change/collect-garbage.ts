@@ -13,7 +13,7 @@ import type { DiskSize } from '../look/disk-size.ts'
 import type { MoveNotes } from '../move/move-notes.ts'
 import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
-import { progressLines } from '../operation/progress-lines.ts'
+import { progressLines } from '../../git/progress-lines.ts'
 import type { Trash } from '../trash/trash.ts'
 import type { Turns } from '../operation/turns.ts'
 

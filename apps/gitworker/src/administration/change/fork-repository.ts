@@ -18,7 +18,7 @@ import type { FactsReader } from '../look/repository-facts.ts'
 import { newPlace } from '../operation/new-place.ts'
 import type { HeldPlace } from '../operation/held-operation.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
-import { progressLines } from '../operation/progress-lines.ts'
+import { progressLines } from '../../git/progress-lines.ts'
 import type { Turns } from '../operation/turns.ts'
 
 export type ForkServices = {
