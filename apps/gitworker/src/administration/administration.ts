@@ -30,7 +30,6 @@ import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-r
  * counted. In a cluster, the primary runs it, and its copies have what it did before it is answered.
  */
 
-
 export type AdministrationServices = MovingServices &
   ForkServices &
   GarbageServices &

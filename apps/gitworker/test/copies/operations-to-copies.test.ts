@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before as beforeAll, test } from 'node:test'
-import { slotOf } from '@sluice/shared/placement/slot'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import { pathOf } from '../../src/lfs/storage/disk/object-paths.ts'
@@ -73,20 +72,6 @@ test('what an operator does on the primary is at the copy when it is answered', 
   await hosts.assertSame('team/renamed.git', 'restored')
   assert.ok(await hosts.stateAt('two', 'team/renamed.git'))
   assert.ok(isAtCopy('team/renamed.git'))
-})
-
-test('a name that falls to another host is refused, and the sentence says what to do', async () => {
-  const url = await hosts.place('here.git')
-  await git(work, ['push', '--quiet', url, 'main'])
-  await hosts.place('there.git', 'two')
-  assert.notEqual(slotOf('here'), slotOf('there'))
-  for (const kind of ['rename', 'fork']) {
-    const { status, body } = await hosts.administer('one', 'POST', `repositories/here/${kind}`, { to: 'there' })
-    assert.equal(status, 421, body)
-    assert.match(body, /The name \\"there\\" falls to the host two, and \\"here\\" is on the disk of one\. Create/)
-  }
-  await hosts.assertSame('here.git', 'nothing was done')
-  assert.equal(await hosts.stateAt('one', 'there.git'), undefined)
 })
 
 test('a first push that is refused leaves nothing at the copy, and none of it in the trash', async () => {

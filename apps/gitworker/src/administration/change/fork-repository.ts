@@ -39,7 +39,6 @@ export type Forked = {
   readonly host?: string
 }
 
-
 /** git follows no more than five repositories that borrow from each other, and the reference cache looks at eight in all. */
 const mostAlternates = 7
 
@@ -75,7 +74,8 @@ export async function forkRepository(
   const furnish = async (hidden: string) => {
     if (!isIndependent) await borrow(hidden, dirname(target), gitDir, runJob)
     const fetch = ['--git-dir', hidden, 'fetch', '--no-write-fetch-head', '--no-auto-gc', '--no-tags', '--quiet']
-    if (isIndependent) await runLongJob([...fetch, '--progress', '--', gitDir, ...forkedReferences], withProgress(progress))
+    if (isIndependent)
+      await runLongJob([...fetch, '--progress', '--', gitDir, ...forkedReferences], withProgress(progress))
     else await runJob([...fetch, '--', gitDir, ...forkedReferences], { signal: progress.signal })
     await runJob(['--git-dir', hidden, 'pack-refs', '--all'])
     await copyHead(gitDir, hidden, runJob)

@@ -13,7 +13,6 @@ import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import type { FoundRepository } from '../operation/found-repository.ts'
 import type { HeldPlace } from '../operation/held-operation.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
-import { progressLines } from '../../git/progress-lines.ts'
 import { closeToChanges } from './closed-repositories.ts'
 import { moveToTrash } from './discard-copy.ts'
 import type { MovingServices } from './held-repository.ts'
@@ -121,7 +120,7 @@ async function begin(
   if (!giver) throw new Refusal('misplaced', { sentence: `The name ${named(giving.to)} falls to ${giving.host}.` })
   tell(`copying it to the host ${giving.host}, which keeps the name ${giving.to}`)
   try {
-    return await giver.begin({ ...giving, repository: name, gitDir }, { signal, onWords: progressLines(tell) })
+    return await giver.begin({ ...giving, repository: name, gitDir }, { signal, onWords: tell })
   } catch (cause) {
     if (!(cause instanceof NotCopiableError)) throw cause
     const reason = giving.kind === 'fork' ? 'not_forkable' : 'not_movable'

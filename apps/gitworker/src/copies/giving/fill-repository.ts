@@ -50,10 +50,10 @@ export async function fillFork(services: FillServices, hidden: string, receiving
 async function takeObjects(
   services: ObjectServices,
   place: { readonly repository: string; readonly gitDir: string },
-  { given, onWords }: Receiving,
+  { given, tell }: Receiving,
   signal: AbortSignal,
 ): Promise<void> {
-  onWords(Buffer.from('copying objects of LFS\n'))
+  tell('copying objects of LFS')
   await takeAllObjects(services, given.from, place, { signal, onProgress: () => {} })
 }
 

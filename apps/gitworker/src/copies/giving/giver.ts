@@ -35,8 +35,8 @@ export type Giving = Gift & {
 export type GivingProgress = {
   /** Ends it, until it is finished. */
   readonly signal: AbortSignal
-  /** Gets git's words at the receiver. */
-  readonly onWords: (words: Buffer) => void
+  /** Gets lines for people of the receiver, git's among them. */
+  readonly onWords: (words: string) => void
 }
 
 /** A repository that the receiver has, under no name yet. Disposing of it makes it remove that. */

@@ -42,7 +42,7 @@ export type Receiver = {
   readonly timeoutMs: number
 }
 
-type Progress = { readonly signal: AbortSignal; readonly onWords: (words: Buffer) => void }
+type Progress = { readonly signal: AbortSignal; readonly onWords: (words: string) => void }
 
 /** @param ending aborted when this host stops */
 export function openGiving(
@@ -101,7 +101,7 @@ type Last = Extract<GivenAnswer, { readonly made: true } | { readonly failed: st
 
 async function lastAnswer(
   reply: IncomingMessage,
-  to: { readonly onSign: () => void; readonly onWords: (words: Buffer) => void; readonly onReady: () => void },
+  to: { readonly onSign: () => void; readonly onWords: (words: string) => void; readonly onReady: () => void },
 ): Promise<Last> {
   for await (const line of linesOf(reply as AsyncIterable<Buffer>, maxGivenLineBytes, to.onSign)) {
     if (reply.statusCode !== 200) throw new Error(`it has answered ${reply.statusCode}: ${line.slice(0, 300)}`)
@@ -109,7 +109,7 @@ async function lastAnswer(
     if (!answer) throw new Error('it has answered what no host of this version does.')
     if ('made' in answer || 'failed' in answer) return answer
     if ('ready' in answer) to.onReady()
-    else to.onWords(Buffer.from(answer.words))
+    else to.onWords(answer.words)
   }
   throw new Error('it has broken off.')
 }

@@ -51,8 +51,10 @@ export type Receiving = {
   readonly leaving: AbortSignal
   /** Aborted when this host stops. */
   readonly ending: AbortSignal
-  /** Called with what git says, and what else there is to say. */
+  /** Called with what git says. */
   readonly onWords: (words?: Buffer) => void
+  /** Called with a line for people. */
+  readonly tell: (line: string) => void
   /** Tells the giver that all is here. @returns what it is in the end @throws where the giver is gone */
   readonly ready: () => Promise<Finished>
 }
@@ -63,7 +65,7 @@ export type Receiving = {
  */
 export async function receiveRepository(services: ReceiveServices, receiving: Receiving): Promise<void> {
   const { root, copies, receiving: lane, onReceived } = services
-  const { given, leaving, ending, onWords } = receiving
+  const { given, leaving, ending, tell } = receiving
   const { to } = given
   checkRepositoryName(to)
   if (plainName(to) !== to) throw new Refusal('bad_operation', { sentence: 'This is no plain name.' })
@@ -74,7 +76,7 @@ export async function receiveRepository(services: ReceiveServices, receiving: Re
   try {
     const found = findRepository(root, to)
     if (found) onReceived(found.gitDir)
-    onWords(Buffer.from(`bringing ${to} to the other hosts that keep it\n`))
+    tell(`bringing ${to} to the other hosts that keep it`)
     await confirmCopies(copies, to, tenure)
     await tenure.confirm(ending)
   } catch (cause) {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { within } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { progressLines } from '../../git/progress-lines.ts'
 import { maxGivenLineBytes, readFinished, readGiven } from '../link/given.ts'
 import type { GivenAnswer } from '../link/given.ts'
 import { linesOf } from '../link/lines.ts'
@@ -20,7 +21,8 @@ export type GiftSignals = {
 /** The pause between two signs of life. Milliseconds. */
 const signEveryMs = 250
 
-const mostWords = 4000
+/** git names where it fetches from: two numbers of open files. */
+const isAboutTheWay = /^From fd::/
 
 /** The giver waits for pushes to end, and reads its references. Milliseconds. */
 const longestFinishMs = 5 * 60_000
@@ -42,8 +44,12 @@ export async function serveGift(
   const signing = setInterval(() => {
     if (!outgoing.writableNeedDrain) outgoing.write('\n')
   }, signEveryMs)
+  const tell = (words: string) => {
+    if (!outgoing.writableNeedDrain && !isAboutTheWay.test(words)) say({ words })
+  }
+  const ofGit = progressLines(tell)
   const onWords = (words?: Buffer) => {
-    if (words && !outgoing.writableNeedDrain) say({ words: words.toString().slice(-mostWords) })
+    if (words) ofGit(words)
   }
   const ready = async () => {
     say({ ready: true })
@@ -53,7 +59,7 @@ export async function serveGift(
     return finished
   }
   try {
-    await receiveRepository(services, { given, ...signals, onWords, ready })
+    await receiveRepository(services, { given, ...signals, onWords, tell, ready })
     services.log.info(line, 'took over a repository')
     outgoing.end(`${JSON.stringify({ made: true } satisfies GivenAnswer)}\n`)
   } catch (error) {

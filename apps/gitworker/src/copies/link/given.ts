@@ -65,7 +65,7 @@ export function readFinished(line: string): Finished | undefined {
 }
 
 const answer = z.union([
-  z.strictObject({ words: z.string().max(100_000) }),
+  z.strictObject({ words: z.string().max(10_000) }),
   z.strictObject({ ready: z.literal(true) }),
   z.strictObject({ made: z.literal(true) }),
   z.strictObject({
@@ -77,7 +77,7 @@ const answer = z.union([
   }),
 ])
 
-/** What the receiver says: git's words; that it has all; how it ended. */
+/** What the receiver says: a line for people; that it has all; how it ended. */
 export type GivenAnswer = z.output<typeof answer>
 
 /** @returns undefined for what no host of this version answers */
