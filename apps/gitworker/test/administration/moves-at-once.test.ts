@@ -50,7 +50,12 @@ test('a fork in the trash is not restored while the repository that it borrows f
   const use = services.users.enter(join(root, 'lender.git'))
   const { promise: isWaiting, resolve } = Promise.withResolvers<void>()
   const waiting = { ...progress, tell: () => resolve() }
-  const renaming = renameRepository(services, { kind: 'rename', repository: 'lender', to: 'lends' }, waiting, onThisHost)
+  const renaming = renameRepository(
+    services,
+    { kind: 'rename', repository: 'lender', to: 'lends' },
+    waiting,
+    onThisHost,
+  )
   await isWaiting
   const restore = { kind: 'restore', id, to: 'other' } as const
   await assert.rejects(restoreRepository(services, restore), { reason: 'repository_busy' })

@@ -74,7 +74,7 @@ test('a rename brings all that copies get to the other host, and leaves the old 
   })
   assert.equal(locked.status, 201)
   const locks = await readFile(join(old, 'lfs/locks.json'), 'utf8')
-  const before = await hosts.stateAt('one', 'team/here.git')
+  const had = await hosts.stateAt('one', 'team/here.git')
   const { status, body, result } = await ask('rename', 'team/here', { to: 'team/here/there' })
   assert.equal(status, 200, body)
   const { trash, ...said } = result
@@ -86,7 +86,7 @@ test('a rename brings all that copies get to the other host, and leaves the old 
     notCopied: ['hooks/pre-receive'],
   })
   assert.match(body, /Receiving objects/)
-  assert.deepEqual(await hosts.stateAt('two', 'team/here/there.git'), before)
+  assert.deepEqual(await hosts.stateAt('two', 'team/here/there.git'), had)
   assert.deepEqual(await readFile(pathOf(at('two', 'team/here/there.git'), oid)), object)
   assert.equal(await readFile(at('two', 'team/here/there.git/lfs/locks.json'), 'utf8'), locks)
   await git(at('two', 'team/here/there.git'), ['fsck', '--strict'])
@@ -102,12 +102,12 @@ test('the copies of both names follow a rename, of a repository with SHA-256', a
   await git(other, ['commit', '--quiet', '--allow-empty', '-m', 'first'])
   await hosts.administer('one', 'POST', 'repositories', { name: 'hashed', objectFormat: 'sha256' })
   await git(other, ['push', '--quiet', url, 'main'])
-  const before = await hosts.stateAt('one', 'hashed.git')
+  const had = await hosts.stateAt('one', 'hashed.git')
   await hosts.place('digested.git', 'two')
   const { status, body } = await ask('rename', 'hashed', { to: 'digested' })
   assert.equal(status, 200, body)
   for (const host of ['one', 'two']) {
-    assert.deepEqual(await hosts.stateAt(host, 'digested.git'), before)
+    assert.deepEqual(await hosts.stateAt(host, 'digested.git'), had)
     assert.equal(await hosts.stateAt(host, 'hashed.git'), undefined)
   }
   await hosts.assertSame('digested.git', 'renamed')

@@ -5,7 +5,7 @@ export type HeldPlace = {
   /** The host whose disk is to have the new name, where that is another one than the repository's. */
   readonly otherHost: string | undefined
   /** @throws {Refusal} `term_over` where this host may not be the one that keeps the repository any more */
-  checkIsOurs(): Promise<void>
+  readonly checkIsOurs: () => Promise<void>
 }
 
 /** Where there is one host only, and in tests. */

@@ -1,7 +1,4 @@
 import { discardCopy, withSigns } from '../../administration/change/discard-copy.ts'
-import { makeAndKeep } from '../../administration/change/create-empty.ts'
-import { keysOf } from '../../administration/operation/found-repository.ts'
-import { newPlace } from '../../administration/operation/new-place.ts'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import { jsonPage } from '@sluice/shared/operations/operations'
@@ -22,9 +19,7 @@ import { Followers } from '../../copies/copy/followers.ts'
 import type { Discard } from '../../copies/copy/followers.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/term/terms.ts'
-import { Gifts } from '../../copies/giving/gifts.ts'
-import { Giver } from '../../copies/giving/giver.ts'
-import type { ReceiveServices } from '../../copies/giving/receive-repository.ts'
+import type { Giver } from '../../copies/giving/giver.ts'
 import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
@@ -45,6 +40,7 @@ import type { Part } from '../parts/startable-part.ts'
 import type { Storage } from '../parts/storage.ts'
 import type { Workers } from '../parts/workers.ts'
 import { openLinkTrust } from './link-trust.ts'
+import { openGifts } from './open-gifts.ts'
 import { slotViewOf } from './slot-view-of.ts'
 
 export type CopiesParts = {
@@ -76,9 +72,6 @@ export type CopiesPart = Part<{
 
 /** How many repositories are brought up to date at once that nobody waits for. The others wait for their turn. */
 const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTimeout: 86_400_000, reasons: laneReasons }
-
-/** How many repositories of other hosts get a name of this host at once. */
-const receivingLane = { slots: 2, largestShare: 1, queueLength: 64, queueTimeout: 86_400_000, reasons: laneReasons }
 
 /**
  * @throws {ConfigError} where the files of secrets and certificates cannot be used, or the disk is not that of a member of
@@ -129,18 +122,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
-  const gifts = new Gifts()
-  const giver = new Giver({ view, links, gifts, reader: { startGit: streams(), runJob }, store, copyTimeout, ending })
-  const received = {
-    ...fetched,
-    startGit: streams(),
-    hold: (repository: string) => cluster.placement.holdForOperator(repository),
-    make: makeNewIn(parts),
-    copies,
-    onReceived: parts.onFollowed,
-    receiving: new Lane(receivingLane),
-    log,
-  }
+  const { gifts, giver, received } = openGifts(parts, streams, { ...fetched, links, copies })
   opened.use(new OwnTerms(view, terms, log))
   const isLive = () => cluster.placement.isLive
   opened.use(new DroppedSlots({ view, terms, names, followers, isLive, log }))
@@ -165,15 +147,6 @@ function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): 
   return (repository, trashed, { signal, onProgress }) => {
     const act = () => discardCopy(services, repository, trashed ?? undefined, { signal, tell: onProgress })
     return withSigns(act, onProgress, 2 * busyWaitMs)
-  }
-}
-
-/** Makes a repository under a name that is free, as operators do. */
-function makeNewIn({ storage: { root }, moving: { turns }, newRepositories }: CopiesParts): ReceiveServices['make'] {
-  return async (repository, making) => {
-    const target = newPlace(root, repository)
-    using _turn = turns.take(keysOf(repository), 'create')
-    await makeAndKeep(newRepositories.maker, root, repository, target, making)
   }
 }
 
