@@ -214,16 +214,19 @@ test('what cannot be written waits for the disk, and holds up nobody', async () 
 test('operations that were cut short are told if they were done', async () => {
   for (const isDone of [false, true]) {
     await using folder = await temporaryFolder()
-    const repositories = new Set(['old', 'from'])
+    const repositories = new Set(['old', 'from', 'leaving'])
     const log = await openLog(folder.path, {}, repositories)
     await log.operations.begin({ kind: 'create', repository: 'new', requestId: '1' })
     await log.operations.begin({ kind: 'delete', repository: 'old', requestId: '2' })
     await log.operations.begin({ kind: 'rename', repository: 'from', to: 'to', requestId: '3' })
+    // Its new name is on the disk of another host.
+    const elsewhere = { to: 'there', isElsewhere: true, requestId: '4' }
+    await log.operations.begin({ kind: 'rename', repository: 'leaving', ...elsewhere })
     await log[Symbol.asyncDispose]()
     const after = isDone ? new Set(['new', 'to']) : repositories
     const again = await openLog(folder.path, {}, after)
     await again.recoverOperations()
     await again[Symbol.asyncDispose]()
-    assert.deepEqual(await toldIn(folder.path), isDone ? ['create', 'delete', 'rename'] : [])
+    assert.deepEqual(await toldIn(folder.path), isDone ? ['create', 'delete', 'rename', 'rename'] : [])
   }
 })

@@ -118,7 +118,8 @@ function refusalOf(host: string, answer: Last): Refusal {
   if ('made' in answer) return notTaken(host, 'it has answered too soon.')
   const { failed, reason } = answer
   const known = reason !== null && Object.hasOwn(reasons, reason) ? (reason as Reason) : 'operation_failed'
-  return new Refusal(known, { sentence: `The host ${host} says: ${failed}` })
+  const hint = known === 'misplaced' ? ' Try again in a moment: the new name is moving to another host.' : ''
+  return new Refusal(known, { sentence: `The host ${host} says: ${failed}${hint}` })
 }
 
 function notBegun(host: string, error: unknown): Refusal {
