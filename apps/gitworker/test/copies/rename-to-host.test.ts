@@ -15,7 +15,7 @@ let hosts: TwoHosts
 let work: string
 
 before(async () => {
-  hosts = await TwoHosts.open({ SLUICE_LEASE: '5s' })
+  hosts = await TwoHosts.open()
   work = join(hosts.folder, 'work')
   await git(hosts.folder, ['init', '--quiet', 'work'])
   await importHistory(work, 200)
@@ -31,7 +31,7 @@ async function ask(kind: 'rename' | 'fork', from: string, body: object, host = '
   const path = `repositories/${encodeURIComponent(from)}/${kind}`
   const { status, body: said } = await hosts.administer(host, 'POST', path, body)
   const last = JSON.parse(said.trim().split('\n').at(-1)!) as { result?: Record<string, unknown> }
-  return { status, body: said, result: last.result ?? {} }
+  return { status, body: said, result: last.result ?? (last as Record<string, unknown>) }
 }
 
 /** Only `two` keeps the new name, so nothing but a gift can bring anything there. */
@@ -177,4 +177,31 @@ test('a push that runs is brought along, and one that comes too late is refused 
   assert.match(await git(work, ['ls-remote', toUrl]), /refs\/heads\/late/)
   assert.equal(await hosts.stateAt('one', 'busy.git'), undefined)
   await rm(asked)
+})
+
+test('forks that borrow from what is renamed find their objects in the trash', async () => {
+  const { fromUrl, toUrl } = await placeApart('lender', 'gone')
+  await git(work, ['push', '--quiet', fromUrl, 'main'])
+  const forkUrl = await hosts.placeAt('borrower.git', 'one', ['one'])
+  assert.ok((await ask('fork', 'lender', { to: 'borrower' })).result['borrows'])
+  const { body, result } = await ask('rename', 'lender', { to: 'gone' })
+  assert.deepEqual(result['borrowers'], ['borrower'], body)
+  await git(at('one', 'borrower.git'), ['fsck', '--strict'])
+  await git(at('two', 'gone.git'), ['fsck', '--strict'])
+  await git(work, ['push', '--quiet', forkUrl, 'main:more'])
+  await git(work, ['push', '--quiet', toUrl, 'main:more'])
+  const path = `trash/${String(result['trash'])}`
+  assert.match((await hosts.administer('one', 'DELETE', path)).body, /repository_lends/)
+})
+
+test('of two that are to get one name, one gets it', async () => {
+  const { fromUrl } = await placeApart('first', 'both')
+  const otherUrl = await hosts.placeAt('second.git', 'one', ['one'])
+  await git(work, ['push', '--quiet', fromUrl, 'main:refs/heads/first'])
+  await git(work, ['push', '--quiet', otherUrl, 'main:refs/heads/second'])
+  const answers = await Promise.all([ask('rename', 'first', { to: 'both' }), ask('rename', 'second', { to: 'both' })])
+  const done = answers.filter(({ result }) => 'renamed' in result)
+  assert.equal(done.length, 1, answers.map(({ body }) => body).join())
+  const left = done[0]!.result['renamed'] === 'first' ? 'second' : 'first'
+  assert.match(await git(at('one', `${left}.git`), ['for-each-ref']), new RegExp(`refs/heads/${left}`))
 })

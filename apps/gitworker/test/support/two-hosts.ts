@@ -21,7 +21,7 @@ exec git "$@"
 
 const both = ['one', 'two'] as const
 
-/** Two whole hosts in this process, `one` and `two`. Whatever is placed is kept by both. */
+/** Two whole hosts in this process, `one` and `two`. Whatever is placed is kept by both, as a rule. */
 export class TwoHosts implements AsyncDisposable {
   readonly folder: string
   readonly #hosts: HostsInProcess
@@ -44,7 +44,12 @@ export class TwoHosts implements AsyncDisposable {
 
   /** Makes a host the primary of a repository, with a copy at the other. @returns the repository's address there */
   async place(repository: string, primary: 'one' | 'two' = 'one'): Promise<string> {
-    await this.#hosts.place(repository, { primary, copies: both, inSync: both })
+    return await this.placeAt(repository, primary, both)
+  }
+
+  /** The same with copies, the primary among them, at these hosts. */
+  async placeAt(repository: string, primary: string, copies: readonly string[]): Promise<string> {
+    await this.#hosts.place(repository, { primary, copies, inSync: copies })
     return this.urlAt(primary, repository)
   }
 
