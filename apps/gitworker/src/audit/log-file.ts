@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '@sluice/shared/machine/sync-folder'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /** For the supervisor's user, and for reading by its group. An operator may make the file with other rights. */
@@ -89,13 +90,4 @@ async function endsWithinLine(file: FileHandle, size: number): Promise<boolean> 
 
 function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
   return `${dev} ${ino}`
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

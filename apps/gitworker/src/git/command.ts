@@ -22,6 +22,7 @@ export type GitOptions = {
   readonly configFiles: ConfigFiles
   readonly fsckObjects: boolean
   readonly packThreads: number
+  readonly fsync: boolean
   readonly reflogs: boolean
   /** Where GPG finds the keys that signed pushes are checked with. */
   readonly gnupgHome: string | undefined

@@ -10,9 +10,9 @@ import { join } from 'node:path'
 export type ConfigSetting = readonly [name: string, value: string]
 
 export type ConfigFiles = {
-  /** For the supervisor's own git commands, for advertisements of pushes, and for git commands in hooks. */
+  /** For advertisements of pushes, and for git commands in hooks. */
   readonly plain: string
-  /** For fetches. */
+  /** For fetches, and for the supervisor's own git commands. */
   readonly fetch: string
   /** For fetches that are offered partial clones unless the repository's own configuration decides. */
   readonly filteringFetch: string
@@ -20,6 +20,15 @@ export type ConfigFiles = {
 
 /** The operator trusts the root, whoever owns its files. git ignores this setting in a repository's own configuration. */
 export const trustRoot: ConfigSetting = ['safe.directory', '*']
+
+/**
+ * By itself, git waits for packs only. These make it wait for loose objects (in one go) and for references, too, before they
+ * get their names: git-config(1), `core.fsync`. Before git 2.36, they say nothing.
+ */
+export const onDisk: readonly ConfigSetting[] = [
+  ['core.fsync', 'loose-object,reference'],
+  ['core.fsyncMethod', 'batch'],
+]
 
 type PackSettings = { readonly packThreads: number; readonly packWindowMemory: number }
 
@@ -31,16 +40,17 @@ export function fetchSettings({ packThreads, packWindowMemory }: PackSettings): 
 /** Writes the files, which are the same for all requests. */
 export async function writeConfigFiles(
   folder: string,
-  { packThreads, packWindowMemory }: PackSettings,
+  { packThreads, packWindowMemory, fsync }: PackSettings & { readonly fsync: boolean },
 ): Promise<ConfigFiles> {
-  const fetch = fetchSettings({ packThreads, packWindowMemory })
+  const durable = fsync ? onDisk : []
+  const fetch = [...fetchSettings({ packThreads, packWindowMemory }), ...durable]
   await mkdir(folder, { recursive: true })
   const write = async (name: string, settings: readonly ConfigSetting[]) => {
     await writeFile(join(folder, name), configText(settings))
     return join(folder, name)
   }
   return {
-    plain: await write('plain', [trustRoot]),
+    plain: await write('plain', [trustRoot, ...durable]),
     fetch: await write('fetch', fetch),
     filteringFetch: await write('filtering-fetch', [...fetch, ['uploadpack.allowFilter', 'true']]),
   }

@@ -1,7 +1,7 @@
 import { parseInteger, truthOf } from './config-output.ts'
 import type { ConfigValues } from './config-output.ts'
 import type { ConfigSetting } from './config-file.ts'
-import { trustRoot } from './config-file.ts'
+import { onDisk, trustRoot } from './config-file.ts'
 
 /*
  * Repositories may override defaults, so that these are in a file that git reads before the repository's own configuration.
@@ -12,6 +12,8 @@ import { trustRoot } from './config-file.ts'
 export type PushDefaults = {
   readonly fsckObjects: boolean
   readonly packThreads: number
+  /** Whether git waits until what is pushed is on the disk. */
+  readonly fsync: boolean
   /** Whether the references' old values are kept, with who has changed them. */
   readonly reflogs: boolean
 }
@@ -58,7 +60,7 @@ const patience: readonly ConfigSetting[] = [
 
 /** @returns the settings for receive-pack's configuration file, and those that must be on its command line */
 export function pushConfig(
-  { fsckObjects, packThreads, reflogs }: PushDefaults,
+  { fsckObjects, packThreads, fsync, reflogs }: PushDefaults,
   limits: PushLimits,
   own: OwnSettings,
 ): { file: ConfigSetting[]; overrides: ConfigSetting[] } {
@@ -66,6 +68,7 @@ export function pushConfig(
     trustRoot,
     ['pack.threads', String(packThreads)],
     ...patience,
+    ...(fsync ? onDisk : []),
     ...tolerated.map((defect): ConfigSetting => [`receive.fsck.${defect}`, 'ignore']),
   ]
   // For references of every kind: a tag that was forced is missed as much as a branch.

@@ -7,6 +7,7 @@ import type { Cause, Copies } from '../copies/primary/copies.ts'
 import { maxOfferedBytes } from '../copies/primary/offers.ts'
 import { contentsOfPush } from '../copies/primary/push-contents.ts'
 import type { PushAudit } from '../push/push-audit.ts'
+import { syncReferences } from '../push/sync-references.ts'
 import type { PushReply } from '../reply/push-reply.ts'
 import type { GitCall } from './git-call.ts'
 
@@ -21,6 +22,8 @@ export type ConfirmedPush = {
   readonly hasHooks: boolean
   /** From `keepForCopies`. */
   readonly since: number
+  /** The repository. Undefined where nobody waits for the disk. */
+  readonly syncedIn: string | undefined
 }
 
 /**
@@ -39,17 +42,35 @@ export async function keepForCopies(
   return performance.now()
 }
 
-/** In a cluster, the copies in sync must have what the push has done, and this host must be the primary still. */
+/**
+ * What the push has done must be on the disk. In a cluster, the copies in sync must have it, and this host must be the primary
+ * still.
+ */
 export function confirmationOf(
   { exchange, request, tenure }: GitCall,
   copies: Copies | undefined,
   push: ConfirmedPush,
 ): ConfirmPush | undefined {
-  if (!tenure) return undefined
+  if (!tenure && push.syncedIn === undefined) return undefined
   return async () => {
     const isInVain = push.reply.hasWholeReport && push.audit.results.areAllRejected
-    if (copies && !isInVain) await confirmCopies(copies, request.repository, tenure, causeIn(push))
-    await tenure.confirm(exchange.signal)
+    const synced = isInVain ? undefined : syncChanged(push)
+    // It may fail before it is waited for.
+    synced?.catch(() => {})
+    if (copies && tenure && !isInVain) await confirmCopies(copies, request.repository, tenure, causeIn(push))
+    await synced
+    await tenure?.confirm(exchange.signal)
+  }
+}
+
+async function syncChanged({ syncedIn, audit }: ConfirmedPush): Promise<void> {
+  if (syncedIn === undefined) return
+  const changed = audit.results.results.filter(({ why }) => why === undefined)
+  const refs = changed.map(({ ref, instead }) => instead.ref ?? ref)
+  try {
+    await syncReferences(syncedIn, refs)
+  } catch (cause) {
+    throw new Refusal('not_on_disk', { cause })
   }
 }
 

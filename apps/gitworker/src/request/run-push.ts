@@ -37,7 +37,7 @@ import type { PushStarter } from './start-push.ts'
  *   pass its reply on                      relay, push-reply ── cut off ──▶ interrupted-push: end git, or let its hooks finish
  *     before the report: set HEAD          report-gate, default-branch            │
  *     and record what git did              push-audit                             │
- *     in a cluster: do the copies have it,                                        │
+ *     on the disk? in a cluster: on copies, sync-references                       │
  *     and is this host still the primary?  confirm-push ── no ──▶ cut             │
  *   git's processes are gone ◀────────────────────────────────────────────────────┘
  *   remove the files that it left          clean-up-push: unless git ended by itself
@@ -54,6 +54,8 @@ export type PushRunServices = {
   readonly audits: PushAuditServices
   /** Undefined where there is one host only. */
   readonly copies: Copies | undefined
+  /** Whether pushes must be on the disk before they are acknowledged. */
+  readonly fsync: boolean
   /** What ends a push and tidies up after it. */
   readonly endings: PushEndingServices & CleanUpServices
 }
@@ -65,7 +67,7 @@ type Push = {
   readonly reply: PushReply
   readonly ending: PushEnding
   readonly audit: PushAudit
-  /** Undefined where there is one host only. */
+  /** Undefined where nothing must come before the report. */
   readonly confirm: ConfirmPush | undefined
   /** Undefined unless HEAD may have to be set: it points to a branch by guess. */
   readonly newHead: NewHead | undefined
@@ -91,7 +93,7 @@ export class PushRuns {
    * @throws {Refusal} where git cannot be started
    */
   async run(call: GitCall, gitDir: string, body: RequestBody, allowance: PushAllowance): Promise<void> {
-    const { starter, newHeads, staleLocks, answers, audits, copies, endings } = this.#services
+    const { starter, newHeads, staleLocks, answers, audits, copies, fsync, endings } = this.#services
     const { exchange, request, record } = call
     const newHead = newHeads.of(gitDir)
     using _pushing = answers?.pushing(gitDir)
@@ -106,8 +108,9 @@ export class PushRuns {
     audit.hasProcReceive = hasProcReceive
     const reply = new PushReply(allowance.room, audit.results)
     const ending = new PushEnding(endings, exchange, record, body, gitDir, reply)
-    const confirm = confirmationOf(call, copies, { body, audit, reply, since, hasHooks: run.hasHooks })
-    const push = { body, worker, reply, ending, audit, newHead, confirm }
+    const { hasHooks } = run
+    const ran = { body, audit, reply, since, hasHooks, syncedIn: fsync ? gitDir : undefined }
+    const push = { body, worker, reply, ending, audit, newHead, confirm: confirmationOf(call, copies, ran) }
     const progress = await passOn(call, push)
     await conclude(push, progress, record)
     await audit.settle()

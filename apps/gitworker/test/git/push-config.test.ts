@@ -10,7 +10,7 @@ import { pushConfig } from '../../src/git/push-config.ts'
 import type { OwnSettings } from '../../src/git/push-config.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 
-const defaults = { fsckObjects: true, packThreads: 2, reflogs: true }
+const defaults = { fsckObjects: true, packThreads: 2, fsync: true, reflogs: true }
 const limits = { maxInputBytes: 1000, denyForce: true, hooksPath: '/hooks' }
 
 function configured(own: Record<string, string | null>, more = {}) {
@@ -28,6 +28,8 @@ test('a repository without settings of its own adds nothing to git’s command l
     'pack.threads=2',
     'core.filesRefLockTimeout=5000',
     'core.packedRefsTimeout=5000',
+    'core.fsync=loose-object,reference',
+    'core.fsyncMethod=batch',
     'receive.fsck.badTimezone=ignore',
     'receive.fsck.missingSpaceBeforeDate=ignore',
     'receive.fsck.zeroPaddedFilemode=ignore',

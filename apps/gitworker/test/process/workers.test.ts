@@ -251,8 +251,15 @@ describe('the pool', () => {
     await using started = await start(1)
     await using cwd = await temporaryFolder()
     await using configs = await temporaryFolder()
-    const configFiles = await writeConfigFiles(configs.path, { packThreads: 1, packWindowMemory: 2 ** 20 })
-    const limits = { fsckObjects: true, packThreads: 1, reflogs: true, gnupgHome: undefined, jobNiceness: 3 }
+    const configFiles = await writeConfigFiles(configs.path, { packThreads: 1, packWindowMemory: 2 ** 20, fsync: true })
+    const limits = {
+      fsckObjects: true,
+      packThreads: 1,
+      fsync: true,
+      reflogs: true,
+      gnupgHome: undefined,
+      jobNiceness: 3,
+    }
     const options = { git: 'git', path, cwd: cwd.path, configFiles, ...limits }
     const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 1000, reasons: laneReasons })
     const spawnLog = SpawnLog.open(silent, [], join(configs.path, 'traces'))

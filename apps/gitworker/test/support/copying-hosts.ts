@@ -126,13 +126,18 @@ export async function openCopyingHost(
     return worker
   }
   const pool = opened.use(new Pool({ startWorker, warm: 2, onStart: () => {} }, silentLog))
-  const configFiles = await writeConfigFiles(runtimeDirectory.gitConfig, { packThreads: 1, packWindowMemory: 1 << 20 })
+  const configFiles = await writeConfigFiles(runtimeDirectory.gitConfig, {
+    packThreads: 1,
+    packWindowMemory: 1 << 20,
+    fsync: true,
+  })
   const git: GitOptions = {
     git: program,
     path: process.env['PATH'] ?? '',
     cwd: runtimeDirectory.empty,
     configFiles,
     fsckObjects: true,
+    fsync: true,
     packThreads: 1,
     reflogs: false,
     gnupgHome: undefined,

@@ -1,4 +1,3 @@
-import { constants } from 'node:fs'
 import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
@@ -35,16 +34,6 @@ export async function segmentAfter(folder: string, number: number): Promise<numb
 
 export async function removeSegment(folder: string, number: number): Promise<void> {
   await rm(segmentPath(folder, number), { force: true })
-}
-
-/** Makes the names in a folder outlive a loss of power. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /** The end of the last whole line of a segment, in bytes. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '@sluice/shared/machine/sync-folder'
 import { z } from 'zod'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -99,7 +100,3 @@ async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /** Makes a new name in a folder outlive a loss of power. */
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  await folder.sync()
-}

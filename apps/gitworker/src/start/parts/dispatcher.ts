@@ -169,6 +169,7 @@ function pushRuns(parts: DispatcherParts, { gitRuns, settings }: Common): PushRu
     staleLocks: new StaleLocks({ isShared: isRootShared(config) }),
     answers: caches.answers,
     copies: parts.copies,
+    fsync: config.fsync,
     audits: { auditLog: pushParts.audit.auditLog, events: eventLog?.pushes, root: storage.root, runJob, log },
     endings: { pushGrace, hookTimeout, ending, runJob, log, sweeper: runtimeDirectory.sweeper },
   })

@@ -74,6 +74,15 @@ export const pushes = {
     fallback: 'on',
     schema: toggle(),
   },
+  fsync: {
+    name: 'SLUICE_FSYNC',
+    apps: ['supervisor'],
+    takes: 'on or off',
+    purpose:
+      'Whether a push is on the disk before it is acknowledged (core.fsync, unless the repository’s configuration says otherwise). off leaves it to the file system when that is written, as git does by itself. See docs/operate/push-rules.md.',
+    fallback: 'on',
+    schema: toggle(),
+  },
   reflogs: {
     name: 'SLUICE_REFLOGS',
     apps: ['supervisor'],

@@ -95,6 +95,13 @@ export const pushes = {
     advice:
       'The journal of events cannot be written (see `err`): the disk is full, or file rights. Pushes are taken again when it can be; no restart is needed. See `docs/operate/events.md`.',
   },
+  not_on_disk: {
+    status: 503,
+    outcome: 'failed',
+    sentence:
+      'The disk failed while this push was written, so it cannot be confirmed. Please fetch, and push again if it is missing.',
+    advice: 'References have moved, but fsync failed: see `err` in the log, and the kernel’s log for that disk.',
+  },
   disk_low: {
     status: 507,
     outcome: 'failed',

@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '@sluice/shared/machine/sync-folder'
 
 /** Makes folders that survive a loss of power, together with what is made in them later. */
 export class DurableFolders {
@@ -21,14 +22,4 @@ async function makeDurably(folder: string): Promise<void> {
   const outermost = await mkdir(folder, { recursive: true })
   if (outermost === undefined) return
   for (let made = folder; made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made))
-}
-
-/** Makes the names in a folder survive a loss of power. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

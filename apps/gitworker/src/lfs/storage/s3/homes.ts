@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { constants, existsSync, lstatSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, rmdirSync, rmSync } from 'node:fs'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { syncFolder } from '@sluice/shared/machine/sync-folder'
 import { z } from 'zod'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -127,11 +128,6 @@ function forget(gitDir: string): void {
   } catch {
     // Something else is in the folder.
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  await folder.sync()
 }
 
 function noteIn(gitDir: string): string {

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { git } from '@sluice/shared/testing/git'
+import { syncReferences } from '../../src/push/sync-references.ts'
+
+test('each folder on the way to a reference is synced, and those that are gone are not missed', async () => {
+  await using folder = await temporaryFolder()
+  const repository = join(folder.path, 'grün.git')
+  await git(folder.path, ['init', '--bare', repository])
+  const refs = ['refs/heads/main', 'refs/heads/gone/branch', 'refs/tags/gr\xc3\xbcn/1', '../../outside', 'HEAD']
+  await mkdir(join(repository, 'refs/tags/grün'))
+  await syncReferences(repository, refs)
+  // A folder that cannot be opened shows that it is looked for.
+  for (const [name, ref] of [
+    ['refs/heads/a', 'refs/heads/a/b/c'],
+    ['refs/heads/é', 'refs/heads/\xc3\xa9/b'],
+    ['reftable', 'refs/heads/main'],
+  ] as const) {
+    await symlink(join(repository, name), join(repository, name))
+    await assert.rejects(syncReferences(repository, [ref]), { code: 'ELOOP' })
+    if (name !== 'reftable') await syncReferences(repository, ['refs/heads/main', 'refs/heads/other/branch'])
+  }
+})

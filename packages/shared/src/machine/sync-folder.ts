@@ -1,0 +1,8 @@
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+
+/** Makes the names in a folder outlive a loss of power. @throws the file system's error */
+export async function syncFolder(path: string | Buffer): Promise<void> {
+  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  await folder.sync()
+}
