@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { git, importCommit, importHistory, tryGit } from '@sluice/shared/testing/git'
@@ -120,6 +120,24 @@ for (const version of [0, 1, 2]) {
     })
   })
 }
+
+test('a push that cannot be brought to the disk is not acknowledged', async () => {
+  const { bare, work } = await repositoryAndClone()
+  const id = await commit(work, 'new')
+  // Behind git's back, the folder of the branch cannot be opened any more.
+  const loop =
+    'mv "$GIT_DIR/refs/heads/to" "$GIT_DIR/moved" && ln -s loop "$GIT_DIR/refs/heads/to" && ln -s to "$GIT_DIR/refs/heads/loop"'
+  await writeHook(
+    bare,
+    'reference-transaction',
+    `[ "$1" != committed ] || [ ! -e "$GIT_DIR/refs/heads/to/disk" ] || { ${loop}; }`,
+  )
+  const { code, stderr } = await tryGit(work, ['push', 'origin', 'main:refs/heads/to/disk'])
+  assert.notEqual(code, 0)
+  assert.doesNotMatch(stderr, /new branch/)
+  assert.equal(await readFile(join(bare, 'moved/disk'), 'utf8'), `${id}\n`)
+  await stack.supervisor.line((line) => line['reason'] === 'not_on_disk' && line['outcome'] === 'failed')
+})
 
 test('a push to a name that does not exist creates the repository', async () => {
   const { work } = await repositoryAndClone()
