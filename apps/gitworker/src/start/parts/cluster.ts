@@ -110,10 +110,8 @@ export async function openCluster(
       return host.status
     },
     pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
-    claimDisk: (disk) => {
-      const services = { ...self, boot: boot(), ttl: config.lease, log }
-      return patiently(performance.now(), () => claimDisk(services, disk))
-    },
+    claimDisk: (disk) =>
+      patiently(performance.now(), () => claimDisk({ ...self, boot: boot(), ttl: config.lease, log }, disk)),
     join: (listening) => host.join(addressOf(config, listening)),
     leave: (timeoutMs, hurry) => host.leave(timeoutMs, hurry),
     [Symbol.asyncDispose]: () => ends.disposeAsync(),
