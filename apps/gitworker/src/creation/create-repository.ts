@@ -16,13 +16,28 @@ const maxPathBytes = 4095
 const roomInsideBytes = 300
 
 /**
- * The path at which a push to `name` creates its repository: `name.git` below the root. Changes nothing.
+ * The path at which a push to `name` creates its repository: as `placeForCopy`, and no folder above it may end in `.git`. With
+ * such a name, it could not be on the same disk as the repository that has the folder's name, so some hosts could not copy it.
+ *
+ * @throws {Refusal} as `placeForCopy`
+ */
+export function placeFor(root: string, name: string): string {
+  if (/\.git\//i.test(plainName(name))) {
+    throw new Refusal('cannot_create', {
+      sentence: 'A repository cannot be created below a name that ends in ".git": call it otherwise.',
+    })
+  }
+  return placeForCopy(root, name)
+}
+
+/**
+ * The path at which a repository is made: `name.git` below the root. Changes nothing.
  *
  * @param name passed the name rules, and no repository was found by it
  * @throws {Refusal} `cannot_create` if a part of the name is a file, a repository, or a link out of the root, or if two
  *   repositories would have the same plain name; `name_too_long` if git could not work there
  */
-export function placeFor(root: string, name: string): string {
+export function placeForCopy(root: string, name: string): string {
   if (/^\.git$/i.test(basename(name))) {
     throw new Refusal('cannot_create', {
       sentence: 'A repository cannot be created as ".git": give it a name of its own.',

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
-import { placeFor } from '../../creation/create-repository.ts'
+import { placeForCopy } from '../../creation/create-repository.ts'
 import type { RepositoryMaker } from '../../creation/repository-maker.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
@@ -193,7 +193,7 @@ export class Followers {
       if (told.hasObjects) await takeAllObjects(this.#services, told, objectPlaceOf(told.repository, hidden), fetching)
     }
     const making = { format: wanted.format, refStorage: refStorageIn(config), furnish }
-    maker.keep(await maker.make(placeFor(root, told.repository), making))
+    maker.keep(await maker.make(placeForCopy(root, told.repository), making))
     return digest
   }
 }
