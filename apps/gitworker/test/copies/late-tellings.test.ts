@@ -81,6 +81,19 @@ test('what is not remembered by repository any more is taken for done; a new pro
   assert.ok(told('r', 11_000) && told('r', 1, 'b'))
 })
 
+test('a copy where something newer has failed does not say that it has what is older', async () => {
+  const newest = new NewestTold()
+  const tell = (count: number, act: () => Promise<string>) =>
+    newest.inOrder({ repository: 'r', order: { run: 'a', count } }, act, async () => 'what there is')
+  await assert.rejects(tell(5, () => Promise.reject(new Error('git has failed'))))
+  await assert.rejects(
+    tell(4, async () => 'old'),
+    /Something newer could not be done/,
+  )
+  assert.equal(await tell(5, async () => 'new'), 'new')
+  assert.equal(await tell(4, async () => 'old'), 'what there is')
+})
+
 test('what a copy knew of a repository in an earlier term does not count, since it may have been the primary meanwhile', async () => {
   await create()
   await confirm()

@@ -101,8 +101,8 @@ export class Followers {
       using isTrue = whileTrue(this.#services.view, this.#services.terms, told)
       const both = AbortSignal.any([signal, isTrue.signal])
       both.throwIfAborted()
-      if (!this.#newestTold.take(told)) return await this.#digestOf(told.repository, both)
-      return await this.#bring({ ...following, signal: both })
+      const bring = () => this.#bring({ ...following, signal: both })
+      return await this.#newestTold.inOrder(told, bring, () => this.#digestOf(told.repository, both))
     })
     // Pushes do not wait for that.
     if (told.isCatchingUp && told.hasObjects) await this.#takeObjects(following)
