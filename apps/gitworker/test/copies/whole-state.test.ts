@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { bringRepository, OwnStateError } from '../../src/copies/catching-up/bring-repository.ts'
 import { readState } from '../../src/copies/state/read-state.ts'
 import { hashOfTexts } from '../../src/copies/state/repository-texts.ts'
 import { absentDigest } from '../../src/copies/state/state-digest.ts'
@@ -103,6 +104,17 @@ test('a repository that the primary has not any more goes to the trash of the co
   await rename(join(one.root, 'aside'), gitDir)
   await confirm()
   assert.deepEqual(await stateOf(two, copy), await stateOf(one, gitDir))
+  assert.deepEqual(cluster.removed, [])
+})
+
+test('a primary whose root is gone tells nobody that there is nothing', async () => {
+  await confirm()
+  await rename(one.root, `${one.root}.old`)
+  await mkdir(one.root)
+  await assert.rejects(confirm(), /is gone: is the disk of SLUICE_ROOT mounted\?/)
+  const toBring = { repository: 'team/project', copy: 'two', term }
+  await assert.rejects(bringRepository(one.brought, toBring, never), OwnStateError)
+  assert.ok(existsSync(copy))
   assert.deepEqual(cluster.removed, [])
 })
 

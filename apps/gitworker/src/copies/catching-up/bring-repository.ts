@@ -1,13 +1,12 @@
 import type { Trashed } from '../link/told.ts'
 import type { ObjectStore } from '../object-store.ts'
-import { toldObjectsOf, toldStateOf } from '../primary/told-of.ts'
+import { toldAbsence, toldObjectsOf, toldStateOf } from '../primary/told-of.ts'
 import { checkPrimary } from '../primary/primary-of.ts'
 import { tellState } from '../primary/tell-state.ts'
 import type { TellServices } from '../primary/tell-state.ts'
 import type { TellingOrder } from '../primary/telling-order.ts'
 import { readStateOf } from '../state/read-state.ts'
 import type { StateReader } from '../state/read-state.ts'
-import { absentDigest } from '../state/state-digest.ts'
 
 export type BringRepositoryServices = TellServices & {
   readonly root: string
@@ -42,19 +41,18 @@ export async function bringRepository(
   // Something newer may be confirmed while this is told: then the copy does not do it.
   const order = tellings.next()
   const look = () => readStateOf(root, repository, reader, signal)
-  const state = await look().catch((cause: unknown) => {
+  const tellable = async () => {
+    const state = await look()
+    return state ? toldStateOf(state) : await toldAbsence(root, repository, trashed)
+  }
+  const state = await tellable().catch((cause: unknown) => {
     signal.throwIfAborted()
     throw new OwnStateError(`This host cannot read its own: ${messageOf(cause)}`, { cause })
   })
   const about = { repository, term, primary: view.name, order, isCatchingUp: true, isWhole: true, offer: null } as const
-  const objects = toldObjectsOf(store, root, repository)
-  const told = state
-    ? { ...about, ...objects, ...toldStateOf(state) }
-    : { ...about, ...absent, trashed: await trashed(repository) }
+  const told = { ...about, ...toldObjectsOf(store, root, repository), ...state }
   await tellState(services, copy, told, look, signal)
 }
-
-const absent = { digest: absentDigest, state: null } as const
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

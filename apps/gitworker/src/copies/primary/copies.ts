@@ -7,7 +7,6 @@ import type { ObjectStore } from '../object-store.ts'
 import { RepositoryTurns } from '../repository-turns.ts'
 import type { StateReader } from '../state/read-state.ts'
 import { NotCopiableError } from '../state/repository-texts.ts'
-import { absentDigest } from '../state/state-digest.ts'
 import { bringCopy, tellOrTakeOut } from './bring-copy.ts'
 import type { About, BringServices } from './bring-copy.ts'
 import { Offers } from './offers.ts'
@@ -17,7 +16,7 @@ import { checkPrimary, NotPrimaryError, TooFewCopiesError } from './primary-of.t
 import { RepositoryRounds } from './repository-rounds.ts'
 import type { TellingOrder } from './telling-order.ts'
 import { tellObjects } from './tell-objects.ts'
-import { toldObjectsOf, toldStateOf } from './told-of.ts'
+import { toldAbsence, toldObjectsOf, toldStateOf } from './told-of.ts'
 
 /*
  * What a primary does before it acknowledges a push, or whatever else has changed a repository, made it or removed it:
@@ -184,7 +183,7 @@ export class Copies {
     try {
       const state = await this.#states.after(repository, push)
       if (state) return { ...about, ...toldObjectsOf(store, root, repository), ...toldStateOf(state) }
-      return { ...about, digest: absentDigest, state: null, trashed: await trashed(repository) }
+      return { ...about, ...(await toldAbsence(root, repository, trashed)) }
     } catch (error) {
       if (error instanceof NotCopiableError) return error
       throw error

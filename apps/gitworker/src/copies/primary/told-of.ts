@@ -1,15 +1,33 @@
-import { findRepository } from '../../repository/repository.ts'
-import type { Told, ToldState } from '../link/told.ts'
+import { join } from 'node:path'
+import { copiesFolderName } from '../../cluster/member/disk-identity.ts'
+import { findRepository, isThere } from '../../repository/repository.ts'
+import type { Told, ToldState, Trashed } from '../link/told.ts'
 import { objectPlaceOf } from '../object-store.ts'
 import type { ObjectStore } from '../object-store.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { hashOfTexts } from '../state/repository-texts.ts'
+import { absentDigest } from '../state/state-digest.ts'
 
 /** What is told of a repository that there is. */
 export function toldStateOf(state: RepositoryState): Pick<Told, 'digest' | 'state' | 'trashed'> {
   const { digest, format, head, headIsGuess, symbolic } = state
   const told: ToldState = { format, head, headIsGuess, symbolic: [...symbolic], texts: hashOfTexts(state) }
   return { digest, state: told, trashed: null }
+}
+
+/**
+ * What is told of a repository that there is not: copies move theirs to their trash then.
+ *
+ * @throws {Error} where the root is another folder than at the start: then nothing is known of what there is
+ */
+export async function toldAbsence(
+  root: string,
+  repository: string,
+  trashed: (repository: string) => Promise<Trashed | null>,
+): Promise<Pick<Told, 'digest' | 'state' | 'trashed'>> {
+  const notes = join(root, copiesFolderName)
+  if (!isThere(notes)) throw new Error(`${notes} is gone: is the disk of SLUICE_ROOT mounted?`)
+  return { digest: absentDigest, state: null, trashed: await trashed(repository) }
 }
 
 /** Whether a copy is to look for objects. */
