@@ -18,7 +18,7 @@ export const noClocks =
 /** The clocks of hosts and gateways, which can be set while they run. Those of etcd, which is no C program, cannot. */
 export type Clocks = AsyncDisposable & {
   /** What makes a member go by its own clock. */
-  envOf(member: string): Record<string, string>
+  readonly envOf: (member: string) => Record<string, string>
   /** @param seconds from the right time */
   set(member: string, seconds: number): Promise<void>
   /** A process that goes by such a clock. One that is killed leaves something in /dev/shm, which goes in the end. */

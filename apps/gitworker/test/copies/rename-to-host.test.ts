@@ -30,8 +30,11 @@ type Answer = { readonly status: number; readonly body: string; readonly result:
 async function ask(kind: 'rename' | 'fork', from: string, body: object, host = 'one'): Promise<Answer> {
   const path = `repositories/${encodeURIComponent(from)}/${kind}`
   const { status, body: said } = await hosts.administer(host, 'POST', path, body)
-  const last = JSON.parse(said.trim().split('\n').at(-1)!) as { result?: Record<string, unknown> }
-  return { status, body: said, result: last.result ?? (last as Record<string, unknown>) }
+  const last = JSON.parse(said.trim().split('\n').at(-1)!) as { result?: Record<string, unknown> } & Record<
+    string,
+    unknown
+  >
+  return { status, body: said, result: last.result ?? last }
 }
 
 /** Only `two` keeps the new name, so nothing but a gift can bring anything there. */
