@@ -26,6 +26,14 @@ export async function syncReferences(gitDir: string, refs: readonly string[]): P
   await Promise.all([...folders].map((folder) => syncIfThere(commonDir, folder)))
 }
 
+/**
+ * The same where nobody knows which references there are. On file systems that keep their changes in order, the last change of a
+ * folder brings those before it.
+ */
+export async function syncRepository(gitDir: string): Promise<void> {
+  await syncReferences(gitDir, ['refs/heads/any', 'refs/tags/any'])
+}
+
 async function syncIfThere(commonDir: string, folder: string): Promise<void> {
   try {
     await syncFolder(Buffer.concat([Buffer.from(`${commonDir}/`), Buffer.from(folder, 'latin1')]))

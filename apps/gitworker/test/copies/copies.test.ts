@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
@@ -81,6 +81,16 @@ test('a repository of SHA-256 without a branch is copied, and HEAD stays a guess
   const copy = join(two.root, 'empty.git')
   assert.equal(await git(copy, ['rev-parse', '--show-object-format']), 'sha256')
   assert.ok((await readdir(copy)).includes('sluice-head-is-a-guess'))
+})
+
+test('a copy that cannot bring what it has followed to its disk leaves those in sync', async () => {
+  await confirm()
+  const copy = join(two.root, 'team/project.git')
+  // git looks at this folder only where references are in it.
+  await symlink(join(copy, 'reftable'), join(copy, 'reftable'))
+  await git(gitDir, ['update-ref', 'refs/heads/more', 'main'])
+  await confirm()
+  assert.deepEqual(cluster.removed, ['two'])
 })
 
 test('HEAD follows to a branch of any name that a first push may have', async () => {

@@ -31,6 +31,8 @@ export type FetchServices = {
   readonly runJob: RunJob
   readonly openObjects: OpenObjects
   readonly ask: AskPrimary
+  /** Resolves when what git has written is on the disk. */
+  readonly sync: (gitDir: string) => Promise<void>
 }
 
 /** What a primary has told, and what becomes of it. */
@@ -81,6 +83,7 @@ export async function fetchState(
   if (before.head !== wanted.head) await setHead(wanted.head, run)
   if (wanted.headIsGuess) await initialHead.mark(gitDir)
   else await headIsNoGuess(gitDir)
+  await services.sync(gitDir)
   return await readState(gitDir, services, signal)
 }
 

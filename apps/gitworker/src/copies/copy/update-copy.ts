@@ -48,7 +48,7 @@ export async function updateCopy(
 
 /** @returns undefined where it does not lead to what was told, or could not be taken. Then a fetch puts all right */
 async function takeOffer(
-  { ask, startGit }: UpdateServices,
+  { ask, startGit, sync }: UpdateServices,
   gitDir: string,
   known: RepositoryState,
   { told, wanted, signal, onProgress }: Fetching,
@@ -62,7 +62,9 @@ async function takeOffer(
     const references = StateDigest.parse(known.references).change(changes).toString()
     const next = withReferences({ ...known, references })
     if (next.digest !== told.digest) return undefined
-    return (await takePush(startGit, gitDir, push, { signal, onProgress })) ? next : undefined
+    if (!(await takePush(startGit, gitDir, push, { signal, onProgress }))) return undefined
+    await sync(gitDir)
+    return next
   } catch (error) {
     if (signal.aborted) throw error
     return undefined

@@ -31,6 +31,7 @@ import type { ObjectStore } from '../../copies/object-store.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
+import { syncRepository } from '../../push/sync-references.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
 import { busyWaitMs } from '../administration/moving.ts'
@@ -106,7 +107,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const askObjects = askForObjects(links, view.name, (host) => view.addressOf(host))
   const openObjects = objectsOfPrimary(links, view.name, (host) => view.addressOf(host))
   const ask = askPrimary(links, view.name, (host) => view.addressOf(host))
-  const fetched = { root, view, runJob, openObjects, ask, store, askObjects }
+  const sync = git.fsync ? syncRepository : async () => {}
+  const fetched = { root, view, runJob, openObjects, ask, sync, store, askObjects }
   const followers = new Followers({
     ...fetched,
     terms,
