@@ -22,7 +22,7 @@ import { pruneObjects } from './lfs/prune-objects.ts'
 import type { PruneServices } from './lfs/prune-objects.ts'
 import { setHead } from './change/set-head.ts'
 import { setReadOnly } from './change/set-read-only.ts'
-import type { TrashEntry } from './trash/trash.ts'
+import type { TrashEntry } from './trash/trash-note.ts'
 import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-repository.ts'
 
 /*

@@ -15,7 +15,8 @@ import type { Shown } from './look/show.ts'
 import { noMirrors } from './change/run-mirror.ts'
 import type { MirrorServices } from './change/run-mirror.ts'
 import type { MirrorStatus } from '../operations/host-status.ts'
-import type { Trash, TrashEntry } from './trash/trash.ts'
+import type { TrashEntry } from './trash/trash-note.ts'
+import type { Trash } from './trash/trash.ts'
 
 export type InspectionServices = MirrorServices & {
   readonly root: string

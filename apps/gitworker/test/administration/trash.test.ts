@@ -11,7 +11,7 @@ import { MoveNotes } from '../../src/administration/move/move-notes.ts'
 import { changedNames } from '../../src/administration/operation/changed-names.ts'
 import { Turns } from '../../src/administration/operation/turns.ts'
 import { Trash } from '../../src/administration/trash/trash.ts'
-import type { TrashEntry } from '../../src/administration/trash/trash.ts'
+import type { TrashEntry } from '../../src/administration/trash/trash-note.ts'
 
 async function thrownAway(root: string, name: string, trash: Trash): Promise<TrashEntry> {
   const folder = join(root, `${name}.git`)

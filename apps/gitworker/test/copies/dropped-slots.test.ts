@@ -29,7 +29,12 @@ test('what a table says that is older than what this host has known drops nothin
       return { [Symbol.dispose]: () => {} }
     },
   }
-  const names = { read: async () => new Map([1, 2].map((slot) => [slot, [`r-${slot}`]])) }
+  const names = { read: async () => new Map([1, 2].map((slot) => [slot, [`r-${slot}`, `other-${slot}`]])) }
+  let looks = 0
+  const lent = async () => {
+    looks++
+    return new Set<string>()
+  }
   const followers = {
     drop: async (repository: string, isKept: () => boolean) => {
       if (!isKept()) dropped.push(repository)
@@ -40,10 +45,12 @@ test('what a table says that is older than what this host has known drops nothin
     terms,
     names: names as unknown as ConstructorParameters<typeof DroppedSlots>[0]['names'],
     followers,
+    lent,
     isLive: () => true,
     log: silentLog,
   })
   for (const slot of [1, 2]) changed(slot)
-  await until('the one to be dropped', () => dropped.length > 0)
-  assert.deepEqual(dropped, ['r-2'])
+  await until('the one to be dropped', () => dropped.length === 2)
+  assert.deepEqual(dropped, ['r-2', 'other-2'])
+  assert.equal(looks, 1)
 })

@@ -177,3 +177,15 @@ test('a push that waits for its copies is served while the repository is being c
   assert.throws(() => one.users.join(gitDir), { reason: 'repository_moving' })
   await until('it to be closed', () => isClosed)
 })
+
+test('what is dropped needs no look at all repositories where it is known what they borrow from', async () => {
+  await confirm()
+  // It cannot be read what this one borrows from.
+  await git(two.root, ['init', '--quiet', '--bare', '--template=', 'odd.git'])
+  await mkdir(join(two.root, 'odd.git/objects/info/alternates'), { recursive: true })
+  const drop = (lent?: ReadonlySet<string>) => two.followers.drop('team/project', () => false, { signal: never, lent })
+  await assert.rejects(drop(), { reason: 'borrowers_unknown' })
+  await assert.rejects(drop(new Set([join(copy, 'objects')])), { reason: 'borrowers_unknown' })
+  await drop(new Set())
+  assert.equal(existsSync(copy), false)
+})

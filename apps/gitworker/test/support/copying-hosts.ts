@@ -31,7 +31,7 @@ import { SlotNames } from '../../src/copies/slot-names.ts'
 import { askForObjects } from '../../src/copies/copy/ask-objects.ts'
 import { askPrimary } from '../../src/copies/copy/ask-primary.ts'
 import { Followers } from '../../src/copies/copy/followers.ts'
-import type { Discard } from '../../src/copies/copy/followers.ts'
+import type { Discard } from '../../src/copies/copy/discard.ts'
 import { objectsOfPrimary } from '../../src/copies/copy/objects-of-primary.ts'
 import { Terms } from '../../src/copies/copy/term/terms.ts'
 import type { SlotView } from '../../src/copies/slot-view.ts'
@@ -195,8 +195,8 @@ export async function openCopyingHost(
   const moveNotes = await MoveNotes.open(join(path, 'moves'), silentLog)
   const trash = new Trash(root, undefined)
   const moving = { root, users, answers: undefined, busyWait: 500, turns: new Turns(), trash, notes: moveNotes }
-  const discard: Discard = (repository, before, { signal, onProgress }) =>
-    discardCopy(moving, repository, before ?? undefined, { signal, tell: onProgress })
+  const discard: Discard = (repository, before, { signal, onProgress, lent }) =>
+    discardCopy({ ...moving, lent }, repository, before ?? undefined, { signal, tell: onProgress })
   const terms = await Terms.open(root)
   const askObjects = askForObjects(links, name, (host) => cluster.addresses.get(host))
   const followers = new Followers({

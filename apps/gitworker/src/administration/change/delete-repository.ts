@@ -7,7 +7,7 @@ import { checkLendsToNobody } from '../lending/borrowers.ts'
 import { removeEmptyAbove } from '../move/empty-folders.ts'
 import { moveRepository } from '../move/move-repository.ts'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { TrashEntry } from '../trash/trash.ts'
+import type { TrashEntry } from '../trash/trash-note.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
 
 export type Deleted = {

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { realOr } from '../lending/alternates.ts'
 import { borrowersOf } from '../lending/borrowers.ts'
+import { lentFolders } from '../lending/borrowings.ts'
 import type { Borrower } from '../lending/borrowings.ts'
 import { removeEmptyAbove } from '../move/empty-folders.ts'
 import { movableFolder } from '../move/movable.ts'
@@ -12,7 +14,7 @@ import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import type { FoundRepository } from '../operation/found-repository.ts'
 import type { Progress } from '../operation/operation.ts'
 import type { Kept } from '../trash/trash-note.ts'
-import type { TrashEntry } from '../trash/trash.ts'
+import type { TrashEntry } from '../trash/trash-note.ts'
 import { closeRepositories } from './closed-repositories.ts'
 import type { MovingServices } from './held-repository.ts'
 
@@ -20,25 +22,40 @@ import type { MovingServices } from './held-repository.ts'
 const keptMs = 24 * 60 * 60_000
 
 /**
+ * The folders of objects that some repository of this host borrows from: one look at all of them, for many that are moved.
+ *
+ * @returns undefined where something cannot be read, so that it is not known
+ * @throws {Refusal} `repository_busy` where repositories are moved all the time
+ */
+export async function lentNow({ root, trash, notes }: MovingServices): Promise<ReadonlySet<string> | undefined> {
+  let isWhole = true
+  const onUnreadable = () => void (isWhole = false)
+  const lent = await whileNothingMoves(notes, () => lentFolders(root, trash, onUnreadable))
+  return isWhole ? lent : undefined
+}
+
+/**
  * Moves the copy of a repository that its primary has not, or not any more, to the trash of this host. Those that borrow
  * objects from it find them there: forks of the time when this host was the primary. Requests that are still reading it are
  * waited for, and then left to fail, since what they read was deleted.
  *
+ * @param services `lent`: from `lentNow`, not long ago; otherwise all repositories are looked at
  * @param kept what the primary's trash says of it, if it is there
  * @throws {Refusal} `repository_busy`, `not_movable`, `borrowers_unknown`; the file system's error
  */
 export async function discardCopy(
-  services: MovingServices,
+  services: MovingServices & { readonly lent?: ReadonlySet<string> | undefined },
   repository: string,
   kept: Kept | undefined,
   progress: Progress,
 ): Promise<void> {
-  const { root, turns, trash, notes } = services
+  const { root, turns, trash, notes, lent } = services
   const found = foundRepository(root, repository)
   const folder = movableFolder(root, found.name, found.gitDir)
   using holding = new DisposableStack()
   holding.use(turns.take(found.keys, 'delete'))
-  const borrowers = await whileNothingMoves(notes, () => borrowersOf(found.gitDir, root, trash))
+  const lends = lent?.has(realOr(join(found.gitDir, 'objects'))) ?? true
+  const borrowers = lends ? await whileNothingMoves(notes, () => borrowersOf(found.gitDir, root, trash)) : []
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'delete'))
   await moveToTrash(services, { ...found, folder, borrowers }, kept, progress)
 }

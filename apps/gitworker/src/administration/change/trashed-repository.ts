@@ -11,7 +11,7 @@ import { moveRepository } from '../move/move-repository.ts'
 import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import { newPlace } from '../operation/new-place.ts'
 import type { OperationOf } from '../operation/operation.ts'
-import type { TrashEntry } from '../trash/trash.ts'
+import type { TrashEntry } from '../trash/trash-note.ts'
 
 type TrashServices = Pick<MovingServices, 'root' | 'turns' | 'trash' | 'notes'>
 

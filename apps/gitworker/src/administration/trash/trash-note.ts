@@ -18,6 +18,9 @@ export type TrashNote = {
   readonly identity: string
 }
 
+/** An entry, and the folder of the repository in it. */
+export type TrashEntry = TrashNote & { readonly path: string }
+
 /** How a repository is kept that another host has deleted, too. */
 export type Kept = { readonly id?: string; readonly keptUntil: string | null }
 

@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { errnoOf } from '@sluice/shared/machine/errno'
+import { LoopTurn } from '@sluice/shared/machine/loop-turn'
 import { isBelow, isGitDirectory } from '../../repository/repository.ts'
 import type { OnUnreadable, Walked } from '../look/walk-root.ts'
 import { identityOfFolder, isIdentityOf } from '../move/folder-identity.ts'
@@ -10,7 +11,7 @@ import { goneEnding, removeAllGone, removeEntry } from './removal.ts'
 import type { Discard } from './removal.ts'
 import { isTrashId, newTrashId } from './trash-id.ts'
 import { readTrashNote, writeTrashNote } from './trash-note.ts'
-import type { Kept, TrashNote } from './trash-note.ts'
+import type { Kept, TrashEntry } from './trash-note.ts'
 
 /*
  * Deleted repositories, until their time is over. They stay on the disk of the root, below a name that no request can
@@ -27,9 +28,6 @@ import type { Kept, TrashNote } from './trash-note.ts'
 
 const folderName = '.sluice-trash.lock'
 const held = 'repository'
-
-/** An entry, and the folder of the repository in it. */
-export type TrashEntry = TrashNote & { readonly path: string }
 
 export class Trash {
   readonly #folder: string
@@ -162,14 +160,18 @@ export class Trash {
       if (errnoOf(error) !== 'ENOENT') onUnreadable(this.#folder, error)
       return []
     })
-    return names.flatMap((name) => {
+    const entries: TrashEntry[] = []
+    const turn = new LoopTurn()
+    for (const name of names) {
+      await turn.letOthers()
       try {
-        return this.#entry(name) ?? []
+        const entry = this.#entry(name)
+        if (entry) entries.push(entry)
       } catch (error) {
         onUnreadable(join(this.#folder, name), error)
-        return []
       }
-    })
+    }
+    return entries
   }
 
   /** Only what the note describes: the folder must be the one that was moved in, or nothing of it is shown or touched. */

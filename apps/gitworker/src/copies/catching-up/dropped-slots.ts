@@ -1,5 +1,6 @@
 import { slotCount } from '@sluice/shared/placement/slot'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import type { Lent } from '../copy/discard.ts'
 import type { Followers } from '../copy/followers.ts'
 import type { Terms } from '../copy/term/terms.ts'
 import type { SlotNames } from '../slot-names.ts'
@@ -10,6 +11,8 @@ export type DroppedSlotsServices = {
   readonly terms: Terms
   readonly names: SlotNames
   readonly followers: Pick<Followers, 'drop'>
+  /** What other repositories of this host borrow from: a look at all of them. Undefined: that is not known. */
+  readonly lent: () => Promise<Lent | undefined>
   /** Whether this host is surely a member of its cluster, so that it hears of changes. */
   readonly isLive: () => boolean
   readonly log: Logger
@@ -17,6 +20,9 @@ export type DroppedSlotsServices = {
 
 /** Slots that are dropped soon after each other need one walk of the root. Milliseconds. */
 const pauseMs = 1000
+
+/** For so long, what others borrow from counts as known. Milliseconds. */
+const lentMs = 60_000
 
 /** Until what could not be moved is tried again. */
 const againMs = 60_000
@@ -32,6 +38,7 @@ export class DroppedSlots implements AsyncDisposable {
   readonly #ending = new AbortController()
   readonly #listening: Disposable
   #timer: NodeJS.Timeout | undefined
+  #lent: { readonly at: number; readonly folders: Lent | undefined } | undefined
   #moving: Promise<void> = Promise.resolve()
 
   constructor(services: DroppedSlotsServices) {
@@ -101,7 +108,7 @@ export class DroppedSlots implements AsyncDisposable {
     for (const repository of repositories) {
       if (signal.aborted || isKept()) return left
       try {
-        await followers.drop(repository, isKept, signal)
+        await followers.drop(repository, isKept, { signal, lent: await this.#lentNow() })
         left--
       } catch (err) {
         if (!signal.aborted)
@@ -109,5 +116,12 @@ export class DroppedSlots implements AsyncDisposable {
       }
     }
     return left
+  }
+
+  /** One look for many repositories. @throws {Refusal} where others are moved all the time */
+  async #lentNow(): Promise<Lent | undefined> {
+    const now = performance.now()
+    if (!this.#lent || now - this.#lent.at > lentMs) this.#lent = { at: now, folders: await this.#services.lent() }
+    return this.#lent.folders
   }
 }

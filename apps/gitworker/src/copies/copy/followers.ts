@@ -14,6 +14,7 @@ import type { RepositoryState } from '../state/read-state.ts'
 import { refStorageIn } from '../state/repository-texts.ts'
 import { absentDigest } from '../state/state-digest.ts'
 import { checkTerm, whileTrue } from './term/current-term.ts'
+import type { Discard, Discarding } from './discard.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, Following } from './fetch-state.ts'
 import { NewestTold } from './newest-told.ts'
@@ -37,18 +38,6 @@ import type { UpdateServices } from './update-copy.ts'
  *
  * All of that ends as soon as this host hears of another term: the old primary may be paused, and go on later.
  */
-
-/**
- * Moves a repository out of the way, to this host's trash.
- *
- * @param trashed what the primary's trash says of it; null: it is kept for a day
- * @throws {Refusal} where it cannot be moved
- */
-export type Discard = (
-  repository: string,
-  trashed: Trashed | null,
-  following: Pick<Following, 'signal' | 'onProgress'>,
-) => Promise<void>
 
 export type FollowerServices = UpdateServices &
   ObjectServices & {
@@ -126,11 +115,11 @@ export class Followers {
    * @param isKept asked right before
    * @throws {Refusal} where it cannot be moved; the signal's reason
    */
-  async drop(repository: string, isKept: () => boolean, signal: AbortSignal): Promise<void> {
+  async drop(repository: string, isKept: () => boolean, how: Omit<Discarding, 'onProgress'>): Promise<void> {
     await this.#services.turns.take(repository, async () => {
-      signal.throwIfAborted()
+      how.signal.throwIfAborted()
       const found = findRepository(this.#services.root, repository)
-      if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { signal, onProgress: () => {} })
+      if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { ...how, onProgress: () => {} })
     })
   }
 
@@ -156,14 +145,9 @@ export class Followers {
     return await this.#create({ ...following, wanted })
   }
 
-  async #discard(
-    repository: string,
-    gitDir: string,
-    trashed: Trashed | null,
-    following: Pick<Following, 'signal' | 'onProgress'>,
-  ): Promise<void> {
+  async #discard(repository: string, gitDir: string, trashed: Trashed | null, discarding: Discarding): Promise<void> {
     this.#lastKnown.delete(gitDir)
-    await this.#services.discard(repository, trashed, following)
+    await this.#services.discard(repository, trashed, discarding)
   }
 
   /** @returns undefined where the primary's is of another object format */

@@ -1,4 +1,4 @@
-import { discardCopy, withSigns } from '../../administration/change/discard-copy.ts'
+import { discardCopy, lentNow, withSigns } from '../../administration/change/discard-copy.ts'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import { jsonPage } from '@sluice/shared/operations/operations'
@@ -16,7 +16,7 @@ import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
 import { askForObjects } from '../../copies/copy/ask-objects.ts'
 import { askPrimary } from '../../copies/copy/ask-primary.ts'
 import { Followers } from '../../copies/copy/followers.ts'
-import type { Discard } from '../../copies/copy/followers.ts'
+import type { Discard } from '../../copies/copy/discard.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/term/terms.ts'
 import type { Giver } from '../../copies/giving/giver.ts'
@@ -127,7 +127,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { gifts, giver, received } = openGifts(parts, streams, { ...fetched, links, copies })
   opened.use(new OwnTerms(view, terms, log))
   const isLive = () => cluster.placement.isLive
-  opened.use(new DroppedSlots({ view, terms, names, followers, isLive, log }))
+  const lent = () => lentNow(movingIn(parts))
+  opened.use(new DroppedSlots({ view, terms, names, followers, lent, isLive, log }))
   const catching = opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
   const status = () => copiesStatus(view, catching)
   addCopiesMetrics(registry, status, () => catching.progress.brought)
@@ -144,9 +145,13 @@ function onDisk({ lfsOnDisk }: Storage): ObjectStore {
   return lfsOnDisk
 }
 
-function discardIn({ storage: { root }, users, answers, moving }: CopiesParts): Discard {
-  const services = { root, users, answers, busyWait: busyWaitMs, ...moving }
-  return (repository, trashed, { signal, onProgress }) => {
+function movingIn({ storage: { root }, users, answers, moving }: CopiesParts) {
+  return { root, users, answers, busyWait: busyWaitMs, ...moving }
+}
+
+function discardIn(parts: CopiesParts): Discard {
+  return (repository, trashed, { signal, onProgress, lent }) => {
+    const services = { ...movingIn(parts), lent }
     const act = () => discardCopy(services, repository, trashed ?? undefined, { signal, tell: onProgress })
     return withSigns(act, onProgress, 2 * busyWaitMs)
   }
