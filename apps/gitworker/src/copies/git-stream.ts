@@ -24,7 +24,7 @@ export type RunningGit = AsyncDisposable & {
 export type GitStreamOptions = {
   /** When it is aborted, git is ended. */
   readonly signal: AbortSignal
-  /** The repository in which git may leave temporary packs if it is killed. */
+  /** The repository in which git may leave half a pack or object if it is killed, or the disk is full. They are removed. */
   readonly writesTo?: string
   /** Gets what git writes to standard error, as it comes. */
   readonly onWords?: (chunk: Buffer) => void
@@ -50,13 +50,17 @@ export function gitStreams({ pool, git, lane, spawnLog, notes }: GitStreamServic
     const worker = await pool.lease(signal)
     // The note is removed after the worker's end: until then, it tells what git may have left.
     const note = writesTo === undefined ? undefined : held.use(notes.noteRepack(worker.mark, writesTo))
+    let hasEndedWell = false
     held.defer(async () => {
       // What cannot be removed now is tried again later.
-      if (note?.file !== undefined && worker.signalled) await notes.sweeper.sweep(note.file).catch(() => {})
+      if (note?.file !== undefined && !hasEndedWell) await notes.sweeper.sweep(note.file).catch(() => {})
     })
     held.use(worker)
     held.use(addAbortListener(signal, () => worker.stop()))
-    worker.report.catch(() => {})
+    worker.report.then(
+      ({ code }) => void (hasEndedWell = code === 0 && !worker.signalled),
+      () => {},
+    )
     worker.stdin.on('error', () => {})
     const command = withWord(tracedTo(note?.file, longJobCommand(git, args)), worker.mark)
     worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)

@@ -46,7 +46,7 @@ async function leftIn(commonDir: string): Promise<string[]> {
   const objects = join(commonDir, 'objects')
   const found = [...ownLocks, ...sharedLocks].map((name) => join(commonDir, name))
   found.push(...(await named(join(objects, 'pack'), temporaryPack)))
-  for (const folder of await named(objects, /^[0-9a-f]{2}$/)) found.push(...(await named(folder, temporaryObject)))
+  found.push(...(await temporaryObjectsIn(objects)))
   for (const file of await keepFilesIn(objects)) if (reasonOfFetch.test(await keepReason(file))) found.push(file)
   let names = 0
   for await (const entry of await opendir(join(commonDir, 'refs'), { recursive: true })) {
@@ -54,6 +54,12 @@ async function leftIn(commonDir: string): Promise<string[]> {
     if (entry.isFile() && isLockName(entry.name)) found.push(join(entry.parentPath, entry.name))
   }
   return found
+}
+
+/** In the folders of loose objects. unpack-objects leaves one also where the disk is full. */
+export async function temporaryObjectsIn(objects: string): Promise<string[]> {
+  const folders = await named(objects, /^[0-9a-f]{2}$/)
+  return (await Promise.all(folders.map((folder) => named(folder, temporaryObject)))).flat()
 }
 
 async function named(folder: string, pattern: RegExp): Promise<string[]> {

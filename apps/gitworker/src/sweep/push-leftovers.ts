@@ -8,7 +8,7 @@ import type { Noted } from '../process/request-note.ts'
 import { locksOfObjects, quarantineName, shallowName } from '../repository/git-files.ts'
 import { commonDirOf } from '../repository/repository.ts'
 import { keepFilesIn, keepReason } from './keep-files.ts'
-import { removeFetchLeftovers } from './fetch-leftovers.ts'
+import { removeFetchLeftovers, temporaryObjectsIn } from './fetch-leftovers.ts'
 import { removeStalePackedRefs } from './packed-refs.ts'
 import type { Removal } from './removal.ts'
 
@@ -77,8 +77,8 @@ async function packsNamed(objects: string, beginning: string | undefined): Promi
 }
 
 /**
- * What a killed repack has left since it was begun: temporary packs, and locks of what can be made anew. A push's are in its
- * quarantine.
+ * What a killed repack, or a copy's fetch, has left since it was begun: temporary packs, half an object, and locks of what can
+ * be made anew. A push's are in its quarantine.
  * Another git that writes here at the same time is at work with its file, so that it is not taken; it would be a failed
  * command, and never a lost object.
  */
@@ -91,6 +91,7 @@ async function temporariesSince(objects: string, since: number | undefined): Pro
   }
   const names = (await readdir(packs)).filter((name) => /^tmp_(?:pack|idx|rev|bitmap|midx|mtimes)_\w+$/.test(name))
   const paths = [...names.map((name) => join(packs, name)), ...locksOfObjects.map((name) => join(objects, name))]
+  paths.push(...(await temporaryObjectsIn(objects)))
   return paths.filter((path) => isOurs(path) && isNew(path))
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -23,4 +23,24 @@ test('a git that hangs at a copy that catches up is ended after a while', async 
   const brought = bringRepository(one.brought, { repository: 'r', copy: 'two', term: 7 }, never)
   await assert.rejects(brought, /no progress for 2000 ms/)
   await until('its git to be gone', () => two.serving().length === 0)
+})
+
+test('a git that fails at a copy, as with a full disk, leaves no half-written object', async () => {
+  await using folder = await temporaryFolder()
+  const [fails, isFull] = [join(folder.path, 'fails.sh'), join(folder.path, 'full')]
+  const cluster = fakeCluster('one', 'two')
+  await using one = await openCopyingHost(cluster, 'one')
+  await using two = await openCopyingHost(cluster, 'two', { git: fails })
+  const objects = join(two.root, 'r.git/objects')
+  const leaves = `mkdir -p ${objects}/fd && echo half > ${objects}/fd/tmp_obj_AbCdEf && exit 128`
+  await writeFile(fails, `#!/bin/sh\n[ -e ${isFull} ] && case "$*" in *alias.copy*) ${leaves};; esac\nexec git "$@"\n`)
+  await chmod(fails, 0o755)
+  const bring = () => bringRepository(one.brought, { repository: 'r', copy: 'two', term: 7 }, never)
+  await git(one.root, ['init', '--quiet', '--bare', 'r.git'])
+  await bring()
+  await importHistory(join(one.root, 'r.git'), 1)
+  await writeFile(isFull, '')
+  await assert.rejects(bring())
+  await until('its worker to be gone', () => two.serving().length === 0)
+  assert.deepEqual(await readdir(join(objects, 'fd')), [])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { mkdir, open as openFile, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
@@ -45,6 +45,11 @@ test('the temporary packs that a killed repack has named in its trace are remove
   await held.close()
   assert.deepEqual((await removeLeftovers({ ...begun, repacksSince: Date.now() + 60_000 })).removed, [])
   assert.deepEqual((await removeLeftovers(begun)).removed, [locks[1]])
+
+  const half = join(gitDir, 'objects/fd/tmp_obj_AbCdEf')
+  await mkdir(dirname(half))
+  await writeFile(half, 'x')
+  assert.deepEqual((await removeLeftovers(begun)).removed, [half])
 
   async function noteOf(repository: string, temporary: string) {
     const file = join(folder.path, 'note')
