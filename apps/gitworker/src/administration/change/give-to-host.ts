@@ -68,8 +68,11 @@ export async function renameToHost(
   if (isInsideRepository(root, to)) throw new Refusal('cannot_create')
   using holding = new DisposableStack()
   holding.use(turns.take([...keys, ...keysOf(to)], 'rename'))
+  const findBorrowers = () => whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
+  // What would be refused in the end is refused before hours of copying.
+  await findBorrowers()
   await using giving = await begin(services, found, { kind: 'rename', to, host }, progress)
-  const borrowers = await whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
+  const borrowers = await findBorrowers()
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'rename'))
   using _closed = await closeToChanges(services, gitDir, progress)
   const notCopied = leftBehind(gitDir)
