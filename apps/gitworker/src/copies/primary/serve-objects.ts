@@ -4,6 +4,7 @@ import { checkRepositoryName } from '@sluice/shared/git/repository-name'
 import { slotOf } from '@sluice/shared/placement/slot'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
+import { endedWell } from '../git-stream.ts'
 import type { StartGit } from '../git-stream.ts'
 import type { SlotView } from '../slot-view.ts'
 import type { Offers } from './offers.ts'
@@ -37,7 +38,8 @@ export function findWanted({ root, view }: ObjectsServices, { repository, term, 
  * Serves a copy's fetch: all references, hidden ones included, and all objects, whatever the repository's own configuration
  * offers to others. A fork gets what that offers. Each side writes when it wants to, as over ssh.
  *
- * @throws {Refusal} where there is no worker; the stream's error where the copy breaks off
+ * @throws {Refusal} where there is no worker; {JobError} with git's words where it failed; the stream's error where the copy
+ *   breaks off
  */
 export async function serveObjects(
   { users, startGit, startGiving }: ObjectsServices,
@@ -52,8 +54,11 @@ export async function serveObjects(
   const start = kind === undefined ? startGit : startGiving
   await using git = await start([...all, 'upload-pack', '--strict', '--', gitDir], { signal })
   const input = pipeline(from, git.stdin).catch(() => {})
-  await pipeline(git.stdout, to)
+  await pipeline(git.stdout, to, { end: false })
   // A git that has said all that it had to say does not wait for more.
   git.stdin.destroy()
+  // Only its own words say that the repository is damaged: the copy hears that the other end has hung up.
+  await endedWell(git, 'upload-pack')
+  to.end()
   await input
 }

@@ -47,14 +47,15 @@ export type CopiesServerServices = KeptSlotsServices &
     readonly grants: Pick<ReadGrants, 'answer'>
     /** What nobody waits for takes turns in it, so that pushes do not wait for that. */
     readonly catchingUp: Lane
-    /** For how long that may show no progress, in milliseconds: five minutes by default. */
+    /** For how long that may show no progress, in milliseconds: half an hour by default. */
     readonly longestSilence?: number
     /** Aborted when the host stops. */
     readonly ending: AbortSignal
     readonly log: Logger
   }
 
-const longestSilenceMs = 5 * 60_000
+/** git says nothing while it checks that no object is missing: some minutes where there are 70 GB, more on a slow disk. */
+const longestSilenceMs = 30 * 60_000
 
 /** What hosts ask each other. To be called for peers only that are trusted as gateways are. */
 export class CopiesServer {

@@ -47,6 +47,9 @@ export function refuse(outgoing: ServerResponse, status: number, words: string):
   outgoing.end(`${words}\n`)
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** What an error says, and what it was caused by: a refusal alone says nothing about the repository. */
+export function messageOf(error: unknown, causes = 5): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause === undefined || causes === 0) return error.message
+  return `${error.message}: ${messageOf(error.cause, causes - 1)}`
 }
