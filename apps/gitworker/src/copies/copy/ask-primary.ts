@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
 import type { Address } from '@sluice/shared/network/address'
+import { askHost, wholeReply } from '../link/ask-host.ts'
 import type { HostLinks } from '../link/host-links.ts'
 import { pushPath, readPushed, readToldTexts, textsPath } from '../link/told.ts'
 import type { Pushed } from '../link/told.ts'
 import type { RepositoryTexts } from '../state/repository-texts.ts'
-import { pathTo } from '../link/wanted-from.ts'
 import type { WantedFrom } from '../link/wanted-from.ts'
 
 /** What a copy asks the primary for. All reject with {Error} where the primary does not answer as it should. */
@@ -25,17 +23,9 @@ export function askPrimary(
   self: string,
   addressOf: (host: string) => Address | undefined,
 ): AskPrimary {
-  const ask = async (path: string, from: WantedFrom, more: Record<string, string>, signal: AbortSignal) => {
-    const { primary } = from
-    const address = addressOf(primary)
-    if (!address) throw new Error(`${primary} does not live.`)
-    const sent = links.post(address, pathTo(path, from, self, more), signal)
-    sent.end()
-    const [message] = (await once(sent, 'response', { signal })) as [IncomingMessage]
-    const answer = await wholeOf(message)
-    if (message.statusCode === 200) return answer
-    throw new Error(`${primary} has answered ${message.statusCode}: ${answer.toString('utf8', 0, 300).trim()}`)
-  }
+  const reply = askHost(links, self, addressOf)
+  const ask: (...asked: Parameters<typeof reply>) => Promise<Buffer> = async (...asked) =>
+    await wholeReply(await reply(...asked), maxAnswerBytes)
   return {
     async texts(from, signal) {
       const texts = readToldTexts((await ask(textsPath, from, {}, signal)).toString())
@@ -50,15 +40,4 @@ export function askPrimary(
       return { ...pushed, pack: answer.subarray(end + 1) }
     },
   }
-}
-
-async function wholeOf(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxAnswerBytes) throw new Error('The primary has answered too much.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
