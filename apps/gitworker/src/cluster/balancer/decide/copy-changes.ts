@@ -1,32 +1,30 @@
 import type { CopyChoice } from './copies.ts'
-import { changeOwnCopies } from './own-copies.ts'
+import { changeOfOwnCopies } from './own-copies.ts'
 import { mostCopyChanges } from './limits.ts'
 import type { PlacedSlot, Snapshot } from './snapshot.ts'
 import type { Step } from './step.ts'
 import type { Survey } from './survey.ts'
 
 /**
- * With one folder for all: lists other hosts as copies where those that are listed are not the ones to be. It moves nothing. A
- * host that is leaving, and the last primary after a handover, are taken off the list at once; the rest waits for calm.
+ * Lists other hosts as copies where those that are listed are not the ones to be.
  *
  * @param except slots that another step is about
  */
 export function changeCopies(
   snapshot: Snapshot,
-  found: Survey,
+  { kept }: Survey,
   choice: CopyChoice,
   except: ReadonlySet<number>,
 ): Step[] {
-  if (snapshot.storage === 'own') return changeOwnCopies(snapshot, found, choice, except)
+  const change = snapshot.storage === 'own' ? changeOfOwnCopies : changeOfList
   const steps: Step[] = []
-  for (const slots of found.kept.values()) {
+  for (const slots of kept.values()) {
     for (const slot of slots) {
       if (steps.length === mostCopyChanges) return steps
-      if (except.has(slot.number) || !(snapshot.isCalm || isUrgent(snapshot, slot))) continue
+      if (except.has(slot.number)) continue
+      const write = change(snapshot, slot, choice)
+      if (!write) continue
       const { number, revision, record } = slot
-      const copies = choice.of(number, record.primary)
-      if (isSame(copies, record.copies) && isSame(copies, record.inSync)) continue
-      const write = { ...record, copies, inSync: copies }
       steps.push({
         kind: 'change copies',
         slot: number,
@@ -38,6 +36,18 @@ export function changeCopies(
     }
   }
   return steps
+}
+
+/**
+ * With one folder for all, that moves nothing. A host that is leaving, and the last primary after a handover, are taken off the
+ * list at once; the rest waits for calm.
+ */
+function changeOfList(snapshot: Snapshot, slot: PlacedSlot, choice: CopyChoice): Step['write'] | undefined {
+  const { number, record } = slot
+  if (!(snapshot.isCalm || isUrgent(snapshot, slot))) return undefined
+  const copies = choice.of(number, record.primary)
+  if (isSame(copies, record.copies) && isSame(copies, record.inSync)) return undefined
+  return { ...record, copies, inSync: copies }
 }
 
 function isUrgent({ copies, hosts }: Snapshot, { record }: PlacedSlot): boolean {

@@ -1,9 +1,7 @@
 import type { CopyChoice } from './copies.ts'
-import { mostCopyChanges } from './limits.ts'
 import { lives } from './snapshot.ts'
 import type { Host, PlacedSlot, Snapshot } from './snapshot.ts'
 import type { Step } from './step.ts'
-import type { Survey } from './survey.ts'
 
 /*
  * Copies on the hosts' own disks. A slot moves one step at a time, and is served all the while:
@@ -14,41 +12,14 @@ import type { Survey } from './survey.ts'
  * Nobody is taken off before all that are to keep the slot live and are in sync.
  */
 
-/** @param except slots that another step is about */
-export function changeOwnCopies(
-  snapshot: Snapshot,
-  { kept }: Survey,
+/** @returns undefined where nothing is to be done with a slot, or it waits for calm */
+export function changeOfOwnCopies(
+  { hosts, copies: number, isCalm }: Snapshot,
+  { number: slot, record }: PlacedSlot,
   choice: CopyChoice,
-  except: ReadonlySet<number>,
-): Step[] {
-  const steps: Step[] = []
-  if (!snapshot.isCalm) return steps
-  for (const slots of kept.values()) {
-    for (const slot of slots) {
-      if (steps.length === mostCopyChanges) return steps
-      if (except.has(slot.number)) continue
-      const write = changed(snapshot, slot, choice.of(slot.number, slot.record.primary))
-      if (!write) continue
-      const { number, revision, record } = slot
-      steps.push({
-        kind: 'change copies',
-        slot: number,
-        from: record.primary,
-        to: undefined,
-        expected: revision,
-        write,
-      })
-    }
-  }
-  return steps
-}
-
-/** @param wanted the hosts that are to keep the slot @returns undefined where nothing is to be done */
-function changed(
-  { hosts, copies: number }: Snapshot,
-  { record }: PlacedSlot,
-  wanted: readonly string[],
 ): Step['write'] | undefined {
+  if (!isCalm) return undefined
+  const wanted = choice.of(slot, record.primary)
   // One that comes and goes is better than none.
   const isShort = record.copies.length < number
   const takes = (host: Host | undefined) => host?.state === 'steady' || (isShort && host?.state === 'unsteady')
