@@ -77,7 +77,7 @@ export async function refuse(exchange: Exchange, record: RequestRecord, error: u
   // A worker may die between its lease and its command, outside of the code that translates its errors.
   const refusal = workerRefusal(error) ?? jobRefusal(error) ?? Refusal.from(error)
   record.refusal ??= refusal
-  record.outcome = refusal.outcome
+  record.outcome = record.refusal.outcome
   await exchange.refuse(refusal, record.request)
 }
 
