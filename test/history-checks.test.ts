@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { checkHistory } from '../bench/history/checks/check-history.ts'
 import type { Pushed } from '../bench/history/git-requests.ts'
 import { History } from '../bench/history/history.ts'
+import { LeasesInDoubt } from '../bench/history/leases-in-doubt.ts'
 
 /** What `npm run jepsen` and `npm run soak:cluster` find in what clients saw. */
 
@@ -122,4 +123,25 @@ describe('the history of a cluster', () => {
     const [wrong] = checkHistory(history).filter(({ found }) => found.length > 0)
     assert.equal(wrong?.what, 'hosts that said they were primary, and were not')
   })
+})
+
+test('a lease that a host logs to be in doubt is so until it is live again, or the host has started anew', (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 100_000 })
+  const leases = new LeasesInDoubt()
+  const logs = (host: string, msg: string, at: number) => {
+    t.mock.timers.setTime(at)
+    leases.take(host, { msg })
+  }
+  assert.ok(!leases.were(0, 100_000))
+  logs('host-1', 'the lease of this host is not surely live: it takes no pushes until it is', 200_000)
+  logs('host-2', 'the lease of this host is live again', 210_000)
+  assert.ok(leases.were(220_000, 230_000))
+  logs('host-1', 'the lease of this host is live again', 240_000)
+  assert.ok(!leases.were(100_000, 190_000), 'before')
+  assert.ok(leases.were(100_000, 199_500), 'it is logged a moment later')
+  assert.ok(!leases.were(250_000, 260_000), 'after')
+  assert.ok(leases.were(250_000, 260_000, 10_000), 'until it has settled')
+  logs('host-2', 'the lease of this host is not surely live: it takes no pushes until it is', 300_000)
+  logs('host-2', 'joined the cluster', 310_000)
+  assert.ok(!leases.were(320_000, 330_000))
 })

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import { target } from '@sluice/shared/testing/http'
+import { patienceMs } from '@sluice/shared/testing/patience'
 import type { Commit } from './commits.ts'
 
 /**
@@ -10,8 +11,8 @@ export type Pushed = { readonly outcome: 'acknowledged' | 'refused' | 'unknown';
 
 const none = '0'.repeat(40)
 
-/** Whoever hears nothing for so long gives up. Milliseconds. */
-const patience = 12_000
+/** Whoever hears nothing for so long gives up: after 12 s, where tests wait for a minute. Milliseconds. */
+const patience = patienceMs / 5
 
 /** Undefined: there is none, or is to be none. */
 export type RefUpdate = { readonly ref: string; readonly old: string | undefined; readonly new: string | undefined }

@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startCluster } from '@sluice/shared/testing/cluster'
 import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
+import { patienceMs } from '@sluice/shared/testing/patience'
 import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from '../history/checks/check-history.ts'
 import { checkMeanwhile } from '../history/checks/check-meanwhile.ts'
@@ -11,6 +11,7 @@ import { noClocks, openClocks } from '../history/faults/clocks.ts'
 import { mountDisk, noDisks } from '../history/faults/disks.ts'
 import { faultNames, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
 import { History } from '../history/history.ts'
+import { LeasesInDoubt } from '../history/leases-in-doubt.ts'
 import { leftBehind } from '../history/checks/left-behind.ts'
 import { MemberLogs } from '../history/member-logs.ts'
 import { Nemesis } from '../history/faults/nemesis.ts'
@@ -19,6 +20,7 @@ import { Primaries } from '../history/primaries.ts'
 import { randomFrom } from '../history/random.ts'
 import { report } from '../history/report.ts'
 import { showSuppressed } from '../history/show-suppressed.ts'
+import { untilCalm } from './calm.ts'
 import { copiesDiffer, inSyncAgain } from './copies-agree.ts'
 import { Steps } from './steps.ts'
 import { Writers } from './writers.ts'
@@ -76,6 +78,7 @@ const random = randomFrom(seed)
 console.log(`The seed is ${options.seed}.`)
 
 const logs = new MemberLogs(options.logs)
+const leases = new LeasesInDoubt()
 await using etcd = await startEtcd({ members: 3 })
 await using clocks = noClocks === undefined ? await openClocks() : undefined
 const cluster = await startCluster({
@@ -89,6 +92,7 @@ const cluster = await startCluster({
   takeLine: (member, line) => {
     clocks?.saw(Number(line['pid']))
     logs.take(member, line)
+    leases.take(member, line)
   },
   env: {
     SLUICE_COPIES: options.copies,
@@ -97,6 +101,8 @@ const cluster = await startCluster({
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_HOST_WAIT: `${hostWait}ms`,
     SLUICE_KILL_GRACE: '1s',
+    // A host that is stopped may just be starting one.
+    SLUICE_WORKER_START_TIMEOUT: '5m',
   },
 })
 await using parts = new AsyncDisposableStack()
@@ -153,12 +159,11 @@ await Promise.all([
 ])
 clearInterval(telling)
 await steps.note('to serve all again', cluster.ready())
-const calmSince = { at: Date.now(), now: performance.now() }
-history.isCalmSince(calmSince.now)
 say('nothing goes wrong any more')
-await pause(calmMs)
+const calmSince = await untilCalm(cluster, leases, calmMs)
 over.abort()
 await Promise.all(atWork)
+history.isCalmSince(leases.were(calmSince.at, Date.now()) ? performance.now() : calmSince.now)
 say('all is well again, and everybody has stopped')
 const ofAllCopies = [
   await inSyncAgain(ofCopies, clients.repositories),
@@ -168,8 +173,9 @@ say('copies have been compared')
 await steps.note('to read all once more', readAll(cluster))
 following.abort()
 await follows
+const settleMs = ((2 * ttl + hostWait) * patienceMs) / 60_000
 const isExcused = (began: number, ended: number) =>
-  began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
+  leases.were(began, ended, settleMs) || (began < calmSince.at && nemesis.wasAtWork(began, ended, settleMs))
 const roots = cluster.hosts.map(({ name }) => cluster.rootOf(name))
 const after = await leftBehind({ cluster, roots, logs, isExcused })
 await report({
