@@ -7,7 +7,7 @@ import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { git } from '@sluice/shared/testing/git'
@@ -29,11 +29,18 @@ async function startWithFixture(name: string, env: Record<string, string> = {}):
   return stack
 }
 
+/** For a git that does as the repository says. @returns the path of its advertisement */
+async function addRepository({ root }: Stack, fixtureName: string): Promise<string> {
+  await git(root, ['init', '--quiet', '--bare', `${fixtureName}.git`])
+  await writeFile(join(root, `${fixtureName}.git/fixture`), `${fixtureName}\n`)
+  return path.replace('project', fixtureName)
+}
+
 /** Sends a request and returns the reply as soon as it begins. */
-function open(stack: Stack, requestId: string): Promise<IncomingMessage> {
+function open(stack: Stack, requestId: string, from = path): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const [host, port] = stack.gateway.address.split(':')
-    const sent = request({ host, port, path, agent: false, headers: { 'X-Request-Id': requestId } }, resolve)
+    const sent = request({ host, port, path: from, agent: false, headers: { 'X-Request-Id': requestId } }, resolve)
     sent.on('error', reject)
     sent.end()
   })
@@ -50,10 +57,15 @@ const theLine = (stack: Stack, id: string) => stack.supervisor.line((line) => li
 for (const runtime of ['launcher', 'node']) {
   describe(`with workers on ${runtime}`, () => {
     const env = { SLUICE_WORKER_RUNTIME: runtime }
+    let stack: Stack
+    before(async () => {
+      stack = await startWithFixture('as-the-repository-says', env)
+    })
+    after(() => stack[Symbol.asyncDispose]())
 
     test('a client that leaves ends a git that would write for ever', async () => {
-      await using stack = await startWithFixture('writes-forever', env)
-      const reply = await open(stack, 'leaves')
+      const path = await addRepository(stack, 'writes-forever')
+      const reply = await open(stack, 'leaves', path)
       await once(reply, 'data')
       reply.destroy()
       const line = await theLine(stack, 'leaves')
@@ -64,8 +76,8 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a git that ignores SIGTERM is ended by SIGKILL', async () => {
-      await using stack = await startWithFixture('ignores-sigterm', env)
-      const reply = await open(stack, 'ignores')
+      const path = await addRepository(stack, 'ignores-sigterm')
+      const reply = await open(stack, 'ignores', path)
       await once(reply, 'data')
       reply.destroy()
       assert.equal((await theLine(stack, 'ignores'))['outcome'], 'client_gone')
@@ -73,7 +85,7 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a process that took a session of its own is ended', async () => {
-      await using stack = await startWithFixture('escapes', env)
+      const path = await addRepository(stack, 'escapes')
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
       assert.equal(reply.status, 200)
       assert.equal((await theLine(stack, 'escapes'))['leftovers'], true)
@@ -81,7 +93,7 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a process that git leaves in its group is ended after a normal exit, and logged', async () => {
-      await using stack = await startWithFixture('forks-grandchild', env)
+      const path = await addRepository(stack, 'forks-grandchild')
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'grandchild' } })
       assert.equal(reply.status, 200)
       const line = await theLine(stack, 'grandchild')
@@ -91,9 +103,9 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a client that reads nothing for a while after git has ended gets everything', async () => {
-      await using stack = await startWithFixture('writes-payload', env)
+      const path = await addRepository(stack, 'writes-payload')
       const size = 3 * 2 ** 20
-      await writeFile(join(stack.root, 'project.git/payload'), Buffer.alloc(size, 'x'))
+      await writeFile(join(stack.root, 'writes-payload.git/payload'), Buffer.alloc(size, 'x'))
       // Straight to the host, so that fewer buffers lie between it and the client.
       const sent = request({
         ...target(stack.supervisor.address),
@@ -116,7 +128,7 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a background process that holds standard output cannot hold the reply', async () => {
-      await using stack = await startWithFixture('holds-stdout', env)
+      const path = await addRepository(stack, 'holds-stdout')
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'holds' } })
       assert.match(reply.body, /0000$/)
       assert.equal((await theLine(stack, 'holds'))['leftovers'], true)
@@ -124,7 +136,7 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a reply that git could not finish is cut, never ended', async () => {
-      await using stack = await startWithFixture('dies-mid-pack', env)
+      const path = await addRepository(stack, 'dies-mid-pack')
       await assert.rejects(ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'dies' } }), /aborted/)
       const line = await theLine(stack, 'dies')
       assert.equal(line['outcome'], 'git_failed')
@@ -132,7 +144,7 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a git that fails before its first byte is a 500, and its message is in the log only', async () => {
-      await using stack = await startWithFixture('fails-at-once', env)
+      const path = await addRepository(stack, 'fails-at-once')
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'fails' } })
       assert.equal(reply.status, 500)
       assert.match(reply.body, /^git failed on the server/)
@@ -142,7 +154,7 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('an error that git reports in the protocol arrives whole', async () => {
-      await using stack = await startWithFixture('fails-after-writing', env)
+      const path = await addRepository(stack, 'fails-after-writing')
       const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'err' } })
       assert.equal(reply.status, 200)
       assert.match(reply.body, /ERR no access\n$/)
@@ -150,26 +162,26 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a git that is silent for too long ends with 504', async () => {
-      await using stack = await startWithFixture('says-nothing', { ...env, SLUICE_SILENT_GIT_TIMEOUT: '500ms' })
-      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'silent' } })
+      await using own = await startWithFixture('says-nothing', { ...env, SLUICE_SILENT_GIT_TIMEOUT: '500ms' })
+      const reply = await ask(own.gateway.address, path, { headers: { 'X-Request-Id': 'silent' } })
       assert.equal(reply.status, 504)
-      const line = await theLine(stack, 'silent')
+      const line = await theLine(own, 'silent')
       assert.equal(line['outcome'], 'timed_out')
       assert.equal(line['reason'], 'git_silent')
-      assert.deepEqual(await stack.gitProcesses(), [])
+      assert.deepEqual(await own.gitProcesses(), [])
     })
 
     test('a request that takes longer than allowed is ended', async () => {
-      await using stack = await startWithFixture('writes-forever', { ...env, SLUICE_REQUEST_TIMEOUT: '500ms' })
-      await assert.rejects(ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'long' } }), /aborted/)
-      const line = await theLine(stack, 'long')
+      await using own = await startWithFixture('writes-forever', { ...env, SLUICE_REQUEST_TIMEOUT: '500ms' })
+      await assert.rejects(ask(own.gateway.address, path, { headers: { 'X-Request-Id': 'long' } }), /aborted/)
+      const line = await theLine(own, 'long')
       assert.equal(line['outcome'], 'timed_out')
       assert.equal(line['reason'], 'request_timeout')
-      assert.deepEqual(await stack.gitProcesses(), [])
+      assert.deepEqual(await own.gitProcesses(), [])
     })
 
     test('a killed worker takes its git with it, and the client is told', async () => {
-      await using stack = await startWithFixture('says-nothing', env)
+      const path = await addRepository(stack, 'says-nothing')
       const asked = ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'killed' } })
       const pid = await until('git to run', async () => (await stack.gitProcesses())[0])
       process.kill(await parentOf(pid), 'SIGKILL')
@@ -179,35 +191,35 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a worker that no longer reacts is ended by the supervisor, and its git with it', async () => {
-      await using stack = await startWithFixture('says-nothing', env)
-      const sent = open(stack, 'stuck')
+      await using own = await startWithFixture('says-nothing', env)
+      const sent = open(own, 'stuck')
       sent.catch(() => {})
-      const pid = await until('git to run', async () => (await stack.gitProcesses())[0])
+      const pid = await until('git to run', async () => (await own.gitProcesses())[0])
       process.kill(await parentOf(pid), 'SIGSTOP')
-      stack.gateway.signal('SIGKILL')
-      assert.equal((await theLine(stack, 'stuck'))['outcome'], 'client_gone')
-      assert.deepEqual(await stack.gitProcesses(), [])
+      own.gateway.signal('SIGKILL')
+      assert.equal((await theLine(own, 'stuck'))['outcome'], 'client_gone')
+      assert.deepEqual(await own.gitProcesses(), [])
     })
 
     test('a killed supervisor leaves nothing running, and the gateway recovers with the next one', async () => {
       // Only SIGKILL ends this git, and it ignores that its pipes are gone.
-      await using stack = await startWithFixture('ignores-sigterm', { ...env, SLUICE_HOST_WAIT: '0s' })
-      const reply = await open(stack, 'lost')
+      await using own = await startWithFixture('ignores-sigterm', { ...env, SLUICE_HOST_WAIT: '0s' })
+      const reply = await open(own, 'lost')
       await once(reply, 'data')
       const cut = new Promise((resolve) => reply.on('close', resolve))
       reply.on('error', () => {})
       reply.resume()
-      stack.supervisor.signal('SIGKILL')
+      own.supervisor.signal('SIGKILL')
       await cut
       assert.equal(reply.complete, false)
-      await until('git to end', async () => (await stack.gitProcesses()).length === 0)
-      const refused = await ask(stack.gateway.address, path)
+      await until('git to end', async () => (await own.gitProcesses()).length === 0)
+      const refused = await ask(own.gateway.address, path)
       assert.equal(refused.status, 503)
       assert.equal(refused.headers['retry-after'], '1')
       assert.match(refused.body, /does not answer/)
-      assert.equal((await ask(stack.gateway.address, '/readyz')).status, 503)
-      await stack.restartSupervisor()
-      const again = await open(stack, 'again')
+      assert.equal((await ask(own.gateway.address, '/readyz')).status, 503)
+      await own.restartSupervisor()
+      const again = await open(own, 'again')
       assert.equal(again.statusCode, 200)
       again.destroy()
     })
