@@ -101,8 +101,7 @@ const cluster = await startCluster({
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_HOST_WAIT: `${hostWait}ms`,
     SLUICE_KILL_GRACE: '1s',
-    // A host that is stopped may just be starting one.
-    SLUICE_WORKER_START_TIMEOUT: '5m',
+    SLUICE_WORKER_START_TIMEOUT: '2m',
   },
 })
 await using parts = new AsyncDisposableStack()

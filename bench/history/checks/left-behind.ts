@@ -67,10 +67,13 @@ const excusable: readonly unknown[] = [
   'worker_lost',
   'disk_low',
   'create_failed',
+  // A worker that is about to connect to its host when that is stopped may give up before it goes on.
+  'no_worker',
+  'WorkerStartError',
 ]
 
 function isUnexpected({ reason, ms, err }: LogLine, ended: number, isExcused: LeftParts['isExcused']): boolean {
   const began = ended - (Number(ms) || 0)
-  const isOfFullDisk = (err as { readonly code?: unknown } | undefined)?.code === 'ENOSPC'
-  return !(excusable.includes(reason) || isOfFullDisk) || !isExcused(began, ended)
+  const { code, name } = (err ?? {}) as { readonly code?: unknown; readonly name?: unknown }
+  return !(excusable.includes(reason ?? name) || code === 'ENOSPC') || !isExcused(began, ended)
 }
