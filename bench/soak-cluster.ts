@@ -9,7 +9,7 @@ import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from './history/checks/check-history.ts'
 import { Clients, serverOf } from './history/clients.ts'
-import { faultNames, faultsOfClocks, faultsOfCopies, faultsOfDisks } from './history/faults/faults.ts'
+import { faultsNamed, faultsOfClocks, faultsOfCopies, faultsOfDisks } from './history/faults/faults.ts'
 import { History } from './history/history.ts'
 import { leftBehind } from './history/checks/left-behind.ts'
 import { MemberLogs } from './history/member-logs.ts'
@@ -33,7 +33,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '45' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
-    /** Faults whose names contain this only. */
+    /** Only faults whose names contain one of these, separated by commas. */
     faults: { type: 'string', default: '' },
     /** How many go on at once. */
     tracks: { type: 'string', default: '3' },
@@ -101,7 +101,7 @@ const atWork = [
 ]
 const nemesis = new Nemesis(
   { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl },
-  faultNames.filter((name) => name.includes(options.faults) && !leftOut.includes(name)),
+  faultsNamed(options.faults).filter((name) => !leftOut.includes(name)),
 )
 const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.seconds) * 1000).unref()

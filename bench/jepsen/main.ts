@@ -9,7 +9,7 @@ import { checkMeanwhile } from '../history/checks/check-meanwhile.ts'
 import { Clients, serverOf } from '../history/clients.ts'
 import { noClocks, openClocks } from '../history/faults/clocks.ts'
 import { mountDisk, noDisks } from '../history/faults/disks.ts'
-import { faultNames, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
+import { faultsNamed, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
 import { History } from '../history/history.ts'
 import { LeasesInDoubt } from '../history/leases-in-doubt.ts'
 import { leftBehind } from '../history/checks/left-behind.ts'
@@ -52,7 +52,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
     hosts: { type: 'string', default: '3' },
     copies: { type: 'string', default: '2' },
-    /** Faults whose names contain this only. */
+    /** Only faults whose names contain one of these, separated by commas. */
     faults: { type: 'string', default: '' },
     /** How many go on at once. */
     tracks: { type: 'string', default: '2' },
@@ -97,7 +97,9 @@ const cluster = await startCluster({
   env: {
     SLUICE_COPIES: options.copies,
     SLUICE_LEASE: `${ttl}ms`,
-    SLUICE_COPY_TIMEOUT: '2s',
+    SLUICE_COPY_TIMEOUT: `${Math.round((ttl * 2) / 3)}ms`,
+    // A host that stands still for a while must not give up all workers that start.
+    SLUICE_WORKER_START_TIMEOUT: `${40 * ttl}ms`,
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_HOST_WAIT: `${hostWait}ms`,
     SLUICE_KILL_GRACE: '1s',
@@ -146,7 +148,7 @@ const atWork = [
 ].map((work) => steps.note('the work of clients', work))
 const nemesis = new Nemesis(
   { cluster, etcd, coordinator, history, primaries: () => watched.names, ttl, clocks },
-  faultNames.filter((name) => name.includes(options.faults) && !leftOut.includes(name)),
+  faultsNamed(options.faults).filter((name) => !leftOut.includes(name)),
 )
 setTimeout(() => ending.abort(), Number(options.minutes) * 60_000).unref()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
@@ -38,7 +38,12 @@ export async function openClocks(): Promise<Clocks> {
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       NO_FAKE_STAT: '1',
     }),
-    set: async (member, seconds) => await writeFile(fileOf(member), seconds < 0 ? String(seconds) : `+${seconds}`),
+    set: async (member, seconds) => {
+      const next = `${fileOf(member)}.next`
+      await writeFile(next, seconds < 0 ? String(seconds) : `+${seconds}`)
+      // libfaketime ends a process that finds half a file.
+      await rename(next, fileOf(member))
+    },
     saw: (pid) => void pids.add(pid),
     [Symbol.asyncDispose]: async () => {
       const left = [...pids].flatMap((pid) => [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])

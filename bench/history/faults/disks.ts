@@ -34,13 +34,14 @@ export async function mountDisk(folder: string): Promise<AsyncDisposable> {
 export async function fillDisk(folder: string, what: 'bytes' | 'inodes'): Promise<AsyncDisposable> {
   for (let attempt = 1; ; attempt++) {
     const { bsize, blocks, bfree, files, ffree } = await statfs(folder)
-    // 0 would be no bound at all.
-    const size = what === 'bytes' ? `size=${Math.max(1, blocks - bfree) * bsize}` : `nr_inodes=${files - ffree}`
+    // 0 would be no bound at all. If there is more on it by now, a little more room is left.
+    const room = attempt - 1
+    const size =
+      what === 'bytes' ? `size=${Math.max(1, blocks - bfree + room) * bsize}` : `nr_inodes=${files - ffree + room}`
     try {
       await remount(folder, size)
       return { [Symbol.asyncDispose]: () => remount(folder, whole) }
     } catch (error) {
-      // There is more on it by now.
       if (attempt === mostAttempts) throw error
     }
   }

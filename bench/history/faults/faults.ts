@@ -146,6 +146,11 @@ export const faultsOfCopies: readonly FaultName[] = [
 export const faultsOfDisks: readonly FaultName[] = ['the disk of a host is full']
 /** These need `clocks`. */
 export const faultsOfClocks: readonly FaultName[] = ['the clock of a host jumps', 'the clock of a gateway jumps']
+/** @param parts of names, separated by commas; all where there are none */
+export function faultsNamed(parts: string): FaultName[] {
+  return faultNames.filter((name) => parts.split(',').some((part) => name.includes(part)))
+}
+
 export const faultOf = (name: FaultName): Fault => faults[name].act
 
 /** Each name as often as it is to come, compared with the others. */
