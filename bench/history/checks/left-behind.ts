@@ -24,7 +24,8 @@ export async function leftBehind({ cluster, roots, logs, isExcused }: LeftParts)
   const errors = logs.errors
     .filter(({ at, line }) => isUnexpected(line, at, isExcused))
     .map(({ member, line }) => `${member}: ${JSON.stringify(line).slice(0, 600)}`)
-  await Promise.all([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
+  const stopped = await Promise.allSettled([...cluster.gateways, ...cluster.hosts].map((member) => member.stop()))
+  const failed = stopped.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
   const files: string[] = []
   const fsck: string[] = []
   for (const root of roots) {
@@ -48,6 +49,7 @@ export async function leftBehind({ cluster, roots, logs, isExcused }: LeftParts)
     { what: 'quarantines, kept and temporary packs, locks', found: files },
     { what: 'errors of git fsck', found: fsck },
     { what: 'lines of level error', found: errors },
+    { what: 'members that did not end as they should', found: failed },
   ]
 }
 
