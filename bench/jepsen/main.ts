@@ -103,7 +103,6 @@ const cluster = await startCluster({
     SLUICE_DRAIN_TIMEOUT: '5s',
     SLUICE_HOST_WAIT: `${hostWait}ms`,
     SLUICE_KILL_GRACE: '1s',
-    SLUICE_WORKER_START_TIMEOUT: '2m',
   },
 })
 await using parts = new AsyncDisposableStack()
