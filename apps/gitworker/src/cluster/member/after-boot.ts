@@ -6,8 +6,8 @@ import { leaveInSync, slotsInSync } from './in-sync-slots.ts'
 import type { InSyncServices } from './in-sync-slots.ts'
 
 /*
- * git does not wait until references and small objects are on the disk. So a host whose machine has lost its power may lack
- * what it had acknowledged as a copy half a minute before. The others have it:
+ * A host whose machine has lost its power may lack what it had acknowledged as a copy right before: with SLUICE_FSYNC=off, and on
+ * disks and file systems that do not keep their word. The others have it:
  *
  *   this machine has started anew since this host was a member
  *     ── the primary lives ──▶ this host is taken out of those in sync, and catches up
