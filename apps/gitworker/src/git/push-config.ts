@@ -50,10 +50,10 @@ export const ownNames = [
 const tolerated = ['badTimezone', 'missingSpaceBeforeDate', 'zeroPaddedFilemode']
 
 /**
- * How long a push waits for a lock, in milliseconds: git's own 100 are too short on a busy machine when pack-refs is about
- * to finish.
+ * How long a push, and a copy that takes it, waits for a lock, in milliseconds: git's own 100 are too short on a busy machine
+ * when pack-refs is about to finish.
  */
-const patience: readonly ConfigSetting[] = [
+export const patience: readonly ConfigSetting[] = [
   ['core.filesRefLockTimeout', '5000'],
   ['core.packedRefsTimeout', '5000'],
 ]

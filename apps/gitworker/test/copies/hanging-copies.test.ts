@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -43,4 +44,22 @@ test('a git that fails at a copy, as with a full disk, leaves no half-written ob
   await assert.rejects(bring())
   await until('its worker to be gone', () => two.serving().length === 0)
   assert.deepEqual(await readdir(join(objects, 'fd')), [])
+})
+
+test('a copy waits for locks as long as a push does, since its own upkeep may have them', async () => {
+  const cluster = fakeCluster('one', 'two')
+  await using one = await openCopyingHost(cluster, 'one')
+  await using two = await openCopyingHost(cluster, 'two')
+  await git(one.root, ['init', '--quiet', '--bare', 'r.git'])
+  await importHistory(join(one.root, 'r.git'), 1)
+  await git(join(one.root, 'r.git'), ['branch', 'topic', 'main'])
+  await one.copies.confirm('r', 7)
+  const locks = ['packed-refs.lock', 'refs/heads/topic.lock'].map((name) => join(two.root, 'r.git', name))
+  for (const lock of locks) await writeFile(lock, '')
+  await git(join(one.root, 'r.git'), ['branch', '-D', 'topic'])
+  const confirmed = one.copies.confirm('r', 7)
+  await until('git to be at work', () => two.asked.get('/-/copies/follow') === 2 && two.serving().length > 0)
+  setTimeout(() => locks.forEach((lock) => rmSync(lock, { force: true })), 2500)
+  await confirmed
+  assert.deepEqual(cluster.removed, [])
 })

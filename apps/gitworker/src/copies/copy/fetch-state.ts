@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { RunJob } from '../../process/job/job.ts'
 import { JobError } from '../../process/job/job.ts'
+import { patience } from '../../git/push-config.ts'
 import { isRefName } from '../../git/ref-name.ts'
 import { headIsNoGuess, initialHead, pointHeadTo } from '../../repository/default-branch.ts'
 import { endedWell } from '../git-stream.ts'
@@ -149,6 +150,7 @@ function fetchArguments(
     'fetch.recurseSubmodules': 'false',
     'fetch.unpackLimit': '100',
     'maintenance.auto': 'false',
+    ...Object.fromEntries(patience),
   })
   const command = ['git', 'fetch', ...options, ...fetchOptions, 'fd::3,4', ...refspecs]
   const left = symbolic.map(([ref]) => `^${checked(ref)}`)

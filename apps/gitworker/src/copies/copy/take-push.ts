@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { flushPacket, pktLength } from '@sluice/shared/git/pkt-line'
+import { patience } from '../../git/push-config.ts'
 import { endedWell } from '../git-stream.ts'
 import type { StartGit } from '../git-stream.ts'
 import type { Pushed } from '../link/told.ts'
@@ -44,6 +45,7 @@ const settings = Object.entries({
   'receive.unpackLimit': '100',
   'receive.autogc': 'false',
   'receive.keepAlive': '0',
+  ...Object.fromEntries(patience),
 }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
 /** gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". */
