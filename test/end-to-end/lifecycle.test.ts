@@ -64,8 +64,8 @@ for (const runtime of ['launcher', 'node']) {
     after(() => stack[Symbol.asyncDispose]())
 
     test('a client that leaves ends a git that would write for ever', async () => {
-      const path = await addRepository(stack, 'writes-forever')
-      const reply = await open(stack, 'leaves', path)
+      const at = await addRepository(stack, 'writes-forever')
+      const reply = await open(stack, 'leaves', at)
       await once(reply, 'data')
       reply.destroy()
       const line = await theLine(stack, 'leaves')
@@ -76,8 +76,8 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a git that ignores SIGTERM is ended by SIGKILL', async () => {
-      const path = await addRepository(stack, 'ignores-sigterm')
-      const reply = await open(stack, 'ignores', path)
+      const at = await addRepository(stack, 'ignores-sigterm')
+      const reply = await open(stack, 'ignores', at)
       await once(reply, 'data')
       reply.destroy()
       assert.equal((await theLine(stack, 'ignores'))['outcome'], 'client_gone')
@@ -85,16 +85,16 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a process that took a session of its own is ended', async () => {
-      const path = await addRepository(stack, 'escapes')
-      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'escapes' } })
+      const at = await addRepository(stack, 'escapes')
+      const reply = await ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'escapes' } })
       assert.equal(reply.status, 200)
       assert.equal((await theLine(stack, 'escapes'))['leftovers'], true)
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
     test('a process that git leaves in its group is ended after a normal exit, and logged', async () => {
-      const path = await addRepository(stack, 'forks-grandchild')
-      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'grandchild' } })
+      const at = await addRepository(stack, 'forks-grandchild')
+      const reply = await ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'grandchild' } })
       assert.equal(reply.status, 200)
       const line = await theLine(stack, 'grandchild')
       assert.equal(line['outcome'], 'completed')
@@ -103,13 +103,13 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a client that reads nothing for a while after git has ended gets everything', async () => {
-      const path = await addRepository(stack, 'writes-payload')
+      const at = await addRepository(stack, 'writes-payload')
       const size = 3 * 2 ** 20
       await writeFile(join(stack.root, 'writes-payload.git/payload'), Buffer.alloc(size, 'x'))
       // Straight to the host, so that fewer buffers lie between it and the client.
       const sent = request({
         ...target(stack.supervisor.address),
-        path,
+        at,
         agent: false,
         headers: { 'X-Request-Id': 'stalls' },
       })
@@ -128,24 +128,24 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a background process that holds standard output cannot hold the reply', async () => {
-      const path = await addRepository(stack, 'holds-stdout')
-      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'holds' } })
+      const at = await addRepository(stack, 'holds-stdout')
+      const reply = await ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'holds' } })
       assert.match(reply.body, /0000$/)
       assert.equal((await theLine(stack, 'holds'))['leftovers'], true)
       assert.deepEqual(await stack.gitProcesses(), [])
     })
 
     test('a reply that git could not finish is cut, never ended', async () => {
-      const path = await addRepository(stack, 'dies-mid-pack')
-      await assert.rejects(ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'dies' } }), /aborted/)
+      const at = await addRepository(stack, 'dies-mid-pack')
+      await assert.rejects(ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'dies' } }), /aborted/)
       const line = await theLine(stack, 'dies')
       assert.equal(line['outcome'], 'git_failed')
       assert.equal(line['reason'], 'git_killed')
     })
 
     test('a git that fails before its first byte is a 500, and its message is in the log only', async () => {
-      const path = await addRepository(stack, 'fails-at-once')
-      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'fails' } })
+      const at = await addRepository(stack, 'fails-at-once')
+      const reply = await ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'fails' } })
       assert.equal(reply.status, 500)
       assert.match(reply.body, /^git failed on the server/)
       const line = await theLine(stack, 'fails')
@@ -154,8 +154,8 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('an error that git reports in the protocol arrives whole', async () => {
-      const path = await addRepository(stack, 'fails-after-writing')
-      const reply = await ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'err' } })
+      const at = await addRepository(stack, 'fails-after-writing')
+      const reply = await ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'err' } })
       assert.equal(reply.status, 200)
       assert.match(reply.body, /ERR no access\n$/)
       assert.equal((await theLine(stack, 'err'))['outcome'], 'git_failed')
@@ -181,8 +181,8 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('a killed worker takes its git with it, and the client is told', async () => {
-      const path = await addRepository(stack, 'says-nothing')
-      const asked = ask(stack.gateway.address, path, { headers: { 'X-Request-Id': 'killed' } })
+      const at = await addRepository(stack, 'says-nothing')
+      const asked = ask(stack.gateway.address, at, { headers: { 'X-Request-Id': 'killed' } })
       const pid = await until('git to run', async () => (await stack.gitProcesses())[0])
       process.kill(await parentOf(pid), 'SIGKILL')
       assert.equal((await asked).status, 500)
