@@ -109,7 +109,7 @@ for (const runtime of ['launcher', 'node']) {
       // Straight to the host, so that fewer buffers lie between it and the client.
       const sent = request({
         ...target(stack.supervisor.address),
-        at,
+        path: at,
         agent: false,
         headers: { 'X-Request-Id': 'stalls' },
       })
@@ -117,10 +117,10 @@ for (const runtime of ['launcher', 'node']) {
       const [reply] = (await once(sent, 'response')) as [IncomingMessage]
       let received = 0
       for await (const chunk of reply) {
-        const before = received
+        const less = received
         received += (chunk as Buffer).length
         // One pause at each size: at one of them, git has just ended and its last output is still in the pipe.
-        if (Math.floor(received / 2 ** 18) > Math.floor(before / 2 ** 18) && received > size / 2) await pause(1200)
+        if (Math.floor(received / 2 ** 18) > Math.floor(less / 2 ** 18) && received > size / 2) await pause(1200)
       }
       const preamble = received - size
       assert.ok(preamble >= 0 && preamble < 100, `${received} bytes of ${size}`)
@@ -353,8 +353,8 @@ test('requests during a restart of the supervisor are all served', async () => {
   stack.supervisor.signal('SIGTERM')
   assert.equal(await stack.supervisor.exited, 0)
   await stack.restartSupervisor()
-  const before = statuses.length
-  await until('some to be served by the next one', () => statuses.slice(before).includes(200))
+  const seen = statuses.length
+  await until('some to be served by the next one', () => statuses.slice(seen).includes(200))
   enough.abort()
   await Promise.all(clients)
   assert.deepEqual([...new Set(statuses)], [200])
