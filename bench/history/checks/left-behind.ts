@@ -76,6 +76,7 @@ const excusable: readonly unknown[] = [
 
 function isUnexpected({ reason, ms, err }: LogLine, ended: number, isExcused: LeftParts['isExcused']): boolean {
   const began = ended - (Number(ms) || 0)
-  const { code, name } = (err ?? {}) as { readonly code?: unknown; readonly name?: unknown }
-  return !(excusable.includes(reason ?? name) || code === 'ENOSPC') || !isExcused(began, ended)
+  const { name } = (err ?? {}) as { readonly name?: unknown }
+  const isOfFullDisk = /ENOSPC|No space left on device/.test(JSON.stringify(err ?? ''))
+  return !(excusable.includes(reason ?? name) || isOfFullDisk) || !isExcused(began, ended)
 }
