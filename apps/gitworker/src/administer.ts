@@ -13,7 +13,6 @@ import { openReadOnlyRules } from './repository/read-only-rules.ts'
 import { RepositoryUsers } from './repository/repository-users.ts'
 import { openAdministration } from './start/administration/open-administration.ts'
 import type { SupervisorConfig } from './config/config.ts'
-import { isRootShared } from './config/shared-root.ts'
 import { openEventLog } from './start/parts/events/event-log.ts'
 import { openNewRepositories } from './start/parts/dispatcher.ts'
 import { checkReaper } from './start/parts/prerequisites.ts'
@@ -75,13 +74,13 @@ function tellParent(error: unknown): void {
 
 /** @throws {ConfigError} where other hosts may be at work with the repositories */
 function checkStandsAlone(config: SupervisorConfig): void {
-  if (!isRootShared(config)) return
-  throw new ConfigError(
-    [
-      'This host is stopped, and others of its cluster work with its repositories (SLUICE_STORAGE=shared). Do this on a host that runs.',
-    ],
-    { mayHeal: true },
-  )
+  if (config.cluster === 'off') return
+  const theirs =
+    config.storage === 'own'
+      ? 'have copies of its repositories (SLUICE_STORAGE=own)'
+      : 'work with its repositories (SLUICE_STORAGE=shared)'
+  const problem = `This host is stopped, and others of its cluster ${theirs}. Do this on a host that runs.`
+  throw new ConfigError([problem], { mayHeal: true })
 }
 
 /** What another user made in the root could not be written to by the host. */

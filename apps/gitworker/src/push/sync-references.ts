@@ -1,4 +1,5 @@
-import { dirname } from 'node:path'
+import { open, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { syncFolder } from '@sluice/shared/machine/sync-folder'
 import { isRefName } from '../git/ref-name.ts'
@@ -10,8 +11,8 @@ import { commonDirOf } from '../repository/repository.ts'
  */
 
 /**
- * Resolves when the names of these references are on the disk. Those of the objects that were written before come with them
- * on file systems that keep their changes in order (ext4, XFS, ZFS).
+ * Resolves when all that git has changed in a repository is on the disk, on file systems that keep their changes in order (ext4,
+ * XFS, ZFS). On others, when the names of these references are.
  *
  * @param refs full names, one character for each byte. A repository that keeps references in another way has one folder for them
  * @throws the file system's error
@@ -23,15 +24,18 @@ export async function syncReferences(gitDir: string, refs: readonly string[]): P
     if (!isRefName(ref)) continue
     for (let folder = dirname(ref); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
   }
-  await Promise.all([...folders].map((folder) => syncIfThere(commonDir, folder)))
+  await Promise.all([syncLast(commonDir), ...[...folders].map((folder) => syncIfThere(commonDir, folder))])
 }
 
 /**
- * The same where nobody knows which references there are. On file systems that keep their changes in order, the last change of a
- * folder brings those before it.
+ * A reference that is symbolic has its value elsewhere, and a fetch does not say what it changes. So a file is made after all of
+ * that: it cannot be on the disk without what came before it.
  */
-export async function syncRepository(gitDir: string): Promise<void> {
-  await syncReferences(gitDir, ['refs/heads/any', 'refs/tags/any'])
+async function syncLast(commonDir: string): Promise<void> {
+  const path = join(commonDir, 'sluice-synced')
+  await using file = await open(path, 'w', 0o600)
+  await file.sync()
+  await rm(path, { force: true })
 }
 
 async function syncIfThere(commonDir: string, folder: string): Promise<void> {

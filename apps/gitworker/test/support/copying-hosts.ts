@@ -45,7 +45,7 @@ import { Pool } from '../../src/process/pool.ts'
 import { SpawnLog } from '../../src/process/spawn-log.ts'
 import { RepositoryUsers } from '../../src/repository/repository-users.ts'
 import { openRuntimeDirectory } from '../../src/start/parts/runtime-directory.ts'
-import { syncRepository } from '../../src/push/sync-references.ts'
+import { syncReferences } from '../../src/push/sync-references.ts'
 import { StaleLocks } from '../../src/sweep/stale-locks.ts'
 import { openTestWorkers } from './workers.ts'
 
@@ -214,7 +214,7 @@ export async function openCopyingHost(
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
     ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
-    sync: syncRepository,
+    sync: syncReferences,
     store,
     askObjects,
   })
@@ -227,7 +227,7 @@ export async function openCopyingHost(
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
     ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
-    sync: syncRepository,
+    sync: syncReferences,
     store,
     askObjects,
     hold: () => assert.fail('nothing is given in these tests'),

@@ -63,7 +63,8 @@ async function takeOffer(
     const next = withReferences({ ...known, references })
     if (next.digest !== told.digest) return undefined
     if (!(await takePush(startGit, gitDir, push, { signal, onProgress }))) return undefined
-    await sync(gitDir)
+    const refs = changes.map(({ ref }) => ref)
+    await sync(gitDir, refs)
     return next
   } catch (error) {
     if (signal.aborted) throw error

@@ -44,7 +44,7 @@ export async function fillFork(services: FillServices, hidden: string, receiving
   await pointHead(services, hidden, state.head)
   // Nothing tells which objects of LFS the branches need. Whoever asks for one must know its SHA-256.
   if (hasObjects) await takeObjects(services, objectPlaceOf(to, hidden), receiving, leaving)
-  await services.sync(hidden)
+  await services.sync(hidden, [])
   await ready()
 }
 

@@ -31,7 +31,7 @@ import type { ObjectStore } from '../../copies/object-store.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
-import { syncRepository } from '../../push/sync-references.ts'
+import { syncReferences } from '../../push/sync-references.ts'
 import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
 import { busyWaitMs } from '../administration/moving.ts'
@@ -107,7 +107,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const askObjects = askForObjects(links, view.name, (host) => view.addressOf(host))
   const openObjects = objectsOfPrimary(links, view.name, (host) => view.addressOf(host))
   const ask = askPrimary(links, view.name, (host) => view.addressOf(host))
-  const sync = git.fsync ? syncRepository : async () => {}
+  const sync = git.fsync ? syncReferences : async () => {}
   const fetched = { root, view, runJob, openObjects, ask, sync, store, askObjects }
   const followers = new Followers({
     ...fetched,
