@@ -56,7 +56,7 @@ async function behind({ cluster, coordinator, copies }: CopiesParts, slot: numbe
 
 async function differences({ cluster, coordinator }: CopiesParts, repository: string): Promise<string[]> {
   const record = await recordOf(coordinator, slotOf(repository))
-  if (!record) return [`${repository}: nobody keeps its slot`]
+  if (!record) return [`${repository}: its slot has no record, or etcd does not say`]
   const { primary, copies, inSync } = record
   const states = new Map<string, string>()
   for (const { name } of cluster.hosts) states.set(name, await stateOf(join(cluster.rootOf(name), repository)))
@@ -69,8 +69,9 @@ async function differences({ cluster, coordinator }: CopiesParts, repository: st
   ]
 }
 
+/** Undefined where there is none, or where etcd does not say: whoever waits asks again. */
 async function recordOf(coordinator: Coordinator, slot: number): Promise<SlotRecord | undefined> {
-  const [entry] = (await coordinator.read(keys.slot(slot))).entries
+  const [entry] = (await coordinator.read(keys.slot(slot)).catch(() => ({ entries: [] }))).entries
   return entry && readSlotRecord(entry.value, entry.revision)
 }
 
