@@ -6,7 +6,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
-import { bytesInWords, printable } from '../src/repo/words.ts'
+import { bytesInWords, printable } from '../src/output/words.ts'
 import { call, documentOf } from './support/call.ts'
 
 describe('sluice repo', () => {

@@ -1,7 +1,7 @@
 import type { Forced, ForcedSlot } from '@sluice/gitworker/administration/force/force-desk'
 import type { Screen } from '../output/report.ts'
 import { table } from '../output/table.ts'
-import { timeInWords } from '../repo/words.ts'
+import { timeInWords } from '../output/words.ts'
 
 /** Slots in a list; the others are counted. With --json, all are there. */
 const mostShown = 20

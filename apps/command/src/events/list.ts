@@ -5,7 +5,7 @@ import type { Surroundings } from '../call/surroundings.ts'
 import type { Report, Screen } from '../output/report.ts'
 import { table } from '../output/table.ts'
 import { withHost } from '../repo/host/reach-host.ts'
-import { printable, timeInWords } from '../repo/words.ts'
+import { printable, timeInWords } from '../output/words.ts'
 
 export function listCommand(at: Surroundings) {
   return new Command('list')

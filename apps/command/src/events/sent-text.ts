@@ -1,6 +1,6 @@
 import type { Sent } from '@sluice/gitworker/events/events-desk'
 import { timeText } from '../output/time-text.ts'
-import { printable } from '../repo/words.ts'
+import { printable } from '../output/words.ts'
 
 /** What became of one request to a receiver. */
 export function sentText({ receiver, isTaken, status, why, ms }: Sent): string {

@@ -5,7 +5,7 @@ import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { timeInWords } from './words.ts'
+import { timeInWords } from '../output/words.ts'
 
 export function deleteCommand(at: Surroundings) {
   return new Command('delete')

@@ -5,7 +5,7 @@ import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { printable } from './words.ts'
+import { printable } from '../output/words.ts'
 
 export function fsckCommand(at: Surroundings) {
   return new Command('fsck')

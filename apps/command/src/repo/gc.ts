@@ -5,7 +5,7 @@ import { repositoryArgument } from '../call/repository-argument.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { bytesInWords } from './words.ts'
+import { bytesInWords } from '../output/words.ts'
 
 export function gcCommand(at: Surroundings) {
   return new Command('gc')

@@ -7,7 +7,7 @@ import type { Surroundings } from '../call/surroundings.ts'
 import { UsageError } from '../output/failure.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { bytesInWords } from './words.ts'
+import { bytesInWords } from '../output/words.ts'
 
 /** What operators do with the objects of LFS. */
 export function lfsCommand(at: Surroundings) {

@@ -5,7 +5,7 @@ import type { Surroundings } from '../call/surroundings.ts'
 import type { Report } from '../output/report.ts'
 import { table } from '../output/table.ts'
 import { withHost } from './host/reach-host.ts'
-import { bytesInWords, printable, timeInWords } from './words.ts'
+import { bytesInWords, printable, timeInWords } from '../output/words.ts'
 
 const orders = {
   name: (one: Listed, other: Listed) => (one.name < other.name ? -1 : 1),

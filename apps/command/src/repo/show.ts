@@ -8,7 +8,7 @@ import type { Surroundings } from '../call/surroundings.ts'
 import type { Report } from '../output/report.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { bytesInWords, printable, timeInWords } from './words.ts'
+import { bytesInWords, printable, timeInWords } from '../output/words.ts'
 
 type Shown = Awaited<ReturnType<Inspection['show']>>
 

@@ -6,7 +6,7 @@ import { CommandError } from '../output/failure.ts'
 import { table } from '../output/table.ts'
 import type { AdministrationClient } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { printable, timeInWords } from './words.ts'
+import { printable, timeInWords } from '../output/words.ts'
 
 export function trashCommand(at: Surroundings) {
   const list = new Command('list').description('List the deleted repositories, the latest first.').action(
