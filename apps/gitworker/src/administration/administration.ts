@@ -22,8 +22,10 @@ import { pruneObjects } from './lfs/prune-objects.ts'
 import type { PruneServices } from './lfs/prune-objects.ts'
 import { setHead } from './change/set-head.ts'
 import { setReadOnly } from './change/set-read-only.ts'
+import type { OthersTrash } from './trash/others-trash.ts'
 import type { TrashEntry } from './trash/trash-note.ts'
-import { purgeDue, purgeRepository, restoreRepository } from './change/trashed-repository.ts'
+import { purgeRepository } from './change/purge-repository.ts'
+import { purgeDue, restoreRepository } from './change/trashed-repository.ts'
 
 /*
  * The one way in which operators change repositories: an operation is a value, it is run here, and it is logged and
@@ -38,6 +40,8 @@ export type AdministrationServices = MovingServices &
   GivingServices &
   MirrorServices & {
     readonly hold: HoldOperation
+    /** Undefined where no other host has a trash of its own. */
+    readonly others: OthersTrash | undefined
     /** Undefined where nobody is told of events. */
     readonly events: OperationEvents | undefined
     /** Called with each operation that is over. `result` is `ok`, or the reason of the refusal. */
@@ -105,6 +109,7 @@ export class Administration {
     try {
       const result = await runner(this.#services, operation, progress, held)
       await held.confirm(progress)
+      await held.done()
       await telling?.finish()
       return result
     } catch (error) {

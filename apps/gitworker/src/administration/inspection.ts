@@ -15,12 +15,16 @@ import type { Shown } from './look/show.ts'
 import { noMirrors } from './change/run-mirror.ts'
 import type { MirrorServices } from './change/run-mirror.ts'
 import type { MirrorStatus } from '../operations/host-status.ts'
-import type { TrashEntry } from './trash/trash-note.ts'
+import { listTrash } from './trash/list-trash.ts'
+import type { TrashList } from './trash/list-trash.ts'
+import type { OthersTrash } from './trash/others-trash.ts'
 import type { Trash } from './trash/trash.ts'
 
 export type InspectionServices = MirrorServices & {
   readonly root: string
   readonly trash: Trash
+  /** Undefined where no other host has a trash of its own. */
+  readonly others: OthersTrash | undefined
   readonly facts: FactsReader
   readonly runJob: RunJob
 }
@@ -39,8 +43,6 @@ export type Size = {
   readonly objects: DiskSize
   readonly gcMaySave: number
 }
-
-export type Trashed = Pick<TrashEntry, 'id' | 'repository' | 'deletedAt' | 'keptUntil'>
 
 /** What operators ask about repositories. It changes nothing. */
 export class Inspection {
@@ -86,10 +88,10 @@ export class Inspection {
     return { name, size: bytesInAll(objects), objects, gcMaySave: roughSavings(objects) }
   }
 
-  /** What can be restored, the latest first. */
-  async trashed(): Promise<Trashed[]> {
-    const entries = await this.#services.trash.list()
-    return entries.map(({ id, repository, deletedAt, keptUntil }) => ({ id, repository, deletedAt, keptUntil }))
+  /** Deleted repositories of this host, and of the others that have a trash of their own; the latest first. */
+  async trashed(): Promise<TrashList> {
+    const { trash, others } = this.#services
+    return await listTrash(trash, others)
   }
 
   /** In the order of the file. @throws {Refusal} `operation_failed` where there is no such file, or the host is stopped */

@@ -39,7 +39,7 @@ export class HostCluster implements AsyncDisposable {
   readonly placement: Placement
   readonly inSync: InSyncSwaps
   /** Who keeps each slot, and the hosts that live, as far as this host has heard. */
-  readonly known: { readonly slots: SlotTable; readonly hosts: Pick<HostTable, 'get'> }
+  readonly known: { readonly slots: SlotTable; readonly hosts: Pick<HostTable, 'get' | 'all'> }
   readonly reads: HostReads
   readonly #options: HostClusterOptions
   readonly #ending = new AbortController()

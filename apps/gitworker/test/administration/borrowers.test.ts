@@ -20,7 +20,8 @@ import { collectGarbage } from '../../src/administration/change/collect-garbage.
 import type { GarbageServices } from '../../src/administration/change/collect-garbage.ts'
 import { deleteRepository } from '../../src/administration/change/delete-repository.ts'
 import type { MovingServices } from '../../src/administration/change/held-repository.ts'
-import { purgeDue, purgeRepository } from '../../src/administration/change/trashed-repository.ts'
+import { purgeRepository } from '../../src/administration/change/purge-repository.ts'
+import { purgeDue } from '../../src/administration/change/trashed-repository.ts'
 import { borrowersOf } from '../../src/administration/lending/borrowers.ts'
 import { MoveNotes } from '../../src/administration/move/move-notes.ts'
 import { Turns } from '../../src/administration/operation/turns.ts'
@@ -80,7 +81,10 @@ describe('those who borrow', () => {
       }
       await assert.rejects(remove('lender'), isRefused)
       await assert.rejects(collectGarbage(services, { kind: 'gc', repository: 'lender' }, progress), isRefused)
-      await assert.rejects(purgeRepository(services, { kind: 'purge', id }), isRefused)
+      await assert.rejects(
+        purgeRepository({ ...services, others: undefined }, { kind: 'purge', id }, progress),
+        isRefused,
+      )
       await assert.rejects(purgeDue(services, progress.signal, fail, fail), isRefused)
       rmSync(alternates, { recursive: true })
     }

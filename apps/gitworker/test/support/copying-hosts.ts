@@ -8,7 +8,9 @@ import { Lane } from '@sluice/shared/admission/lane'
 import { discardCopy } from '../../src/administration/change/discard-copy.ts'
 import { MoveNotes } from '../../src/administration/move/move-notes.ts'
 import { Turns } from '../../src/administration/operation/turns.ts'
-import { Trash } from '../../src/administration/trash/trash.ts'
+import { purgeHere } from '../../src/administration/change/purge-repository.ts'
+import { Trash, trashedOf } from '../../src/administration/trash/trash.ts'
+import type { RemovedTrash } from '../../src/copies/trash/told-trash.ts'
 import type { Address } from '@sluice/shared/network/address'
 import { slotCount } from '@sluice/shared/placement/slot'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
@@ -238,7 +240,13 @@ export async function openCopyingHost(
     log: silentLog,
   }
   const ending = new AbortController()
+  const trashHere = {
+    list: async () => (await trash.list()).map(trashedOf),
+    remove: (removed: RemovedTrash) => purgeHere(moving, removed),
+  }
   const served = new CopiesServer({
+    trashHere,
+    turns: copies.turns,
     view,
     terms,
     names,

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { request } from 'node:http'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { git } from '@sluice/shared/testing/git'
+import { administer } from './administer.ts'
 import { openHostsInProcess } from './hosts-in-process.ts'
 import type { HostsInProcess } from './hosts-in-process.ts'
 
@@ -76,15 +75,7 @@ export class TwoHosts implements AsyncDisposable {
     path: string,
     body?: object,
   ): Promise<{ status: number; body: string }> {
-    const socketPath = join(this.folder, `run-${host}`, 'administration.sock')
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
-    const headers = body ? { 'Content-Type': 'application/json' } : {}
-    request({ socketPath, method, path: `/-/${path}`, headers }, (reply) => {
-      text(reply).then((said) => resolve({ status: reply.statusCode!, body: said }), reject)
-    })
-      .on('error', reject)
-      .end(body && JSON.stringify(body))
-    return await promise
+    return await administer(join(this.folder, `run-${host}`), method, path, body)
   }
 
   /** All that a copy is to have of a repository; undefined: there is none. */

@@ -102,7 +102,7 @@ async function serve(
     case 'size':
       return reply.end(200, await inspection.size(route.repository))
     case 'trash':
-      return reply.end(200, { trash: await inspection.trashed() })
+      return reply.end(200, await inspection.trashed())
     case 'mirrors':
       return reply.end(200, { mirrors: inspection.mirrors() })
     case 'events':

@@ -79,7 +79,10 @@ export const restoring: ReadOperation = (id, body) => {
   return { kind: 'restore', id, to }
 }
 
-export const purging: ReadOperation = (id, body) => ({ kind: 'purge', id, ...parsed(empty, body) })
+export const purging: ReadOperation = (id, body) => {
+  const { repository } = parsed(z.strictObject({ repository: name.optional() }), body)
+  return { kind: 'purge', id, repository }
+}
 
 function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)

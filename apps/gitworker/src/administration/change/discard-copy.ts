@@ -17,7 +17,7 @@ import type { Kept, TrashEntry } from '../trash/trash-note.ts'
 import { closeRepositories } from './closed-repositories.ts'
 import type { MovingServices } from './held-repository.ts'
 
-/** What the cluster has no repository for any more is kept for so long, unless the primary's trash says otherwise. */
+/** What the cluster has no repository for any more, or other hosts keep, is kept for so long, unless the primary's trash says otherwise. */
 const keptMs = 24 * 60 * 60_000
 
 /**
@@ -38,14 +38,18 @@ export async function lentNow({ root, trash, notes }: MovingServices): Promise<R
  * objects from it find them there: forks of the time when this host was the primary. Requests that are still reading it are
  * waited for, and then left to fail, since what they read was deleted.
  *
+<<<<<<< HEAD
  * @param services `lent`: from `lentNow`, not long ago; otherwise all repositories are looked at
  * @param kept what the primary's trash says of it, if it is there
+=======
+ * @param kept what the primary's trash says of it, if it is there; `dropped`: other hosts keep it
+>>>>>>> 33e64786 (Purge deleted repositories from the trash of all hosts, and list where they lie)
  * @throws {Refusal} `repository_busy`, `not_movable`, `borrowers_unknown`; the file system's error
  */
 export async function discardCopy(
   services: MovingServices & { readonly lent?: ReadonlySet<string> | undefined },
   repository: string,
-  kept: Kept | undefined,
+  kept: Kept | 'dropped' | undefined,
   progress: Progress,
 ): Promise<void> {
   const { root, turns, trash, notes, lent } = services
@@ -69,13 +73,13 @@ export type Discarded = Pick<FoundRepository, 'name' | 'gitDir'> & {
 export async function moveToTrash(
   services: MovingServices,
   { name, gitDir, folder, borrowers }: Discarded,
-  kept: Kept | undefined,
+  kept: Kept | 'dropped' | undefined,
   progress: Progress,
 ): Promise<TrashEntry> {
   const { root, trash, notes } = services
   using _closed = await closedOrLeft(services, [gitDir, ...borrowers.map((one) => one.gitDir)], progress)
   const places = { absolute: folder, relative: relative(root, folder) }
-  const entry = trash.prepare(plainName(name), places, relative(folder, gitDir), kept ?? forAWhile())
+  const entry = trash.prepare(plainName(name), places, relative(folder, gitDir), keptOf(kept))
   const move = { folder, gitDir, target: entry.path, borrowers: borrowers.map((one) => one.gitDir) }
   try {
     await moveRepository(move, notes, () => {})
@@ -102,8 +106,10 @@ async function closedOrLeft(
   }
 }
 
-function forAWhile(): Kept {
-  return { keptUntil: new Date(Date.now() + keptMs).toISOString() }
+function keptOf(kept: Kept | 'dropped' | undefined): Kept {
+  if (typeof kept === 'object') return kept
+  const keptUntil = new Date(Date.now() + keptMs).toISOString()
+  return kept === 'dropped' ? { keptUntil, isDropped: true } : { keptUntil }
 }
 
 const signEveryMs = 1000

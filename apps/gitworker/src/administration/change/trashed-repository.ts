@@ -2,18 +2,18 @@ import { join } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { isThere } from '../../repository/repository.ts'
 import { realOr } from '../lending/alternates.ts'
-import { borrowersOf, checkLendsToNobody } from '../lending/borrowers.ts'
 import { lentFolders } from '../lending/borrowings.ts'
 import { Unreadable } from '../lending/unreadable.ts'
-import { keyOfFolder, keysOf } from '../operation/found-repository.ts'
+import { keysOf } from '../operation/found-repository.ts'
 import type { MovingServices } from './held-repository.ts'
 import { moveRepository } from '../move/move-repository.ts'
 import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import { newPlace } from '../operation/new-place.ts'
 import type { OperationOf } from '../operation/operation.ts'
+import { gitDirOf, keysOfEntry } from '../trash/entry-keys.ts'
 import type { TrashEntry } from '../trash/trash-note.ts'
 
-type TrashServices = Pick<MovingServices, 'root' | 'turns' | 'trash' | 'notes'>
+export type TrashServices = Pick<MovingServices, 'root' | 'turns' | 'trash' | 'notes'>
 
 /**
  * Moves a repository out of the trash, under its old name or another.
@@ -40,23 +40,6 @@ export async function restoreRepository(
   await moveRepository(move, notes, checkTarget)
   await trash.forget(id)
   return { restored: name, id }
-}
-
-/**
- * Removes a repository in the trash for good.
- *
- * @throws {Refusal} `trash_missing`, `repository_lends`, `borrowers_unknown`
- */
-export async function purgeRepository(
-  { root, turns, trash, notes }: TrashServices,
-  { id }: OperationOf<'purge'>,
-): Promise<{ readonly purged: string; readonly id: string }> {
-  const entry = trash.find(id)
-  using _turn = turns.take(keysOfEntry(entry), 'purge')
-  const look = () => borrowersOf(gitDirOf(entry), root, trash)
-  checkLendsToNobody(await whileNothingMoves(notes, look))
-  await trash.purge(id)
-  return { purged: entry.repository, id }
 }
 
 /**
@@ -93,13 +76,4 @@ export async function purgeDue(
     }
   }
   if (unknown) throw unknown
-}
-
-/** Its folder's, too: while what it borrows from is moved, its alternates are changed. */
-function keysOfEntry(entry: TrashEntry): string[] {
-  return [`trash ${entry.id}`, keyOfFolder(gitDirOf(entry))]
-}
-
-function gitDirOf({ path, gitDir }: TrashEntry): string {
-  return join(path, gitDir)
 }

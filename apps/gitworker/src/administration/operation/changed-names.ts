@@ -14,7 +14,7 @@ export function changedNames(
   trashed: (id: string) => { readonly repository: string },
   isShared: boolean,
 ): string[] {
-  if (operation.kind === 'purge') return [trashed(operation.id).repository]
+  if (operation.kind === 'purge') return [operation.repository ?? trashed(operation.id).repository]
   if (operation.kind === 'restore') return [operation.to ?? trashed(operation.id).repository]
   return takesName(operation) && !isShared ? [operation.repository, operation.to] : [operation.repository]
 }

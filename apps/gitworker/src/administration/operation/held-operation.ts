@@ -16,6 +16,8 @@ export type HeldOperation = HeldPlace &
   Disposable & {
     /** Resolves when all copies have what was done. @throws {Refusal} `term_over` where that cannot be known */
     confirm(progress: Progress): Promise<void>
+    /** To be called after that: other hosts tidy up what it has left there. */
+    done(): Promise<void>
   }
 
 /** @throws {Refusal} where another host has it */

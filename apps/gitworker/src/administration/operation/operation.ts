@@ -17,7 +17,8 @@ export type Operation =
   | { readonly kind: 'rename'; readonly repository: string; readonly to: string }
   | { readonly kind: 'delete'; readonly repository: string }
   | { readonly kind: 'restore'; readonly id: string; readonly to: string | undefined }
-  | { readonly kind: 'purge'; readonly id: string }
+  /** `repository` where the trash of this host may have nothing of it, and that of others may. */
+  | { readonly kind: 'purge'; readonly id: string; readonly repository?: string | undefined }
   | { readonly kind: 'fork'; readonly repository: string; readonly to: string; readonly isIndependent: boolean }
   | { readonly kind: 'head'; readonly repository: string; readonly branch: string }
   /** `readOnly`: the sentence for those who push, or an empty text; null where it takes pushes again. */

@@ -16,13 +16,15 @@ export type TrashNote = {
   readonly keptUntil: string | null
   /** Identifies the folder, whatever its path: what the trash has not moved there itself is never removed. */
   readonly identity: string
+  /** Whether other hosts keep it now, and it was in nobody's way. Absent: it was deleted, or nobody else may have it. */
+  readonly isDropped?: boolean
 }
 
 /** An entry, and the folder of the repository in it. */
 export type TrashEntry = TrashNote & { readonly path: string }
 
-/** How a repository is kept that another host has deleted, too. */
-export type Kept = { readonly id?: string; readonly keptUntil: string | null }
+/** How a repository is kept that another host has deleted, too, or keeps now. */
+export type Kept = { readonly id?: string; readonly keptUntil: string | null; readonly isDropped?: true }
 
 const name = 'note.json'
 

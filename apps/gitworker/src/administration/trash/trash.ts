@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
+import { existsSync, renameSync, rmdirSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { Refusal } from '@sluice/shared/refusal/refusal'
@@ -9,8 +9,10 @@ import type { OnUnreadable, Walked } from '../look/walk-root.ts'
 import { identityOfFolder, isIdentityOf } from '../move/folder-identity.ts'
 import { goneEnding, removeAllGone, removeEntry } from './removal.ts'
 import type { Discard } from './removal.ts'
-import { isTrashId, newTrashId } from './trash-id.ts'
-import { readTrashNote, writeTrashNote } from './trash-note.ts'
+import { newEntry } from './new-entry.ts'
+import { mayRemain } from './remains.ts'
+import { isTrashId } from './trash-id.ts'
+import { readTrashNote } from './trash-note.ts'
 import type { Kept, TrashEntry } from './trash-note.ts'
 
 /*
@@ -28,6 +30,11 @@ import type { Kept, TrashEntry } from './trash-note.ts'
 
 const folderName = '.sluice-trash.lock'
 const held = 'repository'
+
+/** What others are to know of an entry. */
+export function trashedOf({ id, repository, deletedAt, keptUntil, isDropped = false }: TrashEntry) {
+  return { id, repository, deletedAt, keptUntil, isDropped }
+}
 
 export class Trash {
   readonly #folder: string
@@ -59,34 +66,8 @@ export class Trash {
     gitDir: string,
     kept?: Kept,
   ): TrashEntry {
-    const now = new Date()
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
-    const id = this.#makeEntry(kept?.id) ?? this.#makeEntry(newTrashId(now))!
-    const entry = join(this.#folder, id)
-    const until = this.#keepMs === undefined ? null : new Date(now.getTime() + this.#keepMs).toISOString()
-    const note = {
-      id,
-      repository,
-      folder: folder.relative,
-      gitDir,
-      deletedAt: now.toISOString(),
-      keptUntil: kept ? kept.keptUntil : until,
-      identity: identityOfFolder(folder.absolute) ?? '',
-    }
-    writeTrashNote(entry, note)
-    return { ...note, path: join(entry, held) }
-  }
-
-  /** @returns undefined where there is one, or no id is given */
-  #makeEntry(id: string | undefined): string | undefined {
-    if (id === undefined || !isTrashId(id)) return undefined
-    try {
-      mkdirSync(join(this.#folder, id), { mode: 0o700 })
-      return id
-    } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return undefined
-      throw error
-    }
+    const note = newEntry(this.#folder, this.#keepMs, { repository, folder, gitDir }, kept)
+    return { ...note, path: join(this.#folder, note.id, held) }
   }
 
   /** Removes an entry whose repository has been restored, or was never moved in. */
@@ -127,11 +108,25 @@ export class Trash {
     return entry
   }
 
+  /**
+   * Whether there is anything of a repository under an id: it itself, or what is left where its removal has failed.
+   *
+   * @throws {Refusal} `operation_failed` where something is there that is not what was moved in
+   */
+  has(id: string, repository: string): boolean {
+    if (!isTrashId(id)) return false
+    const entry = this.#entry(id)
+    return entry ? entry.repository === repository : mayRemain(join(this.#folder, id), held, repository)
+  }
+
   /** Removes a repository for good. From its first step on it cannot be restored, and `removeGone` goes on where it fails. */
   async purge(id: string): Promise<void> {
     const gone = join(this.#folder, `${id}${goneEnding}`)
-    renameSync(join(this.#folder, id), gone)
-    await removeEntry(gone, held, this.#discard)
+    if (existsSync(gone)) await removeEntry(gone, held, this.#discard)
+    if (this.#entry(id)) {
+      renameSync(join(this.#folder, id), gone)
+      await removeEntry(gone, held, this.#discard)
+    }
     this.#removeIfEmpty()
   }
 

@@ -12,7 +12,7 @@ export type Discarding = Pick<Following, 'signal' | 'onProgress'> & {
 /**
  * Moves a repository out of the way, to this host's trash.
  *
- * @param trashed what the primary's trash says of it; null: it is kept for a day
+ * @param trashed what the primary's trash says of it; null: it is kept for a day; `dropped`: so, and others have it
  * @throws {Refusal} where it cannot be moved
  */
-export type Discard = (repository: string, trashed: Trashed | null, discarding: Discarding) => Promise<void>
+export type Discard = (repository: string, trashed: Trashed | 'dropped' | null, discarding: Discarding) => Promise<void>

@@ -119,7 +119,7 @@ export class Followers {
     await this.#services.turns.take(repository, async () => {
       how.signal.throwIfAborted()
       const found = findRepository(this.#services.root, repository)
-      if (found && !isKept()) await this.#discard(repository, found.gitDir, null, { ...how, onProgress: () => {} })
+      if (found && !isKept()) await this.#discard(repository, found.gitDir, 'dropped', { ...how, onProgress: () => {} })
     })
   }
 
@@ -145,7 +145,12 @@ export class Followers {
     return await this.#create({ ...following, wanted })
   }
 
-  async #discard(repository: string, gitDir: string, trashed: Trashed | null, discarding: Discarding): Promise<void> {
+  async #discard(
+    repository: string,
+    gitDir: string,
+    trashed: Trashed | 'dropped' | null,
+    discarding: Discarding,
+  ): Promise<void> {
     this.#lastKnown.delete(gitDir)
     await this.#services.discard(repository, trashed, discarding)
   }

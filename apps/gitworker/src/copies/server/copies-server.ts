@@ -36,9 +36,13 @@ import { answerTold, messageOf, readBody, refuse, signEveryMs } from './told-lin
 import { readTexts } from '../state/repository-texts.ts'
 import { keptPath, readKeptAsked } from '../link/kept.ts'
 import type { KeptLine } from '../link/kept.ts'
+import { servePurge, serveTrash } from './serve-trash.ts'
+import type { TrashServices } from './serve-trash.ts'
+import { purgePath, trashPath } from '../trash/told-trash.ts'
 
 export type CopiesServerServices = KeptSlotsServices &
-  TakeObjectsServices & {
+  TakeObjectsServices &
+  TrashServices & {
     /** What this host gives to others, and what it receives. */
     readonly gifts: Gifts
     readonly received: GiftServices
@@ -67,7 +71,7 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    const isPlain = [followPath, keptPath, readsPath, toldObjectsPath, givenPath].includes(url)
+    const isPlain = [followPath, keptPath, readsPath, toldObjectsPath, givenPath, purgePath, trashPath].includes(url)
     return (
       isPlain ||
       [objectsPath, textsPath, pushPath, objectPagePath, objectPath].some((path) => url.startsWith(`${path}?`))
@@ -90,6 +94,8 @@ export class CopiesServer {
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
       else if (incoming.url === keptPath) await this.#kept(incoming, outgoing)
       else if (incoming.url === givenPath) await this.#receive(incoming, outgoing, signal)
+      else if (incoming.url === purgePath) await servePurge(this.#services, incoming, outgoing)
+      else if (incoming.url === trashPath) await serveTrash(this.#services, incoming, outgoing)
       else await this.#serve(incoming, outgoing, signal)
     } catch (error) {
       if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')

@@ -18,6 +18,7 @@ import type { SupervisorConfig } from '../../config/config.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import type { Giver } from '../../copies/giving/giver.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
+import type { OtherTrashes } from '../../copies/trash/other-trashes.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { EventLog } from '../../events/event-log.ts'
 import type { EventsDesk } from '../../events/events-desk.ts'
@@ -48,6 +49,7 @@ export type AdministrationParts = {
   /** Undefined there, too. */
   readonly giver?: Giver | undefined
   /** Undefined there, too. */
+  readonly otherTrashes?: OtherTrashes | undefined
   readonly forcing?: SlotForcing | undefined
   /** Undefined where pushes are not recorded, or the host is stopped. */
   readonly auditLog?: AuditLog | undefined
@@ -83,11 +85,13 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { copies, giver, forcing, auditLog, eventLog, desk, metrics, log } = parts
+  const { copies, giver, otherTrashes, forcing, auditLog, eventLog, desk, metrics, log } = parts
   const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
   const { trash } = moving
+  // A host that is stopped asks nobody.
+  const others = otherTrashes ?? (config.cluster !== 'off' && !isRootShared(config) ? 'unasked' : undefined)
   const facts = new FactsReader(root, readOnly, runJob)
   const administration = new Administration({
     root,
@@ -103,14 +107,15 @@ export async function openAdministration(
     facts,
     runJob,
     runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
-    hold: operationHolds({ placement, copies, trash, isShared: isRootShared(config) }),
+    hold: operationHolds({ placement, copies, otherTrashes, trash, isShared: isRootShared(config) }),
+    others,
     events: eventLog?.operations,
     onOver: (kind, result) => metrics.administered(kind, result),
     log,
   })
   await eventLog?.recoverOperations()
   opened.use(emptyTrashRegularly(administration, trash, log))
-  const inspection = new Inspection({ root, trash, facts, mirrors, runJob })
+  const inspection = new Inspection({ root, trash, others, facts, mirrors, runJob })
   if (address) {
     const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', {
       administration,

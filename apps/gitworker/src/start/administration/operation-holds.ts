@@ -8,12 +8,15 @@ import type { Placement } from '../../cluster/placement/placement.ts'
 import type { Tenure } from '../../cluster/placement/tenure.ts'
 import { NotPrimaryError } from '../../copies/primary/primary-of.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
+import type { OtherTrashes } from '../../copies/trash/other-trashes.ts'
 
 export type OperationHoldsServices = {
   /** Undefined where there is one host only. */
   readonly placement: Placement | undefined
   /** Undefined where nothing is copied to other hosts. */
   readonly copies: Pick<Copies, 'has' | 'confirm'> | undefined
+  /** Undefined there, too. */
+  readonly otherTrashes: Pick<OtherTrashes, 'forget'> | undefined
   readonly trash: Trash
   readonly isShared: boolean
 }
@@ -34,6 +37,7 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
     const areOurs = async (signal: AbortSignal) => {
       for (const { name, tenure } of held) await tenure.confirm(signal).catch(() => Promise.reject(unknown(name)))
     }
+    const forget = forgetting(operation, services)
     return {
       otherHost,
       checkIsOurs: () => areOurs(never),
@@ -44,6 +48,7 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
         if (changesState(operation)) for (const one of held.toReversed()) await confirm(one, copies, tell)
         await areOurs(signal)
       },
+      done: forget,
       [Symbol.dispose]: () => holds.dispose(),
     }
   }
@@ -51,7 +56,15 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
 
 const never = new AbortController().signal
 
-const alone = { ...onThisHost, confirm: async () => {}, [Symbol.dispose]() {} }
+const alone = { ...onThisHost, confirm: async () => {}, done: async () => {}, [Symbol.dispose]() {} }
+
+/** What has been restored is in the trash of the other hosts, too. */
+function forgetting(operation: Operation, { trash, otherTrashes }: OperationHoldsServices): () => Promise<void> {
+  if (operation.kind !== 'restore' || !otherTrashes) return async () => {}
+  const { id, to } = operation
+  const { repository } = trash.find(id)
+  return () => otherTrashes.forget(repository, id, to ?? repository)
+}
 
 function namesOf(
   operation: Operation,

@@ -1,4 +1,6 @@
 import { discardCopy, lentNow, withSigns } from '../../administration/change/discard-copy.ts'
+import { purgeHere } from '../../administration/change/purge-repository.ts'
+import { trashedOf } from '../../administration/trash/trash.ts'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import { jsonPage } from '@sluice/shared/operations/operations'
@@ -29,6 +31,8 @@ import { Newcomers } from '../../copies/primary/newcomers.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
 import type { ObjectStore } from '../../copies/object-store.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
+import { OtherTrashes } from '../../copies/trash/other-trashes.ts'
+import type { TrashHere } from '../../copies/server/serve-trash.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { syncReferences } from '../../push/sync-references.ts'
@@ -68,6 +72,7 @@ export type CopiesPart = Part<{
   /** Gives repositories to the hosts that keep other names. */
   readonly giver: Giver
   readonly forHosts: CopiesServer
+  readonly otherTrashes: OtherTrashes
   readonly pages: Pages
 }>
 
@@ -126,17 +131,17 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
   const { gifts, giver, received } = openGifts(parts, streams, { ...fetched, links, copies })
   opened.use(new OwnTerms(view, terms, log))
-  const isLive = () => cluster.placement.isLive
   const lent = () => lentNow(movingIn(parts))
-  opened.use(new DroppedSlots({ view, terms, names, followers, lent, isLive, log }))
+  opened.use(new DroppedSlots({ view, terms, names, followers, lent, isLive: () => cluster.placement.isLive, log }))
   const catching = opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
   const status = () => copiesStatus(view, catching)
   addCopiesMetrics(registry, status, () => catching.progress.brought)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
-  const catchingUp = new Lane(catchingUpLane)
-  const taken = { root, view, terms, users, store, askObjects }
-  const asked = { ...taken, names, followers, objects, gifts, received, grants: reads.grants, catchingUp }
-  return partOf(opened, { copies, giver, forHosts: new CopiesServer({ ...asked, ending, log }), pages })
+  const taken = { root, view, terms, users, store, askObjects, names, followers, objects, gifts, received }
+  const asked = { ...taken, grants: reads.grants, catchingUp: new Lane(catchingUpLane), ending, log }
+  const forHosts = new CopiesServer({ ...asked, turns: copies.turns, trashHere: trashIn(storage, moving) })
+  const otherTrashes = new OtherTrashes({ view, hosts: cluster.host.known.hosts, links, copyTimeout, log })
+  return partOf(opened, { copies, giver, forHosts, otherTrashes, pages })
 }
 
 /** With S3, `openS3` has refused to start. */
@@ -154,6 +159,14 @@ function discardIn(parts: CopiesParts): Discard {
     const services = { ...movingIn(parts), lent }
     const act = () => discardCopy(services, repository, trashed ?? undefined, { signal, tell: onProgress })
     return withSigns(act, onProgress, 2 * busyWaitMs)
+  }
+}
+
+/** For other hosts. */
+function trashIn({ root }: Storage, moving: Moving): TrashHere {
+  return {
+    list: async () => (await moving.trash.list()).map(trashedOf),
+    remove: (removed) => purgeHere({ root, ...moving }, removed),
   }
 }
 

@@ -33,13 +33,26 @@ export async function checkClaim(
   { slot, term, primary }: TermClaim,
   waitMs = newerTermMs,
 ): Promise<void> {
+  await untilHeard(view, { slot, term, primary }, waitMs)
+  const problem = problemOf(view, terms, { slot, term, primary })
+  if (problem) throw problem
+}
+
+/** The same for a host that may be no copy. @throws {NotFollowedError} */
+export async function checkPrimarysClaim(view: SlotView, terms: Terms, claim: RepositoryClaim): Promise<void> {
+  const { repository, term, primary } = claim
+  const slot = slotOf(repository)
+  await untilHeard(view, { slot, term, primary }, newerTermMs)
+  const problem = problemOfPrimary(view, terms, { slot, term, primary })
+  if (problem) throw problem
+}
+
+async function untilHeard(view: SlotView, { slot, term }: TermClaim, waitMs: number): Promise<void> {
   const until = performance.now() + waitMs
   for (let left = waitMs; left > 0; left = until - performance.now()) {
     if ((view.slot(slot)?.term ?? 0) >= term) break
     await view.changed(slot, left)
   }
-  const problem = problemOf(view, terms, { slot, term, primary })
-  if (problem) throw problem
 }
 
 /** A signal that says when a claim is true no more. It costs a listener until it is disposed of. */
@@ -63,10 +76,16 @@ export function whileTrue(view: SlotView, terms: Terms, claim: RepositoryClaim):
 
 /** Why a claim is not true, as far as this host knows. */
 function problemOf(view: SlotView, terms: Terms, { slot, term, primary }: TermClaim): NotFollowedError | undefined {
+  const problem = problemOfPrimary(view, terms, { slot, term, primary })
+  if (problem || view.slot(slot)?.copies.includes(view.name)) return problem
+  return new NotFollowedError(`This is no copy of slot ${slot} now.`, false)
+}
+
+/** The same, whether this host is a copy or not. */
+function problemOfPrimary(view: SlotView, terms: Terms, { slot, term, primary }: TermClaim) {
   const record = view.slot(slot)
   const newest = Math.max(terms.of(slot), record?.term ?? 0)
   if (term < newest) return new NotFollowedError(`Term ${term} of slot ${slot} is over: ${newest} is known.`, true)
-  const isCopy = record?.primary === primary && primary !== view.name && record.copies.includes(view.name)
-  if (isCopy && record.term === term) return undefined
-  return new NotFollowedError(`This is no copy of slot ${slot} now.`, false)
+  if (record?.primary === primary && primary !== view.name && record.term === term) return undefined
+  return new NotFollowedError(`${primary} is not known here as the primary of slot ${slot} in term ${term}.`, false)
 }

@@ -4,6 +4,7 @@ import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../../mirrors/mirrors.ts'
 import type { Giver } from '../../../copies/giving/giver.ts'
 import type { Copies } from '../../../copies/primary/copies.ts'
+import type { OtherTrashes } from '../../../copies/trash/other-trashes.ts'
 import type { CopiesServer } from '../../../copies/server/copies-server.ts'
 import { ExclusiveWork } from '../../../repository/exclusive-work.ts'
 import { MirrorMarks } from '../../../repository/mirror-mark.ts'
@@ -33,6 +34,7 @@ export type OwnWork = Part<{
   /** Undefined there, too. */
   readonly giver: Giver | undefined
   readonly forHosts: CopiesServer | undefined
+  readonly otherTrashes: OtherTrashes | undefined
   /** How copies come along, for operators. */
   readonly pages: Pages
 }>
@@ -51,13 +53,16 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   const maintenance = openMaintenance({ ...parts, exclusive, bundles })
   if (maintenance) opened.use(maintenance)
   const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
-  const { copies, giver, forHosts, pages } = opened.use(await openCopying(parts, onFollowed))
+  const copying = opened.use(await openCopying(parts, onFollowed))
+  const { copies, giver, forHosts, otherTrashes, pages } = copying
   const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
-  return partOf(opened, { maintenance, mirrors, marks, copies, giver, forHosts, pages, bundles: bundles?.bundles })
+  const forCopies = { copies, giver, forHosts, otherTrashes, pages }
+  return partOf(opened, { maintenance, mirrors, marks, ...forCopies, bundles: bundles?.bundles })
 }
 
 /** With shared storage, all hosts have the same repositories, and nothing is copied. */
 async function openCopying({ cluster, ...parts }: OwnWorkParts, onFollowed: (gitDir: string) => void) {
   if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster, onFollowed })
-  return partOf(new AsyncDisposableStack(), { copies: undefined, giver: undefined, forHosts: undefined, pages: {} })
+  const nothing = { copies: undefined, giver: undefined, forHosts: undefined, otherTrashes: undefined, pages: {} }
+  return partOf(new AsyncDisposableStack(), nothing)
 }
