@@ -23,7 +23,7 @@ export async function clusterHostMetricsText(): Promise<string> {
   const counts = { in_sync: 0, under_way: 0, failed: 0, away: 0 }
   addCopiesMetrics(
     registry,
-    () => ({ counts, catchingUp: [], problems: [] }),
+    () => ({ counts, catchingUp: [], problems: [], olderSlots: 0 }),
     () => 0,
   )
   return await registry.metrics()

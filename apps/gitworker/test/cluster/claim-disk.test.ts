@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ConfigError } from '@sluice/shared/config/config-error'
@@ -7,8 +7,8 @@ import { readSlotRecord } from '@sluice/shared/placement/slot-record'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { claimDisk } from '../../src/cluster/member/claim-disk.ts'
-import { identityFile, writeIdentity } from '../../src/cluster/member/disk-identity.ts'
+import { checkClaim, claimDisk } from '../../src/cluster/member/claim-disk.ts'
+import { identityFile, termsFile, writeIdentity } from '../../src/cluster/member/disk-identity.ts'
 import { keys, TestCluster } from '../support/cluster-host.ts'
 
 async function claim(
@@ -41,6 +41,41 @@ test('disks remember the cluster that they belong to, and another one is refused
   await assert.rejects(claim(other, one, false), refused(/belong to the cluster \w{32}, and etcd has none/))
   await claim(other, join(folder.path, 'three'), true)
   await assert.rejects(claim(other, two, false), refused(/that of \/sluice\/id in etcd is \w{32}/))
+})
+
+test('a disk that knows a later time than etcd does is refused in words: etcd was restored', async () => {
+  await using cluster = new TestCluster()
+  await using folder = await temporaryFolder()
+  const root = join(folder.path, 'one')
+  await claim(cluster, root, true)
+  const revision = await cluster.place('project', { primary: 'one', copies: ['one'], inSync: ['one'] })
+  await writeFile(termsFile(root), JSON.stringify({ 7: 1, 9: revision }))
+  await claim(cluster, root, true)
+  await writeFile(termsFile(root), JSON.stringify({ 7: 1, 9: revision + 1 }))
+  const words = new RegExp(`knows revision ${revision + 1} of its cluster, and etcd is at ${revision}`)
+  await assert.rejects(claim(cluster, root, true), refused(words))
+  const services = { name: 'one', coordinator: cluster.operator, keys }
+  await assert.rejects(checkClaim(services, { root, isEmpty: async () => true }), refused(words))
+})
+
+test('what can be known of a disk before a start is found without a change', async () => {
+  await using cluster = new TestCluster()
+  await using other = new TestCluster()
+  await using folder = await temporaryFolder()
+  const check = (from: TestCluster, name: string, isEmpty: boolean) =>
+    checkClaim(
+      { name: 'one', coordinator: from.operator, keys },
+      { root: join(folder.path, name), isEmpty: async () => isEmpty },
+    )
+  await check(cluster, 'new', true)
+  await claim(cluster, join(folder.path, 'one'), true)
+  await check(cluster, 'one', false)
+  await assert.rejects(check(other, 'one', false), refused(/and etcd has none/))
+  await cluster.place('alone', { primary: 'one', copies: ['one', 'two'], inSync: ['one'] })
+  await assert.rejects(check(cluster, 'new', true), refused(/is empty, and etcd says that this host, one, is the only/))
+  await check(cluster, 'new', false)
+  assert.deepEqual(await inSyncOf(cluster, 'alone'), ['one'])
+  await assert.rejects(readFile(identityFile(join(folder.path, 'new'))))
 })
 
 test('a host with an empty disk is in sync of nothing, unless it alone was', async () => {

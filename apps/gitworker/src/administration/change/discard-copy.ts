@@ -38,12 +38,8 @@ export async function lentNow({ root, trash, notes }: MovingServices): Promise<R
  * objects from it find them there: forks of the time when this host was the primary. Requests that are still reading it are
  * waited for, and then left to fail, since what they read was deleted.
  *
-<<<<<<< HEAD
  * @param services `lent`: from `lentNow`, not long ago; otherwise all repositories are looked at
- * @param kept what the primary's trash says of it, if it is there
-=======
  * @param kept what the primary's trash says of it, if it is there; `dropped`: other hosts keep it
->>>>>>> 33e64786 (Purge deleted repositories from the trash of all hosts, and list where they lie)
  * @throws {Refusal} `repository_busy`, `not_movable`, `borrowers_unknown`; the file system's error
  */
 export async function discardCopy(

@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
+import { parseJson } from '@sluice/shared/placement/slot-record'
 
 /** Beside the repositories that it is about: no request can address a name that ends in `.lock`. */
 export const copiesFolderName = '.sluice-copies.lock'
@@ -8,6 +9,18 @@ export const copiesFolderName = '.sluice-copies.lock'
 /** Which cluster the repositories of a host's disk belong to: a line of text. */
 export function identityFile(root: string): string {
   return join(root, copiesFolderName, 'cluster')
+}
+
+/** The newest term of each slot that the host has obeyed, as JSON. */
+export function termsFile(root: string): string {
+  return join(root, copiesFolderName, 'terms.json')
+}
+
+/** The newest of all of them; 0 where there is none, or they cannot be read. */
+export async function newestTermOn(root: string): Promise<number> {
+  const text = await readFile(termsFile(root), 'utf8').catch(() => '{}')
+  const terms = Object.values((parseJson(text) ?? {}) as Record<string, unknown>)
+  return Math.max(0, ...terms.filter((term) => typeof term === 'number'))
 }
 
 /** @returns undefined where there is none @throws the file system's error */

@@ -10,6 +10,8 @@ export type CopiesStatus = {
   readonly catchingUp: readonly CopyProgress[]
   /** What could not be brought at the last attempt, and why: some of it, where there is much. */
   readonly problems: readonly { readonly slot: number; readonly copy: string; readonly why: string }[]
+  /** Slots of which this host knows a newer term than the cluster's table, which was restored from a backup then. */
+  readonly olderSlots: number
 }
 
 /**
@@ -31,7 +33,11 @@ export type CopyProgress = {
 
 const mostProblems = 100
 
-export function copiesStatus(view: SlotView, { attempts, progress }: CatchingUp): CopiesStatus {
+export function copiesStatus(
+  view: SlotView,
+  { attempts, progress }: CatchingUp,
+  older: { readonly slots: readonly number[] },
+): CopiesStatus {
   const counts: Record<CopyState, number> = { in_sync: 0, under_way: 0, failed: 0, away: 0 }
   for (const attempt of attempts) counts[stateOf(attempt, view)]++
   const catchingUp = [...progress.copies].map(([copy, { slotsLeft, slotsDone, slotsFailed, repositories }]) => ({
@@ -42,7 +48,7 @@ export function copiesStatus(view: SlotView, { attempts, progress }: CatchingUp)
     repositories,
   }))
   const problems = attempts.flatMap(({ slot, copy, why }) => (why === undefined ? [] : { slot, copy, why }))
-  return { counts, catchingUp, problems: problems.slice(0, mostProblems) }
+  return { counts, catchingUp, problems: problems.slice(0, mostProblems), olderSlots: older.slots.length }
 }
 
 function stateOf({ slot, copy, why }: Attempt, view: SlotView): CopyState {

@@ -9,7 +9,6 @@ import type { Followers } from '../copy/followers.ts'
 import { keptSlots } from '../copy/kept-slots.ts'
 import type { KeptSlotsServices } from '../copy/kept-slots.ts'
 import { NotFollowedError } from '../copy/term/not-followed-error.ts'
-import type { SmallPush } from '../primary/offers.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
 import type { Gifts } from '../giving/gifts.ts'
@@ -33,9 +32,9 @@ import { objectPlaceOf } from '../object-store.ts'
 import { servePage, serveStored } from '../primary/serve-stored.ts'
 import { Signs } from './signs.ts'
 import { answerTold, messageOf, readBody, refuse, signEveryMs } from './told-line.ts'
-import { readTexts } from '../state/repository-texts.ts'
 import { keptPath, readKeptAsked } from '../link/kept.ts'
 import type { KeptLine } from '../link/kept.ts'
+import { answerPush, answerTexts } from './answer-wanted.ts'
 import { servePurge, serveTrash } from './serve-trash.ts'
 import type { TrashServices } from './serve-trash.ts'
 import { purgePath, trashPath } from '../trash/told-trash.ts'
@@ -185,20 +184,6 @@ export class CopiesServer {
     outgoing.flushHeaders()
     await serveObjects(objects, found, incoming, outgoing, signal)
   }
-}
-
-function answerTexts(gitDir: string, outgoing: ServerResponse): void {
-  const texts = JSON.stringify(readTexts(gitDir))
-  outgoing.writeHead(200, { 'Content-Type': 'application/json' })
-  outgoing.end(`${texts}\n`)
-}
-
-function answerPush(push: SmallPush | undefined, outgoing: ServerResponse): void {
-  if (!push) return refuse(outgoing, 404, 'This push is not offered any more.')
-  outgoing.writeHead(200, { 'Content-Type': 'application/octet-stream' })
-  const changes = push.changes.map(({ ref, old = null, new: now }) => ({ ref, old, new: now }))
-  outgoing.write(`${JSON.stringify({ changes })}\n`)
-  outgoing.end(push.pack)
 }
 
 function lineOf(line: KeptLine): string {

@@ -14,6 +14,7 @@ import { CatchingUp } from '../../copies/catching-up/catching-up.ts'
 import { addCopiesMetrics } from '../../copies/catching-up/copies-metrics.ts'
 import { copiesStatus } from '../../copies/catching-up/copies-status.ts'
 import { DroppedSlots } from '../../copies/catching-up/dropped-slots.ts'
+import { OlderTable } from '../../copies/catching-up/older-table.ts'
 import { OwnTerms } from '../../copies/catching-up/own-terms.ts'
 import { askForObjects } from '../../copies/copy/ask-objects.ts'
 import { askPrimary } from '../../copies/copy/ask-primary.ts'
@@ -40,6 +41,7 @@ import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
 import { busyWaitMs } from '../administration/moving.ts'
 import type { Moving } from '../administration/moving.ts'
+import { diskOf } from './disk.ts'
 import { partOf } from '../parts/startable-part.ts'
 import type { Part } from '../parts/startable-part.ts'
 import type { Storage } from '../parts/storage.ts'
@@ -88,7 +90,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, registry, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog, sizes } = workers
-  await cluster.claimDisk({ root, isEmpty: () => hasNoRepositories(root) })
+  await cluster.claimDisk(diskOf(root))
   await using opened = new AsyncDisposableStack()
   const links = opened.use(new HostLinks(await openLinkTrust(config, log, opened)))
   // Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle.
@@ -131,10 +133,11 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
   const { gifts, giver, received } = openGifts(parts, streams, { ...fetched, links, copies })
   opened.use(new OwnTerms(view, terms, log))
+  const older = opened.use(new OlderTable(view, terms, log))
   const lent = () => lentNow(movingIn(parts))
   opened.use(new DroppedSlots({ view, terms, names, followers, lent, isLive: () => cluster.placement.isLive, log }))
   const catching = opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
-  const status = () => copiesStatus(view, catching)
+  const status = () => copiesStatus(view, catching, older)
   addCopiesMetrics(registry, status, () => catching.progress.brought)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const taken = { root, view, terms, users, store, askObjects, names, followers, objects, gifts, received }
@@ -177,9 +180,4 @@ function trashedIn({ trash }: Moving) {
     const last = entries.find((entry) => entry.repository === repository)
     return last ? { id: last.id, keptUntil: last.keptUntil } : null
   }
-}
-
-async function hasNoRepositories(root: string): Promise<boolean> {
-  for await (const _ of repositoriesBelow(root)) return false
-  return true
 }

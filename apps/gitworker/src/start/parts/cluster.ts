@@ -15,7 +15,7 @@ import { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import { longestWaitFor } from '../../cluster/handover/handovers.ts'
 import { HostCluster } from '../../cluster/host-cluster.ts'
 import { checkFormat } from '../../cluster/member/format-agreement.ts'
-import { claimDisk } from '../../cluster/member/claim-disk.ts'
+import { checkClaim, claimDisk } from '../../cluster/member/claim-disk.ts'
 import type { Disk } from '../../cluster/member/claim-disk.ts'
 import { nameIsTaken, patiently } from '../../cluster/member/first-join.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
@@ -24,6 +24,7 @@ import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { addressOf, checkClusterSettings, formatOf, nameOf } from '../../config/cluster-settings.ts'
 import { boot } from '../../process/process-table.ts'
+import { diskOf } from '../copies/disk.ts'
 import type { Part } from './startable-part.ts'
 
 /** A host's part in its cluster, which it does not join before it listens. */
@@ -133,6 +134,7 @@ export async function checkMembership(config: SupervisorConfig, log: Logger): Pr
   const name = nameOf(config)
   const own = (await coordinator.read(keys.host(name))).entries.find(({ key }) => key === keys.host(name))
   const address = own && readHostRecord(own.value)?.address
+  if (config.storage === 'own') await checkClaim({ name, coordinator, keys }, diskOf(config.root))
   // One at this address is this host itself, which runs.
   if (address !== undefined && address !== addressOf(config, config.supervisor)) throw nameIsTaken(name, address)
 }

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { parseJson } from '@sluice/shared/placement/slot-record'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { copiesFolderName } from '../../../cluster/member/disk-identity.ts'
+import { copiesFolderName, termsFile } from '../../../cluster/member/disk-identity.ts'
 
 /**
  * The newest term that this host has obeyed, for each slot. It never goes back, whatever the cluster's table says: so a
  * primary that was paused, and woke up in a cluster that has another one, changes nothing here.
  */
 export class Terms {
+  readonly #root: string
   readonly #folder: string
   readonly #terms: Map<number, number>
   #writing: Promise<void> = Promise.resolve()
@@ -18,10 +19,11 @@ export class Terms {
   static async open(root: string): Promise<Terms> {
     const folder = join(root, copiesFolderName)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    return new Terms(folder, await readTerms(join(folder, 'terms.json')))
+    return new Terms(root, folder, await readTerms(termsFile(root)))
   }
 
-  private constructor(folder: string, terms: Map<number, number>) {
+  private constructor(root: string, folder: string, terms: Map<number, number>) {
+    this.#root = root
     this.#folder = folder
     this.#terms = terms
   }
@@ -59,7 +61,7 @@ export class Terms {
     if (!this.#isNew(seen)) return
     const terms = new Map(this.#terms)
     for (const [slot, term] of seen) terms.set(slot, Math.max(term, this.of(slot)))
-    const path = join(this.#folder, 'terms.json')
+    const path = termsFile(this.#root)
     const unfinished = `${path}.new`
     try {
       await using file = await open(unfinished, 'w', 0o600)
