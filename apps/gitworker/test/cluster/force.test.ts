@@ -36,7 +36,7 @@ test('only slots of which no host in sync lives, and this host has a copy, can b
     [['a', 'b'], ['a'], ['b'], undefined],
     [['a', 'b', 'c'], ['a', 'c'], ['b'], undefined],
     [['a', 'b', 'c'], ['a', 'c'], ['b', 'c'], /c is up and has all of it/],
-    [['a', 'b'], ['b'], ['b'], /b is its primary/],
+    [['a', 'b'], ['b'], ['b'], /b is its primary already/],
     [['a', 'b'], ['a', 'b'], ['b'], /becomes its primary by itself/],
     [['a', 'c'], ['a'], ['b'], /no copy of it: it is for a, c/],
   ]

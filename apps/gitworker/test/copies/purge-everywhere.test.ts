@@ -153,7 +153,7 @@ test('only the primary of a repository has anything removed, in its term', async
   const told = { repository: 'kept', id, withDropped: true, term, primary: 'one' }
   const url = hosts.urlOf('two', '-/copies/purge')
   for (const [wrong, says] of [
-    [{ primary: 'three' }, /three is not known as the primary/],
+    [{ primary: 'three' }, /three is not known here as the primary/],
     [{ term: term - 1 }, /Term \d+ of slot \d+ is over/],
     [{ repository: 'kept.git' }, /no plain name/],
     [{ repository: '../kept' }, /failed/],

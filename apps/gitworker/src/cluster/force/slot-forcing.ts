@@ -101,7 +101,11 @@ export class SlotForcing {
       const done = parts.length <= mostSwapped ? await this.#services.coordinator.swap(parts) : { isDone: false }
       if ('revision' in done && done.isDone) await onDone(piece, done.revision)
       else if (piece.length > 1) pieces.unshift(...pieced(piece, Math.ceil(piece.length / 8)))
-      else left.push({ slot: piece[0]!.slot, why: 'its record has changed, or a host in sync has come back' })
+      else
+        left.push({
+          slot: piece[0]!.slot,
+          why: 'something has changed since it was looked at: its record, or a host in sync has come back. Look again without --yes',
+        })
     }
     return left
   }
@@ -124,10 +128,11 @@ export class SlotForcing {
     const alive = record.inSync.find((host) => live.has(host))
     if (alive === name) {
       return record.primary === name
-        ? `${name} is its primary`
+        ? `${name} is its primary already`
         : `${name} is in sync, and becomes its primary by itself`
     }
-    if (alive !== undefined) return `${alive} is up and has all of it`
+    if (alive !== undefined)
+      return `${alive} is up and has all of it, as far as etcd knows. If it has just died, look again when its lease is over`
     if (!record.copies.includes(name)) return `${name} has no copy of it: it is for ${record.copies.join(', ')}`
     return undefined
   }

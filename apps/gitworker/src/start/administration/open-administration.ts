@@ -90,8 +90,7 @@ export async function openAdministration(
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
   const { trash } = moving
-  // A host that is stopped asks nobody.
-  const others = otherTrashes ?? (config.cluster !== 'off' && !isRootShared(config) ? 'unasked' : undefined)
+  const others = otherTrashes ?? othersOfStopped(config)
   const facts = new FactsReader(root, readOnly, runJob)
   const administration = new Administration({
     root,
@@ -129,6 +128,11 @@ export async function openAdministration(
 }
 
 type UnixAddress = Address & { readonly kind: 'unix' }
+
+/** A host that is stopped asks nobody. */
+function othersOfStopped(config: SupervisorConfig): 'unasked' | undefined {
+  return config.cluster !== 'off' && !isRootShared(config) ? 'unasked' : undefined
+}
 
 /** Where the administration of a running host is served. */
 export function administrationAddress(

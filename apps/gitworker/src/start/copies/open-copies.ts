@@ -9,6 +9,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { hasNoRepositories } from '../../administration/look/has-no-repositories.ts'
 import { repositoriesBelow } from '../../administration/look/walk-root.ts'
 import { CatchingUp } from '../../copies/catching-up/catching-up.ts'
 import { addCopiesMetrics } from '../../copies/catching-up/copies-metrics.ts'
@@ -41,7 +42,6 @@ import { StaleLocks } from '../../sweep/stale-locks.ts'
 import type { Cluster } from '../parts/cluster.ts'
 import { busyWaitMs } from '../administration/moving.ts'
 import type { Moving } from '../administration/moving.ts'
-import { diskOf } from './disk.ts'
 import { partOf } from '../parts/startable-part.ts'
 import type { Part } from '../parts/startable-part.ts'
 import type { Storage } from '../parts/storage.ts'
@@ -90,7 +90,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, registry, log } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, runJob, spawnLog, sizes } = workers
-  await cluster.claimDisk(diskOf(root))
+  await cluster.claimDisk({ root, isEmpty: () => hasNoRepositories(root) })
   await using opened = new AsyncDisposableStack()
   const links = opened.use(new HostLinks(await openLinkTrust(config, log, opened)))
   // Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle.

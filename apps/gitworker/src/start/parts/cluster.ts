@@ -11,6 +11,7 @@ import { readHostRecord } from '@sluice/shared/placement/host-record'
 import { clusterKeys } from '@sluice/shared/placement/keys'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { version } from '@sluice/shared/version'
+import { hasNoRepositories } from '../../administration/look/has-no-repositories.ts'
 import { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import { longestWaitFor } from '../../cluster/handover/handovers.ts'
 import { HostCluster } from '../../cluster/host-cluster.ts'
@@ -24,7 +25,6 @@ import type { ClusterHostStatus } from '../../cluster/shown/cluster-status.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
 import { addressOf, checkClusterSettings, formatOf, nameOf } from '../../config/cluster-settings.ts'
 import { boot } from '../../process/process-table.ts'
-import { diskOf } from '../copies/disk.ts'
 import type { Part } from './startable-part.ts'
 
 /** A host's part in its cluster, which it does not join before it listens. */
@@ -134,7 +134,9 @@ export async function checkMembership(config: SupervisorConfig, log: Logger): Pr
   const name = nameOf(config)
   const own = (await coordinator.read(keys.host(name))).entries.find(({ key }) => key === keys.host(name))
   const address = own && readHostRecord(own.value)?.address
-  if (config.storage === 'own') await checkClaim({ name, coordinator, keys }, diskOf(config.root))
+  const { root, storage } = config
+  const disk = { root, isEmpty: () => hasNoRepositories(root) }
+  if (storage === 'own') await checkClaim({ name, coordinator, keys }, disk)
   // One at this address is this host itself, which runs.
   if (address !== undefined && address !== addressOf(config, config.supervisor)) throw nameIsTaken(name, address)
 }
