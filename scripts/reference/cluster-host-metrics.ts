@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import { ClusterMetrics } from '../../apps/gitworker/src/cluster/shown/cluster-metrics.ts'
+import { FollowedWays } from '../../apps/gitworker/src/copies/copy/followed-ways.ts'
 import { addCopiesMetrics } from '../../apps/gitworker/src/copies/catching-up/copies-metrics.ts'
 
 /** The metrics that a host of a cluster has beside those that gateways have, too: in the text format of Prometheus. */
@@ -25,6 +26,7 @@ export async function clusterHostMetricsText(): Promise<string> {
     registry,
     () => ({ counts, catchingUp: [], problems: [], olderSlots: 0 }),
     () => 0,
+    new FollowedWays(),
   )
   return await registry.metrics()
 }

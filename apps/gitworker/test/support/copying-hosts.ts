@@ -219,6 +219,7 @@ export async function openCopyingHost(
     sync: syncReferences,
     store,
     askObjects,
+    log: silentLog,
   })
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }

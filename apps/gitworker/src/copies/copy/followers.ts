@@ -17,6 +17,7 @@ import { checkTerm, whileTrue } from './term/current-term.ts'
 import type { Discard, Discarding } from './discard.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, Following } from './fetch-state.ts'
+import { FollowedWays } from './followed-ways.ts'
 import { NewestTold } from './newest-told.ts'
 import { NotFollowedError } from './term/not-followed-error.ts'
 import { objectPlaceOf } from '../object-store.ts'
@@ -67,6 +68,8 @@ export class Followers {
     max: mostKnown,
   })
   readonly #newestTold = new NewestTold()
+  /** Of what was followed while somebody waited. */
+  readonly ways = new FollowedWays()
 
   constructor(services: FollowerServices) {
     this.#services = services
@@ -164,8 +167,10 @@ export class Followers {
     const last = this.#lastKnown.get(gitDir)
     const known = last?.term === term ? last.state : undefined
     this.#lastKnown.delete(gitDir)
-    const state = await updateCopy(this.#services, gitDir, known, fetching)
-    if (!state) return undefined
+    const updated = await updateCopy(this.#services, gitDir, known, fetching)
+    if (!updated) return undefined
+    const { state, way } = updated
+    if (!fetching.told.isCatchingUp) this.ways.count(way)
     this.#lastKnown.set(gitDir, { term, state })
     if (state !== known) onFollowed(gitDir)
     return state.digest

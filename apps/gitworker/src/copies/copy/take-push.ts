@@ -15,15 +15,16 @@ import type { Following } from './fetch-state.ts'
 const maxReportBytes = 1024 * 1024
 
 /**
- * @returns whether all references have moved. If not, none has
- * @throws {JobError} where git fails, {Refusal} where there is no worker
+ * Resolves when all references have moved.
+ *
+ * @throws {JobError} where git fails, {Refusal} where there is no worker; {Error} with git's report where not all have
  */
 export async function takePush(
   startGit: StartGit,
   gitDir: string,
   { changes, pack }: Pushed & { readonly pack: Buffer },
   { signal, onProgress }: Pick<Following, 'signal' | 'onProgress'>,
-): Promise<boolean> {
+): Promise<void> {
   const args = [...settings, 'receive-pack', '--stateless-rpc', '--', gitDir]
   await using git = await startGit(args, { signal, writesTo: gitDir, onWords: onProgress })
   git.stdin.write(commandsFor(changes))
@@ -31,13 +32,17 @@ export async function takePush(
   const report = await text(bounded(git.stdout))
   await endedWell(git, 'receive-pack')
   const lines = linesOf(report)
-  return lines[0] === 'unpack ok' && lines.length === changes.length + 1 && lines.slice(1).every(isOk)
+  const isDone = lines[0] === 'unpack ok' && lines.length === changes.length + 1 && lines.slice(1).every(isOk)
+  if (!isDone) throw new Error(`git has refused the push: ${lines.join('; ').slice(0, maxShownLength)}`)
 }
+
+const maxShownLength = 1000
 
 /** The primary has done what hooks, rules and checks of objects are for, with the same objects. */
 const settings = Object.entries({
   'core.hooksPath': '/dev/null',
   'receive.hideRefs': '!refs',
+  'receive.advertiseAtomic': 'true',
   'receive.fsckObjects': 'false',
   'transfer.fsckObjects': 'false',
   'receive.denyCurrentBranch': 'ignore',

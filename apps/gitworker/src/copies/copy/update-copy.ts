@@ -4,8 +4,10 @@ import { readState, withReferences } from '../state/read-state.ts'
 import type { RepositoryState } from '../state/read-state.ts'
 import { hashOfTexts } from '../state/repository-texts.ts'
 import { StateDigest } from '../state/state-digest.ts'
+import type { Logger } from '@sluice/shared/telemetry/log'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, FetchServices } from './fetch-state.ts'
+import type { Way } from './followed-ways.ts'
 import { takePush } from './take-push.ts'
 
 /*
@@ -19,11 +21,17 @@ import { takePush } from './take-push.ts'
  * Where the primary says so, nothing that is known counts, and all is read first.
  */
 
-export type UpdateServices = FetchServices & { readonly staleLocks: Pick<StaleLocks, 'remove'> }
+export type UpdateServices = FetchServices & {
+  readonly staleLocks: Pick<StaleLocks, 'remove'>
+  readonly log: Logger
+}
+
+/** The state that a copy has now, and how it has come to it. */
+export type Updated = { readonly state: RepositoryState; readonly way: Way }
 
 /**
  * @param known what it had when this host last made it follow. Others may have changed it since, by hand
- * @returns the state that it has then; undefined where the primary's is of another object format
+ * @returns undefined where the primary's is of another object format
  * @throws as `fetchState`
  */
 export async function updateCopy(
@@ -31,24 +39,30 @@ export async function updateCopy(
   gitDir: string,
   known: RepositoryState | undefined,
   fetching: Fetching,
-): Promise<RepositoryState | undefined> {
+): Promise<Updated | undefined> {
   const { told, wanted, signal } = fetching
   const counted = told.isWhole || known?.format !== wanted.format ? undefined : known
-  if (counted?.digest === told.digest) return counted
+  if (counted?.digest === told.digest) return { state: counted, way: 'none' }
   await services.staleLocks.remove(gitDir, [])
   if (counted) {
-    const state =
-      (await takeOffer(services, gitDir, counted, fetching)) ?? (await tryToFetch(services, gitDir, counted, fetching))
-    if (state?.digest === told.digest) return state
+    const taken = await takeOffer(services, gitDir, counted, fetching)
+    if (taken) return { state: taken, way: 'push' }
+    const fetched = await tryToFetch(services, gitDir, counted, fetching)
+    if (fetched?.digest === told.digest) return { state: fetched, way: fetchedBy(fetching) }
   }
   const before = await readState(gitDir, services, signal)
-  if (before.digest === told.digest) return before
-  return before.format === wanted.format ? await fetchState(services, gitDir, before, fetching) : undefined
+  if (before.digest === told.digest) return { state: before, way: 'none' }
+  if (before.format !== wanted.format) return undefined
+  return { state: await fetchState(services, gitDir, before, fetching), way: fetchedBy(fetching) }
 }
 
-/** @returns undefined where it does not lead to what was told, or could not be taken. Then a fetch puts all right */
+function fetchedBy({ told }: Fetching): Way {
+  return told.offer === null ? 'fetch' : 'fetch_instead'
+}
+
+/** @returns a state that is as told; undefined where it could not be taken. Then a fetch puts all right */
 async function takeOffer(
-  { ask, startGit, sync }: UpdateServices,
+  { ask, startGit, sync, log }: UpdateServices,
   gitDir: string,
   known: RepositoryState,
   { told, wanted, signal, onProgress }: Fetching,
@@ -62,12 +76,13 @@ async function takeOffer(
     const references = StateDigest.parse(known.references).change(changes).toString()
     const next = withReferences({ ...known, references })
     if (next.digest !== told.digest) return undefined
-    if (!(await takePush(startGit, gitDir, push, { signal, onProgress }))) return undefined
+    await takePush(startGit, gitDir, push, { signal, onProgress })
     const refs = changes.map(({ ref }) => ref)
     await sync(gitDir, refs)
     return next
   } catch (error) {
     if (signal.aborted) throw error
+    log.warn({ err: error, repository: told.repository }, 'a push that was offered could not be taken')
     return undefined
   }
 }

@@ -127,6 +127,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
     staleLocks: new StaleLocks({ isShared: false }),
     answers,
     startGit: streams(),
+    log,
   })
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
@@ -138,7 +139,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   opened.use(new DroppedSlots({ view, terms, names, followers, lent, isLive: () => cluster.placement.isLive, log }))
   const catching = opened.use(new CatchingUp({ ...brought, names, reader: { startGit: streams(), runJob } }))
   const status = () => copiesStatus(view, catching, older)
-  addCopiesMetrics(registry, status, () => catching.progress.brought)
+  addCopiesMetrics(registry, status, () => catching.progress.brought, followers.ways)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const taken = { root, view, terms, users, store, askObjects, names, followers, objects, gifts, received }
   const asked = { ...taken, grants: reads.grants, catchingUp: new Lane(catchingUpLane), ending, log }
