@@ -65,6 +65,19 @@ test('a copy is read from only while its primary lets it, and a primary while it
   await until('the grant to be over', async () => !(await reads(two)))
 })
 
+test('whom a copy asks follows each change of a slot', async () => {
+  await using cluster = new TestCluster()
+  const [, two] = await openBoth(cluster, 60_000)
+  const asked = () => two.cluster.reads.leases.primaries
+  assert.deepEqual(asked(), ['one'])
+  await heard(two, await cluster.place('demo', { ...both, inSync: ['one'] }))
+  assert.deepEqual(asked(), [])
+  await heard(two, await cluster.place('other', both))
+  assert.deepEqual(asked(), ['one'])
+  await heard(two, await cluster.place('other', { ...both, primary: 'two' }))
+  assert.deepEqual(asked(), [])
+})
+
 test('a grant is not used before the copy knows what the primary knew, and the one before is meanwhile', async () => {
   await using cluster = new TestCluster()
   const [one, two, term] = await openBoth(cluster, 60_000)

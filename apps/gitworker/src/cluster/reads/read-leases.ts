@@ -40,19 +40,29 @@ export type ReadLeaseServices = {
 export class ReadLeases {
   readonly #services: ReadLeaseServices
   readonly #primaries = new Map<string, OfPrimary>()
+  #found: { readonly changes: number; readonly primaries: readonly string[] } | undefined
 
   constructor(services: ReadLeaseServices) {
     this.#services = services
   }
 
-  /** Whom to ask: the primaries of slots that this host has a copy in sync of, and may promise something. */
+  /**
+   * Whom to ask: the primaries of slots that this host has a copy in sync of, and may promise something. Asked many times a
+   * second, so all slots are looked at only where one has changed.
+   */
   get primaries(): string[] {
+    const { table } = this.#services
+    if (this.#found?.changes !== table.changes) this.#found = { changes: table.changes, primaries: this.#find() }
+    return this.#found.primaries.filter((primary) => this.#mayAsk(primary))
+  }
+
+  #find(): string[] {
     const { name, table } = this.#services
     const found = new Set<string>()
     for (const [, { primary, inSync }] of table) {
       if (primary !== undefined && primary !== name && inSync.includes(name)) found.add(primary)
     }
-    return [...found].filter((primary) => this.#mayAsk(primary))
+    return [...found]
   }
 
   /** What to ask a primary. The promise is made by this. */

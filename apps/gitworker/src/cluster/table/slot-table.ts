@@ -35,6 +35,7 @@ export class SlotTable {
   #revision = 0
   /** Of what the watch has brought last. */
   #watched = 0
+  #changes = 0
 
   constructor(keys: ClusterKeys, events: SlotTableEvents) {
     this.#keys = keys
@@ -48,6 +49,11 @@ export class SlotTable {
   /** Of the newest change that is known. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** How often a slot has changed: what is made of all of them is as good as before while this is the same. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** Up to where the watch has come. A revision that this host has written itself may be later. */
@@ -133,6 +139,7 @@ export class SlotTable {
 
   #set(slot: number, known: KnownSlot): void {
     this.#slots[slot] = known
+    this.#changes++
     for (const listener of this.#listeners) listener(slot)
   }
 }

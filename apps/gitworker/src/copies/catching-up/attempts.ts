@@ -55,7 +55,7 @@ export class Attempts {
       for (const copy of record.copies) {
         if (copy === this.#view.name) continue
         const attempt = this.#of(slot, copy, record)
-        known.set(keyOf(attempt), attempt)
+        known.set(keyOf(slot, copy), attempt)
         if (this.#isDue(attempt, record, now)) due.push(attempt)
       }
     }
@@ -82,7 +82,9 @@ export class Attempts {
   }
 
   #of(slot: number, copy: string, { term }: SlotRecord): Attempt {
-    const fresh: Attempt = {
+    const known = this.#known.get(keyOf(slot, copy))
+    if (known && (known.term === term || known.state === 'under way')) return known
+    return {
       slot,
       copy,
       term,
@@ -93,8 +95,6 @@ export class Attempts {
       wasAway: false,
       why: undefined,
     }
-    const known = this.#known.get(keyOf(fresh))
-    return known?.term === term || known?.state === 'under way' ? known : fresh
   }
 
   #isDue(attempt: Attempt, { inSync }: SlotRecord, now: number): boolean {
@@ -113,6 +113,6 @@ export class Attempts {
   }
 }
 
-function keyOf({ slot, copy }: Pick<Attempt, 'slot' | 'copy'>): string {
+function keyOf(slot: number, copy: string): string {
   return `${slot} ${copy}`
 }
