@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers'
 import { flushPacket, pktLength } from '@sluice/shared/git/pkt-line'
 import { patience } from '../../git/push-config.ts'
 import { endedWell } from '../git-stream.ts'
-import type { StartGit } from '../git-stream.ts'
+import type { RunningGit, StartGit } from '../git-stream.ts'
 import type { Pushed } from '../link/told.ts'
 import type { Following } from './fetch-state.ts'
 
@@ -14,19 +14,22 @@ import type { Following } from './fetch-state.ts'
 /** A line for each of a hundred references. In bytes. */
 const maxReportBytes = 1024 * 1024
 
+/** Starts git, which does nothing before it is given a push. @throws {Refusal} where there is no worker */
+export async function startReceivePack(
+  startGit: StartGit,
+  gitDir: string,
+  { signal, onProgress }: Pick<Following, 'signal' | 'onProgress'>,
+): Promise<RunningGit> {
+  const args = [...settings, 'receive-pack', '--stateless-rpc', '--', gitDir]
+  return await startGit(args, { signal, writesTo: gitDir, onWords: onProgress })
+}
+
 /**
  * Resolves when all references have moved.
  *
- * @throws {JobError} where git fails, {Refusal} where there is no worker; {Error} with git's report where not all have
+ * @throws {JobError} where git fails; {Error} with its report where not all references have moved
  */
-export async function takePush(
-  startGit: StartGit,
-  gitDir: string,
-  { changes, pack }: Pushed & { readonly pack: Buffer },
-  { signal, onProgress }: Pick<Following, 'signal' | 'onProgress'>,
-): Promise<void> {
-  const args = [...settings, 'receive-pack', '--stateless-rpc', '--', gitDir]
-  await using git = await startGit(args, { signal, writesTo: gitDir, onWords: onProgress })
+export async function takePush(git: RunningGit, { changes, pack }: Pushed & { readonly pack: Buffer }): Promise<void> {
   git.stdin.write(commandsFor(changes))
   git.stdin.end(pack)
   const report = await text(bounded(git.stdout))

@@ -8,7 +8,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, FetchServices } from './fetch-state.ts'
 import type { Way } from './followed-ways.ts'
-import { takePush } from './take-push.ts'
+import { startReceivePack, takePush } from './take-push.ts'
 
 /*
  * Brings a copy to the state of its primary, by the cheapest way that leads there:
@@ -71,12 +71,15 @@ async function takeOffer(
   const isSame = known.head === wanted.head && known.headIsGuess === wanted.headIsGuess
   if (told.offer === null || !isPlain || !isSame || hashOfTexts(known) !== wanted.texts) return undefined
   try {
-    const push = await ask.push(told, told.offer, signal)
+    const asking = ask.push(told, told.offer, signal)
+    asking.catch(() => {})
+    await using git = await startReceivePack(startGit, gitDir, { signal, onProgress })
+    const push = await asking
     const changes = push.changes.map(({ ref, old, new: now }) => ({ ref, old: old ?? undefined, new: now }))
     const references = StateDigest.parse(known.references).change(changes).toString()
     const next = withReferences({ ...known, references })
     if (next.digest !== told.digest) return undefined
-    await takePush(startGit, gitDir, push, { signal, onProgress })
+    await takePush(git, push)
     const refs = changes.map(({ ref }) => ref)
     await sync(gitDir, refs)
     return next
