@@ -24,6 +24,8 @@ import type { Discard } from '../../copies/copy/discard.ts'
 import { objectsOfPrimary } from '../../copies/copy/objects-of-primary.ts'
 import { Terms } from '../../copies/copy/term/terms.ts'
 import type { Giver } from '../../copies/giving/giver.ts'
+import type { StartGit } from '../../copies/git-stream.ts'
+import type { SlotView } from '../../copies/slot-view.ts'
 import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
@@ -88,16 +90,12 @@ const catchingUpLane = { slots: 2, largestShare: 1, queueLength: 1000, queueTime
  */
 export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { config, cluster, storage, workers, moving, newRepositories, users, answers, ending, registry, log } = parts
-  const { root, runtimeDirectory } = storage
-  const { pool, git, runJob, spawnLog, sizes } = workers
+  const { root } = storage
+  const { git, runJob } = workers
   await cluster.claimDisk({ root, isEmpty: () => hasNoRepositories(root) })
   await using opened = new AsyncDisposableStack()
   const links = opened.use(new HostLinks(await openLinkTrust(config, log, opened)))
-  // Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle.
-  const { queueLength, queueTimeout } = config
-  const lane = () =>
-    new Lane({ slots: sizes.pushSlots, largestShare: 1, queueLength, queueTimeout, reasons: laneReasons })
-  const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
+  const streams = streamsOf(parts)
   const view = slotViewOf(cluster)
   const reader = { startGit: streams(), runJob }
   const { inSync, reads } = cluster.host
@@ -111,11 +109,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const copies = new Copies({ ...brought, reader, minInSync })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
   const terms = await Terms.open(root)
-  const askObjects = askForObjects(links, view.name, (host) => view.addressOf(host))
-  const openObjects = objectsOfPrimary(links, view.name, (host) => view.addressOf(host))
-  const ask = askPrimary(links, view.name, (host) => view.addressOf(host))
   const sync = git.fsync ? syncReferences : async () => {}
-  const fetched = { root, view, runJob, openObjects, ask, sync, store, askObjects }
+  const fetched = { root, view, runJob, sync, store, ...asksOf(links, view) }
   const followers = new Followers({
     ...fetched,
     terms,
@@ -141,11 +136,30 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const status = () => copiesStatus(view, catching, older)
   addCopiesMetrics(registry, status, () => catching.progress.brought, followers.ways)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
-  const taken = { root, view, terms, users, store, askObjects, names, followers, objects, gifts, received }
+  const taken = { ...fetched, terms, users, names, followers, objects, gifts, received }
   const asked = { ...taken, grants: reads.grants, catchingUp: new Lane(catchingUpLane), ending, log }
   const forHosts = new CopiesServer({ ...asked, turns: copies.turns, trashHere: trashIn(storage, moving) })
   const otherTrashes = new OtherTrashes({ view, hosts: cluster.host.known.hosts, links, copyTimeout, log })
   return partOf(opened, { copies, giver, forHosts, otherTrashes, pages })
+}
+
+/** Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle. */
+function streamsOf({ config, storage, workers }: CopiesParts): () => StartGit {
+  const { queueLength, queueTimeout } = config
+  const { pool, git, spawnLog, sizes } = workers
+  const limits = { slots: sizes.pushSlots, largestShare: 1, queueLength, queueTimeout, reasons: laneReasons }
+  const notes = storage.runtimeDirectory
+  return () => gitStreams({ pool, git, lane: new Lane(limits), spawnLog, notes })
+}
+
+/** How a copy asks its primaries for what they have. */
+function asksOf(links: HostLinks, view: SlotView) {
+  const addressOf = (host: string) => view.addressOf(host)
+  return {
+    ask: askPrimary(links, view.name, addressOf),
+    askObjects: askForObjects(links, view.name, addressOf),
+    openObjects: objectsOfPrimary(links, view.name, addressOf),
+  }
 }
 
 /** With S3, `openS3` has refused to start. */
