@@ -29,14 +29,20 @@ export async function syncReferences(gitDir: string, refs: readonly string[]): P
 
 /**
  * A reference that is symbolic has its value elsewhere, and a fetch does not say what it changes. So a file is made after all of
- * that: it cannot be on the disk without what came before it.
+ * that: it cannot be on the disk without what came before it. On a full disk, the folders must do.
  */
 async function syncLast(commonDir: string): Promise<void> {
   const path = join(commonDir, 'sluice-synced')
-  await using file = await open(path, 'w', 0o600)
-  await file.sync()
-  await rm(path, { force: true })
+  try {
+    await using file = await open(path, 'w', 0o600)
+    await file.sync()
+    await rm(path, { force: true })
+  } catch (error) {
+    if (!noRoom.has(errnoOf(error))) throw error
+  }
 }
+
+const noRoom: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 async function syncIfThere(commonDir: string, folder: string): Promise<void> {
   try {

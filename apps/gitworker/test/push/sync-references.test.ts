@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdir, symlink } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { syncReferences } from '../../src/push/sync-references.ts'
+
+const run = promisify(execFile)
 
 test('each folder on the way to a reference is synced, and those that are gone are not missed', async () => {
   await using folder = await temporaryFolder()
@@ -22,5 +26,24 @@ test('each folder on the way to a reference is synced, and those that are gone a
     await symlink(join(repository, name), join(repository, name))
     await assert.rejects(syncReferences(repository, [ref]), { code: 'ELOOP' })
     if (name !== 'reftable') await syncReferences(repository, ['refs/heads/main', 'refs/heads/other/branch'])
+  }
+})
+
+test('where the disk has no room for another file, the folders are synced', async (t) => {
+  await using folder = await temporaryFolder()
+  const isFull = await run('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=5', 'tmpfs', folder.path]).then(
+    () => true,
+    () => false,
+  )
+  if (!isFull) return t.skip('This user may not mount a tmpfs.')
+  try {
+    await mkdir(join(folder.path, 'refs/heads'), { recursive: true })
+    const fill = async () => {
+      for (let file = 0; ; file++) await writeFile(join(folder.path, `${file}`), '')
+    }
+    await assert.rejects(fill(), { code: 'ENOSPC' })
+    await syncReferences(folder.path, ['refs/heads/main'])
+  } finally {
+    await run('umount', [folder.path])
   }
 })
