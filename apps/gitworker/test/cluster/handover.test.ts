@@ -59,10 +59,35 @@ test('many slots are handed over at once, and a record that has changed meanwhil
   assert.equal(one.cluster.status.slots.handingOver, 0)
 })
 
+test('a slot is not handed over to a copy that fell out of sync while pushes were waited for', async () => {
+  await using cluster = new TestCluster()
+  const [one] = await twoHosts(cluster)
+  const term = await cluster.place('demo', { primary: 'one', ...both })
+  await heard(one, term)
+  const running = await one.cluster.placement.admit(push, term, never)
+  await heard(one, await cluster.place('demo', { primary: 'one', ...both, next: 'two', term }))
+  await until('it is closed', () => one.cluster.status.slots.handingOver === 1)
+  await one.cluster.inSync.remove(slotOf('demo'), term, 'two', new Error('It is gone.'))
+  running?.[Symbol.dispose]()
+  await until('it is open again', () => one.cluster.status.slots.handingOver === 0)
+  const { primary, next, inSync } = await recordOf(cluster, 'demo')
+  assert.deepEqual([primary, next, inSync], ['one', undefined, ['one']])
+  using taken = await one.cluster.placement.admit(push, term, never)
+  assert.ok(taken)
+  // A balancer may not have heard of it.
+  await heard(
+    one,
+    await cluster.place('demo', { primary: 'one', copies: ['one', 'two'], inSync: ['one'], next: 'two', term }),
+  )
+  assert.equal(one.cluster.status.slots.handingOver, 0)
+  assert.equal((await recordOf(cluster, 'demo')).primary, 'one')
+})
+
 test('nothing is handed over to a host that does not live, and pushes go on when next is taken back', async () => {
   await using cluster = new TestCluster()
   const [one] = await twoHosts(cluster)
-  const term = await cluster.place('demo', { primary: 'one', ...both, next: 'three' })
+  const three = ['one', 'two', 'three']
+  const term = await cluster.place('demo', { primary: 'one', copies: three, inSync: three, next: 'three' })
   await until('it has tried', () => one.lines.some(({ msg }) => msg === 'a slot is not handed over yet'))
   using tenure = await one.cluster.placement.admit(push, term, never)
   assert.ok(tenure)

@@ -46,13 +46,29 @@ export function slotRecordOf(value: unknown, revision: number): SlotRecord | und
   const parsed = schema.safeParse(value)
   if (!parsed.success) return undefined
   const { primary, copies, inSync, next, term } = parsed.data
-  const isSound = (primary === null || inSync.includes(primary)) && inSync.every((name) => copies.includes(name))
-  if (!isSound || (term !== null && term > revision)) return undefined
+  if (!isSound(parsed.data) || (term !== null && term > revision)) return undefined
   return { primary: primary ?? undefined, copies, inSync, next: next ?? undefined, term: term ?? revision }
 }
 
+/** @throws {Error} for what nobody could read: it must not get into etcd */
 export function writeSlotRecord({ primary, copies, inSync, next, term }: SlotWrite): string {
-  return JSON.stringify({ primary: primary ?? null, copies, inSync, next: next ?? null, term: term ?? null })
+  const text = JSON.stringify({ primary: primary ?? null, copies, inSync, next: next ?? null, term: term ?? null })
+  if (!isSound({ primary, copies, inSync })) throw new Error(`A slot cannot be kept like this: ${text}`)
+  return text
+}
+
+type Keepers = Pick<SlotRecord, 'copies' | 'inSync'> & { readonly primary: string | null | undefined }
+
+/** The primary is in sync, and whoever is in sync is a copy. */
+function isSound({ primary, copies, inSync }: Keepers): boolean {
+  const isPrimaryInSync = primary === null || primary === undefined || inSync.includes(primary)
+  return isPrimaryInSync && inSync.every((name) => copies.includes(name))
+}
+
+/** The same without a copy in those in sync. It cannot become primary then. */
+export function withoutInSync(record: SlotRecord, copy: string): SlotRecord {
+  const inSync = record.inSync.filter((host) => host !== copy)
+  return { ...record, inSync, next: record.next === copy ? undefined : record.next }
 }
 
 /** Undefined for what is no JSON. */

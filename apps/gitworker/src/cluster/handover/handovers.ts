@@ -90,7 +90,8 @@ export class Handovers implements AsyncDisposable {
 
   #isWanted({ record }: KnownSlot): boolean {
     const { name } = this.#services
-    return record?.primary === name && record.next !== undefined && record.next !== name
+    const { next } = record ?? {}
+    return record?.primary === name && next !== undefined && next !== name && record.inSync.includes(next)
   }
 
   async #handOver(slot: number, signal: AbortSignal): Promise<void> {

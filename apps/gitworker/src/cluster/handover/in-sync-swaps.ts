@@ -1,4 +1,4 @@
-import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
+import { readSlotRecord, withoutInSync, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import { InSyncAdditions } from './in-sync-additions.ts'
 import type { AdditionServices, Joining } from './in-sync-additions.ts'
 
@@ -43,7 +43,7 @@ export class InSyncSwaps {
     const { coordinator, keys, table } = this.#services
     const { record, revision } = table.at(slot)
     if (!record) return undefined
-    const without = { ...record, inSync: record.inSync.filter((host) => host !== copy) }
+    const without = withoutInSync(record, copy)
     const key = keys.slot(slot)
     const done = await coordinator.swap([{ key, expected: revision, value: writeSlotRecord(without) }])
     if (done.isDone) {

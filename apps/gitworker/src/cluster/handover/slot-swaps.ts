@@ -40,11 +40,12 @@ export class SlotSwaps {
    * Makes `next` the primary of a slot that nothing is at work in. Returns when it is certain what has become of it.
    *
    * @param signal ends the wait for certainty, where nobody can be asked
-   * @returns the new term; undefined where the record has changed, or `next` does not live
+   * @returns the new term; undefined where the record has changed, or `next` does not live, or is not in sync
    */
   async giveTo(slot: number, { record, revision }: KnownSlot, signal: AbortSignal): Promise<number | undefined> {
     const next = record?.next
-    if (record === undefined || next === undefined || !this.#services.hosts.get(next)) return undefined
+    if (record === undefined || next === undefined) return undefined
+    if (!record.inSync.includes(next) || !this.#services.hosts.get(next)) return undefined
     const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
     const gift = { slot, record: { ...record, next }, revision, settled: resolve, failed: reject }
     // Slots that are ready in the same turn go together.

@@ -2,7 +2,7 @@ import { mostSwapped } from '@sluice/shared/coordinator/coordinator'
 import type { Coordinator, Swap } from '@sluice/shared/coordinator/coordinator'
 import { slotOfKey } from '@sluice/shared/placement/keys'
 import type { ClusterKeys } from '@sluice/shared/placement/keys'
-import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-record'
+import { readSlotRecord, withoutInSync, writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 
 export type InSyncServices = {
@@ -44,7 +44,7 @@ export async function leaveInSync(
     const parts = some.map(({ key, revision, record }): Swap => ({
       key,
       expected: revision,
-      value: writeSlotRecord({ ...record, inSync: record.inSync.filter((host) => host !== name) }),
+      value: writeSlotRecord(withoutInSync(record, name)),
     }))
     if ((await coordinator.swap([...guards, ...parts])).isDone) left += some.length
   }
