@@ -10,6 +10,9 @@ import { commonDirOf } from '../repository/repository.ts'
  * for. Without them, a push that was acknowledged could be gone after a loss of power.
  */
 
+/** A push may name very many references: each folder that is synced is an open file, and holds a thread of Node's. */
+const mostAtOnce = 4
+
 /**
  * Resolves when all that git has changed in a repository is on the disk, on file systems that keep their changes in order (ext4,
  * XFS, ZFS). On others, when the names of these references are.
@@ -24,7 +27,7 @@ export async function syncReferences(gitDir: string, refs: readonly string[]): P
     if (!isRefName(ref)) continue
     for (let folder = dirname(ref); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
   }
-  await Promise.all([syncLast(commonDir), ...[...folders].map((folder) => syncIfThere(commonDir, folder))])
+  await Promise.all([syncLast(commonDir), syncAll(commonDir, folders)])
 }
 
 /**
@@ -43,6 +46,14 @@ async function syncLast(commonDir: string): Promise<void> {
 }
 
 const noRoom: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
+async function syncAll(commonDir: string, folders: ReadonlySet<string>): Promise<void> {
+  const left = folders.values()
+  const syncSome = async () => {
+    for (const folder of left) await syncIfThere(commonDir, folder)
+  }
+  await Promise.all(Array.from({ length: mostAtOnce }, syncSome))
+}
 
 async function syncIfThere(commonDir: string, folder: string): Promise<void> {
   try {

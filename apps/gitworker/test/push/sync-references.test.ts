@@ -47,3 +47,19 @@ test('where the disk has no room for another file, the folders are synced', asyn
     await run('umount', [folder.path])
   }
 })
+
+const syncMany = `
+  import { syncReferences } from ${JSON.stringify(import.meta.resolve('../../src/push/sync-references.ts'))}
+  const [repository, count] = process.argv.slice(1)
+  await syncReferences(repository, Array.from({ length: Number(count) }, (_, number) => \`refs/heads/\${number}/topic\`))
+`
+
+test('a push of many references in folders of their own leaves open files for others', async () => {
+  await using folder = await temporaryFolder()
+  const repository = join(folder.path, 'many.git')
+  await git(folder.path, ['init', '--bare', repository])
+  const count = 300
+  for (let number = 0; number < count; number++) await mkdir(join(repository, `refs/heads/${number}`))
+  const node = [process.execPath, '--input-type=module', '--eval', syncMany, repository, String(count)]
+  await run('sh', ['-c', 'ulimit -n 64; exec "$0" "$@"', ...node])
+})
