@@ -49,6 +49,8 @@ async function assertSame(): Promise<void> {
 test('a copy gets a repository that it does not have, and follows changes of every kind', async () => {
   await confirm()
   await assertSame()
+  // Not only under the name that it had while it was made.
+  assert.equal(two.synced.at(-1), join(two.root, 'team/project.git'))
   const [first, second] = (await git(gitDir, ['rev-list', '--reverse', 'main'])).split('\n')
   const changes: [what: string, ...args: string[][]][] = [
     ['a branch is created', ['update-ref', 'refs/heads/topic', second!]],

@@ -96,6 +96,8 @@ export type CopyingHost = AsyncDisposable & {
   readonly trash: Trash
   readonly users: RepositoryUsers
   readonly server: Server
+  /** The git directories whose changes were brought to the disk, in order. */
+  readonly synced: string[]
   /** How many requests of other hosts have come, by path. */
   readonly asked: Map<string, number>
   readonly reader: ConstructorParameters<typeof Copies>[0]['reader']
@@ -201,6 +203,11 @@ export async function openCopyingHost(
     discardCopy({ ...moving, lent }, repository, before ?? undefined, { signal, tell: onProgress })
   const terms = await Terms.open(root)
   const askObjects = askForObjects(links, name, (host) => cluster.addresses.get(host))
+  const synced: string[] = []
+  const sync = (gitDir: string, refs: readonly string[]) => {
+    synced.push(gitDir)
+    return syncReferences(gitDir, refs)
+  }
   const followers = new Followers({
     root,
     view,
@@ -216,7 +223,7 @@ export async function openCopyingHost(
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
     ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
-    sync: syncReferences,
+    sync,
     store,
     askObjects,
     log: silentLog,
@@ -230,7 +237,7 @@ export async function openCopyingHost(
     runJob,
     openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
     ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
-    sync: syncReferences,
+    sync,
     store,
     askObjects,
     hold: () => assert.fail('nothing is given in these tests'),
@@ -292,6 +299,7 @@ export async function openCopyingHost(
     trash,
     users,
     server,
+    synced,
     asked,
     reader,
     brought,

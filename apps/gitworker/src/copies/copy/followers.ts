@@ -187,7 +187,10 @@ export class Followers {
       if (told.hasObjects) await takeAllObjects(this.#services, told, objectPlaceOf(told.repository, hidden), fetching)
     }
     const making = { format: wanted.format, refStorage: refStorageIn(config), furnish }
-    maker.keep(await maker.make(placeForCopy(root, told.repository), making))
+    const place = placeForCopy(root, told.repository)
+    maker.keep(await maker.make(place, making))
+    // Its name, too, must outlive a loss of power.
+    await this.#services.sync(place, [])
     return digest
   }
 }

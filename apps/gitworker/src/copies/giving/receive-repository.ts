@@ -75,6 +75,8 @@ export async function receiveRepository(services: ReceiveServices, receiving: Re
   await services.make(to, await makingOf(services, receiving, tenure))
   try {
     const found = findRepository(root, to)
+    // Its new name must outlive a loss of power before the old one goes.
+    if (found) await services.sync(found.gitDir, [])
     if (found) onReceived(found.gitDir)
     tell(`bringing ${to} to the other hosts that keep it`)
     await confirmCopies(copies, to, tenure)
