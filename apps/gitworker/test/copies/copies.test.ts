@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { bringRepository } from '../../src/copies/catching-up/bring-repository.ts'
 import { Terms } from '../../src/copies/copy/term/terms.ts'
 import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
 import { readState } from '../../src/copies/state/read-state.ts'
@@ -93,6 +94,11 @@ test('a copy that cannot bring what it has followed to its disk leaves those in 
   await git(gitDir, ['update-ref', 'refs/heads/more', 'main'])
   await confirm()
   assert.deepEqual(cluster.removed, ['two'])
+  // It has what the primary has, and comes back only when that is on the disk.
+  const bring = () => bringRepository(one.brought, { repository: 'team/project', copy: 'two', term }, never)
+  await assert.rejects(bring(), /ELOOP/)
+  await rm(join(copy, 'reftable'))
+  await bring()
 })
 
 test('HEAD follows to a branch of any name that a first push may have', async () => {

@@ -51,7 +51,11 @@ export async function updateCopy(
     if (fetched?.digest === told.digest) return { state: fetched, way: fetchedBy(fetching) }
   }
   const before = await readState(gitDir, services, signal)
-  if (before.digest === told.digest) return { state: before, way: 'none' }
+  if (before.digest === told.digest) {
+    // What has changed it may have been ended before that was on the disk, or the disk has failed.
+    await services.sync(gitDir, [])
+    return { state: before, way: 'none' }
+  }
   if (before.format !== wanted.format) return undefined
   return { state: await fetchState(services, gitDir, before, fetching), way: fetchedBy(fetching) }
 }
