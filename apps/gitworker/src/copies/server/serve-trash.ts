@@ -57,10 +57,14 @@ async function removed({ root, view, terms, turns, trashHere, log }: TrashServic
   if (plainName(repository) !== repository) throw new NotFollowedError('This is no plain name.', false)
   const claim = { repository, term, primary }
   await checkPrimarysClaim(view, terms, claim)
+  const wanted = { repository, ...rest }
+  // A large one takes long, and a new repository of this name takes pushes meanwhile.
+  const before = await trashHere.remove(wanted)
   return await turns.take(repository, async () => {
-    // It may have waited for long.
+    // It may have waited for long. What was told before this may have moved another one into the trash.
     await checkPrimarysClaim(view, terms, claim)
-    const done = await trashHere.remove({ repository, ...rest })
+    const now = await trashHere.remove(wanted)
+    const done = { isRemoved: before.isRemoved || now.isRemoved, dropped: before.dropped + now.dropped }
     if (done.isRemoved || done.dropped > 0) {
       log.info({ ...told, ...done }, 'removed a deleted repository from the trash for good, as its primary has told')
     }
