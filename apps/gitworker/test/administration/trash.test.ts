@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -12,6 +12,7 @@ import { changedNames } from '../../src/administration/operation/changed-names.t
 import { Turns } from '../../src/administration/operation/turns.ts'
 import { Trash } from '../../src/administration/trash/trash.ts'
 import type { TrashEntry } from '../../src/administration/trash/trash-note.ts'
+import { asUser } from '../support/as-user.ts'
 
 async function thrownAway(root: string, name: string, trash: Trash): Promise<TrashEntry> {
   const folder = join(root, `${name}.git`)
@@ -118,6 +119,22 @@ test('what a purged repository has elsewhere is removed first, again and again u
   await trash.removeGone(assert.ifError)
   assert.deepEqual(discarded, ['app', 'app', 'app'])
   assert.ok(!existsSync(join(root, '.sluice-trash.lock')))
+})
+
+test('what cannot be looked at is not said to be gone', async () => {
+  await using folder = await temporaryFolder()
+  const trash = new Trash(folder.path, 1000)
+  const { id } = await thrownAway(folder.path, 'mine', trash)
+  assert.equal(trash.has(id, 'mine'), true)
+  const entry = join(folder.path, '.sluice-trash.lock', id)
+  chmodSync(entry, 0)
+  {
+    using _user = asUser()
+    assert.throws(() => trash.has(id, 'mine'), { reason: 'repository_unreadable' })
+  }
+  chmodSync(entry, 0o700)
+  await rm(entry, { recursive: true })
+  assert.equal(trash.has(id, 'mine'), false)
 })
 
 test('where other hosts use the same root, each sees to the entries of its own repositories only', async () => {

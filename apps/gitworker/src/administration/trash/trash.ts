@@ -111,7 +111,7 @@ export class Trash {
   /**
    * Whether there is anything of a repository under an id: it itself, or what is left where its removal has failed.
    *
-   * @throws {Refusal} `operation_failed` where something is there that is not what was moved in
+   * @throws {Refusal} `operation_failed` where something is there that is not what was moved in; `repository_unreadable`
    */
   has(id: string, repository: string): boolean {
     if (!isTrashId(id)) return false
