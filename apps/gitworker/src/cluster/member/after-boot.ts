@@ -15,6 +15,9 @@ import type { InSyncServices } from './in-sync-slots.ts'
  *     ── no other in sync lives ──▶ nobody has more than this host
  */
 
+/** Each look reads all slots, and all hosts may have started anew at once. */
+const lookEveryMs = 250
+
 export type AfterBootServices = InSyncServices & {
   /** Of a lease, in milliseconds. */
   readonly ttl: number
@@ -44,7 +47,7 @@ export async function leaveAfterBoot(services: AfterBootServices): Promise<void>
       left += await leaveInSync(services, slots, { key: services.keys.host(primary), expected: revision, value: keep })
     }
     if (performance.now() > until) throw isStillPrimary(name, others.length)
-    await pause(50)
+    await pause(lookEveryMs)
   }
   if (left > 0) log.warn({ slots: left }, 'this machine has started anew: this host is in sync no more, and catches up')
 }
