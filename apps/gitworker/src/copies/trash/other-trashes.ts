@@ -127,7 +127,8 @@ export class OtherTrashes {
     const entries: TrashedThere[] = []
     const take = (text: string) => {
       const line = readTrashLine(text)
-      if (!line || 'end' in line) return line && true
+      if (!line) return undefined
+      if ('end' in line) return true
       if ('failed' in line) throw new Error(line.failed)
       entries.push(line)
       return entries.length > mostEntries ? undefined : false
