@@ -13,6 +13,7 @@ import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import { NotMemberError, SlotForcing } from '../../src/cluster/force/slot-forcing.ts'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
+import { recordLog } from '../support/recorded-log.ts'
 
 const keys = clusterKeys('/sluice/')
 
@@ -93,7 +94,8 @@ test('a host that is no member any more forces nothing', async () => {
 })
 
 test('a copy that is out of sync serves what it has after a force, and the other one is brought to that', async () => {
-  await using hosts = await openHostsInProcess()
+  const { lines, log } = recordLog()
+  await using hosts = await openHostsInProcess({}, log)
   const audit = join(hosts.folder, 'audit.log')
   const name = 'team/forced.git'
   await hosts.start('one')
@@ -151,4 +153,14 @@ test('a copy that is out of sync serves what it has after a force, and the other
   await until('one to be in sync again', async () => (await hosts.inSyncOf(name)).length === 2)
   assert.equal(await hosts.refsAt('one', name), await hosts.refsAt('two', name))
   assert.doesNotMatch(await hosts.refsAt('one', name), /only-one/)
+
+  // What only one had is in its log, and can be brought back.
+  const old = (await git(work, ['rev-parse', 'main'])).trim()
+  const { lost } = lines.find((line) => 'lost' in line && line['repository'] === 'team/forced' && line['level'] === 40)!
+  assert.deepEqual(lost, [
+    { ref: 'refs/heads/main', old, new: (await git(work, ['rev-parse', 'main~1'])).trim() },
+    { ref: 'refs/heads/only-one', old, new: null },
+  ])
+  await git(join(hosts.rootOf('one'), name), ['push', hosts.urlOf('two', name), `${old}:refs/heads/found`])
+  assert.match(await hosts.refsAt('one', name), new RegExp(`refs/heads/found ${old}`))
 })

@@ -113,7 +113,7 @@ export type CopyingHost = AsyncDisposable & {
 export async function openCopyingHost(
   cluster: FakeCluster,
   name: string,
-  { copyTimeout = 60_000, longestSilence = 300_000, git: program = 'git' } = {},
+  { copyTimeout = 60_000, longestSilence = 300_000, git: program = 'git', log = silentLog } = {},
 ): Promise<CopyingHost> {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
@@ -226,7 +226,7 @@ export async function openCopyingHost(
     sync,
     store,
     askObjects,
-    log: silentLog,
+    log,
   })
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }

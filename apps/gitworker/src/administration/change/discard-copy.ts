@@ -40,6 +40,7 @@ export async function lentNow({ root, trash, notes }: MovingServices): Promise<R
  *
  * @param services `lent`: from `lentNow`, not long ago; otherwise all repositories are looked at
  * @param kept what the primary's trash says of it, if it is there; `dropped`: other hosts keep it
+ * @returns what the trash of this host has then
  * @throws {Refusal} `repository_busy`, `not_movable`, `borrowers_unknown`; the file system's error
  */
 export async function discardCopy(
@@ -47,7 +48,7 @@ export async function discardCopy(
   repository: string,
   kept: Kept | 'dropped' | undefined,
   progress: Progress,
-): Promise<void> {
+): Promise<TrashEntry> {
   const { root, turns, trash, notes, lent } = services
   const found = foundRepository(root, repository)
   const folder = movableFolder(root, found.name, found.gitDir)
@@ -56,7 +57,7 @@ export async function discardCopy(
   const lends = lent?.has(realOr(join(found.gitDir, 'objects'))) ?? true
   const borrowers = lends ? await whileNothingMoves(notes, () => borrowersOf(found.gitDir, root, trash)) : []
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'delete'))
-  await moveToTrash(services, { ...found, folder, borrowers }, kept, progress)
+  return await moveToTrash(services, { ...found, folder, borrowers }, kept, progress)
 }
 
 /** A repository on which no other operation works, nor on those that borrow from it. */

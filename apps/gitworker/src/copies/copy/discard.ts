@@ -13,6 +13,11 @@ export type Discarding = Pick<Following, 'signal' | 'onProgress'> & {
  * Moves a repository out of the way, to this host's trash.
  *
  * @param trashed what the primary's trash says of it; null: it is kept for a day; `dropped`: so, and others have it
+ * @returns what this host's trash calls it
  * @throws {Refusal} where it cannot be moved
  */
-export type Discard = (repository: string, trashed: Trashed | 'dropped' | null, discarding: Discarding) => Promise<void>
+export type Discard = (
+  repository: string,
+  trashed: Trashed | 'dropped' | null,
+  discarding: Discarding,
+) => Promise<{ readonly id: string }>

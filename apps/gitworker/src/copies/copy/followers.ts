@@ -18,6 +18,7 @@ import type { Discard, Discarding } from './discard.ts'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, Following } from './fetch-state.ts'
 import { FollowedWays } from './followed-ways.ts'
+import { logTrashed } from './lost-references.ts'
 import { NewestTold } from './newest-told.ts'
 import { NotFollowedError } from './term/not-followed-error.ts'
 import { objectPlaceOf } from '../object-store.ts'
@@ -136,7 +137,7 @@ export class Followers {
     const { repository, state: wanted, trashed } = following.told
     const found = findRepository(root, repository)
     if (!wanted) {
-      if (found) await this.#discard(repository, found.gitDir, trashed, following)
+      if (found) await this.#giveUp(found.gitDir, trashed, following)
       return absentDigest
     }
     if (!found) return await this.#create({ ...following, wanted })
@@ -144,18 +145,19 @@ export class Followers {
     const digest = await this.#update(gitDir, { ...following, wanted })
     if (digest !== undefined) return digest
     // It was deleted at the primary, and there is another one of this name now.
-    await this.#discard(repository, gitDir, null, following)
+    await this.#giveUp(gitDir, null, following)
     return await this.#create({ ...following, wanted })
   }
 
-  async #discard(
-    repository: string,
-    gitDir: string,
-    trashed: Trashed | 'dropped' | null,
-    discarding: Discarding,
-  ): Promise<void> {
+  async #giveUp(gitDir: string, trashed: Trashed | null, following: Following): Promise<void> {
+    const { told } = following
+    const { id } = await this.#discard(told.repository, gitDir, trashed, following)
+    if (told.isCatchingUp) logTrashed(this.#services.log, told, id, trashed !== null)
+  }
+
+  async #discard(repository: string, gitDir: string, trashed: Trashed | 'dropped' | null, discarding: Discarding) {
     this.#lastKnown.delete(gitDir)
-    await this.#services.discard(repository, trashed, discarding)
+    return await this.#services.discard(repository, trashed, discarding)
   }
 
   /** @returns undefined where the primary's is of another object format */

@@ -8,6 +8,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { fetchState } from './fetch-state.ts'
 import type { Fetching, FetchServices } from './fetch-state.ts'
 import type { Way } from './followed-ways.ts'
+import { LostReferences } from './lost-references.ts'
 import { startReceivePack, takePush } from './take-push.ts'
 
 /*
@@ -18,7 +19,7 @@ import { startReceivePack, takePush } from './take-push.ts'
  *   otherwise, or if that fails ──▶ fetch
  *   it is not as told then ──▶ read all of it, and fetch once more
  *
- * Where the primary says so, nothing that is known counts, and all is read first.
+ * Where the primary says so, nothing that is known counts, and all is read first. What catches up says what it loses.
  */
 
 export type UpdateServices = FetchServices & {
@@ -50,14 +51,21 @@ export async function updateCopy(
     const fetched = await tryToFetch(services, gitDir, counted, fetching)
     if (fetched?.digest === told.digest) return { state: fetched, way: fetchedBy(fetching) }
   }
-  const before = await readState(gitDir, services, signal)
+  const lost = told.isCatchingUp ? new LostReferences() : undefined
+  const before = await readState(gitDir, services, signal, lost?.note)
   if (before.digest === told.digest) {
     // What has changed it may have been ended before that was on the disk, or the disk has failed.
     await services.sync(gitDir, [])
     return { state: before, way: 'none' }
   }
   if (before.format !== wanted.format) return undefined
-  return { state: await fetchState(services, gitDir, before, fetching), way: fetchedBy(fetching) }
+  lost?.noteHead(before)
+  try {
+    return { state: await fetchState(services, gitDir, before, fetching), way: fetchedBy(fetching) }
+  } finally {
+    // What fails later may have moved them all the same.
+    await lost?.tell(services, gitDir, told)
+  }
 }
 
 function fetchedBy({ told }: Fetching): Way {

@@ -47,6 +47,9 @@ export async function readStateOf(
   return found && (await readState(found.gitDir, reader, signal))
 }
 
+/** Gets a reference's full name, one character for each byte, and the id that it leads to. */
+export type OnReference = (ref: string, id: string, isSymbolic: boolean) => void
+
 /**
  * Reads a repository's whole state, hidden references included. Symbolic references that lead nowhere are not part of it:
  * git does not list them.
@@ -54,7 +57,12 @@ export async function readStateOf(
  * @throws {NotCopiableError} where it cannot be copied, {JobError} where git cannot read it, {Refusal} where there is no
  *   worker, or the signal's reason
  */
-export async function readState(gitDir: string, reader: StateReader, signal: AbortSignal): Promise<RepositoryState> {
+export async function readState(
+  gitDir: string,
+  reader: StateReader,
+  signal: AbortSignal,
+  onReference?: OnReference,
+): Promise<RepositoryState> {
   const { startGit, runJob } = reader
   const format = await formatOf(gitDir, runJob, signal)
   const head = await headOf(gitDir, runJob, signal)
@@ -68,6 +76,7 @@ export async function readState(gitDir: string, reader: StateReader, signal: Abo
   for await (const line of linesOf(git.stdout)) {
     const [id = '', target = '', ref = ''] = line.split(' ')
     digest.add(ref, target === '' ? id : `ref: ${target}`)
+    onReference?.(ref, id, target !== '')
     if (target === '') continue
     if (symbolic.size >= mostSymbolic)
       throw new NotCopiableError(`${gitDir} has more than ${mostSymbolic} symbolic references: so many are not copied.`)
@@ -125,8 +134,8 @@ function withoutEnd(line: string): string {
   return line.replace(/[ \t\r\n]+$/, '')
 }
 
-/** @throws {Error} where a line is longer than git writes any */
-async function* linesOf(stdout: AsyncIterable<Buffer>): AsyncGenerator<string> {
+/** What git writes, one character for each byte. @throws {Error} where a line is longer than git writes any */
+export async function* linesOf(stdout: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest = ''
   for await (const chunk of stdout) {
     const lines = (rest + chunk.toString('latin1')).split('\n')
