@@ -25,7 +25,7 @@ export function forcedText(forced: Forced, screen: Screen): string {
 
 function nothing({ left, isDone }: Forced): string {
   if (left.length > 0) return isDone ? 'Nothing was done.' : 'Nothing would be done.'
-  return 'No slot is down. Nothing needs to be forced.'
+  return 'No slot is down. Nothing needs to be forced. If a host has just died, look again when its lease is over.'
 }
 
 function planned({ host, slots }: Forced, screen: Screen): string {
@@ -34,6 +34,7 @@ function planned({ host, slots }: Forced, screen: Screen): string {
   })
   const more = rows.length > mostShown ? `\nand ${rows.length - mostShown} more` : ''
   const gone = goneOf(slots)
+  const areSeveral = gone.includes(',')
   const empty = slots.filter(({ repositories }) => repositories === 0).length
   const warning =
     empty === 0
@@ -43,16 +44,17 @@ function planned({ host, slots }: Forced, screen: Screen): string {
 
 ${table(columns, rows.slice(0, mostShown), screen)}${more}
 
-Every push is on ${gone}. Start one of them instead if you can: then nothing is lost.
+Every push is on ${gone}. Start ${areSeveral ? 'one of them' : 'that host'} instead if you can: then nothing is lost.
 What ${host} does not have is given up: pushes since it fell out of sync, and repositories that it was not brought.
-When ${gone} ${slots.some(({ lost }) => lost.length > 1) || gone.includes(',') ? 'come' : 'comes'} back, what differs there is overwritten, and what is not on ${host} is moved to the trash there for a day.
-So copy its disk first if it may ever be needed. Make sure that it is switched off, and not just cut off.${warning}`
+When ${gone} ${areSeveral ? 'come' : 'comes'} back, what differs there is overwritten, and what is not on ${host} is moved to the trash there for a day. The log there names it.
+So copy ${areSeveral ? 'their disks' : 'its disk'} first if ${areSeveral ? 'they' : 'it'} may ever be needed. Make sure that ${areSeveral ? 'they are' : 'it is'} switched off, and not just cut off.${warning}`
 }
 
 function done({ host, slots }: Forced): string {
   const gone = goneOf(slots)
+  const [start, disk, it] = gone.includes(',') ? ['start', 'their disks', 'they'] : ['starts', 'its disk', 'it']
   return `${host} is the primary of ${counted(slots.length)} now. What only ${gone} had is given up.
-Before ${gone} starts again, copy its disk if it may ever be needed: what differs there is overwritten.`
+Before ${gone} ${start} again, copy ${disk} if ${it} may ever be needed: what differs there is overwritten, and named in the log there.`
 }
 
 function leftText({ left }: Forced): string {

@@ -39,7 +39,7 @@ test('only slots of which no host in sync lives, and this host has a copy, can b
     [['a', 'b', 'c'], ['a', 'c'], ['b', 'c'], /c is up and has all of it/],
     [['a', 'b'], ['b'], ['b'], /b is its primary already/],
     [['a', 'b'], ['a', 'b'], ['b'], /becomes its primary by itself/],
-    [['a', 'c'], ['a'], ['b'], /no copy of it: it is for a, c/],
+    [['a', 'c'], ['a'], ['b'], /no copy of it\. Run this on a host that has one, if it is up: a, c/],
   ]
   for (const [copies, inSync, live, why] of cases) {
     const { coordinator, forcing, recordOf } = await etcdWith(1, copies, inSync, live)
@@ -156,7 +156,7 @@ test('a copy that is out of sync serves what it has after a force, and the other
 
   // What only one had is in its log, and can be brought back.
   const old = (await git(work, ['rev-parse', 'main'])).trim()
-  const { lost } = lines.find((line) => 'lost' in line && line['repository'] === 'team/forced' && line['level'] === 40)!
+  const { lost } = lines.find((one) => 'lost' in one && one['repository'] === 'team/forced' && one['level'] === 40)!
   assert.deepEqual(lost, [
     { ref: 'refs/heads/main', old, new: (await git(work, ['rev-parse', 'main~1'])).trim() },
     { ref: 'refs/heads/only-one', old, new: null },

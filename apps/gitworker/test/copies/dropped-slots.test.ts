@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
-import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import { DroppedSlots } from '../../src/copies/catching-up/dropped-slots.ts'
 import { Terms } from '../../src/copies/copy/term/terms.ts'
+import { recordLog } from '../support/recorded-log.ts'
 
 test('what a table says that is older than what this host has known drops nothing', async () => {
   await using folder = await temporaryFolder()
@@ -17,6 +17,7 @@ test('what a table says that is older than what this host has known drops nothin
     records.set(slot, { primary: 'two', copies: others, inSync: others, next: undefined, term: slot === 1 ? 20 : 50 })
   }
   const dropped: string[] = []
+  const { lines, log } = recordLog()
   let changed: (slot: number) => void = () => {}
   const view = {
     name: 'one',
@@ -37,7 +38,9 @@ test('what a table says that is older than what this host has known drops nothin
   }
   const followers = {
     drop: async (repository: string, isKept: () => boolean) => {
-      if (!isKept()) dropped.push(repository)
+      if (isKept()) return undefined
+      dropped.push(repository)
+      return { id: `id of ${repository}` }
     },
   }
   await using _slots = new DroppedSlots({
@@ -47,10 +50,12 @@ test('what a table says that is older than what this host has known drops nothin
     followers,
     lent,
     isLive: () => true,
-    log: silentLog,
+    log,
   })
   for (const slot of [1, 2]) changed(slot)
-  await until('the one to be dropped', () => dropped.length === 2)
+  await until('it to be in the log', () => lines.length > 0)
+  const trashed = dropped.map((repository) => ({ repository, trash: `id of ${repository}` }))
+  assert.deepEqual([lines[0]!['moved'], lines[0]!['trashed']], [2, trashed])
   assert.deepEqual(dropped, ['r-2', 'other-2'])
   assert.equal(looks, 1)
 })

@@ -114,9 +114,10 @@ test('what a fetch has moved before something else failed is named, too', async 
   const lock = join(two.root, 'r.git/HEAD.lock')
   await cp(join(two.root, 'r.git/HEAD'), lock)
   await assert.rejects(bringRepository(one.brought, { repository: 'r', copy: 'two', term }, never))
-  assert.deepEqual(logged().map((line) => 'lost' in line && line.lost), [
-    [{ ref: 'refs/heads/stray', old: stray, new: null }],
-  ])
+  assert.deepEqual(
+    logged().map((line) => 'lost' in line && line.lost),
+    [[{ ref: 'refs/heads/stray', old: stray, new: null }]],
+  )
 })
 
 test('what is told in the usual way is not looked at', async () => {

@@ -133,7 +133,8 @@ export class SlotForcing {
     }
     if (alive !== undefined)
       return `${alive} is up and has all of it, as far as etcd knows. If it has just died, look again when its lease is over`
-    if (!record.copies.includes(name)) return `${name} has no copy of it: it is for ${record.copies.join(', ')}`
+    if (!record.copies.includes(name))
+      return `${name} has no copy of it. Run this on a host that has one, if it is up: ${record.copies.join(', ')}`
     return undefined
   }
 

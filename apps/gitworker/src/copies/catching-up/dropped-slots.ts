@@ -27,6 +27,12 @@ const lentMs = 60_000
 /** Until what could not be moved is tried again. */
 const againMs = 60_000
 
+/** Repositories in a line of the log. */
+const mostNamed = 100
+
+/** A repository, and what the trash calls it. */
+type Trashed = { readonly repository: string; readonly trash: string }
+
 /**
  * Moves the repositories of slots that this host has kept, and is to be a copy of no more, to its trash: others have them.
  *
@@ -83,15 +89,16 @@ export class DroppedSlots implements AsyncDisposable {
     if (!isLive()) return this.#lookIn(pauseMs)
     try {
       const named = await names.read()
+      const trashed: Trashed[] = []
       let moved = 0
       let isWhole = true
       for (const slot of dropped) {
-        const left = await this.#moveSlot(slot, named.get(slot) ?? [])
+        const left = await this.#moveSlot(slot, named.get(slot) ?? [], trashed)
         moved += (named.get(slot)?.length ?? 0) - left
         if (left === 0) this.#settled.add(slot)
         else isWhole = false
       }
-      if (moved > 0) log.info({ slots: dropped.length, moved }, 'moved what other hosts keep now to the trash')
+      if (moved > 0) log.info({ slots: dropped.length, moved, trashed }, 'moved what other hosts keep now to the trash')
       if (!isWhole) this.#lookIn(againMs)
     } catch (err) {
       log.warn({ err, slots: dropped.length }, 'it cannot be known what this host has of slots that others keep now')
@@ -99,8 +106,8 @@ export class DroppedSlots implements AsyncDisposable {
     }
   }
 
-  /** @returns how many are left */
-  async #moveSlot(slot: number, repositories: readonly string[]): Promise<number> {
+  /** @param trashed gets what is moved, up to `mostNamed` @returns how many are left */
+  async #moveSlot(slot: number, repositories: readonly string[], trashed: Trashed[]): Promise<number> {
     const { followers, log, isLive } = this.#services
     const { signal } = this.#ending
     const isKept = () => !isLive() || !this.#isDropped(slot)
@@ -108,7 +115,8 @@ export class DroppedSlots implements AsyncDisposable {
     for (const repository of repositories) {
       if (signal.aborted || isKept()) return left
       try {
-        await followers.drop(repository, isKept, { signal, lent: await this.#lentNow() })
+        const moved = await followers.drop(repository, isKept, { signal, lent: await this.#lentNow() })
+        if (moved && trashed.length < mostNamed) trashed.push({ repository, trash: moved.id })
         left--
       } catch (err) {
         if (!signal.aborted)

@@ -117,13 +117,15 @@ export class Followers {
    * Moves a repository to this host's trash, unless it is to be kept. What a primary tells of it meanwhile waits.
    *
    * @param isKept asked right before
+   * @returns what the trash calls it; undefined where it was not moved
    * @throws {Refusal} where it cannot be moved; the signal's reason
    */
-  async drop(repository: string, isKept: () => boolean, how: Omit<Discarding, 'onProgress'>): Promise<void> {
-    await this.#services.turns.take(repository, async () => {
+  async drop(repository: string, isKept: () => boolean, how: Omit<Discarding, 'onProgress'>) {
+    return await this.#services.turns.take(repository, async () => {
       how.signal.throwIfAborted()
       const found = findRepository(this.#services.root, repository)
-      if (found && !isKept()) await this.#discard(repository, found.gitDir, 'dropped', { ...how, onProgress: () => {} })
+      if (!found || isKept()) return undefined
+      return await this.#discard(repository, found.gitDir, 'dropped', { ...how, onProgress: () => {} })
     })
   }
 
