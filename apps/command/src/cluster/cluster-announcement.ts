@@ -8,7 +8,7 @@ import { logsIn } from './log-file.ts'
 /**
  * Says where a cluster is, and what to try on it.
  *
- * @param demo who keeps the demo repository, if that is known
+ * @param demo who keeps the demo repository, if that is known; it may move until all hosts have their shares
  */
 export function clusterAnnouncement(
   folder: string,
@@ -27,7 +27,23 @@ export function clusterAnnouncement(
     primaryOfDemo: primary?.name ?? null,
     hostsOfDemo: demo?.inSync ?? [],
   }
-  return { document, text: () => textFor(url, page, folder, hosts, gateways, primary, demo?.inSync ?? []) }
+  return { document, text: () => textFor(url, page, folder, hosts, gateways) }
+}
+
+/** Says which host to kill. */
+export function killAnnouncement({ name, latest: { pid } }: KeptProcess): string {
+  return `
+  Each host has its share now. Kill ${name}, which accepts the pushes to demo.git. Nothing is lost. Push again: that waits for
+  a few seconds, until another host that has everything has taken over. ${name} comes back later, and is brought what it has
+  missed.
+
+    kill -9 ${pid}
+
+  Or let it hand its repositories over first, so that nobody notices:
+
+    kill ${pid}
+
+`
 }
 
 function describe({ name, latest: { pid, address, operations } }: KeptProcess) {
@@ -40,18 +56,13 @@ function textFor(
   folder: string,
   hosts: readonly KeptProcess[],
   gateways: readonly KeptProcess[],
-  primary: KeptProcess | undefined,
-  inSync: readonly string[],
 ): string {
   const list = [...gateways, ...hosts].map(
     ({ name, latest }) => `    ${name.padEnd(11)} ${latest.address?.padEnd(17)} pid ${latest.pid}`,
   )
-  const victim = primary ?? hosts.at(-1)!
-  const which = primary ? `, which accepts the pushes to demo.git now` : ''
-  const kept = inSync.length === 0 ? '' : `: demo.git is on ${inSync.join(' and ')}`
   return `
   Sluice serves on ${url}, from ${hosts.length} hosts with a disk each (${join(folder, 'disks')}).
-  A push is acknowledged when all hosts that keep the repository have it${kept}.
+  A push is acknowledged when all hosts that keep the repository have it.
 
 ${list.join('\n')}
 
@@ -69,14 +80,11 @@ ${list.join('\n')}
 
     git ls-remote http://${gateways.at(-1)!.latest.address}/demo.git
 
-  Kill ${victim.name}${which}. Nothing is lost. Push again: that waits for a few seconds, until another
-  host that has everything has taken over. ${victim.name} comes back later, and is brought what it has missed.
+  Look after the repositories of ${hosts[0]!.name}, while it runs:
 
-    kill -9 ${victim.latest.pid}
+    SLUICE_RUN_FOLDER=${join(folder, hosts[0]!.name)} npx sluice repo list
 
-  Or let it hand its repositories over first, so that nobody notices:
-
-    kill ${victim.latest.pid}
+  Then kill a host. Which one, this says as soon as each host has its share of the repositories.
 
   The logs are in ${logsIn(folder)}. Ctrl-C stops everything.
 

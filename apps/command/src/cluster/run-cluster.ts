@@ -12,7 +12,7 @@ import { checkAll } from '@sluice/shared/config/start-checks'
 import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
 import { startChecksOfHost } from '@sluice/gitworker/start/start-checks'
 import type { Ending } from '../start/child-end.ts'
-import { clusterAnnouncement } from './cluster-announcement.ts'
+import { clusterAnnouncement, killAnnouncement } from './cluster-announcement.ts'
 import { ClusterMembers } from './cluster-members.ts'
 import { demoSlot } from './demo-slot.ts'
 import type { DemoSlot } from './demo-slot.ts'
@@ -20,6 +20,7 @@ import { checkEtcd } from './etcd-process.ts'
 import { environmentsOf, hosts } from './member-environments.ts'
 import type { Environments } from './member-environments.ts'
 import type { Surfaces } from './surfaces.ts'
+import { untilSettled } from './until-settled.ts'
 
 /** With a disk for each host. */
 const usualCopies = 2
@@ -48,6 +49,7 @@ export async function runCluster(
   await using coordinator = await openCoordinator(configs[0]!, silentLog)
   const demo = demoIn(folder, coordinator, environments, configs[0]!)
   await using members = new ClusterMembers(folder, environments, demo, ending)
+  surfaces.say(`\n  Starting etcd, three hosts and two gateways in ${folder}.\n`)
   try {
     await members.start()
   } catch (error) {
@@ -57,7 +59,14 @@ export async function runCluster(
   if (ending.stopping.aborted) return
   members.keep(surfaces)
   surfaces.announce(clusterAnnouncement(folder, members, members.demoRecord))
-  await stopped
+  await Promise.all([stopped, sayWhomToKill(members, surfaces, ending.stopping)])
+}
+
+/** Not before all is in its place: the slot of the repository to try may move until then. */
+async function sayWhomToKill(members: ClusterMembers, surfaces: Surfaces, over: AbortSignal): Promise<void> {
+  const primary = await untilSettled(members.gateways[0]!.latest.operations!, 'demo', over)
+  const host = members.hosts.find(({ name }) => name === primary)
+  if (host) surfaces.say(killAnnouncement(host))
 }
 
 /** Ctrl-C once: all end when their requests have. Twice: at once. */
