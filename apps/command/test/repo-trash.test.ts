@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Trashed, TrashList } from '@sluice/gitworker/administration/trash/list-trash'
 import { screenOf } from '../src/output/report.ts'
-import { findTrashed, toRestore } from '../src/repo/trash/find-trashed.ts'
+import { findTrashed, onlyElsewhere, toRestore } from '../src/repo/trash/find-trashed.ts'
 import { isGoneEverywhere, purgedText } from '../src/repo/trash/purged-text.ts'
 import { trashText } from '../src/repo/trash/trash-text.ts'
 
@@ -39,7 +39,8 @@ test('a repository in the trash is found by its name or id, wherever it is', () 
   assert.throws(() => findTrashed(listed(one, trashed('Y', 'team/app')), 'team/app'), /Say which by its id: X, Y/)
   assert.throws(() => findTrashed(listed(dropped), 'team/app'), /The trash has no team\/app.*"sluice repo purge D"/)
   assert.throws(() => findTrashed({ trash: [], unasked: null }, 'x'), /has no x.*other hosts of its cluster were not/)
-  assert.throws(() => toRestore(listed(one), 'team/app'), /and two has\..*push --mirror/)
+  assert.equal(toRestore(listed(one, { ...dropped, isHere: true, elsewhere: [] }), 'team/app').id, 'X')
+  assert.match(onlyElsewhere(one), /^team\/app is in the trash of two, and not .* on two push to it: .*push --mirror/)
   assert.equal(toRestore(listed(one, trashed('Y', 'team/app')), 'team/app').id, 'Y')
 })
 

@@ -3,9 +3,11 @@ import type { Purged } from '@sluice/gitworker/administration/change/purge-repos
 import type { Trashed, TrashList } from '@sluice/gitworker/administration/trash/list-trash'
 import { reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
+import { CommandError } from '../output/failure.ts'
+import { HostRefusal } from './host/administration-client.ts'
 import type { AdministrationClient } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
-import { findTrashed, toRestore } from './trash/find-trashed.ts'
+import { findTrashed, onlyElsewhere, toRestore } from './trash/find-trashed.ts'
 import { isGoneEverywhere, purgedText } from './trash/purged-text.ts'
 import { trashText } from './trash/trash-text.ts'
 
@@ -29,13 +31,25 @@ export function restoreCommand(at: Surroundings) {
     .action(
       reporting(at, async (wanted, { to }, command) => {
         const document = await withHost(at, command, async (host) => {
-          const { id } = toRestore(await trashOf(host), wanted)
-          const body = to === undefined ? {} : { to }
-          return await host.ask<{ restored: string }>({ method: 'POST', path: `trash/${id}/restore`, body })
+          return await restore(host, toRestore(await trashOf(host), wanted), to)
         })
         return { document, text: () => `Restored ${document.restored}.` }
       }),
     )
+}
+
+/** The host of the name restores it. Any other one says which host that is. */
+async function restore(host: AdministrationClient, found: Trashed, to: string | undefined) {
+  const { id, repository, isHere } = found
+  // The host does not know the name of what it does not have.
+  const name = isHere ? to : (to ?? repository)
+  const body = name === undefined ? {} : { to: name }
+  try {
+    return await host.ask<{ restored: string }>({ method: 'POST', path: `trash/${id}/restore`, body })
+  } catch (error) {
+    if (isHere || !(error instanceof HostRefusal) || error.reason !== 'trash_missing') throw error
+    throw new CommandError(onlyElsewhere(found, to))
+  }
 }
 
 export function purgeCommand(at: Surroundings) {

@@ -16,11 +16,23 @@ export type AdministrationRequest = {
 /** Gets the lines of a long reply as they come. */
 export type OnLine = (line: Readonly<Record<string, unknown>>) => void
 
+/** A host's own sentence. */
+export class HostRefusal extends CommandError {
+  override readonly name = 'HostRefusal'
+  /** See docs/reference/refusals.md. */
+  readonly reason: string
+
+  constructor(sentence: string, reason: string) {
+    super(sentence)
+    this.reason = reason
+  }
+}
+
 /** A host whose repositories can be administered, over the socket of its administration. */
 export type AdministrationClient = {
   /**
    * @returns the result
-   * @throws {CommandError} with the host's own sentence where it refuses
+   * @throws {HostRefusal} where it refuses; {CommandError}
    */
   ask<T>(wanted: AdministrationRequest, onLine?: OnLine): Promise<T>
 }
@@ -80,7 +92,7 @@ async function lastOf(incoming: IncomingMessage, onLine: OnLine): Promise<unknow
 }
 
 function checked(answer: unknown): unknown {
-  const { error } = answer as { error?: { sentence: string } }
-  if (error) throw new CommandError(error.sentence)
+  const { error } = answer as { error?: { reason: string; sentence: string } }
+  if (error) throw new HostRefusal(error.sentence, error.reason)
   return answer
 }

@@ -4,35 +4,43 @@ import { unaskedText } from './trash-text.ts'
 
 /** By its name, or its id. @throws {CommandError} where there is none, or several fit */
 export function findTrashed(list: TrashList, wanted: string): Trashed {
-  const { trash } = list
-  const name = wanted.replace(/\.git$/, '')
-  const fitting = trash.filter(({ id, repository, isDropped }) => id === wanted || (repository === name && !isDropped))
-  const [one, another] = fitting
-  if (!one) throw new CommandError(missing(list, wanted, name))
+  const [one, another] = fitting(list, wanted)
+  if (!one) throw new CommandError(missing(list, wanted))
   if (another) {
-    const ids = fitting.map(({ id }) => id).join(', ')
-    throw new CommandError(`Several deleted repositories were called ${wanted}. Say which by its id: ${ids}.`)
+    const ids = fitting(list, wanted).map(({ id }) => id)
+    throw new CommandError(
+      `Several deleted repositories were called ${wanted}. Say which by its id: ${ids.join(', ')}.`,
+    )
   }
   return one
 }
 
-/** The same for one that this host can restore: it must be in its own trash. @throws {CommandError} */
+/** The same for one that is to be restored: what this host has itself comes first. @throws {CommandError} */
 export function toRestore(list: TrashList, wanted: string): Trashed {
   const here = { ...list, trash: list.trash.filter(({ isHere }) => isHere) }
-  const isOnlyElsewhere = (one: Trashed) => !here.trash.some(({ id }) => id === one.id)
-  const name = wanted.replace(/\.git$/, '')
-  if (here.trash.some(({ id, repository }) => id === wanted || repository === name)) return findTrashed(here, wanted)
-  const one = findTrashed(list, wanted)
-  if (!isOnlyElsewhere(one)) return one
-  const [host] = one.elsewhere
-  throw new CommandError(
-    `This host has no ${wanted} in its trash, and ${one.elsewhere.join(', ')} has. A repository is restored from the trash of the ` +
-      `host that keeps its name now. To bring it back from ${host}: create it where it is kept now (sluice repo create ${one.repository}), ` +
-      `and on ${host} push to it: git -C SLUICE_ROOT/.sluice-trash.lock/${one.id}/repository push --mirror ADDRESS`,
+  return findTrashed(fitting(here, wanted).length > 0 ? here : list, wanted)
+}
+
+/** Why the host that keeps the name cannot restore it, and what to do. */
+export function onlyElsewhere({ id, repository, elsewhere }: Trashed, to = repository): string {
+  return (
+    `${repository} is in the trash of ${elsewhere.join(' and ')}, and not in that of this host, which keeps the name ${to} now. ` +
+    `To bring it back, create it here (sluice repo create ${to}), and on ${elsewhere[0]} push to it: ` +
+    `git -C SLUICE_ROOT/.sluice-trash.lock/${id}/repository push --mirror ADDRESS`
   )
 }
 
-function missing(list: TrashList, wanted: string, name: string): string {
+function fitting({ trash }: TrashList, wanted: string): Trashed[] {
+  const name = nameIn(wanted)
+  return trash.filter(({ id, repository, isDropped }) => id === wanted || (repository === name && !isDropped))
+}
+
+function nameIn(wanted: string): string {
+  return wanted.replace(/\.git$/, '')
+}
+
+function missing(list: TrashList, wanted: string): string {
+  const name = nameIn(wanted)
   const dropped = list.trash.find(({ repository, isDropped }) => isDropped && repository === name)
   const copies = dropped
     ? ` Hosts that kept it once still have copies for a day: "sluice repo purge ${dropped.id}" removes them.`
