@@ -2,6 +2,7 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import { JobError } from '../process/job/job.ts'
 import type { RunJob } from '../process/job/job.ts'
 import { foundRepository } from './operation/found-repository.ts'
+import type { FoundRepository } from './operation/found-repository.ts'
 import { alternateLines, folderOf } from './lending/alternates.ts'
 import { nameInWords, readableBorrowersOf } from './lending/borrowers.ts'
 import { Unreadable } from './lending/unreadable.ts'
@@ -25,6 +26,8 @@ export type InspectionServices = MirrorServices & {
   readonly trash: Trash
   /** Undefined where no other host has a trash of its own. */
   readonly others: OthersTrash | undefined
+  /** Who keeps a repository, if that is another host, with a disk of its own. */
+  readonly otherKeeperOf: (name: string) => string | undefined
   readonly facts: FactsReader
   readonly runJob: RunJob
 }
@@ -61,7 +64,7 @@ export class Inspection {
   /** @throws {Refusal} `repository_missing`, `repository_unreadable`, `operation_failed` */
   async show(name: string): Promise<Shown & Relations & { readonly gcMaySave: number }> {
     const { root, trash, facts, runJob } = this.#services
-    const { gitDir } = foundRepository(root, name)
+    const { gitDir } = this.#found(name)
     try {
       const shown = await showRepository({ name, gitDir }, facts, runJob)
       const unreadable = new Unreadable()
@@ -76,14 +79,14 @@ export class Inspection {
     } catch (cause) {
       if (!(cause instanceof JobError)) throw cause
       // It may have been moved away meanwhile.
-      foundRepository(root, name)
+      this.#found(name)
       throw new Refusal('operation_failed', { sentence: `git could not read it: ${cause.message.slice(-500)}`, cause })
     }
   }
 
   /** @throws {Refusal} `repository_missing` */
   async size(name: string): Promise<Size> {
-    const { gitDir } = foundRepository(this.#services.root, name)
+    const { gitDir } = this.#found(name)
     const objects = await diskSize(gitDir)
     return { name, size: bytesInAll(objects), objects, gcMaySave: roughSavings(objects) }
   }
@@ -99,5 +102,19 @@ export class Inspection {
     const { mirrors } = this.#services
     if (!mirrors) throw noMirrors()
     return mirrors.all
+  }
+
+  /** Here: this host may be a copy, or none. @throws {Refusal} `repository_missing` */
+  #found(name: string): FoundRepository {
+    const { root, otherKeeperOf } = this.#services
+    try {
+      return foundRepository(root, name)
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.reason !== 'repository_missing') throw error
+      const host = otherKeeperOf(name)
+      if (host === undefined) throw error
+      const sentence = `This host has no repository ${JSON.stringify(name)}. The host ${host} keeps it, if there is one: look there.`
+      throw new Refusal('repository_missing', { sentence })
+    }
   }
 }

@@ -15,6 +15,7 @@ import { laneReasons } from '../../capacity/admission.ts'
 import type { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
+import { nameOf } from '../../config/cluster-settings.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import type { Giver } from '../../copies/giving/giver.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
@@ -114,7 +115,11 @@ export async function openAdministration(
   })
   await eventLog?.recoverOperations()
   opened.use(emptyTrashRegularly(administration, trash, log))
-  const inspection = new Inspection({ root, trash, others, facts, mirrors, runJob })
+  const otherKeeperOf = (name: string) => {
+    const keeper = copies && placement?.primaryOf(name)
+    return keeper === undefined || keeper === nameOf(config) ? undefined : keeper
+  }
+  const inspection = new Inspection({ root, trash, others, otherKeeperOf, facts, mirrors, runJob })
   if (address) {
     const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', {
       administration,
