@@ -27,7 +27,9 @@ export async function checkHooks({ root }: Pick<SupervisorConfig, 'root'>, withi
     const writers = new Set((await foreignHooksOf(gitDir)).map(({ writer }) => writer))
     for (const writer of writers) found.set(writer, [...(found.get(writer) ?? []), name])
   }
-  const looked = isWhole ? `${count} repositories` : `The first ${count} repositories, in ${withinMs / 1000} s`
+  const looked = isWhole
+    ? `${count} ${count === 1 ? 'repository' : 'repositories'}`
+    : `The first ${count} repositories, in ${withinMs / 1000} s`
   if (found.size === 0) return [ok('hooks', `${looked}: no hooks that another server has left.`)]
   return [...found].map(([writer, names]) => warning('hooks', sentence(writer, names, looked), todo))
 }

@@ -47,6 +47,7 @@ function age(value: string): number {
 }
 
 function textOf(name: string, { isDryRun, all, young, unneeded }: Pruned): string {
+  if (all.objects === 0) return `${name} has no objects in LFS.`
   const rest = `of ${inWords(all)}; ${inWords(young)} are too young to be looked at`
   if (!isDryRun) return `${name}: removed ${inWords(unneeded)}, ${rest}.`
   const next = unneeded.objects === 0 ? [] : ['Nothing was removed. To remove them: the same with --remove.']

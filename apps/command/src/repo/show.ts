@@ -58,13 +58,17 @@ function rowsOf(shown: Shown, address: string | null): Row[] {
     ['object format', objectFormat],
     ['pushes', readOnly === null ? 'taken' : readOnly === '' ? 'refused: it is read-only' : `refused: ${readOnly}`],
     ['last push', timeInWords(lastPush)],
-    ['references', `${branches} branches, ${tags} tags, ${references} in all`],
+    ['references', `${counted(branches, 'branch', 'branches')}, ${counted(tags, 'tag', 'tags')}, ${references} in all`],
     ...sizeRows(shown),
     ['borrows from', borrowsFrom.join(', ') || '-'],
     ['lends to', borrowers.join(', ') || '-'],
     ...(borrowersUnknown ? ([['lends to others?', borrowersUnknown]] as const) : []),
     ['hooks', hooks.join(', ') || '-'],
   ]
+}
+
+function counted(count: number, one: string, several: string): string {
+  return `${count} ${count === 1 ? one : several}`
 }
 
 function sizeRows({ size, objects, gcMaySave }: Pick<Size, 'size' | 'objects' | 'gcMaySave'>): Row[] {
