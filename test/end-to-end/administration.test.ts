@@ -211,7 +211,7 @@ describe('the administration of repositories', () => {
     assert.equal((await administer(stack, 'POST', `trash/${id}/restore`, {})).reason, 'repository_exists')
     assert.equal((await administer(stack, 'POST', `trash/${id}/restore`, { to: 'again' })).status, 200)
     await git(stack.folder, ['clone', '--quiet', `${stack.url}/again`])
-    assert.deepEqual((await administer(stack, 'GET', 'trash')).result, { trash: [] })
+    assert.deepEqual((await administer(stack, 'GET', 'trash')).result, { trash: [], unasked: [] })
     const again = await administer(stack, 'DELETE', named('again'))
     assert.equal((await administer(stack, 'DELETE', `trash/${String(again.result['id'])}`)).status, 200)
     assert.equal(existsSync(join(stack.root, '.sluice-trash.lock')), false)
