@@ -89,7 +89,10 @@ export async function stopApp(app: App): Promise<void> {
     const alive = await Promise.all(workers.map(isAlive))
     return !alive.includes(true) && 'none'
   })
-  if (how !== 0 && how !== 'SIGKILL') throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
+  // A second signal may come when Node has taken its handlers away, at the very end.
+  const hasStopped = how === 'SIGTERM' && app.lines.some(({ msg }) => msg === 'stopped')
+  if (how !== 0 && how !== 'SIGKILL' && !hasStopped)
+    throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
 }
 
 /** Long after an application that ends by itself has ended, and long before `patienceMs` is over. */

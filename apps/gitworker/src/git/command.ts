@@ -82,7 +82,7 @@ export function serviceCommand(
 export function jobCommand(options: GitOptions, args: readonly string[]): GitCommand {
   return {
     argv: [options.git, ...args],
-    env: gitEnvironment(options.path, options.configFiles.plain),
+    env: gitEnvironment(options.path, options.configFiles.own),
     cwd: options.cwd,
     niceness: options.jobNiceness,
   }

@@ -12,7 +12,9 @@ export type ConfigSetting = readonly [name: string, value: string]
 export type ConfigFiles = {
   /** For advertisements of pushes, and for git commands in hooks. */
   readonly plain: string
-  /** For fetches, and for the supervisor's own git commands. */
+  /** For the supervisor's own git commands. */
+  readonly own: string
+  /** For fetches, and for the supervisor's own commands that may work for long. */
   readonly fetch: string
   /** For fetches that are offered partial clones unless the repository's own configuration decides. */
   readonly filteringFetch: string
@@ -50,7 +52,8 @@ export async function writeConfigFiles(
     return join(folder, name)
   }
   return {
-    plain: await write('plain', [trustRoot, ...durable]),
+    plain: await write('plain', [trustRoot]),
+    own: await write('own', [trustRoot, ...durable]),
     fetch: await write('fetch', fetch),
     filteringFetch: await write('filtering-fetch', [...fetch, ['uploadpack.allowFilter', 'true']]),
   }

@@ -31,7 +31,7 @@ test('git waits for loose objects and references with these files, and not witho
     [await on!, true],
     [await off!, false],
   ] as const) {
-    for (const config of [files.plain, files.fetch]) {
+    for (const config of [files.own, files.fetch]) {
       const text = `${isOnDisk} ${config}`
       const { said: id, flushes } = await flushesOf(config, ['hash-object', '-w', '--stdin'], text)
       assert.equal(flushes > 0, isOnDisk, 'a loose object')
