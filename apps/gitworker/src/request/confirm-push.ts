@@ -11,7 +11,7 @@ import { syncReferences } from '../push/sync-references.ts'
 import type { PushReply } from '../reply/push-reply.ts'
 import type { GitCall } from './git-call.ts'
 
-/** Resolves when a push may be acknowledged. @throws {Refusal} `term_over`, `copies_lost`, or why that cannot be known */
+/** Resolves when a push may be acknowledged. @throws {Refusal} `not_on_disk`, `term_over`, `copies_lost`, or why that is not known */
 export type ConfirmPush = () => Promise<void>
 
 /** A push that git runs for, and what is known of it when its report is whole. */
