@@ -39,12 +39,13 @@ test('characters that are special in regular expressions and shells stand for th
 })
 
 /*
- * picomatch read these patterns before. Three things that it does are left out, because nobody could mean them: more
- * than two stars in a row, parts that end in a dot, and brackets that it turns into another expression.
+ * picomatch read these patterns before. Four things that it does are left out, because nobody could mean them: more
+ * than two stars in a row, parts that end in a dot, brackets that it turns into another expression, and two carets in a
+ * row, of which it takes the second one for the start of the name.
  */
 const before = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const
 const isName = (name: string) => name.split('/').every((part) => !/^\.{0,2}$|\.$/.test(part))
-const isPattern = (pattern: string) => !/\*\*\*|\/\//.test(pattern)
+const isPattern = (pattern: string) => !/\*\*\*|\/\/|\^\^/.test(pattern)
 
 const alphabets: readonly (readonly [pattern: readonly string[], name: string])[] = [
   [[...letters('ab.-/*?')], 'ab.-/'],
