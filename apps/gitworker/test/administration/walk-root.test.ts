@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
 import { findRepository } from '../../src/repository/repository.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 function makeBare(gitDir: string): void {
   for (const folder of ['objects', 'refs']) mkdirSync(join(gitDir, folder), { recursive: true })

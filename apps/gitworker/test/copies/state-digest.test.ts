@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StateDigest } from '../../src/copies/state/state-digest.ts'
 import type { RefChange } from '../../src/copies/state/state-digest.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 function wholeOf(refs: ReadonlyMap<string, string>): string {
   const digest = new StateDigest()

@@ -8,7 +8,7 @@ import { configText } from '../../src/git/config-file.ts'
 import type { ConfigSetting } from '../../src/git/config-file.ts'
 import { pushConfig } from '../../src/git/push-config.ts'
 import type { OwnSettings } from '../../src/git/push-config.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 const defaults = { fsckObjects: true, packThreads: 2, fsync: true, reflogs: true }
 const limits = { maxInputBytes: 1000, denyForce: true, hooksPath: '/hooks' }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { isCreation, isDeletion, PushCommands, pushCommands } from '../../src/push/push-commands.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 const old = '0'.repeat(40)
 const id = (letter: string) => letter.repeat(40)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { PushReply } from '../../src/reply/push-reply.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 const id = 'a'.repeat(40)
 const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)

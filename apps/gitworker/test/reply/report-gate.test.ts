@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { PushReply } from '../../src/reply/push-reply.ts'
 import { ReportGate } from '../../src/reply/report-gate.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 /** However receive-pack's output is split, no byte of its report is sent before `beforeReport` has resolved. */
 

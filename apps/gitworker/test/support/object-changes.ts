@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { tryGit } from '@sluice/shared/testing/git'
 import { attempt, looseRef, toggle } from './repository-edits.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 /** Random changes to a repository's objects, and to the files that change their history. */
 export class ObjectChanges {

@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { editConfig, editPackedRefs, hideRefs, looseRef, toggle, write } from './repository-edits.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 /** A bare repository with some commits and a tag, and random changes to its references. */
 export class ChangingRepository implements Disposable {

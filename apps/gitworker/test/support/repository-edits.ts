@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 /*
  * Changes to a repository's files that somebody may make without git, with an editor, a script or a backup. Nothing is done

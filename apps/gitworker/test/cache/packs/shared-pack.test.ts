@@ -9,7 +9,7 @@ import { maxJoinableBytes } from '../../../src/cache/packs/stream/pack-stream-op
 import { SharedPack } from '../../../src/cache/packs/shared-pack.ts'
 import { SpoolFolder } from '../../../src/cache/packs/spool/spool-folder.ts'
 import { FakeClient, FakeProducer, hashOf, openFiles } from '../../support/pack-producer.ts'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 const mebi = 2 ** 20
 

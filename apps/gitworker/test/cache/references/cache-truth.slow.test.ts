@@ -10,7 +10,7 @@ import type { Asked } from '../../support/git-replies.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 import { ObjectChanges } from '../../support/object-changes.ts'
 import { ChangingRepository } from '../../support/ref-changes.ts'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 const seed = Number(process.env['CACHE_TEST_SEED'] ?? Date.now() % 1_000_000)
 const changesInAll = Number(process.env['CACHE_TEST_CHANGES'] ?? 2000)

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { takeBackAfterMs } from '../../../src/cluster/balancer/decide/limits.ts'
 import type { Slot } from '../../../src/cluster/balancer/decide/snapshot.ts'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { PlacedWorld } from './placed-world.ts'
 
 function settled(world: PlacedWorld): PlacedWorld {

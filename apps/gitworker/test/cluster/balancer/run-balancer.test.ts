@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { until } from '@sluice/shared/testing/until'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { LiveCluster } from './live-cluster.ts'
 
 function isEven(cluster: LiveCluster): boolean {

@@ -10,7 +10,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { FrameReader } from '../../../src/process/launcher/frames.ts'
 import type { Frame } from '../../../src/process/launcher/frames.ts'
 import { commandFrame, parseFromLaunchedWorker, signalFrame } from '../../../src/process/launcher/worker-frames.ts'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 /**
  * The C sources by another compiler than Bun's: one that warns, and that finds what is read or written out of bounds. Such

@@ -4,7 +4,7 @@ import { frame, FrameReader, ProtocolError } from '../../../src/process/launcher
 import type { Frame } from '../../../src/process/launcher/frames.ts'
 import { parseFromLauncher } from '../../../src/process/launcher/launcher-message.ts'
 import { commandFrame, parseFromLaunchedWorker } from '../../../src/process/launcher/worker-frames.ts'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
 const graces = { term: 1, kill: 2, drain: false }
 
