@@ -1,12 +1,9 @@
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+
+/** Numbers from 0 to 1 that follow from a seed. */
 export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const random = new SeededRandom(seed)
+  return () => random.next()
 }
 
 /** `choices` must not be empty. */

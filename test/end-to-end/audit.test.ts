@@ -7,6 +7,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, packOf, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -131,15 +132,14 @@ test('records of random pushes, one after the other, lead to what the repository
   await writeHook(gitDir, 'update', 'case $1 in *2) exit 1;; esac')
   await git(gitDir, ['config', 'receive.denyNonFastForwards', 'false'])
   const ids = (await git(work, ['rev-list', 'main'])).split('\n')
-  const chance = mulberry(count)
-  const some = <T>(list: readonly T[]) => list[Math.floor(chance() * list.length)]!
+  const random = new SeededRandom(count)
   for (let round = 0; round < 12; round++) {
-    const branches = [0, 1, 2, 3, 4].filter(() => chance() < 0.5)
+    const branches = [0, 1, 2, 3, 4].filter(() => random.chance(0.5))
     const specs = branches.map((branch) =>
-      chance() < 0.3 ? `:refs/heads/b${branch}` : `+${some(ids)}:refs/heads/b${branch}`,
+      random.chance(0.3) ? `:refs/heads/b${branch}` : `+${random.pick(ids)}:refs/heads/b${branch}`,
     )
     if (specs.length === 0) continue
-    await tryGit(work, ['push', ...(chance() < 0.4 ? ['--atomic'] : []), 'origin', ...specs])
+    await tryGit(work, ['push', ...(random.chance(0.4) ? ['--atomic'] : []), 'origin', ...specs])
   }
   const state = new Map([['refs/heads/main', ids[0]!]])
   for (const { refs } of await recordsOf(name)) {
@@ -160,17 +160,6 @@ test('records of random pushes, one after the other, lead to what the repository
       .join('\n'),
   )
 })
-
-/** Numbers from 0 to 1, the same for the same seed. */
-function mulberry(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 test('the old id of a deletion is what git deleted, whatever the client said', async () => {
   const { name, gitDir } = await repository()

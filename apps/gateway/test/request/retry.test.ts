@@ -5,6 +5,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { test } from 'node:test'
 import { notBegunHeader } from '@sluice/shared/host-protocol/headers'
 import { ask } from '@sluice/shared/testing/http'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { until } from '@sluice/shared/testing/until'
 import { gatewayBeforeNobody } from './coming-host.ts'
 
@@ -248,21 +249,20 @@ const treatments = ['leaving', 'cut at the head', 'cut in the body', 'cut at the
 test('whatever a host does, it begins no push twice, and gets whole bodies', async () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
   console.log(`SEED=${seed}`)
-  const random = randomFrom(seed)
-  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!
+  const random = new SeededRandom(seed)
   await using stage = await gatewayBeforeNobody()
   const begun = new Map<string, number>()
   const received = new Map<string, Buffer>()
   await stage.comes((incoming, outgoing) => {
     const id = String(incoming.headers['x-request-id'])
-    const treatment = pick(treatments)
+    const treatment = random.pick(treatments)
     incoming.on('error', () => {})
     if (treatment === 'leaving') return isLeaving(incoming, outgoing)
     begun.set(id, (begun.get(id) ?? 0) + 1)
     if (treatment === 'cut at the head') return void incoming.socket.destroy()
-    if (random() < 0.5) outgoing.writeProcessing()
+    if (random.chance(0.5)) outgoing.writeProcessing()
     const chunks: Buffer[] = []
-    const cutAfter = random() * 150_000
+    const cutAfter = random.next() * 150_000
     incoming.on('data', (chunk: Buffer) => {
       const bytes = chunks.push(chunk) && Buffer.concat(chunks).length
       if (treatment === 'cut in the body' && bytes >= cutAfter) incoming.socket.destroy()
@@ -278,9 +278,9 @@ test('whatever a host does, it begins no push twice, and gets whole bodies', asy
 
   await Promise.all(
     Array.from({ length: 120 }, async (_, index) => {
-      const isPush = random() < 0.6
+      const isPush = random.chance(0.6)
       const body = Buffer.alloc(
-        pick([8, 1000, 60_000, 65_536, 65_537, 140_000, 300_000]),
+        random.pick([8, 1000, 60_000, 65_536, 65_537, 140_000, 300_000]),
         String.fromCharCode(65 + (index % 26)),
       )
       const id = `request-${index}`
@@ -297,10 +297,10 @@ test('whatever a host does, it begins no push twice, and gets whole bodies', asy
 })
 
 /** A body that comes bit by bit, half of the time without its length. */
-async function sendInPieces(address: string, isPush: boolean, id: string, body: Buffer, random: () => number) {
+async function sendInPieces(address: string, isPush: boolean, id: string, body: Buffer, random: SeededRandom) {
   const [host, port] = address.split(':')
   const { method, headers } = post(isPush ? 'receive-pack' : 'upload-pack')
-  const length = random() < 0.5 ? { 'Content-Length': String(body.length) } : {}
+  const length = random.chance(0.5) ? { 'Content-Length': String(body.length) } : {}
   const all = { ...headers, ...length, 'X-Request-Id': id }
   const sent = request({ host, port, method, path: isPush ? pushPath : fetchPath, headers: all, agent: false })
   sent.on('error', () => {})
@@ -309,25 +309,14 @@ async function sendInPieces(address: string, isPush: boolean, id: string, body: 
     once(sent, 'close').then(() => Promise.reject(new Error(`${id} got no reply`))),
   ]) as Promise<[IncomingMessage]>
   for (let at = 0; at < body.length;) {
-    const end = at + 1 + Math.floor(random() * 40_000)
+    const end = at + 1 + random.below(40_000)
     sent.write(body.subarray(at, end))
     at = end
-    if (random() < 0.3) await new Promise(setImmediate)
+    if (random.chance(0.3)) await new Promise(setImmediate)
   }
   sent.end()
   const [reply] = await replied
   reply.resume()
   await once(reply, 'end')
   return { status: reply.statusCode ?? 0, reason: String(reply.headers['sluice-reason']) }
-}
-
-/** mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { until } from '@sluice/shared/testing/until'
 import { fakeCluster, openCopyingHost } from '../support/copying-hosts.ts'
 import type { CopyingHost } from '../support/copying-hosts.ts'
@@ -24,16 +25,6 @@ const term = 7
 /** The primary looks once in a second who lives. */
 const awayMs = 1200
 
-/** mulberry32 */
-function randomOf(state: number): (below: number) => number {
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.trunc((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
-
 function namesOfSlot(slot: number, count: number): string[] {
   const names: string[] = []
   for (let number = 0; names.length < count; number++) if (slotOf(`r-${number}`) === slot) names.push(`r-${number}`)
@@ -50,7 +41,7 @@ async function stateAt({ root }: CopyingHost, name: string): Promise<string> {
 }
 
 test(`a copy that is in sync has all that was confirmed, whatever happens (seed ${seed})`, async () => {
-  const random = randomOf(seed)
+  const random = new SeededRandom(seed)
   const slot = slotOf('r-0')
   const cluster = fakeCluster('one', 'two')
   cluster.slot = slot
@@ -79,16 +70,16 @@ test(`a copy that is in sync has all that was confirmed, whatever happens (seed 
     }
   }
   const change = async (mine: readonly [string, string]) => {
-    const [name, other] = random(2) === 0 ? mine : [mine[1], mine[0]]
+    const [name, other] = random.below(2) === 0 ? mine : [mine[1], mine[0]]
     const [gitDir, otherDir] = [join(one.root, `${name}.git`), join(one.root, `${other}.git`)]
     if ((await stateAt(one, name)) === 'absent') return await cp(template, gitDir, { recursive: true })
-    const kind = random(8)
+    const kind = random.below(8)
     if (kind === 0) return await rm(gitDir, { recursive: true })
     if (kind === 1 && (await stateAt(one, other)) === 'absent') return await rename(gitDir, otherDir)
-    if (kind === 2) return void (await git(gitDir, ['config', 'sluice.test', String(random(1000))]))
-    if (kind === 3) return void (await git(gitDir, ['symbolic-ref', 'HEAD', `refs/heads/topic-${random(3)}`]))
-    const ref = `refs/heads/topic-${random(3)}`
-    await git(gitDir, ['update-ref', ref, `refs/heads/main~${random(4)}`])
+    if (kind === 2) return void (await git(gitDir, ['config', 'sluice.test', String(random.below(1000))]))
+    if (kind === 3) return void (await git(gitDir, ['symbolic-ref', 'HEAD', `refs/heads/topic-${random.below(3)}`]))
+    const ref = `refs/heads/topic-${random.below(3)}`
+    await git(gitDir, ['update-ref', ref, `refs/heads/main~${random.below(4)}`])
   }
   const actor = async (mine: readonly [string, string]) => {
     for (let step = 0; step < mostSteps && cluster.added.length < joins; step++) {
@@ -101,14 +92,14 @@ test(`a copy that is in sync has all that was confirmed, whatever happens (seed 
   const over = new AbortController()
   const nemesis = async () => {
     while (!over.signal.aborted) {
-      await pause(random(2500))
-      const kind = random(4)
+      await pause(random.below(2500))
+      const kind = random.below(4)
       if (kind === 0) for (const pid of two.serving()) kill(pid)
       if (kind === 1) two.server.closeAllConnections()
       if (kind < 2) continue
       const address = cluster.addresses.get('two')!
       cluster.addresses.delete('two')
-      await pause(kind === 2 ? random(300) : awayMs)
+      await pause(kind === 2 ? random.below(300) : awayMs)
       if (kind === 3 && !isInSync()) await strayAt(two)
       cluster.addresses.set('two', address)
     }

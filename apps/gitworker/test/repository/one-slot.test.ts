@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { findRepository } from '../../src/repository/repository.ts'
 
 /** Parts of which names are made, so that many lead to the same folder. */
@@ -21,13 +22,13 @@ const spellings: ((name: string) => string)[] = [
 test('all names and spellings that open one repository have one slot, whatever folders there are', async () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
   console.log(`SEED=${seed}`)
-  const random = randomFrom(seed)
+  const random = new SeededRandom(seed)
   await using folder = await temporaryFolder()
   let opened = 0
   for (let round = 0; round < 8; round++) {
     const root = join(await realpath(folder.path), String(round))
     for (const name of plain) {
-      for (const ending of endings) if (random() < 0.3) await makeRepository(join(root, name + ending))
+      for (const ending of endings) if (random.chance(0.3)) await makeRepository(join(root, name + ending))
     }
     const slots = new Map<string, Map<number, string>>()
     for (const address of plain.flatMap((name) => endings.map((ending) => name + ending))) {
@@ -56,16 +57,5 @@ function nameIn(address: string): string | undefined {
     return parseGitRequest({ method: 'GET', url, headers: {} }).repository
   } catch {
     return undefined
-  }
-}
-
-/** mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 }

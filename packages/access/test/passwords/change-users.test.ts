@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { verify } from '@node-rs/argon2'
 import { verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { addUser, changePassword, removeUser } from '../../src/passwords/change-users.ts'
 import { hashPassword, problemOfNewPassword } from '../../src/passwords/new-hash.ts'
 import { problemOfNewName } from '../../src/passwords/new-user-name.ts'
@@ -14,36 +15,24 @@ const hash = `$2y$05$${'a'.repeat(53)}`
 const other = `$2y$05$${'b'.repeat(53)}`
 
 /** A random file that is right, with comments, empty lines, either ending of lines, and no ending in the last one. */
-function randomFile(random: () => number): { text: string; users: string[] } {
-  const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!
-  const ending = pick(['\n', '\r\n'])
-  const users = ['ann', 'ben', 'a n n', 'ännchen', 'x'.repeat(256), '$2y$05', '..', 'users2', '.*', '-n'].filter(
-    () => random() < 0.5,
+function randomFile(random: SeededRandom): { text: string; users: string[] } {
+  const ending = random.pick(['\n', '\r\n'])
+  const users = ['ann', 'ben', 'a n n', 'ännchen', 'x'.repeat(256), '$2y$05', '..', 'users2', '.*', '-n'].filter(() =>
+    random.chance(0.5),
   )
   const lines = users.flatMap((user) => [
-    ...pick([[], [], [''], ['# a comment'], [`#${user}:${other}`], ['  ']]),
-    `${user}:${hash}${pick(['', '', ' '])}`,
+    ...random.pick([[], [], [''], ['# a comment'], [`#${user}:${other}`], ['  ']]),
+    `${user}:${hash}${random.pick(['', '', ' '])}`,
   ])
   const text = lines.map((line) => line + ending).join('')
-  return { text: random() < 0.3 ? text.replace(/\r?\n$/, '') : text, users }
-}
-
-/** Always the same numbers (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  return { text: random.chance(0.3) ? text.replace(/\r?\n$/, '') : text, users }
 }
 
 test('whatever is in a file, a change touches one line, and what was there stays', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'htpasswd')
   for (let seed = 0; seed < 60; seed++) {
-    const { text, users } = randomFile(seeded(seed))
+    const { text, users } = randomFile(new SeededRandom(seed))
     await writeFile(path, text)
     await addUser(path, 'new', hash)
     const added = await readFile(path, 'utf8')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PacketReader } from '../../src/git/packet-reader.ts'
 import { flushPacket, pktLine } from '../../src/git/pkt-line.ts'
+import { SeededRandom } from '../../testing/seeded-random.ts'
 
 const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)
 
@@ -60,8 +61,7 @@ test('bytes that are no packet end it', () => {
 })
 
 test('however a stream is cut, the same is reported', () => {
-  let seed = 1
-  const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
+  const random = new SeededRandom(1)
   const pieces = [
     flushPacket,
     '0001',
@@ -78,11 +78,11 @@ test('however a stream is cut, the same is reported', () => {
     'fff0\u0002',
   ]
   for (let round = 0; round < 300; round++) {
-    const parts = Array.from({ length: random(20) }, () => pieces[random(pieces.length)])
-    const bytes = Buffer.from(parts.join('') + (random(4) === 0 ? 'zzzz' : ''))
-    const most = 1 + random(round % 2 === 0 ? 9 : 9000)
+    const parts = Array.from({ length: random.below(20) }, () => random.pick(pieces))
+    const bytes = Buffer.from(parts.join('') + (random.below(4) === 0 ? 'zzzz' : ''))
+    const most = 1 + random.below(round % 2 === 0 ? 9 : 9000)
     const atOnce = read(bytes, whole)
-    const inChunks = read(bytes, () => 1 + random(most))
+    const inChunks = read(bytes, () => 1 + random.below(most))
     assert.deepEqual(inChunks.told, atOnce.told)
     // A packet that begins in one chunk and is known only in a later one has no start.
     assert.ok(inChunks.starts.every((start) => atOnce.starts.includes(start)))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { flushPacket, pktLine } from '../../src/git/pkt-line.ts'
 import { PushReport } from '../../src/git/push-report.ts'
+import { SeededRandom } from '../../testing/seeded-random.ts'
 
 const band = (number: number, text: string) => pktLine(String.fromCharCode(number) + text)
 const report = (...lines: string[]) => lines.map((line) => pktLine(`${line}\n`)).join('') + flushPacket
@@ -72,8 +73,7 @@ test('it says at which offset git reported that a pack is too large', () => {
 })
 
 test('whatever passes, little is kept and nothing throws', () => {
-  let seed = 1
-  const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
+  const random = new SeededRandom(1)
   const pieces = [
     '0000',
     '0003',
@@ -86,8 +86,8 @@ test('whatever passes, little is kept and nothing throws', () => {
     band(2, 'x'.repeat(60_000)),
   ]
   for (let run = 0; run < 300; run++) {
-    const text = Array.from({ length: random(20) }, () => pieces[random(pieces.length)]).join('')
-    const seen = read(text, () => 1 + random(5000))
+    const text = Array.from({ length: random.below(20) }, () => random.pick(pieces)).join('')
+    const seen = read(text, () => 1 + random.below(5000))
     assert.ok(seen.words.length <= 4096 && seen.rejected.length <= 10)
     // However it is cut, the result is the same.
     const whole = read(text)
