@@ -66,7 +66,7 @@ test('every outcome of a request has a row that says what to do', () => {
 })
 
 /** Only tests read these. */
-const ofTests = ['SLUICE_TEST_PATIENCE']
+const ofTests = ['SLUICE_TEST_PATIENCE', 'SLUICE_TEST_SEED']
 
 test('a link that leads nowhere would be found', () => {
   const made = new Map([

@@ -7,7 +7,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, packOf, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -127,12 +127,14 @@ test('a push that the rules refuse, or git or a hook, is on record with the reas
   ])
 })
 
-test('records of random pushes, one after the other, lead to what the repository has', async () => {
+const seed = testSeed(3)
+
+test(`records of random pushes, one after the other, lead to what the repository has (seed ${seed})`, async () => {
   const { name, gitDir, work } = await repository()
   await writeHook(gitDir, 'update', 'case $1 in *2) exit 1;; esac')
   await git(gitDir, ['config', 'receive.denyNonFastForwards', 'false'])
   const ids = (await git(work, ['rev-list', 'main'])).split('\n')
-  const random = new SeededRandom(count)
+  const random = new SeededRandom(seed)
   for (let round = 0; round < 12; round++) {
     const branches = [0, 1, 2, 3, 4].filter(() => random.chance(0.5))
     const specs = branches.map((branch) =>

@@ -10,9 +10,10 @@ import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git } from '@sluice/shared/testing/git'
 import { target } from '@sluice/shared/testing/http'
 import { Keystream, pieceSize } from '@sluice/shared/testing/keystream'
+import { testSeed } from '@sluice/shared/testing/seeded-random'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
-import { packBytes } from '../fixtures/random-pieces.ts'
+import { packBytes, randomFor } from '../fixtures/random-pieces.ts'
 
 /**
  * Packs come and go in pieces of random sizes, with random pauses on both sides, several at a time. Memory on the way is
@@ -20,7 +21,8 @@ import { packBytes } from '../fixtures/random-pieces.ts'
  */
 
 const atOnce = 4
-const ids = Array.from({ length: atOnce }, (_, index) => String(index + 1).repeat(40))
+const seed = testSeed(1)
+const ids = Array.from({ length: atOnce }, (_, index) => (seed + index + 1).toString(16).padStart(8, '0').repeat(5))
 
 let stack: Stack
 before(async () => {
@@ -30,11 +32,11 @@ before(async () => {
 })
 after(() => stack[Symbol.asyncDispose]())
 
-test('every byte of a fetched pack arrives in its place', async () => {
+test(`every byte of a fetched pack arrives in its place (seed ${seed})`, async () => {
   await Promise.all(ids.map((id) => checkFetch(id)))
 })
 
-test('every byte of a pushed pack arrives in its place', async () => {
+test(`every byte of a pushed pack arrives in its place (seed ${seed})`, async () => {
   await Promise.all(ids.map((id) => checkPush(id)))
 })
 
@@ -56,8 +58,9 @@ async function checkPush(id: string): Promise<void> {
   const replied = once(sent, 'response') as Promise<[IncomingMessage]>
   sent.write(pktLine(`${'0'.repeat(40)} ${id} refs/heads/main\0 report-status object-format=sha1`) + flushPacket)
   const pack = new Keystream(id)
+  const random = randomFor(id)
   while (pack.position < packBytes) {
-    if (!sent.write(pack.next(Math.min(packBytes - pack.position, pieceSize())))) await once(sent, 'drain')
+    if (!sent.write(pack.next(Math.min(packBytes - pack.position, pieceSize(random))))) await once(sent, 'drain')
     await rest()
   }
   sent.end()

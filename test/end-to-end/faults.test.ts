@@ -9,6 +9,7 @@ import { git } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, target } from '@sluice/shared/testing/http'
 import { beginFetch, fetchOf, largeRepository, prepareLargePush } from '@sluice/shared/testing/requests'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { LogLine } from '@sluice/shared/testing/app'
 import type { Stack } from '@sluice/shared/testing/stack'
@@ -266,11 +267,14 @@ test('a gateway that is killed under load leaves nothing on the host', async () 
   assert.deepEqual(await readdir(join(own.folder, 'run/requests')), [])
 })
 
-test('50 clones that are cut at random points at once', async () => {
+const seed = testSeed(1)
+
+test(`50 clones that are cut at random points at once (seed ${seed})`, async () => {
+  const random = new SeededRandom(seed)
   const replies = await Promise.all(
     Array.from({ length: 50 }, async (_, index) => {
       const reply = await beginClone(`random-${++count}-${index}`)
-      if (reply.statusCode === 200) await read(reply, Math.random() * 3_000_000)
+      if (reply.statusCode === 200) await read(reply, random.below(3_000_000))
       reply.destroy()
       return reply.statusCode
     }),

@@ -1,5 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import type { Cipheriv } from 'node:crypto'
+import type { SeededRandom } from './seeded-random.ts'
 
 /** Bytes that look random, do not repeat, and are the same for the same seed: each one tells whether it is in its place. */
 export class Keystream {
@@ -29,6 +30,6 @@ export class Keystream {
 }
 
 /** A size for a piece of a stream: most are small, and some are larger than any buffer on the way. */
-export function pieceSize(): number {
-  return Math.ceil(2 ** (20 * Math.random()))
+export function pieceSize(random: SeededRandom): number {
+  return Math.ceil(2 ** (20 * random.next()))
 }

@@ -27,3 +27,14 @@ export class SeededRandom {
     return choices[Math.floor(this.next() * choices.length)]!
   }
 }
+
+/**
+ * The seed of a test whose cases are random. It is always `usual`, so that the code decides the test and not chance, unless
+ * `SLUICE_TEST_SEED` is another whole number below 10^9. The test has the seed in its name, so that a failure tells it.
+ */
+export function testSeed(usual: number): number {
+  const chosen = process.env['SLUICE_TEST_SEED']
+  if (chosen === undefined) return usual
+  if (!/^\d{1,9}$/.test(chosen)) throw new Error(`SLUICE_TEST_SEED is ${chosen}. It must be a whole number below 10^9.`)
+  return Number(chosen)
+}

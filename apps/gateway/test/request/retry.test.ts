@@ -5,7 +5,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { test } from 'node:test'
 import { notBegunHeader } from '@sluice/shared/host-protocol/headers'
 import { ask } from '@sluice/shared/testing/http'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { until } from '@sluice/shared/testing/until'
 import { gatewayBeforeNobody } from './coming-host.ts'
 
@@ -246,9 +246,9 @@ test('the gateway reads no more than the beginning of a push before a host has a
 /** What a host that fails at random does with one attempt. */
 const treatments = ['leaving', 'cut at the head', 'cut in the body', 'cut at the end', 'answered'] as const
 
-test('whatever a host does, it begins no push twice, and gets whole bodies', async () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
-  console.log(`SEED=${seed}`)
+const seed = testSeed(1)
+
+test(`whatever a host does, it begins no push twice, and gets whole bodies (seed ${seed})`, async () => {
   const random = new SeededRandom(seed)
   await using stage = await gatewayBeforeNobody()
   const begun = new Map<string, number>()

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { repositoriesBelow } from '../../src/administration/look/walk-root.ts'
 import { findRepository } from '../../src/repository/repository.ts'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 
 function makeBare(gitDir: string): void {
   for (const folder of ['objects', 'refs']) mkdirSync(join(gitDir, folder), { recursive: true })
@@ -43,8 +43,9 @@ test('finds what a request finds, and nothing else', async () => {
   assert.deepEqual(await walked(root), ['a/c', 'a/d', 'b', 'both', 'both.git', 'link', 'work'])
 })
 
-test('each name that is listed leads to its repository, however odd it is', async () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed(1)
+
+test(`each name that is listed leads to its repository, however odd it is (seed ${seed})`, async () => {
   const random = new SeededRandom(seed)
   const pieces = [
     'a',
@@ -83,9 +84,8 @@ test('each name that is listed leads to its repository, however odd it is', asyn
     made.add(path)
   }
   const listed = await Array.fromAsync(repositoriesBelow(folder.path))
-  for (const { name, gitDir } of listed)
-    assert.equal(findRepository(folder.path, name)?.gitDir, gitDir, `seed ${seed}: ${name}`)
-  assert.equal(new Set(listed.map(({ name }) => name)).size, listed.length, `seed ${seed}`)
-  assert.ok(listed.length > 20, `seed ${seed}: ${listed.length}`)
-  for (const { gitDir } of listed) assert.ok(made.has(gitDir) || made.has(dirname(gitDir)), `seed ${seed}: ${gitDir}`)
+  for (const { name, gitDir } of listed) assert.equal(findRepository(folder.path, name)?.gitDir, gitDir, name)
+  assert.equal(new Set(listed.map(({ name }) => name)).size, listed.length)
+  assert.ok(listed.length > 20, `${listed.length}`)
+  for (const { gitDir } of listed) assert.ok(made.has(gitDir) || made.has(dirname(gitDir)), gitDir)
 })

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { until } from '@sluice/shared/testing/until'
 import { fakeCluster, openCopyingHost } from '../support/copying-hosts.ts'
 import type { CopyingHost } from '../support/copying-hosts.ts'
@@ -16,7 +16,7 @@ import type { CopyingHost } from '../support/copying-hosts.ts'
  * not been changed since. Meanwhile repositories are made, changed, renamed and deleted, and the copy fails.
  */
 
-const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Math.trunc(Math.random() * 2 ** 31))
+const seed = testSeed(1)
 /** Each actor goes on until the copy was taken in so often, for so many steps at most. */
 const joins = 2
 const mostSteps = 60

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { parseGitRequest } from '@sluice/shared/git/git-route'
 import { slotOf } from '@sluice/shared/placement/slot'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { findRepository } from '../../src/repository/repository.ts'
 
 /** Parts of which names are made, so that many lead to the same folder. */
@@ -19,9 +19,9 @@ const spellings: ((name: string) => string)[] = [
   (name) => `//${name.split('/').map(encodeURIComponent).join('///')}//`,
 ]
 
-test('all names and spellings that open one repository have one slot, whatever folders there are', async () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
-  console.log(`SEED=${seed}`)
+const seed = testSeed(1)
+
+test(`all names and spellings that open one repository have one slot, whatever folders there are (seed ${seed})`, async () => {
   const random = new SeededRandom(seed)
   await using folder = await temporaryFolder()
   let opened = 0

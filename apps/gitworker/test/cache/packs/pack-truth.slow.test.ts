@@ -10,14 +10,13 @@ import { replyOf, commandOf } from '../../support/git-replies.ts'
 import type { Asked } from '../../support/git-replies.ts'
 import { ObjectChanges } from '../../support/object-changes.ts'
 import { ChangingRepository } from '../../support/ref-changes.ts'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 
-const seed = Number(process.env['CACHE_TEST_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed(1)
 const roundsInAll = Number(process.env['CACHE_TEST_ROUNDS'] ?? 600)
 const repositories = 3
 
-test('whatever is done to a repository, a shared pack is what git would send', async (t) => {
-  t.diagnostic(`CACHE_TEST_SEED=${seed}`)
+test(`whatever is done to a repository, a shared pack is what git would send (seed ${seed})`, async (t) => {
   const counts = { asked: 0, shared: 0, made: 0, refused: 0 }
   const runs = Array.from({ length: repositories }, (_, index) => run(new SeededRandom(seed + index), counts))
   await Promise.all(runs)
@@ -76,7 +75,7 @@ const nothing = async () => {}
 
 async function same(asked: Asked, shared: Buffer, own: Buffer | undefined, history: readonly string[]): Promise<void> {
   if (own?.equals(shared)) return
-  const what = `CACHE_TEST_SEED=${seed}: ${asked.name} after ${history.slice(-5).join(', ')}`
+  const what = `seed ${seed}: ${asked.name} after ${history.slice(-5).join(', ')}`
   assert.ok(own, `${what}: git refuses it, and this is shared: ${shared.toString('latin1', 0, 500)}`)
   assert.deepEqual(await readFetched(shared), await readFetched(own), what)
 }

@@ -10,9 +10,9 @@ import type { Asked } from '../../support/git-replies.ts'
 import { untilClockTicks } from '../../support/clock-tick.ts'
 import { ObjectChanges } from '../../support/object-changes.ts'
 import { ChangingRepository } from '../../support/ref-changes.ts'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 
-const seed = Number(process.env['CACHE_TEST_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed(1)
 const changesInAll = Number(process.env['CACHE_TEST_CHANGES'] ?? 2000)
 const repositories = 6
 
@@ -28,8 +28,7 @@ const others = [
   lsRefs(['peel', 'ref-prefix refs/tags/\n', 'ref-prefix refs/heads/a']),
 ]
 
-test('whatever is done to a repository, a reply from the cache is what git replies', async (t) => {
-  t.diagnostic(`CACHE_TEST_SEED=${seed}`)
+test(`whatever is done to a repository, a reply from the cache is what git replies (seed ${seed})`, async (t) => {
   const counts = { changes: 0, lookedUp: 0, answered: 0, kept: 0 }
   const runs = Array.from({ length: repositories }, (_, index) => run(new SeededRandom(seed + index), counts))
   await Promise.all(runs)
@@ -81,5 +80,5 @@ const nothing = async () => {}
 
 function stale(asked: Asked, history: readonly string[], known: Buffer, answer: Buffer | undefined): string {
   const before = history.slice(-5).join(', ')
-  return `CACHE_TEST_SEED=${seed}: ${asked.name} after ${before}:\n${known.toString()}\nbut git says:\n${answer?.toString()}`
+  return `seed ${seed}: ${asked.name} after ${before}:\n${known.toString()}\nbut git says:\n${answer?.toString()}`
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { until } from '@sluice/shared/testing/until'
-import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { LiveCluster } from './live-cluster.ts'
 
 function isEven(cluster: LiveCluster): boolean {
@@ -151,8 +151,8 @@ describe('the balancer', { concurrency: true }, () => {
   })
 
   for (const copies of [1, 2]) {
-    test(`whoever comes, goes and is cut off, primaries change as they may (${copies} copies)`, async () => {
-      const seed = Number(process.env['SLUICE_TEST_SEED'] ?? copies)
+    const seed = testSeed(copies)
+    test(`whoever comes, goes and is cut off, primaries change as they may (${copies} copies, seed ${seed})`, async () => {
       const random = new SeededRandom(seed)
       await using cluster = new LiveCluster('shared', copies)
       await cluster.join('host-0')
