@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
@@ -180,9 +181,7 @@ for (const [name, service] of Object.entries(services)) {
     const { url, seen } = opened.use(await startService(service))
     const stack = opened.use(await startWith(url))
     const told = join(stack.folder, 'told')
-    const hook = join(stack.root, 'team/app.git/hooks/pre-receive')
-    await writeFile(hook, `#!/bin/sh\necho "$REMOTE_USER" > '${told}'\n`)
-    await chmod(hook, 0o755)
+    await writeHook(join(stack.root, 'team/app.git'), 'pre-receive', `echo "$REMOTE_USER" > '${told}'`)
     const as = (password: string, args: readonly string[], cwd = stack.folder) =>
       tryGit(cwd, ['-c', `credential.helper=!f() { printf "username=ann\\npassword=${password}\\n"; }; f`, ...args])
     const cloned = await as("ann's secret", ['clone', '--quiet', `${stack.url}/team/app.git`, 'app'])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { hash } from '@node-rs/bcrypt'
 import { exportJWK, SignJWT } from 'jose'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
 import type { Reply } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
@@ -345,8 +346,7 @@ for (const mode of modes) {
       await mkdir(repository)
       await git(repository, ['init', '--quiet', '--bare', '.'])
       const told = join(stack.folder, 'told')
-      await writeFile(join(repository, 'hooks/pre-receive'), `#!/bin/sh\necho "$REMOTE_USER" > '${told}'\n`)
-      await chmod(join(repository, 'hooks/pre-receive'), 0o755)
+      await writeHook(repository, 'pre-receive', `echo "$REMOTE_USER" > '${told}'`)
       const work = join(stack.folder, 'hooked')
       await git(stack.folder, ['init', '--quiet', work])
       await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'First'])

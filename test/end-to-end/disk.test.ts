@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -80,13 +81,11 @@ test('pushes are refused in words before the disk is full, and reads go on', asy
   await rm(filler)
   await until('room to be seen', async () => (await readiness()).disk === 'ok')
   // The disk fills up between the advertisement and the push.
-  const hook = join(clone, '.git/hooks/pre-push')
-  await writeFile(hook, `#!/bin/sh\nhead -c 27000000 /dev/zero > ${filler}\nsleep 2\n`)
-  await chmod(hook, 0o755)
+  await writeHook(join(clone, '.git'), 'pre-push', `head -c 27000000 /dev/zero > ${filler}\nsleep 2`)
   const late = await tryGit(clone, ['push', url, 'HEAD:main'])
   assert.notEqual(late.code, 0)
   assert.match(late.stderr, /remote: .*nearly full/)
-  await rm(hook)
+  await rm(join(clone, '.git/hooks/pre-push'))
   await rm(filler)
   await until('room to be seen', async () => (await readiness()).disk === 'ok')
   await git(clone, ['push', '-q', url, 'HEAD:main'])

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmod, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
@@ -50,18 +51,15 @@ for (const version of [0, 1, 2]) {
 test('git shows its user why the gateway refuses a push, and nothing looks like a success', async () => {
   await using stack = await startStack()
   const { url, clone } = await repository(stack)
-  // Runs after the push's advertisement has been read and before its POST is sent.
-  const hook = join(clone, '.git/hooks/pre-push')
-  await writeFile(hook, `#!/bin/sh\nkill -9 ${stack.supervisor.pid}\n`)
-  await chmod(hook, 0o755)
   for (const config of [[], ['-c', 'sendpack.sideband=false']]) {
+    // Runs after the push's advertisement has been read and before its POST is sent.
+    await writeHook(join(clone, '.git'), 'pre-push', `kill -9 ${stack.supervisor.pid}`)
     const { code, stderr } = await tryGit(clone, [...config, 'push', url, 'HEAD:main'])
     assert.notEqual(code, 0)
     assert.match(stderr, /The host that keeps this repository (?:does not answer|broke off)/)
     assert.doesNotMatch(stderr, /RPC failed/)
     await stack.supervisor.exited
     await stack.restartSupervisor()
-    await writeFile(hook, `#!/bin/sh\nkill -9 ${stack.supervisor.pid}\n`)
   }
   const line = await stack.gateway.line((one) => String(one['reason']).startsWith('host_'))
   assert.deepEqual([line['outcome'], line['level']], ['failed', 'error'])

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
 import { bringRepository } from '../../src/copies/catching-up/bring-repository.ts'
 import { Terms } from '../../src/copies/copy/term/terms.ts'
@@ -119,10 +120,7 @@ test('a copy that has the state already is not sent anything, and runs no hook o
   await confirm()
   assert.equal(two.asked.get('/-/copies/follow'), 2)
   assert.equal(one.asked.get('/-/copies/objects'), 1)
-  const hook = join(two.root, 'team/project.git/hooks/reference-transaction')
-  await mkdir(join(hook, '..'), { recursive: true })
-  await writeFile(hook, '#!/bin/sh\nexit 1\n')
-  await chmod(hook, 0o755)
+  await writeHook(join(two.root, 'team/project.git'), 'reference-transaction', 'exit 1')
   await git(gitDir, ['branch', 'topic', 'main'])
   await confirm()
   await assertSame()

@@ -1,44 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { after, test } from 'node:test'
+import { git, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { openComparedPushes } from '../support/compared-pushes.ts'
 import { emptyPack, none, rawPush } from '../support/raw-push.ts'
 import { TwoHosts } from '../support/two-hosts.ts'
 
-const parts = new AsyncDisposableStack()
-let hosts: TwoHosts
-let work: string
-
-before(async () => {
-  hosts = parts.use(await TwoHosts.open())
-  work = join(hosts.folder, 'work')
-  await git(hosts.folder, ['init', '--quiet', 'work'])
-  await importHistory(work, 4)
-})
-
-after(() => parts.disposeAsync())
-
-/** Pushes, and compares the two hosts. */
-async function push(repository: string, ...args: string[]): Promise<string> {
-  const { code, stderr } = await tryGit(work, ['push', ...args])
-  assert.equal(code, 0, stderr)
-  await hosts.assertSame(repository, args.join(' '))
-  return stderr
-}
-
-async function hook(repository: string, name: string, script: string): Promise<void> {
-  const file = join(hosts.folder, 'one', repository, 'hooks', name)
-  await mkdir(join(file, '..'), { recursive: true })
-  await writeFile(file, `#!/bin/sh\n${script}\n`)
-  await chmod(file, 0o755)
-}
-
-const configure = (repository: string, ...args: string[]) =>
-  git(join(hosts.folder, 'one', repository), ['config', ...args])
+const compared = await openComparedPushes()
+const { hosts, work, push, configure, hook } = compared
+after(() => compared[Symbol.asyncDispose]())
 
 test('small pushes and large ones, with and without objects, each in the way that is right for it', async () => {
   const url = await hosts.place('small.git')

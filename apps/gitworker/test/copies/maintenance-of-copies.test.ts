@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { git, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import { recordLog } from '../support/recorded-log.ts'
 import { TwoHosts } from '../support/two-hosts.ts'
@@ -13,9 +13,7 @@ let work: string
 
 before(async () => {
   hosts = parts.use(await TwoHosts.open({ SLUICE_MAINTENANCE: 'on', SLUICE_MAINTENANCE_GRACE: '1h' }, log))
-  work = join(hosts.folder, 'work')
-  await git(hosts.folder, ['init', '--quiet', 'work'])
-  await importHistory(work, 240)
+  work = await hosts.makeWorkTree(240)
 })
 
 after(() => parts.disposeAsync())

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before as beforeAll, test } from 'node:test'
-import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { git, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import { pathOf } from '../../src/lfs/storage/disk/object-paths.ts'
 import { TwoHosts } from '../support/two-hosts.ts'
@@ -16,9 +16,7 @@ const parts = new AsyncDisposableStack()
 
 beforeAll(async () => {
   hosts = parts.use(await TwoHosts.open({}))
-  work = join(hosts.folder, 'work')
-  await git(hosts.folder, ['init', '--quiet', 'work'])
-  await importHistory(work, 2)
+  work = await hosts.makeWorkTree(2)
 })
 
 after(() => parts.disposeAsync())

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
@@ -71,10 +72,8 @@ test('a read at the copy shows each push that was acknowledged', async () => {
 test('what a hook changes after the report reaches the copy before the push ends', async () => {
   const url = await place('hooked.git')
   await git(work, ['push', url, 'main'])
-  const hook = join(hosts.folder, 'one/hooked.git/hooks/post-receive')
-  await mkdir(join(hook, '..'), { recursive: true })
-  await writeFile(hook, '#!/bin/sh\necho deploying >&2\ngit update-ref refs/deployed/main main\n')
-  await chmod(hook, 0o755)
+  const script = 'echo deploying >&2\ngit update-ref refs/deployed/main main'
+  await writeHook(join(hosts.folder, 'one/hooked.git'), 'post-receive', script)
   const { stderr } = await tryGit(work, ['push', url, 'main:topic'])
   assert.match(stderr, /remote: deploying/)
   const atOne = await refsAt('one', 'hooked.git')
@@ -94,11 +93,9 @@ test('a copy that cannot take a push is taken out before the push is acknowledge
 test('a push whose host is not the primary any more in the end is not acknowledged', async () => {
   const url = await place('moved.git')
   await git(work, ['push', url, 'main'])
-  const hook = join(hosts.folder, 'one/moved.git/hooks/pre-receive')
-  await mkdir(join(hook, '..'), { recursive: true })
   const [begun, go] = [join(hosts.folder, 'begun'), join(hosts.folder, 'go')]
-  await writeFile(hook, `#!/bin/sh\ntouch ${begun}\nwhile ! [ -e ${go} ]; do sleep 0.05; done\n`)
-  await chmod(hook, 0o755)
+  const script = `touch ${begun}\nwhile ! [ -e ${go} ]; do sleep 0.05; done`
+  await writeHook(join(hosts.folder, 'one/moved.git'), 'pre-receive', script)
   const pushing = tryGit(work, ['push', url, 'main:topic'])
   await until('the hook to run', () => tryGit(hosts.folder, ['hash-object', begun]).then(({ code }) => code === 0))
   await hosts.place('moved.git', { ...both, primary: 'two' })

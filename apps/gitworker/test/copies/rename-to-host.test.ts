@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { git, tryGit } from '@sluice/shared/testing/git'
+import { writeHook } from '@sluice/shared/testing/hook'
 import { until } from '@sluice/shared/testing/until'
 import { pathOf } from '../../src/lfs/storage/disk/object-paths.ts'
 import { TwoHosts } from '../support/two-hosts.ts'
@@ -16,9 +17,7 @@ let work: string
 
 before(async () => {
   hosts = await TwoHosts.open()
-  work = join(hosts.folder, 'work')
-  await git(hosts.folder, ['init', '--quiet', 'work'])
-  await importHistory(work, 200)
+  work = await hosts.makeWorkTree(200)
 })
 
 after(() => hosts[Symbol.asyncDispose]())
@@ -59,9 +58,7 @@ test('a rename brings all that copies get to the other host, and leaves the old 
   await git(old, ['symbolic-ref', 'refs/heads/alias', 'refs/heads/main'])
   await git(old, ['config', 'transfer.hideRefs', 'refs/hidden'])
   await writeFile(join(old, 'description'), 'What it is\n')
-  await mkdir(join(old, 'hooks'), { recursive: true })
-  await writeFile(join(old, 'hooks/pre-receive'), '#!/bin/sh\n')
-  await chmod(join(old, 'hooks/pre-receive'), 0o755)
+  await writeHook(old, 'pre-receive', '#!/bin/sh\n')
   const object = Buffer.from('an object of LFS')
   const oid = hash('sha256', object)
   const sent = await fetch(`${fromUrl}/info/lfs/objects/${oid}`, { method: 'PUT', body: new Uint8Array(object) })
@@ -156,11 +153,8 @@ test('a name that is taken, or that cannot be, is refused in words, and nothing 
 test('a push that runs is brought along, and one that comes too late is refused in words', async () => {
   const { fromUrl, toUrl } = await placeApart('busy', 'quiet')
   await git(work, ['push', '--quiet', fromUrl, 'main'])
-  const hook = at('one', 'busy.git/hooks/pre-receive')
-  await mkdir(join(hook, '..'), { recursive: true })
   const [asked, go] = [join(hosts.folder, 'push-runs'), join(hosts.folder, 'push-goes-on')]
-  await writeFile(hook, `#!/bin/sh\n: > ${asked}\nwhile [ ! -e ${go} ]; do sleep 0.05; done\n`)
-  await chmod(hook, 0o755)
+  await writeHook(at('one', 'busy.git'), 'pre-receive', `: > ${asked}\nwhile [ ! -e ${go} ]; do sleep 0.05; done`)
   const pushing = git(work, ['push', '--quiet', fromUrl, 'main:late'])
   await until('the push to run', () => existsSync(asked))
   const renaming = ask('rename', 'busy', { to: 'quiet' })

@@ -1,35 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { promisify } from 'node:util'
-import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { git, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { openComparedPushes } from '../support/compared-pushes.ts'
 import { emptyPack, none, rawPush } from '../support/raw-push.ts'
-import { TwoHosts } from '../support/two-hosts.ts'
 
 const run = promisify(execFile)
-const parts = new AsyncDisposableStack()
-let hosts: TwoHosts
-let work: string
-
-before(async () => {
-  hosts = parts.use(await TwoHosts.open())
-  work = join(hosts.folder, 'work')
-  await git(hosts.folder, ['init', '--quiet', 'work'])
-  await importHistory(work, 4)
-})
-
-after(() => parts.disposeAsync())
-
-/** Pushes, and compares the two hosts. */
-async function push(repository: string, ...args: string[]): Promise<string> {
-  const { code, stderr } = await tryGit(work, ['push', ...args])
-  assert.equal(code, 0, stderr)
-  await hosts.assertSame(repository, args.join(' '))
-  return stderr
-}
+const compared = await openComparedPushes()
+const { hosts, work, push, configure, hook } = compared
+after(() => compared[Symbol.asyncDispose]())
 
 /** The same for one of which git refuses something. */
 async function pushInVain(repository: string, why: RegExp, ...args: string[]): Promise<void> {
@@ -38,9 +21,6 @@ async function pushInVain(repository: string, why: RegExp, ...args: string[]): P
   assert.match(stderr, why)
   await hosts.assertSame(repository, args.join(' '))
 }
-
-const configure = (repository: string, ...args: string[]) =>
-  git(join(hosts.folder, 'one', repository), ['config', ...args])
 
 const refsAtTwo = async (repository: string) => JSON.stringify(await hosts.stateAt('two', repository))
 
@@ -61,15 +41,11 @@ test('a signed push: the copy is given its commands and its pack, and no certifi
     assert.equal(code, 0, stderr)
     await hosts.assertSame('signed.git', args.join(' '))
     // The last one deletes.
-    // The last one deletes.
     assert.equal(await hosts.lastWay(), at === 2 ? 'fetch' : 'receive-pack', args.join(' '))
   }
   const seen = join(hosts.folder, 'seen')
-  const hook = join(hosts.folder, 'one/signed.git/hooks/post-receive')
-  await mkdir(join(hook, '..'), { recursive: true })
   const keeps = `echo "$GIT_PUSH_CERT_NONCE_STATUS" > ${seen}; git update-ref refs/certificates/1 "$GIT_PUSH_CERT"`
-  await writeFile(hook, `#!/bin/sh\n${keeps}\n`)
-  await chmod(hook, 0o755)
+  await hook('signed.git', 'post-receive', keeps)
   const { code, stderr } = await tryGit(work, [...signed, url, 'main:topic'])
   assert.equal(code, 0, stderr)
   assert.equal(await readFile(seen, 'utf8'), 'OK\n')

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '@sluice/shared/telemetry/log'
-import { git } from '@sluice/shared/testing/git'
+import { git, importHistory } from '@sluice/shared/testing/git'
 import { administer } from './administer.ts'
 import { openHostsInProcess } from './hosts-in-process.ts'
 import type { HostsInProcess } from './hosts-in-process.ts'
@@ -50,6 +50,13 @@ export class TwoHosts implements AsyncDisposable {
   async placeAt(repository: string, primary: string, copies: readonly string[]): Promise<string> {
     await this.#hosts.place(repository, { primary, copies, inSync: copies })
     return this.urlAt(primary, repository)
+  }
+
+  /** @param commits on `main` @returns its folder */
+  async makeWorkTree(commits: number): Promise<string> {
+    await git(this.folder, ['init', '--quiet', 'work'])
+    await importHistory(join(this.folder, 'work'), commits)
+    return join(this.folder, 'work')
   }
 
   urlAt(host: string, repository: string): string {
