@@ -153,10 +153,11 @@ export async function openCopyingHost(
     new Lane({ slots: 4, largestShare: 1, queueLength: 1000, queueTimeout: 60_000, reasons: laneReasons })
   const runJob = jobRunner(pool, git, lane(), spawnLog)
   const streams = () => gitStreams({ pool, git, lane: lane(), spawnLog, notes: runtimeDirectory })
+  const addressOf = (host: string) => cluster.addresses.get(host)
   const view: SlotView = {
     name,
     slot: (slot) => (cluster.slot === undefined || cluster.slot === slot ? cluster.record : undefined),
-    addressOf: (host) => cluster.addresses.get(host),
+    addressOf,
     sinceOf: (host) => (cluster.addresses.has(host) ? 1 : undefined),
     changed: () => new Promise((resolve) => void setTimeout(resolve, 10)),
     listen: (listener) => {
@@ -202,15 +203,17 @@ export async function openCopyingHost(
   const discard: Discard = (repository, before, { signal, onProgress, lent }) =>
     discardCopy({ ...moving, lent }, repository, before ?? undefined, { signal, tell: onProgress })
   const terms = await Terms.open(root)
-  const askObjects = askForObjects(links, name, (host) => cluster.addresses.get(host))
   const synced: string[] = []
   const sync = (gitDir: string, refs: readonly string[]) => {
     synced.push(gitDir)
     return syncReferences(gitDir, refs)
   }
+  const askObjects = askForObjects(links, name, addressOf)
+  const openObjects = objectsOfPrimary(links, name, addressOf)
+  const ask = askPrimary(links, name, addressOf)
+  const fetched = { root, view, runJob, sync, store, openObjects, ask, askObjects }
   const followers = new Followers({
-    root,
-    view,
+    ...fetched,
     terms,
     maker: new RepositoryMaker(join(path, 'notes'), 'sha1', runJob),
     discard,
@@ -220,26 +223,13 @@ export async function openCopyingHost(
     staleLocks: new StaleLocks({ isShared: false }),
     answers: undefined,
     startGit: streams(),
-    runJob,
-    openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
-    ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
-    sync,
-    store,
-    askObjects,
     log,
   })
   const asked = new Map<string, number>()
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
   const received = {
-    root,
-    view,
+    ...fetched,
     startGit: streams(),
-    runJob,
-    openObjects: objectsOfPrimary(links, name, (host) => cluster.addresses.get(host)),
-    ask: askPrimary(links, name, (host) => cluster.addresses.get(host)),
-    sync,
-    store,
-    askObjects,
     hold: () => assert.fail('nothing is given in these tests'),
     make: () => assert.fail('nothing is given in these tests'),
     copies,
