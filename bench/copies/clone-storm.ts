@@ -5,7 +5,7 @@ import type { Etcd } from '@sluice/shared/testing/etcd'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { showProgress } from '../progress-line.ts'
 import { startCopyingCluster, untilInSync } from './copying-cluster.ts'
-import type { Row } from './row.ts'
+import type { Row } from '../figures.ts'
 
 const repository = 'storm.git'
 const slots = 4

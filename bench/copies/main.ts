@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { endProgress } from '../progress-line.ts'
 import { cloneStorm } from './clone-storm.ts'
-import type { Row } from './row.ts'
+import type { Row } from '../figures.ts'
 import { pushCost } from './push-cost.ts'
 import { pushesAtOnce } from './pushes-at-once.ts'
 

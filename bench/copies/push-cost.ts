@@ -7,7 +7,7 @@ import { quantile } from '../load/statistics.ts'
 import { cpuTimeOf, treeOf } from '../peers/processes.ts'
 import { showProgress } from '../progress-line.ts'
 import { startCopyingCluster, untilInSync } from './copying-cluster.ts'
-import type { Row } from './row.ts'
+import type { Row } from '../figures.ts'
 
 const repository = 'small.git'
 const warmUps = 10

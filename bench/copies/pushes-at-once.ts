@@ -5,7 +5,7 @@ import { git, importHistory } from '@sluice/shared/testing/git'
 import { median } from '../load/statistics.ts'
 import { showProgress } from '../progress-line.ts'
 import { metricOf, startCopyingCluster, untilInSync } from './copying-cluster.ts'
-import type { Row } from './row.ts'
+import type { Row } from '../figures.ts'
 
 const repository = 'busy.git'
 const rounds = 3
