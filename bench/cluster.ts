@@ -7,6 +7,9 @@ import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import type { Etcd } from '@sluice/shared/testing/etcd'
 import { git } from '@sluice/shared/testing/git'
 import { ask } from '@sluice/shared/testing/http'
+import { printFigures } from './figures.ts'
+import type { Row } from './figures.ts'
+import { BusyClients, limitedBySlots, pass } from './load/busy-clients.ts'
 
 /*
  * How requests through one gateway grow with the number of hosts. A program that sleeps stands in for git, so that hosts are
@@ -20,13 +23,12 @@ const seconds = Number(options.seconds)
 const slots = Number(options.slots)
 const slow = fileURLToPath(new URL('takes-half-a-second.sh', import.meta.url))
 const repositories = 64
+const warmUpSeconds = 2
 
 if (noEtcd) {
   console.log(`Skipped: ${noEtcd}`)
   process.exit()
 }
-
-type Row = { readonly what: string; readonly figure: string; readonly target: string }
 
 await using etcd = await startEtcd()
 const rows: Row[] = [lookUp()]
@@ -47,8 +49,7 @@ for (const hosts of [1, 2, 4]) {
     },
   )
 }
-console.log('| a cluster | figure | target |\n| --- | ---: | --- |')
-for (const { what, figure, target } of rows) console.log(`| ${what} | ${figure} | ${target} |`)
+printFigures('a cluster', rows)
 
 /** From a repository's name to its slot, which is what a gateway does for each request before it looks into an array. */
 function lookUp(): Row {
@@ -67,49 +68,22 @@ async function rateWith(hosts: number): Promise<{ perHost: number; asked: number
   await using cluster = await startCluster({
     etcd: { ...etcd.env, SLUICE_ETCD_PREFIX: `/hosts-${hosts}/` },
     hosts,
-    env: {
-      SLUICE_GIT: slow,
-      SLUICE_FETCH_SLOTS: String(slots),
-      SLUICE_LARGEST_SHARE: '100%',
-      SLUICE_QUEUE_LENGTH: '1000',
-      SLUICE_REFERENCE_CACHE: 'off',
-      SLUICE_PACK_CACHE: 'off',
-      // Each request comes from a client of its own.
-      SLUICE_TRUSTED_PROXIES: '127.0.0.1',
-    },
+    env: limitedBySlots(slow, slots),
   })
   for (let index = 0; index < repositories; index++) {
     await git(cluster.folder, ['init', '--quiet', '--bare', join(cluster.rootOf('host-1'), `r${index}.git`)])
   }
   const gateway = cluster.gateways[0]!.app.address
   const askedIdle = await askedWithin(etcd, pass(seconds))
-  let done = 0
-  let isMeasuring = false
-  const over = new AbortController()
-  // Far more than there are slots, so that chance leaves no host without work.
-  const clients = Array.from({ length: 12 * slots * hosts }, async (_, client) => {
-    for (let turn = 0; !over.signal.aborted; turn++) {
-      const path = `/r${(client + turn * 7) % repositories}.git/info/refs?service=git-upload-pack`
-      const from = `10.${client % 250}.${turn % 250}.${(client + turn) % 250}`
-      const { status } = await ask(gateway, path, { headers: { 'X-Forwarded-For': from } })
-      if (status !== 200) throw new Error(`A request got ${status}.`)
-      if (isMeasuring) done++
-    }
+  await using clients = new BusyClients(12 * slots * hosts, async (from, client, turn) => {
+    const path = `/r${(client + turn * 7) % repositories}.git/info/refs?service=git-upload-pack`
+    const { status } = await ask(gateway, path, { headers: { 'X-Forwarded-For': from } })
+    if (status !== 200) throw new Error(`A request got ${status}.`)
   })
-  const all = Promise.all(clients)
-  await pass(2)
-  isMeasuring = true
-  const begin = performance.now()
-  const asked = await askedWithin(etcd, Promise.race([pass(seconds), all]))
-  isMeasuring = false
-  const perHost = (done * 1000) / (performance.now() - begin) / hosts
-  over.abort()
-  await all
-  return { perHost, asked, askedIdle }
-}
-
-function pass(forSeconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, forSeconds * 1000))
+  await clients.rateFor(warmUpSeconds)
+  const rate = clients.rateFor(seconds)
+  const asked = await askedWithin(etcd, rate)
+  return { perHost: (await rate) / hosts, asked, askedIdle }
 }
 
 /** Leases aside, per second. */

@@ -9,6 +9,8 @@ import { startStack } from '@sluice/shared/testing/stack'
 import type { App } from '@sluice/shared/testing/app'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
+import { printFigures } from './figures.ts'
+import type { Row } from './figures.ts'
 
 /*
  * What happens to other clients under overload. A program that takes two seconds stands in for git. Ten times more
@@ -19,11 +21,8 @@ const { values: options } = parseArgs({ options: { slots: { type: 'string', defa
 const slots = Number(options.slots)
 const slow = fileURLToPath(new URL('takes-two-seconds.sh', import.meta.url))
 
-type Row = { readonly what: string; readonly figure: string; readonly target: string }
-
 const rows = [...(await tooMany()), ...(await floods()), ...(await oneClient())]
-console.log('| under overload | figure | target |\n| --- | ---: | --- |')
-for (const { what, figure, target } of rows) console.log(`| ${what} | ${figure} | ${target} |`)
+printFigures('under overload', rows)
 
 async function tooMany(): Promise<Row[]> {
   const queue = 2 * slots

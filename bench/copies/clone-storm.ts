@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Etcd } from '@sluice/shared/testing/etcd'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import type { Row } from '../figures.ts'
+import { BusyClients, limitedBySlots } from '../load/busy-clients.ts'
 import { showProgress } from '../progress-line.ts'
 import { startCopyingCluster, untilInSync } from './copying-cluster.ts'
-import type { Row } from '../figures.ts'
 
 const repository = 'storm.git'
 const slots = 4
@@ -31,15 +32,7 @@ export async function cloneStorm(etcd: Etcd, seconds: number): Promise<Row[]> {
 
 async function rateOf(etcd: Etcd, hosts: number, seconds: number): Promise<number> {
   const name = `storm-${hosts}`
-  await using cluster = await startCopyingCluster(etcd, name, hosts, {
-    SLUICE_GIT: slow,
-    SLUICE_FETCH_SLOTS: String(slots),
-    SLUICE_LARGEST_SHARE: '100%',
-    SLUICE_QUEUE_LENGTH: '1000',
-    SLUICE_REFERENCE_CACHE: 'off',
-    SLUICE_PACK_CACHE: 'off',
-    SLUICE_TRUSTED_PROXIES: '127.0.0.1',
-  })
+  await using cluster = await startCopyingCluster(etcd, name, hosts, limitedBySlots(slow, slots))
   await untilInSync(etcd, name, hosts, repository)
   const work = join(cluster.folder, 'work')
   await mkdir(work)
@@ -47,30 +40,13 @@ async function rateOf(etcd: Etcd, hosts: number, seconds: number): Promise<numbe
   await importHistory(work, 20)
   const url = `${cluster.url}/${repository}`
   await git(work, ['push', '--quiet', url, 'main'])
-  let done = 0
-  const over = new AbortController()
-  // More than there are slots, so that chance leaves no host without work.
-  const clients = Array.from({ length: 4 * slots * hosts }, async (_, client) => {
-    for (let turn = 0; !over.signal.aborted; turn++) {
-      const folder = join(cluster.folder, `clone-${client}`)
-      // Each clone comes from a client of its own.
-      const from = `http.extraHeader=X-Forwarded-For: 10.${client % 250}.${turn % 250}.${(client + turn) % 250}`
-      await git(cluster.folder, ['-c', from, 'clone', '--quiet', '--bare', url, folder])
-      await rm(folder, { recursive: true })
-      done++
-    }
+  await using clients = new BusyClients(4 * slots * hosts, async (from, client) => {
+    const folder = join(cluster.folder, `clone-${client}`)
+    const header = `http.extraHeader=X-Forwarded-For: ${from}`
+    await git(cluster.folder, ['-c', header, 'clone', '--quiet', '--bare', url, folder])
+    await rm(folder, { recursive: true })
   })
-  const all = Promise.all(clients)
   showProgress(`a storm of clones: ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`)
-  await Promise.race([pass(warmUpSeconds), all])
-  const [doneBefore, begin] = [done, performance.now()]
-  await Promise.race([pass(seconds), all])
-  const rate = ((done - doneBefore) * 1000) / (performance.now() - begin)
-  over.abort()
-  await all
-  return rate
-}
-
-function pass(forSeconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, forSeconds * 1000))
+  await clients.rateFor(warmUpSeconds)
+  return await clients.rateFor(seconds)
 }

@@ -1,9 +1,10 @@
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
+import { printFigures } from '../figures.ts'
+import type { Row } from '../figures.ts'
 import { endProgress } from '../progress-line.ts'
 import { cloneStorm } from './clone-storm.ts'
-import type { Row } from '../figures.ts'
 import { pushCost } from './push-cost.ts'
 import { pushesAtOnce } from './pushes-at-once.ts'
 
@@ -41,5 +42,4 @@ const rows: Row[] = []
 for (const [name, measure] of Object.entries(parts)) if (name.includes(options.only)) rows.push(...(await measure()))
 endProgress()
 console.log(`Machine: ${cpus().length} cores (${cpus()[0]?.model}), load ${load.toFixed(1)} at the start.\n`)
-console.log('| copies | figure | target |\n| --- | ---: | --- |')
-for (const { what, figure, target } of rows) console.log(`| ${what} | ${figure} | ${target} |`)
+printFigures('copies', rows)
