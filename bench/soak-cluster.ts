@@ -2,13 +2,11 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startCluster } from '@sluice/shared/testing/cluster'
-import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { git } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
-import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from './history/checks/check-history.ts'
-import { Clients, serverOf } from './history/clients.ts'
+import { Clients } from './history/clients.ts'
 import { faultsNamed, faultsOfClocks, faultsOfCopies, faultsOfDisks } from './history/faults/faults.ts'
 import { History } from './history/history.ts'
 import { leftBehind } from './history/checks/left-behind.ts'
@@ -16,8 +14,10 @@ import { MemberLogs } from './history/member-logs.ts'
 import { Nemesis } from './history/faults/nemesis.ts'
 import { openEtcd } from './history/open-etcd.ts'
 import { Primaries } from './history/primaries.ts'
-import { randomFrom } from './history/random.ts'
+import { anySeed, randomFrom, tracksFrom } from './history/random.ts'
+import { readAll } from './history/read-all.ts'
 import { report } from './history/report.ts'
+import { sayWhen } from './history/say-when.ts'
 import { showSuppressed } from './history/show-suppressed.ts'
 
 /*
@@ -32,7 +32,7 @@ showSuppressed()
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '45' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+    seed: { type: 'string', default: anySeed() },
     /** Only faults whose names contain one of these, separated by commas. */
     faults: { type: 'string', default: '' },
     /** How many go on at once. */
@@ -84,8 +84,7 @@ const following = new AbortController()
 const watched = new Primaries(cluster, coordinator, history, over.signal)
 const clients = new Clients(cluster, watched, history, random, over.signal)
 const started = performance.now()
-const say = (line: string) =>
-  console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`)
+const say = sayWhen(started)
 const follows = watched.follow(repositories, following.signal)
 const atWork = [
   clients.pushThroughGateways('one.git', 'refs/heads/a'),
@@ -105,7 +104,7 @@ const nemesis = new Nemesis(
 )
 const ending = new AbortController()
 setTimeout(() => ending.abort(), Number(options.seconds) * 1000).unref()
-const tracks = Array.from({ length: Number(options.tracks) }, (_, track) => randomFrom(seed + track + 1))
+const tracks = tracksFrom(seed, Number(options.tracks))
 await Promise.all(tracks.map((ofTrack) => nemesis.run(ending.signal, ofTrack, say)))
 await cluster.ready()
 const calmSince = { at: Date.now(), now: performance.now() }
@@ -114,18 +113,10 @@ await pause(calmMs)
 over.abort()
 await Promise.all(atWork)
 say('all is well again, and everybody has stopped')
-await readAll(cluster)
+await readAll(cluster, clients)
 following.abort()
 await follows
 const isExcused = (began: number, ended: number) =>
   began < calmSince.at && nemesis.wasAtWork(began, ended, 2 * ttl + hostWait)
 const after = await leftBehind({ cluster, roots: [root], logs, isExcused })
 await report({ run: options, faults: nemesis.done, history, wrong: [...checkHistory(history), ...after] })
-
-/** In the end, each repository is read once more, by each gateway. */
-async function readAll({ gateways }: Cluster): Promise<void> {
-  for (const repository of clients.repositories) {
-    for (const gateway of gateways)
-      await until(repository, () => clients.readRepository(repository, serverOf(gateway), true))
-  }
-}

@@ -1,12 +1,10 @@
 import { parseArgs } from 'node:util'
 import { startCluster } from '@sluice/shared/testing/cluster'
-import type { Cluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { patienceMs } from '@sluice/shared/testing/patience'
-import { until } from '@sluice/shared/testing/until'
 import { checkHistory } from '../history/checks/check-history.ts'
 import { checkMeanwhile } from '../history/checks/check-meanwhile.ts'
-import { Clients, serverOf } from '../history/clients.ts'
+import { Clients } from '../history/clients.ts'
 import { noClocks, openClocks } from '../history/faults/clocks.ts'
 import { mountDisk, noDisks } from '../history/faults/disks.ts'
 import { faultsNamed, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
@@ -17,8 +15,10 @@ import { MemberLogs } from '../history/member-logs.ts'
 import { Nemesis } from '../history/faults/nemesis.ts'
 import { openEtcd } from '../history/open-etcd.ts'
 import { Primaries } from '../history/primaries.ts'
-import { randomFrom } from '../history/random.ts'
+import { anySeed, randomFrom, tracksFrom } from '../history/random.ts'
+import { readAll } from '../history/read-all.ts'
 import { report } from '../history/report.ts'
+import { sayWhen } from '../history/say-when.ts'
 import { showSuppressed } from '../history/show-suppressed.ts'
 import { untilCalm } from './calm.ts'
 import { copiesDiffer, inSyncAgain } from './copies-agree.ts'
@@ -49,7 +49,7 @@ const leftOut = [
 const { values: options } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+    seed: { type: 'string', default: anySeed() },
     hosts: { type: 'string', default: '3' },
     copies: { type: 'string', default: '2' },
     /** Only faults whose names contain one of these, separated by commas. */
@@ -118,8 +118,7 @@ const watched = new Primaries(cluster, coordinator, history, over.signal)
 const clients = new Clients(cluster, watched, history, random, over.signal)
 const writers = new Writers(cluster, clients, watched, history)
 const started = performance.now()
-const say = (line: string) =>
-  console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`)
+const say = sayWhen(started)
 const repositories = ['one.git', 'two.git', 'again.git'] as const
 const late = await inSyncAgain(ofCopies, repositories)
 if (late.found.length > 0) {
@@ -152,7 +151,7 @@ const nemesis = new Nemesis(
 setTimeout(() => ending.abort(), Number(options.minutes) * 60_000).unref()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
 const telling = setInterval(() => say(inShort(history)), tellEveryMs).unref()
-const tracks = Array.from({ length: Number(options.tracks) }, (_, track) => randomFrom(seed + track + 1))
+const tracks = tracksFrom(seed, Number(options.tracks))
 await Promise.all([
   checkMeanwhile(history, ending, say),
   ...tracks.map((ofTrack) => steps.note('to end a fault', nemesis.run(ending.signal, ofTrack, say))),
@@ -170,7 +169,7 @@ const ofAllCopies = [
   await copiesDiffer(ofCopies, clients.repositories),
 ]
 say('copies have been compared')
-await steps.note('to read all once more', readAll(cluster))
+await steps.note('to read all once more', readAll(cluster, clients))
 following.abort()
 await follows
 const settleMs = ((2 * ttl + hostWait) * patienceMs) / 60_000
@@ -185,14 +184,6 @@ await report({
   wrong: [...checkHistory(history), ...ofAllCopies, ...after, steps.found],
   folder: options.logs,
 })
-
-/** In the end, each repository is read once more, by each gateway. */
-async function readAll({ gateways }: Cluster): Promise<void> {
-  for (const repository of clients.repositories) {
-    for (const gateway of gateways)
-      await until(repository, () => clients.readRepository(repository, serverOf(gateway), true))
-  }
-}
 
 function inShort({ counts }: History): string {
   const megabytes = Math.round(process.memoryUsage().rss / 2 ** 20)
