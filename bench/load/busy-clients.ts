@@ -4,24 +4,33 @@ type Turn = (from: string, client: number, turn: number) => Promise<void>
 /** Clients that ask hosts without a pause. Far more of them than slots leave no host without work by chance. */
 export class BusyClients implements AsyncDisposable {
   readonly #over = new AbortController()
+  readonly #clients: readonly Promise<void>[]
   readonly #all: Promise<unknown>
   #done = 0
+  #isTold = false
 
   constructor(count: number, turn: Turn) {
-    this.#all = Promise.all(Array.from({ length: count }, (_, client) => this.#go(turn, client)))
+    this.#clients = Array.from({ length: count }, (_, client) => this.#go(turn, client))
+    this.#all = Promise.all(this.#clients)
   }
 
   /** How many turns were done a second, for so many seconds. Fails once a client has failed. */
   async rateFor(seconds: number): Promise<number> {
     const [doneBefore, begin] = [this.#done, performance.now()]
-    await Promise.race([pass(seconds), this.#all])
+    try {
+      await Promise.race([pass(seconds), this.#all])
+    } catch (error) {
+      this.#isTold = true
+      throw error
+    }
     return ((this.#done - doneBefore) * 1000) / (performance.now() - begin)
   }
 
-  /** Waits until all have ended. Fails if one of them failed. */
+  /** Waits until all have ended. Fails if one of them failed, and nobody was told. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort()
-    await this.#all
+    await Promise.allSettled(this.#clients)
+    if (!this.#isTold) await this.#all
   }
 
   async #go(turn: Turn, client: number): Promise<void> {
