@@ -7,7 +7,7 @@ import { HostPresence } from '../host-presence.ts'
 import { takesRequests } from '../host-probe.ts'
 import type { Host, HostLink } from '../host.ts'
 import { Breaker } from './breaker.ts'
-import { hashOf } from './rendezvous.ts'
+import { hashOf } from '@sluice/shared/placement/rendezvous'
 
 export type ClusterHostOptions = {
   readonly credentials: HostCredentials

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hashOf, scoreOf } from '../../../src/hosts/cluster/rendezvous.ts'
+import { hashOf, scoreOf } from '../../src/placement/rendezvous.ts'
 
 const names = Array.from({ length: 5 }, (_, index) => `host-${index + 1}`)
 const sources = Array.from({ length: 4000 }, (_, index) =>
