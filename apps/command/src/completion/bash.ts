@@ -1,4 +1,5 @@
-import type { Among, Following } from './command-tree.ts'
+import type { Among, Following, Word } from './command-tree.ts'
+import { argumentCases, commandSteps, quoted, valueCases, valueFlags } from './shell-cases.ts'
 
 /** The script that bash reads to complete `sluice`. It asks no program, so that it costs nothing. */
 export function bashCompletion(followings: readonly Following[]): string {
@@ -17,12 +18,12 @@ ${followings
   .map((one) => `      ${one}) skip=1 ;;`)
   .join('\n')}
       *:-*) ;;
-${commandSteps(followings).join('\n')}
+${commandSteps(followings, 'path').join('\n')}
       *) args=$((args + 1)) ;;
     esac
   done
   case "$path:$prev" in
-${followings.flatMap(valueCases).join('\n')}
+${followings.flatMap((following) => valueCases(following, completing)).join('\n')}
   esac
   if [[ $cur = -* ]]; then
     case $path in
@@ -31,7 +32,7 @@ ${followings.map(({ path, flags }) => `      ${quoted(path)}) _sluice_words ${fl
     return
   fi
   case "$path:$args" in
-${followings.flatMap(argumentCases).join('\n')}
+${followings.flatMap((following) => argumentCases(following, completing, completingCommands)).join('\n')}
   esac
 }
 _sluice_words() { mapfile -t COMPREPLY < <(compgen -W "$*" -- "$cur"); }
@@ -40,36 +41,11 @@ complete -F _sluice sluice
 `
 }
 
-function valueFlags({ path, values }: Following): string[] {
-  return values.flatMap(({ flags }) => flags.map((flag) => quoted(`${path}:${flag}`)))
-}
-
-function commandSteps(followings: readonly Following[]): string[] {
-  return followings.flatMap(({ path, commands }) =>
-    commands.map(({ word }) => `      ${quoted(`${path}:${word}`)}) path=${quoted(`${path} ${word}`.trim())} ;;`),
-  )
-}
-
-function valueCases({ path, values }: Following): string[] {
-  return values.flatMap(({ flags, among }) =>
-    flags.map((flag) => `    ${quoted(`${path}:${flag}`)}) ${completing(among)}; return ;;`),
-  )
-}
-
-function argumentCases({ path, commands, args, isLastRepeated }: Following): string[] {
-  if (commands.length > 0)
-    return [`    ${quoted(`${path}:0`)}) _sluice_words ${commands.map(({ word }) => word).join(' ')} ;;`]
-  return args.map((among, index) => {
-    const isLast = index === args.length - 1
-    return `    ${quoted(`${path}:`)}${isLast && isLastRepeated ? '*' : index}) ${completing(among)} ;;`
-  })
-}
-
 function completing(among: Among): string {
   if (among === 'files') return '_sluice_files'
   return among === 'anything' ? ':' : `_sluice_words ${among.map(quoted).join(' ')}`
 }
 
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
+function completingCommands(commands: readonly Word[]): string {
+  return `_sluice_words ${commands.map(({ word }) => word).join(' ')}`
 }

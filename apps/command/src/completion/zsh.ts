@@ -1,4 +1,5 @@
 import type { Among, Following, Word } from './command-tree.ts'
+import { argumentCases, commandSteps, quoted, valueCases, valueFlags } from './shell-cases.ts'
 
 /** The script that zsh reads to complete `sluice`: from a file `_sluice` in its fpath, or by `source`. */
 export function zshCompletion(followings: readonly Following[]): string {
@@ -17,12 +18,12 @@ ${followings
   .map((one) => `      ${one}) skip=1 ;;`)
   .join('\n')}
       *:-*) ;;
-${commandSteps(followings).join('\n')}
+${commandSteps(followings, 'cmd').join('\n')}
       *) args=$((args + 1)) ;;
     esac
   done
   case "$cmd:$prev" in
-${followings.flatMap(valueCases).join('\n')}
+${followings.flatMap((following) => valueCases(following, completing)).join('\n')}
   esac
   if [[ $cur = -* ]]; then
     case $cmd in
@@ -32,36 +33,11 @@ ${followings.map(({ path, flags }) => `      ${quoted(path)}) found=(${flags.map
     return
   fi
   case "$cmd:$args" in
-${followings.flatMap(argumentCases).join('\n')}
+${followings.flatMap((following) => argumentCases(following, completing, completingCommands)).join('\n')}
   esac
 }
 if [[ $funcstack[1] = _sluice ]]; then _sluice "$@"; else compdef _sluice sluice; fi
 `
-}
-
-function valueFlags({ path, values }: Following): string[] {
-  return values.flatMap(({ flags }) => flags.map((flag) => quoted(`${path}:${flag}`)))
-}
-
-function commandSteps(followings: readonly Following[]): string[] {
-  return followings.flatMap(({ path, commands }) =>
-    commands.map(({ word }) => `      ${quoted(`${path}:${word}`)}) cmd=${quoted(`${path} ${word}`.trim())} ;;`),
-  )
-}
-
-function valueCases({ path, values }: Following): string[] {
-  return values.flatMap(({ flags, among }) =>
-    flags.map((flag) => `    ${quoted(`${path}:${flag}`)}) ${completing(among)}; return ;;`),
-  )
-}
-
-function argumentCases({ path, commands, args, isLastRepeated }: Following): string[] {
-  if (commands.length > 0)
-    return [`    ${quoted(`${path}:0`)}) found=(${commands.map(described).join(' ')}); _describe 'command' found ;;`]
-  return args.map((among, index) => {
-    const isLast = index === args.length - 1
-    return `    ${quoted(`${path}:`)}${isLast && isLastRepeated ? '*' : index}) ${completing(among)} ;;`
-  })
 }
 
 function completing(among: Among): string {
@@ -69,11 +45,11 @@ function completing(among: Among): string {
   return among === 'anything' ? ':' : `found=(${among.map(quoted).join(' ')}); _describe 'value' found`
 }
 
+function completingCommands(commands: readonly Word[]): string {
+  return `found=(${commands.map(described).join(' ')}); _describe 'command' found`
+}
+
 /** A colon in a word would begin its description. */
 function described({ word, about }: Word): string {
   return quoted(`${word.replaceAll(':', '\\:')}:${about}`)
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }
