@@ -1,6 +1,7 @@
 /*
- * Rendezvous hashing: of the copies of a slot, a source gets the one with the highest score. All gateways choose the same
- * one, and when a copy comes or goes, only the sources that get it, or had it, change.
+ * Rendezvous hashing. Of the copies of a slot, a source gets the one with the highest score: all gateways choose the same one,
+ * and when a copy comes or goes, only the sources that get it, or had it, change. Hosts choose by it who keeps a slot, so with
+ * another hash, repositories would be copied anew.
  */
 
 /** FNV-1a over the UTF-16 units of a text, 32 bits. */

@@ -1,4 +1,5 @@
 import type { HostRecord } from '@sluice/shared/placement/host-record'
+import { hashOf } from '@sluice/shared/placement/rendezvous'
 import type { ToldHost } from '@sluice/shared/placement/told-slot'
 import type { Address } from '@sluice/shared/network/address'
 import { HostConnections } from '../host-connections.ts'
@@ -7,7 +8,6 @@ import { HostPresence } from '../host-presence.ts'
 import { takesRequests } from '../host-probe.ts'
 import type { Host, HostLink } from '../host.ts'
 import { Breaker } from './breaker.ts'
-import { hashOf } from '@sluice/shared/placement/rendezvous'
 
 export type ClusterHostOptions = {
   readonly credentials: HostCredentials

@@ -1,4 +1,5 @@
 import { LoopTurn } from '@sluice/shared/machine/loop-turn'
+import { hashOf, scoreOf } from '@sluice/shared/placement/rendezvous'
 import { mostHosts } from './loads.ts'
 import type { Host, Slot, Snapshot } from './snapshot.ts'
 
@@ -36,7 +37,7 @@ export class CopyChoice {
     const zones = [...new Set(['', ...[...hosts.values()].map(({ zone }) => zone)])]
     this.#zoneOf = new Map([...hosts].map(([name, { zone }]) => [name, zones.indexOf(zone)]))
     this.#names = members.map(([name]) => name)
-    this.#hashes = Int32Array.from(this.#names, hashOf)
+    this.#hashes = Int32Array.from(this.#names, (name) => hashOf(name))
     this.#weights = Float64Array.from(members, ([, { weight }]) => weight)
     this.#zones = Int32Array.from(this.#names, (name) => this.#zoneOf.get(name)!)
     this.#numbers = new Float64Array(members.length)
@@ -74,7 +75,7 @@ export class CopyChoice {
     const numbers = this.#numbers
     const ofSlot = Math.imul(slot + 1, 0x9e3779b1)
     for (let at = 0; at < numbers.length; at++) {
-      numbers[at] = -Math.log((mixed(this.#hashes[at]! ^ ofSlot) + 0.5) / 2 ** 32) / this.#weights[at]!
+      numbers[at] = -Math.log((scoreOf(ofSlot, this.#hashes[at]!) + 0.5) / 2 ** 32) / this.#weights[at]!
     }
     const itself = primary === undefined ? -1 : this.#names.indexOf(primary)
     if (itself !== -1) numbers[itself] = Infinity
@@ -118,19 +119,4 @@ function isMember({ state, weight }: Host, isOwn: boolean): boolean {
 /** What the choice depends on. */
 function describe(hosts: ReadonlyMap<string, Host>, isOwn: boolean): string {
   return JSON.stringify([...hosts].map(([name, host]) => [name, host.zone, isMember(host, isOwn) ? host.weight : 0]))
-}
-
-/** FNV-1a, 32 bits. */
-function hashOf(name: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193)
-  return hash
-}
-
-/** The last step of MurmurHash3: each bit changes half of the others. */
-function mixed(hash: number): number {
-  let value = hash
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
-  return (value ^ (value >>> 16)) >>> 0
 }
