@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { mkdir, readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 
@@ -106,21 +104,12 @@ type Seen = { readonly path: string; readonly headers: IncomingHttpHeaders }
 
 async function startService(service: Service): Promise<AsyncDisposable & { url: string; seen: Seen[] }> {
   const seen: Seen[] = []
-  const server = createServer((incoming, outgoing) => {
+  const server = await serveHttp((incoming, outgoing) => {
     seen.push({ path: incoming.url ?? '', headers: incoming.headers })
     const { status, headers = {} } = answerOf(service, incoming.headers)
     outgoing.writeHead(status, headers).end()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    seen,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${service.path}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+  return { ...server, seen, url: `http://127.0.0.1:${server.port}${service.path}` }
 }
 
 /**

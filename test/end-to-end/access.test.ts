@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { RequestListener } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { hash } from '@node-rs/bcrypt'
 import { exportJWK, SignJWT } from 'jose'
@@ -14,6 +12,7 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
 import type { Reply } from '@sluice/shared/testing/http'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -66,7 +65,7 @@ const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:
 /** A service as an operator would have one. It knows two users, and rights by name. */
 async function startService(): Promise<AsyncDisposable & { url: string; asked: string[] }> {
   const asked: string[] = []
-  const server = createServer((incoming, outgoing) => {
+  const server = await serveHttp((incoming, outgoing) => {
     const repository = decodeURIComponent(String(incoming.headers['x-sluice-repository']))
     const needs = incoming.headers['x-sluice-needs']
     const { authorization } = incoming.headers
@@ -81,16 +80,7 @@ async function startService(): Promise<AsyncDisposable & { url: string; asked: s
     const create = user === 'ann' && repository.startsWith('team/') ? { 'X-Sluice-Create': 'yes' } : {}
     outgoing.writeHead(status, { ...create, ...(user && { 'Remote-User': user }) }).end('ignored')
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    asked,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/allowed`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+  return { ...server, asked, url: `http://127.0.0.1:${server.port}/allowed` }
 }
 
 type Mode = {
@@ -560,17 +550,12 @@ test('while keys cannot be fetched, known keys stay valid, and tokens of others 
   const { path } = opened.use(await temporaryFolder())
   let isUp = true
   const jwk = { ...(await exportJWK(createPublicKey(signer.privateKey))), kid: 'k1', alg: 'ES256' }
-  const server = createServer((_, outgoing) => {
+  const answer: RequestListener = (_, outgoing) => {
     if (isUp) outgoing.end(JSON.stringify({ keys: [jwk] }))
     else outgoing.writeHead(500).end()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  opened.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`
+  }
+  const { port } = opened.use(await serveHttp(answer))
+  const address = `http://127.0.0.1:${port}/keys`
   const env = { ...(await modes[1]!.open(path, opened)), SLUICE_JWT_KEYS: address }
   const stack = opened.use(await startStack(env))
   await git(stack.root, ['init', '--quiet', '--bare', 'r.git'])

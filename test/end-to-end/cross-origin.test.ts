@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import type { IncomingHttpHeaders as Http1Headers } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +14,7 @@ import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { ask, sendRaw } from '@sluice/shared/testing/http'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -245,21 +244,11 @@ async function openSite(): Promise<AsyncDisposable & { readonly port: number }> 
   const { stdout: script } = await promisify(execFile)(bun, ['build', '--target=browser', '--format=iife', entry], {
     maxBuffer: 64 * 2 ** 20,
   })
-  const server = createServer((incoming, outgoing) => {
+  return await serveHttp((incoming, outgoing) => {
     const isScript = incoming.url === '/git.js'
     outgoing.setHeader('Content-Type', `${isScript ? 'text/javascript' : 'text/html'}; charset=utf-8`)
     outgoing.end(isScript ? script : '<!doctype html><title>A site</title><script src="/git.js"></script>')
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
 }
 
 describe('isomorphic-git in Chromium', { skip: noBrowser }, () => {

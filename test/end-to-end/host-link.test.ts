@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import type { IncomingMessage } from 'node:http'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
+import { freePort } from '@sluice/shared/testing/free-port'
 import { patienceMs } from '@sluice/shared/testing/patience'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
@@ -28,15 +27,6 @@ const [one, two, three] = ['1', '2', '3'].map((digit) => `a-secret-of-gateways-a
   string,
 ]
 
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return `127.0.0.1:${port}`
-}
-
 /** A stack whose two sides each have a file of secrets. */
 async function startWithSecrets(ofGateway: string | undefined, ofHost: string) {
   await using started = new AsyncDisposableStack()
@@ -46,7 +36,7 @@ async function startWithSecrets(ofGateway: string | undefined, ofHost: string) {
   await writeFile(files.supervisor, ofHost)
   const stack = started.use(
     await startStack(
-      { SLUICE_SUPERVISOR: await freeAddress() },
+      { SLUICE_SUPERVISOR: `127.0.0.1:${await freePort()}` },
       {
         gateway: ofGateway === undefined ? {} : { SLUICE_HOST_SECRET_FILE: files.gateway },
         supervisor: { SLUICE_HOST_SECRET_FILE: files.supervisor },
@@ -191,7 +181,7 @@ describe('with mutual TLS, a host', { skip: noCertificates ?? false }, () => {
     })
     const stack = started.use(
       await startStack(
-        { SLUICE_SUPERVISOR: await freeAddress(), ...ca },
+        { SLUICE_SUPERVISOR: `127.0.0.1:${await freePort()}`, ...ca },
         { gateway: { ...of(gateway), ...own.gateway }, supervisor: of(host) },
       ),
     )

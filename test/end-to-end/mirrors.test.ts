@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer, request } from 'node:http'
+import { request } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -57,14 +56,8 @@ before(async () => {
       SLUICE_FSCK_OBJECTS: 'on',
     }),
   )
-  const server = createServer((incoming, outgoing) => misbehave(incoming, outgoing))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  upstream = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  made.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
+  const { port } = made.use(await serveHttp((incoming, outgoing) => misbehave(incoming, outgoing)))
+  upstream = `http://127.0.0.1:${port}`
 })
 after(() => made.disposeAsync())
 

@@ -1,7 +1,5 @@
+import { freePort } from '@sluice/shared/testing/free-port'
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { ask, sendRaw } from '@sluice/shared/testing/http'
@@ -135,7 +133,7 @@ describe('a gateway that asks nobody who they are', () => {
 })
 
 test('a host that trusts every process of this machine does not trust web pages', async () => {
-  await using tcp = await startStack({ SLUICE_SUPERVISOR: await freeAddress() })
+  await using tcp = await startStack({ SLUICE_SUPERVISOR: `127.0.0.1:${await freePort()}` })
   await git(tcp.root, ['init', '--quiet', '--bare', 'r.git'])
   const { address } = tcp.supervisor
   for (const [what, headers] of Object.entries({ ...crossSite, 'a foreign name': { Host: 'evil.example' } })) {
@@ -167,12 +165,3 @@ test('operators’ pages cannot be read through another site’s name or page, w
     assert.equal(await statusFor({ 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }), 200)
   }
 })
-
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return `127.0.0.1:${port}`
-}

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -11,6 +8,7 @@ import type { Receiver } from '@sluice/shared/config/events/events-file'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { until } from '@sluice/shared/testing/until'
 import { pauseAfter } from '../../src/events/delivery/backoff.ts'
 import { connectionsTo, deliver } from '../../src/events/delivery/deliver.ts'
@@ -32,21 +30,11 @@ type Answer = (incoming: IncomingMessage, outgoing: ServerResponse, body: string
 
 /** A receiver that answers as it is told to. */
 async function openServer(answer: Answer) {
-  const server = createServer((incoming, outgoing) => {
+  return await serveHttp((incoming, outgoing) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
     incoming.on('end', () => answer(incoming, outgoing, Buffer.concat(chunks).toString()))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
 }
 
 function receiverAt(address: string, more: object = {}): Receiver {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, request } from 'node:http'
+import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { until } from '@sluice/shared/testing/until'
 import { Journal } from '../../src/events/journal/journal.ts'
 import { trimJournal } from '../../src/events/journal/retention.ts'
@@ -21,14 +21,7 @@ async function openStream(options: StreamOptions = {}) {
   const common = { folder, log: silentLog, openRecords: () => [], last: undefined, freeBytes: async () => undefined }
   const journal = opened.use(await Journal.open({ ...common, segmentBytes: 4096 }))
   const stream = opened.use(new EventStream(journal, options))
-  const server = createServer((incoming, outgoing) => void stream.serve(incoming, outgoing))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  opened.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const { port } = opened.use(await serveHttp((incoming, outgoing) => void stream.serve(incoming, outgoing)))
   const ends = opened.move()
   const append = async (...names: string[]) => {
     const time = new Date().toISOString()

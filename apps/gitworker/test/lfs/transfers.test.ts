@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+import { request } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Exchange } from '@sluice/shared/exchange/exchange'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { until } from '@sluice/shared/testing/until'
 import { Admission, laneNames } from '../../src/capacity/admission.ts'
 import { ReadAheadBudget } from '../../src/body/read-ahead.ts'
@@ -62,15 +62,7 @@ async function startTransfers(idleTimeout: number) {
       await exchange.refuse(refusal)
     }
   }
-  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  stack.defer(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  })
-  const { port } = server.address() as AddressInfo
+  const { port } = stack.use(await serveHttp((incoming, outgoing) => void serve(incoming, outgoing)))
   const begin = (method: 'GET' | 'PUT') => {
     const headers = method === 'PUT' ? { 'Content-Length': content.length } : {}
     const sent = request({ host: '127.0.0.1', port, path: '/', method, headers, agent: false })

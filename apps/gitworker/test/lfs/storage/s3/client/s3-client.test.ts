@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { startS3Server } from '@sluice/shared/testing/s3-server'
 import type { S3Server } from '@sluice/shared/testing/s3-server'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { addressIn } from '../../../../../src/lfs/storage/s3/client/bucket.ts'
 import { readListing } from '../../../../../src/lfs/storage/s3/client/listing.ts'
 import { S3Client } from '../../../../../src/lfs/storage/s3/client/s3-client.ts'
@@ -163,16 +160,3 @@ test('a listing is read as servers write it', () => {
     assert.throws(() => readListing(wrong))
   }
 })
-
-async function serveHttp(listener: RequestListener): Promise<AsyncDisposable & { readonly port: number }> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
