@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { instantNow } from '@sluice/shared/coordinator/lease/instant'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { slotOf } from '@sluice/shared/placement/slot'
+import { writeSlotRecord } from '@sluice/shared/placement/slot-record'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { until } from '@sluice/shared/testing/until'
-import { heard, TestCluster } from '../support/cluster-host.ts'
+import { SlotTable } from '../../src/cluster/table/slot-table.ts'
+import { heard, keys, TestCluster } from '../support/cluster-host.ts'
 import type { TestHost } from '../support/cluster-host.ts'
 
 const never = new AbortController().signal
@@ -18,6 +21,7 @@ const fetch: GitRequest = {
   version: 0,
 }
 const both = { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] }
+const withoutTwo = { primary: 'one', copies: ['one', 'two'], inSync: ['one'], next: undefined, term: undefined }
 const own = { storage: 'own', copies: 2 } as const
 
 const reads = async ({ cluster }: TestHost): Promise<boolean> => {
@@ -94,6 +98,24 @@ test('a grant is not used before the copy knows what the primary knew, and the o
   ask(two, one)
   assert.equal(await reads(two), true)
   assert.ok(term < later)
+})
+
+test('a copy has come as far as its watch when all of that is in its table, and not before', async () => {
+  const table = new SlotTable(keys, { onInvalid() {}, onWentBack() {} })
+  const entries = [1, 2, 3].map((number) => ({
+    key: keys.slot(number),
+    value: writeSlotRecord(withoutTwo),
+    revision: 9,
+  }))
+  using _slow = table.listen(() => {
+    // So that others get the event loop after each.
+    for (const end = performance.now() + 10; performance.now() < end;);
+  })
+  const taking = table.take({ kind: 'all', revision: 9, entries })
+  await setImmediate()
+  assert.deepEqual([table.at(1).revision, table.at(3).revision, table.watched], [9, 0, 0])
+  await taking
+  assert.deepEqual([table.at(3).revision, table.watched], [9, 9])
 })
 
 test('no acknowledgement while a copy that was taken out may answer reads: until it hears of it', async () => {

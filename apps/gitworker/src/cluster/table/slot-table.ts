@@ -56,7 +56,7 @@ export class SlotTable {
     return this.#changes
   }
 
-  /** Up to where the watch has come. A revision that this host has written itself may be later. */
+  /** Up to where the watch has come: all of that is in the table. A revision that this host has written itself may be later. */
   get watched(): number {
     return this.#watched
   }
@@ -79,8 +79,9 @@ export class SlotTable {
   /** Takes over what the watch has brought. Lets others have the event loop meanwhile. */
   async take(watched: Watched): Promise<void> {
     if (watched.revision < this.#watched) this.#forget(this.#watched, watched.revision)
-    this.#watched = watched.revision
     await this.#take(watched)
+    // Not before: read leases count on it, here and at the primaries that are told of it.
+    this.#watched = watched.revision
   }
 
   /** Reads all slots now. @throws {CoordinatorError} */
