@@ -171,6 +171,26 @@ test('a host that takes a slot acknowledges nothing while it may have promised n
   assert.equal(await reads(one), false)
 })
 
+test('nor where the slot was to be handed over to it when it took it', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = await openBoth(cluster, 1500)
+  await two.cluster.reads.grants.settled(slotOf('elsewhere'), new Set(['two']))
+  one.coordinator.isAway = true
+  await heard(two, await cluster.place('demo', { ...both, next: 'two' }))
+  await until('the lease to be in doubt', () => !one.cluster.placement.isLive)
+  ask(two, one)
+  ask(two, one)
+  assert.equal(await reads(one), true)
+  await heard(two, await cluster.place('demo', { ...both, primary: 'two', inSync: ['two'] }))
+  assert.deepEqual(two.cluster.reads.leases.primaries, [])
+  const isSettled = watchEnd(two.cluster.reads.grants.settled(slot, new Set(['two'])))
+  while (await reads(one)) {
+    assert.equal(isSettled(), false)
+    await new Promise((resolve) => void setTimeout(resolve, 5))
+  }
+  await until('the wait to end', isSettled)
+})
+
 test('what a host is promised when it is back holds up no slot that was taken from it before', async () => {
   await using cluster = new TestCluster()
   const [one, two] = await openBoth(cluster, 3000)

@@ -1,3 +1,4 @@
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { SlotTable } from '../table/slot-table.ts'
 
 /** Since when this host has been the primary of a slot, as far as this process knows. */
@@ -53,11 +54,19 @@ export class Tenures implements Disposable {
     if (record?.primary !== this.#name) return void this.#begun.delete(slot)
     const { term } = record
     if (this.#begun.get(slot)?.term === term) return
-    const isTaken = before.primary !== undefined && before.primary !== this.#name && before.next !== this.#name
-    const takenFrom = isTaken ? before.primary : undefined
+    const takenFrom = this.#isTaken(before, record) ? before.primary : undefined
     if (takenFrom !== undefined) this.#deposed.set(takenFrom, Math.max(this.deposedAt(takenFrom), term))
     // What it is promised later, when it is back, is about other slots: it has read this one's record by then.
     const promisedUntil = takenFrom === undefined ? 0 : this.#promisedTo(takenFrom)
     this.#begun.set(slot, { term, at: performance.now(), promisedUntil })
+  }
+
+  /**
+   * Whether it was taken from another host, which may not know that. It may have been about to hand it over to this one when
+   * its lease ended. Whoever hands over stays in sync, and whoever is taken over does not.
+   */
+  #isTaken({ primary, next }: Seen, { inSync }: SlotRecord): boolean {
+    if (primary === undefined || primary === this.#name) return false
+    return next !== this.#name || !inSync.includes(primary)
   }
 }
