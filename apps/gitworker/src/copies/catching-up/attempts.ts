@@ -47,7 +47,8 @@ export class Attempts {
 
   /** Looks at all slots. @returns what is due, which must be begun or left for the next look */
   due(slots: number, now = performance.now()): Attempt[] {
-    const known = new Map<string, Attempt>()
+    // What is under way is not begun twice, although the slot may have been another host's for a moment.
+    const known = new Map([...this.#known].filter(([, { state }]) => state === 'under way'))
     const due: Attempt[] = []
     for (let slot = 0; slot < slots; slot++) {
       const record = this.#view.slot(slot)
