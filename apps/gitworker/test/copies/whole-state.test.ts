@@ -36,6 +36,8 @@ beforeEach(async () => {
 afterEach(() => hosts.disposeAsync())
 
 const confirm = () => one.copies.confirm('team/project.git', term)
+const bringTo = ({ name }: CopyingHost) =>
+  bringRepository(one.brought, { repository: 'team/project', copy: name, term }, never)
 const rest = { trashed: null, isWhole: false, offer: null }
 const stateOf = (host: CopyingHost, folder: string) => readState(folder, host.reader, never)
 
@@ -116,6 +118,33 @@ test('a primary whose root is gone tells nobody that there is nothing', async ()
   await assert.rejects(bringRepository(one.brought, toBring, never), OwnStateError)
   assert.ok(existsSync(copy))
   assert.deepEqual(cluster.removed, [])
+})
+
+test('a copy whose root is gone neither makes a repository there, nor says that it has none', async () => {
+  await confirm()
+  const gone = `${two.root}.gone`
+  await rename(two.root, gone)
+  await mkdir(two.root)
+  await assert.rejects(bringTo(two), /is the disk of SLUICE_ROOT mounted/)
+  assert.deepEqual(await readdir(two.root), [])
+  await rename(gitDir, `${gitDir}.gone`)
+  await confirm()
+  assert.deepEqual(cluster.removed, ['two'])
+  assert.equal(existsSync(join(gone, 'team/project.git/HEAD')), true)
+})
+
+test('a repository that is damaged at the primary is not taken for one that is gone', async () => {
+  await confirm()
+  for (const part of ['HEAD', 'objects', 'refs']) {
+    await rename(join(gitDir, part), join(one.root, part))
+    await assert.rejects(bringTo(two), OwnStateError)
+    await assert.rejects(confirm(), /is no repository for git/)
+    await rename(join(one.root, part), join(gitDir, part))
+  }
+  assert.equal(existsSync(copy), true)
+  assert.deepEqual(cluster.removed, [])
+  // Nor is a folder above others taken for a repository.
+  await bringRepository(one.brought, { repository: 'team', copy: 'two', term }, never)
 })
 
 test('the trash of a copy has what the trash of its primary says of it', async () => {

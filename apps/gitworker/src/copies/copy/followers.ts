@@ -6,6 +6,7 @@ import { placeForCopy } from '../../creation/create-repository.ts'
 import type { RepositoryMaker } from '../../creation/repository-maker.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { findRepository } from '../../repository/repository.ts'
+import { checkIsMounted } from '../absence.ts'
 import type { Trashed } from '../link/told.ts'
 import type { RepositoryTurns } from '../repository-turns.ts'
 import type { SlotView } from '../slot-view.ts'
@@ -138,16 +139,16 @@ export class Followers {
     const { root } = this.#services
     const { repository, state: wanted, trashed } = following.told
     const found = findRepository(root, repository)
+    if (!found) checkIsMounted(root)
     if (!wanted) {
       if (found) await this.#giveUp(found.gitDir, trashed, following)
       return absentDigest
     }
     if (!found) return await this.#create({ ...following, wanted })
-    const { gitDir } = found
-    const digest = await this.#update(gitDir, { ...following, wanted })
+    const digest = await this.#update(found.gitDir, { ...following, wanted })
     if (digest !== undefined) return digest
     // It was deleted at the primary, and there is another one of this name now.
-    await this.#giveUp(gitDir, null, following)
+    await this.#giveUp(found.gitDir, null, following)
     return await this.#create({ ...following, wanted })
   }
 
@@ -190,9 +191,8 @@ export class Followers {
       digest = (await fetchState(this.#services, hidden, before, fetching)).digest
       if (told.hasObjects) await takeAllObjects(this.#services, told, objectPlaceOf(told.repository, hidden), fetching)
     }
-    const making = { format: wanted.format, refStorage: refStorageIn(config), furnish }
     const place = placeForCopy(root, told.repository)
-    maker.keep(await maker.make(place, making))
+    maker.keep(await maker.make(place, { format: wanted.format, refStorage: refStorageIn(config), furnish }))
     // Its name, too, must outlive a loss of power.
     await this.#services.sync(place, [])
     return digest

@@ -1,6 +1,5 @@
-import { join } from 'node:path'
-import { copiesFolderName } from '../../cluster/member/disk-identity.ts'
-import { findRepository, isThere } from '../../repository/repository.ts'
+import { findRepository } from '../../repository/repository.ts'
+import { checkIsAbsent } from '../absence.ts'
 import type { Told, ToldState, Trashed } from '../link/told.ts'
 import { objectPlaceOf } from '../object-store.ts'
 import type { ObjectStore } from '../object-store.ts'
@@ -18,15 +17,14 @@ export function toldStateOf(state: RepositoryState): Pick<Told, 'digest' | 'stat
 /**
  * What is told of a repository that there is not: copies move theirs to their trash then.
  *
- * @throws {Error} where the root is another folder than at the start: then nothing is known of what there is
+ * @throws {Error} where it is not certain that there is none
  */
 export async function toldAbsence(
   root: string,
   repository: string,
   trashed: (repository: string) => Promise<Trashed | null>,
 ): Promise<Pick<Told, 'digest' | 'state' | 'trashed'>> {
-  const notes = join(root, copiesFolderName)
-  if (!isThere(notes)) throw new Error(`${notes} is gone: is the disk of SLUICE_ROOT mounted?`)
+  checkIsAbsent(root, repository)
   return { digest: absentDigest, state: null, trashed: await trashed(repository) }
 }
 
