@@ -72,7 +72,9 @@ export class HostCluster implements AsyncDisposable {
     const table = this.#table
     const hosts = this.#hosts
     this.known = { slots: table, hosts }
-    this.reads = this.#parts.use(new HostReads({ name, run: identity.run, table, hosts, leaseNow, ttl: options.ttl }))
+    const swaps = new SlotSwaps({ coordinator, keys, table, hosts, log })
+    const known = { name, run: identity.run, table, hosts, leaseNow, inDoubt: swaps.inDoubt }
+    this.reads = this.#parts.use(new HostReads({ ...known, ttl: options.ttl }))
     this.placement = new Placement({
       name,
       leaseNow,
@@ -84,7 +86,6 @@ export class HostCluster implements AsyncDisposable {
       onRefused: (reason) => metrics.refused(reason),
     })
     this.inSync = new InSyncSwaps({ name, coordinator, keys, table, hosts, log })
-    const swaps = new SlotSwaps({ coordinator, keys, table, hosts, log })
     const longestWait = options.longestHandover
     this.#handovers = new Handovers({ name, table, holds: this.#holds, swaps, log, longestWait })
   }

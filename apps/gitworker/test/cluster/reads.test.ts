@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { CoordinatorError } from '@sluice/shared/coordinator/coordinator'
 import { instantNow } from '@sluice/shared/coordinator/lease/instant'
 import type { GitRequest } from '@sluice/shared/git/git-route'
 import { slotOf } from '@sluice/shared/placement/slot'
@@ -189,6 +190,37 @@ test('nor where the slot was to be handed over to it when it took it', async () 
     await new Promise((resolve) => void setTimeout(resolve, 5))
   }
   await until('the wait to end', isSettled)
+})
+
+test('a slot that a primary may have given away is not read there, nor by what it grants, until that is certain', async () => {
+  await using cluster = new TestCluster()
+  const [one, two] = await openBoth(cluster, 60_000)
+  const three = await cluster.join('three', { ...own, ttl: 60_000 })
+  const all = { ...both, copies: ['one', 'two', 'three'], inSync: ['one', 'two', 'three'] }
+  const term = await cluster.place('demo', all)
+  await heard(one, term)
+  const push = one.cluster.placement.hold('demo')
+  const asked = await cluster.place('demo', { ...all, next: 'two', term })
+  await until('the watch to come so far', () => three.cluster.known.slots.watched >= asked)
+  three.coordinator.isAway = true
+  // The answer to its swap is lost, and it hears of nothing else.
+  const swap = one.coordinator.swap.bind(one.coordinator)
+  one.coordinator.swap = async (parts) => {
+    await swap(parts)
+    one.coordinator.isAway = true
+    throw new CoordinatorError('The answer is lost.', { mayBeDone: true })
+  }
+  push![Symbol.dispose]()
+  await until('it to be given away', () => two.cluster.known.slots.at(slot).record?.primary === 'two')
+  await until('the answer to be lost', () => one.coordinator.isAway)
+  assert.equal(one.cluster.known.slots.at(slot).record?.primary, 'one')
+  ask(three, one)
+  assert.deepEqual([await reads(one), await reads(three)], [false, false])
+  one.coordinator.swap = swap
+  one.coordinator.isAway = false
+  await until('it to be certain', () => one.cluster.known.slots.at(slot).record?.primary === 'two')
+  ask(one, two)
+  await until('its watch to come so far', () => reads(one))
 })
 
 test('what a host is promised when it is back holds up no slot that was taken from it before', async () => {

@@ -30,10 +30,16 @@ const mostNamed = 8
 /** Makes other hosts primary of slots, many slots in one swap. */
 export class SlotSwaps {
   readonly #services: SlotSwapServices
+  readonly #inDoubt = new Set<number>()
   #waiting: Gift[] = []
 
   constructor(services: SlotSwapServices) {
     this.#services = services
+  }
+
+  /** Slots that are given away, and may be another host's by now: the answer may be late, or lost. */
+  get inDoubt(): ReadonlySet<number> {
+    return this.#inDoubt
   }
 
   /**
@@ -48,14 +54,20 @@ export class SlotSwaps {
     if (!record.inSync.includes(next) || !this.#services.hosts.get(next)) return undefined
     const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
     const gift = { slot, record: { ...record, next }, revision, settled: resolve, failed: reject }
+    this.#inDoubt.add(slot)
     // Slots that are ready in the same turn go together.
     if (this.#waiting.push(gift) === 1) setImmediate(() => void this.#flush())
-    try {
-      return await promise
-    } catch {
-      const now = (await makeCertain(this.#services, slot, gift, signal))?.record
-      return now?.primary === next ? now.term : undefined
-    }
+    const certain = await promise.catch(() => this.#termOf(gift, signal))
+    if (certain === 'unknown') return undefined
+    this.#inDoubt.delete(slot)
+    return certain
+  }
+
+  /** @returns the new term, undefined where there is none */
+  async #termOf({ slot, record, revision }: Gift, signal: AbortSignal): Promise<number | 'unknown' | undefined> {
+    const now = await makeCertain(this.#services, slot, { record, revision }, signal)
+    if (!now) return 'unknown'
+    return now.record?.primary === record.next ? now.record.term : undefined
   }
 
   async #flush(): Promise<void> {

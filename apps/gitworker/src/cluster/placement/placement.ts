@@ -8,8 +8,7 @@ import type { ToldHost } from '@sluice/shared/placement/told-slot'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { SlotTable } from '../table/slot-table.ts'
-import type { ReadGrants } from '../reads/read-grants.ts'
-import type { ReadLeases } from '../reads/read-leases.ts'
+import type { HostReads } from '../reads/host-reads.ts'
 import { untilTermIsKnown } from '../table/term-wait.ts'
 import type { SlotHolds } from './slot-holds.ts'
 import { Tenure } from './tenure.ts'
@@ -23,7 +22,8 @@ import { Tenure } from './tenure.ts'
  *     and too few copies are in sync      ──▶ 503 too_few_copies
  *   a read: among the copies in sync      ──▶ served; else 421 misplaced
  *     and a copy of its own may be behind ──▶ 503 no_lease: it has no read lease, or, as the primary, no lease and not the
- *                                             promise of all others in sync to take nothing from it
+ *                                             promise of all others in sync to take nothing from it; or it has given the
+ *                                             slot away, and does not know yet whether that was done
  *
  * While etcd is away, reads go on by the last table: with one folder for all hosts, what this host reads is what there is.
  *
@@ -35,12 +35,6 @@ import { Tenure } from './tenure.ts'
 /** How long a request waits for a change that its gateway has heard of before this host. Milliseconds. */
 const newerTermMs = 2000
 
-/** What says that a read shows all that was acknowledged. */
-export type Reads = {
-  readonly leases: Pick<ReadLeases, 'covers'>
-  readonly grants: Pick<ReadGrants, 'isPromisedBy'>
-}
-
 export type PlacementServices = {
   /** The name of this host. */
   readonly name: string
@@ -51,7 +45,7 @@ export type PlacementServices = {
   readonly hosts: { get(name: string): ToldHost | undefined }
   readonly holds: SlotHolds
   /** Whether this host may be behind another one, where each has repositories of its own; undefined with one folder for all. */
-  readonly reads: Reads | undefined
+  readonly reads: Pick<HostReads, 'cover'> | undefined
   /** How many copies must be in sync and up for a push to be taken, this host included. */
   readonly minInSync: number
   /** Called with each reason for which a request is not served. */
@@ -91,7 +85,7 @@ export class Placement {
     if (!record || (term !== undefined && revision < term) || !this.#serves(record, isPush))
       throw this.#misplaced(slot, term)
     if (isPush) this.#checkCopies(record)
-    else this.#checkReads(record)
+    else this.#checkReads(slot, record)
     if (!isPush || request.kind === 'advertisement') return undefined
     if (this.#services.holds.isClosed(slot)) throw this.#misplaced(slot, term)
     return this.#enter(slot, record, this.#checkLease())
@@ -165,13 +159,8 @@ export class Placement {
   }
 
   /** @throws {Refusal} `no_lease` where another host may have acknowledged what is not here */
-  #checkReads(record: SlotRecord): void {
-    const { name, reads } = this.#services
-    if (!reads) return
-    const isPrimary = record.primary === name
-    const others = record.inSync.filter((host) => host !== name)
-    const isSure = isPrimary ? this.isLive || reads.grants.isPromisedBy(others) : reads.leases.covers(record)
-    if (!isSure) throw this.#refused('no_lease')
+  #checkReads(slot: number, record: SlotRecord): void {
+    if (this.#services.reads?.cover(slot, record) === false) throw this.#refused('no_lease')
   }
 
   #checkLease(): Lease {

@@ -1,4 +1,5 @@
 import type { Lease } from '@sluice/shared/coordinator/coordinator'
+import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { HostTable } from '../member/host-table.ts'
 import type { SlotTable } from '../table/slot-table.ts'
 import { ReadGrants } from './read-grants.ts'
@@ -23,6 +24,8 @@ export type HostReadsOptions = {
   readonly table: SlotTable
   readonly hosts: Pick<HostTable, 'get'>
   readonly leaseNow: () => Lease | undefined
+  /** Slots that this host gives away, and that may be another host's by now. */
+  readonly inDoubt: ReadonlySet<number>
   /** Of a lease, in milliseconds. */
   readonly ttl: number
 }
@@ -32,15 +35,27 @@ export class HostReads implements Disposable {
   readonly grants: ReadGrants
   /** How long a grant lasts, in milliseconds. */
   readonly ms: number
+  readonly #options: HostReadsOptions
   readonly #tenures: Tenures
 
-  constructor({ name, run, table, hosts, leaseNow, ttl }: HostReadsOptions) {
+  constructor(options: HostReadsOptions) {
+    const { name, run, table, hosts, leaseNow, inDoubt, ttl } = options
     const ms = Math.floor(ttl * shareOfLease)
+    this.#options = options
     const tenures = new Tenures(name, table, (host) => this.leases.promisedUntil(host))
     this.ms = ms
     this.#tenures = tenures
     this.leases = new ReadLeases({ name, table, hosts, tenures, ms })
-    this.grants = new ReadGrants({ run, table, tenures, leaseNow, ms })
+    this.grants = new ReadGrants({ run, table, tenures, leaseNow, inDoubt, ms })
+  }
+
+  /** Whether what this host has of a slot, which it is in sync of, surely shows all that was acknowledged. */
+  cover(slot: number, record: SlotRecord): boolean {
+    const { name, leaseNow, inDoubt } = this.#options
+    if (record.primary !== name) return this.leases.cover(slot, record)
+    if (inDoubt.has(slot)) return false
+    const others = record.inSync.filter((host) => host !== name)
+    return leaseNow()?.isLive === true || this.grants.isPromisedBy(others)
   }
 
   [Symbol.dispose](): void {

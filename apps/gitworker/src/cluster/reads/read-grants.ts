@@ -34,6 +34,8 @@ export type ReadGrantServices = {
   readonly table: SlotTable
   readonly tenures: Tenures
   readonly leaseNow: () => Lease | undefined
+  /** Slots that this host gives away, and that may be another host's by now. */
+  readonly inDoubt: ReadonlySet<number>
   /** How long a grant lasts, in milliseconds. */
   readonly ms: number
 }
@@ -53,7 +55,7 @@ export class ReadGrants {
 
   /** @returns undefined where nothing can be granted */
   answer({ host, watched, promisedMs, lastMoment }: ReadAsk): ReadGrant | undefined {
-    const { run, table, leaseNow, ms } = this.#services
+    const { run, table, leaseNow, inDoubt, ms } = this.#services
     if (!this.#grants.has(host) && this.#grants.size >= mostHosts) return undefined
     if (lastMoment?.run === run) this.#promises.set(host, { ms: lessMargin(promisedMs), since: lastMoment })
     this.#watched.set(host, watched)
@@ -64,7 +66,7 @@ export class ReadGrants {
     const now = performance.now()
     const kept = (this.#grants.get(host) ?? []).filter(({ until }) => until > now)
     this.#grants.set(host, [...kept, { revision, until: now + withMargin(granted) }])
-    return { revision, ms: granted, moment: { run, ...instantNow() }, promisedBy }
+    return { revision, ms: granted, moment: { run, ...instantNow() }, promisedBy, inDoubt: [...inDoubt] }
   }
 
   /** Whether none of these hosts can have become primary in this one's place by now, and acknowledged anything. */

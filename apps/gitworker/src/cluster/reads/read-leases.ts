@@ -83,12 +83,13 @@ export class ReadLeases {
   }
 
   /** Whether this host's copy of a slot surely has all that its primary has acknowledged. */
-  covers({ primary, inSync }: SlotRecord): boolean {
+  cover(slot: number, { primary, inSync }: SlotRecord): boolean {
     const of = primary === undefined ? undefined : this.#primaries.get(primary)
     if (!of) return false
     this.#update(of)
     if (!of.inUse) return false
     const { grant, since } = of.inUse
+    if (grant.inDoubt.includes(slot)) return false
     if (!isWithin(grant.ms * (1 - marginShare) - marginMs, since)) return false
     return grant.promisedBy === null || inSync.every((host) => host === primary || grant.promisedBy!.includes(host))
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { slotCount } from '@sluice/shared/placement/slot'
 import { hostName, parseJson } from '@sluice/shared/placement/slot-record'
 
 /*
@@ -22,6 +23,11 @@ const ask = z.strictObject({
 
 export type ReadAsk = z.output<typeof ask>
 
+const slotNumber = z
+  .int()
+  .min(0)
+  .max(slotCount - 1)
+
 const grant = z.strictObject({
   /** The copy may use it as soon as its watch has come so far: what the primary has written by then, it must know. */
   revision: z.int().min(0),
@@ -30,6 +36,8 @@ const grant = z.strictObject({
   moment,
   /** Null: the primary's lease is live. Else only the hosts that promise it to take nothing from it keep others away. */
   promisedBy: z.array(hostName).max(1000).nullable(),
+  /** Slots that it is not for: the primary gives them away, and they may be another host's by now. */
+  inDoubt: z.array(slotNumber).max(slotCount),
 })
 
 export type ReadGrant = z.output<typeof grant>
