@@ -101,6 +101,21 @@ test('a grant is not used before the copy knows what the primary knew, and the o
   assert.ok(term < later)
 })
 
+test('a primary that joins later than the last change of a slot asks copies to know no more than that', async () => {
+  await using cluster = new TestCluster()
+  // While somebody has this key, no host balances, and no slot changes.
+  const lease = await cluster.operator.grantLease(60_000)
+  await cluster.operator.swap([{ key: keys.balancer, expected: 0, value: 'nobody', lease }])
+  const two = await cluster.join('two', { ...own, ttl: 60_000 })
+  const term = await cluster.place('demo', both)
+  await until('the watch to come so far', () => two.cluster.known.slots.watched === term)
+  const one = await cluster.join('one', { ...own, ttl: 60_000 })
+  assert.ok(one.cluster.known.slots.revision > term)
+  await until('its host to be known', () => two.cluster.reads.leases.primaries.includes('one'))
+  ask(two, one)
+  assert.equal(await reads(two), true)
+})
+
 test('a copy has come as far as its watch when all of that is in its table, and not before', async () => {
   const table = new SlotTable(keys, { onInvalid() {}, onWentBack() {} })
   const entries = [1, 2, 3].map((number) => ({

@@ -62,7 +62,7 @@ export class ReadGrants {
     const isLeased = leaseNow()?.isLive === true
     const promisedBy = isLeased ? null : [...this.#promises.keys()].filter((name) => this.#hasPromised(name))
     const granted = isLeased ? ms : Math.min(ms, ...promisedBy!.map((name) => this.#leftOf(name)))
-    const { revision } = table
+    const revision = table.newestChange
     const now = performance.now()
     const kept = (this.#grants.get(host) ?? []).filter(({ until }) => until > now)
     this.#grants.set(host, [...kept, { revision, until: now + withMargin(granted) }])

@@ -33,6 +33,7 @@ export class SlotTable {
   readonly #slots: KnownSlot[] = Array.from({ length: slotCount }, () => unknown)
   readonly #listeners = new Set<(slot: number) => void>()
   #revision = 0
+  #newest = 0
   /** Of what the watch has brought last. */
   #watched = 0
   #changes = 0
@@ -46,9 +47,14 @@ export class SlotTable {
     return this.#slots[slot] ?? unknown
   }
 
-  /** Of the newest change that is known. */
+  /** Up to where all slots are known. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** Of the newest change of a slot that is known: the watches of other hosts come so far, and may come no further. */
+  get newestChange(): number {
+    return this.#newest
   }
 
   /** How often a slot has changed: what is made of all of them is as good as before while this is the same. */
@@ -101,6 +107,7 @@ export class SlotTable {
   /** What comes now has lower revisions than what was known, and is true all the same. */
   #forget(from: number, to: number): void {
     this.#revision = 0
+    this.#newest = 0
     this.#watched = 0
     for (const slot of this.#slots.keys()) if (this.at(slot) !== unknown) this.#set(slot, unknown)
     this.#events.onWentBack(from, to)
@@ -140,6 +147,7 @@ export class SlotTable {
 
   #set(slot: number, known: KnownSlot): void {
     this.#slots[slot] = known
+    this.#newest = Math.max(this.#newest, known.revision)
     this.#changes++
     for (const listener of this.#listeners) listener(slot)
   }
