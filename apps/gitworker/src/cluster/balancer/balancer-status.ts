@@ -1,4 +1,4 @@
-import { lives } from './decide/snapshot.ts'
+import { isFree, lives } from './decide/snapshot.ts'
 import type { PlacedSlot, Slot, Snapshot } from './decide/snapshot.ts'
 import type { StepKind } from './decide/step.ts'
 
@@ -80,8 +80,10 @@ function whyUnavailable(snapshot: Snapshot, slot: Slot): string | undefined {
   if (slot.kind === 'placed') {
     return lives(snapshot.hosts.get(slot.record.primary ?? '')) ? undefined : whyWithoutPrimary(snapshot, slot)
   }
-  return slot.kind === 'new'
-    ? 'No host keeps them yet. They are given to the hosts that live, a moment after the first has joined.'
+  if (isFree(slot, snapshot.storage))
+    return 'No host keeps them yet. They are given to the hosts that live, a moment after the first has joined.'
+  return slot.kind === 'lost'
+    ? 'Their keys in etcd were deleted, and which hosts have all that was pushed is not known any more. They are left alone until their keys are written again: see "Restore the table" in docs/operate/cluster.md.'
     : 'The values of their keys in etcd are not valid, and are left alone. Mend them; with shared storage, deleting them is enough.'
 }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { slotCount } from '@sluice/shared/placement/slot'
 import { takeBackAfterMs } from '../../../src/cluster/balancer/decide/limits.ts'
+import { lostSlot } from '../../../src/cluster/balancer/decide/snapshot.ts'
 import type { Slot } from '../../../src/cluster/balancer/decide/snapshot.ts'
+import { unavailable } from '../../../src/cluster/balancer/balancer-status.ts'
 import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 import { PlacedWorld } from './placed-world.ts'
 
@@ -283,6 +285,20 @@ describe('with storage of the hosts’ own', () => {
     )
     world.host('host-2')
     assert.deepEqual(world.decide(), [])
+  })
+
+  test('a slot whose key was deleted is given to nobody: another host than those that have it would be its primary', () => {
+    for (const storage of ['own', 'shared'] as const) {
+      const world = settled(named(3, storage, 2))
+      world.slots[7] = lostSlot
+      const steps = world.decide()
+      assert.deepEqual(
+        steps.map(({ kind, slot }) => [kind, slot]),
+        storage === 'own' ? [] : [['assign', 7]],
+      )
+      const [words = ''] = unavailable(world.snapshot()).map(({ why }) => why)
+      assert.match(words, storage === 'own' ? /keys in etcd were deleted/ : /No host keeps them yet/)
+    }
   })
 
   for (const copies of [1, 2, 3]) {

@@ -157,9 +157,26 @@ describe('a cluster', () => {
     )
     await cluster.see(all(9, format), 1)
     const after = cluster.snapshot(1)!
-    assert.ok(after.slots.every(({ kind }) => kind === 'new'))
+    const kinds = after.slots.map(({ kind }) => kind)
+    assert.deepEqual(kinds.slice(0, 4), ['new', 'lost', 'lost', 'new'])
+    assert.ok(kinds.slice(4).every((kind) => kind === 'new'))
     assert.equal(after.hosts.get('a')?.state, 'missing')
     assert.equal(before.slots[1]!.kind, 'placed')
+  })
+
+  test('knows a slot whose key was deleted from one that nobody was ever told to keep', async () => {
+    const cluster = new ObservedCluster(keys, 100)
+    await cluster.see(all(5, { ...format, [keys.slot(1)]: slot }), 0)
+    const changes = [1, 2].map((number) => ({ key: keys.slot(number), value: undefined, revision: 6 }))
+    await cluster.see({ kind: 'changes', revision: 6, changes }, 0)
+    const kinds = () =>
+      cluster
+        .snapshot(0)!
+        .slots.slice(0, 3)
+        .map(({ kind }) => kind)
+    assert.deepEqual(kinds(), ['new', 'lost', 'new'])
+    await cluster.see(all(7, { ...format, [keys.slot(1)]: slot }), 0)
+    assert.deepEqual(kinds(), ['new', 'placed', 'new'])
   })
 
   test('remembers since when a slot is on its way, and lets it rest after that was taken back', async () => {

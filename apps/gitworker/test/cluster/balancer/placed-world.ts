@@ -42,7 +42,7 @@ export class PlacedWorld {
     const fitting = steps.filter(({ slot, expected, gone }) => {
       const before = this.slots[slot]!
       const host = gone === undefined ? undefined : this.hosts.get(gone)
-      return (before.kind === 'new' ? 0 : before.revision) === expected && (!host || host.state === 'missing')
+      return ('revision' in before ? before.revision : 0) === expected && (!host || host.state === 'missing')
     })
     this.revision++
     for (const { slot, write } of fitting) this.write(slot, writeSlotRecord(write), this.revision)

@@ -88,12 +88,14 @@ describe('the balancer', { concurrency: true }, () => {
     await cluster.kill('a')
     const lost = cluster.records().filter(({ primary }) => primary === 'a').length
     const { balancer, lines } = cluster.hosts.get('b')!
-    await until('it is said', () => lines.filter(({ msg }) => /are unavailable/.test(String(msg))).length >= 2)
+    await until('it is said', () => lines.filter(({ msg }) => /are unavailable/.test(String(msg))).length >= 3)
     assert.equal(cluster.store.read(cluster.keys.slot(7)).entries[0]!.value, '{"primary":"me"}')
-    assert.equal(cluster.store.read(cluster.keys.slot(8)).entries.length, 1)
+    // With disks of their own, hosts may have what was pushed, and another one of them would be its primary.
+    assert.deepEqual(cluster.store.read(cluster.keys.slot(8)).entries, [])
     const { unavailable } = balancer.status()
     assert.match(unavailable.find(({ slots }) => slots === lost)!.why, /repositories are on a,/)
-    assert.deepEqual(unavailable.find(({ slots }) => slots === 1)!.some, [7])
+    const alone = unavailable.filter(({ slots }) => slots === 1).map(({ some }) => some)
+    assert.deepEqual(alone, [[7], [8]])
     assert.equal(cluster.checkHistory(), 0)
   })
 

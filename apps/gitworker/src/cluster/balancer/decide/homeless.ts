@@ -5,7 +5,7 @@ import type { PlacedSlot, Snapshot } from './snapshot.ts'
 import type { Step } from './step.ts'
 import type { Survey } from './survey.ts'
 
-/** Finds a primary for each slot that never had one. */
+/** Finds a primary for each slot that never had one; with one folder for all, also where its key was deleted. */
 export function assign({ storage }: Snapshot, { unassigned, loads }: Survey, choice: CopyChoice): Step[] {
   if (loads.isEmpty) return []
   return unassigned.slice(0, mostUrgent).map((slot) => {

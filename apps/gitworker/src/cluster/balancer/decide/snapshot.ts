@@ -33,6 +33,8 @@ export type Host = {
 export type Slot =
   /** It has no key: nobody was ever told to keep it. */
   | { readonly kind: 'new' }
+  /** It had a key, which somebody has deleted. On the hosts' own disks, some have what was pushed, and nobody knows which. */
+  | { readonly kind: 'lost' }
   /** What is written there is not valid. It is left alone until somebody mends or deletes it. */
   | { readonly kind: 'unreadable'; readonly revision: number }
   | PlacedSlot
@@ -49,6 +51,12 @@ export type PlacedSlot = {
 }
 
 export const newSlot: Slot = { kind: 'new' }
+export const lostSlot: Slot = { kind: 'lost' }
+
+/** Whether any host may be given a slot that nobody keeps. */
+export function isFree({ kind }: Slot, storage: Snapshot['storage']): boolean {
+  return kind === 'new' || (kind === 'lost' && storage === 'shared')
+}
 
 /** Whether its key is there: its lease has not ended, so it may still serve what it keeps. */
 export function lives(host: Host | undefined): host is Host {

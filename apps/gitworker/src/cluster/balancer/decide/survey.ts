@@ -1,11 +1,11 @@
 import { takeBackAfterMs } from './limits.ts'
 import { Loads } from './loads.ts'
-import { lives, maySelect } from './snapshot.ts'
+import { isFree, lives, maySelect } from './snapshot.ts'
 import type { Host, PlacedSlot, Snapshot } from './snapshot.ts'
 
 /** What a decision is made from: the slots by what they need, and how many each host has. */
 export type Survey = {
-  /** Slots that nobody was ever told to keep, and that are given away now. */
+  /** Slots that any host may keep, and that are given away now. */
   readonly unassigned: readonly number[]
   /** Slots whose primary is gone. */
   readonly orphans: readonly PlacedSlot[]
@@ -20,8 +20,8 @@ export type Survey = {
 }
 
 export function survey(snapshot: Snapshot): Survey {
-  const { hosts, slots } = snapshot
-  const isFirstStart = slots.every(({ kind }) => kind === 'new')
+  const { hosts, slots, storage } = snapshot
+  const isFirstStart = slots.every((slot) => isFree(slot, storage))
   const loads = new Loads(hosts)
   const kept = new Map<string, PlacedSlot[]>()
   const unassigned: number[] = []
@@ -31,10 +31,9 @@ export function survey(snapshot: Snapshot): Survey {
   let total = 0
 
   for (const [number, slot] of slots.entries()) {
-    if (slot.kind === 'unreadable') continue
-    if (slot.kind === 'new') {
+    if (slot.kind !== 'placed') {
       // Hosts that start together find their slots in one go.
-      if (!isFirstStart || snapshot.isCalm) unassigned.push(number)
+      if (isFree(slot, storage) && (!isFirstStart || snapshot.isCalm)) unassigned.push(number)
       continue
     }
     const { primary, next } = slot.record

@@ -124,7 +124,9 @@ export class ObservedCluster {
     const { hosts, balancer, format } = this.#keys
     const names = [...keys].filter((key) => key.startsWith(hosts)).map((key) => key.slice(hosts.length))
     this.#hosts.seeOnly(new Set(names), now)
-    for (const slot of this.#slots.keys()) if (!keys.has(this.#keys.slot(slot))) this.#slots[slot] = newSlot
+    for (const [slot, before] of this.#slots.entries()) {
+      if (!keys.has(this.#keys.slot(slot))) this.#slots[slot] = seeSlot(slot, undefined, 0, before, now)
+    }
     if (!keys.has(balancer)) this.#balancer = undefined
     if (!keys.has(format)) this.#format = 'missing'
   }

@@ -1,6 +1,6 @@
 import { readSlotRecord } from '@sluice/shared/placement/slot-record'
 import { restMs } from '../decide/limits.ts'
-import { newSlot } from '../decide/snapshot.ts'
+import { lostSlot, newSlot } from '../decide/snapshot.ts'
 import type { Slot } from '../decide/snapshot.ts'
 
 /**
@@ -12,8 +12,8 @@ import type { Slot } from '../decide/snapshot.ts'
  * @param now milliseconds
  */
 export function seeSlot(number: number, value: string | undefined, revision: number, before: Slot, now: number): Slot {
-  if (value === undefined) return newSlot
-  if (before.kind !== 'new' && before.revision === revision) return before
+  if (value === undefined) return before.kind === 'new' ? newSlot : lostSlot
+  if ('revision' in before && before.revision === revision) return before
   const record = readSlotRecord(value, revision)
   if (!record) return { kind: 'unreadable', revision }
   const last = before.kind === 'placed' ? before : undefined
