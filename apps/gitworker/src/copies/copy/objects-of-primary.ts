@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { Transform } from 'node:stream'
 import type { Address } from '@sluice/shared/network/address'
 import type { RunningGit } from '../git-stream.ts'
 import type { HostLinks } from '../link/host-links.ts'
 import { objectsPath } from '../link/told.ts'
 import { pathTo } from '../link/wanted-from.ts'
+import { progressOf } from './progress-of.ts'
 import type { WantedFrom } from '../link/wanted-from.ts'
 
 /** The way to an upload-pack at the primary, for one fetch. Disposing of it ends that. */
@@ -39,14 +39,14 @@ export function objectsOfPrimary(
     reply.catch(() => {})
     return {
       async relay({ stdin, stdout }, onProgress) {
-        const output = pipeline(stdout, counted(onProgress), sent)
+        const output = pipeline(stdout, progressOf(onProgress), sent)
         output.catch(() => {})
         const message = await reply
         if (message.statusCode !== 200) {
           stdin.destroy()
           throw new Error(`${primary} has answered ${message.statusCode}.`)
         }
-        await pipeline(message, counted(onProgress), stdin)
+        await pipeline(message, progressOf(onProgress), stdin)
       },
       async failure() {
         try {
@@ -61,15 +61,6 @@ export function objectsOfPrimary(
       [Symbol.dispose]: () => ending.abort(),
     }
   }
-}
-
-function counted(onProgress: () => void): Transform {
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      onProgress()
-      done(null, chunk)
-    },
-  })
 }
 
 async function beginningOf(message: IncomingMessage): Promise<string> {

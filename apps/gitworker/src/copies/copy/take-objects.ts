@@ -1,4 +1,3 @@
-import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { checkRepositoryName } from '@sluice/shared/git/repository-name'
 import type { LfsPointer } from '@sluice/shared/lfs/batch-request'
@@ -9,6 +8,7 @@ import { objectPlaceOf } from '../object-store.ts'
 import type { ObjectPlace, ObjectStore } from '../object-store.ts'
 import type { SlotView } from '../slot-view.ts'
 import type { AskObjects } from './ask-objects.ts'
+import { progressOf } from './progress-of.ts'
 import { checkTerm } from './term/current-term.ts'
 import type { Terms } from './term/terms.ts'
 import type { WantedFrom } from '../link/wanted-from.ts'
@@ -94,18 +94,9 @@ async function takeOne(
   }
   await using object = await store.receive(place, oid)
   const bytes = await askObjects.object(from, oid, signal)
-  await pipeline(bytes, counted(onProgress), object.sink, { end: false, signal })
+  await pipeline(bytes, progressOf(onProgress), object.sink, { end: false, signal })
   using _writing = signsOfLife(onProgress)
   await object.store()
-}
-
-function counted(onProgress: () => void): Transform {
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      onProgress()
-      done(null, chunk)
-    },
-  })
 }
 
 /** While a disk writes what it was given, for a minute at most. */

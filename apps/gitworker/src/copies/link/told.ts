@@ -117,7 +117,7 @@ const answer = z.union([
   z.strictObject({ failed: z.string().max(10_000), isOver: z.boolean() }),
 ])
 
-/** The state that the copy has now, or why it could not follow. `isOver`: it knows a newer term, or is no copy. */
+/** The state that the copy has now, or why it could not follow. `isOver`: it knows a newer term. */
 export type Answer = z.output<typeof answer>
 
 /** @returns undefined for what no copy of this version answers */
