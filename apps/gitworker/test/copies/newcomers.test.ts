@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bringSlot, NotBroughtError } from '../../src/copies/catching-up/bring-slot.ts'
-import type { BringServices } from '../../src/copies/catching-up/bring-slot.ts'
+import type { BringSlotServices } from '../../src/copies/catching-up/bring-slot.ts'
 import { OwnStateError } from '../../src/copies/catching-up/bring-repository.ts'
 import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
 import { Newcomers } from '../../src/copies/primary/newcomers.ts'
@@ -10,10 +10,10 @@ const never = new AbortController().signal
 const about = { slot: 1, copy: 'two', term: 7, since: 3, wasAway: () => false }
 
 /** Brings nothing anywhere, and writes down what happens. */
-function services(over: Partial<BringServices> = {}) {
+function services(over: Partial<BringSlotServices> = {}) {
   const said: string[] = []
-  const bring: BringServices['bring'] = async ({ repository }) => void said.push(repository)
-  const add: BringServices['inSync']['add'] = async ({ copy, mayEnter }) => {
+  const bring: BringSlotServices['bring'] = async ({ repository }) => void said.push(repository)
+  const add: BringSlotServices['inSync']['add'] = async ({ copy, mayEnter }) => {
     const isIn = mayEnter()
     if (isIn) said.push(`${copy} is in`)
     return isIn
@@ -26,7 +26,7 @@ test('what is confirmed while a newcomer is behind is brought to it; from then o
   const newcomer = newcomers.begin(1, 'two')
   const told: (readonly string[])[] = []
   const { said, ...parts } = services()
-  const bring: BringServices['bring'] = async ({ repository }) => {
+  const bring: BringSlotServices['bring'] = async ({ repository }) => {
     said.push(repository)
     // A push for each of the first three.
     if (said.length <= 3) newcomers.note(1, `pushed-${said.length}`)

@@ -13,7 +13,7 @@ import type { ToBring } from './bring-repository.ts'
  * A repository that cannot be brought does not hold up the others. Then the copy is not taken in.
  */
 
-export type BringServices = {
+export type BringSlotServices = {
   /** Brings one repository. @throws {NotPrimaryError}, {OwnStateError}, {Error}, the signal's reason */
   readonly bring: (toBring: ToBring, signal: AbortSignal) => Promise<void>
   readonly inSync: Pick<InSync, 'add'>
@@ -21,7 +21,7 @@ export type BringServices = {
   readonly onBrought: (copy: string) => void
 }
 
-export type Bringing = {
+export type SlotBringing = {
   readonly slot: number
   readonly copy: string
   readonly term: number
@@ -55,7 +55,11 @@ const mostNamed = 3
 const mostWords = 2000
 
 /** @throws {NotBroughtError}, {NotPrimaryError}, why the newcomer was left out, or the signal's reason */
-export async function bringSlot(services: BringServices, bringing: Bringing, signal: AbortSignal): Promise<void> {
+export async function bringSlot(
+  services: BringSlotServices,
+  bringing: SlotBringing,
+  signal: AbortSignal,
+): Promise<void> {
   const { slot, copy, term, since, newcomer, repositories } = bringing
   const failures = new Map<string, Error>()
   for (const repository of repositories) await bringOne(services, bringing, repository, failures, signal)
@@ -73,8 +77,8 @@ export async function bringSlot(services: BringServices, bringing: Bringing, sig
 
 /** What was confirmed while it was behind, without what is confirmed during this. */
 async function bringChanged(
-  services: BringServices,
-  bringing: Bringing,
+  services: BringSlotServices,
+  bringing: SlotBringing,
   newcomer: Newcomer,
   failures: Map<string, Error>,
   signal: AbortSignal,
@@ -83,8 +87,8 @@ async function bringChanged(
 }
 
 async function bringOne(
-  services: BringServices,
-  { copy, term, newcomer }: Bringing,
+  services: BringSlotServices,
+  { copy, term, newcomer }: SlotBringing,
   repository: string,
   failures: Map<string, Error>,
   signal: AbortSignal,
