@@ -104,6 +104,7 @@ export class Administration {
 
   async #runHeld(operation: Operation, progress: Progress, who: string | undefined): Promise<object> {
     using held = this.#services.hold(operation)
+    await held.begin()
     const telling = await this.#begin(operation, who, held.otherHost)
     const runner = runners[operation.kind] as Runner<OperationKind>
     try {

@@ -14,6 +14,8 @@ export const onThisHost: HeldPlace = { otherHost: undefined, checkIsOurs: async 
 /** What an operation is about is kept on this host until it is disposed of. */
 export type HeldOperation = HeldPlace &
   Disposable & {
+    /** To be called before anything is changed. Resolves when nothing else that this host has begun in its cluster changes it. */
+    begin(): Promise<void>
     /** Resolves when all copies have what was done. @throws {Refusal} `term_over` where that cannot be known */
     confirm(progress: Progress): Promise<void>
     /** To be called after that: other hosts tidy up what it has left there. */

@@ -12,7 +12,7 @@ import type { Locks } from './locks.ts'
 export type LockServices = {
   readonly locks: Locks
   /** Undefined where nothing is copied to other hosts. */
-  readonly copies: Pick<Copies, 'confirm'> | undefined
+  readonly copies: Pick<Copies, 'confirm' | 'turns'> | undefined
 }
 
 /**
@@ -28,6 +28,8 @@ export async function serveLocks(
 ): Promise<void> {
   const body = request.action === 'list' ? undefined : await readJsonBody(exchange)
   const file = place && locksFileIn(place.gitDir)
+  // What is followed may write the locks.
+  if (tenure && place) await copies?.turns.untilFree(place.repository)
   await tenure?.begin(exchange.signal)
   const { status, json } = await answerLocks(locks, { request, body, user: exchange.user, file })
   if (copies && tenure && place && status < 300) await confirmCopies(copies, place.repository, tenure, 'push')

@@ -1,3 +1,4 @@
+import { plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { onThisHost } from '../../administration/operation/held-operation.ts'
 import type { HoldOperation } from '../../administration/operation/held-operation.ts'
@@ -14,7 +15,7 @@ export type OperationHoldsServices = {
   /** Undefined where there is one host only. */
   readonly placement: Placement | undefined
   /** Undefined where nothing is copied to other hosts. */
-  readonly copies: Pick<Copies, 'has' | 'confirm'> | undefined
+  readonly copies: Pick<Copies, 'has' | 'confirm' | 'turns'> | undefined
   /** Undefined there, too. */
   readonly otherTrashes: Pick<OtherTrashes, 'forget'> | undefined
   readonly trash: Trash
@@ -40,6 +41,9 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
     const forget = forgetting(operation, services)
     return {
       otherHost,
+      async begin() {
+        for (const { name } of held) await copies?.turns.untilFree(plainName(name))
+      },
       checkIsOurs: () => areOurs(never),
       async confirm({ signal, tell }) {
         // A fork on another host's disk changes nothing here.
@@ -56,7 +60,13 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
 
 const never = new AbortController().signal
 
-const alone = { ...onThisHost, confirm: async () => {}, done: async () => {}, [Symbol.dispose]() {} }
+const alone = {
+  ...onThisHost,
+  begin: async () => {},
+  confirm: async () => {},
+  done: async () => {},
+  [Symbol.dispose]() {},
+}
 
 /** What has been restored is in the trash of the other hosts, too. */
 function forgetting(operation: Operation, { trash, otherTrashes }: OperationHoldsServices): () => Promise<void> {
