@@ -37,9 +37,9 @@ async function openServer(answer: Answer) {
   })
 }
 
-function receiverAt(address: string, more: object = {}): Receiver {
+async function receiverAt(address: string, more: object = {}): Promise<Receiver> {
   const entry = { name: 'ci', address, networks: ['127.0.0.1', '::1'], timeout: '20s', ...more }
-  return readEventsFile(JSON.stringify({ receivers: [entry] }), 'events.json')[0]!
+  return (await readEventsFile(JSON.stringify({ receivers: [entry] }), 'events.json'))[0]!
 }
 
 async function deliverTo(receiver: Receiver) {
@@ -57,7 +57,7 @@ describe('one request', () => {
       if (incoming.url === '/moved') outgoing.writeHead(307, { Location: '/ok' }).end()
       else outgoing.writeHead(incoming.url === '/ok' ? 204 : 500).end('it is \x1b[31mbroken')
     })
-    const at = (path: string) => deliverTo(receiverAt(`http://127.0.0.1:${server.port}${path}`))
+    const at = async (path: string) => deliverTo(await receiverAt(`http://127.0.0.1:${server.port}${path}`))
     assert.equal((await at('/ok')).isTaken, true)
     const [failed, moved] = [await at('/bad'), await at('/moved')]
     assert.deepEqual([failed.isTaken, failed.status, failed.why], [false, 500, 'it answered 500: it is  [31mbroken'])
@@ -80,8 +80,8 @@ describe('one request', () => {
         outgoing.on('close', () => clearInterval(timer))
       }
     })
-    const at = (path: string, timeout: string) =>
-      deliverTo(receiverAt(`http://127.0.0.1:${server.port}${path}`, { timeout }))
+    const at = async (path: string, timeout: string) =>
+      deliverTo(await receiverAt(`http://127.0.0.1:${server.port}${path}`, { timeout }))
     assert.match((await at('/silent', '100ms')).why!, /has not answered within 100 ms/)
     const dripped = await at('/drip', '200ms')
     assert.deepEqual([dripped.isTaken, dripped.status], [false, 500])
@@ -98,11 +98,11 @@ describe('one request', () => {
     })
     const hosts = ['127.0.0.1', 'localhost', '2130706433', '0x7f.1', '0.0.0.0', '[::ffff:127.0.0.1]', '[::1]', '[::]']
     for (const host of hosts) {
-      const { why } = await deliverTo(receiverAt(`http://${host}:${server.port}/`, { networks: [] }))
+      const { why } = await deliverTo(await receiverAt(`http://${host}:${server.port}/`, { networks: [] }))
       assert.match(why!, /inside of the operator’s network/, host)
     }
     assert.equal(asked, 0)
-    assert.equal((await deliverTo(receiverAt(`http://localhost:${server.port}/`))).isTaken, true)
+    assert.equal((await deliverTo(await receiverAt(`http://localhost:${server.port}/`))).isTaken, true)
   })
 
   test('is signed with what the file of the secret has now, and not sent without it', async () => {
@@ -112,7 +112,7 @@ describe('one request', () => {
       outgoing.end()
     })
     await using folder = await temporaryFolder()
-    const receiver = receiverAt(`http://127.0.0.1:${server.port}/`, { secret_file: join(folder.path, 'secret') })
+    const receiver = await receiverAt(`http://127.0.0.1:${server.port}/`, { secret_file: join(folder.path, 'secret') })
     assert.match((await deliverTo(receiver)).why!, /cannot be read \(ENOENT\)/)
     await writeFile(join(folder.path, 'secret'), 'one\n')
     await deliverTo(receiver)
@@ -161,7 +161,7 @@ describe('many events', () => {
       if (!fails) (taken[repository.full_name] ??= []).push(ref)
       outgoing.writeHead(fails ? 500 : 200).end()
     })
-    await using sending = await openSending([receiverAt(`http://127.0.0.1:${server.port}/`)])
+    await using sending = await openSending([await receiverAt(`http://127.0.0.1:${server.port}/`)])
     await using _deliveries = await sending.open()
     const refs = Array.from({ length: 30 }, (_, index) => `refs/heads/${index}`)
     for (const ref of refs) await sending.append(...['bad', 'good', 'other'].map((name) => anEvent(name, ref)))
@@ -179,8 +179,8 @@ describe('many events', () => {
       taken++
       outgoing.end()
     })
-    const slow = receiverAt(`http://127.0.0.1:${hanging.port}/`, { name: 'slow' })
-    await using sending = await openSending([slow, receiverAt(`http://127.0.0.1:${server.port}/`)])
+    const slow = await receiverAt(`http://127.0.0.1:${hanging.port}/`, { name: 'slow' })
+    await using sending = await openSending([slow, await receiverAt(`http://127.0.0.1:${server.port}/`)])
     await using deliveries = await sending.open()
     await sending.append(...Array.from({ length: 200 }, (_, index) => anEvent(`team/${index}`)))
     await until('all to be sent to the other', () => taken === 200)
@@ -190,7 +190,7 @@ describe('many events', () => {
   test('that are not taken in their time are parked, and can be sent again', async () => {
     let status = 500
     await using server = await openServer((_, outgoing) => void outgoing.writeHead(status).end('no'))
-    await using sending = await openSending([receiverAt(`http://127.0.0.1:${server.port}/`)], { triedFor: 100 })
+    await using sending = await openSending([await receiverAt(`http://127.0.0.1:${server.port}/`)], { triedFor: 100 })
     await using deliveries = await sending.open()
     const event = anEvent('team/project')
     await sending.append(event)
@@ -214,7 +214,7 @@ describe('many events', () => {
       if (status === 200) taken.push(incoming.headers['x-github-delivery'] as string)
       outgoing.writeHead(status).end()
     })
-    await using sending = await openSending([receiverAt(`http://127.0.0.1:${server.port}/`)])
+    await using sending = await openSending([await receiverAt(`http://127.0.0.1:${server.port}/`)])
     await sending.append(anEvent('before'))
     const events = ['one', 'two', 'one', 'two', 'three'].map((name) => anEvent(name))
     {
@@ -239,11 +239,11 @@ describe('many events', () => {
     })
     const address = `http://127.0.0.1:${server.port}`
     await using sending = await openSending([
-      receiverAt(`${address}/one`),
-      receiverAt(`${address}/two`, { name: 'two' }),
+      await receiverAt(`${address}/one`),
+      await receiverAt(`${address}/two`, { name: 'two' }),
     ])
     await using deliveries = await sending.open()
-    await deliveries.take([receiverAt(`${address}/changed`)])
+    await deliveries.take([await receiverAt(`${address}/changed`)])
     await sending.append(anEvent('team/project'))
     await until('one to be asked', () => asked.length > 0)
     assert.deepEqual(asked, ['/changed'])

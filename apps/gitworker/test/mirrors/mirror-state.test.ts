@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { readMirrorsFile } from '@sluice/shared/config/mirrors/mirrors-file'
 import { MirrorState } from '../../src/mirrors/mirror-state.ts'
 
+const [mirror] = await readMirrorsFile('mirrors: [{repository: x, upstream: "https://h/x", interval: 10m}]', '/f')
+
 function state() {
-  const [mirror] = readMirrorsFile('mirrors: [{repository: x, upstream: "https://h/x", interval: 10m}]', '/f')
   // Half way: no time is changed.
   return new MirrorState(mirror!, 0, () => 0.5)
 }

@@ -11,7 +11,7 @@ import { recordLog } from '../support/recorded-log.ts'
 
 /** In a cluster, each mirror is run by the primary of its repository alone. */
 
-const mirrors = readMirrorsFile(
+const mirrors = await readMirrorsFile(
   `mirrors:
   - {repository: mine, upstream: "https://upstream.test/mine", interval: 1h, refresh: on-fetch, wait: 1s}
   - {repository: other, upstream: "https://upstream.test/other", interval: 1h, refresh: on-fetch, wait: 1s}`,

@@ -1,5 +1,7 @@
 import { parseOptions } from '@node-rs/argon2'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
+import { atOnce } from '@sluice/shared/machine/steps'
+import type { Steps } from '@sluice/shared/machine/steps'
 import { refuseByteOrderMark } from '../files/text-lines.ts'
 import { reservedNames } from '../rules/named.ts'
 
@@ -28,6 +30,11 @@ const longestTag = 128
  * @throws {Error} in words that name the line and do not quote it
  */
 export function readPasswordFile(text: string, path: string): Passwords {
+  return atOnce(passwordSteps(text, path))
+}
+
+/** The same, a line a step. */
+export function* passwordSteps(text: string, path: string): Steps<Passwords> {
   refuseByteOrderMark(text, path)
   const passwords = new Map<string, PasswordHash>()
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -46,6 +53,7 @@ export function readPasswordFile(text: string, path: string): Passwords {
       throw new Error(`${where} has no hash that is taken: bcrypt (htpasswd -B, at most 15 rounds) or argon2id`)
     }
     passwords.set(user, { kind, text: hashText })
+    yield
   }
   return passwords
 }

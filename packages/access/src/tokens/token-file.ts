@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { fitsPattern } from '@sluice/shared/git/name-pattern'
 import { plainName } from '@sluice/shared/git/repository-name'
 import { isUserName } from '@sluice/shared/host-protocol/user-name'
+import { atOnce } from '@sluice/shared/machine/steps'
+import type { Steps } from '@sluice/shared/machine/steps'
 import type { RepositoryRights } from '../rights.ts'
 import { refuseByteOrderMark } from '../files/text-lines.ts'
 import { tokenId } from './token-text.ts'
@@ -63,6 +65,11 @@ export type TokenFile = {
  * @throws {Error} in words that name the line and do not quote it
  */
 export function readTokenFile(text: string, path: string, earlier?: TokenFile): TokenFile {
+  return atOnce(tokenSteps(text, path, earlier))
+}
+
+/** The same, a line a step. */
+export function* tokenSteps(text: string, path: string, earlier?: TokenFile): Steps<TokenFile> {
   refuseByteOrderMark(text, path)
   const tokens = new Map<string, Token>()
   const byLine = new Map<string, Token>()
@@ -73,6 +80,7 @@ export function readTokenFile(text: string, path: string, earlier?: TokenFile): 
     if (tokens.has(token.id)) throw new Error(`${where} has the id of a token before it`)
     tokens.set(token.id, token)
     byLine.set(line, token)
+    yield
   }
   return { tokens, byLine }
 }

@@ -59,7 +59,7 @@ test('a rules file that is not right is refused in words that name the place', (
     ['rules:\n  - repositories: a\n    read:', /^Error: f: rules\.0\.read: here should be a name/],
     ['rules: []\n---\nrules: []', /f is not valid YAML: there is more than one document in it \(line 2\)$/],
     ['', /^Error: f: /],
-    ['rules: []\nrules: []', /not valid YAML/],
+    ['rules: []\nrules: []', /"rules" is there twice \(line 2\)/],
   ] as const) {
     assert.throws(() => readRulesFile(text, 'f'), problem, text)
   }

@@ -15,8 +15,9 @@ export type Reloading<T> = {
   readonly paths: readonly string[]
   /**
    * Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where.
+   * What may be long is read in turns or in a thread: requests are served meanwhile. The signal ends that.
    */
-  readonly parse: (contents: readonly string[]) => T
+  readonly parse: (contents: readonly string[], signal: AbortSignal) => T | Promise<T>
   /** The size limit of one file. */
   readonly maxBytes?: number
   /** Called when a new value has replaced the old one. */
@@ -35,14 +36,14 @@ export class ReloadedFile<T> implements Disposable {
   #contents: readonly string[]
   #current: T
   #timer: NodeJS.Timeout | undefined
-  #isOver = false
+  readonly #ending = new AbortController()
   /** Why the files could not be read the last time; undefined if they could. */
   #unreadable: string | undefined
 
-  private constructor(reloading: Reloading<T>, contents: readonly string[]) {
+  private constructor(reloading: Reloading<T>, contents: readonly string[], value: T) {
     this.#reloading = reloading
     this.#contents = contents
-    this.#current = reloading.parse(contents)
+    this.#current = value
     this.#lookLater()
   }
 
@@ -53,7 +54,9 @@ export class ReloadedFile<T> implements Disposable {
    */
   static async open<T>(setting: string, reloading: Reloading<T>): Promise<ReloadedFile<T>> {
     try {
-      return new ReloadedFile(reloading, await readAll(reloading))
+      const contents = await readAll(reloading)
+      const never = new AbortController().signal
+      return new ReloadedFile(reloading, contents, await reloading.parse(contents, never))
     } catch (error) {
       const { message, cause } = error as Error
       throw new ConfigError([`${setting}: ${message}.`], { mayHeal: errnoOf(cause) === 'ENOENT' })
@@ -65,38 +68,42 @@ export class ReloadedFile<T> implements Disposable {
   }
 
   #lookLater(): void {
-    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), lookEveryMs).unref()
+    if (!this.#ending.signal.aborted) this.#timer = setTimeout(() => void this.#look(), lookEveryMs).unref()
   }
 
   async #look(): Promise<void> {
     const contents = await readAll(this.#reloading).catch((error: unknown) => this.#tellUnreadable(error))
     if (contents) {
       this.#unreadable = undefined
-      if (contents.some((content, index) => content !== this.#contents[index])) this.#take(contents)
+      if (contents.some((content, index) => content !== this.#contents[index])) await this.#take(contents)
     }
     this.#lookLater()
   }
 
-  #take(contents: readonly string[]): void {
-    if (this.#isOver) return
+  /** Never rejects. */
+  async #take(contents: readonly string[]): Promise<void> {
+    const { signal } = this.#ending
+    if (signal.aborted) return
     this.#contents = contents
     try {
-      this.#current = this.#reloading.parse(contents)
-      this.#reloading.onChange?.(this.#current)
+      const value = await this.#reloading.parse(contents, signal)
+      if (signal.aborted) return
+      this.#current = value
+      this.#reloading.onChange?.(value)
     } catch (error) {
-      this.#reloading.onProblem(messageOf(error))
+      if (!signal.aborted) this.#reloading.onProblem(messageOf(error))
     }
   }
 
   #tellUnreadable(error: unknown): undefined {
     const problem = messageOf(error)
-    if (this.#isOver || problem === this.#unreadable) return
+    if (this.#ending.signal.aborted || problem === this.#unreadable) return
     this.#unreadable = problem
     this.#reloading.onProblem(problem)
   }
 
   [Symbol.dispose](): void {
-    this.#isOver = true
+    this.#ending.abort()
     clearTimeout(this.#timer)
   }
 }
@@ -111,7 +118,9 @@ async function readSmall(path: string, maxBytes: number): Promise<string> {
   try {
     const found = await stat(path)
     if (!found.isFile()) throw new Error(`cannot read ${path}: it is no file`)
-    if (found.size > maxBytes) throw new Error(`cannot read ${path}: it has more than ${maxBytes} bytes`)
+    if (found.size > maxBytes) {
+      throw new Error(`cannot read ${path}: it has ${found.size} bytes, more than the ${maxBytes} that it may have`)
+    }
     return await readFile(path, 'utf8')
   } catch (error) {
     const code = errnoOf(error)

@@ -4,8 +4,8 @@ import { readEventsFile } from '../../src/config/events/events-file.ts'
 
 const read = (text: string) => readEventsFile(text, 'events.yaml')
 
-test('a receiver wants what its patterns and kinds say, and may have the addresses that it names', () => {
-  const [one, all] = read(`
+test('a receiver wants what its patterns and kinds say, and may have the addresses that it names', async () => {
+  const [one, all] = await read(`
 receivers:
   - name: ci
     address: https://ci.example.org/hook?token=1
@@ -22,10 +22,10 @@ receivers:
   assert.ok(one!.networks.has('10.1.2.3') && one!.networks.has('fd00::1') && one!.networks.has('::ffff:10.1.2.3'))
   assert.ok(!one!.networks.has('10.2.2.3'))
   assert.ok(all!.wants('delete', ['anything/at/all']))
-  assert.deepEqual(read(''), [])
+  assert.deepEqual(await read(''), [])
 })
 
-test('what is wrong is told with its line', () => {
+test('what is wrong is told with its line', async () => {
   const entry = 'address: "https://x.example.org"'
   for (const [text, why] of [
     ['receivers:\n  - {name: A, address: "https://x"}', /receivers\.0\.name: here should be a name .*\(line 2\)/],
@@ -43,6 +43,6 @@ test('what is wrong is told with its line', () => {
     [`receivers: [{name: a, ${entry}, secret: x}]`, /secret/],
     ['receivers: &a [*a]', /aliases/],
   ] as const) {
-    assert.throws(() => read(text), why, text)
+    await assert.rejects(read(text), why, text)
   }
 })

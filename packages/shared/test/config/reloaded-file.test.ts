@@ -81,5 +81,5 @@ test('files that are not right from the start keep the application from starting
   assert.deepEqual(broken.problems, ['SLUICE_SUM: this is no number.'])
   assert.equal(broken.mayHeal, false)
   await writeFile(path, ' '.repeat(1024 * 1024 + 1))
-  assert.match((await failure()).message, /it has more than 1048576 bytes/)
+  assert.match((await failure()).message, /it has 1048577 bytes, more than the 1048576 that it may have/)
 })

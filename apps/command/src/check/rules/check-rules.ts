@@ -1,4 +1,4 @@
-import { parseRules } from '@sluice/access/rules/rules-file'
+import { parseRules } from '@sluice/access/rules/parse-rules'
 import type { GatewayConfig } from '@sluice/gateway/config/config'
 import { readPasswords, readSmall } from '../../access/read-files.ts'
 import { ok, warning } from '../findings/finding.ts'

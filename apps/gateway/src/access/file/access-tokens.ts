@@ -2,10 +2,11 @@ import { maxFileBytes } from '@sluice/access/file-size'
 import type { Passwords } from '@sluice/access/passwords/password-file'
 import type { Rules } from '@sluice/access/rules/rules-file'
 import { findToken, problemOf, rightsOfToken } from '@sluice/access/tokens/token-check'
-import { readTokenFile } from '@sluice/access/tokens/token-file'
+import { tokenSteps } from '@sluice/access/tokens/token-file'
 import type { TokenFile } from '@sluice/access/tokens/token-file'
 import { idIn, isTokenText } from '@sluice/access/tokens/token-text'
 import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
+import { inTurns } from '@sluice/shared/machine/steps'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { Grant } from '../authority.ts'
@@ -71,7 +72,7 @@ async function openTokenFile(path: string, log: Logger): Promise<ReloadedFile<To
   return await ReloadedFile.open(setting, {
     paths: [path],
     maxBytes: maxFileBytes,
-    parse: ([text = '']) => (read = readTokenFile(text, path, read)),
+    parse: async ([text = '']) => (read = await inTurns(tokenSteps(text, path, read))),
     onChange: ({ tokens }) => log.info({ tokens: tokens.size }, `${setting} was read anew`),
     onProblem: (problem) => log.error(`${setting}: ${problem}; the old tokens stay in force`),
   })

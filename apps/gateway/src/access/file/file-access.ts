@@ -1,7 +1,8 @@
 import { maxFileBytes } from '@sluice/access/file-size'
-import { readPasswordFile } from '@sluice/access/passwords/password-file'
-import { readRulesFile } from '@sluice/access/rules/rules-file'
+import { passwordSteps } from '@sluice/access/passwords/password-file'
+import { readRulesFileAside } from '@sluice/access/rules/rules-file'
 import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
+import { inTurns } from '@sluice/shared/machine/steps'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { Authority } from '../authority.ts'
@@ -63,9 +64,9 @@ async function openUsers({ passwords: passwordPath, rules: rulesPath }: FilePath
   return await ReloadedFile.open(setting, {
     paths: [passwordPath, rulesPath],
     maxBytes: maxFileBytes,
-    parse: ([passwordText = '', rulesText = '']) => ({
-      passwords: readPasswordFile(passwordText, passwordPath),
-      rules: readRulesFile(rulesText, rulesPath),
+    parse: async ([passwordText = '', rulesText = ''], signal) => ({
+      passwords: await inTurns(passwordSteps(passwordText, passwordPath)),
+      rules: await readRulesFileAside(rulesText, rulesPath, signal),
     }),
     onChange: ({ passwords }) => log.info({ users: passwords.size }, `${setting} were read anew`),
     onProblem: (problem) => log.error(`${setting}: ${problem}; the old users and rules stay in force`),

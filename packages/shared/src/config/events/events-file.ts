@@ -1,5 +1,7 @@
 import { fitsPattern } from '../../git/name-pattern.ts'
 import { Networks } from '../../network/networks.ts'
+import { readAside } from '../aside/read-aside.ts'
+import type { AsideReader } from '../aside/read-aside.ts'
 import { readYamlForm } from '../form/yaml-form.ts'
 import { eventsForm } from './events-form.ts'
 import type { EventKind, ReceiverForm } from './events-form.ts'
@@ -19,13 +21,23 @@ export type Receiver = {
 }
 
 /**
- * Reads a file of receivers (YAML, or JSON).
+ * Reads a file of receivers (YAML, or JSON) while requests are served.
  *
  * @param path for messages
+ * @param signal ends the reading
  * @returns the receivers in the order of the file
  * @throws {Error} in words, with the line
  */
-export function readEventsFile(text: string, path: string): Receiver[] {
+export async function readEventsFile(text: string, path: string, signal?: AbortSignal): Promise<Receiver[]> {
+  const receivers: Receiver[] = []
+  for await (const plain of readAside(reader, text, path, signal)) receivers.push(receiverOf(plain))
+  return receivers
+}
+
+/** Reads it into its receivers. */
+export const reader: AsideReader<ReceiverForm> = { module: import.meta.url, pieces: plainReceivers }
+
+function plainReceivers(text: string, path: string): ReceiverForm[] {
   const { data, at } = readYamlForm(text, path, eventsForm)
   const seen = new Map<string, number>()
   for (const [index, { name }] of data.receivers.entries()) {
@@ -36,7 +48,7 @@ export function readEventsFile(text: string, path: string): Receiver[] {
     }
     seen.set(name, index)
   }
-  return data.receivers.map(receiverOf)
+  return data.receivers
 }
 
 function receiverOf({ name, address, secret_file, repositories, kinds, networks, timeout }: ReceiverForm): Receiver {

@@ -61,6 +61,8 @@ const receiver = z.strictObject({
     .describe('How long one request may take, from the look-up of the name to the end of the reply. 10s by default.'),
 })
 
-export const eventsForm = z.strictObject({ receivers: z.array(receiver).max(100).default([]) })
+export const eventsForm = z.strictObject({
+  receivers: z.array(receiver).max(100, 'a file may have 100 receivers at most').default([]),
+})
 
 export type ReceiverForm = z.infer<typeof receiver>

@@ -1,6 +1,7 @@
-import { isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { isNode, LineCounter, parseDocument } from 'yaml'
 import type { Document } from 'yaml'
 import type { z } from 'zod'
+import { keyThatIsThereTwice } from './key-twice.ts'
 
 /** What a file says, and where. */
 export type ReadForm<T> = {
@@ -18,36 +19,18 @@ export type ReadForm<T> = {
 export function readYamlForm<T>(text: string, path: string, form: z.ZodType<T>): ReadForm<T> {
   const lines = new LineCounter()
   // Aliases could make a short file a huge one.
-  // The library compares each key with all others of its map, which takes minutes where there are very many.
   const document = parseDocument(text, { strict: true, uniqueKeys: false, prettyErrors: false, lineCounter: lines })
   const at = (place: readonly PropertyKey[]) => `(line ${lines.linePos(offsetOf(document, place)).line})`
   const [problem] = document.errors
   if (problem)
     throw new Error(`${path} is not valid YAML: ${problem.message} (line ${lines.linePos(problem.pos[0]).line})`)
   const twice = keyThatIsThereTwice(document)
-  if (twice)
-    throw new Error(`${path}: ${JSON.stringify(twice.key)} is there twice (line ${lines.linePos(twice.offset).line})`)
+  if (twice) throw new Error(`${path}: ${twice.problem} (line ${lines.linePos(twice.offset).line})`)
   const parsed = form.safeParse(contentsOf(document, path) ?? {})
   if (parsed.success) return { data: parsed.data, at }
   const { path: place, message } = parsed.error.issues[0]!
   const where = place.length > 0 ? `${place.join('.')}: ` : ''
   throw new Error(`${path}: ${where}${inWords(message)} ${at(place)}`)
-}
-
-function keyThatIsThereTwice(document: Document.Parsed): { readonly key: string; readonly offset: number } | undefined {
-  let found: { key: string; offset: number } | undefined
-  visit(document, {
-    Map(_key, { items }) {
-      const keys = new Set<string>()
-      for (const { key } of items) {
-        const name = isScalar(key) ? String(key.value) : ''
-        if (!keys.has(name)) keys.add(name)
-        else found ??= { key: name, offset: (isNode(key) && key.range?.[0]) || 0 }
-      }
-      return found ? visit.BREAK : undefined
-    },
-  })
-  return found
 }
 
 /** Of all values, only times have no words of their own. */

@@ -93,7 +93,7 @@ export const mirrorsForm = z.strictObject({
         ...options,
       }),
     )
-    .max(10_000)
+    .max(10_000, 'a file may have 10,000 mirrors at most')
     .default([]),
 })
 

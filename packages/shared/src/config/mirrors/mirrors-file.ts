@@ -1,12 +1,13 @@
-import { checkRepositoryName, plainName } from '../../git/repository-name.ts'
-import { Refusal } from '../../refusal/refusal.ts'
-import { readYamlForm } from '../form/yaml-form.ts'
-import { mirrorsForm } from './mirror-form.ts'
-import type { CredentialsForm, MirrorsForm } from './mirror-form.ts'
+import { readAside } from '../aside/read-aside.ts'
+import type { CredentialsForm } from './mirror-form.ts'
+import { reader } from './plain-mirrors.ts'
+import type { PlainMirror } from './plain-mirrors.ts'
 import { selectRefs } from './ref-selection.ts'
 import type { RefSelection } from './ref-selection.ts'
-import { originOf } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
+
+/** The size limit of the file, in bytes: room for the most mirrors that it may have. */
+export const maxMirrorsFileBytes = 8 * 2 ** 20
 
 /** One mirror, as the file has it. Times are in milliseconds. */
 export type Mirror = {
@@ -28,62 +29,19 @@ export type Mirror = {
 }
 
 /**
- * Reads a file of mirrors (YAML, or JSON).
+ * Reads a file of mirrors (YAML, or JSON) while requests are served.
  *
  * @param path for messages
+ * @param signal ends the reading
  * @returns the mirrors in the order of the file
  * @throws {Error} in words, with the line
  */
-export function readMirrorsFile(text: string, path: string): Mirror[] {
-  const { data, at } = readYamlForm(text, path, mirrorsForm)
-  const seen = new Map<string, number>()
-  return data.mirrors.map((one, index) => {
-    const mirror = mirrorOf(one, data)
-    const why = whyNoName(one.repository) ?? whyTwice(mirror, seen) ?? whyNoCredentials(mirror)
-    if (why !== undefined) throw new Error(`${path}: mirrors.${index}: ${why} ${at(['mirrors', index])}`)
-    seen.set(mirror.repository, index)
-    return mirror
-  })
+export async function readMirrorsFile(text: string, path: string, signal?: AbortSignal): Promise<Mirror[]> {
+  const mirrors: Mirror[] = []
+  for await (const piece of readAside(reader, text, path, signal)) mirrors.push(...piece.map(mirrorOf))
+  return mirrors
 }
 
-function mirrorOf(entry: MirrorsForm['mirrors'][number], { defaults, credentials }: MirrorsForm): Mirror {
-  const { repository, upstream } = entry
-  const said = { ...defaults, ...withoutGaps(entry) }
-  return {
-    repository: plainName(repository),
-    upstream,
-    credentials: entry.credentials ?? credentials[originOf(upstream)],
-    interval: said.interval ?? 10 * 60_000,
-    refs: selectRefs(said.refs ?? ['heads', 'tags']),
-    refresh: said.refresh ?? 'interval',
-    maxAge: said.max_age ?? 10_000,
-    wait: said.wait ?? 10_000,
-    timeout: said.timeout ?? 3_600_000,
-    stall: said.stall ?? 60_000,
-    checkObjects: said.check_objects,
-    caFile: said.ca_file,
-    proxy: said.proxy,
-  }
-}
-
-function withoutGaps<T extends object>(entry: T): T {
-  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined)) as T
-}
-
-function whyNoName(name: string): string | undefined {
-  try {
-    checkRepositoryName(name)
-    return plainName(name) === '' ? 'a repository needs a name of its own' : undefined
-  } catch (error) {
-    return `${JSON.stringify(name.slice(0, 80))} cannot be the name of a repository: ${Refusal.from(error).sentence}`
-  }
-}
-
-function whyTwice({ repository }: Mirror, seen: ReadonlyMap<string, number>): string | undefined {
-  const other = seen.get(repository)
-  return other === undefined ? undefined : `mirrors.${other} has the name ${JSON.stringify(repository)} already`
-}
-
-function whyNoCredentials({ credentials, upstream }: Mirror): string | undefined {
-  return credentials && upstream.scheme === 'file' ? 'a file:// upstream takes no credentials' : undefined
+function mirrorOf(plain: PlainMirror): Mirror {
+  return { ...plain, refs: selectRefs(plain.refs) }
 }

@@ -3,28 +3,27 @@ import { test } from 'node:test'
 import { readMirrorsFile } from '@sluice/shared/config/mirrors/mirrors-file'
 import { selectRefs } from '@sluice/shared/config/mirrors/ref-selection'
 
-const one = (entry: string, more = '') =>
-  readMirrorsFile(
-    `${more}\nmirrors:\n  - {repository: a/b.git, upstream: "https://h.example/x.git"${entry}}\n`,
-    '/f',
-  )[0]!
+const one = async (entry: string, more = '') => {
+  const text = `${more}\nmirrors:\n  - {repository: a/b.git, upstream: "https://h.example/x.git"${entry}}\n`
+  return (await readMirrorsFile(text, '/f'))[0]!
+}
 
-test('an entry has defaults, those of the file, and its own', () => {
-  const { repository, refresh, interval, refs } = one('')
+test('an entry has defaults, those of the file, and its own', async () => {
+  const { repository, refresh, interval, refs } = await one('')
   assert.deepEqual([repository, refresh, interval, refs.words], ['a/b', 'interval', 600_000, ['heads', 'tags']])
   const defaults = 'defaults: {interval: 5m, refresh: on-fetch, refs: all}'
-  const said = one(', interval: 1h', defaults)
+  const said = await one(', interval: 1h', defaults)
   assert.deepEqual([said.interval, said.refresh, said.refs.refspecs], [3_600_000, 'on-fetch', ['+refs/*:refs/*']])
 })
 
-test('credentials are chosen by the upstream’s host, unless the entry has its own', () => {
+test('credentials are chosen by the upstream’s host, unless the entry has its own', async () => {
   const common = 'credentials: {"https://h.example": {token_file: /t}, "https://other": {token_file: /o}}'
-  assert.deepEqual(one('', common).credentials, { token_file: '/t' })
-  assert.deepEqual(one(', credentials: {command: /c}', common).credentials, { command: '/c' })
+  assert.deepEqual((await one('', common)).credentials, { token_file: '/t' })
+  assert.deepEqual((await one(', credentials: {command: /c}', common)).credentials, { command: '/c' })
 })
 
-test('an empty file has no mirrors', () => {
-  assert.deepEqual(readMirrorsFile('', '/f'), [])
+test('an empty file has no mirrors', async () => {
+  assert.deepEqual(await readMirrorsFile('', '/f'), [])
 })
 
 const upstream = (address: string) => `mirrors: [{repository: x, upstream: ${JSON.stringify(address)}}]`
@@ -48,8 +47,8 @@ for (const [text, words] of [
   ['mirrors: [', /not valid YAML/],
   ['mirrors: []\ndefaults: {}\nmirrors: []', /"mirrors" is there twice \(line 3\)/],
 ] as const) {
-  test(`is refused in words: ${text.replaceAll('\n', ' ')}`, () => {
-    assert.throws(() => readMirrorsFile(text, '/f'), words)
+  test(`is refused in words: ${text.replaceAll('\n', ' ')}`, async () => {
+    await assert.rejects(readMirrorsFile(text, '/f'), words)
   })
 }
 
@@ -60,10 +59,10 @@ test('references are chosen as git chooses them by refspecs', () => {
   assert.deepEqual(chosen.filter(includes), ['refs/heads/a', 'refs/notes/x'])
 })
 
-test('very many keys are refused at the cost of reading them', () => {
+test('very many keys are refused at the cost of reading them', async () => {
   const text = Array.from({ length: 60_000 }, (_, index) => `k${index}: 1\n`).join('')
   const before = process.cpuUsage()
-  assert.throws(() => readMirrorsFile(text, '/f'), /nrecognized|keys/)
+  await assert.rejects(readMirrorsFile(text, '/f'), /nrecognized|keys/)
   // Half a second; comparing all with all takes half a minute and more.
   assert.ok(process.cpuUsage(before).user < 10_000_000)
 })

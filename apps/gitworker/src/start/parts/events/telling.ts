@@ -76,7 +76,7 @@ export async function readReceivers(
 ): Promise<ReloadedFile<readonly Receiver[]>> {
   return await ReloadedFile.open<readonly Receiver[]>(setting, {
     paths: [path],
-    parse: ([text = '']) => readEventsFile(text, path),
+    parse: ([text = ''], signal) => readEventsFile(text, path, signal),
     onChange: (receivers) => {
       log.info({ path, receivers: receivers.length }, `${setting} was read anew`)
       onChange(receivers)

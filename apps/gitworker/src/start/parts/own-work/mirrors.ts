@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
-import { readMirrorsFile } from '@sluice/shared/config/mirrors/mirrors-file'
+import { maxMirrorsFileBytes, readMirrorsFile } from '@sluice/shared/config/mirrors/mirrors-file'
 import type { Mirror } from '@sluice/shared/config/mirrors/mirrors-file'
 import { ReloadedFile } from '@sluice/shared/config/reloaded-file'
 import { lookUpBy } from '@sluice/shared/git/repository-pattern'
@@ -31,9 +31,6 @@ import type { Storage } from '../storage.ts'
 import type { Workers } from '../workers.ts'
 
 const setting = 'SLUICE_MIRRORS_FILE'
-
-/** A file with the most entries has some megabytes. */
-const maxFileBytes = 8 * 2 ** 20
 
 /** An upstream that hangs holds one for a minute or two. */
 const looksAtOnce = 16
@@ -100,8 +97,8 @@ export async function readMirrors(
 ): Promise<ReloadedFile<readonly Mirror[]>> {
   return await ReloadedFile.open<readonly Mirror[]>(setting, {
     paths: [path],
-    parse: ([text = '']) => readMirrorsFile(text, path),
-    maxBytes: maxFileBytes,
+    parse: ([text = ''], signal) => readMirrorsFile(text, path, signal),
+    maxBytes: maxMirrorsFileBytes,
     onChange: (mirrors) => {
       log.info({ path, mirrors: mirrors.length }, `${setting} was read anew`)
       onChange(mirrors)
