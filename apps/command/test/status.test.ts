@@ -53,7 +53,18 @@ const busy: HostStatus = {
   disks: [{ disk: 'root', freeBytes: 2 ** 33, totalBytes: 2 ** 40, freeInodes: 5, totalInodes: 9 }],
   maintenance: { waiting: 0, running: [] },
   mirrors: undefined,
+  events: undefined,
   leaked: { processes: 0, zombies: 0 },
+}
+
+const events: HostStatus['events'] = {
+  receivers: 2,
+  failing: 1,
+  waiting: 12,
+  isMore: false,
+  oldestSeconds: 65,
+  parked: 0,
+  lastFailure: { receiver: 'ci', at: '2026-01-01T00:00:00.000Z', why: 'it answered 500: \x1b[2J' },
 }
 
 test('the view fits the terminal, and the requests and failures share the room', () => {
@@ -73,10 +84,14 @@ test('the view fits the terminal, and the requests and failures share the room',
 })
 
 test('without a terminal, everything is shown, and nothing that steers one', () => {
-  const text = statusLines(busy, { columns: undefined, paint: withoutColours }).join('\n')
+  const text = statusLines({ ...busy, events }, { columns: undefined, paint: withoutColours }).join('\n')
   assert.equal(text.match(/serving /g)?.length, 101)
   assert.equal(text.match(/git_failed/g)?.length, 50)
   assert.match(text, /lowered from 16, full/)
+  assert.match(
+    text,
+    /^events +2 receivers {2}1 failing {2}12 waiting, the oldest for 1 m 5 s {2}last failure 5.0 s ago: ci: it answered 500/m,
+  )
   assert.match(text, /and 130 more, 230 in all/)
   for (const steering of ['\x1b', '\x07', '\u202E']) assert.ok(!text.includes(steering))
 })

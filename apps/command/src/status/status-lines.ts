@@ -1,4 +1,10 @@
-import type { FailureStatus, HostStatus, LaneStatus, RequestStatus } from '@sluice/gitworker/operations/host-status'
+import type {
+  EventsStatus,
+  FailureStatus,
+  HostStatus,
+  LaneStatus,
+  RequestStatus,
+} from '@sluice/gitworker/operations/host-status'
 import { plainText } from '../output/plain-text.ts'
 import type { Screen } from '../output/report.ts'
 import { sizeText } from '../output/size-text.ts'
@@ -21,7 +27,7 @@ export function statusLines(status: HostStatus, screen: Screen, most = Infinity)
 }
 
 function factLines(status: HostStatus, { paint, columns }: Screen): string[] {
-  const { facts, ready, reason, uptimeSeconds, memoryBytes, disks, workers, leaked } = status
+  const { facts, ready, reason, uptimeSeconds, memoryBytes, disks, workers, leaked, events, at } = status
   const state = ready ? paint('green', 'Ready') : paint('red', `Not ready: ${plainText(reason ?? 'no reason')}`)
   const isAnyLeft = leaked.processes + leaked.zombies > 0
   const left = `${leaked.processes} processes and ${leaked.zombies} zombies of requests that are over`
@@ -35,9 +41,24 @@ function factLines(status: HostStatus, { paint, columns }: Screen): string[] {
         .map(([name, count]) => `${name} ${count}`)
         .join('  '),
     ],
+    ...(events && events.receivers > 0 ? [['events', eventsText(events, at, paint)] as const] : []),
     ['leaked', isAnyLeft ? paint('red', left) : 'nothing'],
   ] as const
   return rows.map(([title, text]) => cut(`${paint('bold', title.padEnd(8))} ${text}`, columns))
+}
+
+function eventsText(events: EventsStatus, now: string, paint: Screen['paint']): string {
+  const { receivers, failing, waiting, isMore, oldestSeconds, parked, lastFailure } = events
+  const age = oldestSeconds === undefined ? '' : `, the oldest for ${timeText(oldestSeconds * 1000)}`
+  const failed = lastFailure && `${timeText(Date.parse(now) - Date.parse(lastFailure.at))} ago`
+  const parts = [
+    `${receivers} ${receivers === 1 ? 'receiver' : 'receivers'}`,
+    failing > 0 ? paint('red', `${failing} failing`) : '',
+    `${waiting}${isMore ? ' and more' : ''} waiting${age}`,
+    parked > 0 ? paint('red', `${parked} given up`) : '',
+    lastFailure ? `last failure ${failed}: ${lastFailure.receiver}: ${plainText(lastFailure.why)}` : '',
+  ]
+  return parts.filter((part) => part !== '').join('  ')
 }
 
 function laneTable(lanes: readonly LaneStatus[], screen: Screen): string[] {

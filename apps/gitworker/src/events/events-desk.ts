@@ -1,6 +1,8 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import type { EventsStatus } from '../operations/host-status.ts'
 import type { Attempt } from './delivery/deliver.ts'
+import { DeliveryStatus } from './delivery/delivery-status.ts'
 import type { Deliveries } from './delivery/deliveries.ts'
 import { payloadOf, pingOf } from './delivery/payload.ts'
 import type { Journal } from './journal/journal.ts'
@@ -51,9 +53,16 @@ export type DeskServices = {
 
 export class EventsDesk {
   readonly #services: DeskServices
+  readonly #status: DeliveryStatus
 
   constructor(services: DeskServices) {
     this.#services = services
+    this.#status = new DeliveryStatus(services.journal, services.deliveries)
+  }
+
+  /** How receivers come along, in all. */
+  async status(): Promise<EventsStatus> {
+    return await this.#status.read()
   }
 
   /** The last events of the journal, from the oldest. @param most how many */

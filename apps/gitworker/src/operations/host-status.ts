@@ -23,6 +23,8 @@ export type HostStatus = {
   readonly maintenance: MaintenanceStatus | undefined
   /** Undefined where there is no file of mirrors. */
   readonly mirrors: MirrorsStatus | undefined
+  /** Undefined where nobody is told of events. */
+  readonly events: EventsStatus | undefined
   /** The processes that are left of requests that are over. There should be none. */
   readonly leaked: { readonly processes: number; readonly zombies: number }
 }
@@ -57,6 +59,23 @@ export type MirrorStatus = {
   readonly gaveWay: string | undefined
   /** Undefined while it runs. */
   readonly nextInSeconds: number | undefined
+}
+
+export type EventsStatus = {
+  /** How many the file names. */
+  readonly receivers: number
+  /** How many of these have refused the oldest event that they have not taken. */
+  readonly failing: number
+  /** Events that some receiver has not taken, and is still to be sent. */
+  readonly waiting: number
+  /** Whether there may be more: not all of the journal was looked at. */
+  readonly isMore: boolean
+  /** How long the oldest of these waits. Undefined where none does. */
+  readonly oldestSeconds: number | undefined
+  /** How many are no longer sent, since a receiver has not taken them in all their time. */
+  readonly parked: number
+  /** The last one since the start, also where the receiver has taken the event since. */
+  readonly lastFailure: { readonly receiver: string; readonly at: string; readonly why: string } | undefined
 }
 
 export type LaneStatus = {

@@ -10,7 +10,7 @@ import type { Admission } from '../capacity/admission.ts'
 import type { DiskSpace } from '../capacity/disk-space.ts'
 import type { LeakCheck } from '../process/leak-check.ts'
 import type { Pool } from '../process/pool.ts'
-import type { HostStatus, MaintenanceStatus, MirrorsStatus } from './host-status.ts'
+import type { EventsStatus, HostStatus, MaintenanceStatus, MirrorsStatus } from './host-status.ts'
 import { statusFiles } from './status-files.ts'
 
 export type StatusSources = {
@@ -21,6 +21,7 @@ export type StatusSources = {
   readonly activity: Activity
   readonly maintenance: { readonly status: MaintenanceStatus } | undefined
   readonly mirrors: { readonly status: MirrorsStatus } | undefined
+  readonly desk: { status(): Promise<EventsStatus> } | undefined
   readonly readiness: () => Promise<Readiness>
   readonly facts: Omit<HostStatus['facts'], 'version'>
 }
@@ -35,7 +36,7 @@ export function operatorsPages(registry: Registry, sources: StatusSources): Page
 }
 
 async function statusOf(sources: StatusSources): Promise<HostStatus> {
-  const { pool, admission, leakCheck, disks, activity, maintenance, mirrors, readiness, facts } = sources
+  const { pool, admission, leakCheck, disks, activity, maintenance, mirrors, desk, readiness, facts } = sources
   const ready = await readiness()
   const { lanes } = admission
   return {
@@ -56,6 +57,7 @@ async function statusOf(sources: StatusSources): Promise<HostStatus> {
     disks: (await disks.all()).map(([disk, space]) => ({ disk, ...space })),
     maintenance: maintenance?.status,
     mirrors: mirrors?.status,
+    events: await desk?.status(),
     leaked: leakCheck.last,
   }
 }

@@ -106,7 +106,7 @@ export async function startSupervisor(
   const { server } = parts.use(await openServer(config, serverParts, log))
   const facts = { root, runtime: workers.runtime, git: workers.gitVersion }
   addProcessMetrics(registry, connections, readiness)
-  const pages = operatorsPages(registry, { pool, admission, leakCheck, disks, activity, ...ownWork, readiness, facts })
+  const pages = operatorsPages(registry, { ...workers, disks, activity, ...ownWork, desk, readiness, facts })
   const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages, ...ownWork.pages }, stream)
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)

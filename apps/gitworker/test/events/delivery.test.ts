@@ -12,6 +12,7 @@ import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { until } from '@sluice/shared/testing/until'
 import { pauseAfter } from '../../src/events/delivery/backoff.ts'
 import { connectionsTo, deliver } from '../../src/events/delivery/deliver.ts'
+import { DeliveryStatus } from '../../src/events/delivery/delivery-status.ts'
 import { Deliveries } from '../../src/events/delivery/deliveries.ts'
 import { isInner } from '../../src/events/delivery/inner-addresses.ts'
 import type { QueueServices } from '../../src/events/delivery/receiver-queue.ts'
@@ -185,6 +186,23 @@ describe('many events', () => {
     await sending.append(...Array.from({ length: 200 }, (_, index) => anEvent(`team/${index}`)))
     await until('all to be sent to the other', () => taken === 200)
     assert.equal(deliveries.find('slow').oldest?.attempts, 0)
+  })
+
+  test('that wait are counted for operators, with the age of the oldest and the last failure', async () => {
+    await using server = await openServer((_, outgoing) => void outgoing.writeHead(500).end('no'))
+    const receiver = await receiverAt(`http://127.0.0.1:${server.port}/`, { repositories: ['team/**'] })
+    await using sending = await openSending([receiver])
+    await using deliveries = await sending.open()
+    const status = async () => await new DeliveryStatus(sending.journal, deliveries).read()
+    const nothing = { receivers: 1, failing: 0, waiting: 0, isMore: false, oldestSeconds: undefined }
+    assert.deepEqual(await status(), { ...nothing, parked: 0, lastFailure: undefined })
+    const old = { ...anEvent('team/a'), time: new Date(Date.now() - 60_000).toISOString() }
+    await sending.append(old, anEvent('team/a'), anEvent('other'), anEvent('team/b'))
+    await until('the oldest to fail', async () => (await status()).failing === 1)
+    const { waiting, oldestSeconds, lastFailure } = await status()
+    assert.equal(waiting, 3)
+    assert.ok(oldestSeconds! >= 60)
+    assert.deepEqual([lastFailure?.receiver, lastFailure?.why], ['ci', 'it answered 500: no'])
   })
 
   test('that are not taken in their time are parked, and can be sent again', async () => {

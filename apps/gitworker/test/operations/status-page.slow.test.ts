@@ -61,6 +61,7 @@ const calm: HostStatus = {
   ],
   maintenance: { waiting: 0, running: [] },
   mirrors: undefined,
+  events: undefined,
   leaked: { processes: 0, zombies: 0 },
 }
 

@@ -54,6 +54,8 @@ export class ReceiverQueue implements AsyncDisposable {
   readonly #sending = new PQueue({ concurrency: sendsAtOnce })
   readonly #ending = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** Since this process has started. The time is in ISO 8601. */
+  lastFailure: { readonly at: string; readonly why: string } | undefined
 
   private constructor(receiver: Receiver, services: QueueServices, file: StateFile) {
     this.name = receiver.name
@@ -152,6 +154,7 @@ export class ReceiverQueue implements AsyncDisposable {
         return await this.#feed.goOn(lane)
       }
       lane.attempts++
+      this.lastFailure = { at: new Date().toISOString(), why: attempt.why ?? '' }
       log.warn({ ...line, ...attempt, attempts: lane.attempts }, 'a receiver has not taken an event')
       await this.#pauseOrPark(lane, attempt.why ?? '')
     } catch (err) {

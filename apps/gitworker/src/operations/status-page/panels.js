@@ -17,7 +17,7 @@ export function showStatus(status) {
 }
 
 /** @param {HostStatus} status */
-function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance, mirrors }) {
+function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance, mirrors, events }) {
   const free = disks.map(({ disk, freeBytes }) => `${disk} ${bytes(freeBytes)}`)
   fill(byId('facts'), {
     ...facts,
@@ -26,6 +26,7 @@ function showFacts({ facts, uptimeSeconds, memoryBytes, disks, maintenance, mirr
     disks: free.join(', ') || '–',
     maintenance: maintained(maintenance),
     mirrors: mirrored(mirrors),
+    events: told(events),
   })
 }
 
@@ -45,6 +46,20 @@ function mirrored(mirrors) {
   if (failing.length === 0) return all
   const named = failing.map(({ repository, lastFailure }) => `${repository} (${lastFailure?.reason ?? '?'})`).join(', ')
   return `${all}; ${mirrors.failing} fail: ${named}${mirrors.failing > failing.length ? ' …' : ''}`
+}
+
+/** @param {HostStatus['events']} events */
+function told(events) {
+  if (!events || events.receivers === 0) return 'nobody is told'
+  const { receivers, failing, waiting, isMore, oldestSeconds, parked, lastFailure } = events
+  const age = oldestSeconds === undefined ? '' : `, the oldest for ${time(oldestSeconds * 1000)}`
+  const parts = [
+    `${amount(receivers, 'receiver', 'receivers')}${failing > 0 ? `, of which ${failing} fail` : ''}`,
+    waiting > 0 || isMore ? `${waiting}${isMore ? ' and more' : ''} wait${age}` : 'none waits',
+    parked > 0 ? `${parked} are given up` : '',
+    lastFailure ? `last failure at ${lastFailure.at}: ${lastFailure.receiver}: ${lastFailure.why}` : '',
+  ]
+  return parts.filter((part) => part !== '').join('; ')
 }
 
 /** @param {HostStatus['leaked']} leaked */
