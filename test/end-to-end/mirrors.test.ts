@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { readEvents } from '@sluice/gitworker/events/journal/read-records'
+import type { Event } from '@sluice/gitworker/events/record/event'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { serveHttp } from '@sluice/shared/testing/serve-http'
@@ -54,6 +56,8 @@ before(async () => {
       SLUICE_MAX_REPOSITORY: 'm/small=500B, **=1GiB',
       SLUICE_AUDIT_LOG: join(folder, 'audit'),
       SLUICE_FSCK_OBJECTS: 'on',
+      SLUICE_EVENT_STREAM: 'on',
+      SLUICE_EVENTS_FOLDER: join(folder, 'events'),
     }),
   )
   const { port } = made.use(await serveHttp((incoming, outgoing) => misbehave(incoming, outgoing)))
@@ -154,6 +158,15 @@ async function untilFailed(name: string, most = 60_000): Promise<MirrorStatus> {
 const refsOf = (gitDir: string, ...patterns: string[]) =>
   git(gitDir, ['for-each-ref', '--format=%(objectname) %(refname)', ...patterns])
 
+/** What was told of a repository, as the journal has it. */
+async function toldOf(name: string): Promise<Event[]> {
+  const told: Event[] = []
+  const journal = { folder: join(folder, 'events') }
+  for await (const { event } of readEvents(journal, { segment: 0, offset: 0 }, { segment: 1e9, offset: 0 }, name))
+    told.push(event)
+  return told
+}
+
 /** Nothing of a run is left: no process, no lock, no temporary file, no file with a password. */
 async function checkNothingIsLeft(): Promise<void> {
   await until('no git runs', async () => (await stack.gitProcesses()).length === 0)
@@ -200,6 +213,16 @@ test('a mirror is copied, follows its upstream, and takes no pushes', async () =
     .map((line) => JSON.parse(line) as Record<string, unknown>)
   assert.ok(
     audit.some(({ event, user, repository }) => event === 'mirror' && user === 'mirror' && repository === 'm/one'),
+  )
+  const told = await toldOf('m/one')
+  assert.ok(told.every(({ user }) => user === 'mirror'))
+  assert.equal(told[0]!.kind, 'create')
+  const first = new Set(told.slice(1, 4).map(({ ref }) => ref))
+  assert.deepEqual(first, new Set(['refs/heads/f', 'refs/heads/main', 'refs/tags/v1']))
+  const last = new Map(told.map(({ ref, new: id }) => [ref, id]))
+  assert.deepEqual(
+    [last.get('refs/heads/f'), last.get('refs/heads/trunk')],
+    ['0'.repeat(40), await git(here, ['rev-parse', 'trunk'])],
   )
 })
 
@@ -427,4 +450,8 @@ test('a supervisor that is killed in the middle of a fetch leaves nothing to the
   await until('it is as its upstream', async () => (await refsOf(here)) === (await refsOf(up)))
   await checkNothingIsLeft()
   await git(here, ['fsck', '--full', '--strict'])
+  // A thousand of each run are told, whoever has seen its end, and none twice.
+  const told = (await toldOf('m/eight')).flatMap(({ ref }) => ref ?? [])
+  assert.equal(new Set(told).size, told.length)
+  assert.ok(told.length > 1000, `${told.length}`)
 })

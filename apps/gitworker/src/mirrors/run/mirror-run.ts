@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Mirror } from '@sluice/shared/config/mirrors/mirrors-file'
 import { placeFor } from '../../creation/create-repository.ts'
 import type { RepositoryMaker } from '../../creation/repository-maker.ts'
@@ -13,6 +14,7 @@ import { differencesOf, ListingReader } from './listing.ts'
 import type { Difference, Listing, References } from './listing.ts'
 import { MirrorError } from './mirror-error.ts'
 import { checkIsOurs } from './ownership.ts'
+import type { IntendedChanges, ToldChanges } from './told-changes.ts'
 import { addressOf, openRunFiles } from './run-files.ts'
 import type { RunFilesServices } from './run-files.ts'
 import type { RoomServices } from './watch-room.ts'
@@ -40,8 +42,10 @@ export type RunServices = RoomServices & {
   readonly fetching: (config: string) => RunLongJob
   /** Keeps a repository from being moved, and from maintenance. @throws {Refusal} `repository_busy`, `repository_moving` */
   readonly enter: (gitDir: string, onClosing: () => void) => Disposable
-  /** Called with what a fetch has changed, also where it has failed in the middle. */
-  readonly onChanges: (mirror: Mirror, gitDir: string, changes: readonly Difference[]) => Promise<void>
+  /** To be called before references change. @throws {Refusal} `events_unavailable` */
+  readonly tell: (intended: IntendedChanges) => Promise<ToldChanges>
+  /** Called with what a run has changed, also where it has failed in the middle. @param id of the run */
+  readonly onChanges: (mirror: Mirror, id: string, gitDir: string, changes: readonly Difference[]) => Promise<void>
 }
 
 export type RunResult = {
@@ -54,6 +58,7 @@ export type RunResult = {
 
 /** What the steps of a run need. */
 type Run = {
+  readonly id: string
   readonly mirror: Mirror
   readonly address: string
   readonly looking: RunLongJob
@@ -80,7 +85,7 @@ export async function runMirror(
   await using runFiles = await openRunFiles(mirror, files)
   const { config } = runFiles
   const looking = services.looking(config)
-  const run = { mirror, address, looking, fetching: services.fetching(config), services, signal }
+  const run = { id: randomUUID(), mirror, address, looking, fetching: services.fetching(config), services, signal }
   const listing = await look(run)
   const found = findRepository(root, mirror.repository)
   if (!found) {
@@ -117,10 +122,13 @@ async function look({ mirror, address, looking, signal }: Run): Promise<Listing>
 }
 
 async function create(run: Run, listing: Listing): Promise<RunResult> {
-  const { mirror, services, fetching, signal } = run
+  const { id, mirror, services, fetching, signal } = run
   const { repository, upstream } = mirror
   const target = placeFor(services.root, repository)
   let after: Listing | undefined
+  let changes: Difference[] = []
+  let told: ToldChanges | undefined
+  await using telling = new AsyncDisposableStack()
   const furnish = async (hidden: string) => {
     await services.marks.write(hidden, { name: repository, upstream: upstream.url })
     if (listing.references.size > 0) {
@@ -132,17 +140,19 @@ async function create(run: Run, listing: Listing): Promise<RunResult> {
     await followHead(hidden, listing.head, after.references, run.looking, signal)
     await headIsNoGuess(hidden)
     await noteSuccess(hidden)
+    changes = differencesOf(new Map(), after.references)
+    told = telling.use(await services.tell({ mirror, id, gitDir: target, changes, isNew: true }))
   }
   const format = listing.format ?? 'sha1'
   services.maker.keep(await services.maker.make(target, { format, furnish }))
   const gitDir = findRepository(services.root, repository)?.gitDir ?? target
-  const changes = differencesOf(new Map(), after?.references ?? new Map())
-  await services.onChanges(mirror, gitDir, changes)
+  await told?.finish(changes)
+  await services.onChanges(mirror, id, gitDir, changes)
   return { gitDir, isNew: true, changes: changes.length, digest: digestIfSame(listing, after?.references) }
 }
 
 async function update(run: Run, listing: Listing, onFetch: () => void): Promise<RunResult> {
-  const { mirror, services, looking } = run
+  const { id, mirror, services, looking } = run
   const closing = new AbortController()
   const found = findRepository(services.root, mirror.repository)
   if (!found) throw new MirrorError('busy', 'The repository was moved away.')
@@ -157,15 +167,20 @@ async function update(run: Run, listing: Listing, onFetch: () => void): Promise<
   if (listing.references.size === 0 && before.size > 0) throw new MirrorError('empty')
   let after: References = before
   let changes: Difference[] = []
-  if (differencesOf(before, listing.references).length > 0) {
+  const intended = differencesOf(before, listing.references)
+  if (intended.length > 0) {
     onFetch()
+    await using told = await services.tell({ mirror, id, gitDir, changes: intended, isNew: false })
     try {
       await fetchInto(here, gitDir)
     } finally {
       // When the supervisor stops, or the repository is to be moved, there is no time to look.
-      if (!signal.aborted) after = (await listOf(here, gitDir)).references
-      changes = differencesOf(before, after)
-      if (changes.length > 0) await services.onChanges(mirror, gitDir, changes)
+      if (!signal.aborted) {
+        after = (await listOf(here, gitDir)).references
+        changes = differencesOf(before, after)
+        await told.finish(changes)
+      }
+      if (changes.length > 0) await services.onChanges(mirror, id, gitDir, changes)
     }
   }
   await followHead(gitDir, listing.head, after, looking, signal)

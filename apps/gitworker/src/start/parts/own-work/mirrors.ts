@@ -14,9 +14,11 @@ import type { Placement } from '../../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../../config/config.ts'
 import type { NewRepositories } from '../../../creation/new-repositories.ts'
 import type { Copies } from '../../../copies/primary/copies.ts'
+import type { EventLog } from '../../../events/event-log.ts'
 import { fetchSettings } from '../../../git/config-file.ts'
 import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import { auditMirror } from '../../../mirrors/mirror-audit.ts'
+import { tellChanges } from '../../../mirrors/run/told-changes.ts'
 import { MirrorMetrics } from '../../../mirrors/mirror-metrics.ts'
 import { Mirrors } from '../../../mirrors/mirrors.ts'
 import type { MirrorServices } from '../../../mirrors/mirrors.ts'
@@ -54,6 +56,8 @@ export type MirrorParts = {
   readonly placement: Placement | undefined
   readonly marks: MirrorMarks
   readonly auditLog: AuditLog | undefined
+  /** Undefined where nobody is told of events. */
+  readonly eventLog: EventLog | undefined
   readonly maintenance: Maintenance | undefined
   /** Undefined where nothing is copied to other hosts. */
   readonly copies: Copies | undefined
@@ -108,8 +112,20 @@ export async function readMirrors(
 }
 
 async function servicesOf(parts: MirrorParts, metrics: MirrorMetrics): Promise<MirrorServices> {
-  const { config, storage, workers, newRepositories, disks, exclusive, placement, marks, auditLog, maintenance, log } =
-    parts
+  const {
+    config,
+    storage,
+    workers,
+    newRepositories,
+    disks,
+    exclusive,
+    placement,
+    marks,
+    auditLog,
+    eventLog,
+    maintenance,
+    log,
+  } = parts
   const { root, runtimeDirectory } = storage
   const { pool, git, spawnLog } = workers
   const folder = join(runtimeDirectory.path, 'mirrors')
@@ -142,9 +158,10 @@ async function servicesOf(parts: MirrorParts, metrics: MirrorMetrics): Promise<M
     hold: (repository, onGiveWay) => (placement ? placement.hold(repository, onGiveWay) : heldByNobodyElse),
     confirm: async (repository) => await parts.copies?.confirmNow(repository),
     onRun: (run) => metrics.ran(run),
-    async onChanges(mirror, gitDir, changes) {
+    tell: async (intended) => await tellChanges(eventLog, root, intended),
+    async onChanges(mirror, id, gitDir, changes) {
       maintenance?.touch(gitDir, true)
-      await auditMirror(auditLog, mirror, changes, log)
+      await auditMirror(auditLog, mirror, id, changes, log)
     },
   }
 }
