@@ -33,6 +33,9 @@ rules:
 const large = 'large '.repeat(100_000)
 
 let opened: AsyncDisposableStack
+type AuditLine = { readonly event: string; readonly repository: string; readonly user: string; readonly size?: number }
+
+let audit: string
 let s3: S3Server
 let stack: Stack
 before(async () => {
@@ -40,11 +43,12 @@ before(async () => {
   s3 = opened.use(await startS3Server())
   const { path } = opened.use(await temporaryFolder())
   const lines = await Promise.all(['ann', 'ben', 'carl'].map(async (user) => `${user}:${await hash(user, 4)}`))
+  audit = join(path, 'audit')
   const [passwords, access] = [join(path, 'passwords'), join(path, 'access.yaml')]
   await writeFile(passwords, `${lines.join('\n')}\n`)
   await writeFile(access, rules)
   const files = { SLUICE_PASSWORD_FILE: passwords, SLUICE_ACCESS_FILE: access }
-  stack = opened.use(await startStack({ SLUICE_ACCESS: 'file', ...files, ...s3.env }))
+  stack = opened.use(await startStack({ SLUICE_ACCESS: 'file', SLUICE_AUDIT_LOG: audit, ...files, ...s3.env }))
 })
 after(() => opened[Symbol.asyncDispose]())
 
@@ -218,6 +222,18 @@ describe('objects in S3', { skip: noLfs }, () => {
     assert.equal(pushed.code, 0, pushed.stderr)
     assert.ok(!existsSync(join(stack.root, 'art/one.git/lfs/objects')))
     const pushedWith = s3.requests.length
+    const recorded = (await readFile(audit, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as AuditLine)
+    const uploads = recorded.filter(({ event, repository }) => event === 'lfs' && repository === 'art/one')
+    assert.deepEqual(
+      uploads.map(({ user, size }) => [user, size]),
+      [
+        ['ann', large.length],
+        ['ann', large.length + 1],
+      ],
+    )
     const ben = await follow('ben', 'art/one')
     assert.equal(await readFile(join(ben, 'hero.psd'), 'utf8'), large)
     assert.equal(await readFile(join(ben, 'second.psd'), 'utf8'), `${large}2`)

@@ -14,6 +14,7 @@ import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { until } from '@sluice/shared/testing/until'
 import { Admission, laneNames } from '../../src/capacity/admission.ts'
 import { ReadAheadBudget } from '../../src/body/read-ahead.ts'
+import { UploadAudit } from '../../src/lfs/call/upload-audit.ts'
 import { LfsRoom } from '../../src/lfs/room/lfs-room.ts'
 import { LfsSizes } from '../../src/lfs/room/lfs-sizes.ts'
 import { DiskStorage } from '../../src/lfs/storage/disk/disk-storage.ts'
@@ -40,7 +41,7 @@ async function startTransfers(idleTimeout: number) {
   const none = { maxRepository: () => undefined, maxObject: undefined, sizes: { of: async () => 0 } }
   const room = new LfsRoom({ ...none, lfsSizes: new LfsSizes(storage) })
   const confirmObjects = async () => {}
-  const uploads = new Uploads({ storage, slots, room, confirmObjects, auditLog: undefined, log: silentLog })
+  const uploads = new Uploads({ storage, slots, room, confirmObjects, audit: new UploadAudit(undefined, silentLog) })
   const downloads = new Downloads({ storage, slots })
   const place = { repository: 'a', gitDir: join(folder, 'a.git') }
   const enter = async () => ({ place, use: { [Symbol.dispose]() {} } })

@@ -7,6 +7,7 @@ import { readJsonBody } from '@sluice/shared/exchange/json-body'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { LfsCall } from '../call/lfs-call.ts'
 import { replyLfs } from '../call/lfs-reply.ts'
+import type { UploadAudit } from '../call/upload-audit.ts'
 import type { LfsRoom } from '../room/lfs-room.ts'
 import type { ConfirmObjects, DirectTransfer, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
 
@@ -14,6 +15,7 @@ export type BatchServices = {
   readonly storage: LfsStorage
   readonly confirmObjects: ConfirmObjects
   readonly room: LfsRoom
+  readonly audit: UploadAudit
 }
 
 /** Objects that are looked for at the same time. */
@@ -36,7 +38,7 @@ type Answered = LfsPointer & {
 export async function answerBatch(
   { exchange, request, tenure }: LfsCall<LfsBatch>,
   place: LfsPlace | undefined,
-  { storage, confirmObjects, room }: BatchServices,
+  { storage, confirmObjects, room, audit }: BatchServices,
 ): Promise<void> {
   const { operation, objects } = readBatch(await readJsonBody(exchange))
   if (request.operation !== undefined && request.operation !== operation) {
@@ -60,6 +62,7 @@ export async function answerBatch(
         tenure,
       )
   }
+  for (const { oid, actions } of answered) if (actions?.verify) audit.expect(request.repository, oid)
   const newBytes = answered.reduce((sum, { size, actions }) => sum + (actions?.upload ? size : 0), 0)
   if (newBytes > 0) await room.check(request.repository, place, newBytes)
   await replyLfs(exchange, 200, { transfer: 'basic', hash_algo: 'sha256', objects: answered })

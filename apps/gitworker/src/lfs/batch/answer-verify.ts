@@ -16,14 +16,16 @@ import type { BatchServices } from './answer-batch.ts'
  * @throws {Refusal} `lfs_bad_request`, `lfs_object_missing`, `lfs_object_differs`
  */
 export async function answerVerify(
-  { exchange, tenure }: LfsCall<LfsVerify>,
+  { exchange, request, tenure }: LfsCall<LfsVerify>,
   place: LfsPlace | undefined,
-  { storage, confirmObjects }: Pick<BatchServices, 'storage' | 'confirmObjects'>,
+  { storage, confirmObjects, audit }: Pick<BatchServices, 'storage' | 'confirmObjects' | 'audit'>,
 ): Promise<void> {
   const { oid, size } = readPointer(await readJsonBody(exchange))
   const stored = place && (await storage.freshen(place, oid))
   if (!place || stored === undefined) throw new Refusal('lfs_object_missing')
   if (stored !== size) throw new Refusal('lfs_object_differs')
   await confirmObjects(place, [{ oid, size }], tenure)
+  // What goes through this host has its line already.
+  if (storage.direct) await audit.recordArrived(exchange, request.repository, { oid, size })
   await replyLfs(exchange, 200, { oid, size })
 }

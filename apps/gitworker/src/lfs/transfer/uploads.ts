@@ -3,10 +3,8 @@ import type { Exchange } from '@sluice/shared/exchange/exchange'
 import { BodyReader } from '@sluice/shared/exchange/body-reader'
 import type { LfsTransfer } from '@sluice/shared/lfs/lfs-request'
 import { Refusal } from '@sluice/shared/refusal/refusal'
-import type { Logger } from '@sluice/shared/telemetry/log'
-import { auditLine } from '../../audit/audit-line.ts'
-import type { AuditLog } from '../../audit/audit-log.ts'
 import type { LfsCall } from '../call/lfs-call.ts'
+import type { UploadAudit } from '../call/upload-audit.ts'
 import type { LfsRoom } from '../room/lfs-room.ts'
 import type { ConfirmObjects, LfsPlace, LfsStorage } from '../storage/lfs-storage.ts'
 import type { TransferSlots } from './transfer-slots.ts'
@@ -16,9 +14,7 @@ export type UploadServices = {
   readonly slots: TransferSlots
   readonly room: LfsRoom
   readonly confirmObjects: ConfirmObjects
-  /** Undefined where pushes are not recorded. */
-  readonly auditLog: Pick<AuditLog, 'append'> | undefined
-  readonly log: Logger
+  readonly audit: UploadAudit
 }
 
 /** Finds the repository, or creates it. It is in use until disposed of. */
@@ -57,7 +53,7 @@ export class Uploads {
       size = await this.#receive(call, entered.place, body)
       await this.#services.confirmObjects(entered.place, [{ oid: request.oid, size }], tenure)
       await tenure?.confirm(exchange.signal)
-      await this.#record(call, size)
+      await this.#services.audit.record(exchange, request.repository, { oid: request.oid, size })
     }
     await exchange.reply(200, '', { 'X-Request-Id': exchange.id })
   }
@@ -82,16 +78,6 @@ export class Uploads {
     exchange.signal.throwIfAborted()
     if (await object.store()) reserved.stored(size)
     return size
-  }
-
-  async #record({ exchange, request }: LfsCall<LfsTransfer>, size: number): Promise<void> {
-    const { auditLog, log } = this.#services
-    if (!auditLog) return
-    const details = { oid: request.oid, size }
-    const line = auditLine(exchange, { event: 'lfs', repository: request.repository, refs: [], more: 0, details })
-    await auditLog.append(line).catch((err: unknown) => {
-      log.error({ err, requestId: exchange.id, audit: JSON.parse(line) as unknown }, 'not in the audit log: an upload')
-    })
   }
 }
 

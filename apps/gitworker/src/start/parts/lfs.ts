@@ -3,6 +3,7 @@ import type { ReadAheadBudget } from '../../body/read-ahead.ts'
 import type { RepositorySizes } from '../../capacity/repository-size.ts'
 import type { FirstPushServices } from '../../creation/first-push.ts'
 import { confirmObjects } from '../../copies/primary/confirm-copies.ts'
+import { UploadAudit } from '../../lfs/call/upload-audit.ts'
 import { Locks } from '../../lfs/locks/locks.ts'
 import { LfsRoom } from '../../lfs/room/lfs-room.ts'
 import type { LfsSizes } from '../../lfs/room/lfs-sizes.ts'
@@ -42,6 +43,7 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     if (copies && tenure) await confirmObjects(copies, place.repository, tenure, pointers)
   }
   const slots = new TransferSlots({ admission: workers.admission, readAhead, idleTimeout: config.idleTimeout })
+  const audit = new UploadAudit(auditLog, log)
   return new Lfs({
     isOn: config.lfs,
     disks,
@@ -52,9 +54,9 @@ export function openLfs(parts: DispatcherParts, shared: LfsParts): Lfs {
     creations: eventLog?.creations,
     users,
     settings,
-    batches: { storage: objects, confirmObjects: confirm, room },
+    batches: { storage: objects, confirmObjects: confirm, room, audit },
     downloads: new Downloads({ storage: objects, slots }),
-    uploads: new Uploads({ storage: objects, slots, room, confirmObjects: confirm, auditLog, log }),
+    uploads: new Uploads({ storage: objects, slots, room, confirmObjects: confirm, audit }),
     locks: new Locks(),
     copies,
   })
