@@ -94,8 +94,17 @@ function misbehave(incoming: IncomingMessage, outgoing: ServerResponse): void {
     })
     reply.on('end', () => isCut || outgoing.end())
   })
-  forward.on('error', () => outgoing.destroy())
-  incoming.pipe(forward)
+  forward.on('error', () => how === 'dripping' || outgoing.destroy())
+  if (how !== 'dripping' || !isPost) return void incoming.pipe(forward)
+  incoming.once('data', (beginning: Buffer) => {
+    if (beginning.includes('command=fetch')) {
+      dripSlowly(outgoing)
+      forward.destroy()
+    } else {
+      forward.write(beginning)
+      incoming.pipe(forward)
+    }
+  })
 }
 
 function dripForEver(outgoing: ServerResponse): void {
@@ -110,6 +119,14 @@ function dripForEver(outgoing: ServerResponse): void {
     outgoing.write(packets.join(''), () => setTimeout(send, 20))
   }
   send()
+}
+
+/** A few bytes at a time: enough for a limit of one byte in a second. */
+function dripSlowly(outgoing: ServerResponse): void {
+  outgoing.writeHead(200, { 'Content-Type': 'application/x-git-upload-pack-result' })
+  outgoing.write('000dpackfile\n')
+  const timer = setInterval(() => outgoing.write('0014\u0002Be patient....\n'), 100)
+  outgoing.on('close', () => clearInterval(timer))
 }
 
 /** A repository of the stack that can be an upstream. */
@@ -263,6 +280,7 @@ test('an upstream that misbehaves costs its own mirror only, and says why', asyn
     of('redirecting'),
     of('cutting'),
     of('endless'),
+    `{repository: m/dripping, upstream: ${upstream}/dripping/up/three.git, stall: 1s}`,
     of('locked'),
     `{repository: m/missing, upstream: ${upstream}/good/up/no-such.git}`,
     `{repository: m/small, upstream: ${upstream}/good/up/three.git}`,
@@ -277,6 +295,7 @@ test('an upstream that misbehaves costs its own mirror only, and says why', asyn
     redirecting: 'redirected',
     cutting: 'cut',
     endless: 'stalled',
+    dripping: 'stalled',
     locked: 'refused',
     missing: 'not_found',
     small: 'too_large',

@@ -8,7 +8,7 @@ import { findRepository } from '../repository/repository.ts'
 import { runConfirmed } from './run/confirmed-run.ts'
 import type { ConfirmedRunServices } from './run/confirmed-run.ts'
 import { lastSuccessIn } from './run/last-success.ts'
-import { mirrorErrorOf, MirrorError } from './run/mirror-error.ts'
+import { longerThan, mirrorErrorOf } from './run/mirror-error.ts'
 import { MirrorState } from './mirror-state.ts'
 import { reportFailure, reportSuccess } from './report-run.ts'
 import type { ReportServices } from './report-run.ts'
@@ -169,7 +169,7 @@ export class Mirrors implements AsyncDisposable {
     const { mirror } = state
     const since = performance.now()
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new MirrorError('late')), mirror.timeout)
+    const timer = setTimeout(() => late.abort(longerThan(mirror.timeout)), mirror.timeout)
     const isEnding = () => this.#ending.signal.aborted || removed.aborted
     try {
       await readLastSuccess(state, this.#services.root)

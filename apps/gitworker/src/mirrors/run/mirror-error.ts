@@ -13,7 +13,7 @@ const advice = {
   redirected:
     'The upstream redirects to another address. Redirects are not followed: name the address that it leads to in the file.',
   upstream_failed: 'The upstream answers with an error of its own.',
-  stalled: 'The upstream has sent nothing for too long.',
+  stalled: 'The upstream has sent nothing, or too little, for too long (min_rate, stall).',
   late: 'The run took longer than its timeout.',
   cut: 'The upstream has ended the connection in the middle.',
   bad_objects: 'The upstream has sent objects that are damaged, or that the checks do not allow (check_objects).',
@@ -38,6 +38,16 @@ export class MirrorError extends Error {
     super(said === '' ? advice[failure] : `${advice[failure]} ${said}`, { cause })
     this.failure = failure
   }
+}
+
+/** @param timeout milliseconds */
+export function longerThan(timeout: number): MirrorError {
+  return new MirrorError('late', `It may take ${timeout / 1000} s.`)
+}
+
+/** @param wait milliseconds */
+export function notShownIn(wait: number): MirrorError {
+  return new MirrorError('stalled', `It has not shown its references in ${wait / 1000} s.`)
 }
 
 /** What any error of a run means. */

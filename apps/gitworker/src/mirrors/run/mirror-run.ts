@@ -12,7 +12,7 @@ import { followHead } from './follow-head.ts'
 import { noteSuccess } from './last-success.ts'
 import { differencesOf, ListingReader } from './listing.ts'
 import type { Difference, Listing, References } from './listing.ts'
-import { MirrorError } from './mirror-error.ts'
+import { MirrorError, notShownIn } from './mirror-error.ts'
 import { checkIsOurs } from './ownership.ts'
 import type { IntendedChanges, ToldChanges } from './told-changes.ts'
 import { addressOf, openRunFiles } from './run-files.ts'
@@ -28,8 +28,6 @@ import type { RoomServices } from './watch-room.ts'
  *   one that is ours   ──▶ list what is here ──the same──▶ HEAD ──▶ done
  *                               └──▶ fetch --atomic --prune ──▶ list again ──▶ HEAD ──▶ done
  *   any other          ──▶ refused
- *
- * A look costs an eighth of a fetch that finds nothing (50,000 references), and says where HEAD leads to.
  */
 
 export type RunServices = RoomServices & {
@@ -106,7 +104,8 @@ async function look({ mirror, address, looking, signal }: Run): Promise<Listing>
   const reader = new ListingReader(mirror.refs)
   const late = new AbortController()
   // curl's own limit holds only for a connection that stands.
-  const timer = setTimeout(() => late.abort(new MirrorError('stalled')), 2 * mirror.stall)
+  const wait = 2 * mirror.stall
+  const timer = setTimeout(() => late.abort(notShownIn(wait)), wait)
   try {
     await looking(lookCommand(mirror, address), {
       signal: AbortSignal.any([signal, late.signal]),

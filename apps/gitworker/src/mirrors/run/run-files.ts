@@ -51,12 +51,12 @@ export async function openRunFiles(mirror: Mirror, services: RunFilesServices): 
 }
 
 function settingsFor(mirror: Mirror, { common, checkObjects }: RunFilesServices, helper?: string): ConfigSetting[] {
-  const { caFile, proxy, stall, upstream } = mirror
+  const { caFile, proxy, stall, minRate, upstream } = mirror
   return [
     ...common,
     ['fetch.fsckObjects', String(mirror.checkObjects ?? checkObjects)],
-    // curl ends a transfer that is slower than one byte in a second for so long.
-    ['http.lowSpeedLimit', '1'],
+    // curl ends a transfer that is slower for so long, so that one that drips holds no slot.
+    ['http.lowSpeedLimit', String(minRate)],
     ['http.lowSpeedTime', String(Math.ceil(stall / 1000))],
     ...setting('http.sslCAInfo', caFile),
     ...setting('http.proxy', proxy),

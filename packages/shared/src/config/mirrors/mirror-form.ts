@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checked, duration } from '../setting/values.ts'
+import { checked, duration, parseSize } from '../setting/values.ts'
 import { whyNoRefPattern } from './ref-selection.ts'
 import { parseUpstream } from './upstream.ts'
 
@@ -24,6 +24,8 @@ const credentials = z
   .describe(
     'Where the user and the password for the upstream are: in a file with a token, in one with a password, or printed by a command as git’s credential helpers do.',
   )
+
+const rate = checked((value) => parseSize(value) ?? { problem: 'here should be bytes in a second, such as 1KiB' })
 
 const refPattern = z
   .string()
@@ -53,7 +55,10 @@ const options = {
     .optional()
     .describe('For on-fetch: how long a fetch waits for the upstream before it gets what is here. 10s by default.'),
   timeout: duration(1000).optional().describe('How long one run may take in all. 1h by default.'),
-  stall: duration(1000).optional().describe('A run that gets no byte for so long is ended. 1m by default.'),
+  stall: duration(1000).optional().describe('A run that gets less than min_rate for so long is ended. 1m by default.'),
+  min_rate: rate
+    .optional()
+    .describe('Bytes in a second. A run that gets less for as long as stall says is ended. 1KiB by default.'),
   check_objects: z
     .boolean()
     .optional()

@@ -22,6 +22,8 @@ export type Mirror = {
   readonly wait: number
   readonly timeout: number
   readonly stall: number
+  /** In bytes a second. */
+  readonly minRate: number
   /** Undefined: as for pushes. */
   readonly checkObjects: boolean | undefined
   readonly caFile: string | undefined
