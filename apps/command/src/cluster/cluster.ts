@@ -3,10 +3,15 @@ import { environmentOf, globalOptions, reporting } from '../call/reporting.ts'
 import type { Surroundings } from '../call/surroundings.ts'
 import { showReport } from '../output/report.ts'
 import { forceCommand } from './force.ts'
+import { statusCommand } from './status/status.ts'
 import type { Surfaces } from './surfaces.ts'
 
 export function clusterCommand(at: Surroundings) {
-  return new Command('cluster').description('Several hosts.').addCommand(startCommand(at)).addCommand(forceCommand(at))
+  return new Command('cluster')
+    .description('Several hosts.')
+    .addCommand(startCommand(at))
+    .addCommand(statusCommand(at))
+    .addCommand(forceCommand(at))
 }
 
 function startCommand(at: Surroundings) {

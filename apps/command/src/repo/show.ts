@@ -8,6 +8,7 @@ import type { Surroundings } from '../call/surroundings.ts'
 import type { Report } from '../output/report.ts'
 import { pathOf } from './host/administration-client.ts'
 import { withHost } from './host/reach-host.ts'
+import { keeperRows } from './keeper-rows.ts'
 import { bytesInWords, printable, timeInWords } from '../output/words.ts'
 
 type Shown = Awaited<ReturnType<Inspection['show']>>
@@ -64,6 +65,7 @@ function rowsOf(shown: Shown, address: string | null): Row[] {
     ['lends to', borrowers.join(', ') || '-'],
     ...(borrowersUnknown ? ([['lends to others?', borrowersUnknown]] as const) : []),
     ['hooks', hooks.join(', ') || '-'],
+    ...(shown.cluster ? keeperRows(shown.cluster) : []),
   ]
 }
 

@@ -6,6 +6,7 @@ import type { FoundRepository } from './operation/found-repository.ts'
 import { alternateLines, folderOf } from './lending/alternates.ts'
 import { nameInWords, readableBorrowersOf } from './lending/borrowers.ts'
 import { Unreadable } from './lending/unreadable.ts'
+import type { ClusterLook, Keepers, ShownCluster } from './look/cluster-look.ts'
 import { bytesInAll, diskSize } from './look/disk-size.ts'
 import type { DiskSize } from './look/disk-size.ts'
 import { listRepositories } from './look/list.ts'
@@ -26,8 +27,8 @@ export type InspectionServices = MirrorServices & {
   readonly trash: Trash
   /** Undefined where no other host has a trash of its own. */
   readonly others: OthersTrash | undefined
-  /** Who keeps a repository, if that is another host, with a disk of its own. */
-  readonly otherKeeperOf: (name: string) => string | undefined
+  /** Undefined where there is one host only, or the host is stopped. */
+  readonly cluster: Pick<ClusterLook, 'cluster' | 'keepersOf'> | undefined
   readonly facts: FactsReader
   readonly runJob: RunJob
 }
@@ -38,6 +39,11 @@ export type Relations = {
   readonly borrowers: readonly string[]
   /** Why there may be more; null where these are all. */
   readonly borrowersUnknown: string | null
+}
+
+export type InCluster = {
+  /** Who keeps it; null where there is one host only, or the host is stopped. */
+  readonly cluster: Keepers | null
 }
 
 export type Size = {
@@ -62,8 +68,8 @@ export class Inspection {
   }
 
   /** @throws {Refusal} `repository_missing`, `repository_unreadable`, `operation_failed` */
-  async show(name: string): Promise<Shown & Relations & { readonly gcMaySave: number }> {
-    const { root, trash, facts, runJob } = this.#services
+  async show(name: string): Promise<Shown & Relations & InCluster & { readonly gcMaySave: number }> {
+    const { root, trash, cluster, facts, runJob } = this.#services
     const { gitDir } = this.#found(name)
     try {
       const shown = await showRepository({ name, gitDir }, facts, runJob)
@@ -75,6 +81,7 @@ export class Inspection {
         borrowers: borrowers.map(nameInWords),
         borrowersUnknown: unreadable.refusalFor(gitDir)?.sentence ?? null,
         gcMaySave: roughSavings(shown.objects),
+        cluster: cluster?.keepersOf(name) ?? null,
       }
     } catch (cause) {
       if (!(cause instanceof JobError)) throw cause
@@ -97,6 +104,13 @@ export class Inspection {
     return await listTrash(trash, others)
   }
 
+  /** @throws {Refusal} `no_cluster` */
+  async cluster(): Promise<ShownCluster> {
+    const { cluster } = this.#services
+    if (!cluster) throw new Refusal('no_cluster')
+    return await cluster.cluster()
+  }
+
   /** In the order of the file. @throws {Refusal} `operation_failed` where there is no such file, or the host is stopped */
   mirrors(): MirrorStatus[] {
     const { mirrors } = this.#services
@@ -106,15 +120,22 @@ export class Inspection {
 
   /** Here: this host may be a copy, or none. @throws {Refusal} `repository_missing` */
   #found(name: string): FoundRepository {
-    const { root, otherKeeperOf } = this.#services
+    const { root, cluster } = this.#services
     try {
       return foundRepository(root, name)
     } catch (error) {
       if (!(error instanceof Refusal) || error.reason !== 'repository_missing') throw error
-      const host = otherKeeperOf(name)
-      if (host === undefined) throw error
-      const sentence = `This host has no repository ${JSON.stringify(name)}. The host ${host} keeps it, if there is one: look there.`
-      throw new Refusal('repository_missing', { sentence })
+      const sentence = cluster && missingHere(name, cluster.keepersOf(name))
+      throw sentence === undefined ? error : new Refusal('repository_missing', { sentence })
     }
   }
+}
+
+/** Where else to look; undefined where this host is its primary, or may be the only one that has it. */
+function missingHere(name: string, { here, primary, copies, isShared }: Keepers): string | undefined {
+  if (primary === here || isShared || copies.length === 0) return undefined
+  const hosts = copies.flatMap(({ host }) => (host === here ? [] : [host === primary ? `${host} (its primary)` : host]))
+  if (hosts.length === 0) return undefined
+  const [are, keep] = hosts.length === 1 ? ['The host', 'keeps'] : ['The hosts', 'keep']
+  return `This host has no repository ${JSON.stringify(name)}. ${are} ${hosts.join(' and ')} ${keep} it, if there is one: look there.`
 }

@@ -174,15 +174,18 @@ export class HostCluster implements AsyncDisposable {
   }
 
   get #shown(): ShownHost {
-    const { identity, metrics, keys } = this.#options
+    const { identity, metrics, keys, minInSync } = this.#options
+    const balancing = this.#balancer?.status()
     return {
       identity,
+      minInSync,
       ...shownFormat(keys.format, this.#agreed ?? this.#options.format, this.#balancer?.observed),
       address: this.#address,
       lease: this.#registration?.lease,
       isLeaving: this.#registration?.isLeaving ?? false,
       doubtMs: this.#leaseWatch?.doubtMs ?? 0,
-      balancer: this.#balancer?.status().balancer,
+      balancer: balancing?.balancer,
+      unsteady: balancing?.hosts.flatMap(({ name, state }) => (state === 'unsteady' ? [name] : [])) ?? [],
       table: this.#table,
       hosts: this.#hosts.all,
       handovers: this.#handovers,

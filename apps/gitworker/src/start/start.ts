@@ -110,7 +110,7 @@ export async function startSupervisor(
   const operations = await openOperatorsAddress(config, { ...pages, ...cluster?.pages, ...ownWork.pages }, stream)
   if (operations) parts.use(operations)
   const administered = administrationAddress(config, runtimeDirectory.path, log)
-  const forAdministration = { moving, answers, readOnly: pushParts.readOnly, desk, auditLog, forcing: cluster?.forcing }
+  const forAdministration = { moving, answers, readOnly: pushParts.readOnly, desk, auditLog, cluster }
   parts.use(await openAdministration({ ...common, ...ownWork, ...forAdministration }, administered))
   const address = await listen(server, config.supervisor, 'SLUICE_SUPERVISOR')
   parts.defer(() => closeServer(server, connections))

@@ -244,6 +244,7 @@ export async function openCopyingHost(
   }
   const served = new CopiesServer({
     trashHere,
+    progressHere: () => ({ catchingUp: [], problems: [] }),
     turns: copies.turns,
     view,
     terms,

@@ -1,3 +1,5 @@
+import { liveInSync, problemsIn } from './cluster-problems.ts'
+import type { Problem } from './cluster-problems.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { SlotRecord } from './slot-record.ts'
 
@@ -28,6 +30,8 @@ export type ClusterStatus = {
   readonly hosts: readonly HostInCluster[]
   readonly slots: {
     readonly counts: Readonly<Record<SlotState, number>>
+    /** How many slots are in sync on how many hosts that live: by the number of hosts. */
+    readonly inSync: Readonly<Record<string, number>>
     /** A letter for each slot: the first one of its state. */
     readonly states: string
     /** For each slot, the index of its primary in `hosts`; -1: it has none. */
@@ -54,19 +58,13 @@ export type HostInCluster = {
   readonly readableOf: number
   /** The slots that it is to keep, and does not have all of yet. */
   readonly behindOf: number
+  /** It has come and gone, and gets no slots until it has lived for a while. */
+  readonly isOnProbation: boolean
   /** What a gateway has seen to be wrong with it, in words. */
   readonly trouble: string | undefined
 }
 
 export type Move = { readonly from: string; readonly to: string; readonly slots: number }
-
-export type Problem = {
-  readonly slots: number
-  /** What cannot be done with them. `moves`: they keep their hosts, even dead ones. */
-  readonly stops: 'pushes' | 'everything' | 'moves'
-  /** In words. */
-  readonly why: string
-}
 
 export function clusterStatusOf(view: ClusterView): ClusterStatus {
   const names = namesIn(view)
@@ -85,6 +83,7 @@ export function clusterStatusOf(view: ClusterView): ClusterStatus {
     hosts: hostsIn(view, names),
     slots: {
       counts,
+      inSync: inSyncIn(view),
       states: states.map((state) => state[0]).join(''),
       primaries: view.slots.map((slot) => (slot?.primary === undefined ? -1 : indexOf.get(slot.primary)!)),
     },
@@ -107,7 +106,16 @@ export function stateOf(slot: SlotRecord | undefined, { hosts }: Pick<ClusterVie
   return slot.inSync.some((name) => hosts.has(name)) ? 'waiting' : 'down'
 }
 
-function hostsIn({ by, hosts, slots, isLive, troubles }: ClusterView, names: readonly string[]): HostInCluster[] {
+function inSyncIn({ slots, hosts }: ClusterView): Record<string, number> {
+  const counts = new Map<string, number>()
+  for (const slot of slots) count(counts, String(liveInSync(slot, hosts)))
+  return Object.fromEntries(counts)
+}
+
+function hostsIn(
+  { by, hosts, slots, isLive, troubles, onProbation }: ClusterView,
+  names: readonly string[],
+): HostInCluster[] {
   const primaryOf = new Map<string, number>()
   const readableOf = new Map<string, number>()
   const behindOf = new Map<string, number>()
@@ -130,6 +138,7 @@ function hostsIn({ by, hosts, slots, isLive, troubles }: ClusterView, names: rea
       primaryOf: primaryOf.get(name) ?? 0,
       readableOf: readableOf.get(name) ?? 0,
       behindOf: behindOf.get(name) ?? 0,
+      isOnProbation: onProbation?.has(name) ?? false,
       trouble: troubles?.get(name),
     }
   })
@@ -148,31 +157,4 @@ function movesIn({ slots }: ClusterView): Move[] {
     moves.set(key, { from: slot.primary, to: slot.next, slots: (before?.slots ?? 0) + 1 })
   }
   return [...moves.values()]
-}
-
-function problemsIn(view: ClusterView, states: readonly SlotState[]): Problem[] {
-  const problems = new Map<string, Problem>()
-  for (const [number, state] of states.entries()) {
-    if (state === 'kept' || state === 'moving') continue
-    const why = whyOf(state, view.slots[number], view)
-    const before = problems.get(why)
-    problems.set(why, {
-      slots: (before?.slots ?? 0) + 1,
-      stops: state === 'waiting' ? 'pushes' : 'everything',
-      why,
-    })
-  }
-  const sorted = [...problems.values()].toSorted((one, other) => other.slots - one.slots)
-  const { formatProblem: why } = view
-  return why === undefined ? sorted : [{ slots: view.slots.length, stops: 'moves', why }, ...sorted]
-}
-
-function whyOf(state: 'waiting' | 'down' | 'new', slot: SlotRecord | undefined, { format }: ClusterView): string {
-  if (state === 'new') return 'No host has been chosen for them yet.'
-  const gone = slot?.primary ?? 'Their host'
-  if (state === 'waiting') return `${gone} is gone, and no other host has taken over yet.`
-  const names = slot?.inSync.join(', ')
-  if (format?.storage === 'own')
-    return `Every push to them is on ${names} only. They can be served once ${slot?.inSync.length === 1 ? 'it' : 'one of these'} is back.`
-  return `${gone} is gone, and no host lives that could take over.`
 }

@@ -4,8 +4,8 @@ import type { SlotRecord } from './slot-record.ts'
 
 /** What a host or a gateway knows of its cluster at this moment: what it has from etcd, and what it has seen itself. */
 export type ClusterView = {
-  /** Who knows this: a host by its name, a gateway by its address. */
-  readonly by: { readonly app: 'gateway' | 'supervisor'; readonly name: string }
+  /** Who knows this: a host by its name, a gateway by its address, etcd itself by those of its members. */
+  readonly by: { readonly app: 'gateway' | 'supervisor' | 'etcd'; readonly name: string }
   /** The revision of the table; 0 before the first. */
   readonly revision: number
   /** Undefined before it is known. */
@@ -24,6 +24,10 @@ export type ClusterView = {
   readonly troubles?: ReadonlyMap<string, string>
   /** Of a host: whether its own lease is surely live. */
   readonly isLive?: boolean
+  /** How many hosts in sync a push needs, where that is known. */
+  readonly minInSync?: number | undefined
+  /** Hosts that have come and gone, and get no slots until they have lived for a while. */
+  readonly onProbation?: ReadonlySet<string>
 }
 
 /** What is known before the first answer of etcd. */

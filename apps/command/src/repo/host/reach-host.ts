@@ -21,16 +21,26 @@ export async function withHost<T>(
   command: CommandUnknownOpts,
   act: (host: AdministrationClient, onLine: OnLine) => Promise<T>,
 ): Promise<T> {
-  const { administration, runFolder } = settings
-  const wanted = await readSettings({ administration, runFolder }, at, command)
-  const socket = socketOf(wanted)
   using progress = progressOn(at)
-  if (socket !== undefined && (await isAnswered(socket))) {
-    return await act(administrationClient(socket), progress.onLine)
-  }
+  const running = await runningHost(at, command)
+  if (running) return await act(running, progress.onLine)
   const { openStoppedHost } = await import('./stopped-host.ts')
   await using stopped = await openStoppedHost(environmentOf(at, command))
   return await act(administrationClient(stopped.socketPath), progress.onLine)
+}
+
+/**
+ * The host that runs here; undefined where none does.
+ *
+ * @throws {CommandError} where there may be one that this user may not ask; {ConfigError}
+ */
+export async function runningHost(
+  at: Surroundings,
+  command: CommandUnknownOpts,
+): Promise<AdministrationClient | undefined> {
+  const { administration, runFolder } = settings
+  const socket = socketOf(await readSettings({ administration, runFolder }, at, command))
+  return socket !== undefined && (await isAnswered(socket)) ? administrationClient(socket) : undefined
 }
 
 type Wanted = { readonly administration: 'auto' | undefined | { readonly path: string }; readonly runFolder: string }

@@ -103,6 +103,8 @@ async function serve(
       return reply.end(200, await inspection.size(route.repository))
     case 'trash':
       return reply.end(200, await inspection.trashed())
+    case 'cluster':
+      return reply.end(200, await inspection.cluster())
     case 'mirrors':
       return reply.end(200, { mirrors: inspection.mirrors() })
     case 'events':

@@ -8,7 +8,7 @@ import type { ReadOperation } from './read-operation.ts'
 export type Route =
   | { readonly kind: 'list'; readonly pattern: string | undefined }
   | { readonly kind: 'show' | 'size'; readonly repository: string }
-  | { readonly kind: 'trash' | 'mirrors' }
+  | { readonly kind: 'trash' | 'mirrors' | 'cluster' }
   | { readonly kind: 'events'; readonly failed: boolean; readonly most: number }
   /** With a receiver in the body, or for all. */
   | { readonly kind: 'resend'; readonly event: string }
@@ -38,6 +38,7 @@ export function routeOf(method: string | undefined, target: string): Route {
   if (where === 'receivers' && name !== undefined && action === 'test') {
     return chosen(method, { POST: () => ({ kind: 'ping', receiver: name }) })
   }
+  if (where === 'cluster' && subject === undefined) return chosen(method, { GET: () => ({ kind: 'cluster' }) })
   if (where === 'cluster' && name === 'force' && action === undefined) {
     return chosen(method, { POST: () => ({ kind: 'force' }) })
   }

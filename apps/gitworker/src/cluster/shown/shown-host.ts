@@ -18,6 +18,10 @@ export type ShownHost = {
   /** For how long the lease has not been surely live, in milliseconds. */
   readonly doubtMs: number
   readonly balancer: string | undefined
+  /** Hosts that have come and gone, and get no slots for a while. */
+  readonly unsteady: readonly string[]
+  /** How many copies must be in sync for a push to be taken. */
+  readonly minInSync: number
   readonly table: SlotTable
   readonly hosts: ReadonlyMap<string, KnownHost>
   readonly handovers: { readonly done: number; readonly underWay: ReadonlySet<number> }
@@ -47,6 +51,8 @@ export function viewOf({
   lease,
   doubtMs,
   balancer,
+  unsteady,
+  minInSync,
   table,
   hosts,
 }: ShownHost): ClusterView {
@@ -60,6 +66,8 @@ export function viewOf({
     balancer,
     awayForMs: doubtMs,
     isLive: lease?.isLive === true,
+    minInSync,
+    onProbation: new Set(unsteady),
   }
 }
 

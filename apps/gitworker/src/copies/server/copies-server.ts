@@ -38,6 +38,9 @@ import { answerPush, answerTexts } from './answer-wanted.ts'
 import { servePurge, serveTrash } from './serve-trash.ts'
 import type { TrashServices } from './serve-trash.ts'
 import { purgePath, trashPath } from '../trash/told-trash.ts'
+import { serveProgress } from './serve-progress.ts'
+import { progressPath } from '../progress/told-progress.ts'
+import type { ToldProgress } from '../progress/told-progress.ts'
 
 export type CopiesServerServices = KeptSlotsServices &
   TakeObjectsServices &
@@ -48,6 +51,8 @@ export type CopiesServerServices = KeptSlotsServices &
     readonly followers: Followers
     readonly objects: ObjectsServices
     readonly grants: Pick<ReadGrants, 'answer'>
+    /** How the copies of this host's slots come along. */
+    readonly progressHere: () => ToldProgress
     /** What nobody waits for takes turns in it, so that pushes do not wait for that. */
     readonly catchingUp: Lane
     /** For how long that may show no progress, in milliseconds: half an hour by default. */
@@ -60,6 +65,9 @@ export type CopiesServerServices = KeptSlotsServices &
 /** git says nothing while it checks that no object is missing: some minutes where there are 70 GB, more on a slow disk. */
 const longestSilenceMs = 30 * 60_000
 
+const plainPaths = [followPath, keptPath, readsPath, toldObjectsPath, givenPath, purgePath, trashPath, progressPath]
+const askingPaths = [objectsPath, textsPath, pushPath, objectPagePath, objectPath]
+
 /** What hosts ask each other. To be called for peers only that are trusted as gateways are. */
 export class CopiesServer {
   readonly #services: CopiesServerServices
@@ -70,11 +78,7 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    const isPlain = [followPath, keptPath, readsPath, toldObjectsPath, givenPath, purgePath, trashPath].includes(url)
-    return (
-      isPlain ||
-      [objectsPath, textsPath, pushPath, objectPagePath, objectPath].some((path) => url.startsWith(`${path}?`))
-    )
+    return plainPaths.includes(url) || askingPaths.some((path) => url.startsWith(`${path}?`))
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -95,6 +99,7 @@ export class CopiesServer {
       else if (incoming.url === givenPath) await this.#receive(incoming, outgoing, signal)
       else if (incoming.url === purgePath) await servePurge(this.#services, incoming, outgoing)
       else if (incoming.url === trashPath) await serveTrash(this.#services, incoming, outgoing)
+      else if (incoming.url === progressPath) await serveProgress(this.#services, incoming, outgoing)
       else await this.#serve(incoming, outgoing, signal)
     } catch (error) {
       if (!leaving.signal.aborted) this.#services.log.warn({ err: error, path: incoming.url }, 'a host was not served')

@@ -7,18 +7,18 @@ import { Administration } from '../../administration/administration.ts'
 import { openAdministrationServer } from '../../administration/api/administration-server.ts'
 import { Inspection } from '../../administration/inspection.ts'
 import { ForceDesk } from '../../administration/force/force-desk.ts'
+import { ClusterLook } from '../../administration/look/cluster-look.ts'
 import { FactsReader } from '../../administration/look/repository-facts.ts'
 import type { Trash } from '../../administration/trash/trash.ts'
 import type { AuditLog } from '../../audit/audit-log.ts'
 import type { ReferenceCache } from '../../cache/references/reference-cache.ts'
 import { laneReasons } from '../../capacity/admission.ts'
-import type { SlotForcing } from '../../cluster/force/slot-forcing.ts'
 import type { Placement } from '../../cluster/placement/placement.ts'
 import type { SupervisorConfig } from '../../config/config.ts'
-import { nameOf } from '../../config/cluster-settings.ts'
 import { isRootShared } from '../../config/shared-root.ts'
 import type { Giver } from '../../copies/giving/giver.ts'
 import type { Copies } from '../../copies/primary/copies.ts'
+import type { ClusterProgress } from '../../copies/progress/all-progress.ts'
 import type { OtherTrashes } from '../../copies/trash/other-trashes.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { EventLog } from '../../events/event-log.ts'
@@ -31,6 +31,7 @@ import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { busyWaitMs } from './moving.ts'
 import type { Moving } from './moving.ts'
 import { operationHolds } from './operation-holds.ts'
+import type { Cluster } from '../parts/cluster.ts'
 import { partOf } from '../parts/startable-part.ts'
 import type { Part } from '../parts/startable-part.ts'
 import type { Storage } from '../parts/storage.ts'
@@ -51,7 +52,10 @@ export type AdministrationParts = {
   readonly giver?: Giver | undefined
   /** Undefined there, too. */
   readonly otherTrashes?: OtherTrashes | undefined
-  readonly forcing?: SlotForcing | undefined
+  /** Undefined where there is one host only, or the host is stopped. */
+  readonly cluster?: Cluster | undefined
+  /** What the hosts of the cluster bring to each other; undefined where nothing is copied. */
+  readonly progress?: (() => Promise<ClusterProgress>) | undefined
   /** Undefined where pushes are not recorded, or the host is stopped. */
   readonly auditLog?: AuditLog | undefined
   /** Undefined where references are not cached. */
@@ -86,7 +90,7 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { copies, giver, otherTrashes, forcing, auditLog, eventLog, desk, metrics, log } = parts
+  const { copies, giver, otherTrashes, cluster, progress, auditLog, eventLog, desk, metrics, log } = parts
   const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
@@ -115,17 +119,14 @@ export async function openAdministration(
   })
   await eventLog?.recoverOperations()
   opened.use(emptyTrashRegularly(administration, trash, log))
-  const otherKeeperOf = (name: string) => {
-    const keeper = copies && placement?.primaryOf(name)
-    return keeper === undefined || keeper === nameOf(config) ? undefined : keeper
-  }
-  const inspection = new Inspection({ root, trash, others, otherKeeperOf, facts, mirrors, runJob })
+  const look = cluster && new ClusterLook({ name: cluster.name, view: () => cluster.view, progress })
+  const inspection = new Inspection({ root, trash, others, cluster: look, facts, mirrors, runJob })
   if (address) {
     const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', {
       administration,
       inspection,
       desk,
-      forceDesk: forcing && new ForceDesk({ root, forcing, auditLog, log }),
+      forceDesk: cluster?.forcing && new ForceDesk({ root, forcing: cluster.forcing, auditLog, log }),
     })
     opened.use(server)
   }

@@ -1,6 +1,4 @@
 import { discardCopy, lentNow, withSigns } from '../../administration/change/discard-copy.ts'
-import { purgeHere } from '../../administration/change/purge-repository.ts'
-import { trashedOf } from '../../administration/trash/trash.ts'
 import type { Registry } from 'prom-client'
 import { Lane } from '@sluice/shared/admission/lane'
 import { jsonPage } from '@sluice/shared/operations/operations'
@@ -30,13 +28,14 @@ import { gitStreams } from '../../copies/git-stream.ts'
 import { AskReads } from '../../copies/link/ask-reads.ts'
 import { HostLinks } from '../../copies/link/host-links.ts'
 import { Copies } from '../../copies/primary/copies.ts'
+import { progressOfAll } from '../../copies/progress/all-progress.ts'
+import type { ClusterProgress } from '../../copies/progress/all-progress.ts'
 import { TellingOrder } from '../../copies/primary/telling-order.ts'
 import { Newcomers } from '../../copies/primary/newcomers.ts'
 import { CopiesServer } from '../../copies/server/copies-server.ts'
 import type { ObjectStore } from '../../copies/object-store.ts'
 import { SlotNames } from '../../copies/slot-names.ts'
 import { OtherTrashes } from '../../copies/trash/other-trashes.ts'
-import type { TrashHere } from '../../copies/server/serve-trash.ts'
 import type { NewRepositories } from '../../creation/new-repositories.ts'
 import type { RepositoryUsers } from '../../repository/repository-users.ts'
 import { syncReferences } from '../../push/sync-references.ts'
@@ -51,6 +50,7 @@ import type { Workers } from '../parts/workers.ts'
 import { openLinkTrust } from './link-trust.ts'
 import { openGifts } from './open-gifts.ts'
 import { slotViewOf } from './slot-view-of.ts'
+import { trashedIn, trashIn } from './trash-here.ts'
 
 export type CopiesParts = {
   readonly config: SupervisorConfig
@@ -77,6 +77,8 @@ export type CopiesPart = Part<{
   readonly giver: Giver
   readonly forHosts: CopiesServer
   readonly otherTrashes: OtherTrashes
+  /** What the hosts of the cluster bring to each other. */
+  readonly progress: () => Promise<ClusterProgress>
   readonly pages: Pages
 }>
 
@@ -137,10 +139,19 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   addCopiesMetrics(registry, status, () => catching.progress.brought, followers.ways)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const taken = { ...fetched, terms, users, names, followers, objects, gifts, received }
-  const asked = { ...taken, grants: reads.grants, catchingUp: new Lane(catchingUpLane), ending, log }
+  const asked = {
+    ...taken,
+    grants: reads.grants,
+    catchingUp: new Lane(catchingUpLane),
+    progressHere: status,
+    ending,
+    log,
+  }
   const forHosts = new CopiesServer({ ...asked, turns: copies.turns, trashHere: trashIn(storage, moving) })
-  const otherTrashes = new OtherTrashes({ view, hosts: cluster.host.known.hosts, links, copyTimeout, log })
-  return partOf(opened, { copies, giver, forHosts, otherTrashes, pages })
+  const others = { view, hosts: cluster.host.known.hosts, links }
+  const otherTrashes = new OtherTrashes({ ...others, copyTimeout, log })
+  const progress = () => progressOfAll({ ...others, progressHere: status })
+  return partOf(opened, { copies, giver, forHosts, otherTrashes, progress, pages })
 }
 
 /** Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle. */
@@ -177,22 +188,5 @@ function discardIn(parts: CopiesParts): Discard {
     const services = { ...movingIn(parts), lent }
     const act = () => discardCopy(services, repository, trashed ?? undefined, { signal, tell: onProgress })
     return withSigns(act, onProgress, 2 * busyWaitMs)
-  }
-}
-
-/** For other hosts. */
-function trashIn({ root }: Storage, moving: Moving): TrashHere {
-  return {
-    list: async () => (await moving.trash.list()).map(trashedOf),
-    remove: (removed) => purgeHere({ root, ...moving }, removed),
-  }
-}
-
-/** A trash that cannot be read says nothing: then each host keeps what was deleted in its own way. */
-function trashedIn({ trash }: Moving) {
-  return async (repository: string) => {
-    const entries = await trash.list().catch(() => [])
-    const last = entries.find((entry) => entry.repository === repository)
-    return last ? { id: last.id, keptUntil: last.keptUntil } : null
   }
 }

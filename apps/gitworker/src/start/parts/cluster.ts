@@ -7,6 +7,7 @@ import { addClusterMetrics } from '@sluice/shared/operations/cluster-metrics'
 import { clusterPages } from '@sluice/shared/operations/cluster-pages'
 import { jsonPage } from '@sluice/shared/operations/operations'
 import type { Pages } from '@sluice/shared/operations/operations'
+import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import { readHostRecord } from '@sluice/shared/placement/host-record'
 import { clusterKeys } from '@sluice/shared/placement/keys'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -39,6 +40,8 @@ export type Cluster = Part<{
   readonly problem: string | undefined
   /** How this host stands in its cluster, for operators. */
   readonly status: ClusterHostStatus
+  /** What it knows of the cluster. */
+  readonly view: ClusterView
   /** `/-/cluster`, as this host sees it. */
   readonly pages: Pages
   /**
@@ -109,6 +112,9 @@ export async function openCluster(
     },
     get status() {
       return host.status
+    },
+    get view() {
+      return host.view
     },
     pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
     claimDisk: (disk) =>

@@ -15,11 +15,12 @@ watch({
     showHosts(status)
     showMoves(status.moves)
   },
-  badgeOf(/** @type {ClusterStatus} */ { slots: { counts, states } }) {
+  badgeOf(/** @type {ClusterStatus} */ { slots: { counts, states }, problems }) {
     const unserved = counts.down + counts.new
+    const readOnly = problems.reduce((sum, { slots, stops }) => sum + (stops === 'pushes' ? slots : 0), 0)
     if (states.length === 0) return { state: 'not-ready', text: 'Nothing is known yet' }
     if (unserved > 0) return { state: 'not-ready', text: `${share(unserved, states.length)} cannot be served` }
-    if (counts.waiting > 0) return { state: 'warned', text: `${share(counts.waiting, states.length)} can only be read` }
+    if (readOnly > 0) return { state: 'warned', text: `${share(readOnly, states.length)} can only be read` }
     return { state: 'ready', text: 'All can be served' }
   },
 })

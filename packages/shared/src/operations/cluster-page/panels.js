@@ -1,10 +1,11 @@
-/** @import { ClusterStatus, HostInCluster, Move, Problem } from '../../placement/cluster-status.ts' */
+/** @import { ClusterStatus, HostInCluster, Move } from '../../placement/cluster-status.ts' */
+/** @import { Problem } from '../../placement/cluster-problems.ts' */
 import { byId, fill, fillBar, showIf, tableBody } from '../page/elements.js'
 import { amount, time } from '../page/format.js'
 import { rows } from '../page/rows.js'
 import { colourOf, whenColoursChange } from './colours.js'
 
-const apps = { gateway: 'gateway', supervisor: 'host' }
+const apps = { gateway: 'gateway', supervisor: 'host', etcd: 'etcd' }
 
 /** A moment is nothing: the next look may have been under way. */
 const awayIsLongMs = 1500
@@ -53,7 +54,8 @@ const hostRows = rows({
   template: 'host',
   keyOf: (/** @type {{ host: HostInCluster }} */ { host }) => host.name,
   fillRow(row, /** @type {{ host: HostInCluster, status: ClusterStatus }} */ { host, status }) {
-    const { name, address, isLive, isLeaving, trouble, primaryOf, readableOf, behindOf, weight, zone, version } = host
+    const { name, address, isLive, isLeaving, isOnProbation, trouble } = host
+    const { primaryOf, readableOf, behindOf, weight, zone, version } = host
     row.dataset['isLive'] = String(isLive)
     row.dataset['isTroubled'] = String(trouble !== undefined)
     fill(row, {
@@ -61,7 +63,7 @@ const hostRows = rows({
       role: status.balancer === name ? 'balances' : '',
       address: address ?? '',
       lease: !isLive ? 'gone' : isLeaving ? 'leaving' : 'live',
-      trouble: trouble ?? '',
+      trouble: trouble ?? (isOnProbation ? 'came and went: gets slots when it has lived for a while' : ''),
       primaryOf: String(primaryOf),
       readableOf: String(readableOf),
       behind: behindOf === 0 ? '' : `${isLive ? 'catching up with' : 'lacks'} ${behindOf}`,

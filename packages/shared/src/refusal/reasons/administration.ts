@@ -106,6 +106,12 @@ export const administration = {
     sentence: 'There is no receiver of this name.',
     advice: 'SLUICE_EVENTS_FILE has the receivers.',
   },
+  no_cluster: {
+    status: 409,
+    outcome: 'refused',
+    sentence: 'This host is no member of a cluster (SLUICE_CLUSTER=off), or is stopped.',
+    advice: 'Ask a host that runs, of a cluster: see `docs/operate/cluster.md`.',
+  },
   no_forcing: {
     status: 409,
     outcome: 'refused',

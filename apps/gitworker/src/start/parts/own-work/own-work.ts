@@ -4,6 +4,7 @@ import type { Maintenance } from '../../../maintenance/maintenance.ts'
 import type { Mirrors } from '../../../mirrors/mirrors.ts'
 import type { Giver } from '../../../copies/giving/giver.ts'
 import type { Copies } from '../../../copies/primary/copies.ts'
+import type { ClusterProgress } from '../../../copies/progress/all-progress.ts'
 import type { OtherTrashes } from '../../../copies/trash/other-trashes.ts'
 import type { CopiesServer } from '../../../copies/server/copies-server.ts'
 import { ExclusiveWork } from '../../../repository/exclusive-work.ts'
@@ -35,6 +36,8 @@ export type OwnWork = Part<{
   readonly giver: Giver | undefined
   readonly forHosts: CopiesServer | undefined
   readonly otherTrashes: OtherTrashes | undefined
+  /** What the hosts of the cluster bring to each other; undefined there, too. */
+  readonly progress: (() => Promise<ClusterProgress>) | undefined
   /** How copies come along, for operators. */
   readonly pages: Pages
 }>
@@ -54,15 +57,15 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   if (maintenance) opened.use(maintenance)
   const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
   const copying = opened.use(await openCopying(parts, onFollowed))
-  const { copies, giver, forHosts, otherTrashes, pages } = copying
+  const { copies, giver, forHosts, otherTrashes, progress, pages } = copying
   const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
-  const forCopies = { copies, giver, forHosts, otherTrashes, pages }
+  const forCopies = { copies, giver, forHosts, otherTrashes, progress, pages }
   return partOf(opened, { maintenance, mirrors, marks, ...forCopies, bundles: bundles?.bundles })
 }
 
 /** With shared storage, all hosts have the same repositories, and nothing is copied. */
 async function openCopying({ cluster, ...parts }: OwnWorkParts, onFollowed: (gitDir: string) => void) {
   if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster, onFollowed })
-  const nothing = { copies: undefined, giver: undefined, forHosts: undefined, otherTrashes: undefined, pages: {} }
-  return partOf(new AsyncDisposableStack(), nothing)
+  const nothing = { copies: undefined, giver: undefined, forHosts: undefined, otherTrashes: undefined }
+  return partOf(new AsyncDisposableStack(), { ...nothing, progress: undefined, pages: {} })
 }

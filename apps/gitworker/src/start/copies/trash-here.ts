@@ -1,0 +1,22 @@
+import { purgeHere } from '../../administration/change/purge-repository.ts'
+import { trashedOf } from '../../administration/trash/trash.ts'
+import type { TrashHere } from '../../copies/server/serve-trash.ts'
+import type { Moving } from '../administration/moving.ts'
+import type { Storage } from '../parts/storage.ts'
+
+/** For other hosts. */
+export function trashIn({ root }: Storage, moving: Moving): TrashHere {
+  return {
+    list: async () => (await moving.trash.list()).map(trashedOf),
+    remove: (removed) => purgeHere({ root, ...moving }, removed),
+  }
+}
+
+/** A trash that cannot be read says nothing: then each host keeps what was deleted in its own way. */
+export function trashedIn({ trash }: Moving) {
+  return async (repository: string) => {
+    const entries = await trash.list().catch(() => [])
+    const last = entries.find((entry) => entry.repository === repository)
+    return last ? { id: last.id, keptUntil: last.keptUntil } : null
+  }
+}
