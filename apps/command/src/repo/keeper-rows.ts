@@ -12,26 +12,22 @@ const meanings: Readonly<Record<Keepers['state'], string>> = {
 
 /** Who keeps a repository, in a cluster. */
 export function keeperRows(keepers: Keepers): Row[] {
-  const { slot, state, primary, next, term, copies, isShared } = keepers
-  const moving = next === null ? '' : `, which hands it to ${nameOf(next, keepers)}`
+  const { slot, state, here, primary, next, term, copies, isShared } = keepers
+  const moving = next === null ? '' : `, which hands it to ${next}`
+  const isHere = primary === here ? ' (this host)' : ''
   const inTerm = term === null ? '' : `, in term ${term}`
   return [
     ['slot', `${slot}: ${meanings[state]}`],
-    ['primary', primary === null ? 'none' : `${nameOf(primary, keepers)}${moving}${inTerm}`],
+    ['primary', primary === null ? 'none' : `${primary}${isHere}${moving}${inTerm}`],
     [isShared ? 'read from' : 'copies', copies.map((copy) => copyText(copy, keepers)).join(', ') || '-'],
   ]
 }
 
 /** `host-2 (in sync)`: has every acknowledged push. */
-function copyText({ host, isLive, isInSync }: Keepers['copies'][number], keepers: Keepers): string {
-  const states = [
-    keepers.isShared ? '' : isInSync ? 'in sync' : isLive ? 'catching up' : 'behind',
-    isLive ? '' : 'away',
-  ]
-  const said = states.filter((one) => one !== '').join(', ')
-  return said === '' ? nameOf(host, keepers) : `${nameOf(host, keepers)} (${said})`
-}
-
-function nameOf(host: string, { here }: Keepers): string {
-  return host === here ? `this host, ${host}` : host
+function copyText({ host, isLive, isInSync }: Keepers['copies'][number], { here, isShared }: Keepers): string {
+  const state = isInSync ? 'in sync' : isLive ? 'catching up' : 'behind'
+  const said = [host === here ? 'this host' : '', isShared ? '' : state, isLive ? '' : 'away'].filter(
+    (one) => one !== '',
+  )
+  return said.length === 0 ? host : `${host} (${said.join(', ')})`
 }
