@@ -58,7 +58,7 @@ function factLines(cluster: ShownCluster, { paint }: Screen): string {
     ...(storage === 'own' ? [['in sync', inSyncText(cluster, paint)]] : []),
     ['balancer', balancerText(cluster, paint)],
   ] as const
-  return rows.map(([title, text]) => `${paint('bold', title!.padEnd(8))}  ${text}`).join('\n')
+  return rows.map(([title, text]) => `${paint('bold', title.padEnd(8))}  ${text}`).join('\n')
 }
 
 /** `on 2 hosts: 3000 slots, on 1: 1096`: how much more may fail. */

@@ -1,4 +1,5 @@
 import { readSlotRecord, withoutInSync, writeSlotRecord } from '@sluice/shared/placement/slot-record'
+import { whyOf } from '@sluice/shared/telemetry/why'
 import { InSyncAdditions } from './in-sync-additions.ts'
 import type { AdditionServices, Joining } from './in-sync-additions.ts'
 
@@ -20,17 +21,27 @@ export class InSyncSwaps {
    * @throws where this host is not the primary in this term any more, or the coordinator does not answer
    */
   async remove(slot: number, term: number, copy: string, why: unknown): Promise<void> {
-    const { name, log } = this.#services
+    const { name } = this.#services
     for (let attempt = 1; attempt <= mostAttempts; attempt++) {
       const { record } = this.#services.table.at(slot)
       if (record?.primary !== name || record.term !== term) break
       if (!record.inSync.includes(copy)) return
       const revision = await this.#swap(slot, copy)
       if (revision === undefined) continue
-      log.warn({ slot, copy, term, revision, err: why }, 'took a copy out of those in sync')
+      this.#say({ slot, copy, term, revision }, why)
       return
     }
     throw new Error(`${name} is not the primary of slot ${slot} in term ${term} any more.`)
+  }
+
+  /** It is no fault where the host of the copy stops, and has said so, or is known to be gone. */
+  #say(
+    line: { readonly slot: number; readonly copy: string; readonly term: number; readonly revision: number },
+    why: unknown,
+  ) {
+    const { hosts, log } = this.#services
+    const isExpected = hosts.get(line.copy)?.record.isLeaving ?? true
+    log[isExpected ? 'info' : 'warn']({ ...line, ...whyOf(why) }, 'took a copy out of those in sync')
   }
 
   /** Takes a copy in. @throws as `InSync.add` says */

@@ -44,7 +44,9 @@ export async function leaveCluster(services: LeavingServices, timeoutMs: number,
   } finally {
     const { all: left } = slotsOf(services)
     const ms = Math.round(performance.now() - since)
-    if (left > 0) log.warn({ host: name, slots: left, why: why(), ms }, 'stops with slots that were not handed over')
+    // Where all stop, nobody is to take them.
+    const level = isAlone(services) ? 'info' : 'warn'
+    if (left > 0) log[level]({ host: name, slots: left, why: why(), ms }, 'stops with slots that were not handed over')
     else log.info({ host: name, ms }, 'has handed all slots over')
   }
 }
@@ -66,6 +68,10 @@ function slotsOf({ table, hosts, storage, name }: LeavingServices): { readonly a
     if (storage === 'shared' ? takers.size > 0 : inSync.some((host) => takers.has(host))) count.movable++
   }
   return count
+}
+
+function isAlone({ hosts, name }: LeavingServices): boolean {
+  return hosts.all.entries().every(([other, { record }]) => other === name || record.isLeaving)
 }
 
 function takesSlots(host: KnownHost | undefined): boolean {

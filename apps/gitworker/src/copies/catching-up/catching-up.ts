@@ -10,6 +10,7 @@ import type { Attempt } from './attempts.ts'
 import { bringRepository } from './bring-repository.ts'
 import type { BringRepositoryServices, ToBring } from './bring-repository.ts'
 import { bringSlot, NotBroughtError } from './bring-slot.ts'
+import { isOver, isOthers, sayFailure, sayUnheard, wordsOf } from './failures.ts'
 import { CopyQueues } from './copy-queues.ts'
 import { CatchingUpProgress } from './progress.ts'
 
@@ -138,9 +139,9 @@ export class CatchingUp implements AsyncDisposable {
         }
       }
     } catch (error) {
-      if (!this.#ending.signal.aborted)
-        log.warn({ err: error, copy, slots: jobs.length }, 'a copy cannot be brought in sync')
-      for (const job of jobs) this.#over(job, { why: wordsOf(error) })
+      const isThere = view.addressOf(copy) !== undefined
+      if (isThere && !this.#ending.signal.aborted) sayUnheard(log, this.progress, copy, jobs.length, error)
+      for (const job of jobs) this.#over(job, isThere ? { why: wordsOf(error) } : undefined)
     } finally {
       this.#listing.delete(copy)
     }
@@ -168,6 +169,7 @@ export class CatchingUp implements AsyncDisposable {
   async #takeOut(job: Job, error: unknown): Promise<void> {
     const { slot, copy, term } = job.attempt
     this.#failed(job, error)
+    if (isOthers(this.#services.view, job.attempt)) return
     if (job.newcomer || !(error instanceof NotBroughtError) || error.isOwn) return
     await this.#services.inSync
       .remove(slot, term, copy, error)
@@ -175,9 +177,9 @@ export class CatchingUp implements AsyncDisposable {
   }
 
   #failed(job: Job, error: unknown): void {
-    const { slot, copy, term } = job.attempt
-    if (this.progress.isWorthALine(copy))
-      this.#services.log.warn({ err: error, slot, copy, term }, 'a slot of a copy cannot be brought in sync')
+    const { view, log } = this.#services
+    if (isOver(view, job.attempt)) return this.#over(job)
+    sayFailure(log, this.progress, job.attempt, error)
     this.#over(job, { why: wordsOf(error) })
   }
 
@@ -187,10 +189,6 @@ export class CatchingUp implements AsyncDisposable {
     if (result === 'done') this.#attempts.succeeded(attempt)
     else if (result) this.#attempts.failed(attempt, result.why)
     else this.#attempts.gaveWay(attempt)
-    this.progress.slotsOver(attempt.copy, 1, result === 'done' ? 'done' : 'failed')
+    this.progress.slotsOver(attempt.copy, 1, result === 'done' ? 'done' : result ? 'failed' : 'left')
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -8,6 +8,8 @@ type OfCopy = {
   slotsDone: number
   slotsFailed: number
   repositories: number
+  /** Whether there was a warning. */
+  isWarned: boolean
 }
 
 const everyMs = 10_000
@@ -34,7 +36,7 @@ export class CatchingUpProgress implements Disposable {
   }
 
   /** By copy, while there is something to do for it. */
-  get copies(): ReadonlyMap<string, Readonly<Omit<OfCopy, 'since'>>> {
+  get copies(): ReadonlyMap<string, Readonly<Omit<OfCopy, 'since' | 'isWarned'>>> {
     return this.#copies
   }
 
@@ -45,7 +47,7 @@ export class CatchingUpProgress implements Disposable {
       return
     }
     const since = performance.now()
-    this.#copies.set(copy, { since, slotsLeft: slots, slotsDone: 0, slotsFailed: 0, repositories: 0 })
+    this.#copies.set(copy, { since, slotsLeft: slots, slotsDone: 0, slotsFailed: 0, repositories: 0, isWarned: false })
     this.#log.info({ copy, slots }, 'looks whether a copy has what this host has, and brings it the rest')
   }
 
@@ -60,18 +62,22 @@ export class CatchingUpProgress implements Disposable {
     return (this.#copies.get(copy)?.slotsFailed ?? 0) < mostNamed
   }
 
-  slotsOver(copy: string, slots: number, result: 'done' | 'failed'): void {
+  /** What fails now is a warning: it is not the first time. */
+  warned(copy: string): void {
+    const of = this.#copies.get(copy)
+    if (of) of.isWarned = true
+  }
+
+  /** @param result `left`: it is not this host's to do any more, or gave way */
+  slotsOver(copy: string, slots: number, result: 'done' | 'failed' | 'left'): void {
     const of = this.#copies.get(copy)
     if (!of) return
     of.slotsLeft -= slots
     if (result === 'done') of.slotsDone += slots
-    else of.slotsFailed += slots
+    else if (result === 'failed') of.slotsFailed += slots
     if (of.slotsLeft > 0) return
     this.#copies.delete(copy)
-    this.#log[of.slotsFailed > 0 ? 'warn' : 'info'](
-      lineOf(copy, of),
-      of.slotsFailed > 0 ? 'some slots of a copy could not be brought: tried again later' : 'a copy has caught up',
-    )
+    this.#log[of.isWarned ? 'warn' : 'info'](lineOf(copy, of), endOf(of))
   }
 
   [Symbol.dispose](): void {
@@ -83,6 +89,11 @@ export class CatchingUpProgress implements Disposable {
   }
 }
 
-function lineOf(copy: string, { since, ...counts }: OfCopy) {
-  return { copy, ...counts, ms: Math.round(performance.now() - since) }
+function endOf({ slotsFailed, slotsDone }: OfCopy): string {
+  if (slotsFailed > 0) return 'some slots of a copy could not be brought: tried again later'
+  return slotsDone > 0 ? 'a copy has caught up' : 'nothing is to be brought to a copy any more, or its host has gone'
+}
+
+function lineOf(copy: string, { since, slotsLeft, slotsDone, slotsFailed, repositories }: OfCopy) {
+  return { copy, slotsLeft, slotsDone, slotsFailed, repositories, ms: Math.round(performance.now() - since) }
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Address } from '@sluice/shared/network/address'
 import { instantNow } from '@sluice/shared/coordinator/lease/instant'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { whyOf } from '@sluice/shared/telemetry/why'
 import { readGrant } from '../../cluster/reads/read-message.ts'
 import type { ReadAsk, ReadGrant } from '../../cluster/reads/read-message.ts'
 import type { ReadLeases } from '../../cluster/reads/read-leases.ts'
@@ -79,7 +80,11 @@ export class AskReads implements AsyncDisposable {
     } catch (err) {
       if (signal.aborted || this.#failing.has(primary)) return
       this.#failing.add(primary)
-      log.warn({ err, primary }, 'a primary gives this host no read leases: its copies are not read from meanwhile')
+      const level = this.#services.addressOf(primary) ? 'warn' : 'info'
+      log[level](
+        { ...whyOf(err), primary },
+        'a primary gives this host no read leases: its copies are not read from meanwhile',
+      )
     } finally {
       this.#asked.set(primary, { at: performance.now(), isUnderWay: false })
     }

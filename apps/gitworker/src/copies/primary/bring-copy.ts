@@ -1,4 +1,5 @@
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { whyOf } from '@sluice/shared/telemetry/why'
 import type { Told } from '../link/told.ts'
 import type { InSync } from '../slot-view.ts'
 import { NotCopiableError } from '../state/repository-texts.ts'
@@ -52,7 +53,8 @@ export async function tellOrTakeOut(
     return true
   } catch (error) {
     if (error instanceof NotPrimaryError) throw error
-    log.warn({ err: error, copy, slot, repository, term }, 'a copy is out of sync')
+    // Whoever takes it out of those in sync says so. A newcomer is tried again.
+    log.info({ ...whyOf(error), copy, slot, repository, term }, 'a copy is out of sync')
     try {
       await newcomers.fail(slot, copy, error)
       await inSync.remove(slot, term, copy, error)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '@sluice/shared/telemetry/log'
+import { whyOf } from '@sluice/shared/telemetry/why'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Lane } from '@sluice/shared/admission/lane'
 import { forItself } from '../../process/job/job.ts'
@@ -152,8 +153,11 @@ export class CopiesServer {
   }
 
   #failed({ repository, term, primary }: Told | ToldObjects, error: unknown) {
-    const isOver = error instanceof NotFollowedError && error.isOver
-    this.#services.log.warn({ err: error, repository, term, primary }, 'did not follow the primary')
+    // The table has moved on at one of both, or will in a moment. The primary says so if it goes on.
+    const hasMoved = error instanceof NotFollowedError
+    const isOver = hasMoved && error.isOver
+    const why = hasMoved ? whyOf(error) : { err: error }
+    this.#services.log[hasMoved ? 'info' : 'warn']({ ...why, repository, term, primary }, 'did not follow the primary')
     return { failed: messageOf(error).slice(0, 5000), isOver }
   }
 

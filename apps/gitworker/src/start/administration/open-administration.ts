@@ -119,7 +119,7 @@ export async function openAdministration(
   })
   await eventLog?.recoverOperations()
   opened.use(emptyTrashRegularly(administration, trash, log))
-  const look = cluster && new ClusterLook({ name: cluster.name, view: () => cluster.view, progress })
+  const look = cluster && new ClusterLook({ name: cluster.name, view: () => cluster.host.view, progress })
   const inspection = new Inspection({ root, trash, others, cluster: look, facts, mirrors, runJob })
   if (address) {
     const server = await openAdministrationServer(address, 'SLUICE_ADMINISTRATION', {

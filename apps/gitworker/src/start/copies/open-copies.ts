@@ -103,10 +103,9 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { inSync, reads } = cluster.host
   const newcomers = new Newcomers()
   const { copyTimeout, minInSync } = config
-  const trashed = trashedIn(moving)
-  const tellings = new TellingOrder()
   const store = onDisk(storage)
-  const told = { root, view, store, newcomers, inSync, reads: reads.grants, links, trashed, tellings }
+  const turn = { trashed: trashedIn(moving), tellings: new TellingOrder() }
+  const told = { root, view, store, newcomers, inSync, reads: reads.grants, links, ...turn }
   const brought = { ...told, copyTimeout, log }
   const copies = new Copies({ ...brought, reader, minInSync })
   const names = new SlotNames((onUnreadable) => repositoriesBelow(root, onUnreadable))
@@ -139,18 +138,12 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   addCopiesMetrics(registry, status, () => catching.progress.brought, followers.ways)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
   const taken = { ...fetched, terms, users, names, followers, objects, gifts, received }
-  const asked = {
-    ...taken,
-    grants: reads.grants,
-    catchingUp: new Lane(catchingUpLane),
-    progressHere: status,
-    ending,
-    log,
-  }
-  const forHosts = new CopiesServer({ ...asked, turns: copies.turns, trashHere: trashIn(storage, moving) })
+  const asked = { ...taken, grants: reads.grants, catchingUp: new Lane(catchingUpLane), ending, log }
+  const here = { progressHere: status, trashHere: trashIn(storage, moving) }
+  const forHosts = new CopiesServer({ ...asked, ...here, turns: copies.turns })
   const others = { view, hosts: cluster.host.known.hosts, links }
   const otherTrashes = new OtherTrashes({ ...others, copyTimeout, log })
-  const progress = () => progressOfAll({ ...others, progressHere: status })
+  const progress = () => progressOfAll({ ...others, ...here })
   return partOf(opened, { copies, giver, forHosts, otherTrashes, progress, pages })
 }
 

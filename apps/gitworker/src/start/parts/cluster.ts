@@ -7,7 +7,6 @@ import { addClusterMetrics } from '@sluice/shared/operations/cluster-metrics'
 import { clusterPages } from '@sluice/shared/operations/cluster-pages'
 import { jsonPage } from '@sluice/shared/operations/operations'
 import type { Pages } from '@sluice/shared/operations/operations'
-import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import { readHostRecord } from '@sluice/shared/placement/host-record'
 import { clusterKeys } from '@sluice/shared/placement/keys'
 import type { Logger } from '@sluice/shared/telemetry/log'
@@ -31,7 +30,7 @@ import type { Part } from './startable-part.ts'
 /** A host's part in its cluster, which it does not join before it listens. */
 export type Cluster = Part<{
   readonly name: string
-  readonly host: Pick<HostCluster, 'known' | 'inSync' | 'reads'>
+  readonly host: Pick<HostCluster, 'known' | 'inSync' | 'reads' | 'view'>
   readonly placement: Placement
   /** Undefined where all hosts have one folder. */
   readonly forcing: SlotForcing | undefined
@@ -40,8 +39,6 @@ export type Cluster = Part<{
   readonly problem: string | undefined
   /** How this host stands in its cluster, for operators. */
   readonly status: ClusterHostStatus
-  /** What it knows of the cluster. */
-  readonly view: ClusterView
   /** `/-/cluster`, as this host sees it. */
   readonly pages: Pages
   /**
@@ -112,9 +109,6 @@ export async function openCluster(
     },
     get status() {
       return host.status
-    },
-    get view() {
-      return host.view
     },
     pages: { ...clusterPages(() => host.view), '/-/cluster-host.json': () => jsonPage(200, host.status) },
     claimDisk: (disk) =>
