@@ -12,7 +12,7 @@ import { checkAll } from '@sluice/shared/config/start-checks'
 import { startChecksOfGateway } from '@sluice/gateway/start/start-checks'
 import { startChecksOfHost } from '@sluice/gitworker/start/start-checks'
 import type { Ending } from '../start/child-end.ts'
-import { clusterAnnouncement, killAnnouncement } from './cluster-announcement.ts'
+import { clusterAnnouncement, hasDemo, killAnnouncement } from './cluster-announcement.ts'
 import { ClusterMembers } from './cluster-members.ts'
 import { demoSlot } from './demo-slot.ts'
 import type { DemoSlot } from './demo-slot.ts'
@@ -59,14 +59,19 @@ export async function runCluster(
   if (ending.stopping.aborted) return
   members.keep(surfaces)
   surfaces.announce(clusterAnnouncement(folder, members, members.demoRecord))
-  await Promise.all([stopped, sayWhomToKill(members, surfaces, ending.stopping)])
+  await Promise.all([stopped, sayWhomToKill(folder, members, surfaces, ending.stopping)])
 }
 
 /** Not before all is in its place: the slot of the repository to try may move until then. */
-async function sayWhomToKill(members: ClusterMembers, surfaces: Surfaces, over: AbortSignal): Promise<void> {
+async function sayWhomToKill(
+  folder: string,
+  members: ClusterMembers,
+  surfaces: Surfaces,
+  over: AbortSignal,
+): Promise<void> {
   const primary = await untilSettled(members.gateways[0]!.latest.operations!, 'demo', over)
   const host = members.hosts.find(({ name }) => name === primary)
-  if (host) surfaces.say(killAnnouncement(host))
+  if (host) surfaces.say(killAnnouncement(host, hasDemo(folder, members.demoRecord)))
 }
 
 /** Ctrl-C once: all end when their requests have. Twice: at once. */

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { ConfigError } from '@sluice/shared/config/config-error'
 import { settings } from '@sluice/shared/config/settings'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { environmentOf } from '../../call/reporting.ts'
@@ -25,8 +26,20 @@ export async function withHost<T>(
   const running = await runningHost(at, command)
   if (running) return await act(running, progress.onLine)
   const { openStoppedHost } = await import('./stopped-host.ts')
-  await using stopped = await openStoppedHost(environmentOf(at, command))
+  const env = environmentOf(at, command)
+  await using stopped = await openStoppedHost(env).catch((error: unknown) => Promise.reject(inContext(error, env)))
   return await act(administrationClient(stopped.socketPath), progress.onLine)
+}
+
+/** Whoever names only the runtime directory of a host means one that runs, and not the usual folder of repositories. */
+function inContext(error: unknown, env: NodeJS.ProcessEnv): unknown {
+  const { SLUICE_RUN_FOLDER: runFolder, SLUICE_ROOT: root, SLUICE_CONFIG: file } = env
+  const isAboutRoot =
+    error instanceof ConfigError && error.problems.some((problem) => problem.startsWith('SLUICE_ROOT '))
+  if (!isAboutRoot || !runFolder || root || file) return error
+  return new CommandError(
+    `No host runs with SLUICE_RUN_FOLDER=${runFolder}. Start it; or, to do this while it is stopped, set SLUICE_ROOT and the other settings as it has them.`,
+  )
 }
 
 /**

@@ -9,6 +9,7 @@ import type { TakeObjectsServices } from '../copy/take-objects.ts'
 import type { Followers } from '../copy/followers.ts'
 import { keptSlots } from '../copy/kept-slots.ts'
 import type { KeptSlotsServices } from '../copy/kept-slots.ts'
+import { isClaimUntrue } from '../copy/term/current-term.ts'
 import { NotFollowedError } from '../copy/term/not-followed-error.ts'
 import { findWanted, serveObjects } from '../primary/serve-objects.ts'
 import type { ObjectsServices } from '../primary/serve-objects.ts'
@@ -153,12 +154,11 @@ export class CopiesServer {
   }
 
   #failed({ repository, term, primary }: Told | ToldObjects, error: unknown) {
+    const { view, terms, log } = this.#services
     // The table has moved on at one of both, or will in a moment. The primary says so if it goes on.
-    const hasMoved = error instanceof NotFollowedError
-    const isOver = hasMoved && error.isOver
-    const why = hasMoved ? whyOf(error) : { err: error }
-    this.#services.log[hasMoved ? 'info' : 'warn']({ ...why, repository, term, primary }, 'did not follow the primary')
-    return { failed: messageOf(error).slice(0, 5000), isOver }
+    const hasMoved = error instanceof NotFollowedError || isClaimUntrue(view, terms, { repository, term, primary })
+    log[hasMoved ? 'info' : 'warn']({ ...whyOf(error), repository, term, primary }, 'did not follow the primary')
+    return { failed: messageOf(error).slice(0, 5000), isOver: error instanceof NotFollowedError && error.isOver }
   }
 
   async #kept(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {

@@ -74,6 +74,11 @@ export function whileTrue(view: SlotView, terms: Terms, claim: RepositoryClaim):
   return { signal: over.signal, [Symbol.dispose]: () => listening[Symbol.dispose]() }
 }
 
+/** Whether a claim may have been true, and is not any more, or not yet, as far as this host knows. */
+export function isClaimUntrue(view: SlotView, terms: Terms, { repository, ...claim }: RepositoryClaim): boolean {
+  return problemOf(view, terms, { slot: slotOf(repository), ...claim }) !== undefined
+}
+
 /** Why a claim is not true, as far as this host knows. */
 function problemOf(view: SlotView, terms: Terms, { slot, term, primary }: TermClaim): NotFollowedError | undefined {
   const problem = problemOfPrimary(view, terms, { slot, term, primary })
