@@ -37,7 +37,7 @@ function whyOf(state: 'waiting' | 'down' | 'new', slot: SlotRecord | undefined, 
   if (state === 'new') return 'No host has been chosen for them yet.'
   const gone = slot?.primary ?? 'Their host'
   if (state === 'waiting') return `${gone} is gone, and no other host has taken over yet.`
-  const names = slot?.inSync.join(', ')
+  const names = slot?.inSync.toSorted().join(', ')
   if (format?.storage === 'own')
     return `Every push to them is on ${names} only. They can be served once ${slot?.inSync.length === 1 ? 'it' : 'one of these'} is back.`
   return `${gone} is gone, and no host lives that could take over.`

@@ -100,3 +100,35 @@ test('a host that doubts its own lease does not call itself live', () => {
     [false, true],
   )
 })
+
+test('it is counted on how many hosts that live slots are in sync, and too few for a push are a problem', () => {
+  const format = { version: 1, slots: 4096, storage: 'own', copies: 2 } as const
+  const both = { copies: ['a', 'b'], inSync: ['a', 'b'] }
+  const slots = [slot('a', both), slot('a', { copies: ['a', 'gone'], inSync: ['a', 'gone'] }), undefined]
+  const one = clusterStatusOf(view(slots, ['a', 'b'], { format }))
+  assert.deepEqual(one.slots.inSync, { 0: 1, 1: 1, 2: 1 })
+  assert.equal(one.problems.length, 1)
+  const { problems } = clusterStatusOf(view(slots, ['a', 'b'], { format, minInSync: 2 }))
+  assert.match(problems[0]!.why, /^Fewer hosts than SLUICE_MIN_IN_SYNC=2 are up/)
+  assert.deepEqual([problems[0]!.slots, problems[0]!.stops], [1, 'pushes'])
+})
+
+test('slots that the same hosts have in sync are one problem, whoever was their primary', () => {
+  const format = { version: 1, slots: 4096, storage: 'own', copies: 2 } as const
+  const slots = [
+    slot('a', { copies: ['a', 'b'], inSync: ['a', 'b'] }),
+    slot('b', { copies: ['b', 'a'], inSync: ['b', 'a'] }),
+  ]
+  assert.deepEqual(
+    clusterStatusOf(view(slots, ['c'], { format })).problems.map((problem) => problem.slots),
+    [2],
+  )
+})
+
+test('a host on probation is named', () => {
+  const { hosts } = clusterStatusOf(view([], ['a', 'b'], { onProbation: new Set(['b']) }))
+  assert.deepEqual(
+    hosts.map(({ isOnProbation }) => isOnProbation),
+    [false, true],
+  )
+})
