@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { test } from 'node:test'
+import type { Address } from '@sluice/shared/network/address'
+import { HostLinks } from '../../src/copies/link/host-links.ts'
+import { progressOfAll } from '../../src/copies/progress/all-progress.ts'
+import { progressPath } from '../../src/copies/progress/told-progress.ts'
+import { serveProgress } from '../../src/copies/server/serve-progress.ts'
+import type { SlotView } from '../../src/copies/slot-view.ts'
+
+const counts = { slotsLeft: 3, slotsDone: 1, slotsFailed: 0, repositories: 2 }
+const here = { catchingUp: [{ copy: 'two', ...counts }], problems: [] }
+const problem = { slot: 9, copy: 'one', why: '"team/app": no space' }
+const there = { catchingUp: [], problems: [problem], counts: { in_sync: 1, under_way: 0, failed: 1, away: 0 } }
+
+test('a host asks all that live what they bring, and names those that do not say', { timeout: 60_000 }, async () => {
+  await using ends = new AsyncDisposableStack()
+  const server = createServer((incoming, outgoing) => {
+    if (incoming.url === progressPath) return void serveProgress({ progressHere: () => there }, incoming, outgoing)
+    // A host of an older version.
+    outgoing.writeHead(404).end('no such address\n')
+  })
+  ends.defer(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const addresses = new Map<string, Address>([['two', { kind: 'tcp', host: '127.0.0.1', port }]])
+  addresses.set('three', { kind: 'tcp', host: '127.0.0.1', port: 1 })
+  const view = { name: 'one', addressOf: (host: string) => addresses.get(host) } as unknown as SlotView
+  using links = new HostLinks({ secret: undefined, tls: undefined })
+  const all = new Map(['one', 'three', 'two'].map((name) => [name, {}]))
+  const progress = await progressOfAll({ view, hosts: { all }, links, progressHere: () => here })
+  assert.deepEqual(progress.catchingUp, [{ by: 'one', copy: 'two', ...counts }])
+  assert.deepEqual(progress.notBrought, [{ by: 'two', ...problem }])
+  assert.deepEqual(
+    progress.unasked.map(({ host }) => host),
+    ['three'],
+  )
+  assert.match(progress.unasked[0]!.why, /ECONNREFUSED/)
+})
