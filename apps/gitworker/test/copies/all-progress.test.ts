@@ -17,9 +17,8 @@ const there = { catchingUp: [], problems: [problem], counts: { in_sync: 1, under
 test('a host asks all that live what they bring, and names those that do not say', { timeout: 60_000 }, async () => {
   await using ends = new AsyncDisposableStack()
   const server = createServer((incoming, outgoing) => {
-    if (incoming.url === progressPath) return void serveProgress({ progressHere: () => there }, incoming, outgoing)
-    // A host of an older version.
-    outgoing.writeHead(404).end('no such address\n')
+    if (incoming.url === progressPath) void serveProgress({ progressHere: () => there }, incoming, outgoing)
+    else outgoing.writeHead(404).end('no such address\n')
   })
   ends.defer(() => {
     server.close()
