@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import type { SlotRecord } from '@sluice/shared/placement/slot-record'
 import type { Attempt } from '../../src/copies/catching-up/attempts.ts'
-import { isOthers, isOver, sayFailure } from '../../src/copies/catching-up/failures.ts'
+import { isOthers, isOver, sayFailure, sayUnheard } from '../../src/copies/catching-up/failures.ts'
 import { CatchingUpProgress } from '../../src/copies/catching-up/progress.ts'
 import type { SlotView } from '../../src/copies/slot-view.ts'
 
@@ -55,6 +55,18 @@ test('a slot that cannot be brought is a warning from the second time on, withou
       [warn, 'a slot of a copy cannot be brought in sync', false],
       [warn, 'some slots of a copy could not be brought: tried again later', false],
     ],
+  )
+})
+
+test('a copy that is not heard is a warning from the second time on, too', () => {
+  const said = lines((log) => {
+    using progress = new CatchingUpProgress(log)
+    sayUnheard(log, progress, 'two', [attempt], new Error('connect ECONNREFUSED'))
+    sayUnheard(log, progress, 'two', [attempt, { ...attempt, failures: 1 }], new Error('connect ECONNREFUSED'))
+  })
+  assert.deepEqual(
+    said.map(([level]) => level),
+    [30, 40],
   )
 })
 

@@ -140,7 +140,7 @@ export class CatchingUp implements AsyncDisposable {
       }
     } catch (error) {
       const isThere = view.addressOf(copy) !== undefined
-      if (isThere && !this.#ending.signal.aborted) sayUnheard(log, this.progress, copy, jobs.length, error)
+      if (isThere && !this.#ending.signal.aborted) sayUnheard(log, this.progress, copy, attempts, error)
       for (const job of jobs) this.#over(job, isThere ? { why: wordsOf(error) } : undefined)
     } finally {
       this.#listing.delete(copy)

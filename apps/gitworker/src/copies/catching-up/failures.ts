@@ -33,16 +33,18 @@ export function sayFailure(
   if (failures > 0) progress.warned(copy)
 }
 
-/** The copy has not said what it has of some slots. */
+/** The copy has not said what it has of some slots. It may be about to stop: so that is no warning the first time, either. */
 export function sayUnheard(
   log: Logger,
   progress: CatchingUpProgress,
   copy: string,
-  slots: number,
+  attempts: readonly Attempt[],
   error: unknown,
 ): void {
-  progress.warned(copy)
-  log.warn({ ...whyOf(error), copy, slots }, 'a copy cannot be brought in sync')
+  const isFirst = attempts.every(({ failures }) => failures === 0)
+  if (!isFirst) progress.warned(copy)
+  const words = isFirst ? 'a copy could not be brought in sync: tried again' : 'a copy cannot be brought in sync'
+  log[isFirst ? 'info' : 'warn']({ ...whyOf(error), copy, slots: attempts.length }, words)
 }
 
 export function wordsOf(error: unknown): string {

@@ -37,7 +37,8 @@ export class AskReads implements AsyncDisposable {
   readonly #ending = new AbortController()
   /** By primary: when it was asked last, and whether that is under way. */
   readonly #asked = new Map<string, { at: number; isUnderWay: boolean }>()
-  readonly #failing = new Set<string>()
+  /** By primary: how often in a row it has granted nothing. */
+  readonly #failures = new Map<string, number>()
   readonly #running: Promise<void>
 
   constructor(services: AskReadsServices) {
@@ -76,10 +77,15 @@ export class AskReads implements AsyncDisposable {
       if (!address) throw new Error(`${primary} does not live.`)
       const patience = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(ms / 2))])
       leases.take(primary, asked, await askReads(links, address, () => leases.ask(primary), patience))
-      if (this.#failing.delete(primary)) log.info({ primary }, 'this host has read leases of a primary again')
+      const failures = this.#failures.get(primary) ?? 0
+      this.#failures.delete(primary)
+      if (failures >= asksPerGrant) log.info({ primary }, 'this host has read leases of a primary again')
     } catch (err) {
-      if (signal.aborted || this.#failing.has(primary)) return
-      this.#failing.add(primary)
+      if (signal.aborted) return
+      const failures = (this.#failures.get(primary) ?? 0) + 1
+      this.#failures.set(primary, failures)
+      // Until then, the last grant holds. A host that stops, or starts, is no trouble.
+      if (failures !== asksPerGrant) return
       const level = this.#services.addressOf(primary) ? 'warn' : 'info'
       log[level](
         { ...whyOf(err), primary },
