@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncFolder } from '@sluice/shared/machine/sync-folder'
+import { syncFolder } from '@sluice/shared/machine/sync-to-disk'
 import { errnoOf } from '@sluice/shared/machine/errno'
 
 /** For the supervisor's user, and for reading by its group. An operator may make the file with other rights. */

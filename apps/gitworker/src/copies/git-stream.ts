@@ -1,7 +1,8 @@
 import { addAbortListener } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import type { Lane } from '@sluice/shared/admission/lane'
-import { longJobCommand, tracedTo } from '../git/command.ts'
+import { keepsOrder } from '@sluice/shared/machine/file-order'
+import { longJobCommand, syncedJobCommand, tracedTo } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import { checkEnd, forItself } from '../process/job/job.ts'
 import type { JobNotes } from '../process/job/long-job.ts'
@@ -24,7 +25,10 @@ export type RunningGit = AsyncDisposable & {
 export type GitStreamOptions = {
   /** When it is aborted, git is ended. */
   readonly signal: AbortSignal
-  /** The repository in which git may leave half a pack or object if it is killed, or the disk is full. They are removed. */
+  /**
+   * The repository in which git may leave half a pack or object if it is killed, or the disk is full. They are removed.
+   * What git has changed there is on the disk only when that has been synced.
+   */
   readonly writesTo?: string
   /** Gets what git writes to standard error, as it comes. */
   readonly onWords?: (chunk: Buffer) => void
@@ -62,7 +66,9 @@ export function gitStreams({ pool, git, lane, spawnLog, notes }: GitStreamServic
       () => {},
     )
     worker.stdin.on('error', () => {})
-    const command = withWord(tracedTo(note?.file, longJobCommand(git, args)), worker.mark)
+    const isWrittenOut = writesTo !== undefined && (await keepsOrder(writesTo))
+    const job = isWrittenOut ? syncedJobCommand(git, args) : longJobCommand(git, args)
+    const command = withWord(tracedTo(note?.file, job), worker.mark)
     worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)
     const parts = held.move()
     const { stdin, stdout } = worker

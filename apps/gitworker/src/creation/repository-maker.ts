@@ -13,6 +13,7 @@ import type { CreationNote } from './creation-note.ts'
 import { NewFolders } from './new-folders.ts'
 import { contentsOf } from './pristine.ts'
 import type { Contents } from './pristine.ts'
+import { syncMade } from './sync-made.ts'
 import { hiddenBeside, removeEmpty, takeBack } from './take-back.ts'
 
 /*
@@ -104,6 +105,7 @@ export class RepositoryMaker {
       writeNote(noteFile, { target, hidden, folders })
       await initRepository(hidden, format, this.#runJob, refStorage)
       await furnish(hidden)
+      await syncMade(hidden)
       const note = { target, hidden, folders, made: contentsOf(hidden) }
       writeNote(noteFile, note)
       renameSync(hidden, target)

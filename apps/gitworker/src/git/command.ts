@@ -93,6 +93,11 @@ export function longJobCommand(options: GitOptions, args: readonly string[]): Gi
   return { ...jobCommand(options, args), env: gitEnvironment(options.path, options.configFiles.fetch) }
 }
 
+/** The same in a repository that is synced afterwards: see `FsyncMethod`. */
+export function syncedJobCommand(options: GitOptions, args: readonly string[]): GitCommand {
+  return { ...jobCommand(options, args), env: gitEnvironment(options.path, options.configFiles.synced) }
+}
+
 /** The command, which appends to a file what it starts, and in which folders: see push-trace.ts. */
 export function tracedTo(file: string | undefined, command: GitCommand): GitCommand {
   return file === undefined ? command : { ...command, env: { ...command.env, GIT_TRACE: file } }

@@ -16,6 +16,8 @@ export type ConfigFiles = {
   readonly own: string
   /** For fetches, and for the supervisor's own commands that may work for long. */
   readonly fetch: string
+  /** For the supervisor's own commands in a repository that is synced afterwards. */
+  readonly synced: string
   /** For fetches that are offered partial clones unless the repository's own configuration decides. */
   readonly filteringFetch: string
 }
@@ -24,13 +26,24 @@ export type ConfigFiles = {
 export const trustRoot: ConfigSetting = ['safe.directory', '*']
 
 /**
- * By itself, git waits for packs only. These make it wait for loose objects (in one go) and for references, too, before they
- * get their names: git-config(1), `core.fsync`. Before git 2.36, they say nothing.
+ * How git makes what it writes outlive a loss of power: git-config(1), `core.fsyncMethod`.
+ *
+ *   fsync          git waits for each object and each reference. That holds everywhere.
+ *   writeout-only  git gives each file to the disk before it gives it its name, and waits for no more. The names, and what the
+ *                  disk has in a cache of its own, must be waited for afterwards, by one fsync for all: `syncReferences`. That
+ *                  holds where the file system keeps its changes in order (`keepsOrder`).
+ *
+ * git's own `batch` is not used: it holds on the same file systems only, and for some of the loose objects only.
  */
-export const onDisk: readonly ConfigSetting[] = [
-  ['core.fsync', 'loose-object,reference'],
-  ['core.fsyncMethod', 'batch'],
-]
+export type FsyncMethod = 'fsync' | 'writeout-only'
+
+/** By itself, git waits for packs only. Before git 2.36, these settings say nothing. */
+export function onDisk(method: FsyncMethod): readonly ConfigSetting[] {
+  return [
+    ['core.fsync', 'loose-object,reference'],
+    ['core.fsyncMethod', method],
+  ]
+}
 
 type PackSettings = { readonly packThreads: number; readonly packWindowMemory: number }
 
@@ -44,8 +57,9 @@ export async function writeConfigFiles(
   folder: string,
   { packThreads, packWindowMemory, fsync }: PackSettings & { readonly fsync: boolean },
 ): Promise<ConfigFiles> {
-  const durable = fsync ? onDisk : []
-  const fetch = [...fetchSettings({ packThreads, packWindowMemory }), ...durable]
+  const durable = fsync ? onDisk('fsync') : []
+  const long = fetchSettings({ packThreads, packWindowMemory })
+  const fetch = [...long, ...durable]
   await mkdir(folder, { recursive: true })
   const write = async (name: string, settings: readonly ConfigSetting[]) => {
     await writeFile(join(folder, name), configText(settings))
@@ -55,6 +69,7 @@ export async function writeConfigFiles(
     plain: await write('plain', [trustRoot]),
     own: await write('own', [trustRoot, ...durable]),
     fetch: await write('fetch', fetch),
+    synced: await write('synced', [...long, ...(fsync ? onDisk('writeout-only') : [])]),
     filteringFetch: await write('filtering-fetch', [...fetch, ['uploadpack.allowFilter', 'true']]),
   }
 }

@@ -1,6 +1,6 @@
 import { parseInteger, truthOf } from './config-output.ts'
 import type { ConfigValues } from './config-output.ts'
-import type { ConfigSetting } from './config-file.ts'
+import type { ConfigSetting, FsyncMethod } from './config-file.ts'
 import { onDisk, trustRoot } from './config-file.ts'
 
 /*
@@ -12,8 +12,8 @@ import { onDisk, trustRoot } from './config-file.ts'
 export type PushDefaults = {
   readonly fsckObjects: boolean
   readonly packThreads: number
-  /** Whether git waits until what is pushed is on the disk. */
-  readonly fsync: boolean
+  /** How git makes what is pushed outlive a loss of power. Undefined where it is left to the file system. */
+  readonly fsyncMethod: FsyncMethod | undefined
   /** Whether the references' old values are kept, with who has changed them. */
   readonly reflogs: boolean
 }
@@ -60,7 +60,7 @@ export const patience: readonly ConfigSetting[] = [
 
 /** @returns the settings for receive-pack's configuration file, and those that must be on its command line */
 export function pushConfig(
-  { fsckObjects, packThreads, fsync, reflogs }: PushDefaults,
+  { fsckObjects, packThreads, fsyncMethod, reflogs }: PushDefaults,
   limits: PushLimits,
   own: OwnSettings,
 ): { file: ConfigSetting[]; overrides: ConfigSetting[] } {
@@ -68,7 +68,7 @@ export function pushConfig(
     trustRoot,
     ['pack.threads', String(packThreads)],
     ...patience,
-    ...(fsync ? onDisk : []),
+    ...(fsyncMethod ? onDisk(fsyncMethod) : []),
     ...tolerated.map((defect): ConfigSetting => [`receive.fsck.${defect}`, 'ignore']),
   ]
   // For references of every kind: a tag that was forced is missed as much as a branch.

@@ -1,3 +1,4 @@
+import { keepsOrder } from '@sluice/shared/machine/file-order'
 import type { PushRoom } from '../capacity/push-room.ts'
 import type { GitOptions, PushPlace } from '../git/command.ts'
 import { forRequest } from '../process/job/job.ts'
@@ -50,7 +51,12 @@ export async function openPushPlace(
   const plan = await planHooks(gitDir, own, operatorsHooks, runHere)
   const folder = opened.use(await runtimeDirectory.openPush())
   const hooksPath = plan && folder.hooks
-  const { file, overrides } = pushConfig(git, { maxInputBytes: room?.bytes, denyForce, hooksPath }, own)
+  const fsyncMethod = git.fsync ? ((await keepsOrder(gitDir)) ? 'writeout-only' : 'fsync') : undefined
+  const { file, overrides } = pushConfig(
+    { ...git, fsyncMethod },
+    { maxInputBytes: room?.bytes, denyForce, hooksPath },
+    own,
+  )
   await furnish(folder, file, plan, git.configFiles.plain, runtimeDirectory.hookScript)
   const { home, config } = folder
   const hasProcReceive = plan?.own.names.includes('proc-receive') ?? false

@@ -1,63 +1,93 @@
 import { open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { syncFolder } from '@sluice/shared/machine/sync-folder'
+import { keepsOrder } from '@sluice/shared/machine/file-order'
+import { syncFile, syncFolder } from '@sluice/shared/machine/sync-to-disk'
 import { isRefName } from '../git/ref-name.ts'
 import { commonDirOf } from '../repository/repository.ts'
 
 /*
- * git waits until a reference's file is on the disk, and then gives it its name. Names are in folders, which git does not wait
- * for. Without them, a push that was acknowledged could be gone after a loss of power.
+ * What git has done in a repository must outlive a loss of power. Who makes sure of that:
+ *
+ *                                           the file system keeps order        any other
+ *   objects, references                     git writes them out                git waits for them (`onDisk`)
+ *   symbolic references, HEAD, `shallow`    here, file by file: git neither writes them out nor waits for them
+ *   the names of all of these               here, by a file that is made       here, folder by folder, and by that file
+ *                                           after them
  */
 
 /** A push may name very many references: each folder that is synced is an open file, and holds a thread of Node's. */
 const mostAtOnce = 4
 
 /**
- * Resolves when all that git has changed in a repository is on the disk, on file systems that keep their changes in order (ext4,
- * XFS, ZFS). On others, when the names of these references are.
+ * Resolves when all that git has changed in a repository is on the disk, on file systems that keep their changes in order.
+ * On others, when the names of these references are.
  *
  * @param refs full names, one character for each byte. A repository that keeps references in another way has one folder for them
+ * @param symbolic the names of symbolic references that have been set, HEAD included
  * @throws the file system's error
  */
-export async function syncReferences(gitDir: string, refs: readonly string[]): Promise<void> {
+export async function syncReferences(
+  gitDir: string,
+  refs: readonly string[],
+  symbolic: readonly string[] = [],
+): Promise<void> {
   const commonDir = commonDirOf(gitDir)
-  const folders = new Set(['.', 'reftable'])
-  for (const ref of refs) {
-    if (!isRefName(ref)) continue
-    for (let folder = dirname(ref); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
-  }
-  await Promise.all([syncLast(commonDir), syncAll(commonDir, folders)])
+  const files = ['shallow', ...symbolic.filter((ref) => ref === 'HEAD' || isRefName(ref))]
+  await Promise.all([syncNames(commonDir, [...refs, ...symbolic]), syncEach(commonDir, files, syncFile)])
+}
+
+async function syncNames(commonDir: string, refs: readonly string[]): Promise<void> {
+  if ((await keepsOrder(commonDir)) && (await syncLast(commonDir))) return
+  await Promise.all([syncLast(commonDir), syncFolders(commonDir, refs)])
 }
 
 /**
  * A reference that is symbolic has its value elsewhere, and a fetch does not say what it changes. So a file is made after all of
- * that: it cannot be on the disk without what came before it. On a full disk, the folders must do.
+ * that: it cannot be on the disk without what came before it.
+ *
+ * @returns whether there was room for it
  */
-async function syncLast(commonDir: string): Promise<void> {
+async function syncLast(commonDir: string): Promise<boolean> {
   const path = join(commonDir, 'sluice-synced')
   try {
     await using file = await open(path, 'w', 0o600)
     await file.sync()
     await rm(path, { force: true })
+    return true
   } catch (error) {
-    if (!noRoom.has(errnoOf(error))) throw error
+    if (noRoom.has(errnoOf(error))) return false
+    throw error
   }
 }
 
 const noRoom: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
-async function syncAll(commonDir: string, folders: ReadonlySet<string>): Promise<void> {
-  const left = folders.values()
+/** Syncs each folder on the way to a reference. @throws the file system's error */
+export async function syncFolders(commonDir: string, refs: readonly string[]): Promise<void> {
+  const folders = new Set(['.', 'reftable'])
+  for (const ref of refs) {
+    if (!isRefName(ref)) continue
+    for (let folder = dirname(ref); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
+  }
+  await syncEach(commonDir, folders, syncFolder)
+}
+
+async function syncEach(
+  commonDir: string,
+  names: Iterable<string>,
+  sync: (path: Buffer) => Promise<void>,
+): Promise<void> {
+  const left = Iterator.from(names)
   const syncSome = async () => {
-    for (const folder of left) await syncIfThere(commonDir, folder)
+    for (const name of left) await syncIfThere(commonDir, name, sync)
   }
   await Promise.all(Array.from({ length: mostAtOnce }, syncSome))
 }
 
-async function syncIfThere(commonDir: string, folder: string): Promise<void> {
+async function syncIfThere(commonDir: string, name: string, sync: (path: Buffer) => Promise<void>): Promise<void> {
   try {
-    await syncFolder(Buffer.concat([Buffer.from(`${commonDir}/`), Buffer.from(folder, 'latin1')]))
+    await sync(Buffer.concat([Buffer.from(`${commonDir}/`), Buffer.from(name, 'latin1')]))
   } catch (error) {
     if (!nothingToSync.has(errnoOf(error))) throw error
   }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFile } from '@sluice/shared/machine/sync-to-disk'
 import type { RunJob } from '../process/job/job.ts'
 import { beginningOf } from './repository.ts'
 
@@ -80,6 +81,7 @@ export async function settleHead(gitDir: string, runJob: RunJob): Promise<void> 
     const branch = await branchFor(inRepository, runJob)
     if (branch === undefined) return
     await runJob([...inRepository, ...pointHeadTo(branch)])
+    await syncHead(gitDir)
   }
   await headIsNoGuess(gitDir)
 }
@@ -106,6 +108,16 @@ async function branchFor(inRepository: readonly string[], runJob: RunJob): Promi
     if ((await branchesAt(usual, 1))[0] === usual) return usual
   }
   return first
+}
+
+/**
+ * To be called when HEAD has been set. git gives its file the new name without waiting for what is in it, and a repository
+ * with an empty HEAD is none to git.
+ *
+ * @throws the file system's error
+ */
+export async function syncHead(gitDir: string): Promise<void> {
+  await syncFile(join(gitDir, 'HEAD'))
 }
 
 /**

@@ -10,7 +10,7 @@ import { pushConfig } from '../../src/git/push-config.ts'
 import type { OwnSettings } from '../../src/git/push-config.ts'
 import { SeededRandom } from '@sluice/shared/testing/seeded-random'
 
-const defaults = { fsckObjects: true, packThreads: 2, fsync: true, reflogs: true }
+const defaults = { fsckObjects: true, packThreads: 2, fsyncMethod: 'fsync' as const, reflogs: true }
 const limits = { maxInputBytes: 1000, denyForce: true, hooksPath: '/hooks' }
 
 function configured(own: Record<string, string | null>, more = {}) {
@@ -29,7 +29,7 @@ test('a repository without settings of its own adds nothing to git’s command l
     'core.filesRefLockTimeout=5000',
     'core.packedRefsTimeout=5000',
     'core.fsync=loose-object,reference',
-    'core.fsyncMethod=batch',
+    'core.fsyncMethod=fsync',
     'receive.fsck.badTimezone=ignore',
     'receive.fsck.missingSpaceBeforeDate=ignore',
     'receive.fsck.zeroPaddedFilemode=ignore',

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
-import { syncReferences } from '../../src/push/sync-references.ts'
+import { syncFolders, syncReferences } from '../../src/push/sync-references.ts'
 
 const run = promisify(execFile)
 
@@ -16,7 +16,7 @@ test('each folder on the way to a reference is synced, and those that are gone a
   await git(folder.path, ['init', '--bare', repository])
   const refs = ['refs/heads/main', 'refs/heads/gone/branch', 'refs/tags/gr\xc3\xbcn/1', '../../outside', 'HEAD']
   await mkdir(join(repository, 'refs/tags/grün'))
-  await syncReferences(repository, refs)
+  await syncFolders(repository, refs)
   // A folder that cannot be opened shows that it is looked for.
   for (const [name, ref] of [
     ['refs/heads/a', 'refs/heads/a/b/c'],
@@ -24,8 +24,8 @@ test('each folder on the way to a reference is synced, and those that are gone a
     ['reftable', 'refs/heads/main'],
   ] as const) {
     await symlink(join(repository, name), join(repository, name))
-    await assert.rejects(syncReferences(repository, [ref]), { code: 'ELOOP' })
-    if (name !== 'reftable') await syncReferences(repository, ['refs/heads/main', 'refs/heads/other/branch'])
+    await assert.rejects(syncFolders(repository, [ref]), { code: 'ELOOP' })
+    if (name !== 'reftable') await syncFolders(repository, ['refs/heads/main', 'refs/heads/other/branch'])
   }
 })
 
@@ -49,9 +49,9 @@ test('where the disk has no room for another file, the folders are synced', asyn
 })
 
 const syncMany = `
-  import { syncReferences } from ${JSON.stringify(import.meta.resolve('../../src/push/sync-references.ts'))}
+  import { syncFolders, syncReferences } from ${JSON.stringify(import.meta.resolve('../../src/push/sync-references.ts'))}
   const [repository, count] = process.argv.slice(1)
-  await syncReferences(repository, Array.from({ length: Number(count) }, (_, number) => \`refs/heads/\${number}/topic\`))
+  await syncFolders(repository, Array.from({ length: Number(count) }, (_, number) => \`refs/heads/\${number}/topic\`))
 `
 
 test('a push of many references in folders of their own leaves open files for others', async () => {

@@ -1,6 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { RunJob } from '../../process/job/job.ts'
-import { headIsNoGuess } from '../../repository/default-branch.ts'
+import { headIsNoGuess, syncHead } from '../../repository/default-branch.ts'
 import { checkBranchName } from './create-empty.ts'
 import { foundRepository } from '../operation/found-repository.ts'
 import type { OperationOf } from '../operation/operation.ts'
@@ -26,6 +26,7 @@ export async function setHead(
   const inRepository = ['--git-dir', gitDir]
   await checkBranch(inRepository, branch, runJob)
   await runJob([...inRepository, 'symbolic-ref', 'HEAD', `refs/heads/${branch}`])
+  await syncHead(gitDir)
   await headIsNoGuess(gitDir)
   return { repository, head: branch }
 }

@@ -32,8 +32,8 @@ export type FetchServices = {
   readonly runJob: RunJob
   readonly openObjects: OpenObjects
   readonly ask: AskPrimary
-  /** Resolves when what git has written is on the disk, and what it has changed of these references. */
-  readonly sync: (gitDir: string, refs: readonly string[]) => Promise<void>
+  /** Resolves when what git has written is on the disk, and what it has changed of these references: see `syncReferences`. */
+  readonly sync: (gitDir: string, refs: readonly string[], symbolic?: readonly string[]) => Promise<void>
 }
 
 /** What a primary has told, and what becomes of it. */
@@ -84,7 +84,7 @@ export async function fetchState(
   if (before.head !== wanted.head) await setHead(wanted.head, run)
   if (wanted.headIsGuess) await initialHead.mark(gitDir)
   else await headIsNoGuess(gitDir)
-  await services.sync(gitDir, [])
+  await services.sync(gitDir, [], ['HEAD', ...symbolic.keys()])
   return await readState(gitDir, services, signal)
 }
 

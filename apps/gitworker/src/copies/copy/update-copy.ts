@@ -55,7 +55,7 @@ export async function updateCopy(
   const before = await readState(gitDir, services, signal, lost?.note)
   if (before.digest === told.digest) {
     // What has changed it may have been ended before that was on the disk, or the disk has failed.
-    await services.sync(gitDir, [])
+    await services.sync(gitDir, [], ['HEAD', ...before.symbolic.keys()])
     return { state: before, way: 'none' }
   }
   if (before.format !== wanted.format) return undefined

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { recordLine } from '../record/record-line.ts'
 import type { JournalRecord } from '../record/record-line.ts'
-import { syncFolder } from '@sluice/shared/machine/sync-folder'
+import { syncFolder } from '@sluice/shared/machine/sync-to-disk'
 import { segmentPath } from './segments.ts'
 
 const mode = 0o600

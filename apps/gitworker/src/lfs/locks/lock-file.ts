@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncFolder } from '@sluice/shared/machine/sync-folder'
+import { syncFolder } from '@sluice/shared/machine/sync-to-disk'
 import { z } from 'zod'
 import { errnoOf } from '@sluice/shared/machine/errno'
 import { Refusal } from '@sluice/shared/refusal/refusal'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { RunLongJob } from '../../process/job/long-job.ts'
+import { syncHead } from '../../repository/default-branch.ts'
 import { beginningOf } from '../../repository/repository.ts'
 import type { References } from './listing.ts'
 
@@ -22,6 +23,7 @@ export async function followHead(
   // git's arguments are text: a name of other bytes cannot be one.
   if (text === now || !Buffer.from(text).equals(bytes)) return
   await run([`--git-dir=${gitDir}`, 'symbolic-ref', 'HEAD', text], { signal, fetches: gitDir })
+  await syncHead(gitDir)
 }
 
 function branchFor(now: string | undefined, references: References): string | undefined {

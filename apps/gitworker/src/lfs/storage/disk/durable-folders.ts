@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncFolder } from '@sluice/shared/machine/sync-folder'
+import { syncFolder } from '@sluice/shared/machine/sync-to-disk'
 
 /** Makes folders that survive a loss of power, together with what is made in them later. */
 export class DurableFolders {
