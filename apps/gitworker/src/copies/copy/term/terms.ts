@@ -14,6 +14,9 @@ export class Terms {
   readonly #folder: string
   readonly #terms: Map<number, number>
   #writing: Promise<void> = Promise.resolve()
+  /** What comes while terms are written shares the next writing. */
+  #next: Promise<void> | undefined
+  #toSee = new Map<number, number>()
 
   /** @throws the file system's error; {Error} where the file is not from Sluice */
   static async open(root: string): Promise<Terms> {
@@ -47,14 +50,21 @@ export class Terms {
   /** Remembers terms of many slots in one step, except for those that are older. @throws the file system's error */
   async seeAll(terms: ReadonlyMap<number, number>): Promise<void> {
     if (!this.#isNew(terms)) return
-    // One after the other: each writes all of them.
-    const written = this.#writing.then(() => this.#write(terms))
-    this.#writing = written.catch(() => {})
-    await written
+    for (const [slot, term] of terms) this.#toSee.set(slot, Math.max(term, this.#toSee.get(slot) ?? 0))
+    this.#next ??= this.#writing.then(() => this.#writeNext())
+    this.#writing = this.#next.catch(() => {})
+    await this.#next
   }
 
   #isNew(terms: ReadonlyMap<number, number>): boolean {
     return terms.entries().some(([slot, term]) => term > this.of(slot))
+  }
+
+  async #writeNext(): Promise<void> {
+    const seen = this.#toSee
+    this.#toSee = new Map()
+    this.#next = undefined
+    await this.#write(seen)
   }
 
   async #write(seen: ReadonlyMap<number, number>): Promise<void> {
