@@ -49,6 +49,7 @@ export type GitStreamServices = {
 /** Starts git commands of the supervisor's own whose input or output is a stream: each is a worker's, as any other. */
 export function gitStreams({ pool, git, lane, spawnLog, notes }: GitStreamServices): StartGit {
   return async (args, { signal, writesTo, onWords }) => {
+    const isWrittenOut = writesTo !== undefined && (await keepsOrder(writesTo))
     await using held = new AsyncDisposableStack()
     held.use(await lane.admit(forItself, signal))
     const worker = await pool.lease(signal)
@@ -66,7 +67,6 @@ export function gitStreams({ pool, git, lane, spawnLog, notes }: GitStreamServic
       () => {},
     )
     worker.stdin.on('error', () => {})
-    const isWrittenOut = writesTo !== undefined && (await keepsOrder(writesTo))
     const job = isWrittenOut ? syncedJobCommand(git, args) : longJobCommand(git, args)
     const command = withWord(tracedTo(note?.file, job), worker.mark)
     worker.serve(spawnLog.begin(worker, command, undefined), graces, onWords)

@@ -90,15 +90,15 @@ test('a repository of SHA-256 without a branch is copied, and HEAD stays a guess
 test('a copy that cannot bring what it has followed to its disk leaves those in sync', async () => {
   await confirm()
   const copy = join(two.root, 'team/project.git')
-  // git looks at this folder only where references are in it.
-  await symlink(join(copy, 'reftable'), join(copy, 'reftable'))
+  // A file of this name is made when git is done.
+  await symlink(join(copy, 'sluice-synced'), join(copy, 'sluice-synced'))
   await git(gitDir, ['update-ref', 'refs/heads/more', 'main'])
   await confirm()
   assert.deepEqual(cluster.removed, ['two'])
   // It has what the primary has, and comes back only when that is on the disk.
   const bring = () => bringRepository(one.brought, { repository: 'team/project', copy: 'two', term }, never)
   await assert.rejects(bring(), /ELOOP/)
-  await rm(join(copy, 'reftable'))
+  await rm(join(copy, 'sluice-synced'))
   await bring()
 })
 

@@ -204,9 +204,9 @@ export async function openCopyingHost(
     discardCopy({ ...moving, lent }, repository, before ?? undefined, { signal, tell: onProgress })
   const terms = await Terms.open(root)
   const synced: string[] = []
-  const sync: typeof syncReferences = (gitDir, ...names) => {
+  const sync: typeof syncReferences = (gitDir, ...changed) => {
     synced.push(gitDir)
-    return syncReferences(gitDir, ...names)
+    return syncReferences(gitDir, ...changed)
   }
   const askObjects = askForObjects(links, name, addressOf)
   const openObjects = objectsOfPrimary(links, name, addressOf)
