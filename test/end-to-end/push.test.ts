@@ -124,9 +124,8 @@ for (const version of [0, 1, 2]) {
 test('a push that cannot be brought to the disk is not acknowledged', async () => {
   const { bare, work } = await repositoryAndClone()
   const id = await commit(work, 'new')
-  // Behind git's back, the folder of the branch cannot be opened any more.
-  const loop =
-    'mv "$GIT_DIR/refs/heads/to" "$GIT_DIR/moved" && ln -s loop "$GIT_DIR/refs/heads/to" && ln -s to "$GIT_DIR/refs/heads/loop"'
+  // Behind git's back, the file that is waited for in the end cannot be made any more.
+  const loop = 'ln -s sluice-synced "$GIT_DIR/sluice-synced"'
   await writeHook(
     bare,
     'reference-transaction',
@@ -135,7 +134,7 @@ test('a push that cannot be brought to the disk is not acknowledged', async () =
   const { code, stderr } = await tryGit(work, ['push', 'origin', 'main:refs/heads/to/disk'])
   assert.notEqual(code, 0)
   assert.doesNotMatch(stderr, /new branch/)
-  assert.equal(await readFile(join(bare, 'moved/disk'), 'utf8'), `${id}\n`)
+  assert.equal(await readFile(join(bare, 'refs/heads/to/disk'), 'utf8'), `${id}\n`)
   await stack.supervisor.line((line) => line['reason'] === 'not_on_disk' && line['outcome'] === 'failed')
 })
 
