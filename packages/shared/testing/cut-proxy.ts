@@ -24,6 +24,8 @@ export type CutProxy = AsyncDisposable & {
   cutWhere(fits: (first: string) => boolean): void
   /** Cuts one way only: what members send is held, and what comes back passes. For connections that are there already. */
   cutOutward(): void
+  /** Cuts the other way only, as `cutWhere` does: what is sent passes, and what comes back is held. */
+  cutInwardWhere(fits: (first: string) => boolean): void
   mend(): void
 }
 
@@ -31,6 +33,7 @@ export async function openCutProxy(): Promise<CutProxy> {
   const wires = new Set<Wire>()
   let isCut = false
   let fits = all
+  let halt: 'halt' | 'haltInward' = 'halt'
   let connections = 0
   let upstream: string | undefined
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
@@ -41,20 +44,22 @@ export async function openCutProxy(): Promise<CutProxy> {
       () => wires.delete(wire),
     )
     wires.add(wire)
-    if (!isCut) wire.flow()
-    else if (fits !== all) void wire.first().then((first) => isCut && !fits(first) && wire.flow())
+    if (!isCut || halt === 'haltInward') wire.flow()
+    if (isCut && fits !== all) void wire.first().then((first) => isCut && wire[fits(first) ? halt : 'flow']())
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const turn = (to: 'halt' | 'haltOutward' | 'flow') => {
     isCut = to !== 'flow'
     fits = all
+    halt = 'halt'
     for (const wire of wires) wire[to]()
   }
-  const cutWhere = (which: typeof fits) => {
+  const cutWhere = (which: typeof fits, to: typeof halt) => {
     turn('flow')
     isCut = true
     fits = which
-    for (const wire of wires) void wire.first().then((first) => isCut && fits === which && which(first) && wire.halt())
+    halt = to
+    for (const wire of wires) void wire.first().then((first) => isCut && fits === which && which(first) && wire[to]())
   }
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -66,8 +71,9 @@ export async function openCutProxy(): Promise<CutProxy> {
     },
     leadTo: (address) => void (upstream = address),
     cut: () => turn('halt'),
-    cutWhere,
+    cutWhere: (which) => cutWhere(which, 'halt'),
     cutOutward: () => turn('haltOutward'),
+    cutInwardWhere: (which) => cutWhere(which, 'haltInward'),
     mend: () => turn('flow'),
     async [Symbol.asyncDispose]() {
       server.close()
@@ -125,6 +131,10 @@ class Wire {
 
   haltOutward(): void {
     this.#near.unpipe().pause()
+  }
+
+  haltInward(): void {
+    this.#far?.unpipe().pause()
   }
 
   end(): void {

@@ -86,6 +86,36 @@ test('a proxy that is cut for some passes what others say', async () => {
   for (const { socket } of [cutEarly, early, cutLate, late]) socket.destroy()
 })
 
+test('a proxy that holds what comes back lets what is sent pass, of connections old and new', async () => {
+  const received: string[] = []
+  await using server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => {
+      received.push(chunk.toString())
+      socket.write(chunk)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await using proxy = await openCutProxy()
+  proxy.leadTo(`127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const early = call(proxy.address)
+  early.socket.write('held')
+  await until('an echo', () => early.heard() === 'held')
+
+  proxy.cutInwardWhere((first) => first.startsWith('held'))
+  const [late, other] = [call(proxy.address), call(proxy.address)]
+  early.socket.write(' early')
+  late.socket.write('held late')
+  await until('both to arrive', () => received.includes(' early') && received.includes('held late'))
+  other.socket.write('other')
+  await until('an echo of what does not fit', () => other.heard() === 'other')
+  assert.deepEqual([early.heard(), late.heard()], ['held', ''])
+
+  proxy.mend()
+  await until('all echoes', () => early.heard() === 'held early' && late.heard() === 'held late')
+  for (const { socket } of [early, late, other]) socket.destroy()
+})
+
 test('a side that leaves while the proxy is cut is missed only once it is mended', async () => {
   await using echo = await openEcho()
   await using proxy = await openCutProxy()
