@@ -57,6 +57,33 @@ describe('the history of a cluster', () => {
     assert.deepEqual(told.read('3', 25).read('3', 30, true).wrong, { [lost]: 1, [stale]: 1, [forked]: 1 })
   })
 
+  test('is wrong where a host acknowledges a push that it could not before another one had its slot', () => {
+    const { history } = new Told()
+    const slot = 1
+    for (const [revision, primary, began] of [
+      [5, 'host-1', 0],
+      [9, 'host-2', 30],
+    ] as const) {
+      history.placements.add({ slot, revision, primary })
+      history.looked({ slot, revision, began, ended: began + 1 })
+    }
+    history.paused({ host: 'host-1', began: 10, ended: 50 })
+    const claim = { host: 'host-1', slot, what: 'acknowledged 1' }
+    history.claimed({ ...claim, began: 2, ended: 9 })
+    history.claimed({ ...claim, began: 5, ended: 20 })
+    history.claimed({ ...claim, slot: 2, began: 5, ended: 55 })
+    assert.deepEqual(
+      checkHistory(history).filter(({ found }) => found.length > 0),
+      [],
+    )
+    history.claimed({ ...claim, began: 5, ended: 55 })
+    const wrong = checkHistory(history).filter(({ found }) => found.length > 0)
+    assert.deepEqual(
+      wrong.map(({ what, found }) => [what, found.length]),
+      [['pushes that a host acknowledged after a takeover', 1]],
+    )
+  })
+
   test('counts a push that is lost once, whoever reads', () => {
     const told = new Told().push('1', undefined, 0).push('2', '1', 10).read('1', 30, true).read('1', 40, true)
     assert.deepEqual(told.wrong, { [lost]: 1 })

@@ -15,6 +15,12 @@ const betweenMs = 40
 /** Half of all reads are of as many that were pushed to last: in a long run, there are hundreds of others. */
 const mostRecent = 4
 
+type Pushing = {
+  /** The host that is pushed to, past the gateways. */
+  readonly direct?: { readonly host: string; readonly slot: number }
+  readonly patienceFor?: number | undefined
+}
+
 /** A gateway, or a host. */
 export type Server = { readonly by: string; readonly address: string }
 
@@ -46,9 +52,13 @@ export class Clients {
     return this.#over.aborted
   }
 
-  /** Pushes to one reference, through any gateway. Others may push to it, too. */
-  async pushThroughGateways(repository: string, ref: string): Promise<void> {
-    while (!this.#over.aborted) await this.#pushOnce(repository, ref, this.gateway())
+  /**
+   * Pushes to one reference, through any gateway. Others may push to it, too.
+   *
+   * @param patienceFor after how many milliseconds without a word it leaves a push, and begins the next one
+   */
+  async pushThroughGateways(repository: string, ref: string, patienceFor?: number): Promise<void> {
+    while (!this.#over.aborted) await this.#pushOnce(repository, ref, this.gateway(), { patienceFor })
   }
 
   /** Pushes to new repositories, each a few times. They come ever more slowly: some 400 in an hour. */
@@ -62,12 +72,12 @@ export class Clients {
   }
 
   /** Pushes to the host that etcd names, past the gateways: what it says is its own word. */
-  async pushToPrimary(repository: string, ref: string): Promise<void> {
+  async pushToPrimary(repository: string, ref: string, patienceFor?: number): Promise<void> {
     const slot = slotOf(repository)
     while (!this.#over.aborted) {
       const host = this.#cluster.hosts.find(({ name }) => name === this.#primaries.of(slot))
       if (!host) await pause(betweenMs)
-      else await this.#pushOnce(repository, ref, host.app.address, { host: host.name, slot })
+      else await this.#pushOnce(repository, ref, host.app.address, { direct: { host: host.name, slot }, patienceFor })
     }
   }
 
@@ -104,7 +114,7 @@ export class Clients {
     repository: string,
     ref: string,
     address: string,
-    direct?: { readonly host: string; readonly slot: number },
+    { direct, patienceFor }: Pushing = {},
   ): Promise<void> {
     await pause(betweenMs * this.#random())
     const refs = await this.readRepository(repository, direct ? { by: direct.host, address } : this.#gateway())
@@ -113,8 +123,8 @@ export class Clients {
     this.#history.made(commit.id, commit.parent)
     const { began, ended, outcomes } = await this.write(
       [{ repository, ref, version: commit.id }],
-      !direct,
-      async () => [await push(address, repository, ref, commit)],
+      !direct && patienceFor === undefined,
+      async () => [await push(address, repository, ref, commit, patienceFor)],
     )
     if (direct && outcomes[0]?.outcome === 'acknowledged') {
       this.#history.claimed({ ...direct, what: `acknowledged ${commit.id}`, began, ended })

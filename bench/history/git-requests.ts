@@ -17,9 +17,20 @@ const patience = patienceMs / 5
 /** Undefined: there is none, or is to be none. */
 export type RefUpdate = { readonly ref: string; readonly old: string | undefined; readonly new: string | undefined }
 
-/** Pushes one commit to one reference, which must be at the commit's parent. */
-export async function push(address: string, repository: string, ref: string, commit: Commit): Promise<Pushed> {
-  const [pushed] = await pushUpdates(address, repository, [{ ref, old: commit.parent, new: commit.id }], commit.pack)
+/**
+ * Pushes one commit to one reference, which must be at the commit's parent.
+ *
+ * @param patienceFor after how many milliseconds without a word the client leaves
+ */
+export async function push(
+  address: string,
+  repository: string,
+  ref: string,
+  commit: Commit,
+  patienceFor = patience,
+): Promise<Pushed> {
+  const update = { ref, old: commit.parent, new: commit.id }
+  const [pushed] = await pushUpdates(address, repository, [update], commit.pack, patienceFor)
   return pushed!
 }
 
@@ -34,6 +45,7 @@ export async function pushUpdates(
   repository: string,
   updates: readonly RefUpdate[],
   pack: Buffer | undefined,
+  patienceFor = patience,
 ): Promise<Pushed[]> {
   const isAtomic = updates.length > 1 ? ' atomic' : ''
   const capabilities = `\0 report-status side-band-64k delete-refs${isAtomic} agent=history`
@@ -42,7 +54,8 @@ export async function pushUpdates(
   )
   const body = Buffer.concat([Buffer.from(`${commands.map(packet).join('')}0000`), ...(pack ? [pack] : [])])
   const type = 'application/x-git-receive-pack-request'
-  const answer = await ask(address, `/${repository}/git-receive-pack`, { body, headers: { 'Content-Type': type } })
+  const asked = { body, headers: { 'Content-Type': type }, patienceFor }
+  const answer = await ask(address, `/${repository}/git-receive-pack`, asked)
   return updates.map(({ ref }) => outcomeOf(answer, ref))
 }
 
@@ -112,9 +125,11 @@ type Asked = {
   readonly headers?: Record<string, string>
   /** The address from which it is asked. */
   readonly client?: string | undefined
+  readonly patienceFor?: number
 }
 
-function ask(address: string, path: string, { body, headers, client }: Asked = {}): Promise<Answer> {
+function ask(address: string, path: string, asked: Asked = {}): Promise<Answer> {
+  const { body, headers, client, patienceFor = patience } = asked
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let status = 0
@@ -138,7 +153,7 @@ function ask(address: string, path: string, { body, headers, client }: Asked = {
       response.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
       response.on('end', () => end())
     })
-    const timer = setTimeout(() => sent.destroy(new Error('no answer')), patience)
+    const timer = setTimeout(() => sent.destroy(new Error('no answer')), patienceFor)
     sent.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
     sent.end(body)
   })

@@ -25,7 +25,7 @@ export type Read = Span & {
 export type Claim = Span & { readonly host: string; readonly slot: number; readonly what: string }
 /** etcd was asked for the record of a slot. */
 export type Look = Span & { readonly slot: number; readonly revision: number }
-/** A host's process stood still. */
+/** A host's process stood still, or heard nothing of its copies. */
 export type Pause = Span & { readonly host: string }
 
 /** What a watch of etcd shows may come later. */

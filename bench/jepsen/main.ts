@@ -8,6 +8,7 @@ import { Clients } from '../history/clients.ts'
 import { noClocks, openClocks } from '../history/faults/clocks.ts'
 import { mountDisk, noDisks } from '../history/faults/disks.ts'
 import { faultsNamed, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
+import { copyTimeoutOf } from '../history/faults/replaced.ts'
 import { History } from '../history/history.ts'
 import { LeasesInDoubt } from '../history/leases-in-doubt.ts'
 import { leftBehind } from '../history/checks/left-behind.ts'
@@ -87,7 +88,10 @@ const cluster = await startCluster({
   gateways: 2,
   storage: 'own',
   cuts: true,
-  ...(clocks && { envOf: clocks.envOf }),
+  envOf: (member) => ({
+    ...clocks?.envOf(member),
+    SLUICE_COPY_TIMEOUT: `${copyTimeoutOf(member, ttl)}ms`,
+  }),
   mountDisk: noDisk === undefined ? mountDisk : undefined,
   takeLine: (member, line) => {
     clocks?.saw(Number(line['pid']))
@@ -97,7 +101,6 @@ const cluster = await startCluster({
   env: {
     SLUICE_COPIES: options.copies,
     SLUICE_LEASE: `${ttl}ms`,
-    SLUICE_COPY_TIMEOUT: `${Math.round((ttl * 2) / 3)}ms`,
     // A host that stands still for a while must not give up all workers that start.
     SLUICE_WORKER_START_TIMEOUT: `${40 * ttl}ms`,
     SLUICE_DRAIN_TIMEOUT: '5s',
@@ -119,7 +122,7 @@ const clients = new Clients(cluster, watched, history, random, over.signal)
 const writers = new Writers(cluster, clients, watched, history)
 const started = performance.now()
 const say = sayWhen(started)
-const repositories = ['one.git', 'two.git', 'again.git'] as const
+const repositories = ['one.git', 'two.git', 'again.git', 'alone.git'] as const
 const late = await inSyncAgain(ofCopies, repositories)
 if (late.found.length > 0) {
   say(`The cluster has not come up: ${late.found.join('; ')}`)
@@ -133,6 +136,11 @@ const atWork = [
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
   clients.pushToPrimary('two.git', 'refs/heads/a'),
+  // Each of its pushes is a round of its own, and it waits for a host that is stopped.
+  clients.pushToPrimary('alone.git', 'refs/heads/a', 8 * ttl),
+  // The others wait for a host that is stopped, and push nothing to the one that takes its place.
+  clients.pushThroughGateways('one.git', 'refs/heads/hasty', ttl / 2),
+  clients.pushThroughGateways('two.git', 'refs/heads/hasty', ttl / 2),
   clients.create('new'),
   writers.force('two.git', 'refs/heads/forced'),
   writers.makeAndDelete('one.git', 'refs/heads/deleted'),

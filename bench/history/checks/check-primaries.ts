@@ -21,7 +21,7 @@ export function wrongClaims(history: History): string[] {
   })
 }
 
-/** A push that was running when its host was stopped, and acknowledged after it woke up, when another one had its slot. */
+/** A push that was running when its host was stopped, or heard nothing of copies, and acknowledged after that, when another one had its slot. */
 export function lateAcknowledgements(history: History): string[] {
   const looks = Map.groupBy(history.looks, ({ slot }) => slot)
   const pauses = Map.groupBy(history.pauses, ({ host }) => host)
@@ -40,7 +40,7 @@ export function lateAcknowledgements(history: History): string[] {
       (look) => look.revision > (before?.revision ?? Infinity) && history.placements.at(look)?.primary !== host,
     )
     return taken
-      ? `slot ${slot}: ${host} ${what} at ${at(ended)}, stopped from ${at(pause.began)} to ${at(pause.ended)}`
+      ? `slot ${slot}: ${host} ${what} at ${at(ended)}, and could not from ${at(pause.began)} to ${at(pause.ended)}`
       : []
   })
 }

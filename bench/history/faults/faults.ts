@@ -11,6 +11,7 @@ import type { Clocks } from './clocks.ts'
 import { fullDisk, lostDisk, slowDisk } from './disk-faults.ts'
 import { cutFromAllButGateways, cutFromAllHosts, cutFromOneHost, isOfHost } from './host-links.ts'
 import { lateBalancer } from './late-balancer.ts'
+import { latePrimary } from './late-primary.ts'
 import { oneOf } from '../random.ts'
 import type { Turn } from './turn.ts'
 
@@ -81,6 +82,7 @@ const faults = {
     }),
   ),
   'the record of a host is deleted, and the balancer is late': often(6, lateBalancer),
+  'a primary hears late that it is none, with pushes under way': often(4, latePrimary),
   'the disk of a host is full': often(4, withHost(fullDisk)),
   'the disk of a host is slow': often(2, withHost(slowDisk)),
   'a host loses its disk': often(2, lostDisk),
@@ -141,6 +143,7 @@ export const faultsOfCopies: readonly FaultName[] = [
   'a host is cut off from etcd and other hosts',
   'two hosts are cut off from each other',
   'a host loses its disk',
+  'a primary hears late that it is none, with pushes under way',
 ]
 /** These need `mountDisk`. */
 export const faultsOfDisks: readonly FaultName[] = ['the disk of a host is full']

@@ -15,6 +15,11 @@ export function isOfHost(first: string): boolean {
   return first.startsWith('POST /-/copies/')
 }
 
+/** Whether a connection is one on which a primary tells a copy what to have. */
+export function isFollowedFrom(first: string, primary: string): boolean {
+  return first.startsWith('POST /-/copies/follow ') && isFrom(first, primary)
+}
+
 /** Neither way, it and the others hear anything of each other. */
 export async function cutFromAllHosts(parts: FaultParts, turn: Turn): Promise<void | false> {
   const host = turn.host()

@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { slotOf } from '@sluice/shared/placement/slot'
+import type { Cluster } from '@sluice/shared/testing/cluster'
+import type { Member } from '@sluice/shared/testing/member'
+import type { History, Push } from '../history.ts'
+import type { FaultParts } from './faults.ts'
+import { isFollowedFrom } from './host-links.ts'
+
+/*
+ * What others do in the place of a primary that does not know, and what its copies answer meanwhile.
+ */
+
+const lookEveryMs = 20
+
+/** Acknowledged by others, before the answers come. */
+const enoughPushes = 3
+
+/**
+ * Some hosts wait longer for their copies than for their leases, and some do not. Those that do not acknowledge nothing when
+ * the answers come late, whatever they know. Milliseconds.
+ */
+export function copyTimeoutOf(host: string, ttl: number): number {
+  return Math.round(isPatient(host) ? 6 * ttl : (2 / 3) * ttl)
+}
+
+/** Those that wait longer for copies, or all where there are none. */
+export function patientOf(hosts: readonly Member[]): readonly Member[] {
+  const patient = hosts.filter(({ name }) => isPatient(name))
+  return patient.length > 0 ? patient : hosts
+}
+
+function isPatient(host: string): boolean {
+  return /[13579]$/.test(host)
+}
+
+/** Copies take what a primary tells them, and their answers wait. */
+export function holdAnswers({ hosts }: Cluster, primary: Member) {
+  const copies = hosts.filter((host) => host !== primary)
+  let areHeld = false
+  const end = () => {
+    if (areHeld) for (const { toHost } of copies) toHost?.mend()
+    areHeld = false
+  }
+  return {
+    begin() {
+      for (const { toHost } of copies) toHost?.cutInwardWhere((first) => isFollowedFrom(first, primary.name))
+      areHeld = true
+    },
+    end,
+    [Symbol.dispose]: end,
+  }
+}
+
+/** Those of the repositories that clients push to all the time. */
+export function slotsOf({ placements }: History, { name }: Member): Set<number> {
+  const last = [...placements.bySlot.values()].flatMap((placed) => placed.at(-1) ?? [])
+  return new Set(last.filter(({ primary }) => primary === name).map(({ slot }) => slot))
+}
+
+/** Others have its slots, and have acknowledged pushes in them: not before what they have promised the host is over. */
+export async function untilReplaced(
+  { history, ttl }: FaultParts,
+  host: Member,
+  slots: ReadonlySet<number>,
+): Promise<void> {
+  const before = history.pushes.length
+  const isOne = ({ outcome, began, place }: Push) =>
+    outcome === 'acknowledged' && began > since && slots.has(slotOf(place.slice(0, place.indexOf(' '))))
+  const since = performance.now()
+  while (performance.now() - since < 2 * ttl && slotsOf(history, host).size > 0) await pause(lookEveryMs)
+  const taken = performance.now()
+  const areEnough = () => history.pushes.slice(before).filter(isOne).length >= enoughPushes
+  while (performance.now() - taken < 1.5 * ttl && !areEnough()) await pause(lookEveryMs)
+}
