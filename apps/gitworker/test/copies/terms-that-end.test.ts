@@ -7,7 +7,9 @@ import { pipeline } from 'node:stream/promises'
 import { after, before, test } from 'node:test'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import type { Told } from '../../src/copies/link/told.ts'
 import { NotPrimaryError } from '../../src/copies/primary/primary-of.ts'
+import { absentDigest } from '../../src/copies/state/state-digest.ts'
 import { fakeCluster, openCopyingHost } from '../support/copying-hosts.ts'
 import type { CopyingHost } from '../support/copying-hosts.ts'
 
@@ -93,4 +95,38 @@ test('what a primary sends after its term is over changes nothing, and pushes of
   goOn.resolve()
   await assert.rejects(confirmed, NotPrimaryError)
   assert.equal((await git(copy, ['rev-parse', 'topic', 'new'])).trim(), `${first}\n${first}`)
+})
+
+/** What a primary that has no `r` tells. */
+const absence = (primary: string, term: number): Told => ({
+  repository: 'r',
+  term,
+  primary,
+  order: { run: '0123456789abcdef', count: 1_000_000 },
+  digest: absentDigest,
+  state: null,
+  trashed: null,
+  isWhole: true,
+  offer: null,
+})
+
+test('a primary whose term is over has nothing removed, for which nobody has to ask it', async () => {
+  const copy = join(two.root, 'r.git')
+  const refs = await git(copy, ['for-each-ref'])
+  const tell = (told: Told) => two.followers.follow({ told, signal: new AbortController().signal, onProgress() {} })
+  await assert.rejects(tell(absence('one', 7)), /Term 7 of slot \d+ is over: 9 is known/)
+  assert.equal(await git(copy, ['for-each-ref']), refs)
+})
+
+test('a copy takes nothing from a primary whose lease is over, also where the term is not', async () => {
+  const { record } = cluster
+  const address = cluster.addresses.get('one')!
+  cluster.record = { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'], next: undefined, term: 13 }
+  cluster.addresses.delete('one')
+  const refs = await git(join(two.root, 'r.git'), ['for-each-ref'])
+  await one.copies.confirm('r', 13)
+  assert.deepEqual(cluster.removed, ['two'])
+  assert.equal(await git(join(two.root, 'r.git'), ['for-each-ref']), refs)
+  cluster.addresses.set('one', address)
+  cluster.record = record
 })

@@ -26,7 +26,9 @@ export type HostsInProcess = AsyncDisposable & {
   start(name: string, more?: Readonly<Record<string, string>>): Promise<Supervisor>
   /** It can be started again, with what is on its disk. */
   stop(name: string): Promise<void>
-  /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know. */
+  /** Cuts a host off from the coordinator, or mends that. */
+  cutOff(name: string, isCutOff: boolean): void
+  /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know that can. */
   place(repository: string, record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'> & { term?: number }): Promise<void>
   /** The same for all slots. @returns the revision */
   placeAll(record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'>): Promise<number>
@@ -53,6 +55,7 @@ export async function openHostsInProcess(
   await operator.swap([{ key: keys.balancer, expected: 0, value: 'nobody', lease }])
   const { path: folder } = opening.use(await temporaryFolder())
   const hosts = new Map<string, Supervisor>()
+  const coordinators = new Map<string, InProcessCoordinator>()
   const rootOf = (host: string) => join(folder, host)
   const start = async (name: string, more: Readonly<Record<string, string>> = {}) => {
     await mkdir(rootOf(name), { recursive: true })
@@ -73,7 +76,9 @@ export async function openHostsInProcess(
       ...settings,
       ...more,
     })
-    const host = await startSupervisor(config, log, new InProcessCoordinator(store))
+    const coordinator = new InProcessCoordinator(store)
+    coordinators.set(name, coordinator)
+    const host = await startSupervisor(config, log, coordinator)
     hosts.set(name, host)
     return host
   }
@@ -88,7 +93,8 @@ export async function openHostsInProcess(
     return readSlotRecord(entries[0]!.value, entries[0]!.revision)!
   }
   const untilKnown = async (revision: number) => {
-    const known = () => [...hosts.values()].every(({ cluster }) => cluster!.status.revision >= revision)
+    const known = () =>
+      [...hosts].every(([name, { cluster }]) => coordinators.get(name)!.isAway || cluster!.status.revision >= revision)
     await until('all hosts to know', known)
   }
   const opened = opening.move()
@@ -96,6 +102,7 @@ export async function openHostsInProcess(
     folder,
     start,
     stop,
+    cutOff: (name, isCutOff) => void (coordinators.get(name)!.isAway = isCutOff),
     place: async (repository, { term, ...record }) => {
       const value = writeSlotRecord({ ...record, next: undefined, term })
       const { revision } = await operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
