@@ -12,15 +12,15 @@ import { isFollowedFrom } from './host-links.ts'
 
 const lookEveryMs = 20
 
-/** Acknowledged by others, before the answers come. */
+/** Acknowledged by others, before the host goes on. */
 const enoughPushes = 3
 
 /**
- * Some hosts wait longer for their copies than for their leases, and some do not. Those that do not acknowledge nothing when
- * the answers come late, whatever they know. Milliseconds.
+ * Some hosts wait longer for their copies than for their leases, as by default, and some do not. Those that do not
+ * acknowledge nothing when the answers come late, whatever they know. Milliseconds.
  */
 export function copyTimeoutOf(host: string, ttl: number): number {
-  return Math.round(isPatient(host) ? 6 * ttl : (2 / 3) * ttl)
+  return Math.round(isPatient(host) ? (5 / 3) * ttl : (2 / 3) * ttl)
 }
 
 /** Those that wait longer for copies, or all where there are none. */
@@ -57,18 +57,18 @@ export function slotsOf({ placements }: History, { name }: Member): Set<number> 
   return new Set(last.filter(({ primary }) => primary === name).map(({ slot }) => slot))
 }
 
-/** Others have its slots, and have acknowledged pushes in them: not before what they have promised the host is over. */
-export async function untilReplaced(
-  { history, ttl }: FaultParts,
-  host: Member,
-  slots: ReadonlySet<number>,
-): Promise<void> {
-  const before = history.pushes.length
-  const isOne = ({ outcome, began, place }: Push) =>
-    outcome === 'acknowledged' && began > since && slots.has(slotOf(place.slice(0, place.indexOf(' '))))
+/** Others have all of its slots. */
+export async function untilReplaced({ history, ttl }: FaultParts, host: Member): Promise<void> {
   const since = performance.now()
   while (performance.now() - since < 2 * ttl && slotsOf(history, host).size > 0) await pause(lookEveryMs)
-  const taken = performance.now()
+}
+
+/** Others have acknowledged pushes in slots: not before what they have promised the host before is over. */
+export async function untilPushedTo({ history, ttl }: FaultParts, slots: ReadonlySet<number>): Promise<void> {
+  const before = history.pushes.length
+  const since = performance.now()
+  const isOne = ({ outcome, began, place }: Push) =>
+    outcome === 'acknowledged' && began > since && slots.has(slotOf(place.slice(0, place.indexOf(' '))))
   const areEnough = () => history.pushes.slice(before).filter(isOne).length >= enoughPushes
-  while (performance.now() - taken < 1.5 * ttl && !areEnough()) await pause(lookEveryMs)
+  while (performance.now() - since < 1.5 * ttl && !areEnough()) await pause(lookEveryMs)
 }
