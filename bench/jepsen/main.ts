@@ -8,7 +8,7 @@ import { Clients } from '../history/clients.ts'
 import { noClocks, openClocks } from '../history/faults/clocks.ts'
 import { mountDisk, noDisks } from '../history/faults/disks.ts'
 import { faultsNamed, faultsOfClocks, faultsOfDisks } from '../history/faults/faults.ts'
-import { copyTimeoutOf } from '../history/faults/replaced.ts'
+import { repositoryOfOne } from '../history/faults/replaced.ts'
 import { History } from '../history/history.ts'
 import { LeasesInDoubt } from '../history/leases-in-doubt.ts'
 import { leftBehind } from '../history/checks/left-behind.ts'
@@ -49,18 +49,20 @@ const leftOut = [
 
 const { values: options } = parseArgs({
   options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string', default: anySeed() },
-    hosts: { type: 'string', default: '3' },
-    copies: { type: 'string', default: '2' },
+    'minutes': { type: 'string', default: '1' },
+    'seed': { type: 'string', default: anySeed() },
+    'hosts': { type: 'string', default: '3' },
+    'copies': { type: 'string', default: '2' },
     /** Only faults whose names contain one of these, separated by commas. */
-    faults: { type: 'string', default: '' },
+    'faults': { type: 'string', default: '' },
     /** How many go on at once. */
-    tracks: { type: 'string', default: '2' },
+    'tracks': { type: 'string', default: '2' },
     /** Of hosts, in seconds. A machine that is busy with other work needs longer ones. */
-    lease: { type: 'string', default: '3' },
+    'lease': { type: 'string', default: '3' },
+    /** For how long a host waits for a copy, in seconds: two thirds of a lease by default. */
+    'copy-timeout': { type: 'string' },
     /** A folder for the logs of all members, and for the report as JSON. */
-    logs: { type: 'string' },
+    'logs': { type: 'string' },
   },
 })
 
@@ -70,6 +72,7 @@ if (noEtcd) {
 }
 const ttl = Number(options.lease) * 1000
 const hostWait = 2 * ttl
+const copyTimeout = Math.round(1000 * Number(options['copy-timeout'] ?? (ttl * 2) / 3000))
 /** After the last fault, for how long all must go well. */
 const calmMs = 4000
 const tellEveryMs = 60_000
@@ -88,10 +91,7 @@ const cluster = await startCluster({
   gateways: 2,
   storage: 'own',
   cuts: true,
-  envOf: (member) => ({
-    ...clocks?.envOf(member),
-    SLUICE_COPY_TIMEOUT: `${copyTimeoutOf(member, ttl)}ms`,
-  }),
+  ...(clocks && { envOf: clocks.envOf }),
   mountDisk: noDisk === undefined ? mountDisk : undefined,
   takeLine: (member, line) => {
     clocks?.saw(Number(line['pid']))
@@ -101,6 +101,7 @@ const cluster = await startCluster({
   env: {
     SLUICE_COPIES: options.copies,
     SLUICE_LEASE: `${ttl}ms`,
+    SLUICE_COPY_TIMEOUT: `${copyTimeout}ms`,
     // A host that stands still for a while must not give up all workers that start.
     SLUICE_WORKER_START_TIMEOUT: `${40 * ttl}ms`,
     SLUICE_DRAIN_TIMEOUT: '5s',
@@ -122,7 +123,7 @@ const clients = new Clients(cluster, watched, history, random, over.signal)
 const writers = new Writers(cluster, clients, watched, history)
 const started = performance.now()
 const say = sayWhen(started)
-const repositories = ['one.git', 'two.git', 'again.git', 'alone.git'] as const
+const repositories = ['one.git', 'two.git', 'again.git', repositoryOfOne] as const
 const late = await inSyncAgain(ofCopies, repositories)
 if (late.found.length > 0) {
   say(`The cluster has not come up: ${late.found.join('; ')}`)
@@ -136,8 +137,8 @@ const atWork = [
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
   clients.pushThroughGateways('one.git', 'refs/heads/main'),
   clients.pushToPrimary('two.git', 'refs/heads/a'),
-  // Each of its pushes is a round of its own, and it waits for a host that is stopped.
-  clients.pushToPrimary('alone.git', 'refs/heads/a', 8 * ttl),
+  // It waits for a host that is stopped.
+  clients.pushToPrimary(repositoryOfOne, 'refs/heads/a', 8 * ttl),
   // The others wait for a host that is stopped, and push nothing to the one that takes its place.
   clients.pushThroughGateways('one.git', 'refs/heads/hasty', ttl / 2),
   clients.pushThroughGateways('two.git', 'refs/heads/hasty', ttl / 2),

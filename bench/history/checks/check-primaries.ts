@@ -21,14 +21,17 @@ export function wrongClaims(history: History): string[] {
   })
 }
 
-/** A push that was running when its host was stopped, or heard nothing of copies, and acknowledged after that, when another one had its slot. */
+/**
+ * A push that a host has acknowledged after it was stopped, or heard nothing of its copies, and another one had its slot by
+ * then.
+ */
 export function lateAcknowledgements(history: History): string[] {
   const looks = Map.groupBy(history.looks, ({ slot }) => slot)
   const pauses = Map.groupBy(history.pauses, ({ host }) => host)
   const acknowledged = history.claims.filter(({ what }) => what.startsWith('acknowledged'))
   return acknowledged.flatMap(({ host, slot, what, began, ended }) => {
     const ofHost = pauses.get(host) ?? []
-    const pause = ofHost[firstWhere(ofHost, (one) => one.began > began)]
+    const pause = ofHost[firstWhere(ofHost, (one) => one.ended > began)]
     if (!pause || pause.ended >= ended) return []
     const ofSlot = looks.get(slot) ?? []
     const before = ofSlot[firstWhere(ofSlot, (look) => look.ended >= pause.began) - 1]

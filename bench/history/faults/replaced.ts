@@ -12,26 +12,11 @@ import { isFollowedFrom } from './host-links.ts'
 
 const lookEveryMs = 20
 
+/** One client pushes to it, so each of its pushes is a round of its own, and none waits for another. */
+export const repositoryOfOne = 'alone.git'
+
 /** Acknowledged by others, before the host goes on. */
 const enoughPushes = 3
-
-/**
- * Some hosts wait longer for their copies than for their leases, as by default, and some do not. Those that do not
- * acknowledge nothing when the answers come late, whatever they know. Milliseconds.
- */
-export function copyTimeoutOf(host: string, ttl: number): number {
-  return Math.round(isPatient(host) ? (5 / 3) * ttl : (2 / 3) * ttl)
-}
-
-/** Those that wait longer for copies, or all where there are none. */
-export function patientOf(hosts: readonly Member[]): readonly Member[] {
-  const patient = hosts.filter(({ name }) => isPatient(name))
-  return patient.length > 0 ? patient : hosts
-}
-
-function isPatient(host: string): boolean {
-  return /[13579]$/.test(host)
-}
 
 /** Copies take what a primary tells them, and their answers wait. */
 export function holdAnswers({ hosts }: Cluster, primary: Member) {
