@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls'
 import { errnoOf } from '../machine/errno.ts'
 import { closeAfter } from './kept-connection.ts'
 import { endIdleSessions, http2Limits } from './http2-sessions.ts'
+import { endLostSessions } from './lost-connections.ts'
 import { oneATurn, oneByOne } from './one-by-one.ts'
 import type { TlsMaterial } from './tls-files.ts'
 import { cutUnreadReplies } from './unread-replies.ts'
@@ -65,6 +66,7 @@ export function createHttp2Server(listener: RequestListener, options: TlsServerO
   const limits = { ...limitsFor(options), ...http2Limits, handshakeTimeout: options.headerTimeout }
   const server = createSecureServer({ ...limits, ...options.tls, allowHTTP1: true })
   endIdleSessions(server, options)
+  endLostSessions(server)
   return prepareTls(server, listener, options)
 }
 

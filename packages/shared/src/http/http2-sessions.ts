@@ -1,5 +1,5 @@
 import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import { stopUpload } from './http2-stream.ts'
+import { connectionUnder, stopUpload } from './http2-stream.ts'
 
 /** How long a session that has been told to end may take to send what is left. */
 const lastWordsMs = 5000
@@ -39,12 +39,15 @@ export const http2Limits = {
 export function endIdleSessions(
   server: Http2SecureServer,
   { headerTimeout, keepAliveTimeout }: { headerTimeout: number; keepAliveTimeout: number },
+  lastWords = lastWordsMs,
 ): void {
   server.on('session', (session: ServerHttp2Session) => {
+    const connection = connectionUnder(session.socket)
     let open = 0
     const end = () => {
       session.close()
-      timer = setTimeout(() => session.destroy(), lastWordsMs)
+      // `session.destroy()` would wait for what is being written, and the client may never take that.
+      timer = setTimeout(() => connection.destroy(), lastWords)
     }
     let timer = setTimeout(end, headerTimeout)
     session.on('stream', (stream: ServerHttp2Stream) => {

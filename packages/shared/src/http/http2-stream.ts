@@ -23,8 +23,8 @@ export function stopUpload(stream: ServerHttp2Stream): void {
   if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR)
 }
 
-/** The TCP connection or unix socket under a TLS socket; any other socket itself. */
+/** The TCP connection or unix socket under a TLS socket, or under a session's socket; any other socket itself. */
 export function connectionUnder(socket: Socket): Socket {
-  const below: unknown = '_parent' in socket ? socket._parent : undefined
-  return (below as Socket | null | undefined) ?? socket
+  // Read, and not asked after: what stands for a session's socket knows its properties, but not which ones it has.
+  return (socket as { readonly _parent?: Socket | null })._parent ?? socket
 }
