@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { AwakeDeadline } from '@sluice/shared/machine/awake-deadline'
 import { WorkerStartError } from '../worker-handle.ts'
 import { FrameReader } from './frames.ts'
 import { forkOrder, parseFromLauncher, reapOrder } from './launcher-message.ts'
@@ -23,8 +24,7 @@ export class LauncherChannel {
   #orders: Buffer[] = []
   readonly #answerTimeout: number
   readonly #onBroken: () => void
-  #answerTimer: NodeJS.Timeout | undefined
-  #answerCount = 0
+  #answerDeadline: AwakeDeadline | undefined
   #isOver = false
 
   /**
@@ -85,7 +85,7 @@ export class LauncherChannel {
   /** The launcher has ended: whoever waits for an answer is told. */
   abandon(cause: unknown): void {
     this.#isOver = true
-    clearTimeout(this.#answerTimer)
+    this.#answerDeadline?.[Symbol.dispose]()
     this.#socket.destroy()
     const error = new WorkerStartError('The launcher has ended.', { cause })
     this.#launching.reject(error)
@@ -107,14 +107,10 @@ export class LauncherChannel {
   }
 
   #awaitAnswer(): void {
-    if (this.#answerTimer) return void this.#answerTimer.refresh()
-    this.#answerTimer = setTimeout(() => {
-      const before = this.#answerCount
-      // If this process was the one that slept, an answer is read in this turn.
-      setImmediate(() => {
-        if (this.#isWaiting && this.#answerCount === before) this.#onBroken()
-      })
-    }, this.#answerTimeout).unref()
+    if (this.#answerDeadline) return this.#answerDeadline.restart()
+    this.#answerDeadline = new AwakeDeadline(this.#answerTimeout, () => {
+      if (this.#isWaiting) this.#onBroken()
+    })
   }
 
   get #isWaiting(): boolean {
@@ -122,8 +118,7 @@ export class LauncherChannel {
   }
 
   #hear(message: FromLauncher): void {
-    this.#answerCount++
-    this.#answerTimer?.refresh()
+    this.#answerDeadline?.restart()
     switch (message.type) {
       case 'launching':
         return this.#launching.resolve()

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { AwakeDeadline } from '@sluice/shared/machine/awake-deadline'
 import type { RequestGroups } from '../control-group/request-groups.ts'
 import { WorkerStartError } from '../worker-handle.ts'
 import { sendSignal } from '../session.ts'
@@ -88,7 +89,7 @@ export class LauncherProcess implements AsyncDisposable {
    */
   static async start(options: LauncherOptions, onEnded: () => void): Promise<LauncherProcess> {
     const launcher = new LauncherProcess(options)
-    const timer = setTimeout(() => launcher.kill(), options.startTimeout)
+    using _deadline = new AwakeDeadline(options.startTimeout, () => launcher.kill())
     try {
       await launcher.#channel.launching
       void launcher.#ended.promise.then(onEnded)
@@ -98,8 +99,6 @@ export class LauncherProcess implements AsyncDisposable {
       const words = (await launcher.#stderr.text()).trim()
       const why = words || (cause instanceof Error ? cause.message : 'it ended, or took too long')
       throw new WorkerStartError(`The launcher could not be started: ${why}`, { cause })
-    } finally {
-      clearTimeout(timer)
     }
   }
 

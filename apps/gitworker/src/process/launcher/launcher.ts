@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
+import { AwakeDeadline } from '@sluice/shared/machine/awake-deadline'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import type { RequestGroup } from '../control-group/request-group.ts'
 import { WorkerStartError } from '../worker-handle.ts'
@@ -122,13 +123,13 @@ export class Launcher implements AsyncDisposable {
     const group = this.#settings.groups?.take()
     socket.expect(word, streams.resolve)
     let pid: number | undefined
-    let timer: NodeJS.Timeout | undefined
+    let deadline: AwakeDeadline | undefined
     try {
       pid = await launcher.fork(word, group?.number ?? 0)
       if (pid < 0) throw this.#failure(launcher, -pid)
-      timer = setTimeout(() => {
-        streams.reject(new WorkerStartError('The worker did not connect in time.'))
-      }, this.#settings.startTimeout * answerShare)
+      deadline = new AwakeDeadline(this.#settings.startTimeout * answerShare, () =>
+        streams.reject(new WorkerStartError('The worker did not connect in time.')),
+      )
       return { pid, launcher, streams: await streams.promise, group }
     } catch (error) {
       socket.forget(word)
@@ -137,7 +138,7 @@ export class Launcher implements AsyncDisposable {
       void this.#endWorker(launcher, pid, group)
       throw error
     } finally {
-      clearTimeout(timer)
+      deadline?.[Symbol.dispose]()
     }
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
+import { AwakeDeadline } from '@sluice/shared/machine/awake-deadline'
 import { wordSize } from './launcher-message.ts'
 
 /*
@@ -28,7 +29,7 @@ export const helloSize = wordSize + 1
 
 export const socketName = 'workers.sock'
 
-/** Workers speak as they connect; this is for a machine that is very busy. */
+/** Workers speak as they connect; this is for a machine that is very busy. Twice as much may pass before it is seen. */
 const silenceMs = 10_000
 
 /** So many may be connected that have not said who they are. */
@@ -43,11 +44,13 @@ export class WorkerSocket implements Disposable {
   readonly #server: Server
   readonly #directory: number
   readonly #expected = new Map<string, Expected>()
-  /** Who has not said yet who it is, and since when it is connected. */
-  readonly #unknown = new Map<Socket, number>()
-  #looking: NodeJS.Timeout | undefined
+  /** Who has not said yet who it is, and whether it had not either at the last look. */
+  readonly #unknown = new Map<Socket, boolean>()
+  readonly #silenceMs: number
+  #looking: AwakeDeadline | undefined
 
-  private constructor(server: Server, directory: number) {
+  private constructor(server: Server, directory: number, silence: number) {
+    this.#silenceMs = silence
     this.#server = server
     this.#directory = directory
     server.on('connection', (socket) => this.#meet(socket))
@@ -59,13 +62,14 @@ export class WorkerSocket implements Disposable {
    * The path of a socket may have about a hundred bytes only, so the folder is named by its descriptor.
    *
    * @param folder is made, for this user alone
+   * @param silence how long somebody may be connected, and say nothing. Milliseconds
    * @throws the system's error
    */
-  static async open(folder: string): Promise<WorkerSocket> {
+  static async open(folder: string, silence = silenceMs): Promise<WorkerSocket> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const directory = openSync(folder, 'r')
     try {
-      return new WorkerSocket(await listenOn(`/proc/self/fd/${directory}/${socketName}`), directory)
+      return new WorkerSocket(await listenOn(`/proc/self/fd/${directory}/${socketName}`), directory, silence)
     } catch (error) {
       closeSync(directory)
       throw error
@@ -89,16 +93,16 @@ export class WorkerSocket implements Disposable {
     // Workers that still run keep their connections: they are not waited for.
     this.#server.close()
     closeSync(this.#directory)
-    clearTimeout(this.#looking)
+    this.#looking?.[Symbol.dispose]()
     for (const socket of this.#unknown.keys()) socket.destroy()
     for (const { found } of this.#expected.values()) for (const socket of Object.values(found)) socket.destroy()
   }
 
   #meet(socket: Socket): void {
     socket.on('error', () => {})
-    this.#unknown.set(socket, performance.now())
+    this.#unknown.set(socket, false)
     if (this.#unknown.size > maxUnknown) this.#turnAway(this.#unknown.keys().next().value!)
-    this.#looking ??= setTimeout(() => this.#turnAwaySilent(), silenceMs).unref()
+    this.#looking ??= new AwakeDeadline(this.#silenceMs, () => this.#turnAwaySilent())
     // Not 'data': what reads git's output later decides for itself when that flows.
     socket.once('readable', () => this.#hear(socket, socket.read() as Buffer | null))
   }
@@ -117,9 +121,12 @@ export class WorkerSocket implements Disposable {
   }
 
   #turnAwaySilent(): void {
-    const longAgo = performance.now() - silenceMs
-    for (const [socket, since] of this.#unknown) if (since <= longAgo) this.#turnAway(socket)
-    this.#looking = this.#unknown.size > 0 ? setTimeout(() => this.#turnAwaySilent(), silenceMs).unref() : undefined
+    for (const [socket, wasSilent] of this.#unknown) {
+      if (wasSilent) this.#turnAway(socket)
+      else this.#unknown.set(socket, true)
+    }
+    if (this.#unknown.size > 0) this.#looking?.restart()
+    else this.#looking = undefined
   }
 
   #turnAway(socket: Socket): void {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
+import { AwakeDeadline } from '@sluice/shared/machine/awake-deadline'
 import type { GitCommand } from '../../git/command.ts'
 import { startOf, ticksNow } from '../process-table.ts'
 import type { RequestMark } from '../request-processes.ts'
@@ -41,7 +42,7 @@ export class Worker implements WorkerHandle {
   #graces: Graces = { term: 0, kill: 0, drain: false }
   readonly #process: WorkerProcess
   readonly #ending = new WorkerEnding()
-  readonly #startTimer: NodeJS.Timeout
+  readonly #startDeadline: AwakeDeadline
   #timer: NodeJS.Timeout | undefined
 
   /** @param startTimeout milliseconds. @throws {WorkerStartError} if not even its pipes can be made */
@@ -54,7 +55,7 @@ export class Worker implements WorkerHandle {
       onEnded: () => void this.#onEnded(),
     })
     const fail = () => this.#fail(new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`))
-    this.#startTimer = setTimeout(fail, startTimeout)
+    this.#startDeadline = new AwakeDeadline(startTimeout, fail)
   }
 
   get state(): WorkerState {
@@ -133,7 +134,7 @@ export class Worker implements WorkerHandle {
   #onMessage(message: FromWorker | undefined): void {
     switch (message?.type) {
       case 'ready':
-        clearTimeout(this.#startTimer)
+        this.#startDeadline[Symbol.dispose]()
         if (this.#state === 'starting') this.#state = 'idle'
         this.#ready.resolve()
         break
@@ -193,7 +194,8 @@ export class Worker implements WorkerHandle {
   }
 
   #becomeGone(): void {
-    for (const timer of [this.#startTimer, this.#timer]) clearTimeout(timer)
+    this.#startDeadline[Symbol.dispose]()
+    clearTimeout(this.#timer)
     this.#state = 'gone'
     this.#gone.resolve()
   }

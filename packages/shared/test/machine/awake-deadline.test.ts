@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { AwakeDeadline } from '../../src/machine/awake-deadline.ts'
+import { until } from '../../testing/until.ts'
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** As SIGSTOP does it: nothing is heard meanwhile, and all timers are due behind it. */
+function standStill(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
+describe('a deadline', () => {
+  test('is over after its time, once, and not before', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    let over = 0
+    using _deadline = new AwakeDeadline(1000, () => over++)
+    for (let step = 0; step < 10; step++) {
+      t.mock.timers.tick(99)
+      await turn()
+      assert.equal(over, 0)
+      t.mock.timers.tick(1)
+      await turn()
+    }
+    assert.equal(over, 1)
+    t.mock.timers.tick(10_000)
+    await turn()
+    assert.equal(over, 1)
+  })
+
+  test('does not count time in which the process was stopped, not even at its very end', async () => {
+    let over = 0
+    using _deadline = new AwakeDeadline(400, () => over++)
+    for (let stop = 0; stop < 4; stop++) {
+      standStill(450)
+      await turn()
+      await turn()
+      assert.equal(over, 0)
+    }
+    await until('its end', () => over === 1)
+  })
+
+  test('that has been disposed of is never over, and one that begins anew has its whole time', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    let over = 0
+    const pass = async (steps: number) => {
+      for (let step = 0; step < steps; step++) {
+        t.mock.timers.tick(100)
+        await turn()
+      }
+    }
+    const deadline = new AwakeDeadline(1000, () => over++)
+    await pass(9)
+    deadline.restart()
+    await pass(9)
+    assert.equal(over, 0)
+    await pass(1)
+    assert.equal(over, 1)
+    deadline.restart()
+    await pass(10)
+    assert.equal(over, 2)
+    deadline.restart()
+    await pass(9)
+    t.mock.timers.tick(100)
+    deadline[Symbol.dispose]()
+    await pass(20)
+    assert.equal(over, 2)
+  })
+})
