@@ -76,7 +76,7 @@ test('sessions end when their clients go away in the middle of large replies', {
     (incoming, outgoing) => {
       replies++
       outgoing.once('close', () => replies--)
-      pour(incoming, outgoing as never)
+      pour(incoming, outgoing)
     },
   )
   for (let round = 0; round < 8; round++) {

@@ -104,14 +104,14 @@ export class Followers {
   }
 
   async #takeObjects({ told, ...taking }: Following): Promise<void> {
-    const { root, users } = this.#services
+    const { root, users, view, terms } = this.#services
     const found = findRepository(root, told.repository)
     if (!found) return
     const giving = new AbortController()
     using _use = users.enter(found.gitDir, () => giving.abort(new Refusal('repository_moving')))
-    const signal = AbortSignal.any([taking.signal, giving.signal])
-    const place = objectPlaceOf(told.repository, found.gitDir)
-    await takeAllObjects(this.#services, told, place, { ...taking, signal })
+    using isTrue = whileTrue(view, terms, told)
+    const signal = AbortSignal.any([taking.signal, giving.signal, isTrue.signal])
+    await takeAllObjects(this.#services, told, objectPlaceOf(told.repository, found.gitDir), { ...taking, signal })
   }
 
   /**

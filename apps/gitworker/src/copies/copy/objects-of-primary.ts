@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
+import { within } from '@sluice/shared/machine/race'
 import type { Address } from '@sluice/shared/network/address'
 import type { RunningGit } from '../git-stream.ts'
 import type { HostLinks } from '../link/host-links.ts'
@@ -20,6 +21,9 @@ export type Objects = Disposable & {
 export type OpenObjects = (from: WantedFrom, signal: AbortSignal) => Objects
 
 const mostWords = 2000
+
+/** git has failed: the primary says at once why it does not serve, or has served. Milliseconds. */
+const lastWordsMs = 5000
 
 /** @param addressOf finds the primary by its name, and never by what somebody has told */
 export function objectsOfPrimary(
@@ -50,9 +54,9 @@ export function objectsOfPrimary(
       },
       async failure() {
         try {
-          const message = await reply
-          if (message.statusCode === 200) return undefined
-          const words = await beginningOf(message)
+          const message = await within(lastWordsMs, reply, undefined)
+          if (!message || message.statusCode === 200) return undefined
+          const words = await within(lastWordsMs, beginningOf(message), 'and no word of why')
           return new Error(`${primary} has answered ${message.statusCode}: ${words}`)
         } catch (error) {
           return new Error(`${primary} does not answer.`, { cause: error })

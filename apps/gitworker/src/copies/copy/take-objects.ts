@@ -9,7 +9,7 @@ import type { ObjectPlace, ObjectStore } from '../object-store.ts'
 import type { SlotView } from '../slot-view.ts'
 import type { AskObjects } from './ask-objects.ts'
 import { progressOf } from './progress-of.ts'
-import { checkTerm } from './term/current-term.ts'
+import { checkTerm, whileTrue } from './term/current-term.ts'
 import type { Terms } from './term/terms.ts'
 import type { WantedFrom } from '../link/wanted-from.ts'
 
@@ -42,7 +42,10 @@ export async function takeObjects(services: TakeObjectsServices, told: ToldObjec
   const found = findRepository(root, told.repository)
   if (!found) return false
   using _use = users.enter(found.gitDir)
-  await takeEach(services, told, objectPlaceOf(told.repository, found.gitDir), told.objects, taking)
+  // A primary that is stopped keeps its connections, and another host takes its place meanwhile.
+  using isTrue = whileTrue(view, terms, told)
+  const signal = AbortSignal.any([taking.signal, isTrue.signal])
+  await takeEach(services, told, objectPlaceOf(told.repository, found.gitDir), told.objects, { ...taking, signal })
   return true
 }
 

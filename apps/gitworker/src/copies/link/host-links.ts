@@ -42,6 +42,8 @@ export class HostLinks implements Disposable {
     const sent = tls
       ? requestHttps({ ...options, ...tls, agent: isKept ? this.#https : false })
       : requestHttp({ ...options, agent: isKept ? this.#http : false })
+    // It also comes when whoever asks has been told of the abort, and listens no more: it must not end the host.
+    sent.on('error', () => {})
     sent.setNoDelay(true)
     sent.setSocketKeepAlive(true, probeMs)
     return sent

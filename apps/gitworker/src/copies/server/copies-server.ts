@@ -3,6 +3,7 @@ import type { Logger } from '@sluice/shared/telemetry/log'
 import { whyOf } from '@sluice/shared/telemetry/why'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { Lane } from '@sluice/shared/admission/lane'
+import { orAborted } from '@sluice/shared/machine/race'
 import { forItself } from '../../process/job/job.ts'
 import { takeObjects } from '../copy/take-objects.ts'
 import type { TakeObjectsServices } from '../copy/take-objects.ts'
@@ -33,7 +34,7 @@ import type { ObjectsAnswer, ToldObjects } from '../link/told-objects.ts'
 import { objectPlaceOf } from '../object-store.ts'
 import { servePage, serveStored } from '../primary/serve-stored.ts'
 import { Signs } from './signs.ts'
-import { answerTold, messageOf, readBody, refuse, signEveryMs } from './told-line.ts'
+import { answerTold, messageOf, readBody, refuse } from './told-line.ts'
 import { keptPath, readKeptAsked } from '../link/kept.ts'
 import type { KeptLine } from '../link/kept.ts'
 import { answerPush, answerTexts } from './answer-wanted.ts'
@@ -59,6 +60,8 @@ export type CopiesServerServices = KeptSlotsServices &
     readonly catchingUp: Lane
     /** For how long that may show no progress, in milliseconds: half an hour by default. */
     readonly longestSilence?: number
+    /** For how long nothing may pass on a connection, in milliseconds: as long by default. */
+    readonly longestStandstill?: number
     /** Aborted when the host stops. */
     readonly ending: AbortSignal
     readonly log: Logger
@@ -92,12 +95,14 @@ export class CopiesServer {
     incoming.on('error', () => {})
     outgoing.on('error', () => {})
     outgoing.once('close', () => leaving.abort(new Refusal('client_gone')))
+    // A host that is stopped in the middle keeps its connections. What it has begun here holds a slot, and maybe a git.
+    outgoing.setTimeout(this.#services.longestStandstill ?? longestSilenceMs, () => outgoing.destroy())
     try {
       if (incoming.method !== 'POST') return refuse(outgoing, 405, 'Only POST is taken here.')
       if (incoming.url === followPath) await this.#follow(incoming, outgoing, signal)
       else if (incoming.url === toldObjectsPath) await this.#take(incoming, outgoing, signal)
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
-      else if (incoming.url === keptPath) await this.#kept(incoming, outgoing)
+      else if (incoming.url === keptPath) await this.#kept(incoming, outgoing, signal)
       else if (incoming.url === givenPath) await this.#receive(incoming, outgoing, signal)
       else if (incoming.url === purgePath) await servePurge(this.#services, incoming, outgoing)
       else if (incoming.url === trashPath) await serveTrash(this.#services, incoming, outgoing)
@@ -161,17 +166,15 @@ export class CopiesServer {
     return { failed: messageOf(error).slice(0, 5000), isOver: error instanceof NotFollowedError && error.isOver }
   }
 
-  async #kept(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  async #kept(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
     const asked = readKeptAsked((await readBody(incoming, maxToldBytes)) ?? '')
     if (!asked) return refuse(outgoing, 400, 'This is not what a primary of this version asks its copies.')
-    const signing = setInterval(() => outgoing.write('\n'), signEveryMs)
-    try {
-      outgoing.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
-      for (const answer of await keptSlots(this.#services, asked)) outgoing.write(lineOf(answer))
-      outgoing.end(lineOf({ end: true }))
-    } finally {
-      clearInterval(signing)
-    }
+    outgoing.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+    using signs = new Signs(() => outgoing.write('\n'), this.#services.longestSilence ?? longestSilenceMs)
+    // A walk of a disk that hangs goes on, and the next one waits for it: nobody waits for it here.
+    signs.begin()
+    for (const answer of await orAborted(keptSlots(this.#services, asked), signal)) outgoing.write(lineOf(answer))
+    outgoing.end(lineOf({ end: true }))
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {

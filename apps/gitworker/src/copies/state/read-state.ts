@@ -1,5 +1,8 @@
 import { join } from 'node:path'
+import { AwakeDeadline } from '@sluice/shared/machine/awake-deadline'
+import { orAborted } from '@sluice/shared/machine/race'
 import { RepositoryConfig } from '../../git/repository-config.ts'
+import { JobError } from '../../process/job/job.ts'
 import type { RunJob } from '../../process/job/job.ts'
 import { isHeadAGuess } from '../../repository/default-branch.ts'
 import { beginningOf, findRepository } from '../../repository/repository.ts'
@@ -7,7 +10,7 @@ import type { ObjectFormat } from '../../creation/create-repository.ts'
 import { knownTexts, NotCopiableError, readTexts } from './repository-texts.ts'
 import type { KnownTexts } from './repository-texts.ts'
 import { StateDigest } from './state-digest.ts'
-import type { StartGit } from '../git-stream.ts'
+import type { RunningGit, StartGit } from '../git-stream.ts'
 import { endedWell } from '../git-stream.ts'
 
 /** What a copy must have: all references, HEAD, the object format, the configuration, the description and LFS's locks. */
@@ -24,7 +27,15 @@ export type RepositoryState = KnownTexts & {
   readonly symbolic: ReadonlyMap<string, string>
 }
 
-export type StateReader = { readonly startGit: StartGit; readonly runJob: RunJob }
+export type StateReader = {
+  readonly startGit: StartGit
+  readonly runJob: RunJob
+  /** For how long git may list no reference, in milliseconds: ten minutes by default. */
+  readonly longestSilence?: number
+}
+
+/** git reads all references before it lists the first one. A disk that takes longer for them does not answer. */
+const longestSilenceMs = 10 * 60_000
 
 /** More of them are no repository's that is meant to work. */
 const mostSymbolic = 1000
@@ -54,8 +65,8 @@ export type OnReference = (ref: string, id: string, isSymbolic: boolean) => void
  * Reads a repository's whole state, hidden references included. Symbolic references that lead nowhere are not part of it:
  * git does not list them.
  *
- * @throws {NotCopiableError} where it cannot be copied, {JobError} where git cannot read it, {Refusal} where there is no
- *   worker, or the signal's reason
+ * @throws {NotCopiableError} where it cannot be copied, {JobError} where git cannot read it, or lists nothing for too long,
+ *   {Refusal} where there is no worker, or the signal's reason
  */
 export async function readState(
   gitDir: string,
@@ -63,27 +74,51 @@ export async function readState(
   signal: AbortSignal,
   onReference?: OnReference,
 ): Promise<RepositoryState> {
-  const { startGit, runJob } = reader
+  const { runJob } = reader
   const format = await formatOf(gitDir, runJob, signal)
   const head = await headOf(gitDir, runJob, signal)
   const headIsGuess = isHeadAGuess(gitDir)
   const texts = knownTexts(readTexts(gitDir))
   const digest = new StateDigest()
   const symbolic = new Map<string, string>()
-  const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(symref) %(refname)']
-  await using git = await startGit(args, { signal })
-  git.stdin.end()
-  for await (const line of linesOf(git.stdout)) {
+  await listReferences(reader, gitDir, signal, (line) => {
     const [id = '', target = '', ref = ''] = line.split(' ')
     digest.add(ref, target === '' ? id : `ref: ${target}`)
     onReference?.(ref, id, target !== '')
-    if (target === '') continue
+    if (target === '') return
     if (symbolic.size >= mostSymbolic)
       throw new NotCopiableError(`${gitDir} has more than ${mostSymbolic} symbolic references: so many are not copied.`)
     symbolic.set(ref, target)
-  }
-  await endedWell(git, 'for-each-ref')
+  })
   return withReferences({ references: digest.toString(), head, headIsGuess, format, symbolic, ...texts })
+}
+
+async function listReferences(
+  { startGit, longestSilence = longestSilenceMs }: StateReader,
+  gitDir: string,
+  signal: AbortSignal,
+  take: (line: string) => void,
+): Promise<void> {
+  const args = ['--git-dir', gitDir, 'for-each-ref', '--format=%(objectname) %(symref) %(refname)']
+  const silent = new AbortController()
+  const git = await startGit(args, { signal: AbortSignal.any([signal, silent.signal]) })
+  using deadline = new AwakeDeadline(longestSilence, () =>
+    silent.abort(new JobError(`git for-each-ref has listed nothing in ${gitDir} for ${longestSilence} ms.`)),
+  )
+  try {
+    await orAborted(takeLines(git, deadline, take), silent.signal)
+  } finally {
+    const ended = Promise.resolve(git[Symbol.asyncDispose]())
+    // A git that waits for a disk does not end. It has its slot until then, and nobody waits for it here.
+    if (silent.signal.aborted) ended.catch(() => {})
+    else await ended
+  }
+}
+
+async function takeLines(git: RunningGit, deadline: AwakeDeadline, take: (line: string) => void): Promise<void> {
+  git.stdin.end()
+  for await (const line of linesOf(git.stdout, () => deadline.restart())) take(line)
+  await endedWell(git, 'for-each-ref')
 }
 
 /** Completes a state by its digest. */
@@ -134,10 +169,19 @@ function withoutEnd(line: string): string {
   return line.replace(/[ \t\r\n]+$/, '')
 }
 
-/** What git writes, one character for each byte. @throws {Error} where a line is longer than git writes any */
-export async function* linesOf(stdout: AsyncIterable<Buffer>): AsyncGenerator<string> {
+/**
+ * What git writes, one character for each byte.
+ *
+ * @param onProgress called with each piece that comes
+ * @throws {Error} where a line is longer than git writes any
+ */
+export async function* linesOf(
+  stdout: AsyncIterable<Buffer>,
+  onProgress: () => void = () => {},
+): AsyncGenerator<string> {
   let rest = ''
   for await (const chunk of stdout) {
+    onProgress()
     const lines = (rest + chunk.toString('latin1')).split('\n')
     rest = lines.pop() ?? ''
     if (rest.length > maxLineBytes) throw new Error('git wrote a line that names no reference.')

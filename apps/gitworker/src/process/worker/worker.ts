@@ -36,7 +36,6 @@ export class Worker implements WorkerHandle {
   readonly ready = this.#ready.promise
   readonly report = this.#report.promise
   readonly gone = this.#gone.promise
-
   #state: WorkerState = 'starting'
   #mark: RequestMark | undefined
   #graces: Graces = { term: 0, kill: 0, drain: false }
@@ -54,8 +53,8 @@ export class Worker implements WorkerHandle {
       onNotStarted: (error) => this.#onNotStarted(error),
       onEnded: () => void this.#onEnded(),
     })
-    const fail = () => this.#fail(new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`))
-    this.#startDeadline = new AwakeDeadline(startTimeout, fail)
+    const late = new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`)
+    this.#startDeadline = new AwakeDeadline(startTimeout, () => this.#fail(late))
   }
 
   get state(): WorkerState {
@@ -90,7 +89,6 @@ export class Worker implements WorkerHandle {
   get leftovers(): readonly Leftover[] {
     return this.#ending.leftovers
   }
-
   get signalled(): 'SIGTERM' | 'SIGKILL' | undefined {
     return this.#ending.signalled
   }
