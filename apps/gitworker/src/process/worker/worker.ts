@@ -53,8 +53,8 @@ export class Worker implements WorkerHandle {
       onNotStarted: (error) => this.#onNotStarted(error),
       onEnded: () => void this.#onEnded(),
     })
-    const late = new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`)
-    this.#startDeadline = new AwakeDeadline(startTimeout, () => this.#fail(late))
+    const fail = () => this.#fail(new WorkerStartError(`The worker was not ready after ${startTimeout} ms.`))
+    this.#startDeadline = new AwakeDeadline(startTimeout, fail)
   }
 
   get state(): WorkerState {
