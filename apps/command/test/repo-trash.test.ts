@@ -44,6 +44,19 @@ test('a repository in the trash is found by its name or id, wherever it is', () 
   assert.equal(toRestore(listed(one, trashed('Y', 'team/app')), 'team/app').id, 'Y')
 })
 
+test('what was renamed is named as such, and is restored by its id only', () => {
+  const renamed = trashed('X', 'team/app', { renamedTo: { name: 'team/web', host: 'two' } })
+  const said = trashText(listed(renamed), screen)
+  assert.match(said, /X is what team\/app was before it was renamed: it is team\/web on the host two now\./)
+  assert.throws(
+    () => toRestore(listed(renamed), 'team/app.git'),
+    /was not deleted: it was renamed to team\/web, which is on the host two\..*sluice repo rename team\/web team\/app\..*restore X$/,
+  )
+  assert.equal(toRestore(listed(renamed), 'X').id, 'X')
+  assert.equal(toRestore(listed(renamed, trashed('Y', 'team/app')), 'team/app').id, 'Y')
+  assert.equal(findTrashed(listed(renamed), 'team/app').id, 'X')
+})
+
 test('a purge says whether it is gone everywhere, and what to do if it is not', () => {
   const purged = { purged: 'team/app', id: 'X', isRemovedHere: true }
   assert.equal(purgedText(purged, null), 'Removed team/app for good.')

@@ -5,17 +5,21 @@ import { truthOf, valuesIn } from '../git/config-output.ts'
 import { forRequest } from '../process/job/job.ts'
 import type { JobOwner, RunJob } from '../process/job/job.ts'
 import { ConfigLookup } from './config-lookup.ts'
+import { givenKey, givenWord } from './given-mark.ts'
 import { readOnly } from './read-only.ts'
 
 /** What can be switched off. Archives are read with the rights of a fetch, and have a switch of their own besides. */
 export type SwitchedService = Service | 'upload-archive'
 
 /** Why a repository's own configuration lets nobody use a service. */
-type Closed = { readonly by: 'http' } | { readonly by: 'sluice.readonly'; readonly sentence: string }
+type Closed =
+  | { readonly by: 'http' | 'sluice.givenfrom' }
+  | { readonly by: 'sluice.readonly'; readonly sentence: string }
 
 /**
  * Whether a repository's own configuration switches a service off: `http.uploadpack=false`, `http.receivepack=false` or `http.uploadarchive=false`,
- * as for git's http-backend(1), and for pushes `sluice.readOnly`, which is true or a sentence for those who push.
+ * as for git's http-backend(1), and for pushes `sluice.readOnly`, which is true or a sentence for those who push, and the mark
+ * of one that is not renamed yet (given-mark.ts).
  */
 export class ServiceSwitch {
   readonly #closed = {
@@ -26,10 +30,13 @@ export class ServiceSwitch {
       parse: (output) => (isOff('http.uploadpack', output) ? { by: 'http' } : 'no'),
     }),
     'receive-pack': new ConfigLookup<Closed | 'no'>({
-      words: /receivepack|readonly/i,
+      words: new RegExp(`receivepack|readonly|${givenWord.source}`, 'i'),
       unset: 'no',
-      query: queryFor('http\\.receivepack|sluice\\.readonly'),
-      parse: (output) => (isOff('http.receivepack', output) ? { by: 'http' } : readOnlyIn(output)),
+      query: queryFor(`http\\.receivepack|sluice\\.readonly|${givenKey}`),
+      parse: (output) => {
+        if (isOff('http.receivepack', output)) return { by: 'http' }
+        return valuesIn(output).has('sluice.givenfrom') ? { by: 'sluice.givenfrom' } : readOnlyIn(output)
+      },
     }),
     'upload-archive': new ConfigLookup<Closed | 'no'>({
       words: /upload(?:pack|archive)/i,
@@ -48,11 +55,15 @@ export class ServiceSwitch {
   async refusal(gitDir: string, service: SwitchedService, runJob: RunJob): Promise<Refusal | undefined> {
     const closed = await this.#closed[service].of(gitDir, runJob)
     if (closed === 'no') return undefined
-    if (closed.by !== 'http') return readOnly(closed.sentence)
+    if (closed.by === 'sluice.readonly') return readOnly(closed.sentence)
+    if (closed.by === 'sluice.givenfrom') return new Refusal('repository_moving', { sentence: notRenamedYet })
     const what = whatIs[service]
     return new Refusal('service_disabled', { sentence: `${what} is switched off for this repository.` })
   }
 }
+
+const notRenamedYet =
+  'This repository is getting its name at the moment, and takes no pushes until its old name is gone. Please try again in a moment.'
 
 const whatIs = {
   'upload-pack': 'Fetching',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
@@ -10,6 +10,7 @@ import { after, afterEach, before, test } from 'node:test'
 import { freePort } from '@sluice/shared/testing/free-port'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import { administer } from '../support/administer.ts'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
 
@@ -17,6 +18,7 @@ import type { HostsInProcess } from '../support/hosts-in-process.ts'
 
 let hosts: HostsInProcess
 let work: string
+let startTwo: () => Promise<void>
 const parts = new AsyncDisposableStack()
 
 /** What the way to the host `two` does with what passes. Awaited, so that it can hold it back. */
@@ -24,10 +26,18 @@ let tap: (chunk: string, cut: () => void) => Promise<void> | void = () => {}
 
 before(async () => {
   hosts = parts.use(await openHostsInProcess({ SLUICE_LEASE: '5s' }))
+  const program = join(hosts.folder, 'git')
+  await writeFile(program, gitWithoutRoom(join(hosts.folder, 'full')), { mode: 0o755 })
   const [port, wayPort] = [await freePort(), await freePort()]
   await hosts.start('one')
   parts.use(await openWay(wayPort, port))
-  await hosts.start('two', { SLUICE_SUPERVISOR: `127.0.0.1:${port}`, SLUICE_HOST_ADDRESS: `127.0.0.1:${wayPort}` })
+  startTwo = async () =>
+    void (await hosts.start('two', {
+      SLUICE_SUPERVISOR: `127.0.0.1:${port}`,
+      SLUICE_HOST_ADDRESS: `127.0.0.1:${wayPort}`,
+      SLUICE_GIT: program,
+    }))
+  await startTwo()
   work = join(hosts.folder, 'work')
   await git(hosts.folder, ['init', '--quiet', 'work'])
   await importHistory(work, 20)
@@ -38,6 +48,12 @@ afterEach(() => {
 })
 
 after(() => parts.disposeAsync())
+
+/** Fetches nothing for as long as there is that file. */
+function gitWithoutRoom(full: string): string {
+  const said = 'fatal: write error: No space left on device'
+  return `#!/bin/sh\ncase "$*" in *' copy') if [ -e ${full} ]; then echo '${said}' >&2; exit 128; fi ;; esac\nexec git "$@"\n`
+}
 
 /** A way over which one host reaches another, and which the test can cut. */
 async function openWay(port: number, to: number): Promise<AsyncDisposable> {
@@ -101,6 +117,18 @@ async function untilNothingIsLeft(name: string): Promise<void> {
   await until('no note to be left', async () => (await readdir(notes)).length === 0)
 }
 
+/** What the trash of a host has of a repository. */
+async function trashOf(host: string, repository: string): Promise<unknown> {
+  const { body } = await administer(join(hosts.folder, `run-${host}`), 'GET', 'trash')
+  const { trash } = JSON.parse(body) as { trash: readonly { repository: string; isHere: boolean }[] }
+  return trash.find((one) => one.repository === repository && one.isHere)
+}
+
+async function takesPushes(url: string): Promise<boolean> {
+  return (await fetch(`${url}/info/refs?service=git-receive-pack`)).status === 200
+}
+
+const isMade = (chunk: string) => chunk.includes('{"made":true}')
 const isReady = (chunk: string) => chunk.includes('{"ready":true}')
 const isFinished = (chunk: string) => chunk.startsWith('{"digest"') || /\n\{"digest"/.test(chunk)
 
@@ -136,24 +164,129 @@ test('where an operator gives up, nothing is left', async () => {
   await git(work, ['push', '--quiet', url, 'main:after'])
 })
 
-test('where a host is cut off while the new name is given, both are there, and the answer says so', async () => {
+test('where a host is cut off while the new name is given, the old one stays, and the other host removes what it has', async () => {
   const url = await placeApart('cut-late', 'late')
   tap = async (chunk, cut) => {
-    if (!isFinished(chunk)) return
-    // It arrives.
-    setImmediate(() => setImmediate(cut))
+    if (!isMade(chunk)) return
+    assert.ok(existsSync(join(hosts.rootOf('two'), 'late.git')))
+    cut()
   }
   const said = await rename('cut-late', 'late').answer
-  assert.match(
-    said,
-    /"half_renamed".*is as it was.*not known whether \\"late\\" was made on the host two.*Nothing is lost/,
-  )
+  assert.match(said, /"operation_failed".*\\"cut-late\\" was not renamed. It is as it was, and takes pushes/)
   await git(work, ['push', '--quiet', url, 'main:more'])
-  await until('the other host to have gone on, or not', async () => {
-    const names = (await readdir(hosts.rootOf('two'))).filter((one) => one.startsWith('late'))
-    return names.length === 0 || names.join() === 'late.git'
-  })
-  assert.ok(existsSync(join(hosts.rootOf('one'), 'cut-late.git')))
+  await untilNothingIsLeft('late')
+  assert.equal(await trashOf('two', 'late'), undefined)
+  tap = () => {}
+  assert.match(await rename('cut-late', 'late').answer, /"result"/)
+  assert.match(await git(work, ['ls-remote', hosts.urlOf('two', 'late')]), /refs\/heads\/more/)
+})
+
+test('where the disk of the other host is full, first or last, that is said, and nothing is left there', async () => {
+  const url = await placeApart('large', 'no-room')
+  const full = join(hosts.folder, 'full')
+  for (const when of ['at first', 'at last'] as const) {
+    if (when === 'at first') await writeFile(full, '')
+    tap = async (chunk) => {
+      if (when === 'at first' || !isReady(chunk) || existsSync(full)) return
+      assert.ok(existsSync(join(hosts.rootOf('two'), 'no-room.git')))
+      await git(work, ['push', '--quiet', url, 'main:meanwhile'])
+      await writeFile(full, '')
+    }
+    assert.match(
+      await rename('large', 'no-room').answer,
+      /"disk_full".*The disk of the host two is full. Nothing was changed/,
+    )
+    await rm(full)
+    await untilNothingIsLeft('no-room')
+    assert.equal(await trashOf('two', 'no-room'), undefined)
+    await git(work, ['push', '--quiet', url, `main:after-${when.slice(3)}`])
+  }
+})
+
+test('where the other host gets something else than it was told, it is not renamed', async () => {
+  const url = await placeApart('changing', 'changed')
+  let isChanged = false
+  tap = async (chunk) => {
+    if (isReady(chunk)) await git(work, ['push', '--quiet', url, 'main:meanwhile'])
+    if (!isFinished(chunk) || isChanged) return
+    isChanged = true
+    await git(join(hosts.rootOf('one'), 'changing.git'), ['update-ref', 'refs/heads/by-hand', 'main'])
+  }
+  assert.match(await rename('changing', 'changed').answer, /"operation_failed".*two says: It is not the same here/)
+  await untilNothingIsLeft('changed')
+  await git(work, ['push', '--quiet', url, 'main:after'])
+})
+
+test('until the old name is gone, the new one is read and takes no pushes; an operator may leave until it is made', async () => {
+  const url = await placeApart('held', 'not-yet')
+  const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  tap = async (chunk) => {
+    if (!isMade(chunk)) return
+    reached.resolve()
+    await released.promise
+  }
+  const { answer, leave } = rename('held', 'not-yet')
+  await reached.promise
+  const newUrl = hosts.urlOf('two', 'not-yet')
+  assert.match(await git(work, ['ls-remote', newUrl]), /refs\/heads\/main/)
+  for (const service of ['info/refs?service=git-receive-pack', 'info/lfs/locks']) {
+    const isLfs = service.startsWith('info/lfs')
+    const headers = { 'Content-Type': 'application/vnd.git-lfs+json', 'Sluice-User': 'ann' }
+    const body = JSON.stringify({ path: 'a.psd' })
+    const reply = await fetch(`${newUrl}/${service}`, isLfs ? { method: 'POST', headers, body } : {})
+    assert.equal(reply.status, 503, service)
+    assert.match(await reply.text(), /takes no pushes until its old name is gone/)
+  }
+  leave()
+  await assert.rejects(answer)
+  await until('the old one to take pushes', () => takesPushes(url))
+  released.resolve()
+  await untilNothingIsLeft('not-yet')
+  await git(work, ['push', '--quiet', url, 'main:after'])
+})
+
+test('where the word that the old name is gone does not come, the new one takes pushes all the same', async () => {
+  await placeApart('unheard', 'opened')
+  await hosts.place('unheard', { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] })
+  await git(work, ['push', '--quiet', hosts.urlOf('one', 'unheard'), 'main:copied'])
+  let isStillCopied: boolean | undefined
+  tap = (chunk, cut) => {
+    if (!chunk.includes('{"gone":true}')) return
+    // A copy that had it could bring it back.
+    isStillCopied = existsSync(join(hosts.rootOf('two'), 'unheard.git'))
+    cut()
+  }
+  const said = await rename('unheard', 'opened').answer
+  assert.match(said, /"result".*"isUnheard":true/)
+  assert.equal(isStillCopied, false)
+  assert.equal(existsSync(join(hosts.rootOf('one'), 'unheard.git')), false)
+  await git(work, ['push', '--quiet', hosts.urlOf('one', 'unheard'), 'main:another'])
+  const newUrl = hosts.urlOf('two', 'opened')
+  await until('pushes to be taken', () => takesPushes(newUrl))
+  await git(work, ['push', '--quiet', newUrl, 'main:more'])
+  assert.equal(
+    await git(join(hosts.rootOf('two'), 'opened.git'), ['config', '--get-all', 'sluice.givenFrom']).catch(() => ''),
+    '',
+  )
+})
+
+test('a host that starts again finds what was not decided', async () => {
+  const url = await placeApart('asleep', 'awake')
+  const reached = Promise.withResolvers<void>()
+  tap = async (chunk) => {
+    if (!isMade(chunk)) return
+    reached.resolve()
+    await new Promise(() => {})
+  }
+  const { answer, leave } = rename('asleep', 'awake')
+  answer.catch(() => {})
+  await reached.promise
+  await hosts.stop('two')
+  tap = () => {}
+  leave()
+  await startTwo()
+  await untilNothingIsLeft('awake')
+  await git(work, ['push', '--quiet', url, 'main:after'])
 })
 
 test('where another host becomes primary of the old name meanwhile, it stays there with all of its pushes', async () => {
@@ -170,9 +303,10 @@ test('where another host becomes primary of the old name meanwhile, it stays the
   }
   const said = await rename('moving', 'moved').answer
   assert.ok(isMoved)
-  assert.match(said, /"half_renamed".*\\"moved\\" is made on the host two, and \\"moving\\" is still there/)
+  assert.match(said, /"operation_failed".*\\"moving\\" was not renamed.*Another host keeps it now/)
   const left = await git(work, ['ls-remote', hosts.urlOf('two', 'moving')])
   assert.match(left, /refs\/heads\/acknowledged/)
+  await untilNothingIsLeft('moved')
 })
 
 test('only what is offered is given, and only to who knows its id', async () => {

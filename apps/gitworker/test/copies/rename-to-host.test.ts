@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { git, tryGit } from '@sluice/shared/testing/git'
@@ -86,12 +89,29 @@ test('a rename brings all that copies get to the other host, and leaves the old 
     notCopied: ['hooks/pre-receive'],
   })
   assert.match(body, /Receiving objects/)
+  assert.doesNotMatch(body, /new branch|new tag/)
   assert.deepEqual(await hosts.stateAt('two', 'team/here/there.git'), had)
   assert.deepEqual(await readFile(pathOf(at('two', 'team/here/there.git'), oid)), object)
   assert.equal(await readFile(at('two', 'team/here/there.git/lfs/locks.json'), 'utf8'), locks)
   await git(at('two', 'team/here/there.git'), ['fsck', '--strict'])
   assert.equal(existsSync(old), false)
   assert.ok(existsSync(at('one', '.sluice-trash.lock', String(trash), 'repository/hooks/pre-receive')))
+  const { trash: entries } = JSON.parse((await hosts.administer('two', 'GET', 'trash')).body) as { trash: object[] }
+  assert.deepEqual(
+    entries.map((entry) => ({ ...entry, deletedAt: '', keptUntil: '' })),
+    [
+      {
+        id: trash,
+        repository: 'team/here',
+        deletedAt: '',
+        keptUntil: '',
+        isDropped: false,
+        renamedTo: { name: 'team/here/there', host: 'two' },
+        isHere: false,
+        elsewhere: ['one'],
+      },
+    ],
+  )
   await git(work, ['push', '--quiet', toUrl, 'main:after'])
 })
 
@@ -104,11 +124,14 @@ test('the copies of both names follow a rename, of a repository with SHA-256', a
   await git(other, ['push', '--quiet', url, 'main'])
   const had = await hosts.stateAt('one', 'hashed.git')
   await hosts.place('digested.git', 'two')
-  const { status, body } = await ask('rename', 'hashed', { to: 'digested' })
+  const { status, body, result } = await ask('rename', 'hashed', { to: 'digested' })
   assert.equal(status, 200, body)
   for (const host of ['one', 'two']) {
     assert.deepEqual(await hosts.stateAt(host, 'digested.git'), had)
     assert.equal(await hosts.stateAt(host, 'hashed.git'), undefined)
+    const note = at(host, '.sluice-trash.lock', String(result['trash']), 'note.json')
+    const { renamedTo } = JSON.parse(await readFile(note, 'utf8')) as { renamedTo: object }
+    assert.deepEqual(renamedTo, { name: 'digested', host: 'two' })
   }
   await hosts.assertSame('digested.git', 'renamed')
 })
@@ -174,6 +197,40 @@ test('a push that runs is brought along, and one that comes too late is refused 
   assert.match(await git(work, ['ls-remote', toUrl]), /refs\/heads\/late/)
   assert.equal(await hosts.stateAt('one', 'busy.git'), undefined)
   await rm(asked)
+})
+
+test('copies of the new name get what is uploaded and pushed while everything else is there already', async () => {
+  const fromUrl = await hosts.placeAt('growing.git', 'one', ['one'])
+  await hosts.place('grown.git', 'two')
+  await git(work, ['push', '--quiet', fromUrl, 'main'])
+  const texts = ['before', 'meanwhile']
+  const oids = texts.map((text) => hash('sha256', text))
+  const [first, last] = texts.map((text, index) => {
+    const headers = { 'Content-Length': text.length }
+    return request(`${fromUrl}/info/lfs/objects/${oids[index]}`, { method: 'PUT', headers })
+  })
+  first!.end(texts[0])
+  assert.equal(((await once(first!, 'response')) as [IncomingMessage])[0].statusCode, 200)
+  // It has come before pushes are refused, and is waited for.
+  last!.write(texts[1]!.slice(0, 1))
+  const hook = at('one', 'growing.git/hooks/pre-receive')
+  await mkdir(join(hook, '..'), { recursive: true })
+  const [asked, go] = [join(hosts.folder, 'grows'), join(hosts.folder, 'has-grown')]
+  await writeFile(hook, `#!/bin/sh\n: > ${asked}\nwhile [ ! -e ${go} ]; do sleep 0.05; done\n`, { mode: 0o755 })
+  const pushing = git(work, ['push', '--quiet', fromUrl, 'main:late'])
+  await until('the push to run', () => existsSync(asked))
+  const renaming = ask('rename', 'growing', { to: 'grown' })
+  await until('the copy of the new name to have it', () => existsSync(at('one', 'grown.git')))
+  last!.end(texts[1]!.slice(1))
+  assert.equal(((await once(last!, 'response')) as [IncomingMessage])[0].statusCode, 200)
+  await writeFile(go, '')
+  await pushing
+  const { status, body } = await renaming
+  assert.equal(status, 200, body)
+  await hosts.assertSame('grown.git', 'renamed')
+  assert.match(await git(at('one', 'grown.git'), ['for-each-ref']), /refs\/heads\/late/)
+  for (const host of ['one', 'two'])
+    for (const oid of oids) assert.ok(existsSync(pathOf(at(host, 'grown.git'), oid)), host)
 })
 
 test('forks that borrow from what is renamed find their objects in the trash', async () => {

@@ -235,8 +235,11 @@ export async function openCopyingHost(
     copies,
     onReceived: () => {},
     receiving: lane(),
+    undecided: { open: async () => {}, withdraw: async () => {}, look: () => {} },
+    enter: (gitDir: string) => users.enter(gitDir),
     log: silentLog,
   }
+  const hold = () => assert.fail('nothing is given in these tests')
   const ending = new AbortController()
   const trashHere = {
     list: async () => (await trash.list()).map(trashedOf),
@@ -253,6 +256,7 @@ export async function openCopyingHost(
     objects,
     gifts: new Gifts(),
     received,
+    outcomes: { root, gifts: new Gifts(), isInTrash: () => false, hold, copies, ending: ending.signal },
     root,
     users,
     store,

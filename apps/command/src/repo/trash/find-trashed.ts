@@ -15,10 +15,27 @@ export function findTrashed(list: TrashList, wanted: string): Trashed {
   return one
 }
 
-/** The same for one that is to be restored: what this host has itself comes first. @throws {CommandError} */
-export function toRestore(list: TrashList, wanted: string): Trashed {
+/**
+ * The same for one that is to be restored: what this host has itself comes first. By its name, it is one that was deleted: what
+ * was renamed is there under another name.
+ *
+ * @throws {CommandError}
+ */
+export function toRestore(all: TrashList, wanted: string): Trashed {
+  const isMeant = ({ id, renamedTo }: Trashed) => id === wanted || renamedTo === undefined
+  const list = { ...all, trash: all.trash.filter(isMeant) }
+  const renamed = fitting(all, wanted)[0]
+  if (renamed && fitting(list, wanted).length === 0) throw new CommandError(wasRenamed(renamed))
   const here = { ...list, trash: list.trash.filter(({ isHere }) => isHere) }
   return findTrashed(fitting(here, wanted).length > 0 ? here : list, wanted)
+}
+
+function wasRenamed({ id, repository, renamedTo }: Trashed): string {
+  return (
+    `${repository} was not deleted: it was renamed to ${renamedTo?.name}, which is on the host ${renamedTo?.host}. ` +
+    `To give it its old name again, rename it there: sluice repo rename ${renamedTo?.name} ${repository}. ` +
+    `To make a second repository of what it had before that, say which by its id: sluice repo restore ${id}`
+  )
 }
 
 /** Why the host that keeps the name cannot restore it, and what to do. */

@@ -16,9 +16,13 @@ export function trashText(list: TrashList, screen: Screen): string {
     one.keptUntil === null ? 'for ever' : timeInWords(one.keptUntil),
     ...(areSeveral ? [placesOf(one)] : []),
   ])
+  const renamed = deleted.flatMap(({ id, repository, renamedTo }) =>
+    renamedTo ? [`${id} is what ${printable(repository)} was before it was renamed: ${newNameOf(renamedTo)}.`] : [],
+  )
   const titles = [{ title: 'id' }, { title: 'name' }, { title: 'deleted' }, { title: 'kept until' }]
   const parts = [
     rows.length === 0 ? 'The trash is empty.' : table(areSeveral ? [...titles, { title: 'on' }] : titles, rows, screen),
+    renamed.join('\n'),
     dropped === 0 ? '' : droppedText(dropped),
     unaskedText(list),
   ]
@@ -31,6 +35,10 @@ export function unaskedText({ unasked }: TrashList): string {
   if (unasked.length === 0) return ''
   const named = unasked.map(({ host, why }) => `${host} (${printable(why)})`)
   return `These hosts were not heard, and may have more: ${named.join(', ')}`
+}
+
+function newNameOf({ name, host }: NonNullable<Trashed['renamedTo']>): string {
+  return `it is ${printable(name)} on the host ${printable(host)} now`
 }
 
 function placesOf({ isHere, elsewhere }: Trashed): string {

@@ -60,6 +60,32 @@ export async function discardCopy(
   return await moveToTrash(services, { ...found, folder, borrowers }, kept, progress)
 }
 
+/**
+ * Moves a repository to the trash that has its name only until it is decided whether it is renamed to that.
+ *
+ * @param isMeant asked when nothing else is done with it
+ * @returns what the trash has then; undefined where it is not the one that is meant
+ * @throws {Refusal} `repository_busy`, `repository_missing`, `borrowers_unknown`; the file system's error
+ */
+export async function withdrawRepository(
+  services: MovingServices,
+  repository: string,
+  isMeant: (gitDir: string) => Promise<boolean>,
+): Promise<TrashEntry | undefined> {
+  const { root, turns, trash, notes } = services
+  const found = foundRepository(root, repository)
+  const folder = movableFolder(root, repository, found.gitDir)
+  using holding = new DisposableStack()
+  holding.use(turns.take(found.keys, 'rename'))
+  if (!(await isMeant(found.gitDir))) return undefined
+  const borrowers = await whileNothingMoves(notes, () => borrowersOf(found.gitDir, root, trash))
+  holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'rename'))
+  return await moveToTrash(services, { ...found, folder, borrowers }, undefined, {
+    signal: new AbortController().signal,
+    tell: () => {},
+  })
+}
+
 /** A repository on which no other operation works, nor on those that borrow from it. */
 export type Discarded = Pick<FoundRepository, 'name' | 'gitDir'> & {
   readonly folder: string
@@ -105,8 +131,11 @@ async function closedOrLeft(
 
 function keptOf(kept: Kept | 'dropped' | undefined): Kept {
   if (typeof kept === 'object') return kept
-  const keptUntil = new Date(Date.now() + keptMs).toISOString()
-  return kept === 'dropped' ? { keptUntil, isDropped: true } : { keptUntil }
+  return kept === 'dropped' ? { ...keptForADay(), isDropped: true } : keptForADay()
+}
+
+export function keptForADay(): Kept {
+  return { keptUntil: new Date(Date.now() + keptMs).toISOString() }
 }
 
 const signEveryMs = 1000

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { checkRepositoryName } from '@sluice/shared/git/repository-name'
+import { checkRepositoryName, plainName } from '@sluice/shared/git/repository-name'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { BegunGiving, Giver, Giving } from '../../copies/giving/giver.ts'
 import { UncertainGiftError } from '../../copies/giving/open-giving.ts'
@@ -13,8 +13,9 @@ import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import type { FoundRepository } from '../operation/found-repository.ts'
 import type { HeldPlace } from '../operation/held-operation.ts'
 import type { OperationOf, Progress } from '../operation/operation.ts'
+import { newTrashId } from '../trash/trash-id.ts'
 import { closeToChanges } from './closed-repositories.ts'
-import { moveToTrash } from './discard-copy.ts'
+import { keptForADay, moveToTrash } from './discard-copy.ts'
 import type { MovingServices } from './held-repository.ts'
 
 /*
@@ -23,11 +24,12 @@ import type { MovingServices } from './held-repository.ts'
  *   the other host copies all of it, under no name yet              pushes go on
  *   pushes are refused, and those that run are waited for           it is read all the while
  *   the other host copies what they have changed, gives it the
- *   new name, and brings it to the copies of that
- *   the old one goes to the trash here, and at its copies
+ *   new name, and brings it to the copies of that                   it takes no pushes under its new name
+ *   the old one goes to the trash here, and at its copies           this decides
+ *   the other host hears of that                                    it takes pushes under its new name
  *
- * Before the new name is given, all can be broken off, and is as it was. After that, both names are there until the old one
- * is gone: what one of them has is never lost.
+ * Until the old one is in the trash, all can be broken off: it is as it was, and the other host removes what it has, when it
+ * has asked (copies/giving/undecided-gifts.ts).
  */
 
 export type GivingServices = {
@@ -44,6 +46,8 @@ export type GivenToHost = {
   /** What the old one has, and the new one has not. It is in the trash, under this id. */
   readonly notCopied: readonly string[]
   readonly trash: string
+  /** Whether the other host has not heard yet that the old name is gone: until then, the new one takes no pushes. */
+  readonly isUnheard?: true
 }
 
 type Place = HeldPlace & { readonly otherHost: string }
@@ -51,13 +55,14 @@ type Place = HeldPlace & { readonly otherHost: string }
 /**
  * Gives a repository a name that another host keeps.
  *
- * @throws {Refusal} `repository_missing`, `repository_exists`, `repository_in_use`, `not_movable`, `half_renamed` …
+ * @throws {Refusal} `repository_missing`, `repository_exists`, `repository_in_use`, `not_movable`, `half_renamed` … Other than
+ *   by `half_renamed`, nothing has changed
  */
 export async function renameToHost(
   services: MovingServices & GivingServices,
   { repository, to }: OperationOf<'rename'>,
   progress: Progress,
-  { otherHost: host, checkIsOurs }: Place,
+  { otherHost: host, checkIsOurs, confirm }: Place,
 ): Promise<GivenToHost> {
   const { root, turns, trash, notes } = services
   const found = foundRepository(root, repository)
@@ -71,20 +76,26 @@ export async function renameToHost(
   const findBorrowers = () => whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
   // What would be refused in the end is refused before hours of copying.
   await findBorrowers()
-  await using giving = await begin(services, found, { kind: 'rename', to, host }, progress)
+  const trashId = newTrashId(new Date())
+  await using giving = await begin(services, found, { kind: 'rename', to, host, trash: trashId }, progress)
   const borrowers = await findBorrowers()
   holding.use(turns.take([...new Set(borrowers.flatMap((one) => keysOf(one.name, one.gitDir)))], 'rename'))
   using _closed = await closeToChanges(services, gitDir, progress)
   const notCopied = leftBehind(gitDir)
   progress.tell(`giving it the name ${to} on ${host}`)
-  const old = { repository, to, host }
-  await finish(giving, old)
-  const entry = await orBoth(old, async () => {
+  const names = { repository, to, host }
+  const toTheEnd = { ...progress, signal: never }
+  await orUndone(names, async () => {
+    await giving.finish()
     await checkIsOurs()
-    return await moveToTrash(services, { ...found, folder, borrowers }, undefined, { ...progress, signal: never })
+    const kept = { ...keptForADay(), id: trashId, renamedTo: { name: plainName(to), host } }
+    await moveToTrash(services, { ...found, folder, borrowers }, kept, toTheEnd)
   })
-  const names = borrowers.map(({ name }) => name)
-  return { renamed: repository, to, borrowers: names, host, notCopied, trash: entry.id }
+  await orUnknown(names, () => confirm(toTheEnd))
+  const isHeard = await giving.conclude()
+  const borrowing = borrowers.map(({ name }) => name)
+  const done = { renamed: repository, to, borrowers: borrowing, host, notCopied, trash: trashId }
+  return isHeard ? done : { ...done, isUnheard: true }
 }
 
 const never = new AbortController().signal
@@ -102,7 +113,12 @@ export async function forkToHost(
   { otherHost: host }: Place,
 ): Promise<{ readonly forked: string; readonly to: string; readonly borrows: boolean; readonly host: string }> {
   using _turn = turns.take([...found.keys, ...keysOf(to)], 'fork')
-  await using giving = await begin({ giver }, found, { kind: 'fork', to, host }, progress)
+  await using giving = await begin(
+    { giver },
+    found,
+    { kind: 'fork', to, host, trash: newTrashId(new Date()) },
+    progress,
+  )
   try {
     await giving.finish()
   } catch (error) {
@@ -133,31 +149,27 @@ async function begin(
 
 type Names = { readonly repository: string; readonly to: string; readonly host: string }
 
-async function finish(giving: BegunGiving, names: Names): Promise<void> {
+/** Until the old one is in the trash, whatever fails leaves it as it was. */
+async function orUndone({ repository, to, host }: Names, act: () => Promise<void>): Promise<void> {
   try {
-    await giving.finish()
-  } catch (error) {
-    if (!(error instanceof UncertainGiftError)) throw error
-    throw error.isMade ? bothThere(names, error) : perhapsBoth(names, error)
+    await act()
+  } catch (cause) {
+    const isOver = cause instanceof Refusal && cause.reason === 'term_over'
+    if (!isOver && (cause instanceof Refusal || !(cause instanceof Error))) throw cause
+    const why = isOver ? 'Another host keeps it now.' : wordsOf(cause)
+    const sentence = `${named(repository)} was not renamed. It is as it was, and takes pushes. ${why} If ${named(to)} is there on the host ${host}, it takes no pushes, and that host removes it as soon as it hears of this. Try again then.`
+    throw new Refusal('operation_failed', { sentence, cause })
   }
 }
 
-async function orBoth<T>(names: Names, act: () => Promise<T>): Promise<T> {
+/** It is in the trash here, and the other hosts may not have heard of that. */
+async function orUnknown({ repository, to, host }: Names, act: () => Promise<void>): Promise<void> {
   try {
-    return await act()
-  } catch (error) {
-    throw bothThere(names, error)
+    await act()
+  } catch (cause) {
+    const sentence = `It is not known whether ${named(repository)} was renamed, because of this: ${wordsOf(cause)} Nothing is lost. The hosts that keep both names find out by themselves, and then one of both is there. Until then, ${named(to)} takes no pushes on the host ${host}. Look which one it is (sluice repo show, on the host of each name).`
+    throw new Refusal('half_renamed', { sentence, cause })
   }
-}
-
-function bothThere({ repository, to, host }: Names, cause: unknown): Refusal {
-  const sentence = `${named(to)} is made on the host ${host}, and ${named(repository)} is still there and takes pushes, because of this: ${wordsOf(cause)} Nothing is lost. Delete ${named(to)} (sluice repo delete, on ${host}) and try again; or, if people use it already, bring to it what ${named(repository)} got since, and delete that one.`
-  return new Refusal('half_renamed', { sentence, cause })
-}
-
-function perhapsBoth({ repository, to, host }: Names, cause: Error): Refusal {
-  const sentence = `${named(repository)} is as it was, and takes pushes. It is not known whether ${named(to)} was made on the host ${host}: ${wordsOf(cause)} Nothing is lost. Look there (sluice repo show ${to}); if it is there, delete it (sluice repo delete). Then try again.`
-  return new Refusal('half_renamed', { sentence, cause })
 }
 
 function wordsOf(error: unknown): string {

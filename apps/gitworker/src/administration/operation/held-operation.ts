@@ -6,19 +6,19 @@ export type HeldPlace = {
   readonly otherHost: string | undefined
   /** @throws {Refusal} `term_over` where this host may not be the one that keeps the repository any more */
   readonly checkIsOurs: () => Promise<void>
+  /** Resolves when all copies have what was done. @throws {Refusal} `term_over` where that cannot be known */
+  readonly confirm: (progress: Progress) => Promise<void>
 }
 
 /** Where there is one host only, and in tests. */
-export const onThisHost: HeldPlace = { otherHost: undefined, checkIsOurs: async () => {} }
+export const onThisHost: HeldPlace = { otherHost: undefined, checkIsOurs: async () => {}, confirm: async () => {} }
 
 /** What an operation is about is kept on this host until it is disposed of. */
 export type HeldOperation = HeldPlace &
   Disposable & {
     /** To be called before anything is changed. Resolves when nothing else that this host has begun in its cluster changes it. */
     begin(): Promise<void>
-    /** Resolves when all copies have what was done. @throws {Refusal} `term_over` where that cannot be known */
-    confirm(progress: Progress): Promise<void>
-    /** To be called after that: other hosts tidy up what it has left there. */
+    /** To be called when all copies have what was done: other hosts tidy up what it has left there. */
     done(): Promise<void>
   }
 

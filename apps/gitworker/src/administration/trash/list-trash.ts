@@ -43,5 +43,7 @@ function both(one: Trashed, other: TrashedThere): Trashed {
   const deletedAt = one.deletedAt < other.deletedAt ? one.deletedAt : other.deletedAt
   const isForEver = one.keptUntil === null || other.keptUntil === null
   const last = isForEver ? null : one.keptUntil! > other.keptUntil! ? one.keptUntil : other.keptUntil
-  return { ...one, deletedAt, keptUntil: last, isDropped: one.isDropped && other.isDropped }
+  const renamedTo = one.renamedTo ?? other.renamedTo
+  const isDropped = one.isDropped && other.isDropped
+  return { ...one, deletedAt, keptUntil: last, isDropped, ...(renamedTo && { renamedTo }) }
 }

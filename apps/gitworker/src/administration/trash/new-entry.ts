@@ -41,6 +41,7 @@ export function newEntry(
     keptUntil: kept ? kept.keptUntil : until,
     identity: identityOfFolder(folder.absolute) ?? '',
     ...(kept?.isDropped && { isDropped: true }),
+    ...(kept?.renamedTo && { renamedTo: kept.renamedTo }),
   }
   writeTrashNote(join(trash, id), note)
   return note

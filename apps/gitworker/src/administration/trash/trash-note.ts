@@ -18,13 +18,23 @@ export type TrashNote = {
   readonly identity: string
   /** Whether other hosts keep it now, and it was in nobody's way. Absent: it was deleted, or nobody else may have it. */
   readonly isDropped?: boolean
+  /** Where it is now. Absent: it was deleted, or dropped. */
+  readonly renamedTo?: RenamedTo
 }
+
+/** What a repository was renamed to, on the disk of which host. */
+export type RenamedTo = { readonly name: string; readonly host: string }
 
 /** An entry, and the folder of the repository in it. */
 export type TrashEntry = TrashNote & { readonly path: string }
 
 /** How a repository is kept that another host has deleted, too, or keeps now. */
-export type Kept = { readonly id?: string; readonly keptUntil: string | null; readonly isDropped?: true }
+export type Kept = {
+  readonly id?: string
+  readonly keptUntil: string | null
+  readonly isDropped?: true
+  readonly renamedTo?: RenamedTo | undefined
+}
 
 const name = 'note.json'
 

@@ -32,8 +32,8 @@ const folderName = '.sluice-trash.lock'
 const held = 'repository'
 
 /** What others are to know of an entry. */
-export function trashedOf({ id, repository, deletedAt, keptUntil, isDropped = false }: TrashEntry) {
-  return { id, repository, deletedAt, keptUntil, isDropped }
+export function trashedOf({ id, repository, deletedAt, keptUntil, isDropped = false, renamedTo }: TrashEntry) {
+  return { id, repository, deletedAt, keptUntil, isDropped, ...(renamedTo && { renamedTo }) }
 }
 
 export class Trash {

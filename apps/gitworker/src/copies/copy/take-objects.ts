@@ -29,6 +29,9 @@ export type Taking = {
   readonly onProgress: () => void
 }
 
+/** Gets the objects that were taken and not there before: a thousand at most. */
+export type OnTaken = (taken: readonly LfsPointer[]) => Promise<void>
+
 /**
  * Has the objects that a primary has told.
  *
@@ -60,10 +63,12 @@ export async function takeAllObjects(
   from: WantedFrom,
   place: ObjectPlace,
   taking: Taking,
+  onTaken: OnTaken = async () => {},
 ): Promise<void> {
   for (let after: string | null = ''; after !== null;) {
     const { objects, next } = await services.askObjects.page(from, after, taking.signal)
-    await takeEach(services, from, place, objects, taking)
+    const taken = await takeEach(services, from, place, objects, taking)
+    if (taken.length > 0) await onTaken(taken)
     after = next
   }
 }
@@ -74,23 +79,26 @@ async function takeEach(
   place: ObjectPlace,
   objects: readonly LfsPointer[],
   taking: Taking,
-): Promise<void> {
+): Promise<LfsPointer[]> {
+  const taken: LfsPointer[] = []
   for (const pointer of objects) {
     taking.signal.throwIfAborted()
-    await takeOne(services, from, place, pointer, taking)
+    if (await takeOne(services, from, place, pointer, taking)) taken.push(pointer)
     taking.onProgress()
   }
+  return taken
 }
 
+/** @returns whether it was not there before */
 async function takeOne(
   { store, askObjects }: ObjectServices,
   from: WantedFrom,
   place: ObjectPlace,
   { oid, size }: LfsPointer,
   { signal, onProgress }: Taking,
-): Promise<void> {
+): Promise<boolean> {
   const present = await store.sizeOf(place, oid)
-  if (present === size) return
+  if (present === size) return false
   if (present !== undefined) {
     const sizes = `has ${present} bytes here, and ${size} at the primary`
     throw new Error(`The object ${oid} of LFS of ${place.repository} ${sizes}. Remove the wrong one.`)
@@ -100,6 +108,7 @@ async function takeOne(
   await pipeline(bytes, progressOf(onProgress), object.sink, { end: false, signal })
   using _writing = signsOfLife(onProgress)
   await object.store()
+  return true
 }
 
 /** While a disk writes what it was given, for a minute at most. */

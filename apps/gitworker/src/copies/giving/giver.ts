@@ -30,6 +30,8 @@ export type Giving = Gift & {
   /** Its new name, and the host that is to have it. */
   readonly to: string
   readonly host: string
+  /** What it is called in the trash when it is renamed. */
+  readonly trash: string
 }
 
 export type GivingProgress = {
@@ -39,15 +41,20 @@ export type GivingProgress = {
   readonly onWords: (words: string) => void
 }
 
-/** A repository that the receiver has, under no name yet. Disposing of it makes it remove that. */
+/**
+ * A repository that the receiver has, under no name yet. Disposing of it makes it remove that, and what has its new name, too,
+ * as long as the old name is there.
+ */
 export type BegunGiving = AsyncDisposable & {
   /**
-   * Brings the receiver to what the repository has now, and gives it its name there. Nobody may change it any more. Cannot
-   * be ended, but by the end of this host.
+   * Brings the receiver to what the repository has now, and gives it its name there. Nobody may change it any more. What is
+   * renamed takes no pushes there yet.
    *
-   * @throws {Refusal} where it was not made; {UncertainGiftError} where it was, or may have been
+   * @throws {Refusal} where it was not made; {UncertainGiftError} where it was, or may have been; the signal's reason, too
    */
   finish(): Promise<void>
+  /** Says that the old name is gone. Takes as long as the receiver may be silent, at most. @returns whether it takes pushes */
+  conclude(): Promise<boolean>
 }
 
 /** Gives repositories of this host to the primaries of other names. */
@@ -63,7 +70,7 @@ export class Giver {
    *
    * @throws {Refusal} where the receiver does not take it; {NotCopiableError}; {JobError} where git fails; the signal's reason
    */
-  async begin({ to, host, ...gift }: Giving, progress: GivingProgress): Promise<BegunGiving> {
+  async begin({ to, host, trash, ...gift }: Giving, progress: GivingProgress): Promise<BegunGiving> {
     const { view, gifts, links, copyTimeout, ending } = this.#services
     await using begun = new AsyncDisposableStack()
     const repository = plainName(gift.repository)
@@ -72,13 +79,14 @@ export class Giver {
     const offered = begun.use(gifts.offer({ ...gift, repository }))
     const from = { repository, term, primary: view.name, gift: offered.id }
     const { state, hasObjects } = await this.#stateOf(gift, progress.signal)
-    const given: Given = { kind: gift.kind, to: plainName(to), from, state, hasObjects }
+    const given: Given = { kind: gift.kind, to: plainName(to), from, trash, state, hasObjects }
     const receiver = { host, address: view.addressOf(host), timeoutMs: copyTimeout }
     const giving = begun.use(openGiving(links, receiver, given, progress, ending))
     await giving.ready
     const ends = begun.move()
     return {
       finish: async () => await giving.finish(await this.#stateOf(gift, progress.signal)),
+      conclude: () => giving.conclude(),
       [Symbol.asyncDispose]: () => ends.disposeAsync(),
     }
   }

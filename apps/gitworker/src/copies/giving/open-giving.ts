@@ -1,19 +1,23 @@
 import { addAbortListener, once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { within } from '@sluice/shared/machine/race'
 import type { Address } from '@sluice/shared/network/address'
 import { reasons } from '@sluice/shared/refusal/reasons'
 import type { Reason } from '@sluice/shared/refusal/reasons'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { HostLinks } from '../link/host-links.ts'
-import { givenPath, maxGivenLineBytes, readGivenAnswer } from '../link/given.ts'
+import { givenPath, goneLine, maxGivenLineBytes, readGivenAnswer } from '../link/given.ts'
 import type { Finished, Given, GivenAnswer } from '../link/given.ts'
 import { linesOf } from '../link/lines.ts'
 
 /*
  * The giver's side of one gift: see given.ts.
  *
- *   begun ──ready──▶ ready ──finish──▶ finishing ──made──▶ over
- *     └── failed, broken off, the signal ──┘   └── failed: was it made? ── broken off: nobody knows
+ *   begun ──ready──▶ ready ──finish──▶ finishing ──made──▶ made ──conclude──▶ concluding ──open──▶ over
+ *     └── failed, broken off, the signal ──┴── failed: was it made? ┘             └── nobody has heard it
+ *                                              broken off: nobody knows
+ *
+ * A fork is over when it is made.
  */
 
 /** The repository may have its new name, and nobody has made sure that it has. The message says why. */
@@ -31,8 +35,10 @@ export class UncertainGiftError extends Error {
 export type OpenedGiving = AsyncDisposable & {
   /** Rejects where the receiver does not take it. */
   readonly ready: Promise<void>
-  /** @throws {Refusal} where it was not made; {UncertainGiftError} */
+  /** Resolves when it is made. @throws {Refusal} where it was not made; {UncertainGiftError}; the signal's reason */
   finish(finished: Finished): Promise<void>
+  /** Says that the old name is gone. Takes as long as the receiver may be silent, at most. @returns whether it has heard it */
+  conclude(): Promise<boolean>
 }
 
 export type Receiver = {
@@ -63,9 +69,11 @@ export function openGiving(
   sent.write(`${JSON.stringify(given)}\n`)
   const { promise: ready, resolve: isReady, reject: isNotReady } = Promise.withResolvers<void>()
   ready.catch(() => {})
+  const { promise: made, resolve: isMade } = Promise.withResolvers<void>()
   const read = async () => {
     const [reply] = (await once(sent, 'response', { signal: cutting.signal })) as [IncomingMessage]
-    return await lastAnswer(reply, { onSign: () => timer.refresh(), onWords, onReady: isReady })
+    const onMade = given.kind === 'fork' ? undefined : isMade
+    return await lastAnswer(reply, { onSign: () => timer.refresh(), onWords, onReady: isReady, onMade })
   }
   const last = read()
     .catch((error: unknown) => Promise.reject(cutting.signal.aborted ? cutting.signal.reason : error))
@@ -80,13 +88,20 @@ export function openGiving(
     ready,
     async finish(finished) {
       if (isBroken) throw notBegun(host, await last.catch((error: unknown) => error))
-      // From here on, the receiver goes on without this host.
+      sent.write(`${JSON.stringify(finished)}\n`)
+      const answer = await Promise.race([made, last]).catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : cutOff(host, error)
+      })
+      // Nobody is to wait any more for an operator who has left.
       leaving[Symbol.dispose]()
-      sent.end(`${JSON.stringify(finished)}\n`)
-      const answer = await last.catch((error: unknown) => Promise.reject(cutOff(host, error)))
-      if ('made' in answer) return
-      if (answer.isMade) throw new UncertainGiftError(`${host} says: ${answer.failed}`, true)
+      if (!answer || 'made' in answer) return
+      if ('failed' in answer && answer.isMade) throw new UncertainGiftError(`${host} says: ${answer.failed}`, true)
       throw refusalOf(host, answer)
+    },
+    async conclude() {
+      sent.end(`${goneLine}\n`)
+      const answer = await within(timeoutMs, last, undefined).catch(() => undefined)
+      return answer !== undefined && 'open' in answer
     },
     async [Symbol.asyncDispose]() {
       leaving[Symbol.dispose]()
@@ -97,29 +112,42 @@ export function openGiving(
   }
 }
 
-type Last = Extract<GivenAnswer, { readonly made: true } | { readonly failed: string }>
+type Last = Extract<GivenAnswer, { readonly made: true } | { readonly open: true } | { readonly failed: string }>
 
-async function lastAnswer(
-  reply: IncomingMessage,
-  to: { readonly onSign: () => void; readonly onWords: (words: string) => void; readonly onReady: () => void },
-): Promise<Last> {
+type Heard = {
+  readonly onSign: () => void
+  readonly onWords: (words: string) => void
+  readonly onReady: () => void
+  /** Undefined: then it is over. */
+  readonly onMade: (() => void) | undefined
+}
+
+async function lastAnswer(reply: IncomingMessage, to: Heard): Promise<Last> {
   for await (const line of linesOf(reply as AsyncIterable<Buffer>, maxGivenLineBytes, to.onSign)) {
     if (reply.statusCode !== 200) throw new Error(`it has answered ${reply.statusCode}: ${line.slice(0, 300)}`)
     const answer = readGivenAnswer(line)
     if (!answer) throw new Error('it has answered what no host of this version does.')
-    if ('made' in answer || 'failed' in answer) return answer
-    if ('ready' in answer) to.onReady()
+    if ('failed' in answer || 'open' in answer) return answer
+    if ('made' in answer) {
+      if (!to.onMade) return answer
+      to.onMade()
+    } else if ('ready' in answer) to.onReady()
     else to.onWords(answer.words)
   }
   throw new Error('it has broken off.')
 }
 
 function refusalOf(host: string, answer: Last): Refusal {
-  if ('made' in answer) return notTaken(host, 'it has answered too soon.')
+  if (!('failed' in answer)) return notTaken(host, 'it has answered too soon.')
   const { failed, reason } = answer
   const known = reason !== null && Object.hasOwn(reasons, reason) ? (reason as Reason) : 'operation_failed'
+  if (known === 'disk_full') return new Refusal(known, { sentence: noRoom(host) })
   const hint = known === 'misplaced' ? ' Try again in a moment: the new name is moving to another host.' : ''
   return new Refusal(known, { sentence: `The host ${host} says: ${failed}${hint}` })
+}
+
+function noRoom(host: string): string {
+  return `The disk of the host ${host} is full. Nothing was changed, and nothing is left there. Make room on it, and try again.`
 }
 
 function notBegun(host: string, error: unknown): Refusal {

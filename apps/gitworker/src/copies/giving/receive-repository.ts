@@ -10,22 +10,28 @@ import { newerTermMs } from '../copy/term/current-term.ts'
 import type { ObjectServices } from '../copy/take-objects.ts'
 import type { FetchServices } from '../copy/fetch-state.ts'
 import type { Finished, Given } from '../link/given.ts'
-import { confirmCopies } from '../primary/confirm-copies.ts'
+import { confirmCopies, confirmObjects } from '../primary/confirm-copies.ts'
 import type { Copies } from '../primary/copies.ts'
 import type { SlotView } from '../slot-view.ts'
 import { refStorageIn } from '../state/repository-texts.ts'
-import { fillFork, fillWhole } from './fill-repository.ts'
+import { fillFork, fillRest, fillWhole } from './fill-repository.ts'
+import type { UndecidedGifts } from './undecided-gifts.ts'
 
 /*
  * The receiver's side of a gift: see given.ts.
  *
  *   is this host the primary of the new name? is the giver that of the old one? is the name free? ── no ──▶ refused
- *   make a repository that has no name yet, and fetch into it ──▶ ready
- *   the giver says what it is in the end ──▶ fetch what is missing ──▶ it gets its name
- *   the copies of the new name have it ──▶ made
+ *   make a repository that has no name yet, and fetch into it
+ *
+ *   a fork       ready ──▶ it gets its name ──▶ its copies have it ──▶ made
+ *   a rename     it gets its name, with a mark, and takes no pushes ──▶ its copies have it ──▶ ready
+ *                the giver says what it is in the end ──▶ fetch what is missing ──▶ its copies have it ──▶ made
+ *                the giver says that the old name is gone ──▶ it takes pushes
+ *
+ *   Whatever fails before `made` removes it. After that: undecided-gifts.ts.
  */
 
-/** The repository has its new name, and it is not certain that all of its copies have it. */
+/** A fork is made, and it is not certain that all of its copies have it. */
 export class NotConfirmedError extends Error {
   override readonly name = 'NotConfirmedError'
 }
@@ -38,11 +44,15 @@ export type ReceiveServices = FetchServices &
     readonly hold: (repository: string) => Tenure
     /** Makes a repository of a new name, on which nothing else works. @throws {Refusal} where it is taken */
     readonly make: (repository: string, making: Making) => Promise<void>
-    readonly copies: Pick<Copies, 'confirm'>
+    readonly copies: Pick<Copies, 'confirm' | 'confirmObjects'>
     /** Called with a repository that was made. */
     readonly onReceived: (gitDir: string) => void
     /** What is received takes turns in it. */
     readonly receiving: Lane
+    /** Finds out what becomes of a repository that has its new name, and opens it to pushes or removes it. */
+    readonly undecided: Pick<UndecidedGifts, 'open' | 'withdraw' | 'look'>
+    /** To be called while a repository that has its name is fetched into. */
+    readonly enter: (gitDir: string) => Disposable
   }
 
 export type Receiving = {
@@ -57,15 +67,18 @@ export type Receiving = {
   readonly tell: (line: string) => void
   /** Tells the giver that all is here. @returns what it is in the end @throws where the giver is gone */
   readonly ready: () => Promise<Finished>
+  /** Tells the giver that it is made. Resolves when the old name is gone. @throws where the giver is gone */
+  readonly made: () => Promise<void>
 }
 
 /**
- * @throws {NotConfirmedError} where it was made; where it was not: {Refusal}, {JobError} where git fails, {Error} where the
- *   giver breaks off
+ * Returns when a fork is made, and when what is renamed takes pushes.
+ *
+ * @throws {NotConfirmedError} where a fork was made; {Refusal}, {JobError} where git fails, {Error} where the giver breaks off
  */
 export async function receiveRepository(services: ReceiveServices, receiving: Receiving): Promise<void> {
-  const { root, copies, receiving: lane, onReceived } = services
-  const { given, leaving, ending, tell } = receiving
+  const { receiving: lane, undecided } = services
+  const { given, leaving, made } = receiving
   const { to } = given
   checkRepositoryName(to)
   if (plainName(to) !== to) throw new Refusal('bad_operation', { sentence: 'This is no plain name.' })
@@ -73,17 +86,62 @@ export async function receiveRepository(services: ReceiveServices, receiving: Re
   using tenure = services.hold(to)
   using _slot = await lane.admit(forItself, leaving)
   await services.make(to, await makingOf(services, receiving, tenure))
+  if (given.kind === 'fork') return await confirmMade(services, receiving, tenure)
+  let mayBeGone = false
   try {
-    const found = findRepository(root, to)
-    // Its new name must outlive a loss of power before the old one goes.
-    if (found) await services.sync(found.gitDir, [])
-    if (found) onReceived(found.gitDir)
-    tell(`bringing ${to} to the other hosts that keep it`)
-    await confirmCopies(copies, to, tenure)
-    await tenure.confirm(ending)
-  } catch (cause) {
-    throw new NotConfirmedError(cause instanceof Refusal ? cause.sentence : String(cause), { cause })
+    await bringRest(services, receiving, tenure)
+    mayBeGone = true
+    await made()
+    await undecided.open(to, given.from.gift)
+  } catch (error) {
+    // Before the giver has heard that it is made, its old name stays, whatever the giver does.
+    if (mayBeGone) undecided.look(to)
+    else await undecided.withdraw(to, given.from.gift)
+    throw error
   }
+}
+
+/** Brings it to its copies, and then what has changed meanwhile. @throws {Refusal}, {JobError}, {Error} as what it does */
+async function bringRest(services: ReceiveServices, receiving: Receiving, tenure: Tenure): Promise<void> {
+  const { root, copies, enter } = services
+  const { given, ready } = receiving
+  const { to } = given
+  const found = findRepository(root, to)
+  if (!found) throw new Refusal('repository_missing')
+  await bringToCopies(services, receiving, tenure)
+  const last = await ready()
+  {
+    using _use = enter(found.gitDir)
+    await fillRest(services, found.gitDir, receiving, last, (taken) => confirmObjects(copies, to, tenure, taken))
+  }
+  await bringToCopies(services, receiving, tenure)
+}
+
+/** @throws {NotConfirmedError} */
+async function confirmMade(services: ReceiveServices, receiving: Receiving, tenure: Tenure): Promise<void> {
+  try {
+    await bringToCopies(services, receiving, tenure)
+  } catch (cause) {
+    throw new NotConfirmedError(wordsOf(cause), { cause })
+  }
+}
+
+async function bringToCopies(
+  { root, sync, copies, onReceived }: ReceiveServices,
+  { given: { to }, ending, tell }: Receiving,
+  tenure: Tenure,
+): Promise<void> {
+  const found = findRepository(root, to)
+  // Its new name must outlive a loss of power before the old one goes.
+  if (found) await sync(found.gitDir, [])
+  if (found) onReceived(found.gitDir)
+  tell(`bringing ${to} to the other hosts that keep it`)
+  await confirmCopies(copies, to, tenure)
+  await tenure.confirm(ending)
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Refusal ? error.sentence : String(error)
 }
 
 /** A configuration can make git run programs: nobody but the primary of the old name may give it. */
@@ -104,7 +162,7 @@ async function makingOf(services: ReceiveServices, receiving: Receiving, tenure:
   const { format } = state
   let isBegun = false
   const furnish = async (hidden: string) => {
-    // The giver says only once what it is in the end.
+    // The giver says only once that a fork is made.
     if (isBegun) throw new Refusal('create_failed')
     isBegun = true
     await (kind === 'fork' ? fillFork : fillWhole)(services, hidden, receiving)

@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { within } from '@sluice/shared/machine/race'
 import { Refusal } from '@sluice/shared/refusal/refusal'
+import { creationRefusal } from '../../creation/creation-refusal.ts'
 import { progressLines } from '../../git/progress-lines.ts'
-import { maxGivenLineBytes, readFinished, readGiven } from '../link/given.ts'
+import { isGoneLine, maxGivenLineBytes, readFinished, readGiven } from '../link/given.ts'
 import type { GivenAnswer } from '../link/given.ts'
 import { linesOf } from '../link/lines.ts'
 import { NotConfirmedError, receiveRepository } from './receive-repository.ts'
@@ -21,11 +22,11 @@ export type GiftSignals = {
 /** The pause between two signs of life. Milliseconds. */
 const signEveryMs = 250
 
-/** git names where it fetches from: two numbers of open files. */
-const isAboutTheWay = /^From fd::/
+/** git names where it fetches from, which is two numbers of open files, and each reference, of which there may be very many. */
+const isNoProgress = /^From fd::|^(?:[*+=t-] |[0-9a-f]{4,}\.\.).* -> /
 
-/** The giver waits for pushes to end, and reads its references. Milliseconds. */
-const longestFinishMs = 5 * 60_000
+/** The giver waits for pushes to end, and reads its references; or it waits for reads to end, and for its copies. Milliseconds. */
+const longestWaitMs = 5 * 60_000
 
 /** Receives the repository that another host gives: see given.ts. @throws {Error} for what no host of this version gives */
 export async function serveGift(
@@ -45,23 +46,28 @@ export async function serveGift(
     if (!outgoing.writableNeedDrain) outgoing.write('\n')
   }, signEveryMs)
   const tell = (words: string) => {
-    if (!outgoing.writableNeedDrain && !isAboutTheWay.test(words)) say({ words })
+    if (!outgoing.writableNeedDrain && !isNoProgress.test(words)) say({ words })
   }
   const ofGit = progressLines(tell)
   const onWords = (words?: Buffer) => {
     if (words) ofGit(words)
   }
+  const next = async () => (await within(longestWaitMs, lines.next(), undefined))?.value ?? ''
   const ready = async () => {
     say({ ready: true })
-    const last = await within(longestFinishMs, lines.next(), undefined)
-    const finished = readFinished(last?.value ?? '')
-    if (!finished) throw new Error('The host that gives it has broken off.')
+    const finished = readFinished(await next())
+    if (!finished) throw new Error(brokenOff)
     return finished
   }
+  const made = async () => {
+    say({ made: true })
+    if (!isGoneLine(await next())) throw new Error(brokenOff)
+  }
   try {
-    await receiveRepository(services, { given, ...signals, onWords, tell, ready })
+    await receiveRepository(services, { given, ...signals, onWords, tell, ready, made })
     services.log.info(line, 'took over a repository')
-    outgoing.end(`${JSON.stringify({ made: true } satisfies GivenAnswer)}\n`)
+    const last: GivenAnswer = given.kind === 'fork' ? { made: true } : { open: true }
+    outgoing.end(`${JSON.stringify(last)}\n`)
   } catch (error) {
     services.log.warn({ ...line, err: error }, 'did not take over a repository')
     outgoing.end(`${JSON.stringify(failedBy(error))}\n`)
@@ -70,9 +76,12 @@ export async function serveGift(
   }
 }
 
+const brokenOff = 'The host that gives it has broken off.'
+
 function failedBy(error: unknown): GivenAnswer {
   const isMade = error instanceof NotConfirmedError
-  const refusal = isMade ? undefined : refusalIn(error)
+  // A full disk is named, whatever has found it.
+  const refusal = isMade ? undefined : refusalIn(creationRefusal(error))
   const failed = refusal?.sentence ?? (error instanceof Error ? error.message : String(error))
   return { failed: failed.slice(-5000), reason: refusal?.reason ?? null, isMade }
 }

@@ -41,6 +41,8 @@ export type ToldState = z.output<typeof toldState>
 const trashed = z.strictObject({
   id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/),
   keptUntil: z.iso.datetime().nullable(),
+  /** Absent where it was not renamed. */
+  renamedTo: z.strictObject({ name: text, host: hostName }).optional(),
 })
 
 /** Where the primary's trash has a repository that was deleted, and until when it is kept; null: until it is purged. */

@@ -17,9 +17,12 @@ import type { ObjectsServices } from '../primary/serve-objects.ts'
 import type { Gifts } from '../giving/gifts.ts'
 import { serveGift } from '../giving/serve-gift.ts'
 import type { GiftServices } from '../giving/serve-gift.ts'
-import { givenPath } from '../link/given.ts'
+import { givenPath, outcomePath } from '../link/given.ts'
+import { isHostsPath } from './hosts-paths.ts'
+import { serveOutcome } from './serve-outcome.ts'
+import type { OutcomeServices } from '../giving/outcome.ts'
 import { maxReadsBytes, readsPath } from '../link/ask-reads.ts'
-import { followPath, maxToldBytes, objectsPath, pushPath, readTold, textsPath } from '../link/told.ts'
+import { followPath, maxToldBytes, pushPath, readTold, textsPath } from '../link/told.ts'
 import type { ReadGrants } from '../../cluster/reads/read-grants.ts'
 import { readAsk } from '../../cluster/reads/read-message.ts'
 import type { Answer, Told } from '../link/told.ts'
@@ -51,6 +54,8 @@ export type CopiesServerServices = KeptSlotsServices &
     /** What this host gives to others, and what it receives. */
     readonly gifts: Gifts
     readonly received: GiftServices
+    /** What became of that. */
+    readonly outcomes: OutcomeServices
     readonly followers: Followers
     readonly objects: ObjectsServices
     readonly grants: Pick<ReadGrants, 'answer'>
@@ -70,9 +75,6 @@ export type CopiesServerServices = KeptSlotsServices &
 /** git says nothing while it checks that no object is missing: some minutes where there are 70 GB, more on a slow disk. */
 const longestSilenceMs = 30 * 60_000
 
-const plainPaths = [followPath, keptPath, readsPath, toldObjectsPath, givenPath, purgePath, trashPath, progressPath]
-const askingPaths = [objectsPath, textsPath, pushPath, objectPagePath, objectPath]
-
 /** What hosts ask each other. To be called for peers only that are trusted as gateways are. */
 export class CopiesServer {
   readonly #services: CopiesServerServices
@@ -83,7 +85,7 @@ export class CopiesServer {
 
   /** Whether a request is one of another host's. */
   static isMeant({ url = '' }: IncomingMessage): boolean {
-    return plainPaths.includes(url) || askingPaths.some((path) => url.startsWith(`${path}?`))
+    return isHostsPath(url)
   }
 
   /** Returns when nothing of it is at work. Never rejects. */
@@ -104,6 +106,7 @@ export class CopiesServer {
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
       else if (incoming.url === keptPath) await this.#kept(incoming, outgoing, signal)
       else if (incoming.url === givenPath) await this.#receive(incoming, outgoing, signal)
+      else if (incoming.url === outcomePath) await serveOutcome(this.#services, incoming, outgoing)
       else if (incoming.url === purgePath) await servePurge(this.#services, incoming, outgoing)
       else if (incoming.url === trashPath) await serveTrash(this.#services, incoming, outgoing)
       else if (incoming.url === progressPath) await serveProgress(this.#services, incoming, outgoing)

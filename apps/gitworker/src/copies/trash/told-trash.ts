@@ -18,6 +18,8 @@ export const maxToldTrashBytes = 64 * 1024
 const id = z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/)
 const repository = z.string().min(1).max(4096)
 
+const renamedTo = z.strictObject({ name: repository, host: hostName })
+
 const removed = z.strictObject({
   /** Its plain name. */
   repository,
@@ -87,6 +89,8 @@ const entry = z.strictObject({
   keptUntil: z.string().max(100).nullable(),
   /** Whether it is a copy that others keep now. */
   isDropped: z.boolean(),
+  /** Absent where it was not renamed. */
+  renamedTo: renamedTo.optional(),
 })
 
 /** An entry of a host's trash. Times are ISO 8601. */

@@ -60,13 +60,7 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
 
 const never = new AbortController().signal
 
-const alone = {
-  ...onThisHost,
-  begin: async () => {},
-  confirm: async () => {},
-  done: async () => {},
-  [Symbol.dispose]() {},
-}
+const alone = { ...onThisHost, begin: async () => {}, done: async () => {}, [Symbol.dispose]() {} }
 
 /** What has been restored is in the trash of the other hosts, too. */
 function forgetting(operation: Operation, { trash, otherTrashes }: OperationHoldsServices): () => Promise<void> {

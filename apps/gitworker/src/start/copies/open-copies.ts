@@ -50,7 +50,7 @@ import type { Workers } from '../parts/workers.ts'
 import { openLinkTrust } from './link-trust.ts'
 import { openGifts } from './open-gifts.ts'
 import { slotViewOf } from './slot-view-of.ts'
-import { trashedIn, trashIn } from './trash-here.ts'
+import { movingIn, trashedIn, trashIn } from './trash-here.ts'
 
 export type CopiesParts = {
   readonly config: SupervisorConfig
@@ -128,7 +128,14 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const { leases, ms } = reads
   opened.use(new AskReads({ leases, links, addressOf: (host) => view.addressOf(host), ms, log }))
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
-  const { gifts, giver, received } = openGifts(parts, streams, { ...fetched, links, copies })
+  const others = { view, hosts: cluster.host.known.hosts, links }
+  const otherTrashes = new OtherTrashes({ ...others, copyTimeout, log })
+  const { gifts, giver, received, outcomes } = openGifts(
+    parts,
+    streams,
+    { ...fetched, links, copies, names, otherTrashes },
+    opened,
+  )
   opened.use(new OwnTerms(view, terms, log))
   const older = opened.use(new OlderTable(view, terms, log))
   const lent = () => lentNow(movingIn(parts))
@@ -137,12 +144,10 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const status = () => copiesStatus(view, catching, older)
   addCopiesMetrics(registry, status, () => catching.progress.brought, followers.ways)
   const pages = { '/-/cluster-host.json': () => jsonPage(200, { ...cluster.status, copies: status() }) }
-  const taken = { ...fetched, terms, users, names, followers, objects, gifts, received }
+  const taken = { ...fetched, terms, users, names, followers, objects, gifts, received, outcomes }
   const asked = { ...taken, grants: reads.grants, catchingUp: new Lane(catchingUpLane), ending, log }
   const here = { progressHere: status, trashHere: trashIn(storage, moving) }
   const forHosts = new CopiesServer({ ...asked, ...here, turns: copies.turns })
-  const others = { view, hosts: cluster.host.known.hosts, links }
-  const otherTrashes = new OtherTrashes({ ...others, copyTimeout, log })
   const progress = () => progressOfAll({ ...others, ...here })
   return partOf(opened, { copies, giver, forHosts, otherTrashes, progress, pages })
 }
@@ -170,10 +175,6 @@ function asksOf(links: HostLinks, view: SlotView) {
 function onDisk({ lfsOnDisk }: Storage): ObjectStore {
   if (!lfsOnDisk) throw new Error('The objects of LFS must be on the disk to be copied.')
   return lfsOnDisk
-}
-
-function movingIn({ storage: { root }, users, answers, moving }: CopiesParts) {
-  return { root, users, answers, busyWait: busyWaitMs, ...moving }
 }
 
 function discardIn(parts: CopiesParts): Discard {

@@ -71,9 +71,9 @@ export const administration = {
   half_renamed: {
     status: 500,
     outcome: 'failed',
-    sentence: 'The repository was given its new name on another host, and the old one is still there.',
+    sentence: 'It is not known whether the repository was renamed to a name of another host.',
     advice:
-      'A host stopped, or could not be reached, in the middle of a rename from one host to another. Nothing is lost: the sentence says what is where, and what to do.',
+      'Its host may have lost its name to another one in the last step of the rename. Nothing is lost: the hosts find out by themselves which of both names stays. Look at both.',
   },
   branch_missing: {
     status: 409,

@@ -1,0 +1,41 @@
+import type { Tenure } from '../../cluster/placement/tenure.ts'
+import { findRepository } from '../../repository/repository.ts'
+import type { Outcome, OutcomeAsked } from '../link/given.ts'
+import { confirmCopies } from '../primary/confirm-copies.ts'
+import type { Copies } from '../primary/copies.ts'
+import type { Gifts } from './gifts.ts'
+
+export type OutcomeServices = {
+  readonly root: string
+  readonly gifts: Gifts
+  /** Whether this host's trash has a repository under an id. */
+  readonly isInTrash: (id: string, repository: string) => boolean
+  /** Keeps a name on this host until it is disposed of. @throws {Refusal} where another host is its primary */
+  readonly hold: (repository: string) => Tenure
+  readonly copies: Pick<Copies, 'confirm'>
+  /** Aborted when this host stops. */
+  readonly ending: AbortSignal
+}
+
+/**
+ * What has become of a rename, as the primary of the old name knows it:
+ *
+ *   it is under way here                         ──▶ undecided
+ *   the old one is in the trash under its id     ──▶ gone; the name may have been taken again
+ *   it is there                                  ──▶ it stays: whoever was renaming it has broken off
+ *   it is neither there nor in the trash         ──▶ gone, and removed for good by now
+ *
+ * No copy has the old one any more when it is gone: none can bring it back as the next primary.
+ *
+ * @throws {Refusal} where this host is not the primary of the old name, or that cannot be known
+ */
+export async function outcomeOf(services: OutcomeServices, asked: OutcomeAsked): Promise<Outcome> {
+  const { root, gifts, isInTrash, hold, copies, ending } = services
+  const { repository, gift, trash } = asked
+  if (gifts.find(gift, repository)) return 'undecided'
+  using tenure = hold(repository)
+  const isThere = !isInTrash(trash, repository) && findRepository(root, repository) !== undefined
+  if (!isThere) await confirmCopies(copies, repository, tenure)
+  await tenure.confirm(ending)
+  return isThere ? 'stays' : 'gone'
+}
