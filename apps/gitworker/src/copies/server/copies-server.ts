@@ -91,7 +91,8 @@ export class CopiesServer {
   /** Returns when nothing of it is at work. Never rejects. */
   async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const leaving = new AbortController()
-    const signal = AbortSignal.any([leaving.signal, this.#services.ending])
+    const { received, ending } = this.#services
+    const signal = AbortSignal.any([leaving.signal, ending])
     // A pipeline has several listeners, besides those of the exchange.
     outgoing.setMaxListeners(20)
     incoming.on('error', () => {})
@@ -105,7 +106,7 @@ export class CopiesServer {
       else if (incoming.url === toldObjectsPath) await this.#take(incoming, outgoing, signal)
       else if (incoming.url === readsPath) await this.#grant(incoming, outgoing)
       else if (incoming.url === keptPath) await this.#kept(incoming, outgoing, signal)
-      else if (incoming.url === givenPath) await this.#receive(incoming, outgoing, signal)
+      else if (incoming.url === givenPath) await serveGift(received, incoming, outgoing, { leaving: signal, ending })
       else if (incoming.url === outcomePath) await serveOutcome(this.#services, incoming, outgoing)
       else if (incoming.url === purgePath) await servePurge(this.#services, incoming, outgoing)
       else if (incoming.url === trashPath) await serveTrash(this.#services, incoming, outgoing)
@@ -132,11 +133,6 @@ export class CopiesServer {
       }
     }
     await answerTold(incoming, outgoing, { maxBytes: maxToldObjectsBytes, read: readToldObjects, answer })
-  }
-
-  async #receive(incoming: IncomingMessage, outgoing: ServerResponse, leaving: AbortSignal): Promise<void> {
-    const { received, ending } = this.#services
-    await serveGift(received, incoming, outgoing, { leaving, ending })
   }
 
   async #grant(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {

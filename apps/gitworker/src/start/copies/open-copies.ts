@@ -130,12 +130,8 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const objects = { root, view, users, startGit: streams(), startGiving: streams(), offers: copies.offers }
   const others = { view, hosts: cluster.host.known.hosts, links }
   const otherTrashes = new OtherTrashes({ ...others, copyTimeout, log })
-  const { gifts, giver, received, outcomes } = openGifts(
-    parts,
-    streams,
-    { ...fetched, links, copies, names, otherTrashes },
-    opened,
-  )
+  const given = { ...fetched, links, copies, names, otherTrashes }
+  const { gifts, giver, received, outcomes } = openGifts(parts, streams, given, opened)
   opened.use(new OwnTerms(view, terms, log))
   const older = opened.use(new OlderTable(view, terms, log))
   const lent = () => lentNow(movingIn(parts))
