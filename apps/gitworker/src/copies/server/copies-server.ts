@@ -84,9 +84,7 @@ export class CopiesServer {
   }
 
   /** Whether a request is one of another host's. */
-  static isMeant({ url = '' }: IncomingMessage): boolean {
-    return isHostsPath(url)
-  }
+  static readonly isMeant = ({ url = '' }: IncomingMessage): boolean => isHostsPath(url)
 
   /** Returns when nothing of it is at work. Never rejects. */
   async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
