@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { identityOf } from './process-table.ts'
 import type { RequestMark } from './request-processes.ts'
 import { temporaryPacksOf, wordsOfPush } from '../git/push-trace.ts'
@@ -26,9 +26,9 @@ export type Noted = {
   /** The repository in which a push may have left something. */
   readonly gitDir?: string
   readonly words?: PushWords | undefined
-  /** Set for a command of the supervisor's own that repacks: when it was begun, in milliseconds since 1970. */
+  /** Set for a command of the supervisor's own that repacks: files that it makes are no older. Milliseconds since 1970. */
   readonly repacksSince?: number
-  /** Set for a command of the supervisor's own that fetches: when it was begun, in milliseconds since 1970. */
+  /** Set for a command of the supervisor's own that fetches: files that it makes are no older. Milliseconds since 1970. */
   readonly fetchesSince?: number
   /** The beginning of the names of temporary packs that a repack may have left: absolute. */
   readonly temporaryPacks?: string | undefined
@@ -38,21 +38,31 @@ export type Noted = {
 const maxBytes = 64 * 1024
 const trimEveryMs = 1000
 
-/** Writes a note on what a worker serves. Disposing of it removes it. */
+/**
+ * Writes a note on what a worker serves. Disposing of it removes it.
+ *
+ * @param since what is to say when it was begun; undefined for a client's request
+ */
 export function writeNote(
   file: string,
   { leader, word }: RequestMark,
   gitDir: string | undefined,
-  own: Pick<Noted, 'repacksSince' | 'fetchesSince'> = {},
+  since?: 'repacksSince' | 'fetchesSince',
 ): RequestNote {
   try {
-    const noted: Noted = {
-      worker: identityOf(leader) ?? '',
-      word,
-      ...(gitDir !== undefined && { gitDir }),
-      ...own,
+    const made = openSync(file, 'w')
+    try {
+      const noted: Noted = {
+        worker: identityOf(leader) ?? '',
+        word,
+        ...(gitDir !== undefined && { gitDir }),
+        // Not the time of day: files get the time of the kernel's last tick, which is some milliseconds before that.
+        ...(since && { [since]: fstatSync(made).mtimeMs }),
+      }
+      writeFileSync(made, `${JSON.stringify(noted)}\n`)
+    } finally {
+      closeSync(made)
     }
-    writeFileSync(file, `${JSON.stringify(noted)}\n`)
   } catch {
     // A full disk must not stop the service. If a push without a note is killed, what it leaves is not removed.
     return { file: undefined, [Symbol.dispose]: () => rmSync(file, { force: true }) }

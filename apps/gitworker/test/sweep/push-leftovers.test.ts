@@ -1,12 +1,30 @@
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { mkdir, open as openFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
-import { readNote } from '../../src/process/request-note.ts'
+import { readNote, writeNote } from '../../src/process/request-note.ts'
 import { removeLeftovers } from '../../src/sweep/push-leftovers.ts'
+
+test('what is made as soon as a note is written counts as made after it', async () => {
+  await using folder = await temporaryFolder()
+  const gitDir = join(folder.path, 'a.git')
+  const packs = join(gitDir, 'objects/pack')
+  await mkdir(packs, { recursive: true })
+  const left = join(packs, 'tmp_pack_AbCdEf')
+  for (let turn = 0; turn < 20; turn++) {
+    using note = writeNote(
+      join(folder.path, 'note'),
+      { leader: process.pid, word: 'w', since: 0 },
+      gitDir,
+      'repacksSince',
+    )
+    writeFileSync(left, 'x')
+    assert.deepEqual((await removeLeftovers(readNote(note.file!))).removed, [left])
+  }
+})
 
 test('the temporary packs that a killed repack has named in its trace are removed, and no others', async () => {
   await using folder = await temporaryFolder()

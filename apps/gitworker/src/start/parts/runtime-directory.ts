@@ -102,7 +102,7 @@ export async function openRuntimeDirectory(
   // The processes that used these folders have been ended above.
   await clearPushFolders(pushes, onLeftFolder).catch(onLeftFolder)
   // Of files that are younger than a repack or a fetch, another machine may be the owner.
-  const since = (what: 'repacksSince' | 'fetchesSince') => (isShared ? {} : { [what]: Date.now() })
+  const since = <T>(what: T) => (isShared ? undefined : what)
   const noteFile = ({ leader, word }: RequestMark) => join(requests, `${leader}.${word}`)
   const parts = opened.move()
   return {
