@@ -69,7 +69,8 @@ test(
     const cluster = join(folder.path, 'cluster')
     const first = clusterStart(cluster)
     const { url, hostsOfDemo } = await first.announced()
-    assert.equal(hostsOfDemo.length, 2)
+    // One more, while the balancer moves it.
+    assert.ok(hostsOfDemo.length >= 2, hostsOfDemo.join())
     await git(folder.path, ['clone', '--quiet', `${url}/demo.git`])
     const demo = join(folder.path, 'demo')
     await git(demo, ['commit', '--quiet', '--allow-empty', '-m', 'Say hello'])
