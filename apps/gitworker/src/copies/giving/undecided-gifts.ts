@@ -111,7 +111,7 @@ export class UndecidedGifts implements AsyncDisposable {
       try {
         if (await this.#isDecided(repository)) return
       } catch (error) {
-        if (signal.aborted || (error instanceof Refusal && error.reason === 'misplaced')) return
+        if (signal.aborted || this.#isOthers(repository)) return
         const words = error instanceof Error ? error.message : String(error)
         if (words !== said)
           log.warn({ err: error, repository }, 'it is not known yet whether a repository has got this name')
@@ -119,6 +119,13 @@ export class UndecidedGifts implements AsyncDisposable {
       }
       await pause(ms, undefined, { signal, ref: false }).catch(() => {})
     }
+  }
+
+  /** Where this host keeps it, `misplaced` says no more than that one of both names may be handed over. */
+  #isOthers(repository: string): boolean {
+    const { view } = this.#services
+    const primary = view.slot(slotOf(repository))?.primary
+    return primary !== undefined && primary !== view.name
   }
 
   async #isDecided(repository: string): Promise<boolean> {
