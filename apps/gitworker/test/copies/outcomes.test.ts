@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
+import { newTrashId } from '../../src/administration/trash/trash-id.ts'
 import { outcomeOf } from '../../src/copies/giving/outcome.ts'
 import type { OutcomeServices } from '../../src/copies/giving/outcome.ts'
 import { Gifts } from '../../src/copies/giving/gifts.ts'
@@ -12,7 +13,7 @@ import { withGivenMark, withoutGivenMark } from '../../src/repository/given-mark
 
 /** What the primary of an old name says of a rename from it, and the mark of one that is not decided. */
 
-const asked = { repository: 'old', gift: '0'.repeat(32), trash: '20261126T180000Z-00000000' }
+const asked = { repository: 'old', gift: '0'.repeat(32), trash: newTrashId(new Date()) }
 
 /** @param confirmed gets what copies were made sure of */
 function services(root: string, inTrash: string | undefined, confirmed: string[] = []): OutcomeServices {
@@ -36,9 +37,19 @@ test('the primary of the old name tells one that stays from one that is gone, an
   assert.equal(await outcomeOf(services(root, undefined), asked), 'gone')
   await git(root, ['init', '--quiet', '--bare', 'old.git'])
   assert.equal(await outcomeOf(services(root, undefined), asked), 'stays')
-  assert.equal(await outcomeOf(services(root, '20261126T180000Z-00000001'), asked), 'stays')
+  assert.equal(await outcomeOf(services(root, newTrashId(new Date())), asked), 'stays')
   // Somebody has pushed to the old name since.
   assert.equal(await outcomeOf(services(root, asked.trash), asked), 'gone')
+})
+
+test('one that was made of the old name since is not the old one, whose time in the trash may be over', async () => {
+  await using folder = await temporaryFolder()
+  await git(folder.path, ['init', '--quiet', '--bare', 'old.git'])
+  const begun = (minutes: number) => ({ ...asked, trash: newTrashId(new Date(Date.now() - minutes * 60_000)) })
+  assert.equal(await outcomeOf(services(folder.path, undefined), begun(10)), 'gone')
+  // The clocks of hosts differ.
+  assert.equal(await outcomeOf(services(folder.path, undefined), begun(0.5)), 'stays')
+  assert.equal(await outcomeOf(services(folder.path, undefined), begun(-10)), 'stays')
 })
 
 test('nothing is said while the rename is under way, or by a host that may not be the primary', async () => {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Tenure } from '../../cluster/placement/tenure.ts'
 import { findRepository } from '../../repository/repository.ts'
 import type { Outcome, OutcomeAsked } from '../link/given.ts'
@@ -23,9 +24,10 @@ export type OutcomeServices = {
  *   it is under way here                         ──▶ undecided
  *   the old one is in the trash under its id     ──▶ gone; the name may have been taken again
  *   it is there                                  ──▶ it stays: whoever was renaming it has broken off
- *   it is neither there nor in the trash         ──▶ gone, and removed for good by now
+ *   another one is there, made since             ──▶ gone, and removed for good by now, as far as anybody knows
+ *   it is neither there nor in the trash         ──▶ the same
  *
- * No copy has the old one any more when it is gone: none can bring it back as the next primary.
+ * What stays is removed under its new name, so it must be proven that this is the old one. No copy has the old one any more when it is gone: none can bring it back as the next primary.
  *
  * @throws {Refusal} where this host is not the primary of the old name, or that cannot be known
  */
@@ -34,8 +36,22 @@ export async function outcomeOf(services: OutcomeServices, asked: OutcomeAsked):
   const { repository, gift, trash } = asked
   if (gifts.find(gift, repository)) return 'undecided'
   using tenure = hold(repository)
-  const isThere = !isInTrash(trash, repository) && findRepository(root, repository) !== undefined
+  const found = isInTrash(trash, repository) ? undefined : findRepository(root, repository)
+  const isThere = found !== undefined && !isMadeSince(found.gitDir, trash)
   if (!isThere) await confirmCopies(copies, repository, tenure)
   await tenure.confirm(ending)
   return isThere ? 'stays' : 'gone'
+}
+
+/** The clocks of hosts differ, and an id has no parts of a second. Milliseconds. */
+const marginMs = 60_000
+
+/**
+ * Whether a repository was made after a rename had begun, on this disk. A file system that knows no times of birth cannot tell.
+ *
+ * @param trash the id that the old one was to have in the trash: it was made when the rename began
+ */
+function isMadeSince(gitDir: string, trash: string): boolean {
+  const begun = Date.parse(trash.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-.*$/, '$1-$2-$3T$4:$5:$6Z'))
+  return statSync(gitDir).birthtimeMs > begun + marginMs
 }
