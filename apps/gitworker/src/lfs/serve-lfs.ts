@@ -108,7 +108,11 @@ export class Lfs {
       if (!repository) throw new Refusal('cannot_create')
       if (hasMade) record.created = true
       if (visit.isProvisional) creation?.made(relative(firstPushes.root, repository.gitDir), hasMade)
-      return { place: placeOf(claim.repository, repository), use: users.enter(repository.gitDir) }
+      using entered = new DisposableStack()
+      entered.use(users.enter(repository.gitDir))
+      // It may be another one: a mirror, a read-only one, or one that is not renamed yet.
+      if (!hasMade) await this.#check(exchange, request, repository)
+      return { place: placeOf(claim.repository, repository), use: entered.move() }
     }
     await this.#services.uploads.serve({ ...call, request }, undefined, create)
   }
