@@ -8,6 +8,7 @@ import { isInsideRepository } from '../../repository/repository.ts'
 import { borrowersOf } from '../lending/borrowers.ts'
 import { leftBehind } from '../move/left-behind.ts'
 import { movableFolder } from '../move/movable.ts'
+import { syncMove } from '../move/sync-move.ts'
 import { whileNothingMoves } from '../move/while-nothing-moves.ts'
 import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import type { FoundRepository } from '../operation/found-repository.ts'
@@ -85,13 +86,16 @@ export async function renameToHost(
   progress.tell(`giving it the name ${to} on ${host}`)
   const names = { repository, to, host }
   const toTheEnd = { ...progress, signal: never }
-  await orUndone(names, async () => {
+  const { path: target } = await orUndone(names, async () => {
     await giving.finish()
     await checkIsOurs()
     const kept = { ...keptForADay(), id: trashId, renamedTo: { name: plainName(to), host } }
-    await moveToTrash(services, { ...found, folder, borrowers }, kept, toTheEnd)
+    return await moveToTrash(services, { ...found, folder, borrowers }, kept, toTheEnd)
   })
-  await orUnknown(names, () => confirm(toTheEnd))
+  await orUnknown(names, async () => {
+    await syncMove({ folder, target })
+    await confirm(toTheEnd)
+  })
   const isHeard = await giving.conclude()
   const borrowing = borrowers.map(({ name }) => name)
   const done = { renamed: repository, to, borrowers: borrowing, host, notCopied, trash: trashId }
@@ -150,9 +154,9 @@ async function begin(
 type Names = { readonly repository: string; readonly to: string; readonly host: string }
 
 /** Until the old one is in the trash, whatever fails leaves it as it was. */
-async function orUndone({ repository, to, host }: Names, act: () => Promise<void>): Promise<void> {
+async function orUndone<T>({ repository, to, host }: Names, act: () => Promise<T>): Promise<T> {
   try {
-    await act()
+    return await act()
   } catch (cause) {
     const isOver = cause instanceof Refusal && cause.reason === 'term_over'
     if (!isOver && (cause instanceof Refusal || !(cause instanceof Error))) throw cause
