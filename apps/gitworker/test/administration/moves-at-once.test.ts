@@ -7,8 +7,6 @@ import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { deleteRepository } from '../../src/administration/change/delete-repository.ts'
-import type { GivingServices } from '../../src/administration/change/give-to-host.ts'
-import type { MovingServices } from '../../src/administration/change/held-repository.ts'
 import { renameRepository } from '../../src/administration/change/rename-repository.ts'
 import { restoreRepository } from '../../src/administration/change/trashed-repository.ts'
 import { MoveNotes } from '../../src/administration/move/move-notes.ts'
@@ -20,7 +18,7 @@ import { RepositoryUsers } from '../../src/repository/repository-users.ts'
 const progress = { signal: new AbortController().signal, tell: () => {} }
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let root: string
-let services: MovingServices & GivingServices
+let services: Parameters<typeof renameRepository>[0]
 
 beforeEach(async () => {
   folder = await temporaryFolder()
@@ -34,6 +32,7 @@ beforeEach(async () => {
   services = {
     root,
     giver: undefined,
+    runJob: () => assert.fail('nothing is given to another host here'),
     turns: new Turns(),
     trash: new Trash(root, undefined),
     notes: await MoveNotes.open(join(folder.path, 'notes'), silentLog),

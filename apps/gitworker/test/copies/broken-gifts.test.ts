@@ -237,6 +237,11 @@ test('until the old name is gone, the new one is read and takes no pushes; an op
     assert.equal(reply.status, 503, service)
     assert.match(await reply.text(), /takes no pushes until its old name is gone/)
   }
+  await hosts.place('third', { primary: 'one', copies: ['one'], inSync: ['one'] })
+  const { body } = await administer(join(hosts.folder, 'run-two'), 'POST', 'repositories/not-yet/rename', {
+    to: 'third',
+  })
+  assert.match(body, /"repository_moving".*its old name is not gone yet/)
   leave()
   await assert.rejects(answer)
   await until('the old one to take pushes', () => takesPushes(url))

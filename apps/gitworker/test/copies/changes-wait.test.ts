@@ -32,7 +32,14 @@ function hostThatFollowed() {
 test('an operation of an operator is not begun while this host still follows, as a copy, the primary before it', async () => {
   const { copies, tenure, happened, end, following } = hostThatFollowed()
   const placement = { primaryOf: () => 'one', holdForOperator: () => tenure } as Partial<Placement> as Placement
-  const services = { placement, copies, otherTrashes: undefined, trash: {} as Trash, isShared: false }
+  const services = {
+    placement,
+    copies,
+    otherTrashes: undefined,
+    lookAt: undefined,
+    trash: {} as Trash,
+    isShared: false,
+  }
   using held = operationHolds(services)({ kind: 'head', repository: 'demo.git', branch: 'main' })
   const begun = held.begin().then(() => happened.push('begun'))
   await setImmediate()

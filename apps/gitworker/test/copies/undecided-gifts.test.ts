@@ -11,6 +11,7 @@ import { Gifts } from '../../src/copies/giving/gifts.ts'
 import { UndecidedGifts } from '../../src/copies/giving/undecided-gifts.ts'
 import type { UndecidedServices } from '../../src/copies/giving/undecided-gifts.ts'
 import { withGivenMark } from '../../src/repository/given-mark.ts'
+import { operationHolds } from '../../src/start/administration/operation-holds.ts'
 
 /** A renamed repository whose host does not know whether its old name is gone: it finds out, whatever comes in between. */
 
@@ -60,3 +61,28 @@ for (const closed of ['old', 'new'] as const) {
     await until('it to take pushes', async () => !(await isMarked()))
   })
 }
+
+test('it is looked at under the name that an operator gives it, or restores it to', async () => {
+  const looked: string[] = []
+  const tenure = { confirm: async () => {}, [Symbol.dispose]() {} }
+  const services = {
+    placement: { primaryOf: () => 'one', holdForOperator: () => tenure },
+    copies: undefined,
+    otherTrashes: { forget: async () => {} },
+    lookAt: (repository: string) => void looked.push(repository),
+    trash: { find: () => ({ repository: 'deleted' }) },
+    isShared: false,
+  } as unknown as Parameters<typeof operationHolds>[0]
+  const hold = operationHolds(services)
+  const operations = [
+    { kind: 'rename', repository: 'new', to: 'newer.git' },
+    { kind: 'restore', id: 'x', to: undefined },
+    { kind: 'restore', id: 'x', to: 'restored.git' },
+    { kind: 'head', repository: 'other', branch: 'main' },
+  ] as const
+  for (const operation of operations) {
+    using held = hold(operation)
+    await held.done()
+  }
+  assert.deepEqual(looked, ['newer', 'deleted', 'restored'])
+})

@@ -4,6 +4,8 @@ import { Refusal } from '@sluice/shared/refusal/refusal'
 import type { BegunGiving, Giver, Giving } from '../../copies/giving/giver.ts'
 import { UncertainGiftError } from '../../copies/giving/open-giving.ts'
 import { NotCopiableError } from '../../copies/state/repository-texts.ts'
+import { readGivenMark } from '../../repository/given-mark.ts'
+import type { RunJob } from '../../process/job/job.ts'
 import { isInsideRepository } from '../../repository/repository.ts'
 import { borrowersOf } from '../lending/borrowers.ts'
 import { leftBehind } from '../move/left-behind.ts'
@@ -60,12 +62,12 @@ type Place = HeldPlace & { readonly otherHost: string }
  *   by `half_renamed`, nothing has changed
  */
 export async function renameToHost(
-  services: MovingServices & GivingServices,
+  services: MovingServices & GivingServices & { readonly runJob: RunJob },
   { repository, to }: OperationOf<'rename'>,
   progress: Progress,
   { otherHost: host, checkIsOurs, confirm }: Place,
 ): Promise<GivenToHost> {
-  const { root, turns, trash, notes } = services
+  const { root, turns, trash, notes, runJob } = services
   const found = foundRepository(root, repository)
   const { gitDir, keys } = found
   const folder = movableFolder(root, repository, gitDir)
@@ -74,6 +76,7 @@ export async function renameToHost(
   if (isInsideRepository(root, to)) throw new Refusal('cannot_create')
   using holding = new DisposableStack()
   holding.use(turns.take([...keys, ...keysOf(to)], 'rename'))
+  if (await readGivenMark(gitDir, runJob)) throw notRenamedYet(repository)
   const findBorrowers = () => whileNothingMoves(notes, () => borrowersOf(gitDir, root, trash))
   // What would be refused in the end is refused before hours of copying.
   await findBorrowers()
@@ -183,6 +186,12 @@ function wordsOf(error: unknown): string {
 
 function named(repository: string): string {
   return JSON.stringify(repository)
+}
+
+/** Its mark says what it was renamed from. With another one, it could not be known which of three names is to be left. */
+function notRenamedYet(repository: string): Refusal {
+  const sentence = `${named(repository)} is getting this name at the moment: its old name is not gone yet. Try again in a moment.`
+  return new Refusal('repository_moving', { sentence })
 }
 
 function notMovable(why: string): Refusal {

@@ -1,5 +1,6 @@
 import { Refusal } from '@sluice/shared/refusal/refusal'
 import { plainName } from '@sluice/shared/git/repository-name'
+import type { RunJob } from '../../process/job/job.ts'
 import { foundRepository, keysOf } from '../operation/found-repository.ts'
 import { renameToHost } from './give-to-host.ts'
 import type { GivenToHost, GivingServices } from './give-to-host.ts'
@@ -19,7 +20,7 @@ export type Renamed = { readonly renamed: string; readonly to: string; readonly 
  * @throws {Refusal} `repository_missing`, `repository_exists`, `repository_in_use`, `not_movable` …
  */
 export async function renameRepository(
-  services: MovingServices & GivingServices,
+  services: MovingServices & GivingServices & { readonly runJob: RunJob },
   operation: OperationOf<'rename'>,
   progress: Progress,
   { otherHost, ...place }: HeldPlace,

@@ -52,6 +52,8 @@ export type AdministrationParts = {
   readonly giver?: Giver | undefined
   /** Undefined there, too. */
   readonly otherTrashes?: OtherTrashes | undefined
+  /** Finds out about a repository that is not renamed to its name yet; undefined there, too. */
+  readonly lookAt?: ((repository: string) => void) | undefined
   /** Undefined where there is one host only, or the host is stopped. */
   readonly cluster?: Cluster | undefined
   /** What the hosts of the cluster bring to each other; undefined where nothing is copied. */
@@ -90,7 +92,7 @@ export async function openAdministration(
   address: UnixAddress | undefined,
 ): Promise<AdministrationPart> {
   const { config, storage, workers, moving, newRepositories, users, placement, answers, readOnly, mirrors } = parts
-  const { copies, giver, otherTrashes, cluster, progress, auditLog, eventLog, desk, metrics, log } = parts
+  const { copies, giver, otherTrashes, lookAt, cluster, progress, auditLog, eventLog, desk, metrics, log } = parts
   const { root, runtimeDirectory, lfs } = storage
   const { pool, git, runJob, spawnLog } = workers
   await using opened = new AsyncDisposableStack()
@@ -111,7 +113,7 @@ export async function openAdministration(
     facts,
     runJob,
     runLongJob: longJobRunner({ pool, git, lane: new Lane(longJobLane), spawnLog, notes: runtimeDirectory }),
-    hold: operationHolds({ placement, copies, otherTrashes, trash, isShared: isRootShared(config) }),
+    hold: operationHolds({ placement, copies, otherTrashes, lookAt, trash, isShared: isRootShared(config) }),
     others,
     events: eventLog?.operations,
     onOver: (kind, result) => metrics.administered(kind, result),

@@ -18,6 +18,8 @@ export type OperationHoldsServices = {
   readonly copies: Pick<Copies, 'has' | 'confirm' | 'turns'> | undefined
   /** Undefined there, too. */
   readonly otherTrashes: Pick<OtherTrashes, 'forget'> | undefined
+  /** Finds out about one that is not renamed to its name yet. Undefined there, too. */
+  readonly lookAt: ((repository: string) => void) | undefined
   readonly trash: Trash
   readonly isShared: boolean
 }
@@ -38,7 +40,7 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
     const areOurs = async (signal: AbortSignal) => {
       for (const { name, tenure } of held) await tenure.confirm(signal).catch(() => Promise.reject(unknown(name)))
     }
-    const forget = forgetting(operation, services)
+    const tidy = tidying(operation, services, otherHost)
     return {
       otherHost,
       async begin() {
@@ -52,7 +54,7 @@ export function operationHolds(services: OperationHoldsServices): HoldOperation 
         if (changesState(operation)) for (const one of held.toReversed()) await confirm(one, copies, tell)
         await areOurs(signal)
       },
-      done: forget,
+      done: tidy,
       [Symbol.dispose]: () => holds.dispose(),
     }
   }
@@ -62,12 +64,23 @@ const never = new AbortController().signal
 
 const alone = { ...onThisHost, begin: async () => {}, done: async () => {}, [Symbol.dispose]() {} }
 
-/** What has been restored is in the trash of the other hosts, too. */
-function forgetting(operation: Operation, { trash, otherTrashes }: OperationHoldsServices): () => Promise<void> {
+/**
+ * What has been restored is in the trash of the other hosts, too. And what has got another name, or come out of the trash, may
+ * still wait for word of what it was renamed from.
+ */
+function tidying(
+  operation: Operation,
+  { trash, otherTrashes, lookAt }: OperationHoldsServices,
+  otherHost: string | undefined,
+): () => Promise<void> {
+  if (operation.kind === 'rename' && otherHost === undefined) return async () => lookAt?.(plainName(operation.to))
   if (operation.kind !== 'restore' || !otherTrashes) return async () => {}
   const { id, to } = operation
   const { repository } = trash.find(id)
-  return () => otherTrashes.forget(repository, id, to ?? repository)
+  return async () => {
+    await otherTrashes.forget(repository, id, to ?? repository)
+    lookAt?.(plainName(to ?? repository))
+  }
 }
 
 function namesOf(

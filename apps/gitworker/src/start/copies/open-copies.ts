@@ -77,6 +77,8 @@ export type CopiesPart = Part<{
   readonly giver: Giver
   readonly forHosts: CopiesServer
   readonly otherTrashes: OtherTrashes
+  /** Finds out about a repository that is not renamed to its name yet. */
+  readonly lookAt: (repository: string) => void
   /** What the hosts of the cluster bring to each other. */
   readonly progress: () => Promise<ClusterProgress>
   readonly pages: Pages
@@ -131,7 +133,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const others = { view, hosts: cluster.host.known.hosts, links }
   const otherTrashes = new OtherTrashes({ ...others, copyTimeout, log })
   const given = { ...fetched, links, copies, names, otherTrashes }
-  const { gifts, giver, received, outcomes } = openGifts(parts, streams, given, opened)
+  const { gifts, giver, received, outcomes, lookAt } = openGifts(parts, streams, given, opened)
   opened.use(new OwnTerms(view, terms, log))
   const older = opened.use(new OlderTable(view, terms, log))
   const lent = () => lentNow(movingIn(parts))
@@ -145,7 +147,7 @@ export async function openCopies(parts: CopiesParts): Promise<CopiesPart> {
   const here = { progressHere: status, trashHere: trashIn(storage, moving) }
   const forHosts = new CopiesServer({ ...asked, ...here, turns: copies.turns })
   const progress = () => progressOfAll({ ...others, ...here })
-  return partOf(opened, { copies, giver, forHosts, otherTrashes, progress, pages })
+  return partOf(opened, { copies, giver, forHosts, otherTrashes, lookAt, progress, pages })
 }
 
 /** Lanes of their own: whoever serves a fetch waits for nobody, so hosts cannot wait for each other in a circle. */

@@ -39,6 +39,8 @@ export type OpenedGifts = {
   readonly received: GiftServices
   /** What this host knows of renames from its names. */
   readonly outcomes: OutcomeServices
+  /** Finds out about a repository that is not renamed to its name yet. */
+  readonly lookAt: (repository: string) => void
 }
 
 /**
@@ -67,7 +69,8 @@ export function openGifts(
   const undecided = opened.use(new UndecidedGifts({ ...fetched, ...outcomes, copyTimeout, take, withdraw, log }))
   opened.use(new NewTerms({ root, view, names, undecided, log }))
   const how = { startGit: streams(), hold, make: makeNewIn(parts), onReceived, receiving: new Lane(receivingLane) }
-  return { gifts, giver, received: { ...fetched, ...how, undecided, enter: enterIn(parts), log }, outcomes }
+  const received = { ...fetched, ...how, undecided, enter: enterIn(parts), log }
+  return { gifts, giver, received, outcomes, lookAt: (repository) => undecided.look(repository) }
 }
 
 function enterIn({ users, answers }: CopiesParts): ReceiveServices['enter'] {

@@ -36,6 +36,8 @@ export type OwnWork = Part<{
   readonly giver: Giver | undefined
   readonly forHosts: CopiesServer | undefined
   readonly otherTrashes: OtherTrashes | undefined
+  /** Finds out about a repository that is not renamed to its name yet; undefined there, too. */
+  readonly lookAt: ((repository: string) => void) | undefined
   /** What the hosts of the cluster bring to each other; undefined there, too. */
   readonly progress: (() => Promise<ClusterProgress>) | undefined
   /** How copies come along, for operators. */
@@ -57,9 +59,9 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
   if (maintenance) opened.use(maintenance)
   const onFollowed = (gitDir: string) => maintenance?.touch(gitDir, true)
   const copying = opened.use(await openCopying(parts, onFollowed))
-  const { copies, giver, forHosts, otherTrashes, progress, pages } = copying
+  const { copies, giver, forHosts, otherTrashes, lookAt, progress, pages } = copying
   const { mirrors } = opened.use(await openMirrors({ ...parts, exclusive, marks, maintenance, copies }))
-  const forCopies = { copies, giver, forHosts, otherTrashes, progress, pages }
+  const forCopies = { copies, giver, forHosts, otherTrashes, lookAt, progress, pages }
   return partOf(opened, { maintenance, mirrors, marks, ...forCopies, bundles: bundles?.bundles })
 }
 
@@ -67,5 +69,5 @@ export async function openOwnWork(parts: OwnWorkParts): Promise<OwnWork> {
 async function openCopying({ cluster, ...parts }: OwnWorkParts, onFollowed: (gitDir: string) => void) {
   if (cluster && parts.config.storage === 'own') return await openCopies({ ...parts, cluster, onFollowed })
   const nothing = { copies: undefined, giver: undefined, forHosts: undefined, otherTrashes: undefined }
-  return partOf(new AsyncDisposableStack(), { ...nothing, progress: undefined, pages: {} })
+  return partOf(new AsyncDisposableStack(), { ...nothing, lookAt: undefined, progress: undefined, pages: {} })
 }
