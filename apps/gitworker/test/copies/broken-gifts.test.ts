@@ -275,6 +275,21 @@ test('where the word that the old name is gone does not come, the new one takes 
   )
 })
 
+test('one that is deleted before its old name is gone takes pushes when it is restored', async () => {
+  await placeApart('kept-long', 'restored')
+  const asked = async (method: string, path: string, body?: object) =>
+    JSON.parse((await administer(join(hosts.folder, 'run-two'), method, path, body)).body.trim().split('\n').at(-1)!)
+  tap = async (chunk) => {
+    if (isMade(chunk)) await asked('DELETE', 'repositories/restored')
+  }
+  assert.match(await rename('kept-long', 'restored').answer, /"result"/)
+  tap = () => {}
+  const { id } = (await trashOf('two', 'restored')) as { readonly id: string }
+  const said = (await asked('POST', `trash/${id}/restore`, {})) as object
+  assert.ok('result' in said || 'restored' in said, JSON.stringify(said))
+  await until('pushes to be taken', () => takesPushes(hosts.urlOf('two', 'restored')))
+})
+
 test('a host that starts again finds what was not decided', async () => {
   const url = await placeApart('asleep', 'awake')
   const reached = Promise.withResolvers<void>()
