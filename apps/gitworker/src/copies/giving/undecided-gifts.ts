@@ -21,7 +21,7 @@ import type { OutcomeServices } from './outcome.ts'
  * Repositories of this host that have got a new name from another host, which has not said that the old one is gone:
  *
  *   marked ──the primary of the old name is asked──┬─▶ gone ──▶ the mark goes: it takes pushes
- *     ▲                                            ├─▶ stays ──▶ it is removed: it has nothing that the old one has not
+ *     ▲                                            ├─▶ stays ──▶ it goes to the trash: the old one has all that it has
  *     └───── undecided, or no answer ──────────────┘
  *
  * So one of both names takes pushes, and never both, whoever dies.
@@ -37,14 +37,16 @@ export type UndecidedServices = OutcomeServices & {
   /** Keeps operators from a repository until it is disposed of. @throws {Refusal} `repository_busy` */
   readonly take: (repository: string, gitDir: string) => Disposable
   /**
-   * Removes a repository that nobody can have changed, for good, from all hosts.
+   * Moves a repository that nobody can have changed to the trash of all hosts.
    *
    * @param isMeant asked when nobody else works on it
+   * @param isPurged whether no trash is to keep it either
    */
   readonly withdraw: (
     repository: string,
     isMeant: (gitDir: string) => Promise<boolean>,
     tenure: Tenure,
+    isPurged: boolean,
   ) => Promise<void>
   readonly log: Logger
 }
@@ -79,21 +81,25 @@ export class UndecidedGifts implements AsyncDisposable {
     await tenure.confirm(ending)
   }
 
-  /** It is not renamed: it is removed. Where that cannot be done now, it is tried again. Never rejects. */
+  /**
+   * It was not made as a whole, so the old one is there: it is removed for good. Where that cannot be done now, it is asked
+   * about later. Never rejects.
+   */
   async withdraw(repository: string, gift: string): Promise<void> {
     try {
       using tenure = this.#services.hold(repository)
-      await this.#withdraw(repository, gift, tenure)
+      await this.#withdraw(repository, gift, tenure, true)
     } catch (err) {
       this.#services.log.warn({ err, repository }, 'what was not renamed to this name could not be removed yet')
       this.look(repository)
     }
   }
 
-  async #withdraw(repository: string, gift: string, tenure: Tenure): Promise<void> {
+  async #withdraw(repository: string, gift: string, tenure: Tenure, isPurged: boolean): Promise<void> {
     const { withdraw, runJob, log } = this.#services
-    await withdraw(repository, async (gitDir) => (await readGivenMark(gitDir, runJob))?.gift === gift, tenure)
-    log.info({ repository, gift }, 'removed what was not renamed to this name: all of it is under its old name')
+    await withdraw(repository, async (gitDir) => (await readGivenMark(gitDir, runJob))?.gift === gift, tenure, isPurged)
+    const what = `${isPurged ? 'removed' : 'moved to the trash'} what was not renamed to this name`
+    log.info({ repository, gift }, `${what}: all of it is under its old name`)
   }
 
   /** Looks until it is decided, or another host keeps the name. One that has no mark is none of those. */
@@ -137,7 +143,8 @@ export class UndecidedGifts implements AsyncDisposable {
     const { gift, repository: from } = mark
     const outcome = await this.#ask(mark)
     if (outcome === 'undecided') return false
-    if (outcome === 'stays') await this.#withdraw(repository, gift, tenure)
+    // The trash keeps it for a day, since another host says so, by what it finds under the old name.
+    if (outcome === 'stays') await this.#withdraw(repository, gift, tenure, false)
     else {
       await this.open(repository, gift)
       log.info({ repository, from, gift }, 'a renamed repository takes pushes: its old name is gone')

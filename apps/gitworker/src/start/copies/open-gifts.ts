@@ -82,13 +82,13 @@ function enterIn({ users, answers }: CopiesParts): ReceiveServices['enter'] {
   }
 }
 
-/** Nothing is in it that the old name has not. So no trash is to keep it: where one cannot be reached, it stays there for a day. */
+/** A trash that cannot be reached keeps what is purged for a day, as it keeps anything else. */
 function withdrawIn(parts: CopiesParts, { copies, otherTrashes }: Fetched): UndecidedServices['withdraw'] {
   const services = movingIn(parts)
-  return async (repository, isMeant, tenure) => {
+  return async (repository, isMeant, tenure, isPurged) => {
     const entry = await withdrawRepository(services, repository, isMeant)
     await confirmCopies(copies, repository, tenure)
-    if (!entry) return
+    if (!entry || !isPurged) return
     const removed = { repository, id: entry.id, withDropped: false }
     await otherTrashes.remove(removed, () => true).catch(() => {})
     await purgeHere(services, removed).catch(() => {})
