@@ -1,6 +1,9 @@
 /** In so many steps the time is counted. */
 const steps = 10
 
+/** So many late steps do not count. */
+const mostLate = 10
+
 /**
  * A deadline for others that counts only time in which this process could hear them. A process that was stopped (SIGSTOP), or
  * whose machine slept, finds all of its timers due at once, before it reads what has come meanwhile: a plain timer would give
@@ -9,12 +12,14 @@ const steps = 10
  *   step ──its timer is due──▶ a turn of the event loop, in which others are heard ──▶ the next step
  *                                                                                  └── it was the last ──▶ over
  *
- * A step that took more than twice its time does not count.
+ * A step that took more than twice its time does not count, but only so many of them: others are given up in the end by a
+ * process that is stopped again and again, or so busy that all of its timers are late.
  */
 export class AwakeDeadline implements Disposable {
   readonly #stepMs: number
   readonly #onOver: () => void
   #left = steps
+  #lateLeft = mostLate
   #began = 0
   #timer: NodeJS.Timeout | undefined
   #turn: NodeJS.Immediate | undefined
@@ -34,6 +39,7 @@ export class AwakeDeadline implements Disposable {
   restart(): void {
     this[Symbol.dispose]()
     this.#left = steps
+    this.#lateLeft = mostLate
     this.#beginStep()
   }
 
@@ -48,7 +54,9 @@ export class AwakeDeadline implements Disposable {
   }
 
   #endStep(): void {
-    if (performance.now() - this.#began <= 2 * this.#stepMs + leastLateMs) this.#left--
+    const isLate = performance.now() - this.#began > 2 * this.#stepMs + leastLateMs
+    if (isLate && this.#lateLeft > 0) this.#lateLeft--
+    else this.#left--
     this.#turn = setImmediate(() => {
       if (this.#left === 0) this.#onOver()
       else this.#beginStep()

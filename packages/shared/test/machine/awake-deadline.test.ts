@@ -40,6 +40,18 @@ describe('a deadline', () => {
     await until('its end', () => over === 1)
   })
 
+  test('is over in the end for a process that is stopped in every step', async () => {
+    let over = 0
+    using _deadline = new AwakeDeadline(100, () => over++)
+    for (let stop = 0; stop < 21; stop++) {
+      assert.equal(over, 0)
+      standStill(50)
+      await turn()
+      await turn()
+    }
+    assert.equal(over, 1)
+  })
+
   test('that has been disposed of is never over, and one that begins anew has its whole time', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     let over = 0
