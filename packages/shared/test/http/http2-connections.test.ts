@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
@@ -107,4 +107,37 @@ test('an idle session is ended although its client takes nothing', { skip }, asy
   client.request(1, { ':path': '/' })
   await until('its session', () => listening.sessions.size === 1)
   await until('its end', () => listening.sessions.size === 0)
+})
+
+test('the kernel is asked about sessions that serve something, and about no idle ones', { skip }, async () => {
+  const replies: ServerResponse[] = []
+  const lookEveryMs = 5
+  let [looks, passed] = [0, 0]
+  await using listening = await listen(
+    (server) => {
+      endLostSessions(server, lookEveryMs)
+      server.on('session', ({ socket }) => {
+        const handle = (connectionUnder(socket) as unknown as { _handle: { getpeername(): number } })._handle
+        const ask = handle.getpeername.bind(handle)
+        handle.getpeername = (...into) => {
+          looks++
+          return ask(...into)
+        }
+      })
+    },
+    (_, outgoing) => void replies.push(outgoing),
+  )
+  using client = await connectFrames(listening.address)
+  client.request(1, { ':path': '/' })
+  await until('looks while it is served', () => looks > 2)
+  const [reply] = replies
+  const closed = once(reply!, 'close')
+  reply!.end()
+  await closed
+  await new Promise((resolve) => setImmediate(resolve))
+  const before = looks
+  using _timer = setInterval(() => passed++, lookEveryMs)
+  await until('time for more looks', () => passed > 10)
+  assert.equal(looks, before)
+  assert.equal(listening.sessions.size, 1)
 })
