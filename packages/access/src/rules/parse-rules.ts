@@ -47,16 +47,31 @@ export type RulesPiece =
   | { readonly group: string; readonly line: number; readonly members: readonly string[] }
   | { readonly rule: FileForm['rules'][number]; readonly line: number }
 
-/** Some of these at once: to hand over each by itself takes long. */
-const mostInBatch = 100
+/** Some pieces at once, with so many names and patterns: to hand over each by itself takes long. */
+const namesInBatch = 1000
 
 /** Reads a rules file into batches of its groups, and then of its rules. @throws {Error} in words */
 export const reader: AsideReader<readonly RulesPiece[]> = {
   module: import.meta.url,
   *pieces(text, path) {
-    const pieces = piecesOf(parseRules(text, path))
-    for (let from = 0; from < pieces.length; from += mostInBatch) yield pieces.slice(from, from + mostInBatch)
+    let batch: RulesPiece[] = []
+    let names = 0
+    for (const piece of piecesOf(parseRules(text, path))) {
+      batch.push(piece)
+      names += namesIn(piece)
+      if (names < namesInBatch) continue
+      yield batch
+      batch = []
+      names = 0
+    }
+    if (batch.length > 0) yield batch
   },
+}
+
+function namesIn(piece: RulesPiece): number {
+  if ('group' in piece) return 1 + piece.members.length
+  const { repositories, read, write, create } = piece.rule
+  return repositories.length + read.length + write.length + create.length
 }
 
 function piecesOf({ groups, rules, lines }: ReturnType<typeof parseRules>): RulesPiece[] {

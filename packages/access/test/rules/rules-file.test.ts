@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { reader } from '../../src/rules/parse-rules.ts'
 import { readRulesFile } from '../../src/rules/rules-file.ts'
 import { rightsOf } from '../../src/jwt/token-scopes.ts'
 
@@ -94,4 +95,13 @@ test('a pattern that could never fit is refused with the one that was meant', ()
     const text = `rules: [{ repositories: '**', read: anyone }, { repositories: [${JSON.stringify(pattern)}], read: ann }]`
     assert.throws(() => readRulesFile(text, 'f'), { message: says })
   }
+})
+
+test('large groups come one at a time from where a long file is read, and many small ones together', () => {
+  const members = Array.from({ length: 2000 }, (_, number) => `user${number}`).join(', ')
+  const groups = (count: number, list: string) =>
+    `groups:\n${Array.from({ length: count }, (_, number) => `  g${number}: [${list}]\n`).join('')}rules: []\n`
+  const sizes = (text: string) => Array.from(reader.pieces(text, 'f'), (batch) => batch.length)
+  assert.deepEqual(sizes(groups(3, members)), [1, 1, 1])
+  assert.deepEqual(sizes(groups(600, 'ann')), [500, 100])
 })
