@@ -67,3 +67,30 @@ test('of very many references, the first thousand are told', async () => {
   await run.finish(changes)
   assert.deepEqual([events.length, events.at(-1)!.more], [1000, 500])
 })
+
+test('a first copy that had to be made twice is told once', async () => {
+  await using folder = await temporaryFolder()
+  const events: Event[] = []
+  let isThere = false
+  await using log = await EventLog.open({
+    folder: folder.path,
+    look: async () => (isThere ? new Map([['refs/heads/x', a]]) : undefined),
+    exists: () => isThere,
+    freeBytes: async () => undefined,
+    onEvent: (event) => void events.push(event),
+    log: silentLog,
+  })
+  for (const [repository, changes] of [
+    ['m/one', [changed('x', zeros, a)]],
+    ['m/empty', []],
+  ] as const) {
+    isThere = false
+    const intended = { ...of, mirror: { repository }, gitDir: `/root/${repository}.git`, isNew: true, changes }
+    await using attempt = await tellChanges(log, '/root', intended)
+    await attempt[Symbol.asyncDispose]()
+    await using run = await tellChanges(log, '/root', intended)
+    isThere = true
+    await run.finish(changes)
+  }
+  assert.deepEqual(told(events), ['create', 'refs/heads/x', 'create'])
+})

@@ -140,6 +140,7 @@ async function create(run: Run, listing: Listing): Promise<RunResult> {
     await headIsNoGuess(hidden)
     await noteSuccess(hidden)
     changes = differencesOf(new Map(), after.references)
+    await told?.[Symbol.asyncDispose]() // Of an attempt of the maker's that came to nothing.
     told = telling.use(await services.tell({ mirror, id, gitDir: target, changes, isNew: true }))
   }
   const format = listing.format ?? 'sha1'

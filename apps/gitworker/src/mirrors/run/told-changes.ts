@@ -60,7 +60,9 @@ async function tellEmpty({ operations }: Events, { mirror, id }: IntendedChanges
       await told.finish()
     },
     async [Symbol.asyncDispose]() {
-      if (!isOver) await told.conclude()
+      if (isOver) return
+      isOver = true
+      await told.conclude()
     },
   }
 }
@@ -81,7 +83,9 @@ async function tellRefs(
       await pushes.finish(open, outcomes(refs, more, done))
     },
     async [Symbol.asyncDispose]() {
-      if (!isOver) await pushes.finish(open, [])
+      if (isOver) return
+      isOver = true
+      await pushes.finish(open, [])
     },
   }
 }
