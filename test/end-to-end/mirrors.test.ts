@@ -81,7 +81,10 @@ function misbehave(incoming: IncomingMessage, outgoing: ServerResponse): void {
   const headers = { ...incoming.headers, host: new URL(stack.url).host }
   delete headers.authorization
   const forward = request(`${stack.url}${rest}`, { method: incoming.method, headers }, (reply) => {
+    // More may be sent than the reply has.
+    if (how === 'preparing') delete reply.headers['content-length']
     outgoing.writeHead(reply.statusCode ?? 500, reply.headers)
+    if (how === 'preparing' && isPost) return prepareForLong(reply, outgoing)
     if (how !== 'cutting' || !isPost) {
       reply.pipe(outgoing)
       return
@@ -127,6 +130,25 @@ function dripSlowly(outgoing: ServerResponse): void {
   outgoing.write('000dpackfile\n')
   const timer = setInterval(() => outgoing.write('0014\u0002Be patient....\n'), 100)
   outgoing.on('close', () => clearInterval(timer))
+}
+
+/** As git does before a large pack: it has nothing to send, and sends empty packets (`uploadpack.keepAlive`). */
+function prepareForLong(reply: IncomingMessage, outgoing: ServerResponse): void {
+  reply.once('data', (chunk: Buffer) => {
+    const head = '000dpackfile\n'
+    const goOn = (from: number) => {
+      outgoing.write(chunk.subarray(from))
+      reply.pipe(outgoing)
+    }
+    if (!chunk.toString('latin1').startsWith(head)) return goOn(0)
+    reply.pause()
+    outgoing.write(head)
+    const timer = setInterval(() => outgoing.write('0005\u0001'), 250)
+    setTimeout(() => {
+      clearInterval(timer)
+      goOn(head.length)
+    }, 3000)
+  })
 }
 
 /** A repository of the stack that can be an upstream. */
@@ -280,15 +302,17 @@ test('an upstream that misbehaves costs its own mirror only, and says why', asyn
     of('redirecting'),
     of('cutting'),
     of('endless'),
-    `{repository: m/dripping, upstream: ${upstream}/dripping/up/three.git, stall: 1s}`,
+    `{repository: m/dripping, upstream: ${upstream}/dripping/up/three.git, stall: 1s, min_rate: 1KiB}`,
     of('locked'),
     `{repository: m/missing, upstream: ${upstream}/good/up/no-such.git}`,
     `{repository: m/small, upstream: ${upstream}/good/up/three.git}`,
     `{repository: m/outside, upstream: "file://${stack.root}/up/three.git"}`,
     `{repository: m/closed, upstream: "http://127.0.0.1:1/x.git"}`,
     `{repository: m/healthy, upstream: ${upstream}/good/up/three.git}`,
+    of('preparing'),
   )
   await untilCopied('m/healthy')
+  await untilCopied('m/preparing')
   const expected = {
     hang: 'stalled',
     failing: 'upstream_failed',

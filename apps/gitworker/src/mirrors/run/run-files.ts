@@ -55,7 +55,7 @@ function settingsFor(mirror: Mirror, { common, checkObjects }: RunFilesServices,
   return [
     ...common,
     ['fetch.fsckObjects', String(mirror.checkObjects ?? checkObjects)],
-    // curl ends a transfer that is slower for so long, so that one that drips holds no slot.
+    // curl ends a transfer that is slower for so long. git sends 5 bytes each 5 seconds while it prepares a pack.
     ['http.lowSpeedLimit', String(minRate)],
     ['http.lowSpeedTime', String(Math.ceil(stall / 1000))],
     ...setting('http.sslCAInfo', caFile),

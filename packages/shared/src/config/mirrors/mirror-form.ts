@@ -58,7 +58,7 @@ const options = {
   stall: duration(1000).optional().describe('A run that gets less than min_rate for so long is ended. 1m by default.'),
   min_rate: rate
     .optional()
-    .describe('Bytes in a second. A run that gets less for as long as stall says is ended. 1KiB by default.'),
+    .describe('Bytes in a second. A run that gets less for as long as stall says is ended. 1B by default.'),
   check_objects: z
     .boolean()
     .optional()

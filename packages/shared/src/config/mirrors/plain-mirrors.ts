@@ -47,7 +47,7 @@ function mirrorOf(entry: MirrorsForm['mirrors'][number], { defaults, credentials
     wait: said.wait ?? 10_000,
     timeout: said.timeout ?? 3_600_000,
     stall: said.stall ?? 60_000,
-    minRate: said.min_rate ?? 1024,
+    minRate: said.min_rate ?? 1,
     checkObjects: said.check_objects,
     caFile: said.ca_file,
     proxy: said.proxy,
