@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { ConfigError } from './config-error.ts'
+import { NotReadError } from './aside/not-read-error.ts'
 import { errnoOf } from '../machine/errno.ts'
 
 /**
@@ -15,7 +16,8 @@ export type Reloading<T> = {
   readonly paths: readonly string[]
   /**
    * Makes a value of the contents, in the order of the paths. Throws an Error that says in words what is wrong where.
-   * What may be long is read in turns or in a thread: requests are served meanwhile. The signal ends that.
+   * What may be long is read in turns or in a thread: requests are served meanwhile. The signal ends that. After a
+   * `NotReadError` it is called again.
    */
   readonly parse: (contents: readonly string[], signal: AbortSignal) => T | Promise<T>
   /** The size limit of one file. */
@@ -73,10 +75,8 @@ export class ReloadedFile<T> implements Disposable {
 
   async #look(): Promise<void> {
     const contents = await readAll(this.#reloading).catch((error: unknown) => this.#tellUnreadable(error))
-    if (contents) {
-      this.#unreadable = undefined
-      if (contents.some((content, index) => content !== this.#contents[index])) await this.#take(contents)
-    }
+    if (contents?.some((content, index) => content !== this.#contents[index])) await this.#take(contents)
+    else if (contents) this.#unreadable = undefined
     this.#lookLater()
   }
 
@@ -84,13 +84,17 @@ export class ReloadedFile<T> implements Disposable {
   async #take(contents: readonly string[]): Promise<void> {
     const { signal } = this.#ending
     if (signal.aborted) return
-    this.#contents = contents
     try {
       const value = await this.#reloading.parse(contents, signal)
       if (signal.aborted) return
+      this.#contents = contents
+      this.#unreadable = undefined
       this.#current = value
       this.#reloading.onChange?.(value)
     } catch (error) {
+      if (error instanceof NotReadError) return this.#tellUnreadable(error)
+      this.#contents = contents
+      this.#unreadable = undefined
       if (!signal.aborted) this.#reloading.onProblem(messageOf(error))
     }
   }

@@ -3,6 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ConfigError } from '../../src/config/config-error.ts'
+import { NotReadError } from '../../src/config/aside/not-read-error.ts'
 import { ReloadedFile } from '../../src/config/reloaded-file.ts'
 import { temporaryFolder } from '../../testing/folder.ts'
 import { until } from '../../testing/until.ts'
@@ -63,6 +64,25 @@ test('a broken or missing file leaves the old value in force, and is reported on
   await until('the new value', () => file.current === 5)
   assert.deepEqual(changes, [5])
   assert.deepEqual(problems, ['this is no number', `cannot read ${path} (ENOENT)`, 'this is no number'])
+})
+
+test('what cannot be read for another reason than what is in it is read again, and that is reported once', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'a')
+  await replace(path, '1')
+  const problems: string[] = []
+  let failures = 0
+  using file = await ReloadedFile.open('SLUICE_SUM', {
+    paths: [path],
+    parse(contents) {
+      if (contents[0] === '2' && failures++ < 2) throw new NotReadError('no thread')
+      return sumOf(contents)
+    },
+    onProblem: (problem) => problems.push(problem),
+  })
+  await replace(path, '2')
+  await until('the new value', () => file.current === 2)
+  assert.deepEqual([failures, problems], [3, ['no thread']])
 })
 
 test('files that are not right from the start keep the application from starting', async () => {

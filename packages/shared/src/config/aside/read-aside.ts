@@ -1,6 +1,8 @@
 import { on } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { AwakeDeadline } from '../../machine/awake-deadline.ts'
 import { LoopTurn } from '../../machine/loop-turn.ts'
+import { NotReadError } from './not-read-error.ts'
 import type { ThreadData, ThreadReply } from './reading-thread.ts'
 
 /*
@@ -35,7 +37,7 @@ const memoryLimits = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 6
  *
  * @param path for messages
  * @param signal ends the reading
- * @throws {Error} in words; the signal's reason
+ * @throws {Error} in words; {NotReadError} where no thread can be started; the signal's reason
  */
 export async function* readAside<Piece>(
   reader: AsideReader<Piece>,
@@ -58,35 +60,35 @@ async function* piecesOfThread<Piece>(
   path: string,
   signal: AbortSignal,
 ): AsyncGenerator<Piece, void> {
-  const workerData: ThreadData = { module, text, path }
-  const thread = new Worker(new URL('reading-thread.ts', import.meta.url), {
-    workerData,
-    // Nothing that this process was started with is for the thread.
-    execArgv: [],
-    resourceLimits: memoryLimits,
-  })
+  const thread = startThread({ module, text, path })
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
-  let timer: NodeJS.Timeout | undefined
-  const wait = () => {
-    clearTimeout(timer)
-    timer = setTimeout(() => ending.abort(new Error(`${path}: to read it takes more than a minute`)), longestMs)
-  }
+  using deadline = new AwakeDeadline(longestMs, () =>
+    ending.abort(new Error(`${path}: to read it takes more than a minute`)),
+  )
   try {
-    wait()
     thread.postMessage('next')
     for await (const [reply] of on(thread, 'message', { signal: either }) as AsyncIterable<[ThreadReply<Piece>]>) {
       if ('problem' in reply) throw new Error(reply.problem)
       if ('isOver' in reply) return
       yield reply.piece
-      wait()
+      deadline.restart()
       thread.postMessage('next')
     }
   } catch (error) {
     throw either.aborted ? either.reason : inWords(error, path)
   } finally {
-    clearTimeout(timer)
     await thread.terminate()
+  }
+}
+
+function startThread(workerData: ThreadData): Worker {
+  const program = new URL('reading-thread.ts', import.meta.url)
+  try {
+    // Nothing that this process was started with is for the thread.
+    return new Worker(program, { workerData, execArgv: [], resourceLimits: memoryLimits })
+  } catch (cause) {
+    throw new NotReadError(`${workerData.path}: no thread can be started to read it`, { cause })
   }
 }
 
