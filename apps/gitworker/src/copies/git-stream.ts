@@ -1,7 +1,6 @@
 import { addAbortListener } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import type { Lane } from '@sluice/shared/admission/lane'
-import { keepsOrder } from '@sluice/shared/machine/file-order'
 import { longJobCommand, syncedJobCommand, tracedTo } from '../git/command.ts'
 import type { GitOptions } from '../git/command.ts'
 import { checkEnd, forItself } from '../process/job/job.ts'
@@ -11,6 +10,7 @@ import { withWord } from '../process/request-processes.ts'
 import type { SpawnLog } from '../process/spawn-log.ts'
 import { workerRefusal } from '../process/worker-handle.ts'
 import type { WorkerHandle } from '../process/worker-handle.ts'
+import { isWrittenInOrder } from '../repository/written-in-order.ts'
 
 /** git removes its temporary packs at SIGTERM. */
 const graces = { term: 0, kill: 5000, drain: false }
@@ -49,7 +49,7 @@ export type GitStreamServices = {
 /** Starts git commands of the supervisor's own whose input or output is a stream: each is a worker's, as any other. */
 export function gitStreams({ pool, git, lane, spawnLog, notes }: GitStreamServices): StartGit {
   return async (args, { signal, writesTo, onWords }) => {
-    const isWrittenOut = writesTo !== undefined && (await keepsOrder(writesTo))
+    const isWrittenOut = writesTo !== undefined && (await isWrittenInOrder(writesTo))
     await using held = new AsyncDisposableStack()
     held.use(await lane.admit(forItself, signal))
     const worker = await pool.lease(signal)

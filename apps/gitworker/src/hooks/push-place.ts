@@ -1,10 +1,10 @@
-import { keepsOrder } from '@sluice/shared/machine/file-order'
 import type { PushRoom } from '../capacity/push-room.ts'
 import type { GitOptions, PushPlace } from '../git/command.ts'
 import { forRequest } from '../process/job/job.ts'
 import type { JobOwner, RunJob } from '../process/job/job.ts'
 import { pushConfig } from '../git/push-config.ts'
 import type { PushSettings } from '../repository/push-settings.ts'
+import { isWrittenInOrder } from '../repository/written-in-order.ts'
 import { planHooks } from './hook-plan.ts'
 import type { HooksFolder } from './hook-plan.ts'
 import { furnish } from './push-folder.ts'
@@ -51,7 +51,7 @@ export async function openPushPlace(
   const plan = await planHooks(gitDir, own, operatorsHooks, runHere)
   const folder = opened.use(await runtimeDirectory.openPush())
   const hooksPath = plan && folder.hooks
-  const fsyncMethod = git.fsync ? ((await keepsOrder(gitDir)) ? 'writeout-only' : 'fsync') : undefined
+  const fsyncMethod = git.fsync ? ((await isWrittenInOrder(gitDir)) ? 'writeout-only' : 'fsync') : undefined
   const { file, overrides } = pushConfig(
     { ...git, fsyncMethod },
     { maxInputBytes: room?.bytes, denyForce, hooksPath },

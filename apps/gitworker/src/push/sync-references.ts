@@ -1,15 +1,16 @@
-import { open, rm } from 'node:fs/promises'
+import { open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '@sluice/shared/machine/errno'
-import { keepsOrder } from '@sluice/shared/machine/file-order'
 import { syncFile, syncFolder } from '@sluice/shared/machine/sync-to-disk'
 import { isRefName } from '../git/ref-name.ts'
 import { commonDirOf } from '../repository/repository.ts'
+import { isWrittenInOrder } from '../repository/written-in-order.ts'
 
 /*
  * What git has done in a repository must outlive a loss of power. Who makes sure of that:
  *
- *                                           the file system keeps order        any other
+ *                                           all on one file system that        any other
+ *                                           keeps order (`isWrittenInOrder`)
  *   objects, references                     git writes them out                git waits for them (`onDisk`)
  *   symbolic references, HEAD, `shallow`    here, file by file: git neither writes them out nor waits for them
  *   the names of all of these               here, by a file that is made       here, folder by folder, and by that file
@@ -38,7 +39,7 @@ export async function syncReferences(
 }
 
 async function syncNames(commonDir: string, refs: readonly string[]): Promise<void> {
-  if ((await keepsOrder(commonDir)) && (await syncLast(commonDir))) return
+  if ((await isWrittenInOrder(commonDir)) && (await syncLast(commonDir))) return
   await Promise.all([syncLast(commonDir), syncFolders(commonDir, refs)])
 }
 
@@ -63,14 +64,26 @@ async function syncLast(commonDir: string): Promise<boolean> {
 
 const noRoom: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
-/** Syncs each folder on the way to a reference. @throws the file system's error */
+/** Syncs the folders of new objects, and each folder on the way to a reference. @throws the file system's error */
 export async function syncFolders(commonDir: string, refs: readonly string[]): Promise<void> {
-  const folders = new Set(['.', 'reftable'])
+  const folders = new Set(['.', 'reftable', 'objects', 'objects/pack', ...(await looseFolders(commonDir))])
   for (const ref of refs) {
     if (!isRefName(ref)) continue
     for (let folder = dirname(ref); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
   }
   await syncEach(commonDir, folders, syncFolder)
+}
+
+/** git gives loose objects their names right before it changes references. */
+const recentMs = 10 * 60_000
+
+/** The folders of loose objects in which something has changed lately, relative to the repository. */
+export async function looseFolders(commonDir: string): Promise<string[]> {
+  const since = Date.now() - recentMs
+  const names = await readdir(join(commonDir, 'objects')).catch(() => [])
+  const folders = names.filter((name) => /^[0-9a-f]{2}$/.test(name)).map((name) => `objects/${name}`)
+  const found = await Promise.all(folders.map((folder) => stat(join(commonDir, folder)).catch(() => undefined)))
+  return folders.filter((_, index) => (found[index]?.mtimeMs ?? 0) >= since)
 }
 
 async function syncEach(

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
-import { syncFolders, syncReferences } from '../../src/push/sync-references.ts'
+import { looseFolders, syncFolders, syncReferences } from '../../src/push/sync-references.ts'
 
 const run = promisify(execFile)
 
@@ -27,6 +27,18 @@ test('each folder on the way to a reference is synced, and those that are gone a
     await assert.rejects(syncFolders(repository, [ref]), { code: 'ELOOP' })
     if (name !== 'reftable') await syncFolders(repository, ['refs/heads/main', 'refs/heads/other/branch'])
   }
+})
+
+test('the folders in which objects have come lately are synced, and no others', async () => {
+  await using folder = await temporaryFolder()
+  await git(folder.path, ['init', '--bare', '--quiet', '.'])
+  for (const name of ['ab', 'cd']) await mkdir(join(folder.path, 'objects', name))
+  await utimes(join(folder.path, 'objects/cd'), 1, 1)
+  assert.deepEqual(await looseFolders(folder.path), ['objects/ab'])
+  await rm(join(folder.path, 'objects/pack'), { recursive: true })
+  await syncFolders(folder.path, [])
+  await symlink('pack', join(folder.path, 'objects/pack'))
+  await assert.rejects(syncFolders(folder.path, []), { code: 'ELOOP' })
 })
 
 test('where the disk has no room for another file, the folders are synced', async (t) => {
