@@ -8,7 +8,7 @@ import type { GitReply } from './git-reply.ts'
  */
 export class DownloadReply implements GitReply {
   readonly hasReported = false
-  readonly mayHaveReported = false
+  readonly reportFrom = undefined
   readonly hasWholeReport = false
 
   take(): undefined {}

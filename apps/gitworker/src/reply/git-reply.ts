@@ -11,8 +11,8 @@ export type GitReply = {
   take(chunk: Buffer): Buffer | undefined
   /** Whether a push's report has begun. Its references are updated by then, or will never be. */
   readonly hasReported: boolean
-  /** Whether a push's report has begun, or may begin in the last chunk. */
-  readonly mayHaveReported: boolean
+  /** The offset in what is sent, from the first byte on, at which a push's report begins. Undefined as long as it has not begun. */
+  readonly reportFrom: number | undefined
   /** Whether a push's report has passed as a whole. */
   readonly hasWholeReport: boolean
   /**
@@ -36,7 +36,7 @@ export function noteVerdict(record: RequestRecord, { refusal, said, rejected }: 
 /** The reply to a fetch, or an advertisement. A push has a PushReply. */
 export class FetchReply implements GitReply {
   readonly hasReported = false
-  readonly mayHaveReported = false
+  readonly reportFrom = undefined
   readonly hasWholeReport = false
   readonly #last = new LastPackets()
 

@@ -21,6 +21,8 @@ export class PushReply implements GitReply {
   readonly #hint = new DefectHint()
   readonly #report: PushReport
   readonly #room: PushRoom | undefined
+  #sentBytes = 0
+  #reportFrom: number | undefined
 
   /**
    * @param room how much the push may bring; undefined is no limit
@@ -35,8 +37,8 @@ export class PushReply implements GitReply {
     return this.#report.hasBegun
   }
 
-  get mayHaveReported(): boolean {
-    return this.#report.mayHaveBegun
+  get reportFrom(): number | undefined {
+    return this.#reportFrom
   }
 
   get hasWholeReport(): boolean {
@@ -48,7 +50,16 @@ export class PushReply implements GitReply {
     const hint = this.#hint.take()
     const { tooLargeAt: at } = this.#report
     const message = at === undefined ? hint : { at, text: `\n${this.#tooLargeSentence}\n` }
-    return message && withMessage(chunk, message)
+    const sent = message && withMessage(chunk, message)
+    if (this.#report.mayHaveBegun) this.#reportFrom ??= this.#sentBytes + this.#reportIn(chunk, message, sent)
+    this.#sentBytes += (sent ?? chunk).length
+    return sent
+  }
+
+  /** @returns where the report begins in what is sent for a chunk */
+  #reportIn(chunk: Buffer, message: Insertion | undefined, sent: Buffer | undefined): number {
+    const { begunAt = 0 } = this.#report
+    return message && sent && message.at <= begunAt ? begunAt + sent.length - chunk.length : begunAt
   }
 
   async verdict({ code }: Pick<GitReport, 'code'>, stderr: () => Promise<string>): Promise<Verdict | undefined> {

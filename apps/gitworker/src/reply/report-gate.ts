@@ -17,8 +17,9 @@ const maxHeldBytes = 1024 * 1024
 export class ReportGate extends Writable {
   readonly #outgoing: Writable
   readonly #beforeReport: () => Promise<boolean>
-  readonly #reply: Pick<GitReply, 'mayHaveReported' | 'hasWholeReport'>
-  /** What has been held back, from the chunk with the report's beginning. */
+  readonly #reply: Pick<GitReply, 'reportFrom' | 'hasWholeReport'>
+  #passedBytes = 0
+  /** What has been held back, from the report's beginning. */
   #held: Buffer[] = []
   #heldBytes = 0
   #isOpen = false
@@ -31,7 +32,7 @@ export class ReportGate extends Writable {
   constructor(
     outgoing: Writable,
     beforeReport: () => Promise<boolean>,
-    reply: Pick<GitReply, 'mayHaveReported' | 'hasWholeReport'>,
+    reply: Pick<GitReply, 'reportFrom' | 'hasWholeReport'>,
   ) {
     super()
     this.#reply = reply
@@ -61,7 +62,14 @@ export class ReportGate extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    if (this.#isOpen || !this.#reply.mayHaveReported) return this.#pass(chunk, done)
+    const before = this.#isOpen ? Infinity : (this.#reply.reportFrom ?? Infinity) - this.#passedBytes
+    if (before >= chunk.length) return this.#pass(chunk, done)
+    if (before <= 0) return this.#hold(chunk, done)
+    // What git and its hooks say does not wait, though it may have come together with the report.
+    this.#pass(chunk.subarray(0, before), () => this.#hold(chunk.subarray(before), done))
+  }
+
+  #hold(chunk: Buffer, done: () => void): void {
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     if (!this.#reply.hasWholeReport && this.#heldBytes < maxHeldBytes) return done()
@@ -86,6 +94,7 @@ export class ReportGate extends Writable {
 
   #pass(chunk: Buffer, done: () => void): void {
     if (this.destroyed) return done()
+    this.#passedBytes += chunk.length
     if (this.#outgoing.write(chunk)) return done()
     this.#outgoing.once('drain', done)
   }

@@ -43,6 +43,8 @@ export class PushReport {
    * report itself has come.
    */
   mayHaveBegun = false
+  /** The offset in the last chunk at which the report's first packet begins. Undefined where it begins in none, or an earlier one. */
+  begunAt: number | undefined
   #words = ''
   readonly #packets: PacketReader
   /** The report's own packets, within those of its side-band. */
@@ -72,11 +74,14 @@ export class PushReport {
 
   read(chunk: Buffer): void {
     this.tooLargeAt = undefined
+    this.begunAt = undefined
     this.#packets.read(chunk)
   }
 
-  #onHead({ band, size }: PacketHead): void {
-    if (size > 0 && band !== wordsBand && band !== errorBand) this.mayHaveBegun = true
+  #onHead({ band, size, start }: PacketHead): void {
+    if (this.mayHaveBegun || size === 0 || band === wordsBand || band === errorBand) return
+    this.mayHaveBegun = true
+    this.begunAt = start
   }
 
   #onPacket({ band, payload, end }: Packet): void {
