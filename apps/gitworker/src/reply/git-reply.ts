@@ -11,7 +11,7 @@ export type GitReply = {
   take(chunk: Buffer): Buffer | undefined
   /** Whether a push's report has begun. Its references are updated by then, or will never be. */
   readonly hasReported: boolean
-  /** The offset in what is sent, from the first byte on, at which a push's report begins. Undefined as long as it has not begun. */
+  /** How many bytes are sent before a push's report. Undefined as long as the report has not begun. */
   readonly reportFrom: number | undefined
   /** Whether a push's report has passed as a whole. */
   readonly hasWholeReport: boolean

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { test } from 'node:test'
 import type { Address } from '@sluice/shared/network/address'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { HostLinks } from '../../src/copies/link/host-links.ts'
 import { progressOfAll } from '../../src/copies/progress/all-progress.ts'
 import { progressPath } from '../../src/copies/progress/told-progress.ts'
@@ -15,18 +14,11 @@ const problem = { slot: 9, copy: 'one', why: '"team/app": no space' }
 const there = { catchingUp: [], problems: [problem], counts: { in_sync: 1, under_way: 0, failed: 1, away: 0 } }
 
 test('a host asks all that live what they bring, and names those that do not say', { timeout: 60_000 }, async () => {
-  await using ends = new AsyncDisposableStack()
-  const server = createServer((incoming, outgoing) => {
+  await using server = await serveHttp((incoming, outgoing) => {
     if (incoming.url === progressPath) void serveProgress({ progressHere: () => there }, incoming, outgoing)
     else outgoing.writeHead(404).end('no such address\n')
   })
-  ends.defer(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
+  const { port } = server
   const addresses = new Map<string, Address>([['two', { kind: 'tcp', host: '127.0.0.1', port }]])
   addresses.set('three', { kind: 'tcp', host: '127.0.0.1', port: 1 })
   const view = { name: 'one', addressOf: (host: string) => addresses.get(host) } as unknown as SlotView

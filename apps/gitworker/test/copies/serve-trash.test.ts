@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { silentLog } from '@sluice/shared/telemetry/log'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { serveHttp } from '@sluice/shared/testing/serve-http'
 import { Terms } from '../../src/copies/copy/term/terms.ts'
 import { RepositoryTurns } from '../../src/copies/repository-turns.ts'
 import { servePurge } from '../../src/copies/server/serve-trash.ts'
@@ -24,17 +23,10 @@ test('a new repository of a name is followed while an old one is being removed',
   const view = { name: 'two', slot: () => record }
   const trashHere = { list: async () => [], remove }
   const services = { root, view, terms: await Terms.open(root), turns, trashHere, log: silentLog }
-  const server = createServer((incoming, outgoing) => {
+  await using server = await serveHttp((incoming, outgoing) => {
     void servePurge(services as unknown as TrashServices, incoming, outgoing)
   })
-  await using ends = new AsyncDisposableStack()
-  ends.defer(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
+  const { port } = server
   const told = { repository: 'project', id: '20260101T000000Z-01234567', withDropped: true, term: 7, primary: 'one' }
   const answer = await fetch(`http://127.0.0.1:${port}`, { method: 'POST', body: JSON.stringify(told) })
   assert.deepEqual(JSON.parse(await answer.text()), { isRemoved: true, dropped: 2, hasIt: false })

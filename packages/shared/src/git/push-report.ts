@@ -43,7 +43,7 @@ export class PushReport {
    * report itself has come.
    */
   mayHaveBegun = false
-  /** The offset in the last chunk at which the report's first packet begins. Undefined where it begins in none, or an earlier one. */
+  /** Where the report's first packet begins in the last chunk. Undefined where it begins in none, or an earlier one. */
   begunAt: number | undefined
   #words = ''
   readonly #packets: PacketReader

@@ -24,10 +24,11 @@ export type OutcomeServices = {
  *   it is under way here                         ──▶ undecided
  *   the old one is in the trash under its id     ──▶ gone; the name may have been taken again
  *   it is there                                  ──▶ it stays: whoever was renaming it has broken off
- *   another one is there, made since             ──▶ gone, and removed for good by now, as far as anybody knows
+ *   another one is there, made since             ──▶ gone: the old one may be purged, and the new name all that is left
  *   it is neither there nor in the trash         ──▶ the same
  *
- * What stays is removed under its new name, so it must be proven that this is the old one. No copy has the old one any more when it is gone: none can bring it back as the next primary.
+ * What stays goes to the trash under its new name, so everything must say that this is the old one. When the old one is gone,
+ * no copy has it any more: none can bring it back as the next primary.
  *
  * @throws {Refusal} where this host is not the primary of the old name, or that cannot be known
  */
