@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { ask, target } from '@sluice/shared/testing/http'
 import { largeRepository } from '@sluice/shared/testing/requests'
+import { stateOf } from '@sluice/shared/testing/processes'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -24,6 +25,11 @@ before(async () => {
   stack = await startStack()
   repository = join(stack.root, 'large.git')
   await largeRepository(repository)
+  await until('the repository to be old enough', async () => {
+    const id = `old-enough-${Date.now()}`
+    await ask(stack.gateway.address, advertisement, { headers: { 'X-Request-Id': id } })
+    return (await lineOf(id))['cache'] === 'references'
+  })
 })
 after(() => stack[Symbol.asyncDispose]())
 
@@ -55,6 +61,13 @@ async function beginClone(id: string, hint = 1): Promise<IncomingMessage> {
   return reply
 }
 
+/** What is asked for a second time is kept from its first byte, so that others can join it however late they come. */
+async function askOnce(hint: number): Promise<void> {
+  const reply = await beginClone(`asked-${hint}`, hint)
+  reply.destroy()
+  await lineOf(`asked-${hint}`)
+}
+
 /** @returns a digest of all of a reply; rejects if it is cut */
 async function digestOf(reply: IncomingMessage): Promise<string> {
   const hash = createHash('sha256')
@@ -62,13 +75,27 @@ async function digestOf(reply: IncomingMessage): Promise<string> {
   return hash.digest('hex')
 }
 
+/** To a process that may have ended meanwhile. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Waits for a process to be stopped. @returns whether it is: false if it has ended before */
+async function hasStopped(pid: number): Promise<boolean> {
+  let state: string | undefined
+  await until(`process ${pid} to be stopped, or over`, async () => {
+    state = await stateOf(pid)
+    return state === undefined || 'TZX'.includes(state)
+  })
+  return state === 'T'
+}
+
 describe('references', () => {
   test('are listed without a git when nothing has changed, in every protocol version, with the same bytes', async () => {
-    await until('the repository to be old enough', async () => {
-      const id = `old-enough-${Date.now()}`
-      await ask(stack.gateway.address, advertisement, { headers: { 'X-Request-Id': id } })
-      return (await lineOf(id))['cache'] === 'references'
-    })
     for (const headers of [{}, { 'Git-Protocol': 'version=1' }, v2]) {
       for (const service of ['upload-pack', 'receive-pack']) {
         const path = `/large.git/info/refs?service=git-${service}`
@@ -294,6 +321,7 @@ describe('packs', () => {
   })
 
   test('that many clients ask for at once are written by one git, and each client gets the same', async () => {
+    await askOnce(2)
     const replies = await Promise.all(Array.from({ length: 20 }, (_, n) => beginClone(`same-${n}`, 2)))
     const digests = await Promise.all(replies.map(digestOf))
     assert.equal(new Set(digests).size, 1)
@@ -351,17 +379,26 @@ describe('packs', () => {
   })
 
   test('that are cut short are cut short for everybody, and not kept', async () => {
-    // On a busy machine, git may have written all before it is killed. Then other packs are asked for.
+    // A git that is stopped can neither end before it is killed nor leave the others to another git.
     let depth = 50
-    const ends = await until('a git that still writes to be killed', async () => {
+    const first = await until('a git that still writes to be stopped', async () => {
       depth++
-      const replies = await Promise.all(Array.from({ length: 4 }, (_, n) => beginClone(`killed-${depth}-${n}`, depth)))
-      await Promise.all(replies.map((reply) => once(reply, 'data')))
-      for (const pid of await stack.gitProcesses()) process.kill(pid, 'SIGKILL')
-      const settled = await Promise.allSettled(replies.map(digestOf))
-      const found = new Set(settled.map(({ status }) => status))
-      return found.has('rejected') && found
+      await askOnce(depth)
+      const reply = await beginClone(`killed-${depth}`, depth)
+      await once(reply, 'data')
+      const processes = await stack.gitProcesses()
+      for (const pid of processes) signal(pid, 'SIGSTOP')
+      const areStopped = await Promise.all(processes.map(hasStopped))
+      if (areStopped.length > 0 && areStopped.every(Boolean)) return { reply, processes }
+      for (const pid of processes) signal(pid, 'SIGCONT')
+      await digestOf(reply)
+      return undefined
     })
+    const others = await Promise.all([1, 2, 3].map((n) => beginClone(`killed-${depth}-${n}`, depth)))
+    await Promise.all(others.map((reply) => once(reply, 'data')))
+    for (const pid of first.processes) signal(pid, 'SIGKILL')
+    const settled = await Promise.allSettled([first.reply, ...others].map(digestOf))
+    const ends = new Set(settled.map(({ status }) => status))
     assert.deepEqual(ends, new Set(['rejected']))
     await until('all to be over', async () => isQuiet(await stack.status()))
     assert.match(await digestOf(await beginClone('after-the-kill', depth)), /^[0-9a-f]{64}$/)

@@ -10,6 +10,11 @@ export async function isAlive(pid: number): Promise<boolean> {
   return stat !== undefined && stat.state !== 'Z'
 }
 
+/** The letter of a process's state, as in proc_pid_stat(5); undefined if there is no such process. */
+export async function stateOf(pid: number): Promise<string | undefined> {
+  return (await statOf(pid))?.state
+}
+
 /** From proc_pid_stat(5); undefined if there is no such process. */
 async function statOf(pid: number): Promise<{ state: string; parent: number } | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)

@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { utimes, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -21,6 +21,8 @@ export type S3Server = AsyncDisposable & {
   readonly env: Readonly<Record<string, string>>
   /** What was asked, as `PUT /lfs/key`, without queries. */
   readonly requests: string[]
+  /** Emits the method of each request as it arrives, before it is answered. */
+  readonly arrivals: EventEmitter
   /** While this is set, each request is answered with this status. */
   failWith: number | undefined
   /** While this is false, checksums are neither checked nor kept, as by servers that do not know them. */
@@ -64,7 +66,12 @@ export async function startS3Server(): Promise<S3Server> {
   await kept.configureBuckets()
   const serve = kept.callback()
   const checksums = new Map<string, string>()
-  const state = { requests: [] as string[], failWith: undefined as number | undefined, knowsChecksums: true }
+  const state = {
+    requests: [] as string[],
+    arrivals: new EventEmitter(),
+    failWith: undefined as number | undefined,
+    knowsChecksums: true,
+  }
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing, serve, state, checksums))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -94,11 +101,12 @@ async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   serve: RequestListener,
-  state: Pick<S3Server, 'requests' | 'failWith' | 'knowsChecksums'>,
+  state: Pick<S3Server, 'requests' | 'arrivals' | 'failWith' | 'knowsChecksums'>,
   checksums: Map<string, string>,
 ): Promise<void> {
   const { pathname: path, searchParams } = new URL(incoming.url ?? '', 'http://s3')
   state.requests.push(`${incoming.method} ${path}`)
+  state.arrivals.emit(incoming.method!)
   const isSigned = searchParams.has('X-Amz-Signature') || incoming.headers.authorization !== undefined
   if (state.failWith !== undefined) return refuse(outgoing, state.failWith, 'SlowDown')
   if (!isSigned) return refuse(outgoing, 403, 'AccessDenied')

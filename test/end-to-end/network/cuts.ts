@@ -173,7 +173,7 @@ function hostAt(address: string, name: string, folder: string): Record<string, s
     SLUICE_STORAGE: 'shared',
     SLUICE_ROOT: join(folder, 'repos'),
     SLUICE_RUN_FOLDER: join(folder, `${name}-run`),
-    SLUICE_LEASE: '2s',
+    SLUICE_LEASE: '6s',
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { cp, mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -8,7 +9,6 @@ import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import pino from 'pino'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
-import { until } from '@sluice/shared/testing/until'
 import { startS3Server } from '@sluice/shared/testing/s3-server'
 import type { S3Server } from '@sluice/shared/testing/s3-server'
 import type { DirectTransfer, LfsPlace } from '../../../../src/lfs/storage/lfs-storage.ts'
@@ -191,10 +191,10 @@ describe('objects in S3', () => {
     await using all = await open()
     const place = await all.place('app')
     await store(all, place)
+    const hasBegun = once(all.server.arrivals, 'HEAD')
     const removed = all.storage.remove(place, oid, later)
-    const looked = until('the removal to be begun', () => all.server.requests.at(-1)?.startsWith('HEAD')).then(() =>
-      all.storage.freshen(place, oid),
-    )
+    await hasBegun
+    const looked = all.storage.freshen(place, oid)
     assert.deepEqual(await Promise.all([removed, looked]), [true, undefined])
   })
 })
