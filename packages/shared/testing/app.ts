@@ -31,6 +31,17 @@ const mains = {
   supervisor: join(project, 'apps/gitworker/src/main.ts'),
 }
 
+/** An application has ended before it listened. */
+export class EarlyEnd extends Error {
+  /** The exit code, or the signal's name. */
+  readonly how: number | string
+
+  constructor(name: string, how: number | string) {
+    super(`The ${name} ended with ${how} before it listened.`)
+    this.how = how
+  }
+}
+
 /**
  * Starts an application as a process, and waits until it listens.
  *
@@ -52,7 +63,7 @@ export async function startApp(
   const takeLine = take ?? ((line) => lines.push(line))
   createInterface({ input: child.stdout! }).on('line', (line) => takeLine(JSON.parse(line) as LogLine))
   const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
-  const early = exited.then((how) => Promise.reject(new Error(`The ${name} ended with ${how} before it listened.`)))
+  const early = exited.then((how) => Promise.reject(new EarlyEnd(name, how)))
   early.catch(() => {})
   const listening = Promise.race([once(child, 'message'), early])
   const [message] = (await patiently(`the ${name} to listen`, listening).catch((error: unknown) => {

@@ -1,6 +1,7 @@
-import { startApp, stopApp } from './app.ts'
+import { EarlyEnd, startApp, stopApp } from './app.ts'
 import type { App, LogLine } from './app.ts'
 import type { CutProxy } from './cut-proxy.ts'
+import { until } from './until.ts'
 
 /** A host or a gateway of a cluster under test. It may be ended, and started again under its old name and address. */
 export type Member = {
@@ -44,7 +45,7 @@ export async function startMember({
   take,
 }: MemberOptions): Promise<Member & AsyncDisposable> {
   const start = async () => {
-    const started = await startApp(kind, env, within, take)
+    const started = await until(`${name} to start`, () => startApp(kind, env, within, take).catch(unlessLater))
     toHost?.leadTo(started.address)
     return started
   }
@@ -77,3 +78,11 @@ export async function startMember({
 
 /** A second signal counts only some time after the first one. */
 const hurryAfterMs = 1500
+
+/** What may succeed later is tried again, as service managers do: etcd may not answer at the moment. */
+function unlessLater(error: unknown): undefined {
+  if (!(error instanceof EarlyEnd) || error.how !== failedStart) throw error
+}
+
+/** The exit code of an application that cannot start now. */
+const failedStart = 1
