@@ -172,7 +172,7 @@ describe('limits', () => {
     await run(hog, `${keep} & ${keep} & wait`)
     assert.equal((await hog.report).exceeded, 'memory')
     const crowd = workers.start()
-    const output = await run(crowd, 'for i in $(seq 30); do sleep 5 & done 2>&1; kill $(jobs -p)')
+    const output = await run(crowd, 'for i in $(seq 30); do sleep 1000 & done 2>&1; kill $(jobs -p)')
     assert.match(output, /fork/)
     if (existsSync(join(group.folder, 'pids.events.local'))) {
       assert.equal((await crowd.report).exceeded, 'processes')
