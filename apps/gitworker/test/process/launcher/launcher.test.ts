@@ -221,8 +221,9 @@ describe('a launcher', () => {
   test('keeps the pid of a worker that was killed until what it ran has ended', async () => {
     await using workers = await openTestWorkers('launcher')
     const worker = await ready(workers.start())
-    worker.serve(shell('trap "" TERM; while :; do sleep 1; done'), graces)
-    await until('it to run', async () => (await left()).length > 0)
+    // Long enough for the worker to be seen while what it ran still lives.
+    worker.serve(shell('trap "" TERM; echo deaf; while :; do sleep 1; done'), { ...graces, kill: 1000 })
+    await once(worker.stdout, 'data')
     process.kill(worker.pid!, 'SIGKILL')
     await until('it to be a zombie', () => readProcess(worker.pid!)?.state === 'Z')
     assert.notEqual(worker.state, 'gone')
@@ -262,10 +263,11 @@ describe('a launcher', () => {
         silentLog,
       )
       const { pid, streams } = await launcher.launch()
+      const seconds = String(6_000_000 + process.pid)
       // Nobody but the launcher knows of this worker, so nobody looks when it is killed.
-      streams.channel.on('error', () => {}).write(commandFrame(shell('exec setsid sleep 4712'), graces))
+      streams.channel.on('error', () => {}).write(commandFrame(shell(`exec setsid sleep ${seconds}`), graces))
       const sleepers = () =>
-        processes().filter(({ name, pid: it }) => name === 'sleep' && commandLine(it).includes('4712'))
+        processes().filter(({ name, pid: it }) => name === 'sleep' && commandLine(it).includes(seconds))
       await until('it to run', () => sleepers().length === 1)
       process.kill(pid, 'SIGKILL')
       await until('it to be the launcher’s', () => sleepers()[0]?.parent === launcherPid())
