@@ -11,6 +11,7 @@ import { FrameReader } from '../../../src/process/launcher/frames.ts'
 import type { Frame } from '../../../src/process/launcher/frames.ts'
 import { commandFrame, parseFromLaunchedWorker, signalFrame } from '../../../src/process/launcher/worker-frames.ts'
 import { SeededRandom } from '@sluice/shared/testing/seeded-random'
+import { until } from '@sluice/shared/testing/until'
 
 /**
  * The C sources by another compiler than Bun's: one that warns, and that finds what is read or written out of bounds. Such
@@ -134,7 +135,8 @@ describe('with sanitizers', { skip: withoutSanitizers }, () => {
       })
       if (bytes.length > 0) channel.write(bytes)
       then(frames, channel)
-      const [code] = (await once(worker, 'exit')) as [number | null]
+      // With its channel closed, all that it has said is here.
+      const [code] = (await once(worker, 'close')) as [number | null]
       assert.equal(code, 0)
       return frames
     }
@@ -160,7 +162,12 @@ describe('with sanitizers', { skip: withoutSanitizers }, () => {
 
     test('ends what it runs when its channel is lost', async () => {
       // It may still say how that went.
-      const [frame] = await say(shell('trap "" TERM; while :; do sleep 1; done'), (_, channel) => channel.end())
+      await using folder = await temporaryFolder()
+      const deaf = join(folder.path, 'deaf')
+      const script = `trap "" TERM; : >'${deaf}'; while :; do sleep 1; done`
+      const [frame] = await say(shell(script), (_, channel) => {
+        void until('it to run', () => existsSync(deaf)).then(() => channel.end())
+      })
       const message = parseFromLaunchedWorker(frame!)
       assert.ok(message.type === 'exited' && message.report.signal === 'SIGKILL')
     })
