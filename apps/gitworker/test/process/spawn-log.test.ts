@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -41,7 +42,7 @@ async function open(level: string, switches: readonly TraceSwitch[] = []) {
     worker.stdin.end()
     let output = ''
     worker.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    await worker.gone
+    await Promise.all([worker.gone, once(worker.stdout, 'close')])
     return { served, worker, output, words: await worker.lastWords() }
   }
 

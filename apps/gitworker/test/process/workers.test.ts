@@ -261,7 +261,7 @@ describe('the pool', () => {
       jobNiceness: 3,
     }
     const options = { git: 'git', path, cwd: cwd.path, configFiles, ...limits }
-    const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 1000, reasons: laneReasons })
+    const lane = new Lane({ slots: 1, largestShare: 1, queueLength: 1, queueTimeout: 60_000, reasons: laneReasons })
     const spawnLog = SpawnLog.open(silent, [], join(configs.path, 'traces'))
     const runJob = jobRunner(started.pool, options, lane, spawnLog)
     assert.match(await runJob(['version']), /^git version 2\./)
