@@ -430,7 +430,7 @@ test('a slow reader that catches up does not hold the fastest one back', async (
 })
 
 test('when the budget is used up, all read what is spooled, and then go on at the pace of the slowest', async () => {
-  const producer = new FakeProducer(32 * mebi)
+  const producer = new FakeProducer(32 * mebi, 12 * mebi)
   await using shared = await startPack(producer, { budget: 3 * mebi })
   const slow = shared.read(new FakeClient({ mayTake: false }))
   const fast = shared.read()
@@ -440,9 +440,10 @@ test('when the budget is used up, all read what is spooled, and then go on at th
   assert.ok(producer.output.isPaused())
   assert.ok(producer.produced <= 5 * mebi, `${producer.produced} bytes`)
   slow.client.take()
-  await until('both to go on', () => slow.client.bytes > 6 * mebi)
+  await until('both to go on', () => slow.client.bytes === 12 * mebi && fast.client.bytes === 12 * mebi)
   assert.equal(shared.folder.spools, 0)
   fast.client.holdAgain()
+  producer.goOn()
   await until('it to wait for the other', () => fast.client.writableNeedDrain && producer.output.isPaused())
   assert.ok(slow.client.bytes - fast.client.bytes <= 256 * 1024)
   fast.client.take()
@@ -550,7 +551,7 @@ for (const isForOne of [false, true]) {
 }
 
 test('a producer that has used up a slow reader’s part of the disk keeps to its pace, and may run ahead again', async () => {
-  const producer = new FakeProducer(16 * mebi)
+  const producer = new FakeProducer(16 * mebi, 8 * mebi)
   await using shared = await startPack(producer, { isSpooled: false, isForOne: true, maxSlowBytes: 3 * mebi })
   const { reader, client, copied } = shared.read(new FakeClient({ mayTake: false }))
   const heldBack = () => shared.pack.heldBackBy.includes(reader)
@@ -561,8 +562,9 @@ test('a producer that has used up a slow reader’s part of the disk keeps to it
   assert.ok(shared.aheadFolder.bytes > mebi && shared.aheadFolder.bytes <= 3 * mebi)
   assert.ok(producer.produced <= 5 * mebi, `${producer.produced} bytes`)
   client.take()
-  await until('it to have read that', () => shared.aheadFolder.bytes === 0)
+  await until('it to have read that', () => shared.aheadFolder.bytes === 0 && client.bytes === 8 * mebi)
   client.holdAgain()
+  producer.goOn()
   await until('it to be held back once more', heldBack)
   shared.pack.runAhead()
   await until('more to be on disk', () => shared.aheadFolder.bytes > mebi)
