@@ -9,8 +9,18 @@ import { Running } from '@sluice/shared/app/running'
 import { until } from '@sluice/shared/testing/until'
 import { leave } from '../../src/start/leave.ts'
 
+class WatchedConnections extends Connections {
+  /** How often somebody has asked for those without a request. */
+  looks = 0
+
+  override get unasked(): number {
+    this.looks++
+    return super.unasked
+  }
+}
+
 test('a host that stops waits for requests on connections that are already open', async () => {
-  const connections = new Connections({ limit: 10 })
+  const connections = new WatchedConnections({ limit: 10 })
   const running = new Running(connections)
   const server = createHttpServer((_, outgoing) => outgoing.end(String(running.isLeaving)), {
     headerTimeout: 60_000,
@@ -25,7 +35,7 @@ test('a host that stops waits for requests on connections that are already open'
   await until('the connection', () => connections.size === 1)
   let hasLeft = false
   const left = leave(running, connections, new AbortController().signal).then(() => (hasLeft = true))
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await until('it to have looked for them', () => connections.looks > 2)
   const hadLeft = hasLeft
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
   await until('the answer', () => received.endsWith('true'))
