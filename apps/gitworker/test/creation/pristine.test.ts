@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, importHistory } from '@sluice/shared/testing/git'
+import { until } from '@sluice/shared/testing/until'
 import { NewFolders } from '../../src/creation/new-folders.ts'
 import { hiddenBeside, takeBack, takeBackLater } from '../../src/creation/take-back.ts'
 import { conditionOf, contentsOf } from '../../src/creation/pristine.ts'
@@ -136,7 +137,12 @@ test('files that other pushes create and remove meanwhile do not make a new repo
   const pushes = new Worker(comesAndGoes, { eval: true, workerData: bare })
   try {
     await once(pushes, 'message')
-    const seen = new Set(Array.from({ length: 2000 }, () => conditionOf(bare, note.made)))
+    const seen = new Set<string>()
+    for (let looks = 0; looks < 2000; looks++) seen.add(conditionOf(bare, note.made))
+    await until('it to be seen with such files, and without', () => {
+      seen.add(conditionOf(bare, note.made))
+      return seen.size >= 2
+    })
     assert.deepEqual([...seen].toSorted(), ['pristine', 'unsure'])
   } finally {
     await pushes.terminate()
