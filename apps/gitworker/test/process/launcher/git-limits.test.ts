@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { describe, test } from 'node:test'
 import { pino } from 'pino'
+import { temporaryFolder } from '@sluice/shared/testing/folder'
 import type { GitLimits } from '../../../src/process/launcher/git-limits.ts'
 import { nicenessFor } from '../../../src/process/launcher/git-limits.ts'
 import { noLimits, openTestWorkers } from '../../support/workers.ts'
@@ -76,7 +77,8 @@ describe('what git and its children may use', () => {
 
 describe('whoever uses more', () => {
   test('is ended by the signal that says so', async () => {
-    assert.equal((await run('exec head -c 4000000 /dev/zero >"$(mktemp)"', all)).signal, 'SIGXFSZ')
+    await using folder = await temporaryFolder()
+    assert.equal((await run(`exec head -c 4000000 /dev/zero >'${folder.path}/large'`, all)).signal, 'SIGXFSZ')
     const busy = await run('while :; do :; done', { ...noLimits, gitCpuTime: 1000 })
     assert.equal(busy.signal, 'SIGXCPU')
   })
