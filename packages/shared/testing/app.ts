@@ -21,8 +21,10 @@ export type App = {
   /** The next line that matches, or an earlier one; fails after a minute. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine>
   signal(signal: NodeJS.Signals): void
-  /** Resolves with the exit code, or the signal's name. */
+  /** Resolves with the exit code, or the signal's name. Its last lines may come later. */
   readonly exited: Promise<number | string>
+  /** Whether it has logged that it has stopped, which it does at its very end. */
+  readonly hasStopped: boolean
 }
 
 const project = fileURLToPath(new URL('../../..', import.meta.url))
@@ -61,7 +63,12 @@ export async function startApp(
   })
   const lines: LogLine[] = []
   const takeLine = take ?? ((line) => lines.push(line))
-  createInterface({ input: child.stdout! }).on('line', (line) => takeLine(JSON.parse(line) as LogLine))
+  let hasStopped = false
+  createInterface({ input: child.stdout! }).on('line', (text) => {
+    const line = JSON.parse(text) as LogLine
+    hasStopped ||= line['msg'] === 'stopped'
+    takeLine(line)
+  })
   const exited = once(child, 'exit').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
   const early = exited.then((how) => Promise.reject(new EarlyEnd(name, how)))
   early.catch(() => {})
@@ -78,6 +85,9 @@ export async function startApp(
     line: (fits) => until(`a line in the log of the ${name}`, () => lines.find(fits)),
     signal: (signal) => void child.kill(signal),
     exited,
+    get hasStopped() {
+      return hasStopped
+    },
   }
 }
 
@@ -100,10 +110,10 @@ export async function stopApp(app: App): Promise<void> {
     const alive = await Promise.all(workers.map(isAlive))
     return !alive.includes(true) && 'none'
   })
+  if (how === 0 || how === 'SIGKILL') return
   // A second signal may come when Node has taken its handlers away, at the very end.
-  const hasStopped = how === 'SIGTERM' && app.lines.some(({ msg }) => msg === 'stopped')
-  if (how !== 0 && how !== 'SIGKILL' && !hasStopped)
-    throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
+  if (how === 'SIGTERM') await until('an application that a signal has ended to have stopped', () => app.hasStopped)
+  else throw new Error(`An application ended with ${how}; its workers: ${survivors}.`)
 }
 
 /** Long after an application that ends by itself has ended, and long before `patienceMs` is over. */
