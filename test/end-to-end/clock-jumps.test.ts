@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ClusterStatus } from '@sluice/shared/placement/cluster-status'
+import { slotCount } from '@sluice/shared/placement/slot'
 import { startCluster } from '@sluice/shared/testing/cluster'
 import { noEtcd, startEtcd } from '@sluice/shared/testing/etcd'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { ask } from '@sluice/shared/testing/http'
 import type { Member } from '@sluice/shared/testing/member'
+import { until } from '@sluice/shared/testing/until'
 
 /** Hosts and a gateway whose clocks jump by days, while those of etcd and of the kernel go on as before. */
 
@@ -18,7 +20,8 @@ const library = ['x86_64', 'aarch64']
   .find((path) => existsSync(path))
 const noFakeTime = library === undefined ? 'libfaketime is not installed (Debian: libfaketime)' : undefined
 
-const leaseMs = 1000
+const leaseMs = 4000
+const day = 86_400
 
 async function statusOf({ app }: Member): Promise<ClusterStatus> {
   return JSON.parse((await ask(app.operations, '/-/cluster.json')).body) as ClusterStatus
@@ -45,13 +48,22 @@ test('clocks that jump change nothing about leases and slots', { skip: noEtcd ??
     await git(work, ['push', '--quiet', `${cluster.url}/a.git`, 'HEAD:refs/heads/main'])
   }
   await push()
-  const before = await statusOf(gateway)
-  const day = 86_400
-  for (const jump of [day, -day, 0]) {
-    await writeFile(clock, jump < 0 ? String(jump) : `+${jump}`)
-    // Long enough for a lease to end, if it counted by this clock.
+  const before = await until('slots to be even', async () => {
+    const status = await statusOf(gateway)
+    const isEven = status.hosts.every(({ primaryOf }) => primaryOf === slotCount / 2)
+    return isEven && status.slots.counts.kept === slotCount && status
+  })
+  // By a clock that jumps ahead, a lease is over at once. By one that jumps back, it is not renewed until it is over.
+  for (const { jump, forMs } of [
+    { jump: day, forMs: leaseMs / 2 },
+    { jump: -day, forMs: 1.5 * leaseMs },
+    { jump: 0, forMs: 0 },
+  ]) {
+    await writeFile(`${clock}.new`, jump < 0 ? String(jump) : `+${jump}`)
+    await rename(`${clock}.new`, clock)
     const since = performance.now()
-    while (performance.now() - since < 2 * leaseMs) await push()
+    do await push()
+    while (performance.now() - since < forMs)
     for (const member of [gateway, ...cluster.hosts]) {
       const status = await statusOf(member)
       const [seen, now] = [Date.parse(status.at), Date.now() + jump * 1000]

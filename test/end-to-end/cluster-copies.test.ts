@@ -31,7 +31,7 @@ test(
       hosts: 3,
       gateways: 2,
       env: {
-        SLUICE_LEASE: '2s',
+        SLUICE_LEASE: '4s',
         SLUICE_COPIES: '3',
         SLUICE_CREATE_ON_PUSH: 'on',
         SLUICE_TRUSTED_PROXIES: '127.0.0.1',

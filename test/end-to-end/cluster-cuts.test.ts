@@ -32,7 +32,7 @@ test(
       etcd: etcd.env,
       hosts: 1,
       cuts: true,
-      env: { SLUICE_LEASE: '1s', SLUICE_CREATE_ON_PUSH: 'on' },
+      env: { SLUICE_LEASE: '4s', SLUICE_CREATE_ON_PUSH: 'on' },
     })
     const [gateway] = cluster.gateways as [Member]
     turnAll(gateway.toEtcd, 'cut')

@@ -23,7 +23,7 @@ describe('a cluster under polls, clones and pushes', { skip: noEtcd ?? false }, 
 
   before(async () => {
     etcd = await startEtcd({ members: 3 })
-    cluster = await startCluster({ etcd: etcd.env, hosts: 2, env: { SLUICE_HOST_WAIT: '30s' } })
+    cluster = await startCluster({ etcd: etcd.env, hosts: 2, env: { SLUICE_LEASE: '4s', SLUICE_HOST_WAIT: '2m' } })
     for (const name of repositories) {
       const path = join(cluster.rootOf('host-1'), `${name}.git`)
       await git(cluster.folder, ['init', '--quiet', '--bare', path])
@@ -52,7 +52,7 @@ describe('a cluster under polls, clones and pushes', { skip: noEtcd ?? false }, 
   const load = () => new Load(cluster)
 
   test('no request fails while a host is added, drained and started again', async () => {
-    const underWay = load()
+    await using underWay = load()
     const third = await cluster.addHost()
     await evenAmong(['host-1', 'host-2', 'host-3'])
     await third.stop()
@@ -65,7 +65,7 @@ describe('a cluster under polls, clones and pushes', { skip: noEtcd ?? false }, 
   })
 
   test('when a host is killed, only what it was answering fails, and pushes go on', async () => {
-    const underWay = load()
+    await using underWay = load()
     await underWay.hasDoneSome()
     const [, victim] = cluster.hosts
     await victim!.kill()
@@ -80,7 +80,7 @@ describe('a cluster under polls, clones and pushes', { skip: noEtcd ?? false }, 
   })
 
   test('when one of three members of etcd is killed, nobody notices', async () => {
-    const underWay = load()
+    await using underWay = load()
     await underWay.hasDoneSome()
     await etcd.members[0]!.kill()
     await underWay.hasDoneSome()
@@ -110,11 +110,14 @@ describe('a cluster under polls, clones and pushes', { skip: noEtcd ?? false }, 
 
 /** How many requests are under way at once, at most. */
 const lanes = 4
-/** Clients that never rest would take the machine from the members that are to move slots. */
-const betweenMs = 40
+/**
+ * Clients that never rest would take the machine from the members that are to move slots. So they rest for as long as their
+ * request took, and at least for so long.
+ */
+const leastRestMs = 40
 
-/** Two lanes of polls, one of clones, one of pushes. */
-class Load {
+/** Two lanes of polls, one of clones, one of pushes, until it is ended. */
+class Load implements AsyncDisposable {
   readonly done = { poll: 0, clone: 0, push: 0 }
   readonly failures: string[] = []
   lastPushed: string | undefined
@@ -139,6 +142,10 @@ class Load {
     return this
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
+  }
+
   /** Waits until each kind has been done, from now on. */
   async hasDoneSome(): Promise<void> {
     const earlier = { ...this.done }
@@ -148,10 +155,14 @@ class Load {
   }
 
   async #repeat(kind: keyof Load['done'], once: (turn: number) => Promise<string | undefined>): Promise<void> {
-    for (let turn = 0; !this.#over.signal.aborted; turn++, await pause(betweenMs)) {
+    for (let turn = 0; !this.#over.signal.aborted; turn++) {
+      const began = performance.now()
       const failure = await once(turn).catch((error: unknown) => String(error))
       if (failure === undefined) this.done[kind]++
       else this.failures.push(`${kind}: ${failure}`)
+      await pause(Math.max(leastRestMs, performance.now() - began), undefined, { signal: this.#over.signal }).catch(
+        () => {},
+      )
     }
   }
 
