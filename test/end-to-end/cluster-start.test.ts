@@ -43,12 +43,14 @@ function clusterStart(folder: string, env: Record<string, string> = {}) {
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+  // All that it has said has come by then.
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>
   const announced = () =>
     until('the cluster to serve', () => {
       if (child.exitCode !== null || output.includes('"error"')) throw new Error(`${output}${errors}`)
       return output.endsWith('}\n') ? (JSON.parse(output) as Announced) : undefined
     })
-  return { child, exited, announced, output: () => output, errors: () => errors }
+  return { child, exited, closed, announced, output: () => output, errors: () => errors }
 }
 
 async function allEnded(pids: readonly number[]): Promise<void> {
@@ -137,7 +139,7 @@ exit 3
       const children = await childrenOf(started.child.pid!)
       return children.length === 4 || started.child.exitCode !== null ? children : undefined
     })
-    assert.deepEqual(await started.exited, [3, null])
+    assert.deepEqual(await started.closed, [3, null])
     const { error } = JSON.parse(started.output()) as { error: { message: string } }
     assert.match(error.message, /^etcd has ended\. Its log, \S+\/log\/etcd\.log, ends with:\n[^]*has had enough\.$/)
     await allEnded(members)

@@ -66,7 +66,7 @@ test('what supervisor, launcher and worker have left that were killed is ended b
   const inGroup = { NODE_OPTIONS: `--import=${fixture}`, TEST_CONTROL_GROUP: group.folder }
   {
     await using stack = await startStack(
-      { SLUICE_GIT: program, SLUICE_WARM_WORKERS: '1', SLUICE_REFERENCE_CACHE: 'off' },
+      { SLUICE_GIT: program, SLUICE_WARM_WORKERS: '1', SLUICE_REFERENCE_CACHE: 'off', SLUICE_HOST_WAIT: '5m' },
       { supervisor: inGroup },
     )
     for (const name of ['project.git', 'escapes.git']) {

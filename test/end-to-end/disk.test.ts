@@ -81,8 +81,16 @@ test('pushes are refused in words before the disk is full, and reads go on', asy
   await rm(filler)
   await until('room to be seen', async () => (await readiness()).disk === 'ok')
   // The disk fills up between the advertisement and the push.
-  await writeHook(join(clone, '.git'), 'pre-push', `head -c 27000000 /dev/zero > ${filler}\nsleep 2`)
-  const late = await tryGit(clone, ['push', url, 'HEAD:main'])
+  const seen = join(stack.folder, 'seen')
+  const wait = `until test -e ${seen}; do sleep 0.05; done`
+  await writeHook(join(clone, '.git'), 'pre-push', `head -c 27000000 /dev/zero > ${filler}\n${wait}`)
+  const pushing = tryGit(clone, ['push', url, 'HEAD:main'])
+  try {
+    await until('the shortage to be seen again', async () => (await readiness()).disk !== 'ok')
+  } finally {
+    await writeFile(seen, '')
+  }
+  const late = await pushing
   assert.notEqual(late.code, 0)
   assert.match(late.stderr, /remote: .*nearly full/)
   await rm(join(clone, '.git/hooks/pre-push'))

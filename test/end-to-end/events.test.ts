@@ -209,7 +209,7 @@ test('operators’ changes are told, and the command lists, sends again and trie
   assert.match((await sluice('events', 'resend', delivery)).stdout, /^ci has taken it \(200/)
   assert.equal(told.filter((one) => one.delivery === delivery).length, 2)
   assert.match((await sluice('events', 'test', 'ci')).stdout, /^ci has taken it/)
-  assert.equal(told.at(-1)!.name, 'ping')
+  assert.ok(told.some((one) => one.name === 'ping'))
   const refused = await sluice('events', 'test', 'inside')
   assert.equal(refused.code, 1)
   assert.match(refused.stdout, /inside of the operator’s network/)
@@ -243,7 +243,7 @@ test('whoever listens hears of events, and of those that were missed meanwhile',
   let missed = ''
   for await (const chunk of resumed.body!) {
     missed += Buffer.from(chunk).toString()
-    if (missed.includes('refs/heads/later')) break
+    if (/refs\/heads\/later.*\n\n/.test(missed)) break
   }
   again.abort()
   const refs = [...missed.matchAll(/^data: (.*)$/gm)].map(

@@ -140,13 +140,16 @@ describe('with a secret, a host', () => {
       stack[app].line((line) => String(line['msg']).includes(text))
     const over = new AbortController()
     const statuses = new Set<number>()
+    let replies = 0
     const client = (async () => {
-      while (!over.signal.aborted) statuses.add((await ask(stack.gateway.address, advertisement)).status)
+      for (; !over.signal.aborted; replies++) statuses.add((await ask(stack.gateway.address, advertisement)).status)
     })()
     await writeFile(files.supervisor, `${one}\n${three}\n`)
     await says('supervisor', 'were read anew')
     await writeFile(files.gateway, three)
     await says('gateway', 'were read anew')
+    const before = replies
+    await until('the last request with the old one to be answered', () => replies > before)
     await writeFile(files.supervisor, three)
     await until(
       'the old one to be refused',

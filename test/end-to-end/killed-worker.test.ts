@@ -18,12 +18,17 @@ import { until } from '@sluice/shared/testing/until'
  * same.
  */
 
-const stubborn = `sh -c 'trap "" TERM; while :; do sleep 1; done'`
+const stubborn = `sh -c 'trap "" TERM; echo yes >began; while :; do sleep 1; done'`
+/** What each hook starts says that it runs, in the repository. */
+const sleeper = `sh -c 'echo yes >began; exec sleep 1000'`
 const ways: [what: string, script: string][] = [
-  ['a child in a session of its own', 'setsid sleep 1000 &'],
+  ['a child in a session of its own', `setsid ${sleeper} &`],
   ['one that ignores SIGTERM', `setsid ${stubborn} &`],
-  ['one whose parent has ended', '(setsid sleep 1000 &)'],
-  ['a daemon that has forked twice', `(setsid sh -c '(setsid sleep 1000 </dev/null >/dev/null 2>&1 &)' &); sleep 0.2`],
+  ['one whose parent has ended', `(setsid ${sleeper} &)`],
+  [
+    'a daemon that has forked twice',
+    `(setsid sh -c '(setsid sh -c "echo yes >began; exec sleep 1000" </dev/null >/dev/null 2>&1 &)' &)`,
+  ],
   ['one without its environment, whose parent lives', `env -i PATH="$PATH" setsid ${stubborn} &`],
 ]
 
@@ -65,7 +70,7 @@ async function repositoryWith(stack: Stack, name: string, script: string): Promi
   await mkdir(gitDir)
   await git(gitDir, ['init', '--quiet', '--bare', '.'])
   await importHistory(gitDir, 1)
-  await writeHook(gitDir, 'pre-receive', `${script}\necho yes >began\nwhile :; do sleep 1; done`)
+  await writeHook(gitDir, 'pre-receive', `${script}\nwhile :; do sleep 1; done`)
   return gitDir
 }
 
@@ -88,7 +93,8 @@ async function push(stack: Stack, name: string, gitDir: string): Promise<void> {
 /** The session of git itself, which is the worker's pid. */
 async function sessionOf(pids: readonly number[]): Promise<number> {
   for (const pid of pids) {
-    const line = await readFile(`/proc/${pid}/cmdline`, 'latin1')
+    // Some have ended by now.
+    const line = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')
     if (!line.includes('\0receive-pack\0')) continue
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])

@@ -14,6 +14,7 @@ import { git, tryGit } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { target } from '@sluice/shared/testing/http'
 import { prepareLargePush } from '@sluice/shared/testing/requests'
+import { SeededRandom, testSeed } from '@sluice/shared/testing/seeded-random'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -212,7 +213,10 @@ const ends: Record<string, (begun: Push) => Promise<void>> = {
   'all of its processes are killed': async ({ id }) => kill(-(await processesOf(id)).worker),
 }
 
-test('pushes that are ended at random moments leave nothing, and remove nothing of others', async () => {
+const seed = testSeed(1)
+
+test(`pushes that are ended at random moments leave nothing, and remove nothing of others (seed ${seed})`, async () => {
+  const random = new SeededRandom(seed)
   const others: string[] = []
   const leave = async (path: string, content = '') => {
     await writeFile(join(repository, path), content, { flag: 'wx' })
@@ -240,7 +244,7 @@ test('pushes that are ended at random moments leave nothing, and remove nothing 
       const cut = beginPush(2_000_000)
       await until('its quarantine', async () => (await incoming()).length === 2)
       await leaveSome()
-      await pause(Math.random() * 20)
+      await pause(random.next() * 20)
       await end(cut)
       await leaveSome()
       // When its index-pack is gone, receive-pack waits for the rest.

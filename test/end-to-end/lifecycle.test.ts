@@ -173,7 +173,13 @@ for (const runtime of ['launcher', 'node']) {
 
     test('a request that takes longer than allowed is ended', async () => {
       await using own = await startWithFixture('writes-forever', { ...env, SLUICE_REQUEST_TIMEOUT: '500ms' })
-      await assert.rejects(ask(own.gateway.address, path, { headers: { 'X-Request-Id': 'long' } }), /aborted/)
+      const asked = ask(own.gateway.address, path, { headers: { 'X-Request-Id': 'long' } })
+      // Where the machine stands still, the time may be over before the first byte of git.
+      const end = await asked.then(
+        ({ status }) => String(status),
+        (error: unknown) => String(error),
+      )
+      assert.match(end, /aborted|^504$/)
       const line = await theLine(own, 'long')
       assert.equal(line['outcome'], 'timed_out')
       assert.equal(line['reason'], 'request_timeout')
@@ -258,8 +264,8 @@ test('a second signal ends the requests that a stopping supervisor still waits f
   await pause(150)
   stack.supervisor.signal('SIGTERM')
   assert.equal(await stack.supervisor.exited, 0)
-  const last = stack.supervisor.lines.at(-1)
-  assert.deepEqual(last?.['leaked'], { processes: 0, zombies: 0 })
+  const last = await stack.supervisor.line((line) => line['msg'] === 'stopped')
+  assert.deepEqual(last['leaked'], { processes: 0, zombies: 0 })
   assert.equal((await theLine(stack, 'hurried'))['reason'], 'draining')
 })
 

@@ -28,8 +28,17 @@ async function quickStart(folder: string, env: Record<string, string> = {}, opti
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+  // All that it has said has come by then.
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>
   const pids = () => [...output.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid))
-  return { child, exited, output: () => output, pids, url: () => /Sluice serves \S+ on (http:\S+)/.exec(output)?.[1] }
+  return {
+    child,
+    exited,
+    closed,
+    output: () => output,
+    pids,
+    url: () => /Sluice serves \S+ on (http:\S+)/.exec(output)?.[1],
+  }
 }
 
 async function hasEnded(pid: number): Promise<boolean> {
@@ -94,7 +103,7 @@ test('a second start finds the repositories of the first', async () => {
 test('all faults of the configuration are said once, and nothing is started', async () => {
   await using folder = await temporaryFolder()
   const started = await quickStart(folder.path, { SLUICE_FETCH_SLOTS: 'many', SLUICE_COLOUR: 'blue' })
-  assert.deepEqual(await started.exited, [78, null])
+  assert.deepEqual(await started.closed, [78, null])
   assert.match(started.output(), /SLUICE_FETCH_SLOTS takes auto, or a whole number from 1 to 10000, not "many"/)
   assert.match(started.output(), /SLUICE_COLOUR is not a setting/)
   assert.equal(started.output().match(/SLUICE_FETCH_SLOTS/g)?.length, 1)
@@ -104,7 +113,7 @@ test('a root of the operator’s own is neither created nor filled', async () =>
   await using folder = await temporaryFolder()
   const root = join(folder.path, 'mine')
   const missing = await quickStart(folder.path, { SLUICE_ROOT: root })
-  assert.deepEqual(await missing.exited, [1, null])
+  assert.deepEqual(await missing.closed, [1, null])
   assert.match(missing.output(), new RegExp(`SLUICE_ROOT names ${root}, which does not exist`))
   await mkdir(root)
   const started = await quickStart(folder.path, { SLUICE_ROOT: root })
@@ -135,7 +144,7 @@ test('a port in use is named, and what had been started is ended', async () => {
   await using other = await temporaryFolder()
   const taken = new URL(first.url()!).host
   const second = await quickStart(other.path, { SLUICE_LISTEN: taken })
-  assert.deepEqual(await second.exited, [1, null])
+  assert.deepEqual(await second.closed, [1, null])
   assert.match(
     second.output(),
     new RegExp(`SLUICE_LISTEN: cannot listen on ${taken}: another process listens there already`),
