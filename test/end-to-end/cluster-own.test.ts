@@ -30,9 +30,11 @@ async function untilInSync({ gateways }: Cluster, copies: number): Promise<void>
 }
 
 async function primaryOf(cluster: Cluster, repository: string): Promise<Member> {
-  const { hosts, slots } = await statusOf(cluster.gateways[0]!)
-  const name = hosts[slots.primaries[slotOf(repository)]!]?.name
-  return cluster.hosts.find((host) => host.name === name)!
+  return await until(`${repository} to have a primary`, async () => {
+    const { hosts, slots } = await statusOf(cluster.gateways[0]!)
+    const name = hosts[slots.primaries[slotOf(repository)]!]?.name
+    return cluster.hosts.find((host) => host.name === name)
+  })
 }
 
 test(

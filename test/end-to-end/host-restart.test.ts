@@ -6,7 +6,7 @@ import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { startStack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
 
-/** While a host restarts, its clients wait, and none of their jobs fails. */
+/** While a host restarts, its clients wait, and none of their jobs fails but what a killed host was answering. */
 
 type Failure = { readonly began: number; readonly ended: number; readonly stderr: string }
 
@@ -64,22 +64,19 @@ test('three clone loops and a push loop get through five restarts', async () => 
   await Promise.all(running)
 
   const { lines } = stack.gateway
-  assert.deepEqual(
-    clones.flatMap(({ failures }) => failures),
-    [],
-  )
-  // If a host is killed in the middle of a push, nobody can say what became of it. Every other failure counts.
-  const unknown = lines.filter(({ reason, service, kind }) => {
-    return reason === 'host_failed' && service === 'receive-pack' && kind === 'rpc'
-  })
-  assert.ok(unknown.length <= kills.length)
-  assert.equal(pushes.failures.length, unknown.length, JSON.stringify(pushes.failures))
-  for (const { began, ended, stderr } of pushes.failures) {
+  // What a host was sending when it was killed is cut, and nobody can say what became of a push. Every other failure counts.
+  for (const { began, ended, stderr } of loops.flatMap(({ failures }) => failures)) {
     assert.ok(
       kills.some((at) => began < at && at < ended),
       stderr,
     )
   }
+  for (const { stderr } of clones.flatMap(({ failures }) => failures)) assert.match(stderr, /transfer closed|early EOF/)
+  for (const { failures } of loops) assert.ok(failures.length <= kills.length)
+  const unknown = lines.filter(({ reason, service, kind }) => {
+    return reason === 'host_failed' && service === 'receive-pack' && kind === 'rpc'
+  })
+  assert.equal(pushes.failures.length, unknown.length, JSON.stringify(pushes.failures))
   const failed = lines.filter(({ outcome }) => outcome !== undefined && outcome !== 'completed')
   assert.deepEqual(
     failed.map(({ reason }) => reason).filter((reason) => reason !== 'host_failed'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importCommit, importHistory, packOf } from '@sluice/shared/testing/git'
 import { writeHook } from '@sluice/shared/testing/hook'
 import { ask, target } from '@sluice/shared/testing/http'
+import { patiently } from '@sluice/shared/testing/patience'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
 import { until } from '@sluice/shared/testing/until'
@@ -42,9 +44,15 @@ const headOf = async (name: string) => (await readFile(join(bareOf(name), 'HEAD'
 /**
  * Pushes by hand, and leaves as soon as the report has come.
  *
+ * @param onText is called with all that has come, each time that there is more
  * @returns what had come by then
  */
-async function pushAndLeave(name: string, refs: readonly (string | Buffer)[], features: string): Promise<string> {
+async function pushAndLeave(
+  name: string,
+  refs: readonly (string | Buffer)[],
+  features: string,
+  onText: (text: string) => void = () => {},
+): Promise<string> {
   assert.equal((await ask(stack.gateway.address, `/${name}/info/refs?service=git-receive-pack`)).status, 200)
   const lines = refs.map((ref, index) => {
     const line = Buffer.concat([
@@ -68,6 +76,7 @@ async function pushAndLeave(name: string, refs: readonly (string | Buffer)[], fe
     socket.on('close', () => reject(new Error(`There was no report: ${text}`)))
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
+      onText(text)
       if (!/unpack \w+\n.*(?:ok|ng) refs/s.test(text)) return
       socket.removeAllListeners('close')
       socket.destroy()
@@ -103,9 +112,15 @@ test('a slow hook, during which git sends keep-alives, does not settle HEAD too 
   await git(work, ['push', '--quiet', `${stack.url}/${name}`, 'main:refs/tags/only'])
   await git(bareOf(name), ['config', 'receive.keepAlive', '1'])
   // git sends an empty packet each second.
-  await writeHook(bareOf(name), 'pre-receive', 'exec sleep 3')
-  const heard = await pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k')
-  assert.ok(heard.includes('0005\u0001'))
+  await writeHook(bareOf(name), 'pre-receive', 'until test -e heard; do sleep 0.05; done')
+  let heard: string | undefined
+  const pushed = pushAndLeave(name, ['refs/heads/master'], 'report-status side-band-64k', (text) => {
+    if (heard !== undefined || !text.includes('0005\u0001')) return
+    heard = text
+    writeFileSync(join(bareOf(name), 'heard'), '')
+  })
+  await patiently('the report after an empty packet', pushed)
+  assert.ok(heard !== undefined)
   assert.equal(await headOf(name), 'refs/heads/master')
 })
 

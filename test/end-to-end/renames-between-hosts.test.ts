@@ -36,10 +36,12 @@ before(async () => {
 after(() => parts.disposeAsync())
 
 async function primaryOf(repository: string): Promise<Member> {
-  const { body } = await ask(cluster.gateways[0]!.app.operations, '/-/cluster.json')
-  const { hosts, slots } = JSON.parse(body) as ClusterStatus
-  const name = hosts[slots.primaries[slotOf(repository)]!]?.name
-  return cluster.hosts.find((host) => host.name === name)!
+  return await until(`${repository} to have a host`, async () => {
+    const { body } = await ask(cluster.gateways[0]!.app.operations, '/-/cluster.json')
+    const { hosts, slots } = JSON.parse(body) as ClusterStatus
+    const name = hosts[slots.primaries[slotOf(repository)]!]?.name
+    return cluster.hosts.find((host) => host.name === name)
+  })
 }
 
 /** A name that a host keeps, or another one than that. */

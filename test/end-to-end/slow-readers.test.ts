@@ -123,20 +123,31 @@ test('the status shows each reader of a pack with its user, and the worker that 
   // Too little for the pack, so git goes at the readers' pace.
   const { stack, want } = await startNarrow({ SLUICE_PACK_CACHE: '1MiB', SLUICE_FETCH_AHEAD: 'off' })
   await using _ = stack
-  const begin = (id: string, user: string) => {
+  const mayRead = new Map<number, PromiseWithResolvers<void>>()
+  const fetchAs = async (user: string, round: number) => {
     const { body, headers } = v2(want, 1)
-    return beginSlow(stack, id, { body, headers: { ...headers, 'Sluice-User': user } }, stack.supervisor.address)
+    const how = { body, headers: { ...headers, 'Sluice-User': user } }
+    const reply = await beginSlow(stack, `${user}-${round}`, how, stack.supervisor.address)
+    await mayRead.get(round)!.promise
+    await readAll(reply)
   }
+  const users = ['ada', 'grace']
   // They share one git as soon as the repository is old enough for that.
   for (let round = 1, isShared = false; !isShared; round++) {
-    const ids = ['ada', 'grace'].map((user) => `${user}-${round}`)
-    const replies = [await begin(ids[0]!, 'ada'), await begin(ids[1]!, 'grace')]
-    const { requests } = await stack.status()
-    await Promise.all(replies.map(readAll))
-    const lines = await Promise.all(ids.map((id) => lineOf(stack, id)))
+    mayRead.set(round, Promise.withResolvers())
+    const first = fetchAs('ada', round)
+    await until('git to work for the first', async () => phases(await stack.status()).includes('serving'))
+    // Where the disk is too small, its reply may begin only when the other one is read.
+    const second = fetchAs('grace', round)
+    const requests = await until('both to be served', async () => {
+      const all = (await stack.status()).requests
+      return all.length === 2 && all.every(({ phase, worker }) => phase === 'serving' && worker !== undefined) && all
+    })
+    mayRead.get(round)!.resolve()
+    await Promise.all([first, second])
+    const lines = await Promise.all(users.map((user) => lineOf(stack, `${user}-${round}`)))
     isShared = lines.some((line) => line['cache'] === 'pack')
-    assert.deepEqual(new Set(requests.map(({ user }) => user)), new Set(['ada', 'grace']))
-    assert.ok(requests.every(({ phase, worker }) => phase === 'serving' && typeof worker === 'number'))
+    assert.deepEqual(new Set(requests.map(({ user }) => user)), new Set(users))
     assert.equal(new Set(requests.map(({ worker }) => worker)).size, isShared ? 1 : 2)
   }
 })
