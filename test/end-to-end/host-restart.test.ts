@@ -51,12 +51,14 @@ test('three clone loops and a push loop get through five restarts', async () => 
     await until('each loop to get on', () => loops.every(({ done }, index) => done > before[index]!), 300_000)
   }
 
-  const kills: number[] = []
+  const kills: { readonly from: number; readonly to: number }[] = []
   for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
     await anotherRound()
-    if (signal === 'SIGKILL') kills.push(performance.now())
+    const from = performance.now()
     stack.supervisor.signal(signal)
     await stack.supervisor.exited
+    // Until a killed process is gone, its socket takes connections.
+    if (signal === 'SIGKILL') kills.push({ from, to: performance.now() })
     await stack.restartSupervisor()
   }
   await anotherRound()
@@ -66,13 +68,10 @@ test('three clone loops and a push loop get through five restarts', async () => 
   const { lines } = stack.gateway
   // What a host was sending when it was killed is cut, and nobody can say what became of a push. Every other failure counts.
   for (const { began, ended, stderr } of loops.flatMap(({ failures }) => failures)) {
-    assert.ok(
-      kills.some((at) => began < at && at < ended),
-      stderr,
-    )
+    const wasCut = kills.some(({ from, to }) => began < to && from < ended)
+    assert.ok(wasCut, `${began} to ${ended}, ${JSON.stringify(kills)}: ${stderr}`)
   }
   for (const { stderr } of clones.flatMap(({ failures }) => failures)) assert.match(stderr, /transfer closed|early EOF/)
-  for (const { failures } of loops) assert.ok(failures.length <= kills.length)
   const unknown = lines.filter(({ reason, service, kind }) => {
     return reason === 'host_failed' && service === 'receive-pack' && kind === 'rpc'
   })
