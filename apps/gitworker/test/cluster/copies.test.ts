@@ -5,6 +5,9 @@ import { until } from '@sluice/shared/testing/until'
 import { keys, TestCluster } from '../support/cluster-host.ts'
 import type { TestHost } from '../support/cluster-host.ts'
 
+/** For so long, hosts are the same before slots are given to them. */
+const settleMs = 1000
+
 /** How many slots are read from so many hosts. */
 function readFrom({ cluster }: TestHost, hosts: number): number {
   return cluster.view.slots.filter((slot) => slot && new Set(slot.inSync).size === hosts).length
@@ -18,14 +21,15 @@ test('the first host sets the number of copies, and the line that another one is
     ['two', 2],
     ['three', 1],
   ] as const) {
-    const host = cluster.open(name, { copies })
+    const host = cluster.open(name, { copies, ttl: settleMs })
     await host.cluster.agree()
     await host.cluster.join(`${name}.test:3000`)
     hosts.push(host)
   }
   const [one, two, three] = hosts as [TestHost, TestHost, TestHost]
   await until('each slot to have one copy', () => readFrom(two, 1) === slotCount)
-  assert.equal(two.cluster.view.format?.copies, 1)
+  const allKnow = (copies: number) => hosts.every((host) => host.cluster.view.format?.copies === copies)
+  await until('all to know the number of copies', () => allKnow(1))
   const told = (host: TestHost) => host.lines.map(({ msg }) => String(msg)).filter((msg) => /SLUICE_COPIES/.test(msg))
   assert.deepEqual([told(one), told(three)], [[], []])
   assert.match(
@@ -36,7 +40,7 @@ test('the first host sets the number of copies, and the line that another one is
   await cluster.operator.swap([{ key: key!, expected: undefined, value: value! }])
   assert.equal(key, keys.format)
   await until('each slot to have two copies', () => readFrom(one, 2) === slotCount)
-  assert.ok(hosts.every((host) => host.cluster.view.format?.copies === 2))
+  await until('all to know of it', () => allKnow(2))
   await cluster.operator.swap([
     { key: keys.format, expected: undefined, value: value!.replace('"copies":2', '"copies":1') },
   ])

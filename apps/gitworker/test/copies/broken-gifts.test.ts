@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, afterEach, before, test } from 'node:test'
-import { freePort } from '@sluice/shared/testing/free-port'
+import type { Address } from '@sluice/shared/network/address'
 import { git, importHistory } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
+import type { Supervisor } from '../../src/start/start.ts'
 import { administer } from '../support/administer.ts'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
 import type { HostsInProcess } from '../support/hosts-in-process.ts'
@@ -25,18 +26,15 @@ const parts = new AsyncDisposableStack()
 let tap: (chunk: string, cut: () => void) => Promise<void> | void = () => {}
 
 before(async () => {
-  hosts = parts.use(await openHostsInProcess({ SLUICE_LEASE: '5s' }))
+  hosts = parts.use(await openHostsInProcess())
   const program = join(hosts.folder, 'git')
   await writeFile(program, gitWithoutRoom(join(hosts.folder, 'full')), { mode: 0o755 })
-  const [port, wayPort] = [await freePort(), await freePort()]
   await hosts.start('one')
-  parts.use(await openWay(wayPort, port))
-  startTwo = async () =>
-    void (await hosts.start('two', {
-      SLUICE_SUPERVISOR: `127.0.0.1:${port}`,
-      SLUICE_HOST_ADDRESS: `127.0.0.1:${wayPort}`,
-      SLUICE_GIT: program,
-    }))
+  let two: Supervisor | undefined
+  const way = parts.use(await openWay(() => two?.address))
+  startTwo = async () => {
+    two = await hosts.start('two', { SLUICE_HOST_ADDRESS: way.address, SLUICE_GIT: program })
+  }
   await startTwo()
   work = join(hosts.folder, 'work')
   await git(hosts.folder, ['init', '--quiet', 'work'])
@@ -56,10 +54,11 @@ function gitWithoutRoom(full: string): string {
 }
 
 /** A way over which one host reaches another, and which the test can cut. */
-async function openWay(port: number, to: number): Promise<AsyncDisposable> {
+async function openWay(to: () => Address | undefined): Promise<AsyncDisposable & { readonly address: string }> {
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
-    const far = connect({ host: '127.0.0.1', port: to })
+    const address = to()
+    const far = connect({ host: '127.0.0.1', port: address?.kind === 'tcp' ? address.port : 1 })
     const cut = () => {
       near.destroy()
       far.destroy()
@@ -78,9 +77,10 @@ async function openWay(port: number, to: number): Promise<AsyncDisposable> {
     pass(near, far).catch(cut)
     pass(far, near).catch(cut)
   })
-  server.listen(port, '127.0.0.1')
+  server.listen(0, '127.0.0.1')
   await new Promise((resolve) => void server.once('listening', resolve))
   return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => void server.close(resolve))

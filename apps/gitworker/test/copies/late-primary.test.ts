@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { after, before, test } from 'node:test'
+import { formatAddress } from '@sluice/shared/network/address'
 import { openCutProxy } from '@sluice/shared/testing/cut-proxy'
-import { freePort } from '@sluice/shared/testing/free-port'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import type { Supervisor } from '../../src/start/start.ts'
@@ -24,12 +24,11 @@ let toTwo: Awaited<ReturnType<typeof openCutProxy>>
 let work: string
 
 before(async () => {
-  hosts = parts.use(await openHostsInProcess({ SLUICE_LEASE: '5s' }))
+  hosts = parts.use(await openHostsInProcess())
   toTwo = parts.use(await openCutProxy())
-  const listen = `127.0.0.1:${await freePort()}`
-  toTwo.leadTo(listen)
   one = await hosts.start('one')
-  await hosts.start('two', { SLUICE_SUPERVISOR: listen, SLUICE_HOST_ADDRESS: toTwo.address })
+  const two = await hosts.start('two', { SLUICE_HOST_ADDRESS: toTwo.address })
+  toTwo.leadTo(formatAddress(two.address))
   work = join(hosts.folder, 'work')
   await git(hosts.folder, ['init', '--quiet', 'work'])
   await importHistory(work, 2)
@@ -69,14 +68,14 @@ test('a copy that has taken the place of its primary does nothing that this one 
 })
 
 test('a push that all copies have is not acknowledged by a lease that is over', async () => {
-  await until('the host to have a lease', () => one.cluster?.placement.isLive)
   const url = await placeWithMain('answered.git')
   await until('all that follows the creation to be over', () => one.running.size === 0)
   toTwo.cutInwardWhere((first) => first.startsWith('POST /-/copies/follow '))
   const pushing = tryGit(work, ['push', url, 'main:late'])
   await until('the copy to have it', async () => /late/.test(await hosts.refsAt('two', 'answered.git')))
   hosts.cutOff('one', true)
-  await until('the lease to be over', () => !one.cluster!.placement.isLive)
+  hosts.lapse('one')
+  assert.equal(one.cluster?.placement.isLive, false)
   await replace('answered.git')
   toTwo.mend()
   // Long enough for an acknowledgement, if there were one.

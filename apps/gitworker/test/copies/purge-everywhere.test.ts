@@ -17,7 +17,7 @@ let work: string
 const parts = new AsyncDisposableStack()
 
 beforeAll(async () => {
-  hosts = parts.use(await openHostsInProcess({ SLUICE_LEASE: '5s' }))
+  hosts = parts.use(await openHostsInProcess())
   for (const name of ['one', 'two', 'three']) await hosts.start(name)
   work = join(hosts.folder, 'work')
   await git(hosts.folder, ['init', '--quiet', 'work'])

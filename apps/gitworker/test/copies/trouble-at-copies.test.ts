@@ -24,7 +24,7 @@ let operations: string
 let isSmall = false
 
 before(async () => {
-  hosts = parts.use(await openHostsInProcess({ SLUICE_LEASE: '5s' }, log))
+  hosts = parts.use(await openHostsInProcess({}, log))
   const root = hosts.rootOf('two')
   await mkdir(root)
   isSmall = await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', root]).then(

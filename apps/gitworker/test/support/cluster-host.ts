@@ -9,6 +9,7 @@ import type { SlotWrite } from '@sluice/shared/placement/slot-record'
 import { until } from '@sluice/shared/testing/until'
 import { HostCluster } from '../../src/cluster/host-cluster.ts'
 import { ClusterMetrics } from '../../src/cluster/shown/cluster-metrics.ts'
+import { PatientCoordinator } from './patient-coordinator.ts'
 import { recordLog } from './recorded-log.ts'
 
 export const keys = clusterKeys('/sluice/')
@@ -17,12 +18,15 @@ export type TestHost = AsyncDisposable & {
   readonly name: string
   readonly run: string
   readonly cluster: HostCluster
-  readonly coordinator: InProcessCoordinator
+  readonly coordinator: PatientCoordinator
   readonly lines: readonly Record<string, unknown>[]
 }
 
 export type TestHostOptions = {
-  /** Of its lease, in milliseconds. */
+  /**
+   * What it asks for as its lease, in milliseconds: a part of it is for how long copies may be read from, and as long,
+   * slots are not moved. The lease that it gets is longer, so that a busy machine does not end it.
+   */
   readonly ttl?: number
   readonly storage?: 'shared' | 'own'
   readonly weight?: number
@@ -42,14 +46,14 @@ export class TestCluster implements AsyncDisposable {
   /** A host that has not joined yet. */
   open(name: string, options: TestHostOptions = {}): TestHost {
     const {
-      ttl = 1000,
+      ttl = 60_000,
       storage = 'shared',
       weight = 100,
       copies = 1,
       minInSync = 1,
       longestHandover = 30_000,
     } = options
-    const coordinator = new InProcessCoordinator(this.store)
+    const coordinator = new PatientCoordinator(this.store)
     const { lines, log } = recordLog()
     const run = `run-${++this.#runs}`
     const cluster = new HostCluster({

@@ -10,17 +10,20 @@ import { readSlotRecord, writeSlotRecord } from '@sluice/shared/placement/slot-r
 import type { SlotRecord, SlotWrite } from '@sluice/shared/placement/slot-record'
 import type { Logger } from '@sluice/shared/telemetry/log'
 import { silentLog } from '@sluice/shared/telemetry/log'
-import { freePort } from '@sluice/shared/testing/free-port'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import { readSupervisorConfig } from '../../src/config/config.ts'
 import { startSupervisor } from '../../src/start/start.ts'
 import type { Supervisor } from '../../src/start/start.ts'
+import { PatientCoordinator } from './patient-coordinator.ts'
 
 const keys = clusterKeys('/sluice/')
 
-/** Whole hosts in this process, each with a disk of its own. The test itself writes who keeps what. */
+/**
+ * Whole hosts in this process, each with a disk of its own, and a port that the kernel gives it. The test itself writes who
+ * keeps what. In the log, `by` says which host a line is of.
+ */
 export type HostsInProcess = AsyncDisposable & {
   readonly folder: string
   start(name: string, more?: Readonly<Record<string, string>>): Promise<Supervisor>
@@ -28,6 +31,8 @@ export type HostsInProcess = AsyncDisposable & {
   stop(name: string): Promise<void>
   /** Cuts a host off from the coordinator, or mends that. */
   cutOff(name: string, isCutOff: boolean): void
+  /** Ends a host's leases, as if they had not been renewed. They end in no other way, however busy the machine is. */
+  lapse(name: string): void
   /** Writes who keeps a repository's slot; `term` undefined: it begins now. Resolves when all hosts know that can. */
   place(repository: string, record: Pick<SlotWrite, 'primary' | 'copies' | 'inSync'> & { term?: number }): Promise<void>
   /** The same for all slots. @returns the revision */
@@ -55,13 +60,13 @@ export async function openHostsInProcess(
   await operator.swap([{ key: keys.balancer, expected: 0, value: 'nobody', lease }])
   const { path: folder } = opening.use(await temporaryFolder())
   const hosts = new Map<string, Supervisor>()
-  const coordinators = new Map<string, InProcessCoordinator>()
+  const coordinators = new Map<string, PatientCoordinator>()
   const rootOf = (host: string) => join(folder, host)
   const start = async (name: string, more: Readonly<Record<string, string>> = {}) => {
     await mkdir(rootOf(name), { recursive: true })
-    const config = readSupervisorConfig({
+    const read = readSupervisorConfig({
       SLUICE_ROOT: rootOf(name),
-      SLUICE_SUPERVISOR: `127.0.0.1:${await freePort()}`,
+      SLUICE_SUPERVISOR: '127.0.0.1:1',
       SLUICE_RUN_FOLDER: join(folder, `run-${name}`),
       SLUICE_CREATE_ON_PUSH: 'on',
       SLUICE_MIN_FREE_DISK: '0B',
@@ -72,13 +77,16 @@ export async function openHostsInProcess(
       SLUICE_ETCD: 'http://127.0.0.1:1',
       SLUICE_HOST_NAME: name,
       SLUICE_COPY_TIMEOUT: '60s',
+      // For so long, a host that has just started acknowledges nothing: it may have let copies be read from before.
       SLUICE_LEASE: '1s',
       ...settings,
       ...more,
     })
-    const coordinator = new InProcessCoordinator(store)
+    // A port that was free a moment ago may be somebody else's by now.
+    const config = { ...read, supervisor: { kind: 'tcp', host: '127.0.0.1', port: 0 } } as const
+    const coordinator = new PatientCoordinator(store)
     coordinators.set(name, coordinator)
-    const host = await startSupervisor(config, log, coordinator)
+    const host = await startSupervisor(config, log.child({ by: name }), coordinator)
     hosts.set(name, host)
     return host
   }
@@ -103,6 +111,7 @@ export async function openHostsInProcess(
     start,
     stop,
     cutOff: (name, isCutOff) => void (coordinators.get(name)!.isAway = isCutOff),
+    lapse: (name) => coordinators.get(name)!.lapse(),
     place: async (repository, { term, ...record }) => {
       const value = writeSlotRecord({ ...record, next: undefined, term })
       const { revision } = await operator.swap([{ key: keys.slot(slotOf(repository)), expected: undefined, value }])
