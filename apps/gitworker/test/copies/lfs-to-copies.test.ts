@@ -16,7 +16,7 @@ const both = { primary: 'one', copies: ['one', 'two'], inSync: ['one', 'two'] } 
 let hosts: HostsInProcess
 
 before(async () => {
-  hosts = await openHostsInProcess({ SLUICE_LEASE: '2s' })
+  hosts = await openHostsInProcess()
   await hosts.start('one')
   await hosts.start('two')
 })
@@ -43,8 +43,12 @@ async function upload(repository: string, bytes: Buffer): Promise<string> {
 }
 
 async function locksAt(host: string, repository: string): Promise<string[]> {
-  const { status, bytes } = await ask(host, repository, 'GET', 'locks')
-  assert.equal(status, 200, bytes.toString())
+  // A copy has no read lease at first, and none for a moment on a busy machine. What it answers then is what counts.
+  const bytes = await until('an answer', async () => {
+    const answer = await ask(host, repository, 'GET', 'locks')
+    assert.ok(answer.status === 200 || answer.status === 503, answer.bytes.toString())
+    return answer.status === 200 && answer.bytes
+  })
   return (JSON.parse(bytes.toString()) as { locks: { path: string }[] }).locks.map(({ path }) => path)
 }
 
@@ -100,7 +104,8 @@ test('a copy that catches up has all objects and locks before it is taken in', a
   // One that is there already, and has lost an object and got one of its own.
   await hosts.place('late.git', { primary: 'one', copies: ['one'], inSync: ['one'], term })
   const more = await upload('late.git', randomBytes(500))
-  if (existsSync(join(hosts.rootOf('two'), 'late.git'))) await rm(objectAt('two', 'late.git', objects[0]!))
+  // The host may be about to move all of it to its trash.
+  await rm(objectAt('two', 'late.git', objects[0]!), { force: true })
   await hosts.place('late.git', { primary: 'one', copies: ['one', 'two'], inSync: ['one'], term })
   await until('the copy to be in sync', async () => (await hosts.inSyncOf('late.git')).includes('two'))
   for (const oid of [more, ...objects]) assert.ok(existsSync(objectAt('two', 'late.git', oid)))
@@ -114,10 +119,6 @@ test('a lock is at the copy when it is answered, and gone there when it is unloc
     assert.equal((await ask('one', 'locked.git', 'POST', 'locks', { path })).status, 201)
     assert.equal(await fileAt('two'), await fileAt('one'))
   }
-  await until(
-    'the copy to have a read lease',
-    async () => (await ask('two', 'locked.git', 'GET', 'locks')).status === 200,
-  )
   assert.deepEqual(await locksAt('two', 'locked.git'), ['ü/b.psd', 'a.psd'])
   assert.equal((await ask('one', 'locked.git', 'POST', 'locks', { path: 'a.psd' })).status, 409)
   assert.equal((await ask('one', 'locked.git', 'POST', 'locks/1/unlock', {})).status, 200)
