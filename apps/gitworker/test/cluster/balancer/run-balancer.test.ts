@@ -34,11 +34,12 @@ describe('the balancer', { concurrency: true }, () => {
     await until('both have as many', () => isEven(cluster))
     const moved = cluster.checkHistory()
     assert.ok(Math.abs(moved - slotCount / 2) <= 1, `${moved} moves`)
+    const { lines } = cluster.hosts.get('b')!
+    const before = lines.length
     await cluster.kill('a')
     await until('the other one has all', () => cluster.primaries()['b'] === slotCount)
     assert.equal(cluster.checkHistory(), slotCount)
-    const { lines } = cluster.hosts.get('b')!
-    assert.ok(lines.length < 60, `${lines.length} lines`)
+    assert.ok(lines.length - before < 60, `${lines.length - before} lines`)
     assert.ok(lines.some(({ msg, slots }) => /is gone have another one/.test(String(msg)) && Number(slots) > 100))
   })
 
@@ -117,8 +118,9 @@ describe('the balancer', { concurrency: true }, () => {
     const { value } = store.read(keys.format).entries[0]!
     await cluster.put(keys.format, undefined)
     await until('it to be there again', () => store.read(keys.format).entries[0]?.value === value)
-    const said = () => cluster.balancer()?.lines.filter(({ msg }) => /gone: written again/.test(String(msg))).length
-    await until('it to be said', said)
+    // Whoever has done it: on a busy machine, another one may balance by now.
+    const said = () => [...cluster.hosts.values()].flatMap(({ lines }) => lines.map(({ msg }) => String(msg)))
+    await until('it to be said', () => said().some((msg) => /gone: written again/.test(msg)))
     // With one folder for all, the table can be made anew, too.
     for (const { key } of store.read(keys.slots).entries) await cluster.put(key, undefined)
     await cluster.put(keys.format, undefined)
