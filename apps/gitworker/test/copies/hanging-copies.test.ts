@@ -59,7 +59,8 @@ test('a copy waits for locks as long as a push does, since its own upkeep may ha
   await git(join(one.root, 'r.git'), ['branch', '-D', 'topic'])
   const confirmed = one.copies.confirm('r', 7)
   await until('git to be at work', () => two.asked.get('/-/copies/follow') === 2 && two.serving().length > 0)
-  setTimeout(() => locks.forEach((lock) => rmSync(lock, { force: true })), 2500)
+  // By itself, git waits for less, and with what a push waits for, for 5 s.
+  setTimeout(() => locks.forEach((lock) => rmSync(lock, { force: true })), 1500)
   await confirmed
   assert.deepEqual(cluster.removed, [])
 })

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, copyFile, mkdir, rename, rm, statfs, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, copyFile, mkdir, rename, rm, statfs, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { formatAddress } from '@sluice/shared/network/address'
-import { freePort } from '@sluice/shared/testing/free-port'
 import { git, importHistory, tryGit } from '@sluice/shared/testing/git'
 import { until } from '@sluice/shared/testing/until'
 import { openHostsInProcess } from '../support/hosts-in-process.ts'
@@ -31,7 +30,7 @@ before(async () => {
     () => true,
     () => false,
   )
-  const one = await hosts.start('one', { SLUICE_SUPERVISOR_OPERATIONS: `127.0.0.1:${await freePort()}` })
+  const one = await hosts.start('one', { SLUICE_SUPERVISOR_OPERATIONS: '127.0.0.1:1' })
   operations = formatAddress(one.operations!)
   await hosts.start('two')
   await hosts.start('three')
@@ -100,10 +99,15 @@ test('a copy whose disk is full is out of sync for what does not fit, and comes 
   await assertSame('small.git', 'three')
   await untilInSync('small.git')
   await assertSame('small.git', 'two')
-  const { bavail, bsize } = await statfs(hosts.rootOf('two'))
   const filler = join(hosts.rootOf('two'), 'filler')
-  await writeFile(filler, Buffer.alloc(bavail * bsize)).catch(() => {})
-  await git(work, ['push', '--quiet', other, 'main~1:main'])
+  let count = 0
+  await until('two to be out of sync', async () => {
+    // What the last attempt to bring the large one had taken may be free again by now.
+    const { bavail, bsize } = await statfs(hosts.rootOf('two'))
+    await appendFile(filler, Buffer.alloc(bavail * bsize)).catch(() => {})
+    await git(work, ['push', '--quiet', other, `main~1:refs/heads/small-${count++}`])
+    return !(await hosts.inSyncOf('other.git')).includes('two')
+  })
   assert.deepEqual(await hosts.inSyncOf('other.git'), ['one', 'three'])
   await assertSame('other.git', 'three')
   await rm(filler)
@@ -157,7 +161,8 @@ test('a damaged primary keeps its copies, and brings no new one before it is men
   assert.deepEqual(await hosts.inSyncOf('torn.git'), two)
   const isWhy = (line: object) =>
     /a host was not served/.test(JSON.stringify(line)) && /torn/.test(JSON.stringify(line))
-  assert.match(JSON.stringify(lines.find(isWhy)), /corrupt|bad object|unable to unpack/)
+  const why = await until('the log to say why', () => lines.find(isWhy))
+  assert.match(JSON.stringify(why), /corrupt|bad object|unable to unpack/)
   await git(work, ['push', '--quiet', well, 'main~1:main'])
   assert.deepEqual(await hosts.inSyncOf('untorn.git'), three)
   await mend()

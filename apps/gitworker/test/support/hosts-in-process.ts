@@ -19,10 +19,12 @@ import type { Supervisor } from '../../src/start/start.ts'
 import { PatientCoordinator } from './patient-coordinator.ts'
 
 const keys = clusterKeys('/sluice/')
+/** Settings take none like it. */
+const anyPort = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
 
 /**
- * Whole hosts in this process, each with a disk of its own, and a port that the kernel gives it. The test itself writes who
- * keeps what. In the log, `by` says which host a line is of.
+ * Whole hosts in this process, each with a disk of its own. The test itself writes who keeps what. The kernel gives them their
+ * ports, whatever the settings say. In the log, `by` says which host a line is of.
  */
 export type HostsInProcess = AsyncDisposable & {
   readonly folder: string
@@ -83,7 +85,7 @@ export async function openHostsInProcess(
       ...more,
     })
     // A port that was free a moment ago may be somebody else's by now.
-    const config = { ...read, supervisor: { kind: 'tcp', host: '127.0.0.1', port: 0 } } as const
+    const config = { ...read, supervisor: anyPort, supervisorOperations: read.supervisorOperations && anyPort }
     const coordinator = new PatientCoordinator(store)
     coordinators.set(name, coordinator)
     const host = await startSupervisor(config, log.child({ by: name }), coordinator)

@@ -121,6 +121,7 @@ export class TwoHosts implements AsyncDisposable {
 
   /** That both hosts have the same of a repository, and are in sync. */
   async assertSame(repository: string, what: string): Promise<void> {
+    assert.deepEqual(await this.inSyncOf(repository), ['one', 'two'], what)
     assert.deepEqual(await this.stateAt('two', repository), await this.stateAt('one', repository), what)
     assert.deepEqual(await this.inSyncOf(repository), ['one', 'two'], what)
   }
