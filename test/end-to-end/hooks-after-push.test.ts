@@ -7,6 +7,7 @@ import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { flushPacket, pktLine } from '@sluice/shared/git/pkt-line'
 import { git, importHistory } from '@sluice/shared/testing/git'
@@ -23,8 +24,7 @@ import { until } from '@sluice/shared/testing/until'
  */
 
 const none = '0'.repeat(40)
-/** Ends a while after it is let go, so that it is not over before the test has looked. */
-const untilGo = 'touch began; while ! test -e go; do sleep 0.02; done; sleep 1; touch ended'
+const untilGo = 'touch began; while ! test -e go; do sleep 0.02; done; touch ended'
 
 for (const runtime of ['launcher', 'node']) {
   describe(`with workers on ${runtime}`, () => {
@@ -33,6 +33,8 @@ for (const runtime of ['launcher', 'node']) {
     before(async () => {
       stack = await startStack({
         SLUICE_WORKER_RUNTIME: runtime,
+        // Of a push that wants no report, the references are looked at once this is over, while its git runs.
+        SLUICE_PUSH_GRACE: '0s',
         SLUICE_KILL_GRACE: '500ms',
         SLUICE_HOOK_TIMEOUT: '1h',
       })
@@ -76,7 +78,7 @@ for (const runtime of ['launcher', 'node']) {
         await begun()
         if (wasTold) await sent.told()
         sent.leave()
-        await stack.gateway.line((line) => line['requestId'] === id)
+        await untilEnding(stack, id)
         await writeFile(join(gitDir, 'go'), '')
         const line = await lineOf(id)
         assert.ok(has('ended'))
@@ -95,7 +97,7 @@ for (const runtime of ['launcher', 'node']) {
       const sent = push(stack, name, `deleted-${name}`, 'delete-refs', [`${main} ${none} refs/heads/old`], false)
       await begun()
       sent.leave()
-      await stack.gateway.line((line) => line['requestId'] === `deleted-${name}`)
+      await untilEnding(stack, `deleted-${name}`)
       await writeFile(join(gitDir, 'go'), '')
       assert.equal((await lineOf(`deleted-${name}`))['finishedAfterDisconnect'], true)
       assert.ok(has('ended'))
@@ -108,7 +110,7 @@ for (const runtime of ['launcher', 'node']) {
       await begun()
       await sent.told()
       sent.leave()
-      await stack.gateway.line((line) => line['requestId'] === `says-${name}`)
+      await untilEnding(stack, `says-${name}`)
       await writeFile(join(gitDir, 'go'), '')
       assert.equal((await lineOf(`says-${name}`))['outcome'], 'completed')
       assert.ok(has('said'))
@@ -131,7 +133,12 @@ for (const runtime of ['launcher', 'node']) {
     })
 
     test('processes that a hook leaves in the background are ended, and named in a warning', async () => {
-      const script = 'nohup sleep 1000 >/dev/null 2>&1 & setsid nohup sleep 1001 >/dev/null 2>&1 & '
+      // Each has to have replaced itself with its program before it can be told by its name.
+      const asleep = 'until test "$(cat /proc/$!/comm)" = sleep; do sleep 0.02; done'
+      const script = [
+        `nohup sleep 1000 >/dev/null 2>&1 & ${asleep}`,
+        `setsid nohup sleep 1001 >/dev/null 2>&1 & ${asleep}`,
+      ].join('\n')
       const { name, main } = await repositoryWith({ 'post-receive': script })
       const work = join(stack.folder, `work-${name}`)
       await git(stack.folder, ['clone', '--quiet', `${stack.url}/${name}`, work])
@@ -141,13 +148,9 @@ for (const runtime of ['launcher', 'node']) {
       )
       assert.equal(warning['level'], 'warn')
       const processes = warning['processes'] as { pid: number; name: string }[]
-      // One of them may not have replaced itself with its program yet.
-      assert.match(
-        processes
-          .map((it) => it.name)
-          .toSorted()
-          .join(' '),
-        /^(?:nohup|setsid|sleep) sleep$|^(?:nohup|setsid) (?:nohup|setsid)$/,
+      assert.deepEqual(
+        processes.map((it) => it.name),
+        ['sleep', 'sleep'],
       )
       await until('them to be gone', async () => (await stack.gitProcesses()).length === 0)
     })
@@ -186,17 +189,17 @@ test('a supervisor that is told to stop waits for hooks; a second signal ends th
   await using stack = await startStack({ SLUICE_DRAIN_TIMEOUT: '1h', SLUICE_HOOK_TIMEOUT: '1h' })
   const { gitDir, sent } = await leaveInHook(stack, untilGo)
   sent.leave()
-  await stack.gateway.line((it) => it['requestId'] === 'left')
-  await until('it to be ending', async () => (await stack.status()).requests[0]?.phase === 'ending')
+  await untilEnding(stack, 'left')
   stack.supervisor.signal('SIGTERM')
   await stack.supervisor.line((line) => line['msg'] === 'draining')
   assert.equal((await stack.gitProcesses()).length > 0, true)
-  // Two signals within 100 ms count as one. So signals are sent until it has reacted, and not while it ends.
-  const again = setInterval(() => stack.supervisor.signal('SIGTERM'), 150)
-  const heard = endOf(stack, 'left').finally(() => clearInterval(again))
-  assert.equal((await heard)['finishedAfterDisconnect'], false)
+  // Two signals within 100 ms count as one.
+  await pause(200)
+  stack.supervisor.signal('SIGTERM')
+  assert.equal((await endOf(stack, 'left'))['finishedAfterDisconnect'], false)
   assert.equal(await stack.supervisor.exited, 0)
-  assert.deepEqual(stack.supervisor.lines.at(-1)?.['leaked'], { processes: 0, zombies: 0 })
+  const { leaked } = await stack.supervisor.line(({ msg }) => msg === 'stopped')
+  assert.deepEqual(leaked, { processes: 0, zombies: 0 })
   assert.ok(!existsSync(join(gitDir, 'ended')))
 })
 
@@ -204,7 +207,7 @@ test('a supervisor that is told to stop waits for hooks to end', async () => {
   await using stack = await startStack({ SLUICE_DRAIN_TIMEOUT: '1h', SLUICE_HOOK_TIMEOUT: '1h' })
   const { gitDir, sent } = await leaveInHook(stack, untilGo)
   sent.leave()
-  await stack.gateway.line((it) => it['requestId'] === 'left')
+  await untilEnding(stack, 'left')
   stack.supervisor.signal('SIGTERM')
   await stack.supervisor.line((line) => line['msg'] === 'draining')
   await writeFile(join(gitDir, 'go'), '')
@@ -217,7 +220,7 @@ test('the slot of a push is held until its hooks have ended', async () => {
   await using stack = await startStack({ SLUICE_PUSH_SLOTS: '1', SLUICE_HOOK_TIMEOUT: '1h' })
   const { gitDir, sent } = await leaveInHook(stack, untilGo)
   sent.leave()
-  await stack.gateway.line((it) => it['requestId'] === 'left')
+  await untilEnding(stack, 'left')
   const lane = async () => (await stack.status()).lanes.find((it) => it.lane === 'push')
   assert.equal((await lane())?.running, 1)
   await writeFile(join(gitDir, 'go'), '')
@@ -230,6 +233,7 @@ test('a killed gateway counts as a client that leaves', async () => {
   const { gitDir } = await leaveInHook(stack, untilGo)
   stack.gateway.signal('SIGKILL')
   await stack.gateway.exited
+  await untilEnding(stack, 'left')
   await writeFile(join(gitDir, 'go'), '')
   const line = await endOf(stack, 'left')
   assert.equal(line['outcome'], 'completed')
@@ -248,8 +252,7 @@ test('a push whose references move just after its client has left runs its hooks
   const sent = push(stack, 'project.git', 'left', 'report-status side-band-64k', [`${none} ${main} refs/heads/a`])
   await until('the first hook to run', () => existsSync(join(gitDir, 'early')))
   sent.leave()
-  await stack.gateway.line((it) => it['requestId'] === 'left')
-  await until('it to be ending', async () => (await stack.status()).requests[0]?.phase === 'ending')
+  await untilEnding(stack, 'left')
   await writeFile(join(gitDir, 'move'), '')
   await until('the second hook to run', () => existsSync(join(gitDir, 'began')))
   await writeFile(join(gitDir, 'go'), '')
@@ -272,6 +275,14 @@ async function leaveInHook(stack: Stack, postReceive: string) {
   await until('the hook to run', () => existsSync(join(gitDir, 'began')))
   await sent.told()
   return { gitDir, sent }
+}
+
+/** Waits until the host has seen that the client has left. The request stays like this until its hook is let go. */
+async function untilEnding(stack: Stack, id: string): Promise<void> {
+  await until('the request to be ending', async () => {
+    const { requests } = await stack.status()
+    return requests.find(({ requestId }) => requestId === id)?.phase === 'ending'
+  })
 }
 
 /** The log line of the request. */
