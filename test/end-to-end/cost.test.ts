@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -198,19 +199,26 @@ function slowness(): number {
 /** The time of that work on one core of about 3 GHz. */
 const ordinaryMs = 12
 
+/** Lets both begin anew, and once more where something was still at work at that moment. */
 async function begin(): Promise<void> {
-  for (const app of [stack.gateway, stack.supervisor]) {
-    app.signal('SIGUSR2')
-  }
   await until('both to begin anew', async () => {
-    const turns = await Promise.all([longestTurn(stack.gateway), longestTurn(stack.supervisor)])
+    const turns = await Promise.all([turnSinceAnew(stack.gateway), turnSinceAnew(stack.supervisor)])
     return turns.every((turn) => turn < 20)
   })
 }
 
-async function longestTurn({ pid }: App): Promise<number> {
-  return Number(await readFile(join(costs.path, `cost.${pid}`), 'utf8').catch(() => '0'))
+async function turnSinceAnew(app: App): Promise<number> {
+  await rm(costFile(app), { force: true })
+  app.signal('SIGUSR2')
+  await until('an application to begin anew', () => existsSync(costFile(app)))
+  return await longestTurn(app)
 }
+
+async function longestTurn(app: App): Promise<number> {
+  return Number(await readFile(costFile(app), 'utf8').catch(() => '0'))
+}
+
+const costFile = ({ pid }: App) => join(costs.path, `cost.${pid}`)
 
 /** Sends the bytes and waits until the server has answered and closed. Leaves if the server waits for more. */
 function send(address: string, bytes: Buffer): Promise<string> {
