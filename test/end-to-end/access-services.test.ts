@@ -134,6 +134,7 @@ async function startWith(url: string, env: Record<string, string> = {}): Promise
   const stack = await startStack({
     SLUICE_ACCESS: 'forward',
     SLUICE_ACCESS_SERVICE: url,
+    SLUICE_ACCESS_SERVICE_TIMEOUT: '1m',
     SLUICE_PUBLIC_URL: 'https://git.example.org',
     ...env,
   })

@@ -17,7 +17,8 @@ const waits = fileURLToPath(new URL('../fixtures/waits-for-release.sh', import.m
 
 /** Starts a stack whose git waits, in each of these repositories, until it is released. */
 async function startWaiting(repositories: string[], env: Record<string, string>): Promise<Stack> {
-  const stack = await startStack({ SLUICE_GIT: waits, SLUICE_CREATE_ON_PUSH: 'off', ...env })
+  const patient = { SLUICE_QUEUE_TIMEOUT: '1h', SLUICE_IDLE_TIMEOUT: '1h' }
+  const stack = await startStack({ SLUICE_GIT: waits, SLUICE_CREATE_ON_PUSH: 'off', ...patient, ...env })
   for (const name of repositories)
     await git(stack.folder, ['init', '--quiet', '--bare', join(stack.root, `${name}.git`)])
   return stack
@@ -198,7 +199,7 @@ async function untilOneRuns(stack: Stack): Promise<void> {
 }
 
 describe('a client that leaves while it waits', () => {
-  const env = { SLUICE_PUSH_SLOTS: '1', SLUICE_QUEUE_TIMEOUT: '60s' }
+  const env = { SLUICE_PUSH_SLOTS: '1' }
 
   for (const [size, mebibytes, headers] of [
     ['a body that git sends whole', 0.875, {}],

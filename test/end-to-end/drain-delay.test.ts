@@ -18,8 +18,8 @@ async function startDraining(gateway: App): Promise<void> {
   await gateway.line((line) => line['msg'] === 'draining')
 }
 
-test('a gateway that stops is unready, and goes on serving until its delay is over', async () => {
-  await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '2s' } })
+test('a gateway that stops is unready, and goes on serving; a second signal cuts the delay short', async () => {
+  await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '1h' } })
   const { gateway } = stack
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const over = async (): Promise<IncomingMessage> => {
@@ -39,6 +39,16 @@ test('a gateway that stops is unready, and goes on serving until its delay is ov
   assert.deepEqual([last.statusCode, last.headers.connection], [200, 'close'])
   assert.equal((await ask(gateway.address, path)).status, 200)
   agent.destroy()
+  // Two signals within 100 ms count as one.
+  await pause(200)
+  gateway.signal('SIGTERM')
+  assert.equal(await gateway.exited, 0)
+})
+
+test('a gateway takes no more when its delay is over', async () => {
+  await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '300ms' } })
+  const { gateway } = stack
+  await startDraining(gateway)
   await until('it to take no more', () =>
     ask(gateway.address, '/healthz').then(
       () => false,
@@ -46,13 +56,4 @@ test('a gateway that stops is unready, and goes on serving until its delay is ov
     ),
   )
   assert.equal(await gateway.exited, 0)
-})
-
-test('a second signal cuts the delay short', async () => {
-  await using stack = await startStack({}, { gateway: { SLUICE_DRAIN_DELAY: '1h' } })
-  await startDraining(stack.gateway)
-  // Two signals within 100 ms count as one.
-  await pause(200)
-  stack.gateway.signal('SIGTERM')
-  assert.equal(await stack.gateway.exited, 0)
 })

@@ -20,16 +20,16 @@ describe('with a very short idle time', () => {
   let main: string
   before(async () => {
     stack = await startStack({
-      SLUICE_IDLE_TIMEOUT: '300ms',
-      SLUICE_QUEUE_TIMEOUT: '100ms',
+      SLUICE_IDLE_TIMEOUT: '1s',
+      SLUICE_PUSH_SLOTS: '4',
       SLUICE_KILL_GRACE: '500ms',
     })
-    main = await repository(stack, 'project.git', 'sleep 2')
+    main = await repository(stack, 'project.git', 'sleep 3')
   })
   after(() => stack[Symbol.asyncDispose]())
 
-  for (const capabilities of ['report-status', 'report-status side-band-64k', 'delete-refs']) {
-    test(`a silent hook may take its time (${capabilities})`, async () => {
+  test('a silent hook may take its time, whatever its client wants to be told', async () => {
+    const pushes = ['report-status', 'report-status side-band-64k', 'delete-refs'].map(async (capabilities) => {
       const ref = `refs/heads/${capabilities.replaceAll(' ', '-')}`
       // Straight to the host, whose idle time is shorter.
       const reply = await ask(stack.supervisor.address, '/project.git/git-receive-pack', {
@@ -37,18 +37,15 @@ describe('with a very short idle time', () => {
         headers,
         body: pushOf(main, ref, capabilities),
       })
-      assert.equal(reply.status, 200)
+      assert.equal(reply.status, 200, capabilities)
       assert.equal(await git(join(stack.root, 'project.git'), ['rev-parse', ref]), main)
     })
-  }
+    await Promise.all(pushes)
+  })
 
   test('a client that stops sending is cut off', async () => {
     const body = pushOf(main, 'refs/heads/late', 'report-status')
-    for (const [id, bytes] of [
-      ['none', 0],
-      ['some', 3],
-      ['half', body.length - 10],
-    ] as const) {
+    const begun = Object.entries({ none: 0, some: 3, half: body.length - 10 }).map(async ([id, bytes]) => {
       const socket = connect(target(stack.supervisor.address))
       socket.on('error', () => {}).resume()
       const head = [
@@ -64,7 +61,8 @@ describe('with a very short idle time', () => {
       assert.equal(line['outcome'], 'timed_out')
       assert.equal(line['reason'], 'idle_timeout')
       socket.destroy()
-    }
+    })
+    await Promise.all(begun)
   })
 })
 
