@@ -50,7 +50,7 @@ const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
 type Token = { user?: string; key?: KeyObject; expires?: string; kid?: string; claims?: Record<string, unknown> }
 
-async function token({ user = 'ann', key = signer.privateKey, expires = '5m', kid = 'k1', claims = {} }: Token = {}) {
+async function token({ user = 'ann', key = signer.privateKey, expires = '1h', kid = 'k1', claims = {} }: Token = {}) {
   return await new SignJWT({ scope: scopes[user as User], ...claims })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setIssuer(issuer)
@@ -169,7 +169,7 @@ const modes: readonly Mode[] = [
     anyoneReadsPublic: true,
     async open(_folder, opened) {
       const service = opened.use(await startService())
-      return { SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: service.url }
+      return { SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: service.url, SLUICE_ACCESS_SERVICE_TIMEOUT: '1m' }
     },
     login: async (user) => basic(user, await secretOf(user)),
     password: secretOf,
@@ -354,7 +354,8 @@ for (const mode of modes) {
     })
 
     test('wrong credentials let nobody in, start nothing, and tell nothing', async () => {
-      const served = (await stack.status()).requestsInAll
+      // Requests of the tests before this one may not have ended yet.
+      await until('the host to be quiet', async () => (await stack.status()).requestsInAll === 0)
       for (const [what, login] of Object.entries({ ...badEverywhere, ...(await mode.bad()) })) {
         const [secret, missing] = ['team/secret.git', 'team/nothing-here.git'].map((name) => requestsFor(name))
         for (const [index, request] of secret!.entries()) {
@@ -365,7 +366,7 @@ for (const mode of modes) {
           assert.deepEqual(visible(other), visible(reply), what)
         }
       }
-      assert.equal((await stack.status()).requestsInAll, served)
+      assert.equal((await stack.status()).requestsInAll, 0)
     })
 
     test('a header of a megabyte is refused in words, and the gateway goes on serving', async () => {
@@ -545,7 +546,7 @@ test('a service that is down, slow or elsewhere lets nobody in', async () => {
   assert.equal((await stack.status()).requestsInAll, 0)
 })
 
-test('while keys cannot be fetched, known keys stay valid, and tokens of others are neither accepted nor rejected', async () => {
+test('while keys cannot be fetched, known keys stay valid; without any key, tokens are neither accepted nor rejected', async () => {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryFolder())
   let isUp = true
@@ -560,11 +561,10 @@ test('while keys cannot be fetched, known keys stay valid, and tokens of others 
   const stack = opened.use(await startStack(env))
   await git(stack.root, ['init', '--quiet', '--bare', 'r.git'])
   const request = requestsFor('r.git')[0]
+  const unknown = `Bearer ${await token({ key: stranger.privateKey, kid: 'k2' })}`
+  assert.equal((await send(stack, request, unknown)).status, 401)
   isUp = false
   assert.equal((await send(stack, request, `Bearer ${await token()}`)).status, 200)
-  const unknown = `Bearer ${await token({ key: stranger.privateKey, kid: 'k2' })}`
-  // If the keys were fetched a moment ago, a token with another key is wrong.
-  assert.equal((await send(stack, request, unknown)).status, 401)
 
   const down = opened.use(await startStack(env))
   await git(down.root, ['init', '--quiet', '--bare', 'r.git'])

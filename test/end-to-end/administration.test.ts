@@ -273,7 +273,8 @@ test('a host that is killed in the middle of a fork leaves nothing of it', async
   await pushed(stack, 'origin')
   administer(stack, 'POST', named('origin', 'fork'), { to: 'new/fork' }).catch(() => {})
   await until('the fork to be begun', async () => {
-    const names = await readdir(stack.root, { recursive: true })
+    // A folder may go while they are read.
+    const names = await readdir(stack.root, { recursive: true }).catch(() => [])
     return names.some((name) => /fork\.git\..*\.lock\/objects\/info\/alternates$/.test(name))
   })
   stack.supervisor.signal('SIGKILL')

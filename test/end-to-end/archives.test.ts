@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -170,6 +170,8 @@ test('a link on another site’s page is followed, and its scripts get nothing',
 
 describe('a large archive', () => {
   test('is written for several who ask for it at the same time', async () => {
+    const { ctimeMs } = await stat(join(stack.root, 'large.git/config'))
+    await until('the repository to be old enough for it', () => Date.now() - ctimeMs > 1200)
     const replies = await Promise.all(Array.from({ length: 6 }, () => fetchRaw('/large.git/archive/main.tar.gz')))
     const bodies = await Promise.all(replies.map(bodyOf))
     for (const body of bodies) assert.ok(body.equals(bodies[0]!))

@@ -360,6 +360,7 @@ test('a body that is cut in half ends its request and nothing else', async () =>
     'Content-Length: 1000',
   ]
   const socket = connect(target(stack.gateway.address))
+  socket.on('error', () => {}).resume()
   socket.end(`${head.join('\r\n')}\r\n\r\n00`)
   const line = await stack.gateway.line((l) => l['requestId'] === 'cut-in-half')
   assert.equal(line['outcome'], 'client_gone')

@@ -68,12 +68,14 @@ test('git downloads the bundle, and fetches what has come since', { skip }, asyn
   const work = join(stack.folder, 'one')
   await git(work, ['commit', '--quiet', '--allow-empty', '-m', 'Later'])
   await git(work, ['push', '--quiet', 'origin', 'main'])
-  await git(stack.folder, ['-c', 'transfer.bundleURI=true', 'clone', '--quiet', `${stack.url}/large.git`, 'bundled'])
+  const withId = ['-c', 'http.extraHeader=X-Request-Id: bundled']
+  const clone = ['-c', 'transfer.bundleURI=true', 'clone', '--quiet', `${stack.url}/large.git`, 'bundled']
+  await git(stack.folder, [...withId, ...clone])
   assert.equal(await git(join(stack.folder, 'bundled'), ['rev-parse', 'HEAD']), await git(work, ['rev-parse', 'HEAD']))
   const fetched = await stack.supervisor.line(({ kind, command }) => kind === 'rpc' && command === 'bundle-uri')
   assert.equal(fetched['outcome'], 'completed')
-  const lines = stack.supervisor.lines.filter(({ command }) => command === 'fetch')
-  assert.ok((lines.at(-1)!['bytesOut'] as number) < 10_000)
+  const rest = await stack.supervisor.line((line) => line['requestId'] === 'bundled' && line['command'] === 'fetch')
+  assert.ok((rest['bytesOut'] as number) < 10_000)
 })
 
 test('after a rewritten history, nobody gets the bundle, and it is removed', async () => {

@@ -84,6 +84,7 @@ describe('a page of a site that is named', () => {
 
   test('is told by a preflight what it may send, for every name, without a log-in and without the host', async () => {
     const closed = await stack.addGateway({ SLUICE_ACCESS: 'forward', SLUICE_ACCESS_SERVICE: 'http://127.0.0.1:1/' })
+    await until('the requests before it to be over', async () => isQuiet(await stack.status()))
     for (const { address } of [stack.gateway, closed]) {
       for (const path of [
         advertisement,

@@ -54,7 +54,7 @@ for (const version of [0, 1, 2]) {
 
     test('an incremental fetch brings only what is new', async () => {
       const folder = await clone(config)
-      await git(source, ['branch', `new-${version}`, await commitOn('main')])
+      await git(source, ['branch', `new-${version}`, await commitOn('main', `Version ${version}`)])
       const { stderr } = await tryGit(folder, ['fetch', '--progress', 'origin'])
       assert.match(stderr, new RegExp(`\\[new branch\\] +new-${version} `))
       assert.match(stderr, /Total 1 /)
@@ -226,6 +226,6 @@ function sorted(text: string): string[] {
   return text.replaceAll('\t', ' ').split('\n').toSorted()
 }
 
-async function commitOn(parent: string): Promise<string> {
-  return git(source, ['commit-tree', '-p', parent, '-m', `On ${parent}`, `${parent}^{tree}`])
+async function commitOn(parent: string, message: string): Promise<string> {
+  return git(source, ['commit-tree', '-p', parent, '-m', message, `${parent}^{tree}`])
 }

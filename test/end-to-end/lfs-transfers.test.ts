@@ -121,7 +121,7 @@ describe('an object', () => {
     const missing = await get('closed.git', oid)
     assert.equal(missing.status, 404)
     assert.match(messageOf(missing), /There is no such object/)
-    assert.equal(existsSync(join(stack.root, 'closed.git/lfs')), false)
+    await until('nothing to be left', () => !existsSync(join(stack.root, 'closed.git/lfs')))
     const [wrongSize] = (
       await post('a.git', '/objects/batch', { operation: 'upload', objects: [{ oid: oidOf('there'), size: 7 }] }).then(
         ({ body }) => JSON.parse(body) as Answered,
@@ -142,7 +142,7 @@ describe('an object', () => {
     const { sent } = await begin('closed.git', randomBytes(4_000_000))
     sent.destroy()
     await until('nothing to be left', () => !existsSync(join(stack.root, 'closed.git/lfs')))
-    assert.deepEqual(await readdir(join(stack.folder, 'run/uploads')), [])
+    await until('no note to be left', async () => (await readdir(join(stack.folder, 'run/uploads'))).length === 0)
   })
 
   test('that creates its repository creates it once it is whole, and only then', async () => {

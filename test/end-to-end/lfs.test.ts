@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createToken } from '@sluice/access/tokens/change-tokens'
+import type { LogLine } from '@sluice/shared/testing/app'
 import { newAuthority, noCertificates } from '@sluice/shared/testing/certificates'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, tryGit } from '@sluice/shared/testing/git'
@@ -139,8 +140,11 @@ describe('git-lfs', { skip }, () => {
     await commit(join(stack.folder, 'by-anyone'), 'of-nobody.bin', 'nobody')
     const pushed = await tryGit(join(stack.folder, 'by-anyone'), ['push', 'origin', 'main'], { env: anonymous })
     assert.notEqual(pushed.code, 0)
-    const lines = stack.gateway.lines.filter(({ service, user }) => service === 'lfs' && user === undefined)
-    assert.ok(lines.some(({ reason, kind }) => reason === 'login_required' && kind === 'batch'))
+    const isNobodys = ({ service, user }: LogLine) => service === 'lfs' && user === undefined
+    await stack.gateway.line(
+      (line) => isNobodys(line) && line['reason'] === 'login_required' && line['kind'] === 'batch',
+    )
+    const lines = stack.gateway.lines.filter(isNobodys)
     assert.ok(lines.every(({ kind, outcome }) => outcome === 'refused' || kind === 'batch' || kind === 'download'))
   })
 })
