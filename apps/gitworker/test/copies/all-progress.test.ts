@@ -13,7 +13,7 @@ const here = { catchingUp: [{ copy: 'two', ...counts }], problems: [] }
 const problem = { slot: 9, copy: 'one', why: '"team/app": no space' }
 const there = { catchingUp: [], problems: [problem], counts: { in_sync: 1, under_way: 0, failed: 1, away: 0 } }
 
-test('a host asks all that live what they bring, and names those that do not say', { timeout: 60_000 }, async () => {
+test('a host asks all that live what they bring, and names those that do not say', async () => {
   await using server = await serveHttp((incoming, outgoing) => {
     if (incoming.url === progressPath) void serveProgress({ progressHere: () => there }, incoming, outgoing)
     else outgoing.writeHead(404).end('no such address\n')

@@ -8,7 +8,7 @@ import { RepositoryTurns } from '../../src/copies/repository-turns.ts'
 import { servePurge } from '../../src/copies/server/serve-trash.ts'
 import type { TrashServices } from '../../src/copies/server/serve-trash.ts'
 
-test('a new repository of a name is followed while an old one is being removed', { timeout: 60_000 }, async () => {
+test('a new repository of a name is followed while an old one is being removed', async () => {
   await using folder = await temporaryFolder()
   const root = folder.path
   const turns = new RepositoryTurns()
