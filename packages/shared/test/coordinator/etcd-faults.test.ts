@@ -9,7 +9,6 @@ import { EtcdCoordinator } from '../../src/coordinator/etcd/etcd-coordinator.ts'
 import { openCoordinator } from '../../src/coordinator/open/open-coordinator.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { temporaryFolder } from '../../testing/folder.ts'
-import { freePort } from '../../testing/free-port.ts'
 import { until } from '../../testing/until.ts'
 import { coordinatorWith } from './coordinator-with.ts'
 import { configOf } from './etcd-config.ts'
@@ -58,7 +57,7 @@ describe('a coordinator whose member fails', () => {
 
   test('says in its error what each member did', async () => {
     await using refusing = await fakeMember(bad['answers HTML']!)
-    const nobody = { endpoint: `http://127.0.0.1:${await freePort()}` }
+    const nobody = { endpoint: 'http://127.0.0.1:1' }
     await using coordinator = await coordinatorWith([refusing, nobody])
     await assert.rejects(coordinator.read('/a'), (error) => {
       assert.ok(error instanceof CoordinatorError && !error.mayBeDone)
@@ -122,7 +121,7 @@ describe('a swap whose outcome is not known', () => {
 
   test('is none when nobody listens: another one is asked', async () => {
     await using working = await fakeMember((_asked, outgoing) => outgoing.end(JSON.stringify(header(6))))
-    const nobody = { endpoint: `http://127.0.0.1:${await freePort()}` }
+    const nobody = { endpoint: 'http://127.0.0.1:1' }
     await using coordinator = await coordinatorWith([nobody, working])
     const swapped = await coordinator.swap([{ key: '/a', expected: 0, value: 'x' }])
     assert.deepEqual(swapped, { isDone: false, revision: 6 })
