@@ -14,7 +14,8 @@ import { until } from '../../testing/until.ts'
 /** A server that answers `ok`, or with the reason if a connection is over the limit. */
 async function serverWith(limits: ConnectionLimits, host = '127.0.0.1') {
   const connections = new Connections(limits)
-  const server = createServer((incoming, outgoing) => {
+  // An idle connection is not closed by the clock.
+  const server = createServer({ keepAliveTimeout: 0 }, (incoming, outgoing) => {
     const exchange = new Exchange(incoming, outgoing, { clientAddress: 'test', takesInterimReplies: false })
     try {
       connections.check(exchange)

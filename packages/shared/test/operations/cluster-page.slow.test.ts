@@ -7,9 +7,11 @@ import type { ClusterStatus } from '@sluice/shared/placement/cluster-status'
 import type { ClusterView } from '@sluice/shared/placement/cluster-view'
 import { Chromium, findChromium } from '@sluice/shared/testing/chromium'
 import { ask } from '@sluice/shared/testing/http'
+import { patienceMs } from '@sluice/shared/testing/patience'
 import { until } from '@sluice/shared/testing/until'
 
-const withinMs = 60_000
+/** A page is waited for several times. */
+const withinMs = 5 * patienceMs
 
 /** A third of the slots for each of three hosts. */
 const calm: ClusterView = viewOf(['host-1', 'host-2', 'host-3'])
