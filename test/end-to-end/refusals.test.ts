@@ -7,6 +7,7 @@ import { writeHook } from '@sluice/shared/testing/hook'
 import { ask } from '@sluice/shared/testing/http'
 import { startStack } from '@sluice/shared/testing/stack'
 import type { Stack } from '@sluice/shared/testing/stack'
+import { until } from '@sluice/shared/testing/until'
 
 /** A refused POST is told to git in its own protocol. Every other client gets the status. */
 
@@ -43,8 +44,8 @@ for (const version of [0, 1, 2]) {
     }
     const reply = await post(stack, 'upload-pack', {}, '0'.repeat(400))
     assert.deepEqual([reply.status, reply.headers['sluice-reason']], [413, 'body_too_large'])
-    const { body } = await ask(stack.gateway.operations, '/metrics')
-    assert.match(body, /sluice_refusals_total\{outcome="refused",reason="body_too_large",app="gateway"\} 2/)
+    const counted = /sluice_refusals_total\{outcome="refused",reason="body_too_large",app="gateway"\} 2$/m
+    await until('both to be counted', async () => counted.test((await ask(stack.gateway.operations, '/metrics')).body))
   })
 }
 

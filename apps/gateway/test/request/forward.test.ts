@@ -29,7 +29,7 @@ async function gatewayBefore(host: RequestListener, env: Record<string, string> 
   return {
     port,
     address: `127.0.0.1:${port}`,
-    lastLine: () => until('a line in the log', () => lines.at(-1)),
+    lastLine: () => until('a line about a request', () => lines.findLast((line) => 'outcome' in line)),
     async [Symbol.asyncDispose]() {
       await gateway[Symbol.asyncDispose]()
       server.closeAllConnections()

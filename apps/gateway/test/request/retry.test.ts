@@ -180,7 +180,8 @@ test('a request whose client has left is not sent', async () => {
   })
   assert.equal((await ask(stage.address, advertisement)).status, 200)
   assert.equal(requests, 1)
-  assert.equal(stage.lines.find(({ kind }) => kind === 'rpc')?.['outcome'], 'client_gone')
+  const line = await until('its line', () => stage.lines.find(({ kind }) => kind === 'rpc'))
+  assert.equal(line['outcome'], 'client_gone')
 })
 
 test('without a host for too long, or if nothing may wait, the answer is 503', async () => {
