@@ -79,7 +79,10 @@ test(
     await git(folder.path, ['clone', '--quiet', `${url}/new.git`, 'cloned'])
 
     // The sandbox of the unit hinders neither the launcher nor git, and the limits are the unit's own.
-    const lines = await journal(machine, 'sluice-supervisor')
+    const lines = await until('the journal to have the start', async () => {
+      const all = await journal(machine, 'sluice-supervisor')
+      return all.some(({ msg }) => String(msg).startsWith('listening')) && all
+    })
     const start = lines.find(({ msg }) => String(msg).startsWith('listening'))
     assert.equal(start?.['runtime'], 'launcher')
     assert.deepEqual(lines.filter(({ level }) => level === 'warn' || level === 'error'), []) // prettier-ignore
@@ -112,7 +115,11 @@ test(
     for (const unit of both) {
       assert.equal(await property(machine, unit, 'Result'), 'success')
       assert.equal(await property(machine, unit, 'ExecMainStatus'), '0')
-      assert.equal((await journal(machine, unit)).at(-1)?.['msg'], 'stopped')
+      // journald writes when it gets to it.
+      await until(
+        `${unit} to say that it has stopped`,
+        async () => (await journal(machine, unit)).at(-1)?.['msg'] === 'stopped',
+      )
     }
     assert.equal(await sh('cat /proc/[0-9]*/comm | grep -cE "^(node|git|bun|sluice|MainThread)" || true'), '0')
   },
@@ -124,7 +131,9 @@ test('a configuration that is not valid is not tried again, and the journal says
   await until('it to give up', async () => (await property(machine, 'sluice-gateway', 'ActiveState')) === 'failed')
   assert.equal(await property(machine, 'sluice-gateway', 'ExecMainStatus'), '78')
   assert.equal(await property(machine, 'sluice-gateway', 'NRestarts'), '0')
-  assert.match(await machine.sh('journalctl --quiet --output=cat -u sluice-gateway'), /SLUICE_DRAIN_TIMEOUT/)
+  await until('the journal to say why', async () =>
+    /SLUICE_DRAIN_TIMEOUT/.test(await machine.sh('journalctl --quiet --output=cat -u sluice-gateway')),
+  )
 })
 
 test('two gateways on one port are restarted one after the other, and no clone fails', { skip }, async () => {
