@@ -11,10 +11,12 @@ import { beginFetch, largeRepository } from '@sluice/shared/testing/requests'
 import { isQuiet, startStack } from '@sluice/shared/testing/stack'
 import type { LogLine } from '@sluice/shared/testing/app'
 import { until } from '@sluice/shared/testing/until'
+import { anySeed, randomFrom } from './history/random.ts'
 
 /*
  * `npm run soak -- --seconds 60 --concurrency 8 --maintenance` runs clones, pushes, clients that leave, and kills of git and of
- * workers, all at once and at random. Then it counts everything that should be gone. A leak fails it.
+ * workers, all at once and at random. Then it counts everything that should be gone. A leak fails it. It says its seed, which
+ * `--seed` takes.
  */
 
 const { values: options } = parseArgs({
@@ -23,6 +25,8 @@ const { values: options } = parseArgs({
     concurrency: { type: 'string', default: '6' },
     maintenance: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    /** Chooses where clients leave, and what is killed. How these fall together is the machine's. */
+    seed: { type: 'string', default: anySeed() },
   },
 })
 
@@ -49,6 +53,7 @@ await largeRepository(repository)
 await git(stack.folder, ['clone', '--quiet', url, 'work'])
 const before = await descriptors()
 
+if (!options.json) console.log(`The seed is ${options.seed}.`)
 const deadline = performance.now() + Number(options.seconds) * 1000
 await Promise.all(Array.from({ length: Number(options.concurrency) }, (_, lane) => runLane(lane)))
 const found = await countLeaks()
@@ -56,15 +61,16 @@ report(found)
 if (found.some(({ count }) => count > 0)) process.exitCode = 1
 
 async function runLane(lane: number): Promise<void> {
+  const random = randomFrom(Number(options.seed) + lane)
   for (let turn = lane; performance.now() < deadline; turn++) {
     const kind = kinds[turn % kinds.length]!
-    await run(kind, `${lane}-${turn}`)
+    await run(kind, `${lane}-${turn}`, random)
     tried.set(kind, (tried.get(kind) ?? 0) + 1)
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${[...tried.values()].reduce((a, b) => a + b)} requests`)
   }
 }
 
-async function run(kind: Kind, name: string): Promise<void> {
+async function run(kind: Kind, name: string, random: () => number): Promise<void> {
   switch (kind) {
     case 'clone':
       // Each of these may fail because another lane kills its git.
@@ -75,12 +81,12 @@ async function run(kind: Kind, name: string): Promise<void> {
       break
     case 'clone, client leaves': {
       const reply = await beginClone()
-      await readSome(reply, Math.random() * 8_000_000)
+      await readSome(reply, random() * 8_000_000)
       reply.destroy()
       break
     }
     case 'push, client leaves':
-      await leaveInMidPush(name)
+      await leaveInMidPush(name, random() * 300)
       break
     case 'branch rewritten and deleted':
       await rewriteAndDelete(name)
@@ -92,7 +98,7 @@ async function run(kind: Kind, name: string): Promise<void> {
     case 'worker killed': {
       const reply = await beginClone()
       const pids = await stack.gitProcesses()
-      const pid = pids[Math.floor(Math.random() * pids.length)]
+      const pid = pids[Math.floor(random() * pids.length)]
       if (pid !== undefined) await kill(kind === 'git killed' ? pid : await sessionOf(pid))
       reply.resume()
       if (!reply.closed) await new Promise((resolve) => reply.on('close', resolve))
@@ -132,7 +138,7 @@ async function pileUp(name: string): Promise<void> {
   await tryGit(repository, ['-c', 'fastimport.unpackLimit=1000', 'fast-import', '--quiet'], { input: commits.join('') })
 }
 
-async function leaveInMidPush(name: string): Promise<void> {
+async function leaveInMidPush(name: string, afterMs: number): Promise<void> {
   const work = join(stack.folder, `leaver-${name}`)
   // Not by the folder's path: such a clone links every file that it sees, those of a push under way included.
   await git(stack.folder, ['clone', '--quiet', '--depth', '1', `file://${repository}`, work])
@@ -142,8 +148,9 @@ async function leaveInMidPush(name: string): Promise<void> {
   // All of the client's processes leave: without its parent, `git remote-http` would push later, beside the count.
   const push = ['push', '--quiet', url, `HEAD:refs/heads/l-${name}`]
   const child = spawn('git', push, { cwd: work, stdio: 'ignore', detached: true })
-  setTimeout(() => void kill(-child.pid!), Math.random() * 300)
+  const leaving = setTimeout(() => void kill(-child.pid!), afterMs)
   await once(child, 'exit')
+  clearTimeout(leaving)
 }
 
 async function beginClone(): Promise<IncomingMessage> {
@@ -193,9 +200,11 @@ async function countLeaks(): Promise<Leak[]> {
   const sessions = new Set(stack.supervisor.lines.map((line) => line['worker']).filter(Boolean))
   // The orphans of a killed worker are PID 1's to reap, which may take a moment.
   await until('PID 1 to reap', async () => (await zombies(sessions)) === 0).catch(() => {})
-  // The number of idle connections and warm workers varies.
+  // The number of idle connections and warm workers varies, and those of clients that have left may take a moment to close.
   const slack = 16
-  const more = Math.max(0, (await descriptors()) - before - slack)
+  const moreDescriptors = async () => Math.max(0, (await descriptors()) - before - slack)
+  await until('connections to close', async () => (await moreDescriptors()) === 0).catch(() => {})
+  const more = await moreDescriptors()
   // Maintenance may be at work. What it replaces beside a `git fsck` would look as if it were missing.
   stack.supervisor.signal('SIGTERM')
   await stack.supervisor.exited
@@ -243,7 +252,7 @@ function report(leaks: Leak[]): void {
   }
   const done = [...tried].map(([what, count]) => ({ what, count }))
   if (options.json) {
-    console.log(JSON.stringify({ tried: done, outcomes: ended, leaks }, undefined, 2))
+    console.log(JSON.stringify({ seed: options.seed, tried: done, outcomes: ended, leaks }, undefined, 2))
     return
   }
   table('tried', done)

@@ -19,8 +19,10 @@ type LeftParts = {
 
 /** What must not be there when all requests are over, and all members have stopped, which this does. */
 export async function leftBehind({ cluster, roots, logs, isExcused }: LeftParts): Promise<Found[]> {
-  await until('all requests to be over', async () => (await cluster.gitProcesses()).length === 0).catch(() => {})
-  const processes = (await cluster.gitProcesses()).map(String)
+  // What is left at one time counts: hosts may begin something of their own later.
+  let left: number[] = []
+  await until('all requests to be over', async () => (left = await cluster.gitProcesses()).length === 0).catch(() => {})
+  const processes = left.map(String)
   const errors = logs.errors
     .filter(({ at, line }) => isUnexpected(line, at, isExcused))
     .map(({ member, line }) => `${member}: ${JSON.stringify(line).slice(0, 600)}`)
