@@ -143,7 +143,7 @@ test(
     await using stack = await startStack({
       SLUICE_TRUSTED_PROXIES: '127.0.0.1',
       SLUICE_DRAIN_DELAY: '3s',
-      SLUICE_DRAIN_TIMEOUT: '60s',
+      SLUICE_DRAIN_TIMEOUT: '10m',
     })
     const want = await fill(stack.root)
     let gateways = [stack.gateway, await stack.addGateway()]

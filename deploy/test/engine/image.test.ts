@@ -113,9 +113,8 @@ test('read-only and without rights, it takes a push, serves clones, and stops wi
   const { code, stderr } = await clone
   assert.ok(code === 0 || /Connection refused|Failed to connect/.test(stderr), stderr)
   assert.equal(await host.stop(), 0, await host.output())
-  const last = (await host.lines()).at(-1)
-  assert.equal(last?.['msg'], 'stopped')
-  assert.deepEqual(last?.['leaked'], { processes: 0, zombies: 0 })
+  const last = await host.line('that it has stopped', ({ msg }) => msg === 'stopped')
+  assert.deepEqual(last['leaked'], { processes: 0, zombies: 0 })
 })
 
 test('a worker that is killed leaves no process and no zombie in the container', { skip }, async () => {
