@@ -67,11 +67,17 @@ test(
     assert.ok(!clients.includes('172.30.0.2'), JSON.stringify(clients))
 
     // Each gateway is made anew while somebody clones.
+    const timesSaid = async (service: string, state: string) =>
+      (await containers.container('haproxy').output()).split(`Server gateways/${service} is ${state}`).length
+    for (const gateway of gateways) {
+      await gateway.healthy()
+      const isUp = async () => (await timesSaid(gateway.name, 'UP')) >= (await timesSaid(gateway.name, 'DOWN'))
+      await until(`HAProxy to use ${gateway.name}`, isUp)
+    }
     await using busy = new BusyClones(folder.path, url)
     for (const service of ['gateway-1', 'gateway-2']) {
       const gateway = containers.container(service)
-      const said = async (state: string) =>
-        (await containers.container('haproxy').output()).split(`Server gateways/${service} is ${state}`).length
+      const said = async (state: string) => timesSaid(service, state)
       const [downs, ups] = [await said('DOWN'), await said('UP')]
       await busy.some()
       assert.equal(await gateway.stop(75), 0, await gateway.output())
@@ -89,7 +95,9 @@ test(
     // The supervisor is killed: it is started again, and has its repositories.
     const host = containers.container('supervisor')
     await killSupervisor(host)
-    await until('it to run again', async () => Number(await host.inspect('.RestartCount')) > 0)
+    const runsAgain = async () =>
+      Number(await host.inspect('.RestartCount')) > 0 && (await host.inspect('.State.Running')) === true
+    await until('it to run again', runsAgain)
     await host.healthy()
     await git(folder.path, ['clone', '--quiet', url, 'after'])
     assert.equal(await host.stop(75), 0, await host.output())
