@@ -273,7 +273,8 @@ test('a supervisor refuses to be PID 1', async (t) => {
   const inNamespace = ['--pid', '--fork', '--mount-proc']
   if (spawnSync('unshare', [...inNamespace, 'true']).status !== 0) return t.skip('no right to make a PID namespace')
   const main = fileURLToPath(new URL('../../apps/gitworker/src/main.ts', import.meta.url))
-  const { status, stderr } = spawnSync('unshare', [...inNamespace, process.execPath, main], { timeout: patienceMs })
+  const options = { env: {}, timeout: patienceMs }
+  const { status, stderr } = spawnSync('unshare', [...inNamespace, process.execPath, main], options)
   assert.equal(status, 78)
   assert.match(stderr.toString(), /runs as PID 1.*reaper/)
 })
