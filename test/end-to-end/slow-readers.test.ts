@@ -120,32 +120,26 @@ test('a client that leaves while it reads what git has written ahead frees the d
 })
 
 test('the status shows each reader of a pack with its user, and the worker that writes it, until it has', async () => {
-  // Too little for the pack, so git goes at the readers' pace.
-  const { stack, want } = await startNarrow({ SLUICE_PACK_CACHE: '1MiB', SLUICE_FETCH_AHEAD: 'off' })
+  // Enough for what the first reader may have got when the second one joins, and too little for the pack: git goes at the
+  // readers' pace.
+  const { stack, want } = await startNarrow({ SLUICE_PACK_CACHE: '5MiB', SLUICE_FETCH_AHEAD: 'off' })
   await using _ = stack
-  const mayRead = new Map<number, PromiseWithResolvers<void>>()
-  const fetchAs = async (user: string, round: number) => {
-    const { body, headers } = v2(want, 1)
-    const how = { body, headers: { ...headers, 'Sluice-User': user } }
-    const reply = await beginSlow(stack, `${user}-${round}`, how, stack.supervisor.address)
-    await mayRead.get(round)!.promise
-    await readAll(reply)
+  const begin = (id: string, user: string, round: number) => {
+    // What is asked for again would go to disk from its first byte, and use up the disk before anybody can join.
+    const { body, headers } = v2(want, round)
+    return beginSlow(stack, id, { body, headers: { ...headers, 'Sluice-User': user } }, stack.supervisor.address)
   }
   const users = ['ada', 'grace']
   // They share one git as soon as the repository is old enough for that.
   for (let round = 1, isShared = false; !isShared; round++) {
-    mayRead.set(round, Promise.withResolvers())
-    const first = fetchAs('ada', round)
-    await until('git to work for the first', async () => phases(await stack.status()).includes('serving'))
-    // Where the disk is too small, its reply may begin only when the other one is read.
-    const second = fetchAs('grace', round)
+    const ids = users.map((user) => `${user}-${round}`)
+    const replies = [await begin(ids[0]!, 'ada', round), await begin(ids[1]!, 'grace', round)]
     const requests = await until('both to be served', async () => {
       const all = (await stack.status()).requests
       return all.length === 2 && all.every(({ phase, worker }) => phase === 'serving' && worker !== undefined) && all
     })
-    mayRead.get(round)!.resolve()
-    await Promise.all([first, second])
-    const lines = await Promise.all(users.map((user) => lineOf(stack, `${user}-${round}`)))
+    await Promise.all(replies.map(readAll))
+    const lines = await Promise.all(ids.map((id) => lineOf(stack, id)))
     isShared = lines.some((line) => line['cache'] === 'pack')
     assert.deepEqual(new Set(requests.map(({ user }) => user)), new Set(users))
     assert.equal(new Set(requests.map(({ worker }) => worker)).size, isShared ? 1 : 2)

@@ -14,6 +14,11 @@ export class FinishedPacks {
     this.#lifeMs = lifeMs
   }
 
+  /** What can be removed to make room. */
+  get removable(): { readonly spools: number; readonly bytes: number } {
+    return { spools: this.#idle.size, bytes: this.#idle.values().reduce((sum, pack) => sum + pack.spooledBytes, 0) }
+  }
+
   /** To be called whenever a pack has changed, in any state. */
   note(pack: SharedPack): void {
     this.#boundLife(pack)

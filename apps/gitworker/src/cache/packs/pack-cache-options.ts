@@ -1,5 +1,11 @@
 import type { SlowReadersOptions } from './slow-readers.ts'
 
+export const defaultLifeMs = 5 * 60_000
+export const defaultMaxAheadBytes = 256 * 1024 * 1024
+
+/** The part of the disk space for slow readers that one of them may have. */
+export const largestPart = 1 / 4
+
 export type PackCacheOptions = {
   /** A folder for spools alone, on a disk. */
   readonly folder: string

@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import { DiskBreaker } from './spool/disk-breaker.ts'
 import { FinishedPacks } from './finished-packs.ts'
-import { usesDisk } from './pack-cache-options.ts'
+import { defaultLifeMs, defaultMaxAheadBytes, largestPart, usesDisk } from './pack-cache-options.ts'
 import type { PackCacheOptions } from './pack-cache-options.ts'
 import type { PackReader } from './stream/pack-reader.ts'
 import type { Producer } from './stream/pack-source.ts'
+import { leastRoomBytes } from './stream/pack-stream-options.ts'
 import { PacksInUse } from './packs-in-use.ts'
 import { SharedPack } from './shared-pack.ts'
 import type { SharedPackOptions } from './shared-pack.ts'
@@ -12,12 +13,6 @@ import { letGo, SingleFlight } from './single-flight.ts'
 import type { Start } from './single-flight.ts'
 import { noneIsTooSlow, SlowReaders } from './slow-readers.ts'
 import { prepareSpoolFolder, SpoolFolder } from './spool/spool-folder.ts'
-
-const defaultLifeMs = 5 * 60_000
-const defaultMaxAheadBytes = 256 * 1024 * 1024
-
-/** The part of the disk space for slow readers that one of them may have. */
-const largestPart = 1 / 4
 
 /** How many keys are remembered, and for how long, to tell that a pack is asked for again. */
 const maxRemembered = 10_000
@@ -106,13 +101,10 @@ export class PackCache implements AsyncDisposable {
     signal.throwIfAborted()
     if (this.#isClosed) throw closed()
     const pack = this.#joinable.get(key)
-    // Without the disk, a second reader would be tied to the pace of the first.
-    if (pack && !(pack.state === 'direct' && this.#disk.isOff)) {
-      if (pack.producer.state === stateNow()) {
-        this.hits++
-        return pack.join()
-      }
-      pack.drop()
+    if (pack && pack.producer.state !== stateNow()) pack.drop()
+    else if (pack && this.#mayJoin(pack)) {
+      this.hits++
+      return pack.join()
     }
     const flight = this.#flights.get(key) ?? this.#newFlight(key)
     return await flight.wait(start, signal)
@@ -148,6 +140,16 @@ export class PackCache implements AsyncDisposable {
     await Promise.all([this.#folder.closed(), this.#aheadFolder.closed()])
   }
 
+  /** Without the disk, a second reader would be tied to the pace of the first. */
+  #mayJoin(pack: SharedPack): boolean {
+    if (pack.state === 'finished') return true
+    return !(pack.state === 'direct' && this.#disk.isOff) && this.#hasRoomFor(pack.roomToJoin)
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#folder.hasRoomFor(bytes) || this.#folder.hasRoomFor(bytes, this.#finished.removable)
+  }
+
   #newFlight(key: string): SingleFlight {
     const flight = new SingleFlight(
       (producer, count) => this.#land(key, producer, count),
@@ -155,7 +157,7 @@ export class PackCache implements AsyncDisposable {
         if (this.#flights.get(key) === flight) this.#flights.delete(key)
       },
     )
-    if (!this.#disk.isOff) this.#flights.set(key, flight)
+    if (!this.#disk.isOff && this.#hasRoomFor(leastRoomBytes)) this.#flights.set(key, flight)
     return flight
   }
 

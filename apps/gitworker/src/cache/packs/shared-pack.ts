@@ -3,6 +3,7 @@ import type { ReadablePack } from './stream/pack-reader.ts'
 import type { Producer } from './stream/pack-source.ts'
 import { PackStream } from './stream/pack-stream.ts'
 import type { PackState } from './stream/pack-stream.ts'
+import { leastRoomBytes, maxUnwrittenBytes } from './stream/pack-stream-options.ts'
 import type { PackStreamOptions } from './stream/pack-stream-options.ts'
 
 export type SharedPackOptions = PackStreamOptions & {
@@ -68,9 +69,23 @@ export class SharedPack implements ReadablePack {
     return this.#stream.heldBackBy
   }
 
+  /** The readers that other readers wait for now. */
+  get heldUpBy(): readonly PackReader[] {
+    return this.state === 'live' ? this.#stream.readers.holdingUp : []
+  }
+
   /** Whether another reader can have everything from the first byte on. */
   get isJoinable(): boolean {
     return !this.#isDropped && this.#stream.hasAll
+  }
+
+  /**
+   * How much room there must be on disk for another reader, so that it can go at its own pace: for all that may be in
+   * memory at the next write, and for as much again as is on disk, since nobody knows how much will come.
+   */
+  get roomToJoin(): number {
+    const unwritten = Math.max(this.#stream.spool.unwrittenBytes, maxUnwrittenBytes)
+    return unwritten + Math.max(this.spooledBytes, leastRoomBytes - maxUnwrittenBytes)
   }
 
   /** Another reader. Only while it is joinable, or for those for whom it was started. */

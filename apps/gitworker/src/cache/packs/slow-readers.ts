@@ -1,3 +1,4 @@
+import { HoldUps } from './hold-ups.ts'
 import type { PackReader } from './stream/pack-reader.ts'
 import type { Producer } from './stream/pack-source.ts'
 import type { SharedPack } from './shared-pack.ts'
@@ -11,6 +12,9 @@ import type { SharedPack } from './shared-pack.ts'
  *   there is no room on disk, and a request is queued for its slot
  *     ──▶ among the packs whose readers have all taken too little for a whole window, the slowest one loses its readers;
  *         the next one follows later, if its slot is still wanted
+ *
+ *   there is no room on disk, and readers of one pack wait for another one of its readers
+ *     ──▶ if it keeps them waiting for too long, it is ended: see hold-ups.ts
  *
  * What a reader takes goes first into the buffers on the way to its client, which hold megabytes. So a slow reader may look
  * slower than it is. That is why the pace since the producer first had to wait decides which pack is the slowest.
@@ -56,6 +60,7 @@ type Held = {
 /** Makes sure that no slot is held for as long as the slowest reader takes. */
 export class SlowReaders {
   readonly #options: SlowReadersOptions
+  readonly #holdUps = new HoldUps()
   #held = new Map<SharedPack, Held>()
   #restsUntil = 0
 
@@ -67,7 +72,7 @@ export class SlowReaders {
    * @param packs those whose producers are at work
    * @param mayRunAhead whether there is a disk for that
    */
-  look(packs: Iterable<SharedPack>, mayRunAhead: boolean, now = performance.now()): void {
+  look(packs: readonly SharedPack[], mayRunAhead: boolean, now = performance.now()): void {
     const before = this.#held
     this.#held = new Map()
     for (const pack of packs) {
@@ -79,6 +84,7 @@ export class SlowReaders {
       const isSlow = then !== undefined && held.produced - then.produced < fastBytes
       if (mayRunAhead && then && (isSlow || held.waitedFor > 0)) pack.runAhead()
     }
+    for (const reader of this.#holdUps.look(packs, now)) reader.end(this.#options.tooSlow())
     this.#endSlowest(now)
   }
 

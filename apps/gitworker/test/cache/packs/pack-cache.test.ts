@@ -335,6 +335,90 @@ test('without the disk, nobody waits for another’s producer to be started', as
   await host.readWhole('pack')
 })
 
+/** Takes so much of the budget that no pack can make room: a client has yet to read it. */
+async function useUp(host: Awaited<ReturnType<typeof openCache>>, bytes: number) {
+  await host.readWhole('in use', bytes)
+  await host.readWhole('in use', bytes)
+  const slow = await host.read('in use', bytes, { client: new FakeClient({ mayTake: false }) })
+  assert.equal(host.cache.bytes, bytes)
+  return slow
+}
+
+/** A client that has taken this much of a pack, and takes nothing more. */
+async function beginAndStop(host: Awaited<ReturnType<typeof openCache>>, bytes: number) {
+  const first = await host.read('pack', 8 * mebi, { upTo: bytes })
+  await until('it to get a part', () => first.client.bytes === bytes)
+  first.client.holdAgain()
+  host.started.at(-1)!.goOn()
+  await until('it to be held back', () => first.client.writableNeedDrain)
+  return first
+}
+
+const noRoom = [
+  { why: 'the budget is used up', budgetBytes: 4 * mebi, used: 4 * mebi, taken: mebi },
+  { why: 'nearly all of the budget is used up', budgetBytes: 4 * mebi, used: 3 * mebi, taken: mebi / 2 },
+  { why: 'what comes before the first write is more than the budget', budgetBytes: mebi, used: 0, taken: mebi / 4 },
+  { why: 'what is in memory is more than the budget', budgetBytes: 2 * mebi, used: 0, taken: 2 * mebi },
+]
+
+for (const { why, budgetBytes, used, taken } of noRoom) {
+  test(`a second client does not wait for the first, which takes nothing more, if ${why}`, async () => {
+    await using host = await openCache({ budgetBytes })
+    if (used > 0) await useUp(host, used)
+    const first = await beginAndStop(host, taken)
+    const before = host.started.length
+    const second = await host.read('pack', 8 * mebi)
+    await second.copied
+    assert.equal(second.client.sha1, hashOf(8 * mebi))
+    assert.equal(host.started.length, before + 1)
+    first.client.take()
+    await first.copied
+    assert.equal(first.client.sha1, hashOf(8 * mebi))
+  })
+}
+
+test('a second client joins if a pack that nobody reads can make room', async () => {
+  await using host = await openCache({ budgetBytes: 12 * mebi })
+  await host.readWhole('idle', 11 * mebi)
+  await host.readWhole('idle', 11 * mebi)
+  const first = await beginAndStop(host, mebi)
+  const second = await host.read('pack', 8 * mebi)
+  await second.copied
+  assert.deepEqual([host.started.length, host.cache.bytes, host.problems], [3, 8 * mebi, []])
+  first.client.take()
+  await first.copied
+})
+
+test('no pack makes room for one that nobody shares', async () => {
+  await using host = await openCache({ budgetBytes: 4 * mebi })
+  await host.readWhole('idle', 4 * mebi)
+  await host.readWhole('idle', 4 * mebi)
+  await host.readWhole('pack', 8 * mebi)
+  assert.equal(host.cache.bytes, 4 * mebi)
+})
+
+test('a client joins no pack on disk whose rest has no room', async () => {
+  await using host = await openCache({ budgetBytes: 4 * mebi })
+  const first = await host.read('pack', 8 * mebi, { upTo: 2 * mebi })
+  const second = await host.read('pack', 8 * mebi, { client: new FakeClient({ mayTake: false }) })
+  host.started[0]!.goOn(3.5 * mebi)
+  await until('much to be on disk', () => host.cache.bytes === 3.5 * mebi)
+  await host.readWhole('pack', 8 * mebi)
+  second.client.take()
+  host.started[0]!.goOn()
+  await Promise.all([first.copied, second.copied])
+  assert.deepEqual([first.client.sha1, second.client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
+})
+
+test('without room, nobody waits for another’s producer to be started', async () => {
+  await using host = await openCache({ budgetBytes: 4 * mebi })
+  await useUp(host, 4 * mebi)
+  const waiting = host.cache.read('pack', same, () => new Promise(() => {}), patient)
+  waiting.catch(() => {})
+  await host.readWhole('pack')
+  assert.deepEqual(host.problems, [])
+})
+
 test('a wait that is over leaves no listener at its signal', async () => {
   await using host = await openCache()
   const { signal } = new AbortController()

@@ -7,6 +7,7 @@ import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { until } from '@sluice/shared/testing/until'
 import { maxJoinableBytes } from '../../../src/cache/packs/stream/pack-stream-options.ts'
 import { SharedPack } from '../../../src/cache/packs/shared-pack.ts'
+import { noneIsTooSlow, SlowReaders } from '../../../src/cache/packs/slow-readers.ts'
 import { SpoolFolder } from '../../../src/cache/packs/spool/spool-folder.ts'
 import { FakeClient, FakeProducer, hashOf, openFiles } from '../../support/pack-producer.ts'
 import { SeededRandom } from '@sluice/shared/testing/seeded-random'
@@ -450,6 +451,59 @@ test('when the budget is used up, all read what is spooled, and then go on at th
   await Promise.all([slow.copied, fast.copied])
   assert.deepEqual([slow.client.sha1, fast.client.sha1], [hashOf(32 * mebi), hashOf(32 * mebi)])
   assert.match(shared.problems.join(), /^The budget of 3145728 bytes is used up\.$/)
+})
+
+/** Looks twice a second, by a clock of its own. */
+function watch(...packs: SharedPack[]) {
+  const tooSlow = () => new Error('too slow')
+  const slow = new SlowReaders({ ...noneIsTooSlow, tooSlow })
+  let now = 0
+  return (seconds: number) => {
+    for (let turn = 0; turn < 2 * seconds; turn++) slow.look(packs, true, (now += 500))
+  }
+}
+
+for (const leftOnDisk of [true, false]) {
+  const where = leftOnDisk ? 'on disk' : 'in memory'
+  test(`a reader that stops where the disk is used up is ended after a while, and the others go on (it is ${where})`, async () => {
+    const producer = new FakeProducer(32 * mebi)
+    await using shared = await startPack(producer, { budget: 3 * mebi, aheadBudget: 0 })
+    const stuck = shared.read(new FakeClient({ mayTake: false }))
+    const others = [shared.read(), shared.read()]
+    await until('the budget to be used up', () => shared.pack.state === 'live')
+    if (!leftOnDisk) {
+      stuck.client.take()
+      await until('it to go on with the others', () => stuck.client.bytes > 6 * mebi)
+      stuck.client.holdAgain()
+    }
+    await until('the others to wait', () => {
+      return shared.pack.heldUpBy.length === 1 && others.every(({ reader, client }) => client.bytes === reader.position)
+    })
+    assert.deepEqual(shared.pack.heldUpBy, [stuck.reader])
+    const pass = watch(shared.pack)
+    pass(15)
+    assert.equal(shared.pack.readers, 3)
+    pass(1)
+    await assert.rejects(stuck.copied, /too slow/)
+    await Promise.all(others.map(({ copied }) => copied))
+    for (const { client } of others) assert.equal(client.sha1, hashOf(32 * mebi))
+    assert.equal(producer.stops, 0)
+  })
+}
+
+test('no reader is ended for others that are as slow, nor while all read from the disk', async () => {
+  const producer = new FakeProducer(8 * mebi)
+  await using full = await startPack(producer, { budget: mebi, aheadBudget: 0 })
+  const stuck = [1, 2].map(() => full.read(new FakeClient({ mayTake: false })))
+  await until('the budget to be used up', () => full.pack.state === 'live')
+  await using roomy = await startPack(new FakeProducer(8 * mebi, 4 * mebi))
+  const slow = roomy.read(new FakeClient({ mayTake: false }))
+  const fast = roomy.read()
+  await until('the fast one to have what there is', () => fast.client.bytes === 4 * mebi)
+  watch(full.pack, roomy.pack)(600)
+  assert.deepEqual([full.pack.readers, roomy.pack.readers], [2, 2])
+  for (const { client } of [...stuck, slow]) client.take()
+  await Promise.all(stuck.map(({ copied }) => copied))
 })
 
 test('if the slowest of those who go on together leaves, the others do not wait for it', async () => {

@@ -39,6 +39,10 @@ class Stream {
     return this.isHeldBack ? this.#readers : []
   }
 
+  get heldUpBy() {
+    return []
+  }
+
   runAhead() {
     this.ranAhead++
   }

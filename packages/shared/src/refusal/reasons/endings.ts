@@ -30,7 +30,7 @@ export const endings = {
     outcome: 'timed_out',
     sentence: 'The reply was read too slowly while other requests waited.',
     advice:
-      'SLUICE_FETCH_AHEAD was used up (or is off), and others waited for the slot: give it more disk, or have more slots.',
+      'SLUICE_FETCH_AHEAD was used up (or is off), and others waited for the slot: give it more disk, or have more slots. Or SLUICE_PACK_CACHE was used up, and others waited for the rest of the same pack: give it more disk.',
   },
   request_timeout: {
     status: 504,

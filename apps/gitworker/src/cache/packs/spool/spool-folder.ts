@@ -36,9 +36,9 @@ export class SpoolFolder {
     return this.bytes <= this.#budgetBytes / 2
   }
 
-  /** Whether there is room for another spool of this size without removing any. */
-  hasRoomFor(bytes: number): boolean {
-    return this.spools < maxSpools && this.bytes + bytes <= this.#budgetBytes
+  /** Whether there is room for another spool of this size if only those without a reader are removed, or none. */
+  hasRoomFor(bytes: number, removable = { spools: 0, bytes: 0 }): boolean {
+    return this.spools - removable.spools < maxSpools && this.bytes - removable.bytes + bytes <= this.#budgetBytes
   }
 
   /** @throws {SpoolBudgetError} */

@@ -28,3 +28,6 @@ export const maxJoinableBytes = 4 * 1024 * 1024
 
 /** How much may wait for the disk. */
 export const maxUnwrittenBytes = 1024 * 1024
+
+/** How much room there must be on disk for a pack that several will read: for the first write, and as much again. */
+export const leastRoomBytes = 2 * maxUnwrittenBytes

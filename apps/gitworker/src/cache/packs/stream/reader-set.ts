@@ -32,6 +32,12 @@ export class ReaderSet {
     return this.all.filter((reader) => reader.hasBegun && !reader.isReady)
   }
 
+  /** Those that at least one other waits for, where all go at the same pace. */
+  get holdingUp(): readonly PackReader[] {
+    const notReady = this.all.filter(({ isReady }) => !isReady)
+    return notReady.length < this.size ? notReady : []
+  }
+
   /** How far the last of them has come; infinity if there is none. */
   get leastPosition(): number {
     let least = Infinity

@@ -42,6 +42,11 @@ export class SpoolWriter {
     return this.#spool?.bytes ?? 0
   }
 
+  /** What is in memory and not yet on disk. */
+  get unwrittenBytes(): number {
+    return this.#queue.bytes
+  }
+
   /** The position in the stream up to which it can be read; 0 if nothing is on disk. */
   get end(): number {
     return this.#spool ? this.#start + this.#spool.bytes : 0
