@@ -102,20 +102,26 @@ export class HostPresence implements Disposable {
    *
    * @param withinMs how long the request may wait
    * @param bytes how much memory it holds
-   * @throws {Refusal} `host_unreachable` when that time is over, or at once where the host is down or too many wait
+   * @param inVain makes the refusal, from what went into `missed`; `host_unreachable` in general words by default
+   * @throws {Refusal} that one, when that time is over, or at once where the host is down or too many wait
    * @throws the signal's reason
    */
-  async untilThere(signal: AbortSignal, withinMs: number, bytes: number): Promise<Disposable> {
+  async untilThere(
+    signal: AbortSignal,
+    withinMs: number,
+    bytes: number,
+    inVain: (cause: unknown) => Error = unreachable,
+  ): Promise<Disposable> {
     signal.throwIfAborted()
     const isTooMuch = this.#waiting.size >= mostWaiting || this.#bytes + bytes > mostBytes
-    if (withinMs <= 0 || this.isDown || isTooMuch) throw this.#unreachable()
+    if (withinMs <= 0 || this.isDown || isTooMuch) throw inVain(this.#cause)
     const { promise, resolve, reject } = Promise.withResolvers<Disposable>()
     const waiter: Waiter = { begin: () => resolve(this.#beginTurn()) }
     const leave = (error: Error) => {
       this.#waiting.delete(waiter)
       reject(error)
     }
-    const timer = setTimeout(() => leave(this.#unreachable()), withinMs)
+    const timer = setTimeout(() => leave(inVain(this.#cause)), withinMs)
     using _leaving = addAbortListener(signal, () => leave(signal.reason as Error))
     this.#waiting.add(waiter)
     this.#bytes += bytes
@@ -167,10 +173,10 @@ export class HostPresence implements Disposable {
     let timer: NodeJS.Timeout | undefined = setTimeout(end, longestTurnMs)
     return { [Symbol.dispose]: end }
   }
+}
 
-  #unreachable(): Refusal {
-    return new Refusal('host_unreachable', { cause: this.#cause })
-  }
+function unreachable(cause: unknown): Refusal {
+  return new Refusal('host_unreachable', { cause })
 }
 
 type Waiter = { readonly begin: () => void }

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AwakeDeadline } from '../../src/machine/awake-deadline.ts'
+import { standStill } from '../../testing/stand-still.ts'
 import { until } from '../../testing/until.ts'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-/** As SIGSTOP does it: nothing is heard meanwhile, and all timers are due behind it. */
-function standStill(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
-}
 
 describe('a deadline', () => {
   test('is over after its time, once, and not before', async (t) => {

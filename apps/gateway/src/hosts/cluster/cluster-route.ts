@@ -68,15 +68,18 @@ export class ClusterRoute implements Route {
   }
 
   async hold(withinMs: number, bytes: number): Promise<Leg> {
-    const since = performance.now()
+    const overAt = performance.now() + withinMs
     this.#mustHold = false
-    const { held } = this.#parts
     const { signal } = this.#wanted
-    const look = () => this.#choose() ?? this.#unlessDown()
-    const inVain = () => this.#inVain()
-    const leg = await held.hold({ slot: this.#slot, withinMs, bytes, signal, look, inVain })
+    const inVain = (cause?: unknown) => this.#inVain(cause)
+    const look = () => {
+      // A process that stood still gets here before the timer that ends the wait.
+      if (performance.now() >= overAt) throw inVain()
+      return this.#choose() ?? this.#unlessDown()
+    }
+    const leg = await this.#parts.held.hold({ slot: this.#slot, withinMs, bytes, signal, look, inVain })
     // A host that has just come back does not get everything at once.
-    const turn = await leg.host.presence.untilThere(signal, withinMs - (performance.now() - since), bytes)
+    const turn = await leg.host.presence.untilThere(signal, overAt - performance.now(), bytes, inVain)
     return leg.inTurn(turn)
   }
 
@@ -186,7 +189,7 @@ export class ClusterRoute implements Route {
     if (performance.now() - since > downAfter) throw this.#inVain()
   }
 
-  #inVain(): Error {
-    return whyNobody(this.#wanted.purpose, this.#slot, this.#parts, this.#stale !== undefined, this.#cause)
+  #inVain(cause: unknown = this.#cause): Error {
+    return whyNobody(this.#wanted.purpose, this.#slot, this.#parts, this.#stale !== undefined, cause)
   }
 }

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
+import { standStill } from '@sluice/shared/testing/stand-still'
 import { until } from '@sluice/shared/testing/until'
 import { WorkerSocket } from '../../../src/process/launcher/worker-socket.ts'
 
@@ -28,7 +29,7 @@ test('a worker that connected while the supervisor was stopped is not taken for 
   const streams = await Promise.all([0, 1, 2, 3].map(() => connected(folder.path)))
   // They have been met. What they say comes while the supervisor hears nothing.
   streams.forEach((stream, number) => stream.write(Buffer.from([...word, number])))
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * silenceMs)
+  standStill(3 * silenceMs)
   await until('all four to be known', () => isComplete)
 })
 
