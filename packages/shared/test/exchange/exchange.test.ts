@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { Exchange } from '../../src/exchange/exchange.ts'
 import { Refusal } from '../../src/refusal/refusal.ts'
+import { standStill } from '../../testing/stand-still.ts'
 import { until } from '../../testing/until.ts'
 
 /** A server that makes an exchange of the one request that `head` begins, and a connection that has sent it. */
@@ -50,6 +51,7 @@ test('a reply has a Connection header only if the connection does not behave as 
 
 const post = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000000'
 const megabytes = Buffer.alloc(4 * 2 ** 20)
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const reasonOf = ({ signal }: Exchange) => signal.aborted && (signal.reason as Refusal).reason
 
 describe('a client with a large unread body', () => {
@@ -116,17 +118,38 @@ describe('an upload', () => {
     slow.exchange.incoming.resume()
     fast.exchange.incoming.on('data', (chunk: Buffer) => fast.exchange.received(chunk.length))
     // Time passes once more has come, however long the machine takes for that.
-    t.mock.timers.enable({ apis: ['setInterval'] })
-    for (const { exchange } of [slow, fast, unread]) exchange.limitSlowness(1000, 200)
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    for (const { exchange } of [slow, fast, unread]) exchange.limitSlowness(1, 1_000_000)
     for (let window = 1; window <= 3; window++) {
-      fast.client.write(Buffer.alloc(1000))
-      await until('it to come', () => fast.exchange.bytesIn === 'a little'.length + window * 1000)
-      t.mock.timers.tick(200)
+      fast.client.write(Buffer.alloc(1_000_000))
+      while (fast.exchange.bytesIn < 'a little'.length + window * 1_000_000) await turn()
+      for (let step = 0; step < 10; step++) {
+        t.mock.timers.tick(100_000)
+        await turn()
+      }
     }
     assert.deepEqual(
       [slow, fast, unread].map(({ exchange }) => reasonOf(exchange)),
       ['slow_upload', false, false],
     )
+  })
+
+  test('that came while this process stood still, and was not read yet, is not too slow', async () => {
+    await using under = await exchangeFor(post, 'a little')
+    const { exchange, client } = under
+    exchange.incoming.on('data', (chunk: Buffer) => exchange.received(chunk.length))
+    await until('the beginning', () => exchange.bytesIn > 0)
+    exchange.limitSlowness(1000, 100)
+    await turn()
+    // Timers that are due run now, and before anything is read.
+    for (const piece of ['', 'x'.repeat(1000)]) {
+      client.write(piece)
+      standStill(300)
+      await turn()
+      assert.equal(reasonOf(exchange), false)
+    }
+    assert.equal(await until('its end', () => reasonOf(exchange)), 'slow_upload')
+    assert.equal(exchange.bytesIn, 'a little'.length + 1000)
   })
 
   test('that has arrived is not waited for', async () => {

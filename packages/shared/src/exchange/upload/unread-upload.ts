@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http'
 import { interimReplyDueAt } from './interim-replies.ts'
-import { lookUntilClosed } from './look-until-closed.ts'
 import type { Upload } from './upload.ts'
 
 const lookEveryMs = 250
@@ -20,7 +19,7 @@ export function probeWhileUnread({ upload, counters, outgoing }: Uploading): voi
   let before = counters.bytesIn
   let unreadForMs = 0
   let sent = 0
-  lookUntilClosed(outgoing, lookEveryMs, () => {
+  const look = () => {
     const isUnread = upload.isUnderWay && counters.bytesIn === before
     before = counters.bytesIn
     if (!isUnread) return
@@ -29,5 +28,7 @@ export function probeWhileUnread({ upload, counters, outgoing }: Uploading): voi
     if (outgoing.headersSent || dueAt === undefined || unreadForMs < dueAt) return
     sent++
     outgoing.writeProcessing()
-  })
+  }
+  const timer = setInterval(look, lookEveryMs).unref()
+  outgoing.on('close', () => clearInterval(timer))
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { lookUntilClosed } from './look-until-closed.ts'
+import { AwakeDeadline } from '../../machine/awake-deadline.ts'
 import type { Upload } from './upload.ts'
 
 /** Slow machines compute for a minute between two pieces of a pack, and send nothing meanwhile. */
@@ -12,7 +12,8 @@ type Uploading = {
 }
 
 /**
- * Checks the speed of an upload, in one window of time after another.
+ * Checks the speed of an upload, in one window of time after another. Time in which this process was stopped is in none of
+ * them: what the client sent meanwhile has not been read yet.
  *
  * @param onSlow called if less than `bytesPerSecond` came in a window in which this side waited for it. If this side
  *   waits at both ends of a window, it counts as having waited throughout
@@ -26,11 +27,13 @@ export function watchSpeed(
   const leastBytes = (bytesPerSecond * windowMs) / 1000
   let before = counters.bytesIn
   let wasWaitedFor = false
-  lookUntilClosed(outgoing, windowMs, () => {
+  const window = new AwakeDeadline(windowMs, () => {
     const { isWaitedFor } = upload
     const { bytesIn } = counters
     if (wasWaitedFor && isWaitedFor && bytesIn - before < leastBytes) onSlow()
     wasWaitedFor = isWaitedFor
     before = bytesIn
+    window.restart()
   })
+  outgoing.on('close', () => window[Symbol.dispose]())
 }
