@@ -1,5 +1,6 @@
 import { addAbortListener } from 'node:events'
 import type { Dispatcher } from 'undici'
+import { AwakeDeadline } from '../../../machine/awake-deadline.ts'
 import { errnoOf } from '../../../machine/errno.ts'
 import { readAnswer } from './answer.ts'
 import { MemberFailure } from './member-failure.ts'
@@ -12,7 +13,7 @@ export type Question = {
   readonly path: string
   readonly body: object
   readonly token: string | undefined
-  /** For the whole answer, connecting included. */
+  /** For the whole answer, connecting included. Time in which this process was stopped does not count. */
   readonly timeoutMs: number
 }
 
@@ -25,20 +26,16 @@ export async function askMember(
 ): Promise<JsonObject> {
   const { path, body, token, timeoutMs } = question
   const asking = new Asking()
-  const timer = setTimeout(() => asking.giveUp(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  using _deadline = new AwakeDeadline(timeoutMs, () => asking.giveUp(new Error(`no answer within ${timeoutMs} ms`)))
   using _listener = addAbortListener(signal, () => asking.giveUp(new Error('the coordinator was closed')))
-  try {
-    if (!signal.aborted) {
-      dispatcher.dispatch(
-        { origin: endpoint, path, method: 'POST', headers: headersOf(token), body: JSON.stringify(body) },
-        asking,
-      )
-    }
-    const { status, text } = await asking.answer
-    return readAnswer(status, text)
-  } finally {
-    clearTimeout(timer)
+  if (!signal.aborted) {
+    dispatcher.dispatch(
+      { origin: endpoint, path, method: 'POST', headers: headersOf(token), body: JSON.stringify(body) },
+      asking,
+    )
   }
+  const { status, text } = await asking.answer
+  return readAnswer(status, text)
 }
 
 /** `Grpc-Metadata-` names metadata of gRPC. A member that knows no leader refuses at once, rather than wait for one. */
