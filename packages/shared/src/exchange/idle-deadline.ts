@@ -7,12 +7,30 @@ export type IdleLimits = {
   readonly isStuck?: (() => Promise<boolean>) | undefined
 }
 
-/** Ends an exchange in which nothing moves: the client is too slow to send or to take, or git is silent for too long. */
+/** A look that is late by more than this part of `idleMs` finds a process that was stopped. */
+const lateShare = 0.1
+
+/** Timers are late by so much on any machine. */
+const leastLateMs = 20
+
+/** So many late looks do not count: a process that is stopped again and again ends exchanges all the same. */
+const mostLate = 10
+
+/**
+ * Ends an exchange in which nothing moves: the client is too slow to send or to take, or git is silent for too long.
+ *
+ * A process that was stopped (SIGSTOP), or whose machine slept, finds its timers due before it reads what has come meanwhile.
+ * So a look that is late ends nothing, but leads to another one, a little later.
+ */
 export class IdleDeadline {
   readonly #waitsForClient: () => boolean
   readonly #end: (reason: 'idle_timeout' | 'git_silent') => void
   #timer: NodeJS.Timeout | undefined
   #movedAt = performance.now()
+  /** When the timer was set, and for how long. */
+  #setAt = 0
+  #setMs = 0
+  #lateLeft = mostLate
 
   /**
    * @param waitsForClient whether it is the client's turn to send or to take something
@@ -27,6 +45,7 @@ export class IdleDeadline {
   start(limits: IdleLimits): void {
     this.stop()
     this.#movedAt = performance.now()
+    this.#lateLeft = mostLate
     this.#lookAfter(Math.min(limits.idleMs, limits.silentMs ?? Infinity), limits)
   }
 
@@ -41,6 +60,8 @@ export class IdleDeadline {
   }
 
   #lookAfter(milliseconds: number, limits: IdleLimits): void {
+    this.#setAt = performance.now()
+    this.#setMs = milliseconds
     this.#timer = setTimeout(() => this.#look(limits), milliseconds)
   }
 
@@ -48,9 +69,15 @@ export class IdleDeadline {
     const { idleMs, silentMs, isStuck } = limits
     const waitsForGit = silentMs !== undefined && !this.#waitsForClient()
     const left = this.#movedAt + (waitsForGit ? silentMs : idleMs) - performance.now()
+    if (left < 1 && this.#isLate(idleMs)) return this.#lookAfter(idleMs * lateShare, limits)
     if (left < 1) return this.#end(waitsForGit ? 'git_silent' : 'idle_timeout')
     if (waitsForGit && isStuck) void this.#endIf(isStuck)
     this.#lookAfter(Math.min(idleMs, left), limits)
+  }
+
+  #isLate(idleMs: number): boolean {
+    const lateMs = performance.now() - Math.max(this.#setAt, this.#movedAt) - this.#setMs
+    return lateMs > idleMs * lateShare + leastLateMs && this.#lateLeft-- > 0
   }
 
   async #endIf(isStuck: () => Promise<boolean>): Promise<void> {

@@ -182,6 +182,24 @@ describe('silence', () => {
     for (const { exchange } of [waiting, unread]) assert.equal(reasonOf(exchange), false)
   })
 
+  test('in which this process stood still does not end it, unless nothing has come meanwhile', async () => {
+    await using busy = await exchangeFor(post, 'the beginning')
+    await using silent = await exchangeFor(post, 'the beginning')
+    for (const { exchange } of [busy, silent]) {
+      exchange.incoming.on('data', (chunk: Buffer) => exchange.received(chunk.length))
+      await until('the beginning', () => exchange.bytesIn > 0)
+      exchange.limitIdleness(1000)
+    }
+    await turn()
+    busy.client.write('more')
+    // Timers that are due run next, and before anything is read.
+    standStill(1500)
+    await until('more', () => busy.exchange.bytesIn > 'the beginning'.length)
+    assert.equal(reasonOf(busy.exchange), false)
+    assert.equal(await until('the end', () => reasonOf(silent.exchange)), 'idle_timeout')
+    assert.equal(await until('the end', () => reasonOf(busy.exchange)), 'idle_timeout')
+  })
+
   test('of a client that reads nothing ends the exchange', async () => {
     await using stalled = await exchangeFor(get, '')
     stalled.client.pause()
