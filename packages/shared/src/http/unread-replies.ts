@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
+import { AwakeDeadline } from '../machine/awake-deadline.ts'
 import { http2StreamOf, resetStream } from './http2-stream.ts'
 
 /** A reply of which nothing was taken between two looks is cut. Slow clients compute for minutes before they read on. */
@@ -7,7 +8,8 @@ const lookEveryMs = 5 * 60_000
 
 /**
  * Cuts replies that this side has ended and whose clients take nothing more. A client that never reads, or opens no HTTP/2
- * window, would keep a connection or a stream for ever. Replies that are still being made have deadlines of their own
+ * window, would keep a connection or a stream for ever. Time in which this process was stopped does not count: only a write
+ * shows what a client has taken meanwhile. Replies that are still being made have deadlines of their own
  * (`Exchange.limitIdleness`).
  */
 export function cutUnreadReplies(server: Server, everyMs = lookEveryMs): void {
@@ -18,15 +20,16 @@ export function cutUnreadReplies(server: Server, everyMs = lookEveryMs): void {
     outgoing.once('close', () => replies.delete(outgoing))
   }
   server.on('request', onRequest).on('checkContinue', onRequest)
-  const timer = setInterval(() => {
+  const look = () => {
     for (const [outgoing, before] of replies) {
       const left = leftOf(outgoing)
       if (left !== undefined && left === before) cut(outgoing)
       else replies.set(outgoing, left)
     }
-  }, everyMs)
-  timer.unref()
-  server.once('close', () => clearInterval(timer))
+    looks.restart()
+  }
+  const looks = new AwakeDeadline(everyMs, look)
+  server.once('close', () => looks[Symbol.dispose]())
 }
 
 /** Bytes that the client has still to take; undefined where more may be written, or all is out. */
