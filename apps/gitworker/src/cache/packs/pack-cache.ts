@@ -165,11 +165,11 @@ export class PackCache implements AsyncDisposable {
   #land(key: string, producer: Producer, count: number): () => PackReader {
     this.misses++
     this.hits += count - 1
-    const isClosed = producer.state === undefined
-    const isWantedAgain = this.#askedFor.has(key) && !this.#disk.isOff
+    // Where there was no room to join a pack that is the same, this one takes neither the room of that one nor its place.
+    const isClosed = producer.state === undefined || this.#joinable.get(key)?.producer.state === producer.state
+    const isSpooled = !isClosed && this.#askedFor.has(key) && !this.#disk.isOff
     this.#askedFor.set(key, true)
-    const onChange = (changed: SharedPack) => this.#note(key, changed)
-    const pack = this.#newPack(producer, { isSpooled: isWantedAgain && !isClosed, isClosed, onChange })
+    const pack = this.#newPack(producer, { isSpooled, isClosed, onChange: (changed) => this.#note(key, changed) })
     if (!isClosed) this.#joinable.set(key, pack)
     return () => pack.join()
   }

@@ -410,6 +410,21 @@ test('a client joins no pack on disk whose rest has no room', async () => {
   assert.deepEqual([first.client.sha1, second.client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
 })
 
+test('a producer of its own, where there is no room to join, takes neither the room nor the place of the other', async () => {
+  await using host = await openCache({ budgetBytes: 12 * mebi })
+  const first = await host.read('pack', 8 * mebi, { upTo: mebi })
+  await until('the first to get a part', () => first.client.bytes === mebi)
+  const second = await host.read('pack')
+  host.started[0]!.goOn(7 * mebi)
+  await until('much to be on disk', () => host.cache.bytes === 7 * mebi)
+  await host.readWhole('pack', 8 * mebi)
+  assert.equal(host.cache.bytes, 7 * mebi)
+  host.started[0]!.goOn()
+  await Promise.all([first.copied, second.copied])
+  await host.readWhole('pack', 8 * mebi)
+  assert.deepEqual([host.started.length, host.cache.spools, host.problems], [2, 1, []])
+})
+
 test('without room, nobody waits for another’s producer to be started', async () => {
   await using host = await openCache({ budgetBytes: 4 * mebi })
   await useUp(host, 4 * mebi)
