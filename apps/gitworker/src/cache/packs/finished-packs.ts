@@ -1,4 +1,5 @@
 import type { SharedPack } from './shared-pack.ts'
+import type { Room } from './spool/spool-folder.ts'
 
 /**
  * Packs on disk that are whole and may be joined. Each is dropped when its life is over, whoever reads it. Of those that
@@ -15,7 +16,7 @@ export class FinishedPacks {
   }
 
   /** What can be removed to make room. */
-  get removable(): { readonly spools: number; readonly bytes: number } {
+  get removable(): Room {
     return { spools: this.#idle.size, bytes: this.#idle.values().reduce((sum, pack) => sum + pack.spooledBytes, 0) }
   }
 

@@ -1,9 +1,11 @@
 import type { SharedPack } from './shared-pack.ts'
 import type { PackReader } from './stream/pack-reader.ts'
 
-/** For how long a reader may keep others waiting, unless it takes this much meanwhile. */
+/** For how long a reader may keep others waiting, unless it takes enough meanwhile. */
 const limitMs = 15_000
 const enoughBytesPerMs = (1024 * 1024) / 1000
+/** This is enough where most readers are as slow: then it is one quick one that waits. */
+const enoughForMostBytesPerMs = (64 * 1024) / 1000
 
 /** How many times as fast as it counts, a hold-up is forgotten while the reader keeps nobody waiting. */
 const forgiveness = 3
@@ -37,7 +39,7 @@ export class HoldUps {
     const before = this.#packs
     this.#packs = new Map()
     for (const pack of packs) {
-      const holdUps = goOn(before.get(pack) ?? new Map(), pack.heldUpBy, stepMs)
+      const holdUps = goOn(before.get(pack) ?? new Map(), pack, stepMs)
       if (holdUps.size > 0) this.#packs.set(pack, holdUps)
     }
     return [...this.#packs.values()].flatMap((holdUps) => [...holdUps].filter(isTooLong).map(([reader]) => reader))
@@ -46,25 +48,23 @@ export class HoldUps {
 
 function goOn(
   before: ReadonlyMap<PackReader, HoldUp>,
-  heldUpBy: readonly PackReader[],
+  { heldUpBy, readers }: SharedPack,
   stepMs: number,
 ): ReadonlyMap<PackReader, HoldUp> {
+  const bytesPerMs = heldUpBy.length > readers / 2 ? enoughForMostBytesPerMs : enoughBytesPerMs
   const holdUps = new Map<PackReader, HoldUp>()
   for (const reader of heldUpBy) {
     const begun = { heldMs: 0, from: reader.position }
     const { heldMs, from } = before.get(reader) ?? begun
     const longer = { heldMs: heldMs + stepMs, from }
-    holdUps.set(reader, longer.heldMs > limitMs && hasTakenEnough(reader, longer) ? begun : longer)
+    const hasTakenEnough = reader.position - from >= bytesPerMs * longer.heldMs
+    holdUps.set(reader, longer.heldMs > limitMs && hasTakenEnough ? begun : longer)
   }
   for (const [reader, { heldMs, from }] of before) {
     const left = heldMs - forgiveness * stepMs
     if (!holdUps.has(reader) && left > 0) holdUps.set(reader, { heldMs: left, from })
   }
   return holdUps
-}
-
-function hasTakenEnough(reader: PackReader, { heldMs, from }: HoldUp): boolean {
-  return reader.position - from >= enoughBytesPerMs * heldMs
 }
 
 /** Whoever has taken enough has begun anew. */

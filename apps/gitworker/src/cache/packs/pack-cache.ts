@@ -5,7 +5,7 @@ import { defaultLifeMs, defaultMaxAheadBytes, largestPart, usesDisk } from './pa
 import type { PackCacheOptions } from './pack-cache-options.ts'
 import type { PackReader } from './stream/pack-reader.ts'
 import type { Producer } from './stream/pack-source.ts'
-import { leastRoomBytes } from './stream/pack-stream-options.ts'
+import { leastRoom } from './stream/pack-stream-options.ts'
 import { PacksInUse } from './packs-in-use.ts'
 import { SharedPack } from './shared-pack.ts'
 import type { SharedPackOptions } from './shared-pack.ts'
@@ -146,8 +146,8 @@ export class PackCache implements AsyncDisposable {
     return !(pack.state === 'direct' && this.#disk.isOff) && this.#hasRoomFor(pack.roomToJoin)
   }
 
-  #hasRoomFor(bytes: number): boolean {
-    return this.#folder.hasRoomFor(bytes) || this.#folder.hasRoomFor(bytes, this.#finished.removable)
+  #hasRoomFor(more: SharedPack['roomToJoin']): boolean {
+    return this.#folder.hasRoomFor(more) || this.#folder.hasRoomFor(more, this.#finished.removable)
   }
 
   #newFlight(key: string): SingleFlight {
@@ -157,7 +157,7 @@ export class PackCache implements AsyncDisposable {
         if (this.#flights.get(key) === flight) this.#flights.delete(key)
       },
     )
-    if (!this.#disk.isOff && this.#hasRoomFor(leastRoomBytes)) this.#flights.set(key, flight)
+    if (!this.#disk.isOff && !this.#joinable.has(key) && this.#hasRoomFor(leastRoom)) this.#flights.set(key, flight)
     return flight
   }
 

@@ -3,8 +3,9 @@ import type { ReadablePack } from './stream/pack-reader.ts'
 import type { Producer } from './stream/pack-source.ts'
 import { PackStream } from './stream/pack-stream.ts'
 import type { PackState } from './stream/pack-stream.ts'
-import { leastRoomBytes, maxUnwrittenBytes } from './stream/pack-stream-options.ts'
+import { maxUnwrittenBytes } from './stream/pack-stream-options.ts'
 import type { PackStreamOptions } from './stream/pack-stream-options.ts'
+import type { Room } from './spool/spool-folder.ts'
 
 export type SharedPackOptions = PackStreamOptions & {
   /** Whether nobody may join after it has begun. */
@@ -69,7 +70,7 @@ export class SharedPack implements ReadablePack {
     return this.#stream.heldBackBy
   }
 
-  /** The readers that other readers wait for now. */
+  /** The readers that other readers wait for now: the producer goes at the pace of all. */
   get heldUpBy(): readonly PackReader[] {
     return this.state === 'live' ? this.#stream.readers.holdingUp : []
   }
@@ -80,12 +81,12 @@ export class SharedPack implements ReadablePack {
   }
 
   /**
-   * How much room there must be on disk for another reader, so that it can go at its own pace: for all that may be in
-   * memory at the next write, and for as much again as is on disk, since nobody knows how much will come.
+   * What room there must be on disk for another reader: for all that may be in memory at the next write, and for one more.
+   * Nobody knows how much will come.
    */
-  get roomToJoin(): number {
+  get roomToJoin(): Room {
     const unwritten = Math.max(this.#stream.spool.unwrittenBytes, maxUnwrittenBytes)
-    return unwritten + Math.max(this.spooledBytes, leastRoomBytes - maxUnwrittenBytes)
+    return { spools: this.#stream.spool.hasSpool ? 0 : 1, bytes: unwritten + maxUnwrittenBytes }
   }
 
   /** Another reader. Only while it is joinable, or for those for whom it was started. */

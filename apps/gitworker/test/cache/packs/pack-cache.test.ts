@@ -410,19 +410,54 @@ test('a client joins no pack on disk whose rest has no room', async () => {
   assert.deepEqual([first.client.sha1, second.client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
 })
 
-test('a producer of its own, where there is no room to join, takes neither the room nor the place of the other', async () => {
+for (const others of [1, 2]) {
+  test(`producers of their own, where ${others} have no room to join, take neither the room nor the place of the other`, async () => {
+    await using host = await openCache({ budgetBytes: 8.5 * mebi })
+    const first = await host.read('pack', 8 * mebi, { upTo: mebi })
+    await until('the first to get a part', () => first.client.bytes === mebi)
+    const second = await host.read('pack')
+    host.started[0]!.goOn(7 * mebi)
+    await until('much to be on disk', () => host.cache.bytes === 7 * mebi)
+    await Promise.all(Array.from({ length: others }, () => host.readWhole('pack', 8 * mebi)))
+    assert.equal(host.cache.bytes, 7 * mebi)
+    host.started[0]!.goOn()
+    await Promise.all([first.copied, second.copied])
+    await host.readWhole('pack', 8 * mebi)
+    assert.deepEqual([host.started.length, host.cache.spools, host.problems], [1 + others, 1, []])
+  })
+}
+
+test('a client joins a pack on disk as long as there is room for what comes next', async () => {
   await using host = await openCache({ budgetBytes: 12 * mebi })
   const first = await host.read('pack', 8 * mebi, { upTo: mebi })
   await until('the first to get a part', () => first.client.bytes === mebi)
   const second = await host.read('pack')
   host.started[0]!.goOn(7 * mebi)
   await until('much to be on disk', () => host.cache.bytes === 7 * mebi)
-  await host.readWhole('pack', 8 * mebi)
-  assert.equal(host.cache.bytes, 7 * mebi)
+  const third = await host.read('pack')
   host.started[0]!.goOn()
-  await Promise.all([first.copied, second.copied])
-  await host.readWhole('pack', 8 * mebi)
-  assert.deepEqual([host.started.length, host.cache.spools, host.problems], [2, 1, []])
+  await Promise.all([first.copied, second.copied, third.copied])
+  assert.deepEqual([host.started.length, host.problems], [1, []])
+})
+
+test('a client joins a pack on disk, however many other packs there are', async () => {
+  await using host = await openCache()
+  const held = []
+  for (let n = 0; n < 255; n++) {
+    for (let times = 0; times < 2; times++) await host.readWhole(`p${n}`, 200_000)
+    held.push(await host.read(`p${n}`, 200_000, { client: new FakeClient({ mayTake: false }) }))
+  }
+  const first = await host.read('pack', 8 * mebi, { upTo: mebi })
+  await until('the first to get a part', () => first.client.bytes === mebi)
+  const second = await host.read('pack')
+  await until('it to be on disk', () => host.cache.spools === 256)
+  const before = host.started.length
+  const third = await host.read('pack', 8 * mebi)
+  host.started.at(-1)!.goOn()
+  await Promise.all([first.copied, second.copied, third.copied])
+  assert.equal(host.started.length, before)
+  for (const { client } of held) client.take()
+  await Promise.all(held.map(({ copied }) => copied))
 })
 
 test('without room, nobody waits for another’s producer to be started', async () => {

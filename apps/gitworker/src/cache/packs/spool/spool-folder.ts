@@ -14,6 +14,9 @@ export class SpoolBudgetError extends Error {
   override readonly name = 'SpoolBudgetError'
 }
 
+/** A part of a folder's room: files, and their bytes. */
+export type Room = { readonly spools: number; readonly bytes: number }
+
 /** Makes spools, as files without names, and keeps count of the disk space that they take. */
 export class SpoolFolder {
   /** The disk space that is taken, or about to be. */
@@ -36,9 +39,10 @@ export class SpoolFolder {
     return this.bytes <= this.#budgetBytes / 2
   }
 
-  /** Whether there is room for another spool of this size if only those without a reader are removed, or none. */
-  hasRoomFor(bytes: number, removable = { spools: 0, bytes: 0 }): boolean {
-    return this.spools - removable.spools < maxSpools && this.bytes - removable.bytes + bytes <= this.#budgetBytes
+  /** Whether there is room for so much if only what is `removable` is removed. */
+  hasRoomFor(more: Room, removable: Room = { spools: 0, bytes: 0 }): boolean {
+    const [spools, bytes] = [this.spools - removable.spools + more.spools, this.bytes - removable.bytes + more.bytes]
+    return spools <= maxSpools && bytes <= this.#budgetBytes
   }
 
   /** @throws {SpoolBudgetError} */

@@ -29,5 +29,5 @@ export const maxJoinableBytes = 4 * 1024 * 1024
 /** How much may wait for the disk. */
 export const maxUnwrittenBytes = 1024 * 1024
 
-/** How much room there must be on disk for a pack that several will read: for the first write, and as much again. */
-export const leastRoomBytes = 2 * maxUnwrittenBytes
+/** What room there must be on disk for a pack that several will read: for the first write, and for one more. */
+export const leastRoom = { spools: 1, bytes: 2 * maxUnwrittenBytes } as const

@@ -119,7 +119,7 @@ export class PackStream {
   runAhead(): void {
     if ((this.#state !== 'direct' && this.#state !== 'live') || this.spool.hasSpool || this.#isWhole) return
     const { aheadFolder, maxSlowBytes } = this.#options
-    if (!aheadFolder.hasRoomFor(maxUnwrittenBytes)) return
+    if (!aheadFolder.hasRoomFor({ spools: 1, bytes: maxUnwrittenBytes })) return
     this.#isForSlow = true
     this.#enter('spooling')
     this.spool.moveTo(aheadFolder, maxSlowBytes)
