@@ -20,12 +20,14 @@ const mostLate = 10
  * Ends an exchange in which nothing moves: the client is too slow to send or to take, or git is silent for too long.
  *
  * A process that was stopped (SIGSTOP), or whose machine slept, finds its timers due before it reads what has come meanwhile.
- * So a look that is late ends nothing, but leads to another one, a little later.
+ * So a look that is late ends nothing, but leads to another one, a little later. And what has come is always read before
+ * anything is ended: a stop may be over just when the timer is due.
  */
 export class IdleDeadline {
   readonly #waitsForClient: () => boolean
   readonly #end: (reason: 'idle_timeout' | 'git_silent') => void
   #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Immediate | undefined
   #movedAt = performance.now()
   /** When the timer was set, and for how long. */
   #setAt = 0
@@ -51,6 +53,7 @@ export class IdleDeadline {
 
   stop(): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#turn)
   }
 
   /** To be called when something was received or sent. */
@@ -70,7 +73,7 @@ export class IdleDeadline {
     const waitsForGit = silentMs !== undefined && !this.#waitsForClient()
     const left = this.#movedAt + (waitsForGit ? silentMs : idleMs) - performance.now()
     if (left < 1 && this.#isLate(idleMs)) return this.#lookAfter(idleMs * lateShare, limits)
-    if (left < 1) return this.#end(waitsForGit ? 'git_silent' : 'idle_timeout')
+    if (left < 1) return this.#endUnlessMoved(waitsForGit ? 'git_silent' : 'idle_timeout')
     if (waitsForGit && isStuck) void this.#endIf(isStuck)
     this.#lookAfter(Math.min(idleMs, left), limits)
   }
@@ -78,6 +81,14 @@ export class IdleDeadline {
   #isLate(idleMs: number): boolean {
     const lateMs = performance.now() - Math.max(this.#setAt, this.#movedAt) - this.#setMs
     return lateMs > idleMs * lateShare + leastLateMs && this.#lateLeft-- > 0
+  }
+
+  /** Ends it after a turn of the event loop. What moves in that turn has set the timer again. */
+  #endUnlessMoved(reason: 'idle_timeout' | 'git_silent'): void {
+    const before = this.#movedAt
+    this.#turn = setImmediate(() => {
+      if (this.#movedAt === before) this.#end(reason)
+    })
   }
 
   async #endIf(isStuck: () => Promise<boolean>): Promise<void> {

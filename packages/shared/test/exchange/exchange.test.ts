@@ -200,6 +200,21 @@ describe('silence', () => {
     assert.equal(await until('the end', () => reasonOf(busy.exchange)), 'idle_timeout')
   })
 
+  test('in which this process stood still does not end it, though that was over just when its time was', async () => {
+    await using under = await exchangeFor(post, 'the beginning')
+    const { exchange, client } = under
+    exchange.incoming.on('data', (chunk: Buffer) => exchange.received(chunk.length))
+    await until('the beginning', () => exchange.bytesIn > 0)
+    exchange.limitIdleness(1000)
+    await turn()
+    client.write('more')
+    // Later than its time, and not late enough to be noticed.
+    standStill(1030)
+    await until('more', () => exchange.bytesIn > 'the beginning'.length)
+    assert.equal(reasonOf(exchange), false)
+    assert.equal(await until('the end', () => reasonOf(exchange)), 'idle_timeout')
+  })
+
   test('of a client that reads nothing ends the exchange', async () => {
     await using stalled = await exchangeFor(get, '')
     stalled.client.pause()
