@@ -53,7 +53,7 @@ export class RenewedLease implements Lease {
     this.#ttl = ttl
     this.#since = since
     this.#keeper = keeper
-    this.#waitMs = ttl / renewalsPerLease
+    this.#waitMs = untilRenewal(ttl, since)
     this.#renewing = this.#renewUntilEnded()
   }
 
@@ -95,7 +95,7 @@ export class RenewedLease implements Lease {
     if (since.monotonic < this.#since.monotonic) return
     this.#ttl = ttl
     this.#since = since
-    this.#waitMs = Math.max(0, ttl / renewalsPerLease - millisecondsSince(since))
+    this.#waitMs = untilRenewal(ttl, since)
   }
 
   /** Renews it no more. The coordinator is not told, so it ends there by itself. */
@@ -109,6 +109,11 @@ export class RenewedLease implements Lease {
     await this.abandon()
     await this.#keeper.revoke().catch(() => undefined)
   }
+}
+
+/** The answer that granted it may have been taken late. */
+function untilRenewal(ttl: number, since: Instant): number {
+  return Math.max(0, ttl / renewalsPerLease - millisecondsSince(since))
 }
 
 /** Waits. @returns whether the time is over; otherwise the signal is aborted */

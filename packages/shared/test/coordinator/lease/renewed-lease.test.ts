@@ -71,6 +71,20 @@ test('a renewal that comes late counts from when it was sent', async () => {
   assert.deepEqual(warnings, [], 'the next one is due at once, not before now')
 })
 
+test('a lease whose grant was heard of late is renewed at once', async () => {
+  const renewed: string[] = []
+  const keptAs = (name: string, since = instantNow()) => {
+    return keptBy(async () => {
+      renewed.push(name)
+      return { ttl, since: instantNow() }
+    }, since)
+  }
+  const { monotonic, sinceBoot } = instantNow()
+  await using _young = keptAs('young')
+  await using _old = keptAs('old', { monotonic: monotonic - ttl / 2, sinceBoot })
+  assert.equal(await until('one to be renewed', () => renewed[0]), 'old')
+})
+
 test('a lease that fails to be renewed tries again, and ends when it is told', async () => {
   const answers: (() => Renewed | undefined)[] = [
     () => {
