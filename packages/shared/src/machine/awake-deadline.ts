@@ -1,8 +1,8 @@
 /** In so many steps the time is counted. */
 const steps = 10
 
-/** So many late steps do not count. */
-const mostLate = 10
+/** A step counts for so many at most, however long it took. */
+const mostPerStep = 2
 
 /**
  * A deadline for others that counts only time in which this process could hear them. A process that was stopped (SIGSTOP), or
@@ -12,14 +12,15 @@ const mostLate = 10
  *   step ──its timer is due──▶ a turn of the event loop, in which others are heard ──▶ the next step
  *                                                                                  └── it was the last ──▶ over
  *
- * A step that took more than twice its time does not count, but only so many of them: others are given up in the end by a
- * process that is stopped again and again, or so busy that all of its timers are late.
+ * A step counts for the time that it took, but for that of two steps at most. Where a late one would be the last, one more
+ * follows, once. So others are given up after six steps by a process that is stopped again and again, or so busy that all of
+ * its timers are late.
  */
 export class AwakeDeadline implements Disposable {
   readonly #stepMs: number
   readonly #onOver: () => void
   #left = steps
-  #lateLeft = mostLate
+  #hasOneMore = true
   #began = 0
   #timer: NodeJS.Timeout | undefined
   #turn: NodeJS.Immediate | undefined
@@ -39,7 +40,7 @@ export class AwakeDeadline implements Disposable {
   restart(): void {
     this[Symbol.dispose]()
     this.#left = steps
-    this.#lateLeft = mostLate
+    this.#hasOneMore = true
     this.#beginStep()
   }
 
@@ -54,11 +55,14 @@ export class AwakeDeadline implements Disposable {
   }
 
   #endStep(): void {
-    const isLate = performance.now() - this.#began > 2 * this.#stepMs + leastLateMs
-    if (isLate && this.#lateLeft > 0) this.#lateLeft--
-    else this.#left--
+    const tookMs = performance.now() - this.#began
+    this.#left -= Math.min(Math.max(1, tookMs / this.#stepMs), mostPerStep)
+    if (this.#left <= 0 && this.#hasOneMore && tookMs > mostPerStep * this.#stepMs + leastLateMs) {
+      this.#hasOneMore = false
+      this.#left = 1
+    }
     this.#turn = setImmediate(() => {
-      if (this.#left === 0) this.#onOver()
+      if (this.#left <= 0) this.#onOver()
       else this.#beginStep()
     })
   }
