@@ -77,6 +77,11 @@ export class HostPresence implements Disposable {
     return this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince
   }
 
+  /** What the host is missed for; undefined while it is there. */
+  get cause(): unknown {
+    return this.isAway ? this.#cause : undefined
+  }
+
   /** Whether the host answers at this moment. All who ask meanwhile share one probe. */
   async look(): Promise<boolean> {
     if (this.isAway) return false

@@ -7,6 +7,7 @@ import type { RouteParts } from './cluster-route.ts'
  * The refusal of a request that no host can be sent: it names what is down.
  *
  * @param isStale whether hosts have said that others keep the slot
+ * @param cause of the request's own last attempt; undefined where it has made none
  */
 export function whyNobody(
   purpose: Wanted['purpose'],
@@ -27,7 +28,9 @@ export function whyNobody(
   if (away.length === 0) return down(`${hostsThatKeep(missing)} down.`)
   const others =
     missing.length === 0 ? '' : `, and ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} down`
-  return new Refusal('host_unreachable', { sentence: `${hostsThatKeep(away)} not answering${others}. ${again}`, cause })
+  const sentence = `${hostsThatKeep(away)} not answering${others}. ${again}`
+  const missedFor = away.map((name) => hosts.get(name)?.presence.cause).find((one) => one !== undefined)
+  return new Refusal('host_unreachable', { sentence, cause: cause ?? missedFor })
 }
 
 /**

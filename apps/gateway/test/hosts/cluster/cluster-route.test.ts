@@ -71,6 +71,13 @@ describe('a request that was held for too long is refused in words that say what
     await assert.rejects(held, notAnswering)
   })
 
+  test('with the cause that the host is missed for, though others have found that out', async () => {
+    using pushing = await pushTo()
+    const cause = new Error('connect ECONNREFUSED')
+    pushing.presence.missed(cause)
+    await assert.rejects(pushing.route.hold(50, 0), { ...notAnswering, cause })
+  })
+
   test('at once where its host is down, with the cause that the host is missed for', async () => {
     using pushing = await pushTo({ downAfter: -1 })
     const cause = new Error('connect ECONNREFUSED')
