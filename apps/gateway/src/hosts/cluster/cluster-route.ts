@@ -148,7 +148,8 @@ export class ClusterRoute implements Route {
 
   /**
    * Of the copies that this round has not tried, the one for this source: one that is there before one that is not, and one
-   * that works before one that fails. Where all fail, one of them is tried all the same.
+   * that works before one that fails. Where all fail, one of them is tried all the same; where all are away, one that may be
+   * back in a moment is waited for.
    */
   #bestCopy(): { readonly host: ClusterHost; readonly isThere: boolean; readonly others: number } | undefined {
     const now = performance.now()
@@ -158,10 +159,8 @@ export class ClusterRoute implements Route {
     for (const name of this.#parts.table.at(this.#slot)?.inSync ?? []) {
       const host = this.#parts.hosts.get(name)
       if (host === undefined || this.#tried?.includes(host)) continue
-      const { presence, breaker, record } = host
-      if (!presence.isAway) there++
-      const tier = presence.isAway ? 0 : record.isLeaving || !breaker.admits(now) ? 1 : 2
-      const rank = tier + scoreOf(this.#source, host.seed) / 2 ** 32
+      if (!host.presence.isAway) there++
+      const rank = tierOf(host, now) + scoreOf(this.#source, host.seed) / 2 ** 32
       if (best !== undefined && rank <= bestRank) continue
       best = host
       bestRank = rank
@@ -192,4 +191,10 @@ export class ClusterRoute implements Route {
   #inVain(cause: unknown = this.#cause): Error {
     return whyNobody(this.#wanted.purpose, this.#slot, this.#parts, this.#stale !== undefined, cause)
   }
+}
+
+/** Of a copy that reads may be sent to: from 1 on, it is there. */
+function tierOf({ presence, breaker, record }: ClusterHost, now: number): number {
+  if (presence.isAway) return presence.isDown ? -1 : 0
+  return record.isLeaving || !breaker.admits(now) ? 1 : 2
 }
