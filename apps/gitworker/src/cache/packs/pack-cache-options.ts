@@ -6,6 +6,9 @@ export const defaultMaxAheadBytes = 256 * 1024 * 1024
 /** The part of the disk space for slow readers that one of them may have. */
 export const largestPart = 1 / 4
 
+/** How many keys are remembered, and for how long, to tell that a pack is asked for again. */
+export const remembered = { max: 10_000, ttl: 5 * 60_000, ttlResolution: 0 } as const
+
 export type PackCacheOptions = {
   /** A folder for spools alone, on a disk. */
   readonly folder: string

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { DiskBreaker } from './spool/disk-breaker.ts'
 import { FinishedPacks } from './finished-packs.ts'
-import { defaultLifeMs, defaultMaxAheadBytes, largestPart, usesDisk } from './pack-cache-options.ts'
+import { defaultLifeMs, defaultMaxAheadBytes, largestPart, remembered, usesDisk } from './pack-cache-options.ts'
 import type { PackCacheOptions } from './pack-cache-options.ts'
 import type { PackReader } from './stream/pack-reader.ts'
 import type { Producer } from './stream/pack-source.ts'
@@ -13,10 +13,6 @@ import { letGo, SingleFlight } from './single-flight.ts'
 import type { Start } from './single-flight.ts'
 import { noneIsTooSlow, SlowReaders } from './slow-readers.ts'
 import { prepareSpoolFolder, SpoolFolder } from './spool/spool-folder.ts'
-
-/** How many keys are remembered, and for how long, to tell that a pack is asked for again. */
-const maxRemembered = 10_000
-const rememberedForMs = 5 * 60_000
 
 /**
  * Shares packs between clients that ask for the same at the same time, or soon after: see README.md.
@@ -33,11 +29,12 @@ export class PackCache implements AsyncDisposable {
   readonly #folder: SpoolFolder
   readonly #aheadFolder: SpoolFolder
   readonly #disk: DiskBreaker
-  readonly #flights = new Map<string, SingleFlight>()
+  /** By the key that is shared, or by a symbol of its own if nobody else may wait there. */
+  readonly #flights = new Map<string | symbol, SingleFlight>()
   readonly #joinable = new Map<string, SharedPack>()
   readonly #inUse: PacksInUse
   readonly #finished: FinishedPacks
-  readonly #askedFor = new LRUCache<string, true>({ max: maxRemembered, ttl: rememberedForMs, ttlResolution: 0 })
+  readonly #askedFor = new LRUCache<string, true>(remembered)
   #isClosed = false
 
   /** Makes the folder if need be, and removes what an earlier cache left in it. */
@@ -151,13 +148,15 @@ export class PackCache implements AsyncDisposable {
   }
 
   #newFlight(key: string): SingleFlight {
+    const isShared = !this.#disk.isOff && !this.#joinable.has(key) && this.#hasRoomFor(leastRoom)
+    const place = isShared ? key : Symbol('alone')
     const flight = new SingleFlight(
       (producer, count) => this.#land(key, producer, count),
       () => {
-        if (this.#flights.get(key) === flight) this.#flights.delete(key)
+        if (this.#flights.get(place) === flight) this.#flights.delete(place)
       },
     )
-    if (!this.#disk.isOff && !this.#joinable.has(key) && this.#hasRoomFor(leastRoom)) this.#flights.set(key, flight)
+    this.#flights.set(place, flight)
     return flight
   }
 
@@ -167,7 +166,8 @@ export class PackCache implements AsyncDisposable {
     this.hits += count - 1
     // Where there was no room to join a pack that is the same, this one takes neither the room of that one nor its place.
     const isClosed = producer.state === undefined || this.#joinable.get(key)?.producer.state === producer.state
-    const isSpooled = !isClosed && this.#askedFor.has(key) && !this.#disk.isOff
+    const isWantedAgain = !isClosed && this.#askedFor.has(key)
+    const isSpooled = isWantedAgain && !this.#disk.isOff && this.#hasRoomFor(leastRoom)
     this.#askedFor.set(key, true)
     const pack = this.#newPack(producer, { isSpooled, isClosed, onChange: (changed) => this.#note(key, changed) })
     if (!isClosed) this.#joinable.set(key, pack)

@@ -295,29 +295,29 @@ test('no more spools are open than a fixed number', async () => {
 
 test('after a problem with the disk, nothing is written there for a minute, and one line says so', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  await using host = await openCache({ budgetBytes: 0 })
-  await host.readWhole('pack')
-  await host.readWhole('pack')
-  assert.deepEqual(host.problems, ['Packs are not cached for 60 s: The budget of 0 bytes is used up.'])
-  const first = await host.read('pack')
-  const second = await host.read('pack')
+  await using host = await openCache({ budgetBytes: 2 * mebi })
+  await host.readWhole('pack', 3 * mebi)
+  await host.readWhole('pack', 3 * mebi)
+  assert.deepEqual(host.problems, ['Packs are not cached for 60 s: The budget of 2097152 bytes is used up.'])
+  const first = await host.read('pack', 3 * mebi)
+  const second = await host.read('pack', 3 * mebi)
   assert.equal(host.started.length, 4)
   await Promise.all([first.copied, second.copied])
   t.mock.timers.tick(59_999)
-  await host.readWhole('pack')
+  await host.readWhole('pack', 3 * mebi)
   assert.equal(host.problems.length, 1)
   t.mock.timers.tick(1)
-  await host.readWhole('pack')
+  await host.readWhole('pack', 3 * mebi)
   assert.equal(host.problems.length, 2)
 })
 
 test('without the disk, what is already spooled can still be read', async () => {
-  await using host = await openCache({ budgetBytes: 2 * mebi })
+  await using host = await openCache({ budgetBytes: 3 * mebi })
   await host.readWhole('small')
   await host.readWhole('small')
   const slow = await host.read('small', mebi, { client: new FakeClient({ mayTake: false }) })
-  await host.readWhole('large', 3 * mebi)
-  await host.readWhole('large', 3 * mebi)
+  await host.readWhole('large', 4 * mebi)
+  await host.readWhole('large', 4 * mebi)
   assert.equal(host.problems.length, 1)
   const before = host.started.length
   await host.readWhole('small')
@@ -460,6 +460,30 @@ test('a client joins a pack on disk, however many other packs there are', async 
   await Promise.all(held.map(({ copied }) => copied))
 })
 
+test('a pack that is asked for again does not go to a disk that has no room, and sharing goes on', async () => {
+  await using host = await openCache({ budgetBytes: 4 * mebi })
+  await host.readWhole('pack')
+  const slow = await useUp(host, 4 * mebi)
+  await host.readWhole('pack')
+  assert.deepEqual(host.problems, [])
+  slow.client.take()
+  await slow.copied
+})
+
+test('a producer that nobody else waits for is let go if the cache was closed before its start', async () => {
+  const producer = new FakeProducer(mebi, mebi, 1)
+  const started = Promise.withResolvers<FakeProducer>()
+  let waiting: Promise<unknown>
+  {
+    await using host = await openCache({ budgetBytes: 0 })
+    waiting = host.cache.read('pack', same, () => started.promise, patient)
+    waiting.catch(() => {})
+  }
+  await assert.rejects(waiting, /was closed/)
+  started.resolve(producer)
+  await until('it to be let go', () => producer.stops === 1)
+})
+
 test('without room, nobody waits for another’s producer to be started', async () => {
   await using host = await openCache({ budgetBytes: 4 * mebi })
   await useUp(host, 4 * mebi)
@@ -590,9 +614,9 @@ test('a cache that is closed ends everything that waits, runs or is kept', async
 })
 
 test('git runs ahead of slow readers, for packs of one client and for shared ones, even if shared packs have no room', async () => {
-  await using host = await openCache({ budgetBytes: 0, aheadBytes: 64 * mebi })
-  await host.readWhole('pack')
-  await host.readWhole('pack')
+  await using host = await openCache({ budgetBytes: 2 * mebi, aheadBytes: 64 * mebi })
+  await host.readWhole('pack', 3 * mebi)
+  await host.readWhole('pack', 3 * mebi)
   assert.equal(host.problems.length, 1)
   const shared = await host.read('another', 8 * mebi, { client: new FakeClient({ mayTake: false }) })
   const producer = new FakeProducer(8 * mebi)
