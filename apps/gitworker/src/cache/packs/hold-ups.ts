@@ -3,9 +3,7 @@ import type { PackReader } from './stream/pack-reader.ts'
 
 /** For how long a reader may keep others waiting, unless it takes enough meanwhile. */
 const limitMs = 15_000
-const enoughBytesPerMs = (1024 * 1024) / 1000
-/** This is enough where most readers are as slow: then it is one quick one that waits. */
-const enoughForMostBytesPerMs = (64 * 1024) / 1000
+const enoughBytesPerMs = (256 * 1024) / 1000
 
 /** How many times as fast as it counts, a hold-up is forgotten while the reader keeps nobody waiting. */
 const forgiveness = 3
@@ -39,7 +37,7 @@ export class HoldUps {
     const before = this.#packs
     this.#packs = new Map()
     for (const pack of packs) {
-      const holdUps = goOn(before.get(pack) ?? new Map(), pack, stepMs)
+      const holdUps = goOn(before.get(pack) ?? new Map(), pack.heldUpBy, stepMs)
       if (holdUps.size > 0) this.#packs.set(pack, holdUps)
     }
     return [...this.#packs.values()].flatMap((holdUps) => [...holdUps].filter(isTooLong).map(([reader]) => reader))
@@ -48,16 +46,15 @@ export class HoldUps {
 
 function goOn(
   before: ReadonlyMap<PackReader, HoldUp>,
-  { heldUpBy, readers }: SharedPack,
+  heldUpBy: readonly PackReader[],
   stepMs: number,
 ): ReadonlyMap<PackReader, HoldUp> {
-  const bytesPerMs = heldUpBy.length > readers / 2 ? enoughForMostBytesPerMs : enoughBytesPerMs
   const holdUps = new Map<PackReader, HoldUp>()
   for (const reader of heldUpBy) {
     const begun = { heldMs: 0, from: reader.position }
     const { heldMs, from } = before.get(reader) ?? begun
     const longer = { heldMs: heldMs + stepMs, from }
-    const hasTakenEnough = reader.position - from >= bytesPerMs * longer.heldMs
+    const hasTakenEnough = reader.position - from >= enoughBytesPerMs * longer.heldMs
     holdUps.set(reader, longer.heldMs > limitMs && hasTakenEnough ? begun : longer)
   }
   for (const [reader, { heldMs, from }] of before) {

@@ -79,7 +79,7 @@ export const times = {
     apps: ['supervisor'],
     takes: 'off, or a size such as 1KiB or 64KiB',
     purpose:
-      'What a client must take of a fetch in each second, as an average over two thirds of SLUICE_QUEUE_TIMEOUT. It counts only where git has to wait for the client (see SLUICE_FETCH_AHEAD) and others wait for its slot: the slowest client is cut off first. off: only clients that keep others of the same pack waiting, and take less than 1MiB a second, are cut off.',
+      'What a client must take of a fetch in each second, as an average over two thirds of SLUICE_QUEUE_TIMEOUT. It counts only where git has to wait for the client (see SLUICE_FETCH_AHEAD) and others wait for its slot: the slowest client is cut off first. off: only clients that keep others of the same pack waiting, and take less than 256KiB a second, are cut off.',
     fallback: '4KiB',
     schema: z.union([z.literal('off').transform(() => 0), size()]),
   },
