@@ -7,6 +7,7 @@ import { hash } from '@node-rs/bcrypt'
 import { temporaryFolder } from '@sluice/shared/testing/folder'
 import { git, tryGit } from '@sluice/shared/testing/git'
 import { ask } from '@sluice/shared/testing/http'
+import { childrenOf } from '@sluice/shared/testing/processes'
 import { until } from '@sluice/shared/testing/until'
 import { BusyClones } from './busy-clones.ts'
 import { Composition } from './compose.ts'
@@ -104,7 +105,11 @@ test(
   },
 )
 
-/** Ends the process below tini, as the kernel does when memory is short. */
+/**
+ * Ends the process below tini, as the kernel does when memory is short. From outside: podman may wait for ever for what it has
+ * begun in a container that ends meanwhile.
+ */
 async function killSupervisor(host: Container): Promise<void> {
-  await host.sh("kill -9 $(cut -d' ' -f1 /proc/1/task/1/children)")
+  const [supervisor] = await childrenOf(await host.inspect<number>('.State.Pid'))
+  process.kill(supervisor!, 'SIGKILL')
 }
