@@ -410,14 +410,20 @@ test('a client joins no pack on disk whose rest has no room', async () => {
   assert.deepEqual([first.client.sha1, second.client.sha1], [hashOf(8 * mebi), hashOf(8 * mebi)])
 })
 
+/** Two clients that share a pack of 8 MiB, of which 7 are on disk so far. */
+async function shareOnDisk(host: Awaited<ReturnType<typeof openCache>>) {
+  const first = await host.read('pack', 8 * mebi, { upTo: mebi })
+  await until('the first to get a part', () => first.client.bytes === mebi)
+  const second = await host.read('pack')
+  host.started[0]!.goOn(7 * mebi)
+  await until('much to be on disk', () => host.cache.bytes === 7 * mebi)
+  return [first, second] as const
+}
+
 for (const others of [1, 2]) {
   test(`producers of their own, where ${others} have no room to join, take neither the room nor the place of the other`, async () => {
     await using host = await openCache({ budgetBytes: 8.5 * mebi })
-    const first = await host.read('pack', 8 * mebi, { upTo: mebi })
-    await until('the first to get a part', () => first.client.bytes === mebi)
-    const second = await host.read('pack')
-    host.started[0]!.goOn(7 * mebi)
-    await until('much to be on disk', () => host.cache.bytes === 7 * mebi)
+    const [first, second] = await shareOnDisk(host)
     await Promise.all(Array.from({ length: others }, () => host.readWhole('pack', 8 * mebi)))
     assert.equal(host.cache.bytes, 7 * mebi)
     host.started[0]!.goOn()
@@ -429,11 +435,7 @@ for (const others of [1, 2]) {
 
 test('a client joins a pack on disk as long as there is room for what comes next', async () => {
   await using host = await openCache({ budgetBytes: 12 * mebi })
-  const first = await host.read('pack', 8 * mebi, { upTo: mebi })
-  await until('the first to get a part', () => first.client.bytes === mebi)
-  const second = await host.read('pack')
-  host.started[0]!.goOn(7 * mebi)
-  await until('much to be on disk', () => host.cache.bytes === 7 * mebi)
+  const [first, second] = await shareOnDisk(host)
   const third = await host.read('pack')
   host.started[0]!.goOn()
   await Promise.all([first.copied, second.copied, third.copied])
